@@ -1,0 +1,132 @@
+"""The event store's façade: the names that the dashboard may use, each loaded when it is first asked for.
+
+Loading is late because Django imports this package before its models may be imported, and because a driver that is not used
+should not be loaded at all.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# At once, not late: the function has its module's name, and only so does the package's attribute mean the function.
+from eventstore.acting import Actor, May, Record, acting, reason_of
+
+if TYPE_CHECKING:
+    from eventstore.backlogs import Backlog, Counted, State
+    from eventstore.config import Config, load_config
+    from eventstore.cursor_resets import Move, ResetPlan
+    from eventstore.envelope.write import document_to_message
+    from eventstore.errors import (
+        EventStoreError,
+        InvalidConfiguration,
+        InvalidMessage,
+        InvalidName,
+        InvalidPosition,
+        NotAllowed,
+        NotSupported,
+        StalePlan,
+        StoreClosed,
+        StoreRefused,
+        StoreUnreachable,
+        UnknownEvent,
+        UnknownSubscription,
+        UnknownTopic,
+        VersionConflict,
+    )
+    from eventstore.events import Event, Message, NewMessage, Page, Position, Topic, TopicKind
+    from eventstore.gateway import Gateway, Row
+    from eventstore.generated import health_history, misfits, oldest_form
+    from eventstore.importing import ImportSummary, import_messages, parse_lines
+    from eventstore.index.pointers import Aggregate, AggregateType, IndexedTopic, Pointer
+    from eventstore.opening import open_storage
+    from eventstore.storage import Capabilities, Consumer, Edge, Storage, Subscription, SubscriptionType
+    from eventstore.stories import Placeholder
+    from eventstore.tail import Hub, Viewer
+
+_WHERE = {
+    "acting": ["Actor", "May", "Record", "acting", "reason_of"],
+    "backlogs": ["Backlog", "Counted", "State"],
+    "config": ["Config", "load_config"],
+    "cursor_resets": ["Move", "ResetPlan"],
+    "errors": [
+        "EventStoreError", "InvalidConfiguration", "InvalidMessage", "InvalidName", "InvalidPosition", "NotAllowed",
+        "NotSupported", "StalePlan", "StoreClosed", "StoreRefused", "StoreUnreachable", "UnknownEvent",
+        "UnknownSubscription", "UnknownTopic", "VersionConflict",
+    ],
+    "envelope.write": ["document_to_message"],
+    "events": ["Event", "Message", "NewMessage", "Page", "Position", "Topic", "TopicKind"],
+    "gateway": ["Gateway", "Row"],
+    "generated": ["health_history", "misfits", "oldest_form"],
+    "importing": ["ImportSummary", "import_messages", "parse_lines"],
+    "index.pointers": ["Aggregate", "AggregateType", "IndexedTopic", "Pointer"],
+    "opening": ["open_storage"],
+    "storage": ["Capabilities", "Consumer", "Edge", "Storage", "Subscription", "SubscriptionType"],
+    "stories": ["Placeholder"],
+    "tail": ["Hub", "Viewer"],
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "Actor",
+    "Aggregate",
+    "AggregateType",
+    "Backlog",
+    "Capabilities",
+    "Config",
+    "Consumer",
+    "Counted",
+    "Edge",
+    "Event",
+    "EventStoreError",
+    "Gateway",
+    "Hub",
+    "ImportSummary",
+    "IndexedTopic",
+    "InvalidConfiguration",
+    "InvalidMessage",
+    "InvalidName",
+    "InvalidPosition",
+    "May",
+    "Message",
+    "Move",
+    "NewMessage",
+    "NotAllowed",
+    "NotSupported",
+    "Page",
+    "Placeholder",
+    "Pointer",
+    "Position",
+    "Record",
+    "ResetPlan",
+    "Row",
+    "StalePlan",
+    "State",
+    "Storage",
+    "StoreClosed",
+    "StoreRefused",
+    "StoreUnreachable",
+    "Subscription",
+    "SubscriptionType",
+    "Topic",
+    "TopicKind",
+    "UnknownEvent",
+    "UnknownSubscription",
+    "UnknownTopic",
+    "VersionConflict",
+    "Viewer",
+    "acting",
+    "document_to_message",
+    "health_history",
+    "import_messages",
+    "load_config",
+    "misfits",
+    "oldest_form",
+    "open_storage",
+    "parse_lines",
+    "reason_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

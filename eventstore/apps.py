@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EventStoreConfig(AppConfig):
+    name = "eventstore"
+    label = "eventstore"

@@ -1,0 +1,15 @@
+"""Which partition a key belongs to: the choice of Java's client, so that old and new publishers keep a key's order."""
+
+
+def java_string_hash(key: str) -> int:
+    """Java's ``String.hashCode``: over UTF-16 code units, in wrapping 32-bit arithmetic, as an unsigned number."""
+    units = key.encode("utf-16-be", "surrogatepass")
+    value = 0
+    for place in range(0, len(units), 2):
+        value = (31 * value + (units[place] << 8 | units[place + 1])) & 0xFFFFFFFF
+    return value
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of ``key`` among ``partitions``, as ``JavaStringHash`` in Pulsar's Java client makes it."""
+    return (java_string_hash(key) & 0x7FFFFFFF) % partitions
