@@ -1,0 +1,170 @@
+"""The one configuration file (``EVENTDESK_CONFIG``): read once at start, refused with file, line and key where it is wrong.
+
+Knows nothing of Django: the settings module reads it before any app is ready.
+"""
+
+import re
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from eventstore.config_lines import KeyPath, KeyProblem, line_of, show_path
+from eventstore.envelope.mapping import MappingTable, TopicMapping, compile_mapping
+from eventstore.errors import InvalidConfiguration
+from eventstore.stories import InvalidStory, StoryParts, story_for, story_parts
+
+MAX_PAGE_SIZE = 200
+
+
+class Kind(StrEnum):
+    """What kind of installation this is: the banner's word and colour."""
+
+    DEMO = "DEMO"
+    STAGING = "STAGING"
+    PRODUCTION = "PRODUCTION"
+
+
+class Installation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: Annotated[str, Meta(min_length=1, max_length=60)] = "Eventdesk"
+    kind: Kind = Kind.PRODUCTION
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    stuck_after_seconds: Annotated[int, Meta(ge=1)] = 120
+    """A subscription with a backlog whose cursor has not moved for this long is stuck."""
+    typed_confirmation_above: Annotated[int, Meta(ge=0)] = 1000
+    """An act on more events than this asks for its name to be typed."""
+    payload_preview_bytes: Annotated[int, Meta(ge=100)] = 20_000
+    """A longer payload is cut, and opened on demand."""
+    page_size: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)] = 50
+    """Rows of a list."""
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The file as it is written."""
+
+    installation: Installation = Installation()
+    limits: Limits = Limits()
+    mapping: tuple[MappingTable, ...] = ()
+    stories: dict[str, Any] = {}
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """The file, checked and ready for use: patterns, paths and templates are compiled."""
+
+    installation: Installation = Installation()
+    limits: Limits = Limits()
+    mappings: tuple[TopicMapping, ...] = ()
+    stories: dict[str, StoryParts] = {}
+    path: str = ""
+    """Where it was read from; empty for the defaults."""
+
+    def story(self, event_type: str) -> StoryParts | None:
+        """The parsed story line for this type; ``None`` where the type's own words must do."""
+        return story_for(self.stories, event_type)
+
+
+def load_config(path: str) -> Config:
+    """The configuration in this file, the defaults where ``path`` is empty; ``InvalidConfiguration`` says what and where."""
+    if not path:
+        return Config()
+    return parse_config(_read(path), path)
+
+
+def parse_config(text: str, path: str) -> Config:
+    """The configuration in this text; ``path`` names it in errors."""
+    try:
+        return _build(tomllib.loads(text), path)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfiguration(_toml_problem(text, path, str(error))) from error
+    except KeyProblem as error:
+        line = line_of(text, error.path)
+        raise InvalidConfiguration(f"{path}, line {line}: {show_path(error.path)}: {error.expected}") from error
+    except RecursionError as error:
+        raise InvalidConfiguration(f"{path}, line 1: it is nested too deeply to be read") from error
+
+
+def _read(path: str) -> str:
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidConfiguration(
+            f"{path} (EVENTDESK_CONFIG) cannot be read: {error.strerror}. Name a readable TOML file, or none for the defaults."
+        ) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InvalidConfiguration(f"{path}, line {line}: this is not UTF-8 text. Save the file as UTF-8.") from error
+
+
+def _build(content: dict[str, Any], path: str) -> Config:
+    try:
+        file = msgspec.convert(content, _File)
+    except msgspec.ValidationError as error:
+        raise _schema_problem(str(error)) from error
+    return Config(
+        installation=file.installation,
+        limits=file.limits,
+        mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
+        stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
+        path=path,
+    )
+
+
+def _story(event_type: str, template: object) -> StoryParts:
+    path = ("stories", event_type)
+    if isinstance(template, dict):
+        raise KeyProblem(path, 'expected one line of text; put an event type that holds a dot in quotes: "a.b" = "…"')
+    if not isinstance(template, str) or not template.strip() or "\n" in template:
+        raise KeyProblem(path, 'expected one line of text such as "Document uploaded by {data.uploadedBy}"')
+    try:
+        return story_parts(template)
+    except InvalidStory as error:
+        raise KeyProblem(path, str(error)) from error
+
+
+def _toml_problem(text: str, path: str, said: str) -> str:
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", said)
+    what = said[: place.start()] if place else said
+    line = int(place[1]) if place and place[1] else max(1, len(text.rstrip("\n").split("\n")))
+    return f"{path}, line {line}: this is not TOML: {what}"
+
+
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text in quotes",
+    "`bool`": "true or false",
+    "`object`": "a table",
+    "`array`": "a list",
+    "`null`": "nothing",
+}
+
+
+def _schema_problem(said: str) -> KeyProblem:
+    """msgspec's words ("Expected `int`, got `str` - at `$.limits.page_size`") as a path and plain words."""
+    what, _, place = said.partition(" - at `")
+    path = _schema_path(place.removesuffix("`"))
+    if unknown := re.search(r"unknown field `(.+)`", what):
+        return KeyProblem((*path, unknown[1]), "there is no such key; see docs/configuration.md for those there are")
+    if missing := re.search(r"missing required field `(.+)`", what):
+        return KeyProblem((*path, missing[1]), "this key is required")
+    if wrong := re.search(r"Invalid enum value '(.*)'", what):
+        return KeyProblem(path, f"{wrong[1]!r} is none of the words expected here: {_choices(path)}")
+    for word, plain in _WORDS.items():
+        what = what.replace(word, plain)
+    return KeyProblem(path, what[:1].lower() + what[1:])
+
+
+def _schema_path(place: str) -> KeyPath:
+    found = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", place)
+    return tuple(name or int(number) for name, number in found)
+
+
+def _choices(path: KeyPath) -> str:
+    return ", ".join(Kind) if path[-1:] == ("kind",) else "key, property, json, topic, value"

@@ -1,0 +1,7 @@
+"""Message ⇄ event: CloudEvents 1.0 in binary mode and as structured JSON, and a topic's mapping for raw messages."""
+
+from eventstore.envelope.mapping import TopicMapping
+from eventstore.envelope.reading import read_event
+from eventstore.envelope.write import document_to_message, event_to_message, to_message
+
+__all__ = ["TopicMapping", "document_to_message", "event_to_message", "read_event", "to_message"]

@@ -1,0 +1,137 @@
+"""A raw message read through its topic's mapping."""
+
+import json
+import math
+from typing import Any
+
+import msgspec
+from jmespath.exceptions import JMESPathError
+
+from eventstore.envelope.cloudevents import declared_type
+from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
+from eventstore.envelope.parts import NO_ID, Misfit, text_problem, time_or_stand_in
+from eventstore.events import Event, Message
+
+_NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
+_NOTHING = object()
+"""Stands for a payload that is no JSON: ``None`` would be JSON's null."""
+
+
+def read_mapped(message: Message, mapping: TopicMapping) -> Event:
+    """The event that the mapping makes of this message; ``Misfit`` where a part that every event needs is not there.
+
+    Aggregate type and id fall back to the topic's last segment and the key where their source is absent or empty; a source
+    that is there and does not fit its pattern is a misfit, since a guess would put the event into somebody else's stream.
+    """
+    document = _document(message.payload) if mapping.reads_json else _NOTHING
+    parts = _parts(message, mapping, document)
+    if not parts.get("type"):
+        raise Misfit(_no_type(mapping, document))
+    aggregate_type = parts.get("aggregate_type") or last_segment(message.position.topic)
+    aggregate_id = parts.get("aggregate_id") or message.key or ""
+    if not aggregate_id:
+        raise Misfit("it has neither an aggregate id by its topic's mapping nor a key")
+    if not aggregate_type:
+        raise Misfit("it has neither an aggregate type by its topic's mapping nor a topic with a name")
+    parts |= {"aggregate_type": aggregate_type, "aggregate_id": aggregate_id}
+    when = parts.pop("time", "")
+    if problem := text_problem({name.replace("_", " "): text for name, text in parts.items()}):
+        raise Misfit(problem)
+    time, time_notes = time_or_stand_in(when, message)
+    return Event(
+        message=message,
+        id=parts.get("id") or message.position.encode(),
+        id_is_position=not parts.get("id"),
+        time=time,
+        data=message.payload,
+        type=parts["type"],
+        content_type=declared_type(message) or ("" if document is _NOTHING else "application/json"),
+        aggregate_type=aggregate_type,
+        aggregate_id=aggregate_id,
+        correlation_id=parts.get("correlation_id", ""),
+        causation_id=parts.get("causation_id", ""),
+        sequence=parts.get("version", ""),
+        notes=time_notes if parts.get("id") else (NO_ID, *time_notes),
+    )
+
+
+def _document(payload: bytes) -> Any:
+    try:
+        return _loaded(payload)
+    except RecursionError as error:
+        raise Misfit("its JSON is nested too deeply for its topic's mapping to read") from error
+
+
+def _loaded(payload: bytes) -> Any:
+    """The payload's JSON. What the quick parser refuses and JSON's grammar allows (half a surrogate pair) is read slowly."""
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            return json.loads(payload, parse_constant=_refuse)
+        except ValueError:
+            return _NOTHING
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _parts(message: Message, mapping: TopicMapping, document: Any) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    for source in mapping.sources:
+        text = _text(source, message, document)
+        if not text:
+            continue
+        parts |= {source.part: text} if source.pattern is None else _matched(source, text)
+    return parts
+
+
+def _matched(source: Source, text: str) -> dict[str, str]:
+    """What the source's pattern makes of the text: its groups, and the whole for a part that has no group of its own."""
+    try:
+        found = source.pattern.fullmatch(text)
+    except UnicodeEncodeError:
+        found = None
+    if found:
+        whole = {source.part: text} if source.part in source.fills and source.part not in found.groupdict() else {}
+        return whole | {name: value for name, value in found.groupdict().items() if value}
+    if _NEEDED.isdisjoint((source.part, *source.fills)):
+        return {}
+    raise Misfit(f"its {source.from_} does not fit the pattern that its topic's mapping has for {source.part}")
+
+
+def _text(source: Source, message: Message, document: Any) -> str:
+    match source.from_:
+        case From.KEY:
+            return message.key or ""
+        case From.PROPERTY:
+            return message.properties.get(source.detail, "")
+        case From.TOPIC:
+            return last_segment(message.position.topic)
+        case From.VALUE:
+            return source.detail
+        case From.JSON:
+            return "" if document is _NOTHING else _json_text(source, document)
+
+
+def _json_text(source: Source, document: Any) -> str:
+    """The simple value at the path as text; empty where there is none."""
+    assert source.expression is not None
+    try:
+        value = source.expression.search(document)
+    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return ""  # a function in the expression that does not take what this payload holds: no value, as for a missing one
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and math.isfinite(value):
+        return str(value)
+    return ""
+
+
+def _no_type(mapping: TopicMapping, document: Any) -> str:
+    if mapping.reads_json and document is _NOTHING:
+        return "its payload is not JSON, which its topic's mapping reads"
+    return "its topic's mapping finds no type in it"

@@ -1,0 +1,58 @@
+"""Events written as messages: CloudEvents in binary mode, each attribute a ``ce_`` property, the payload the data alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from eventstore.envelope.cloudevents import PREFIX
+from eventstore.envelope.documents import split_document
+from eventstore.envelope.parts import Misfit, parse_time, required_problem, text_problem
+from eventstore.errors import InvalidMessage
+from eventstore.events import NewMessage
+
+_CHECKED = {
+    "id": "id",
+    "type": "type",
+    "aggregatetype": "aggregate type",
+    "aggregateid": "aggregate id",
+    "correlationid": "correlation id",
+    "correlation_id": "correlation id",
+    "causationid": "causation id",
+    "causation_id": "causation id",
+    "sequence": "sequence",
+}
+
+
+def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
+    """The message of an event with these attributes (names without ``ce_``) and this data.
+
+    Keyed by ``aggregateid``, else ``subject``, else without a key. Reading it back gives every attribute as it is here.
+    ``InvalidMessage`` where reading back would find that it fits no envelope.
+    """
+    texts = {shown: attributes[name] for name, shown in _CHECKED.items() if attributes.get(name)}
+    if problem := required_problem(attributes) or text_problem(texts):
+        raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
+    key = attributes.get("aggregateid") or attributes.get("subject") or None
+    if problem := text_problem({"key": key or ""}):
+        raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
+    return NewMessage(
+        payload=data,
+        key=key,
+        properties={PREFIX + name: value for name, value in attributes.items()},
+        event_time=parse_time(attributes.get("time", "")),
+    )
+
+
+def document_to_message(document: bytes) -> NewMessage:
+    """The message of one event in CloudEvents JSON; ``InvalidMessage`` says what is wrong with the document."""
+    try:
+        attributes, data, _ = split_document(document)
+    except Misfit as misfit:
+        raise InvalidMessage(f"This is no CloudEvent that can be stored: {misfit}.") from misfit
+    return to_message(attributes, data)
+
+
+def event_to_message(event: Mapping[str, Any]) -> NewMessage:
+    """As ``document_to_message``, for a document that is at hand as a dictionary."""
+    return document_to_message(msgspec.json.encode(event))

@@ -1,0 +1,231 @@
+"""Importing: a file of CloudEvents JSON, one event a line, plain or gzip, into a topic of whichever store there is.
+
+A bad line is set aside with its number and the reason; the rest goes in, in the file's order. Nothing here holds more of a
+file than a batch, however long the file or one line of it is.
+"""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Protocol
+
+from eventstore.envelope.cloudevents import PREFIX
+from eventstore.envelope.write import document_to_message
+from eventstore.errors import InvalidMessage, InvalidName
+from eventstore.events import NewMessage
+from eventstore.storage import Storage
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one line; a longer one is rejected, and skipped without being kept."""
+MAX_REJECTED = 1000
+"""Rejected lines that a summary keeps; it counts all of them."""
+_BATCH_BYTES = 8 * 1024 * 1024
+_CHUNK = 256 * 1024
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+
+
+class BinaryFile(Protocol):
+    """What is asked of a file: a read that gives some bytes, and none at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """A line that holds an event. ``number`` counts the file's lines from 1."""
+
+    number: int
+    id: str
+    message: NewMessage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """A line that holds none, and why; the reason quotes nothing of it."""
+
+    number: int
+    reason: str
+
+
+Line = Accepted | Rejected
+
+
+@dataclass(kw_only=True, slots=True)
+class ImportSummary:
+    """How an import went, or, while it runs, has gone so far.
+
+    ``lines`` counts those handled, blank ones left out; ``rejected`` holds the first thousand of ``rejected_count``;
+    ``aggregates`` counts the keys of all good lines, whether they were imported or already there.
+    """
+
+    lines: int = 0
+    imported: int = 0
+    already_there: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_count: int = 0
+    aggregates: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def reject(self, line: Rejected) -> None:
+        self.rejected_count += 1
+        if len(self.rejected) < MAX_REJECTED:
+            self.rejected.append(line)
+
+
+def parse_lines(file: BinaryFile) -> Iterator[Line]:
+    """Every line that is not blank, in order: the message that it makes, or why it makes none.
+
+    gzip is recognised by its first bytes. Where a gzip file is cut off or damaged, the last line says so.
+    """
+    number = 0
+    try:
+        for number, text in enumerate(_lines(_plain(file)), start=1):
+            if text is None:
+                yield Rejected(number=number, reason=f"The line is longer than {MAX_LINE // 1024 // 1024} MB.")
+            elif line := (text.removeprefix(_BOM) if number == 1 else text).strip():
+                yield _parse(number, line)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        yield Rejected(number=number + 1, reason="The gzip file is cut off or damaged here: what follows cannot be read.")
+
+
+def import_messages(
+    storage: Storage,
+    topic: str,
+    lines: Iterable[Line],
+    *,
+    batch: int = 500,
+    on_progress: Callable[[ImportSummary], None] | None = None,
+) -> ImportSummary:
+    """Append the good lines to this topic, which exists, in their order; ``on_progress`` gets the summary after each batch.
+
+    A store with ``detects_known_ids`` skips events whose id is in the topic, or came earlier in the file. Errors of the store
+    are passed on; what the last progress report counted is in by then.
+    """
+    summary = ImportSummary()
+    knows = storage.capabilities.detects_known_ids
+    if not knows and any(ends.last for ends in storage.ends(topic)):
+        summary.warnings.append(
+            "The topic held events before this import, and this store cannot tell whether the file's are among them: "
+            "an import that is run twice doubles its events."
+        )
+    aggregates: set[tuple[str, str]] = set()
+    for lines_of_batch in _batches(lines, batch):
+        _import_batch(storage, topic, lines_of_batch, summary, knows=knows)
+        aggregates.update(_aggregate(line) for line in lines_of_batch if isinstance(line, Accepted))
+        summary.aggregates = len(aggregates)
+        if on_progress:
+            on_progress(summary)
+    return summary
+
+
+def _import_batch(storage: Storage, topic: str, lines: Sequence[Line], summary: ImportSummary, *, knows: bool) -> None:
+    good = [line for line in lines if isinstance(line, Accepted)]
+    new = _unknown(storage, topic, good) if knows else good
+    refused = _append(storage, topic, new)
+    for rejected in sorted(chain((line for line in lines if isinstance(line, Rejected)), refused), key=lambda r: r.number):
+        summary.reject(rejected)
+    summary.lines += len(lines)
+    summary.imported += len(new) - len(refused)
+    summary.already_there += len(good) - len(new)
+
+
+def _append(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Rejected]:
+    """Append all; where the store refuses the batch for one message's sake, one by one. Answers those that it refuses.
+
+    A refusal for what a message is comes before anything of its batch is written, so nothing is written twice.
+    """
+    if not lines:
+        return []
+    try:
+        storage.append(topic, [line.message for line in lines])
+    except (InvalidMessage, InvalidName) as error:
+        if len(lines) == 1:
+            return [Rejected(number=lines[0].number, reason=str(error))]
+        return [rejected for line in lines for rejected in _append(storage, topic, [line])]
+    return []
+
+
+def _unknown(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Accepted]:
+    seen = set(storage.known_ids(topic, [line.id for line in lines]))
+    new: list[Accepted] = []
+    for line in lines:
+        if line.id not in seen:
+            seen.add(line.id)
+            new.append(line)
+    return new
+
+
+def _aggregate(line: Accepted) -> tuple[str, str]:
+    return line.message.properties.get(f"{PREFIX}aggregatetype", ""), line.message.key or ""
+
+
+def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    """Lines in groups of at most ``size``, and of not much more than 8 MB."""
+    group: list[Line] = []
+    held = 0
+    for line in lines:
+        group.append(line)
+        held += len(line.message.payload) if isinstance(line, Accepted) else 0
+        if len(group) >= size or held >= _BATCH_BYTES:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+def _parse(number: int, text: bytes) -> Line:
+    try:
+        message = document_to_message(text)
+    except InvalidMessage as error:
+        return Rejected(number=number, reason=str(error))
+    return Accepted(number=number, id=message.properties[f"{PREFIX}id"], message=message)
+
+
+class _Joined:
+    """A file whose first bytes were read already."""
+
+    def __init__(self, head: bytes, file: BinaryFile) -> None:
+        self.head = head
+        self.file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.head and size >= 0:
+            head, self.head = self.head[:size], self.head[size:]
+            return head
+        head, self.head = self.head, b""
+        return head + self.file.read(size)
+
+
+def _plain(file: BinaryFile) -> Iterator[bytes]:
+    """The file's bytes in pieces, unpacked where they are gzip."""
+    head = b""
+    while len(head) < len(_GZIP) and (more := file.read(len(_GZIP) - len(head))):
+        head += more
+    joined = _Joined(head, file)
+    if head != _GZIP:
+        yield from iter(lambda: joined.read(_CHUNK), b"")
+        return
+    with gzip.GzipFile(fileobj=joined, mode="rb") as unpacked:  # type: ignore[call-overload]
+        # read1 gives what is there before it meets the damage behind it, where read would lose it
+        yield from iter(lambda: unpacked.read1(_CHUNK), b"")
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
+    """The lines that these pieces make, without their ends; ``None`` for one that is too long to keep."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            yield b"".join((*held, end)) if size + len(end) <= MAX_LINE else None
+            held, size = [], 0
+        size += len(rest)
+        if size > MAX_LINE:
+            held = []
+        elif rest:
+            held.append(rest)
+    if size:
+        yield b"".join(held) if size <= MAX_LINE else None
