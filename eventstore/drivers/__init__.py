@@ -1,0 +1,1 @@
+"""One package a storage: ``database`` (embedded) and ``pulsar``."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EmbeddedStoreConfig(AppConfig):
+    name = "eventstore.drivers.database"
+    label = "store"

@@ -1,0 +1,54 @@
+"""The driver's one way to its database: Django's alias ``store``, and its errors in this package's words."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
+
+from eventstore.errors import StoreUnreachable
+
+STORE = "store"
+"""The alias. The project's database router sends this app's models there as well."""
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Whatever happens inside, a database that does not answer is ``StoreUnreachable``."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        _let_go_of_what_broke()
+        raise StoreUnreachable(_sentence(error)) from error
+    except ProgrammingError as error:
+        if "does not exist" not in str(error):
+            raise
+        raise StoreUnreachable(_NO_TABLES) from error
+
+
+def close_in_thread() -> None:
+    """Give this thread's connection back. The main thread keeps its own, and so does an open transaction."""
+    connection = connections[STORE]
+    if threading.current_thread() is not threading.main_thread() and not connection.in_atomic_block:
+        connection.close()
+
+
+_NO_TABLES = "The embedded store has no tables yet. Run: manage.py migrate --database store"
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if "no such table" in text:
+        return _NO_TABLES
+    if "locked" in text:
+        return "The embedded store's SQLite file is locked by another process that does not let go. Try again in a moment."
+    return (
+        "The embedded store's database does not answer. Check STORE_DATABASE_URL and that the database is up, then try again."
+    )
+
+
+def _let_go_of_what_broke() -> None:
+    """A connection that broke stays broken: without this, the store would not be reached again when it is back."""
+    connection = connections[STORE]
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,68 @@
+"""Which messages a member may have now, by the subscription's type. Nothing here writes."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from eventstore.drivers.database import ranges
+from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.database.state import Shard, State
+from eventstore.storage import SubscriptionType
+
+LOOK_AHEAD = 2_000
+"""How far behind its cursor a key-shared subscription looks for keys of other members: Pulsar's own bound."""
+
+
+def pick(state: State, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:
+    """At most ``limit`` numbers for the member ``me``, by the place of their shard in ``state.shards``."""
+    picked: dict[int, list[int]] = {}
+    members = [member.pk for member in state.members]
+    if me not in members:
+        return picked
+    for place, shard in enumerate(state.shards):
+        numbers = list(islice(_for_member(shard, type, members, me), limit))
+        if numbers:
+            picked[place] = numbers
+            limit -= len(numbers)
+    return picked
+
+
+def _for_member(shard: Shard, type: SubscriptionType, members: Sequence[int], me: int) -> Iterator[int]:
+    match type:
+        case SubscriptionType.FAILOVER if owner(shard, members) != me:
+            return iter(())
+        case SubscriptionType.EXCLUSIVE | SubscriptionType.FAILOVER:
+            # What another member held before this one took over is this one's now, so that the order is kept.
+            return ranges.each(shard.unacknowledged_except([shard.held.get(me, [])]))
+        case SubscriptionType.KEY_SHARED:
+            return _of_my_keys(shard, members, me)
+        case _:
+            return ranges.each(shard.unacknowledged_except(shard.held.values()))
+
+
+def owner(shard: Shard, members: Sequence[int]) -> int:
+    """Whose a failover partition is: the first member's, further partitions going round over the others."""
+    return members[shard.partition % len(members)]
+
+
+def _of_my_keys(shard: Shard, members: Sequence[int], me: int) -> Iterator[int]:
+    free = shard.unacknowledged_except(shard.held.values())
+    if not free:
+        return
+    with_others = set(ranges.each(pair for member, held in shard.held.items() if member != me for pair in held))
+    open_numbers = set(ranges.each(_first(free, LOOK_AHEAD)))
+    waiting: set[int | None] = set()
+    rows = MessageRow.objects.filter(partition_id=shard.partition_id, number__gt=shard.acknowledged)
+    for number, key_hash in rows.order_by("number").values_list("number", "key_hash")[:LOOK_AHEAD]:
+        if number in with_others:
+            # The key moved to another member while its earlier event is still out: later ones wait for that one.
+            waiting.add(key_hash)
+        elif number in open_numbers and key_hash not in waiting and members[(key_hash or 0) % len(members)] == me:
+            yield number
+
+
+def _first(free: ranges.Ranges, count: int) -> Iterator[tuple[int, int]]:
+    for first, last in free:
+        if count <= 0:
+            return
+        yield (first, min(last, first + count - 1))
+        count -= last - first + 1

@@ -1,0 +1,64 @@
+"""Joining a subscription, staying in it, and what happens to the cursor when an event is acknowledged.
+
+Every function here expects the caller to hold the subscription's row.
+"""
+
+import os
+import socket
+from datetime import UTC, datetime
+
+from eventstore.drivers.database import ranges
+from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
+from eventstore.drivers.database.names import shown
+from eventstore.drivers.database.state import GONE_AFTER, Shard
+from eventstore.errors import StoreRefused
+from eventstore.storage import SubscriptionType
+
+
+def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> MemberRow:
+    """Become a member; ``StoreRefused`` where those who are there do not allow it."""
+    remove_gone(subscription)
+    others = MemberRow.objects.filter(subscription=subscription)
+    if others.exists():
+        if subscription.type != type:
+            raise StoreRefused(
+                f"The subscription {shown(subscription.name)} is {subscription.type} while others are connected. "
+                f"Join with that type, or disconnect them first."
+            )
+        if type is SubscriptionType.EXCLUSIVE:
+            raise StoreRefused(
+                f"The subscription {shown(subscription.name)} is exclusive and somebody is connected. Disconnect them first."
+            )
+    SubscriptionRow.objects.filter(pk=subscription.pk).update(type=type.value)
+    now = datetime.now(UTC)
+    return MemberRow.objects.create(subscription=subscription, name=name, address=_address(), connected=now, heartbeat=now)
+
+
+def remove_gone(subscription: SubscriptionRow) -> None:
+    """Forget the members without a sign of life, and so give what they held to the others."""
+    MemberRow.objects.filter(subscription=subscription, heartbeat__lte=datetime.now(UTC) - GONE_AFTER).delete()
+
+
+def hold(shard: Shard, member: int, numbers: list[int], *, alone: bool) -> None:
+    """Note what a member was handed. ``alone``: it took the partition over from whoever held something of it."""
+    if alone:
+        HoldingRow.objects.filter(cursor_id=shard.cursor_id).exclude(member_id=member).delete()
+    held = ranges.dumps(ranges.union(shard.held.get(member, []), ranges.of(numbers)))
+    HoldingRow.objects.update_or_create(member_id=member, cursor_id=shard.cursor_id, defaults={"numbers": held})
+
+
+def mark_acknowledged(cursor: CursorRow, number: int) -> None:
+    """Move the cursor over this number, or leave a hole beyond it; whoever held it does so no longer."""
+    if number > cursor.acknowledged:
+        done = ranges.union([(-1, cursor.acknowledged)], ranges.loads(cursor.holes), [(number, number)])
+        (_, acknowledged), *holes = done
+        CursorRow.objects.filter(pk=cursor.pk).update(acknowledged=acknowledged, holes=ranges.dumps(holes))
+    for holding in HoldingRow.objects.filter(cursor=cursor):
+        held = ranges.loads(holding.numbers)
+        left = ranges.without(held, number)
+        if left != held:
+            HoldingRow.objects.filter(pk=holding.pk).update(numbers=ranges.dumps(left))
+
+
+def _address() -> str:
+    return f"{socket.gethostname()} process {os.getpid()}"[:255]

@@ -1,0 +1,70 @@
+"""What this store takes as a name, and how it looks names up."""
+
+import unicodedata
+
+from eventstore.drivers.database.models import PartitionRow, SubscriptionRow, TopicRow
+from eventstore.errors import InvalidName, UnknownSubscription, UnknownTopic
+
+LONGEST_NAME = 255
+_UNWANTED = {"Cc": "a control character", "Cs": "half a character (a lone surrogate)"}
+
+
+def checked_name(name: str, what: str) -> str:
+    """The name; ``InvalidName`` where this store does not take it for a ``what`` ("topic", "subscription")."""
+    problem = _problem(name)
+    if problem:
+        raise InvalidName(f"This {what} name {problem}. Choose one of 1 to {LONGEST_NAME} printable characters.")
+    return name
+
+
+def shown(name: str) -> str:
+    """The name as an error says it: quoted, escaped, cut."""
+    return repr(name if len(name) <= 80 else f"{name[:80]}…")
+
+
+def topic_row(name: str) -> TopicRow:
+    row = None if _problem(name) else TopicRow.objects.filter(name=name).first()
+    if row is None:
+        raise UnknownTopic(f"There is no topic {shown(name)}. Look at the list of topics, or create it first.")
+    return row
+
+
+def partition_row(topic: str, number: int) -> PartitionRow:
+    row = topic_row(topic)
+    if not 0 <= number < row.partitions:
+        raise UnknownTopic(
+            f"The topic {shown(topic)} has no partition {number}: its partitions are 0 to {row.partitions - 1}."
+        )
+    return PartitionRow.objects.get(topic=row, number=number)
+
+
+def subscription_row(topic: str, name: str) -> SubscriptionRow:
+    row = find_subscription(topic_row(topic), name)
+    if row is None:
+        raise UnknownSubscription(f"The topic {shown(topic)} has no subscription {shown(name)}. It may have been deleted.")
+    return row
+
+
+def find_subscription(topic: TopicRow, name: str) -> SubscriptionRow | None:
+    return None if _problem(name) else SubscriptionRow.objects.filter(topic=topic, name=name).first()
+
+
+def unstorable(text: str) -> bool:
+    """Whether a text holds what PostgreSQL cannot store or UTF-8 cannot say: NUL, or half of a surrogate pair."""
+    if "\x00" in text:
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _problem(name: str) -> str:
+    if not name:
+        return "is empty"
+    if len(name) > LONGEST_NAME:
+        return f"has {len(name)} characters"
+    if name in {".", ".."}:
+        return "means a folder in an address"
+    return next((f"holds {_UNWANTED[kind]}" for kind in map(unicodedata.category, name) if kind in _UNWANTED), "")

@@ -1,0 +1,20 @@
+"""Positions of this store: a partition's number, which only this package sees."""
+
+from eventstore.errors import InvalidPosition
+from eventstore.events import Position
+from eventstore.ordering import decode, encode
+
+
+def position_of(topic: str, partition: int, number: int) -> Position:
+    return Position(topic=topic, partition=partition, token=encode(number), label=str(number))
+
+
+def number_in(token: str) -> int:
+    return decode(token, 1)[0]
+
+
+def number_of(position: Position, topic: str, partition: int) -> int:
+    """The number of a position that must lie in this partition; ``InvalidPosition`` otherwise."""
+    if (position.topic, position.partition) != (topic, partition):
+        raise InvalidPosition("This position lies in another partition than the one that was asked for. Open the event again.")
+    return number_in(position.token)

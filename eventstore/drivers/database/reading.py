@@ -1,0 +1,151 @@
+"""Reading by position and by time, and the reader that follows a partition."""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from django.db.models import QuerySet
+
+from eventstore.drivers.database.connection import answering, close_in_thread
+from eventstore.drivers.database.models import MessageRow, PartitionRow
+from eventstore.drivers.database.names import partition_row
+from eventstore.drivers.database.places import number_in, number_of, position_of
+from eventstore.errors import StoreClosed
+from eventstore.events import Message, Position
+from eventstore.storage import Edge
+
+NUMBERS_A_STATEMENT = 500
+SHORTEST_PAUSE = 0.01
+LONGEST_PAUSE = 0.1
+"""Seconds between two looks at an idle partition; each look is one indexed query."""
+
+_COLUMNS = ("number", "key", "properties", "payload", "published", "event_time")
+
+
+def read_forward(topic: str, partition: int, after: Position | None, limit: int, inclusive: bool) -> Sequence[Message]:
+    row = partition_row(topic, partition)
+    start = 0 if after is None else number_of(after, topic, partition) + (not inclusive)
+    return _messages(topic, partition, _from(row, start)[: max(limit, 0)])
+
+
+def read_backward(topic: str, partition: int, before: Position | None, limit: int) -> Sequence[Message]:
+    row = partition_row(topic, partition)
+    rows = MessageRow.objects.filter(partition=row).order_by("-number")
+    if before is not None:
+        rows = rows.filter(number__lt=number_of(before, topic, partition))
+    return _messages(topic, partition, rows[: max(limit, 0)])
+
+
+def fetch(positions: Sequence[Position]) -> Mapping[Position, Message]:
+    wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for position in positions:
+        wanted[position.topic, position.partition].append(number_in(position.token))
+    shards = _known_partitions({topic for topic, _ in wanted})
+    return {
+        message.position: message
+        for shard, numbers in wanted.items()
+        if shard in shards
+        for message in messages_at(*shard, shards[shard], numbers)
+    }
+
+
+def first_since(topic: str, partition: int, when: datetime) -> Position | None:
+    rows = MessageRow.objects.filter(partition=partition_row(topic, partition), published__gte=when)
+    number = rows.order_by("published", "number").values_list("number", flat=True).first()
+    return None if number is None else position_of(topic, partition, number)
+
+
+def messages_at(topic: str, partition: int, partition_id: int, numbers: Sequence[int]) -> list[Message]:
+    """Those of these numbers that are there, in order."""
+    ordered = sorted(set(numbers))
+    found: list[Message] = []
+    for start in range(0, len(ordered), NUMBERS_A_STATEMENT):
+        piece = ordered[start : start + NUMBERS_A_STATEMENT]
+        rows = MessageRow.objects.filter(partition_id=partition_id, number__in=piece).order_by("number")
+        found.extend(_messages(topic, partition, rows))
+    return found
+
+
+def open_reader(topic: str, partition: int, after: Position | Edge, closed: threading.Event) -> "TableReader":
+    row = partition_row(topic, partition)
+    if after is Edge.EARLIEST:
+        start = 0
+    elif after is Edge.LATEST:
+        start = row.next_number
+    else:
+        start = number_of(after, topic, partition) + 1
+    return TableReader(topic, row, start, closed)
+
+
+class TableReader:
+    """Follows one partition from a number on."""
+
+    def __init__(self, topic: str, row: PartitionRow, start: int, storage_closed: threading.Event) -> None:
+        self._topic, self._row, self._next = topic, row, start
+        self._storage_closed = storage_closed
+        self._closed = False
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        return poll(lambda: self._look(limit), timeout, self._storage_closed)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            close_in_thread()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _look(self, limit: int) -> Sequence[Message]:
+        if self._closed or self._storage_closed.is_set():
+            raise StoreClosed("This reader was closed. Open another one.")
+        with answering():
+            found = _messages(self._topic, self._row.number, _from(self._row, self._next)[: max(limit, 0)])
+        self._next += len(found)
+        return found
+
+
+def poll(look: Callable[[], Sequence[Message]], timeout: float, closed: threading.Event) -> Sequence[Message]:
+    """Look until there is something or ``timeout`` seconds are over; less and less often, and not at all once closed."""
+    end = time.monotonic() + timeout
+    pause = SHORTEST_PAUSE
+    while not (found := look()):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        closed.wait(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    return found
+
+
+def _from(row: PartitionRow, number: int) -> QuerySet[MessageRow]:
+    return MessageRow.objects.filter(partition=row, number__gte=number).order_by("number")
+
+
+def _messages(topic: str, partition: int, rows: QuerySet[MessageRow]) -> list[Message]:
+    return [_message(topic, partition, values) for values in rows.values_list(*_COLUMNS)]
+
+
+def _message(topic: str, partition: int, values: Iterable[Any]) -> Message:
+    number, key, properties, payload, published, event_time = values
+    return Message(
+        position=position_of(topic, partition, number),
+        payload=bytes(payload),
+        published=published.astimezone(UTC),
+        key=key,
+        properties=json.loads(properties),
+        event_time=event_time,
+    )
+
+
+def _known_partitions(topics: set[str]) -> dict[tuple[str, int], int]:
+    rows = PartitionRow.objects.filter(topic__name__in=topics).values_list("topic__name", "number", "id")
+    return {(topic, number): pk for topic, number, pk in rows}

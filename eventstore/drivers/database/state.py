@@ -1,0 +1,83 @@
+"""What a subscription looks like at one moment: its cursors, who is connected, and who holds what."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from eventstore.drivers.database import ranges
+from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
+
+GONE_AFTER = timedelta(seconds=10)
+"""A member without a sign of life for so long counts as gone."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Shard:
+    """A cursor with its partition's end and, by member's id, what its members hold."""
+
+    cursor_id: int
+    partition_id: int
+    partition: int
+    acknowledged: int
+    holes: list[tuple[int, int]]
+    end: int
+    """The number of the last message; -1 where there is none."""
+    held: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def backlog(self) -> int:
+        return self.end - self.acknowledged - ranges.size(self.holes)
+
+    def unacknowledged_except(self, held: Iterable[ranges.Ranges]) -> list[tuple[int, int]]:
+        """What is neither acknowledged nor held in one of these."""
+        return list(ranges.gaps(ranges.union(self.holes, *held), self.acknowledged + 1, self.end))
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    shards: list[Shard]
+    """By number of partition."""
+    members: list[MemberRow]
+    """Those that are alive, in the order in which they joined."""
+
+    def held_by(self, member: int) -> int:
+        return sum(ranges.size(shard.held.get(member, [])) for shard in self.shards)
+
+
+def state_of(subscription: SubscriptionRow) -> State:
+    return states_of([subscription])[subscription.pk]
+
+
+def states_of(subscriptions: Sequence[SubscriptionRow]) -> Mapping[int, State]:
+    """By subscription's id, in three queries however many there are."""
+    ids = [row.pk for row in subscriptions]
+    members = MemberRow.objects.filter(subscription_id__in=ids, heartbeat__gt=datetime.now(UTC) - GONE_AFTER).order_by("pk")
+    of_subscription: dict[int, State] = {pk: State(shards=[], members=[]) for pk in ids}
+    for member in members:
+        of_subscription[member.subscription_id].members.append(member)
+    held = _held({member.pk for state in of_subscription.values() for member in state.members})
+    cursors = CursorRow.objects.filter(subscription_id__in=ids).select_related("partition")
+    for cursor in cursors.order_by("partition__number"):
+        of_subscription[cursor.subscription_id].shards.append(_shard(cursor, held[cursor.pk]))
+    return of_subscription
+
+
+def _held(members: set[int]) -> Mapping[int, dict[int, list[tuple[int, int]]]]:
+    by_cursor: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(dict)
+    if members:
+        for row in HoldingRow.objects.filter(member_id__in=members):
+            by_cursor[row.cursor_id][row.member_id] = ranges.loads(row.numbers)
+    return by_cursor
+
+
+def _shard(cursor: CursorRow, held: dict[int, list[tuple[int, int]]]) -> Shard:
+    return Shard(
+        cursor_id=cursor.pk,
+        partition_id=cursor.partition_id,
+        partition=cursor.partition.number,
+        acknowledged=cursor.acknowledged,
+        holes=ranges.loads(cursor.holes),
+        end=cursor.partition.next_number - 1,
+        held=held,
+    )

@@ -1,0 +1,149 @@
+"""The embedded event store: the driver of ``database://``, on whatever database Django's alias ``store`` is."""
+
+import itertools
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from weakref import WeakSet
+
+from django.db import connections
+
+from eventstore.drivers.database import appending, reading, subscriptions, topics
+from eventstore.drivers.database.connection import STORE, answering, close_in_thread
+from eventstore.drivers.database.consumer import TableConsumer, consume
+from eventstore.drivers.database.places import number_in, position_of
+from eventstore.errors import StoreClosed
+from eventstore.events import Message, NewMessage, Position, Topic
+from eventstore.storage import Capabilities, Consumer, Edge, Ends, Reader, Subscription, SubscriptionType
+
+CAPABILITIES = Capabilities(
+    driver="database",
+    expected_version=True,
+    detects_known_ids=True,
+    backlog_unit="events",
+    reset_disconnects=True,
+    lists_consumers=True,
+    namespaces=False,
+)
+
+
+class DatabaseStorage:
+    """Fulfils ``eventstore.storage.Storage``; see there for what each call does."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+        self._turn = itertools.count()
+        self._consumers: WeakSet[TableConsumer] = WeakSet()
+
+    # -- topics
+
+    def topics(self) -> Sequence[Topic]:
+        with self._asked():
+            return topics.topics()
+
+    def topic(self, name: str) -> Topic:
+        with self._asked():
+            return topics.topic(name)
+
+    def create_topic(self, name: str, *, partitions: int = 1) -> Topic:
+        with self._asked():
+            return topics.create_topic(name, partitions)
+
+    def ends(self, topic: str) -> Sequence[Ends]:
+        with self._asked():
+            return topics.ends(topic)
+
+    # -- writing
+
+    def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
+        with self._asked():
+            return appending.append(topic, messages, expected_version, self._turn.__next__)
+
+    def known_ids(self, topic: str, ids: Sequence[str]) -> set[str]:
+        with self._asked():
+            return appending.known_ids(topic, ids)
+
+    # -- reading
+
+    def read_forward(
+        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+    ) -> Sequence[Message]:
+        with self._asked():
+            return reading.read_forward(topic, partition, after, limit, inclusive)
+
+    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+        with self._asked():
+            return reading.read_backward(topic, partition, before, limit)
+
+    def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        with self._asked():
+            return reading.fetch(positions)
+
+    def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
+        with self._asked():
+            return reading.first_since(topic, partition, when)
+
+    def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> Reader:
+        with self._asked():
+            return reading.open_reader(topic, partition, after, self._closed)
+
+    def position(self, topic: str, partition: int, token: str) -> Position:
+        with self._asked():
+            return position_of(topic, partition, number_in(token))
+
+    # -- subscriptions
+
+    def subscriptions(self, topic: str) -> Sequence[Subscription]:
+        with self._asked():
+            return subscriptions.subscriptions(topic)
+
+    def subscription(self, topic: str, name: str) -> Subscription:
+        with self._asked():
+            return subscriptions.subscription(topic, name)
+
+    def create_subscription(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+        with self._asked():
+            return subscriptions.create_subscription(topic, name, type, start)
+
+    def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
+        with self._asked():
+            member = consume(topic, name, type, consumer, self._closed)
+            self._consumers.add(member)
+            return member
+
+    def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+        with self._asked():
+            subscriptions.reset_cursor(topic, name, targets)
+
+    # -- life
+
+    def ping(self) -> str:
+        with self._asked(), connections[STORE].cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return f"embedded store on {_product()}"
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        for consumer in list(self._consumers):
+            consumer.close()
+        close_in_thread()
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        if self._closed.is_set():
+            raise StoreClosed("This event store was closed. Open it again.")
+        with answering():
+            yield
+
+
+def _product() -> str:
+    connection = connections[STORE]
+    if connection.vendor == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version}"
+    return f"{connection.display_name} {'.'.join(map(str, connection.get_database_version()))}"

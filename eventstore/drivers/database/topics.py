@@ -1,0 +1,56 @@
+"""Topics and their partitions."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from eventstore.drivers.database.connection import STORE
+from eventstore.drivers.database.models import PartitionRow, TopicRow
+from eventstore.drivers.database.names import checked_name, topic_row
+from eventstore.drivers.database.places import position_of
+from eventstore.errors import InvalidName
+from eventstore.events import Topic
+from eventstore.storage import Ends
+from eventstore.topic_kinds import kind_of
+
+MOST_PARTITIONS = 1_000
+
+
+def topics() -> Sequence[Topic]:
+    # Sorted here: PostgreSQL would sort by its own collation.
+    return sorted(map(_topic, TopicRow.objects.all()), key=lambda topic: topic.name)
+
+
+def topic(name: str) -> Topic:
+    return _topic(topic_row(name))
+
+
+def create_topic(name: str, partitions: int) -> Topic:
+    checked_name(name, "topic")
+    if not 1 <= partitions <= MOST_PARTITIONS:
+        raise InvalidName(f"A topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}.")
+    with transaction.atomic(using=STORE):
+        row, made = TopicRow.objects.get_or_create(name=name, defaults={"partitions": partitions})
+        if made:
+            PartitionRow.objects.bulk_create(PartitionRow(topic=row, number=number) for number in range(partitions))
+    return _topic(row)
+
+
+def ends(name: str) -> Sequence[Ends]:
+    rows = PartitionRow.objects.filter(topic=topic_row(name)).order_by("number")
+    return [_ends(name, row.number, row.next_number) for row in rows]
+
+
+def _topic(row: TopicRow) -> Topic:
+    return Topic(name=row.name, partitions=row.partitions, kind=kind_of(row.name))
+
+
+def _ends(name: str, partition: int, count: int) -> Ends:
+    if not count:
+        return Ends(topic=name, partition=partition, first=None, last=None)
+    return Ends(
+        topic=name,
+        partition=partition,
+        first=position_of(name, partition, 0),
+        last=position_of(name, partition, count - 1),
+    )

@@ -1,0 +1,166 @@
+"""A throwaway PostgreSQL on a free loopback port, for tests and trials: ``python -m scripts.local_postgres``.
+
+PostgreSQL refuses to run as root; where we are root, it runs as the user ``postgres`` that its package makes.
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+class PostgresProblem(Exception):
+    """It cannot be started here; the text says what to do."""
+
+
+def binaries() -> Path | None:
+    """The folder of ``initdb`` and ``postgres``: those on the path, else Debian's newest; ``None`` where there are none."""
+    on_path = shutil.which("initdb")
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version, reverse=True)
+    found = [Path(on_path)] if on_path else []
+    return next((one.resolve().parent for one in [*found, *packaged] if (one.resolve().parent / "postgres").exists()), None)
+
+
+class LocalPostgres:
+    """One cluster in a temporary folder: a context manager, gone afterwards. ``stop`` and ``start`` again keep its data."""
+
+    def __init__(self) -> None:
+        found = binaries()
+        if found is None:
+            raise PostgresProblem("install PostgreSQL (Debian: apt-get install postgresql)")
+        self._binaries = found
+        self._directory = Path(tempfile.mkdtemp(prefix="eventdesk-postgres-"))
+        self._password = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+
+    def __enter__(self) -> Self:
+        try:
+            self._initialise()
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.remove()
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database; answer its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+    def start(self) -> None:
+        """Start the server on its port and wait until it answers."""
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
+        command = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, *(part for option in options for part in ("-c", option))],
+                cwd=self._directory,
+                stdout=log,
+                stderr=log,
+                **_as_postgres(),
+            )
+        self._wait_until_it_answers(self._process)
+
+    def stop(self) -> None:
+        """End the server at once, disconnecting everybody; its data stays."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        return self._directory / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self._directory / "log"
+
+    def _initialise(self) -> None:
+        password_file = self._directory / "password"
+        password_file.write_text(self._password)
+        if os.geteuid() == 0:
+            for path in (self._directory, password_file):
+                shutil.chown(path, "postgres", "postgres")
+        options = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
+        done = subprocess.run(
+            [str(self._binaries / "initdb"), "-D", str(self._data), "--locale=C.UTF-8", "--encoding=UTF8", *options],
+            cwd=self._directory,
+            capture_output=True,
+            check=False,
+            **_as_postgres(),
+        )
+        if done.returncode:
+            raise PostgresProblem(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            try:
+                psycopg.connect(self.url(), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        self.stop()
+        raise PostgresProblem(f"PostgreSQL does not answer: {self._log.read_text(errors='replace')[-2000:]}")
+
+
+def _as_postgres() -> dict[str, Any]:
+    return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _version(initdb: Path) -> int:
+    name = initdb.parent.parent.name
+    return int(name) if name.isdigit() else 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    argparse.ArgumentParser(description="Run a throwaway PostgreSQL until Ctrl-C; prints its URL.").parse_args()
+    with LocalPostgres() as server:
+        print(server.url(), flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("stopping")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What every test may lean on.
+
+A test that touches a database asks for the fixture ``desk_databases`` (directly, or through another fixture). A test of the
+real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_postgres``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.databases import database_environment
+
+pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Passwords of test accounts need no protection, and a strong hash of each would take most of the time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever uses ``desk_databases`` gets all three databases, really committed: other threads and processes must see it."""
+    if "desk_databases" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each run has SQLite files of its own, so that runs do not meet and a killed one leaves no stale log behind."""
+    directory: Path = tmp_path_factory.mktemp("databases")
+    for alias, config in settings.DATABASES.items():
+        if config["ENGINE"] == "django.db.backends.sqlite3":
+            config["TEST"]["NAME"] = str(directory / f"{alias}.sqlite3")
+
+
+@pytest.fixture
+def desk_databases(transactional_db: None) -> Iterator[dict[str, str]]:
+    """The three databases, empty, for this test, its threads and its processes; emptied again after it.
+
+    The value is the environment in which another process of this project finds them (``DATABASE_URL`` and so on).
+    """
+    yield database_environment()

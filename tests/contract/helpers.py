@@ -1,0 +1,61 @@
+"""Small words that the contract's tests share."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from eventstore.events import Message, NewMessage, Position
+from eventstore.storage import Consumer, Reader, Storage
+
+PATIENCE = 30.0
+"""Seconds after which something that must happen is taken not to happen: far more than it ever needs."""
+
+
+def numbered(count: int, *, key: str | None = "k", start: int = 0) -> list[NewMessage]:
+    """Messages whose payloads are their numbers."""
+    return [NewMessage(payload=str(number).encode(), key=key) for number in range(start, start + count)]
+
+
+def append_singly(storage: Storage, topic: str, messages: Iterable[NewMessage]) -> list[Position]:
+    """One call a message, so that a broker that batches makes an entry of each."""
+    return [storage.append(topic, [message])[0] for message in messages]
+
+
+def payloads(messages: Iterable[Message]) -> list[bytes]:
+    return [message.payload for message in messages]
+
+
+def texts(count: int, *, start: int = 0) -> list[bytes]:
+    """The payloads of ``numbered``."""
+    return [str(number).encode() for number in range(start, start + count)]
+
+
+def whole_log(storage: Storage, topic: str, partition: int = 0) -> Sequence[Message]:
+    return storage.read_forward(topic, partition, limit=100_000)
+
+
+def read_until(reader: Reader, count: int) -> list[Message]:
+    """Reads until there are ``count`` or patience ends."""
+    return _gather(lambda limit: reader.read(limit=limit, timeout=1.0), count)
+
+
+def receive_until(consumer: Consumer, count: int) -> list[Message]:
+    """Receives until there are ``count`` or patience ends; acknowledges nothing."""
+    return _gather(lambda limit: consumer.receive(limit=limit, timeout=1.0), count)
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether it comes true within the patience: what a broker tells about itself may lag."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _gather(more: Callable[[int], Sequence[Message]], count: int) -> list[Message]:
+    found: list[Message] = []
+    end = time.monotonic() + PATIENCE
+    while len(found) < count and time.monotonic() < end:
+        found.extend(more(count - len(found)))
+    return found

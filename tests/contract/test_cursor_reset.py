@@ -1,0 +1,135 @@
+"""A cursor is moved: from there on everything comes again, and nothing else moves."""
+
+import pytest
+
+from eventstore.events import NewMessage, Position
+from eventstore.storage import Edge, Storage, SubscriptionType
+from tests.contract.conftest import MakeTopic
+from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
+from tests.contract.test_subscriptions import acknowledged, backlog_becomes
+
+SHARED = SubscriptionType.SHARED
+
+
+def handle_all(storage: Storage, topic: str, count: int) -> None:
+    """The subscription ``s`` handles the topic's ``count`` events."""
+    with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
+        for message in receive_until(consumer, count):
+            consumer.acknowledge(message.position)
+    assert backlog_becomes(storage, topic, "s", 0)
+
+
+def received_by_a_new_consumer(storage: Storage, topic: str, count: int) -> list[bytes]:
+    with storage.consume(topic, "s", type=SHARED, consumer="later") as consumer:
+        found = payloads(receive_until(consumer, count))
+        assert list(consumer.receive(limit=10, timeout=0.2)) == []
+        return found
+
+
+@pytest.mark.parametrize("place", [0, 1, 4, 7])
+def test_the_event_at_the_position_is_the_next_one(storage: Storage, topic: MakeTopic, place: int) -> None:
+    name = topic().name
+    positions = append_singly(storage, name, numbered(8))
+    handle_all(storage, name, 8)
+    storage.reset_cursor(name, "s", {0: positions[place]})
+    assert backlog_becomes(storage, name, "s", 8 - place)
+    assert acknowledged(storage, name, "s", positions) == [True] * place + [False] * (8 - place)
+    assert received_by_a_new_consumer(storage, name, 8 - place) == texts(8 - place, start=place)
+
+
+def test_a_position_that_travelled_as_text_resets_the_same(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    positions = append_singly(storage, name, numbered(4))
+    handle_all(storage, name, 4)
+    storage.reset_cursor(name, "s", {0: Position.decode(positions[2].encode())})
+    assert received_by_a_new_consumer(storage, name, 2) == texts(2, start=2)
+
+
+def test_to_the_earliest_edge_everything_comes_again(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    append_singly(storage, name, numbered(5))
+    handle_all(storage, name, 5)
+    storage.reset_cursor(name, "s", {0: Edge.EARLIEST})
+    assert backlog_becomes(storage, name, "s", 5)
+    assert received_by_a_new_consumer(storage, name, 5) == texts(5)
+
+
+def test_to_the_latest_edge_nothing_is_left_but_what_comes_later(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    append_singly(storage, name, numbered(5))
+    storage.create_subscription(name, "s", type=SHARED, start=Edge.EARLIEST)
+    storage.reset_cursor(name, "s", {0: Edge.LATEST})
+    assert backlog_becomes(storage, name, "s", 0)
+    append_singly(storage, name, numbered(2, start=5))
+    assert received_by_a_new_consumer(storage, name, 2) == texts(2, start=5)
+
+
+def test_it_moves_forward_as_well(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    positions = append_singly(storage, name, numbered(6))
+    storage.create_subscription(name, "s", type=SHARED, start=Edge.EARLIEST)
+    storage.reset_cursor(name, "s", {0: positions[4]})
+    assert received_by_a_new_consumer(storage, name, 2) == texts(2, start=4)
+
+
+def test_acknowledgements_beyond_it_are_forgotten(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    positions = append_singly(storage, name, numbered(6))
+    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+        receive_until(consumer, 6)
+        for place in (0, 1, 3, 5):
+            consumer.acknowledge(positions[place])
+    assert backlog_becomes(storage, name, "s", 2)
+    storage.reset_cursor(name, "s", {0: positions[1]})
+    assert backlog_becomes(storage, name, "s", 5)
+    assert acknowledged(storage, name, "s", positions) == [True] + [False] * 5
+    assert received_by_a_new_consumer(storage, name, 5) == texts(5, start=1)
+
+
+def test_partitions_that_are_not_named_stay(storage: Storage, topic: MakeTopic) -> None:
+    name = topic(partitions=3).name
+    positions = append_singly(storage, name, [NewMessage(payload=b"", key=f"k{number}") for number in range(30)])
+    handle_all(storage, name, 30)
+    of_one = [position for position in positions if position.partition == 1]
+    storage.reset_cursor(name, "s", {1: Edge.EARLIEST})
+    assert backlog_becomes(storage, name, "s", len(of_one))
+    assert acknowledged(storage, name, "s", positions) == [position.partition != 1 for position in positions]
+
+
+def test_naming_no_partition_moves_nothing(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    append_singly(storage, name, numbered(3))
+    handle_all(storage, name, 3)
+    storage.reset_cursor(name, "s", {})
+    assert storage.subscription(name, "s").backlog == 0
+
+
+def test_other_subscriptions_stay(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    append_singly(storage, name, numbered(3))
+    storage.create_subscription(name, "other", type=SHARED, start=Edge.LATEST)
+    handle_all(storage, name, 3)
+    storage.reset_cursor(name, "s", {0: Edge.EARLIEST})
+    assert backlog_becomes(storage, name, "s", 3)
+    assert storage.subscription(name, "other").backlog == 0
+
+
+@pytest.mark.parametrize("kind", list(SubscriptionType)[:4])
+def test_a_connected_consumer_receives_from_the_new_place_by_itself(
+    storage: Storage, topic: MakeTopic, kind: SubscriptionType
+) -> None:
+    name = topic().name
+    positions = append_singly(storage, name, numbered(6))
+    with storage.consume(name, "s", type=kind, consumer="c") as consumer:
+        for message in receive_until(consumer, 6)[:5]:
+            consumer.acknowledge(message.position)
+        assert backlog_becomes(storage, name, "s", 1)
+        storage.reset_cursor(name, "s", {0: positions[2]})
+        again: list[bytes] = []
+
+        def from_the_place() -> bool:
+            again.extend(payloads(consumer.receive(limit=10, timeout=0.5)))
+            return set(again) >= set(texts(4, start=2))
+
+        assert eventually(from_the_place), again
+        assert not set(again) & set(texts(2)), "nothing from before the place"

@@ -1,0 +1,303 @@
+"""What only the embedded store promises, on both of its databases."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from eventstore.drivers.database import appending
+from eventstore.drivers.database.models import MemberRow
+from eventstore.drivers.database.state import GONE_AFTER
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.errors import InvalidMessage, InvalidName, InvalidPosition, StoreRefused, StoreUnreachable
+from eventstore.events import NewMessage, Position
+from eventstore.ordering import encode
+from eventstore.storage import Consumer, Edge, Storage, SubscriptionType
+from scripts.local_postgres import LocalPostgres
+from tests.contract.helpers import numbered, payloads, read_until, receive_until, texts, whole_log
+
+EXCLUSIVE, FAILOVER = SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER
+SHARED, KEY_SHARED = SubscriptionType.SHARED, SubscriptionType.KEY_SHARED
+
+
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.postgres)])
+def product(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> str:
+    if request.param == "PostgreSQL":
+        request.getfixturevalue("store_on_postgres")
+    return str(request.param)
+
+
+@pytest.fixture
+def storage(product: str) -> Iterator[Storage]:
+    own = DatabaseStorage()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def topic(storage: Storage) -> str:
+    return storage.create_topic("documents").name
+
+
+def silence(name: str) -> None:
+    """Make a member look as if it had given no sign of life for long."""
+    assert MemberRow.objects.filter(name=name).update(heartbeat=datetime.now(UTC) - 2 * GONE_AFTER) == 1
+
+
+def received_in_all(consumers: list[Consumer]) -> list[list[bytes]]:
+    return [payloads(consumer.receive(limit=100, timeout=0)) for consumer in consumers]
+
+
+def test_it_names_the_database_that_answers(storage: Storage, product: str) -> None:
+    assert storage.ping().startswith(f"embedded store on {product} ")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..x", "%2F", " ", "🦊", "<script>alert(1)</script>", "~", "x" * 255])
+def test_it_takes_any_printable_topic_name_as_it_is(storage: Storage, name: str) -> None:
+    assert storage.create_topic(name).name == name
+    assert storage.topic(name).name == name
+
+
+@pytest.mark.parametrize("partitions", [0, -1, 1_001])
+def test_it_refuses_a_number_of_partitions_that_no_topic_has(storage: Storage, partitions: int) -> None:
+    with pytest.raises(InvalidName, match="1 to 1000 partitions"):
+        storage.create_topic("t", partitions=partitions)
+    assert list(storage.topics()) == []
+
+
+def test_an_empty_key_is_a_key(storage: Storage, topic: str) -> None:
+    storage.append(topic, [NewMessage(payload=b"", key=""), NewMessage(payload=b"", key=None)])
+    assert [message.key for message in whole_log(storage, topic)] == ["", None]
+
+
+def test_messages_without_a_key_take_turns(storage: Storage) -> None:
+    name = storage.create_topic("turns", partitions=3).name
+    assert sorted(p.partition for p in storage.append(name, numbered(9, key=None))) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_two_keys_of_one_hash_have_versions_of_their_own(storage: Storage, topic: str) -> None:
+    storage.append(topic, numbered(3, key="Aa"))
+    storage.append(topic, numbered(1, key="BB"), expected_version=0)
+    storage.append(topic, numbered(1, key="Aa"), expected_version=3)
+    assert len(whole_log(storage, topic)) == 5
+
+
+def test_an_event_time_without_a_zone_is_refused(storage: Storage, topic: str) -> None:
+    with pytest.raises(InvalidMessage, match="time zone"):
+        storage.append(topic, [NewMessage(payload=b"", event_time=datetime(2024, 1, 1))])  # noqa: DTZ001
+    assert list(whole_log(storage, topic)) == []
+
+
+def test_an_append_holds_its_partition_until_it_has_committed(
+    storage: Storage, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+    insert = appending._insert
+
+    def slow_insert(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) -> None:
+        if threading.current_thread() is slow:
+            writing.set()
+            assert go_on.wait(15)
+        insert(connection, rows)
+
+    def publish(number: int) -> None:
+        storage.append(topic, numbered(1, start=number))
+        connections["store"].close()
+
+    monkeypatch.setattr(appending, "_insert", slow_insert)
+    slow, quick = (threading.Thread(target=publish, args=(number,)) for number in range(2))
+    slow.start()
+    assert writing.wait(15)
+    quick.start()
+    quick.join(1)
+    assert quick.is_alive(), "a later event was committed before an earlier one"
+    assert list(whole_log(storage, topic)) == []
+    go_on.set()
+    slow.join(30)
+    quick.join(30)
+    assert payloads(whole_log(storage, topic)) == texts(2)
+
+
+def test_publish_times_never_go_back(storage: Storage, topic: str) -> None:
+    for start in range(20):
+        storage.append(topic, numbered(2, start=start))
+    times = [message.published for message in whole_log(storage, topic)]
+    assert times == sorted(times)
+
+
+def test_positions_of_another_partition_or_beyond_the_end_are_refused(storage: Storage, topic: str) -> None:
+    storage.append(topic, numbered(2))
+    storage.create_subscription(topic, "s", type=SHARED)
+    elsewhere = Position(topic="other", partition=0, token=encode(0))
+    beyond = Position(topic=topic, partition=0, token=encode(2))
+    for wrong in (elsewhere, beyond):
+        with pytest.raises(InvalidPosition):
+            storage.reset_cursor(topic, "s", {0: wrong})
+        with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer, pytest.raises(InvalidPosition):
+            consumer.acknowledge(wrong)
+    with pytest.raises(InvalidPosition):
+        storage.reset_cursor(topic, "s", {7: Edge.EARLIEST})
+    with pytest.raises(InvalidPosition):
+        storage.read_backward(topic, 0, before=elsewhere, limit=1)
+
+
+@pytest.mark.parametrize("kind", [EXCLUSIVE, FAILOVER, SHARED, KEY_SHARED])
+def test_a_silent_member_counts_as_gone_and_what_it_held_is_given_on(
+    storage: Storage, topic: str, kind: SubscriptionType
+) -> None:
+    storage.append(topic, numbered(4))
+    silent = storage.consume(topic, "s", type=kind, consumer="silent")
+    held = receive_until(silent, 4)
+    silence("silent")
+    assert [c.name for c in storage.subscription(topic, "s").consumers] == []
+    with storage.consume(topic, "s", type=kind, consumer="next") as other:
+        assert payloads(receive_until(other, 4)) == texts(4)
+        silent.acknowledge(held[0].position)
+        assert storage.subscription(topic, "s").backlog == 3, "a late acknowledgement still counts"
+        assert storage.subscription(topic, "s").unacked == 3
+
+
+def test_what_was_received_before_a_reset_can_no_longer_be_acknowledged(storage: Storage, topic: str) -> None:
+    storage.append(topic, numbered(3))
+    with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
+        before = receive_until(consumer, 3)
+        storage.reset_cursor(topic, "s", {0: Edge.EARLIEST})
+        consumer.acknowledge(before[0].position)
+        assert storage.subscription(topic, "s").backlog == 3, "before it noticed"
+        assert payloads(consumer.receive(limit=1, timeout=5)) == [b"0"]
+        consumer.acknowledge(before[1].position)
+        assert storage.subscription(topic, "s").backlog == 3, "after it noticed"
+        consumer.acknowledge(before[0].position)
+        assert storage.subscription(topic, "s").backlog == 2, "received again, so its own again"
+
+
+def test_a_reset_disconnects_everybody(storage: Storage, topic: str) -> None:
+    consumers = [storage.consume(topic, "s", type=SHARED, consumer=name) for name in ("one", "two")]
+    storage.reset_cursor(topic, "s", {0: Edge.EARLIEST})
+    assert list(storage.subscription(topic, "s").consumers) == []
+    received_in_all(consumers)
+    assert [c.name for c in storage.subscription(topic, "s").consumers] == ["one", "two"]
+
+
+def test_a_second_type_is_refused_while_others_are_connected(storage: Storage, topic: str) -> None:
+    with storage.consume(topic, "s", type=SHARED, consumer="one"), pytest.raises(StoreRefused, match="is shared"):
+        storage.consume(topic, "s", type=FAILOVER, consumer="two")
+    storage.consume(topic, "s", type=FAILOVER, consumer="two").close()
+    assert storage.subscription(topic, "s").type is FAILOVER
+
+
+def test_failover_partitions_go_round_over_the_members(storage: Storage) -> None:
+    name = storage.create_topic("spread", partitions=4).name
+    storage.append(name, numbered(8, key=None))
+    consumers = [storage.consume(name, "s", type=FAILOVER, consumer=who) for who in ("one", "two")]
+    partitions = [{m.position.partition for m in consumer.receive(limit=100, timeout=0)} for consumer in consumers]
+    assert partitions == [{0, 2}, {1, 3}]
+
+
+def test_a_key_that_moves_to_a_new_member_waits_for_its_earlier_events(storage: Storage, topic: str) -> None:
+    keys = ["Aa", "b", "c", "d"]
+    first = storage.consume(topic, "s", type=KEY_SHARED, consumer="first")
+    storage.append(topic, [NewMessage(payload=f"1{key}".encode(), key=key) for key in keys])
+    held = receive_until(first, 4)
+    second = storage.consume(topic, "s", type=KEY_SHARED, consumer="second")
+    storage.append(topic, [NewMessage(payload=f"2{key}".encode(), key=key) for key in keys])
+    [of_first, of_second] = received_in_all([first, second])
+    assert of_first, "the keys that stayed go on"
+    assert of_second == [], "the keys that moved wait"
+    for message in held:
+        first.acknowledge(message.position)
+    [more_of_first, of_second] = received_in_all([first, second])
+    assert more_of_first == []
+    assert sorted(of_first + of_second) == [f"2{key}".encode() for key in keys]
+    assert of_second
+
+
+def test_closing_the_storage_disconnects_its_consumers(storage: Storage, topic: str) -> None:
+    other = DatabaseStorage()
+    consumer = other.consume(topic, "s", type=SHARED, consumer="c")
+    other.close()
+    assert list(storage.subscription(topic, "s").consumers) == []
+    consumer.close()
+
+
+@pytest.mark.parametrize("how", ["reader", "consumer"])
+def test_a_thread_leaves_no_connection_behind(storage: Storage, topic: str, how: str) -> None:
+    storage.append(topic, numbered(1))
+    left: list[object] = []
+
+    def use() -> None:
+        if how == "reader":
+            with storage.open_reader(topic, 0, after=Edge.EARLIEST) as reader:
+                assert payloads(read_until(reader, 1)) == texts(1)
+        else:
+            with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
+                assert payloads(receive_until(consumer, 1)) == texts(1)
+        left.append(connections["store"].connection)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join(60)
+    assert left == [None]
+
+
+def test_first_since_takes_any_zone(storage: Storage, topic: str) -> None:
+    [position] = storage.append(topic, numbered(1))
+    [message] = whole_log(storage, topic)
+    assert storage.first_since(topic, 0, message.published.astimezone(timezone(timedelta(hours=9)))) == position
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_down_is_said_to_be_and_is_found_again(
+    store_on_postgres: str, postgres_server: LocalPostgres
+) -> None:
+    storage = DatabaseStorage()
+    name = storage.create_topic(f"cut-{uuid4().hex}").name
+    storage.append(name, numbered(3))
+    reader = storage.open_reader(name, 0, after=Edge.EARLIEST)
+    consumer = storage.consume(name, "s", type=SHARED, consumer="c")
+    assert len(receive_until(consumer, 3)) == 3
+    postgres_server.stop()
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreUnreachable, match="does not answer"):
+                storage.topics()
+            with pytest.raises(StoreUnreachable):
+                storage.append(name, numbered(1))
+            with pytest.raises(StoreUnreachable):
+                reader.read(limit=1, timeout=1)
+            with pytest.raises(StoreUnreachable):
+                consumer.receive(limit=1, timeout=1)
+    finally:
+        postgres_server.start()
+    storage.append(name, numbered(1, start=3))
+    assert payloads(read_until(reader, 4)) == texts(4)
+    assert payloads(receive_until(consumer, 1)) == texts(1, start=3)
+    storage.close()
+
+
+def test_a_file_that_another_writer_holds_is_said_to_be_locked(
+    desk_databases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    storage = DatabaseStorage()
+    name = storage.create_topic("locked").name
+    monkeypatch.setitem(connections.settings["store"]["OPTIONS"], "timeout", 0.2)
+    connections["store"].close()
+    writer = sqlite3.connect(connections.settings["store"]["NAME"], isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(StoreUnreachable, match="locked"):
+            storage.append(name, numbered(1))
+        assert list(whole_log(storage, name)) == [], "reading goes on"
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+    storage.append(name, numbered(1))
+    connections["store"].close()
+    storage.close()

@@ -1,0 +1,21 @@
+"""Where the test databases are, in the words that another process understands."""
+
+from urllib.parse import quote
+
+from django.db import connections
+
+VARIABLES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": "STORE_DATABASE_URL"}
+
+
+def database_url(alias: str) -> str:
+    """The URL of the database that this alias stands for at this moment."""
+    config = connections.settings[alias]
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        return f"sqlite:///{config['NAME']}"
+    person = f"{quote(config['USER'])}:{quote(config['PASSWORD'])}" if config["PASSWORD"] else quote(config["USER"])
+    return f"postgresql://{person}@{config['HOST']}:{config['PORT']}/{quote(config['NAME'])}"
+
+
+def database_environment() -> dict[str, str]:
+    """The variables by which a process of ours finds the very databases that this test uses."""
+    return {variable: database_url(alias) for alias, variable in VARIABLES.items()}

@@ -1,0 +1,65 @@
+"""A real PostgreSQL for the run, and the embedded store on it for one test."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from dashboard.databases import database
+from scripts.local_postgres import LocalPostgres, PostgresProblem, binaries
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[LocalPostgres]:
+    """A throwaway cluster; a test that stops it starts it again. Left out where PostgreSQL is not installed, failed in CI."""
+    if binaries() is None:
+        reason = "the PostgreSQL tests need PostgreSQL (Debian: apt-get install postgresql)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    try:
+        with LocalPostgres() as server:
+            yield server
+    except PostgresProblem as problem:
+        pytest.fail(f"the throwaway PostgreSQL does not start: {problem}")
+
+
+@pytest.fixture(scope="session")
+def store_tables_on_postgres(postgres_server: LocalPostgres, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+    """The URL of a database that has the embedded store's tables."""
+    url = postgres_server.create_database("store")
+    with django_db_blocker.unblock(), alias_on("store", url):
+        call_command("migrate", database="store", verbosity=0)
+    return url
+
+
+@pytest.fixture
+def store_on_postgres(desk_databases: dict[str, str], store_tables_on_postgres: str) -> Iterator[str]:
+    """The alias ``store`` is an empty PostgreSQL for this test and its threads; the value is its ``STORE_DATABASE_URL``."""
+    with alias_on("store", store_tables_on_postgres):
+        yield store_tables_on_postgres
+        call_command("flush", database="store", interactive=False, inhibit_post_migrate=True, verbosity=0)
+
+
+@contextmanager
+def alias_on(alias: str, url: str) -> Iterator[None]:
+    """Point a database alias elsewhere: for this thread at once, for others when they connect."""
+    before = connections.settings[alias]
+    # Django completes the settings of a whole set of databases, which must have a default.
+    completed = connections.configure_settings({"default": {}, alias: database(url, Path())})
+    _switch(alias, completed[alias])
+    try:
+        yield
+    finally:
+        _switch(alias, before)
+
+
+def _switch(alias: str, config: dict[str, object]) -> None:
+    connections[alias].close()
+    connections.settings[alias] = config
+    del connections[alias]  # the wrapper of this thread; the next use makes one by the new settings
