@@ -1,0 +1,115 @@
+"""Comparing what the desk shows of a file's streams to the file itself, event for event and field for field."""
+
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eventstore.acting import Actor
+from eventstore.config import Config
+from eventstore.events import Event
+from eventstore.gateway import Gateway
+from eventstore.index import queries
+from eventstore.index.pointers import Pointer
+from eventstore.storage import Storage
+
+Document = Mapping[str, Any]
+StreamKey = tuple[str, str]
+
+
+class NoRecord:
+    """For tests that only look."""
+
+    def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
+        raise AssertionError("nothing here acts")
+
+    def done(self, act: str, details: Mapping[str, Any]) -> None:
+        raise AssertionError("nothing here acts")
+
+    def failed(self, act: str, reason: str) -> None:
+        raise AssertionError("nothing here acts")
+
+
+def looking(storage: Storage) -> Gateway:
+    """A gateway for somebody who may look at everything and do nothing."""
+    return Gateway(storage=storage, config=Config(), record=NoRecord(), may=lambda actor, action, scope: False)
+
+
+def documents_of(path: Path) -> list[Document]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
+    """The file's streams, each in the file's order."""
+    streams: dict[StreamKey, list[Document]] = {}
+    for document in documents:
+        streams.setdefault((document["aggregatetype"], document["aggregateid"]), []).append(document)
+    return streams
+
+
+def assert_streams_read_back(storage: Storage, documents: Sequence[Document]) -> int:
+    """Every stream of these documents reads back whole, in order, its versions 1, 2, 3 …; answers how many there were.
+
+    Nothing else may be in the index.
+    """
+    gateway = looking(storage)
+    expected = by_stream(documents)
+    for (type, id), stream in expected.items():
+        rows = _whole_stream(gateway, type, id)
+        assert [pointer.version for pointer, _ in rows] == list(range(1, len(stream) + 1)), (type, id)
+        for (pointer, event), document in zip(rows, stream, strict=True):
+            _assert_same(pointer, event, document)
+    found = {kind.name: kind for kind in gateway.aggregate_types()}
+    assert sum(kind.aggregates for kind in found.values()) == len(expected)
+    assert sum(kind.events for kind in found.values()) == len(documents)
+    return len(expected)
+
+
+def assert_ordinals_gapless(topic: str, count: int) -> None:
+    """The topic's partitions are numbered 0, 1, 2 … in the index, without gap or double, and count so many events."""
+    from eventstore.index.models import IndexedPartition, PointerRow
+
+    total = 0
+    for partition in IndexedPartition.objects.filter(topic=topic):
+        rows = PointerRow.objects.filter(partition=partition).order_by("ordinal")
+        ordinals = list(rows.values_list("ordinal", flat=True))
+        tokens = list(rows.values_list("token", flat=True))
+        assert ordinals == list(range(partition.next_ordinal))
+        assert tokens == sorted(set(tokens))
+        total += partition.next_ordinal
+    assert total == count
+
+
+def _whole_stream(gateway: Gateway, type: str, id: str) -> list[tuple[Pointer, Event]]:
+    """Oldest first, page by page as a person would go back."""
+    rows: list[tuple[Pointer, Event]] = []
+    cursor = None
+    while True:
+        page = gateway.stream(type, id, cursor=cursor, limit=queries.SAME_CONVERSATION)
+        for row in page.items:
+            assert row.pointer is not None and row.event is not None, (type, id)
+            rows.append((row.pointer, row.event))
+        if page.older is None:
+            return rows[::-1]
+        cursor = page.older
+
+
+def _assert_same(pointer: Pointer, event: Event, document: Document) -> None:
+    written = {name: _canonical(value) for name, value in document.items() if name not in ("data", "data_base64")}
+    assert dict(event.attributes) == written
+    assert pointer.event_id == event.id == document["id"]
+    assert pointer.type == event.type == document["type"]
+    assert pointer.time == event.time
+    if "data" in document:
+        assert json.loads(event.data) == document["data"]
+    else:
+        assert event.data == b""
+
+
+def _canonical(value: Any) -> str:
+    """An attribute as CloudEvents writes it in binary mode: true and false in small letters, numbers in decimal."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
