@@ -1,0 +1,59 @@
+"""Picking the driver from ``EVENTSTORE_URL``."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from eventstore.errors import InvalidConfiguration
+from eventstore.storage import Storage
+
+
+def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/default") -> Storage:
+    """The storage at this URL: ``database://``, ``pulsar://host:port`` or ``pulsar+ssl://host:port``.
+
+    ``namespaces`` are patterns, separated by commas. Credentials for Pulsar come from the environment: ``PULSAR_TOKEN`` or
+    ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``, ``PULSAR_TLS_CERTIFICATE`` and ``PULSAR_TLS_KEY`` (files).
+    ``InvalidConfiguration`` for anything else; nothing is contacted yet.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "database":
+        from eventstore.drivers.database.storage import DatabaseStorage
+
+        return DatabaseStorage()
+    if scheme in ("pulsar", "pulsar+ssl"):
+        return _open_pulsar(url, admin_url, namespaces)
+    raise InvalidConfiguration(
+        "EVENTSTORE_URL must begin with database://, pulsar:// or pulsar+ssl://. Leave it out for the embedded store."
+    )
+
+
+def _open_pulsar(url: str, admin_url: str, namespaces: str) -> Storage:
+    from eventstore.drivers.pulsar.storage import PulsarStorage
+
+    if not admin_url:
+        raise InvalidConfiguration(
+            "PULSAR_ADMIN_URL is missing: give the address of Pulsar's admin REST API, such as http://127.0.0.1:8080."
+        )
+    patterns = [pattern.strip() for pattern in namespaces.split(",") if pattern.strip()]
+    for pattern in patterns:
+        if pattern.count("/") != 1 or pattern.startswith("/") or pattern.endswith("/"):
+            raise InvalidConfiguration("EVENTSTORE_NAMESPACES takes tenant/namespace patterns, separated by commas.")
+    return PulsarStorage(
+        service_url=url,
+        admin_url=admin_url,
+        namespaces=patterns,
+        token=_token(),
+        tls_trust_certs=os.environ.get("PULSAR_TLS_TRUST_CERTS", ""),
+        tls_certificate=os.environ.get("PULSAR_TLS_CERTIFICATE", ""),
+        tls_key=os.environ.get("PULSAR_TLS_KEY", ""),
+    )
+
+
+def _token() -> str:
+    path = os.environ.get("PULSAR_TOKEN_FILE", "")
+    if not path:
+        return os.environ.get("PULSAR_TOKEN", "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidConfiguration(f"PULSAR_TOKEN_FILE cannot be read: {error.strerror}.") from error
