@@ -1,0 +1,39 @@
+"""Who acts on the command line.
+
+``--as NAME`` names a person of the desk, whose role decides as it does on a page. Without it the operating system's user acts,
+recorded as "root (command line)" and trusted like an admin: a shell on the server is beyond the access table, and the record
+is all that can be had of it. The name cannot be mistaken for a person's, since no account's name holds a space.
+"""
+
+import getpass
+from argparse import ArgumentParser
+
+from dashboard.access import COMMAND_LINE, SHELL
+from dashboard.models import Person
+from eventstore import Actor, NotAllowed
+
+
+def add_as_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--as",
+        dest="actor",
+        metavar="NAME",
+        default="",
+        help="act as this person of the desk (their role must allow it); else as the operating system's user",
+    )
+
+
+def command_line_actor(name: str = "") -> Actor:
+    """The person of that name, or the operating system's user for an empty one. ``NotAllowed`` for no active person."""
+    if not name:
+        return Actor(name=f"{_system_user()} (command line)", via=SHELL)
+    if not Person.objects.filter(username=name, is_active=True).exists():
+        raise NotAllowed(f"There is no active person {name!r}. Make one with create_user, or leave --as away.")
+    return Actor(name=name, via=COMMAND_LINE)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "somebody"

@@ -1,0 +1,197 @@
+"""Every subscription with its backlog, as a list for the pages that show them.
+
+Many people watch these lists, and each asks the broker two questions a topic: so one answer serves a process for a moment, and
+one thread at a time asks. Where the store is away, the last answer is still known, with its time.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connections
+from django.utils import timezone
+
+from dashboard import standing, words
+from dashboard.wiring import gateway
+from eventstore import (
+    Backlog,
+    Counted,
+    EventStoreError,
+    Gateway,
+    State,
+    StoreUnreachable,
+    Subscription,
+    Topic,
+    UnknownTopic,
+)
+
+FRESH = timedelta(seconds=2)
+TOPICS_AT_ONCE = 8
+
+MARKS = {
+    State.STUCK: ("bad", "▲", "stuck"),
+    State.CATCHING_UP: ("info", "↻", "catching up"),
+    State.HEALTHY: ("ok", "✓", "healthy"),
+    State.PHANTOM: ("quiet", "◌", "phantom"),
+}
+"""A state's tone, mark and word."""
+
+WORST_FIRST = (State.STUCK, State.CATCHING_UP, State.HEALTHY, State.PHANTOM)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One subscription as a line of a list."""
+
+    topic: Topic
+    backlog: Backlog
+
+    @property
+    def subscription(self) -> Subscription:
+        return self.backlog.subscription
+
+    @property
+    def mark(self) -> tuple[str, str, str]:
+        return MARKS[self.backlog.state]
+
+    @property
+    def waiting(self) -> str:
+        """The number with how sure it is: "at least 3", "12 entries"."""
+        return waiting_words(self.backlog)
+
+    @property
+    def oldest(self) -> str:
+        """How long the first waiting event has waited, in words; empty where nothing waits or nobody knows."""
+        since = self.backlog.oldest
+        return words.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+
+    @property
+    def unattended(self) -> bool:
+        """Nobody is connected (only to be said of a store that lists its consumers)."""
+        return not self.subscription.consumers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """``silent`` are topics whose subscriptions the store refused to tell, with its sentence."""
+
+    lines: Sequence[Line]
+    silent: Sequence[tuple[str, str]]
+    as_of: datetime
+
+    def of_topic(self, name: str) -> "Gathered":
+        lines = [line for line in self.lines if line.topic.name == name]
+        return Gathered(lines=lines, silent=[pair for pair in self.silent if pair[0] == name], as_of=self.as_of)
+
+    @property
+    def worst_first(self) -> Sequence[Line]:
+        """Stuck ones first, then those with most waiting."""
+        return sorted(self.lines, key=_badness)
+
+    def counted(self, state: State) -> int:
+        return sum(line.backlog.state is state for line in self.lines)
+
+
+_asking = threading.Lock()
+_last: Gathered | None = None
+_failed: tuple[datetime, StoreUnreachable] | None = None
+
+
+def gathered() -> Gathered:
+    """All subscriptions of all watched topics, by topic and name, as of a moment ago; ``StoreUnreachable``."""
+    global _last, _failed  # noqa: PLW0603
+    with _asking:
+        now = timezone.now()
+        if _last is not None and now - _last.as_of < FRESH:
+            return _last
+        if _failed is not None and now - _failed[0] < FRESH:
+            raise StoreUnreachable(str(_failed[1]))
+        try:
+            store = standing.store_standing()
+            if store.reachable is False:
+                raise StoreUnreachable(store.words)
+            _last = _gather(gateway())
+        except StoreUnreachable as error:
+            _failed = (timezone.now(), error)
+            raise
+        _failed = None
+        return _last
+
+
+def gathered_or_last_known() -> tuple[Gathered | None, StoreUnreachable | None]:
+    """What ``gathered`` answers, or what it last answered (``None``: never) and why it does not now."""
+    try:
+        return gathered(), None
+    except StoreUnreachable as error:
+        return _last, error
+
+
+def last_known() -> Gathered | None:
+    """What ``gathered`` last answered in this process."""
+    return _last
+
+
+def forget() -> None:
+    """Ask anew at the next page: something has just been changed."""
+    global _last, _failed  # noqa: PLW0603
+    with _asking:
+        _last = _failed = None
+
+
+def waiting_words(backlog: Backlog) -> str:
+    number = words.number(backlog.waiting)
+    if backlog.counted is Counted.INDEX_BEHIND:
+        return f"at least {number}"
+    if backlog.counted is Counted.ENTRIES:
+        return f"{number} " + ("entry" if backlog.waiting == 1 else "entries")
+    return number
+
+
+def events_words(backlog: Backlog) -> str:
+    """As a part of a sentence: "1,204 events", "at least one event", "12 entries (a batch is one)"."""
+    if backlog.counted is Counted.ENTRIES:
+        return f"{waiting_words(backlog)} (a batch is one)"
+    return waiting_words(backlog) + (" event" if backlog.waiting == 1 else " events")
+
+
+def _badness(line: Line) -> tuple[int, int, str, str]:
+    backlog = line.backlog
+    return (WORST_FIRST.index(backlog.state), -backlog.waiting, line.topic.name, backlog.subscription.name)
+
+
+def _gather(asked: Gateway) -> Gathered:
+    topics = asked.topics()
+    at_once = min(TOPICS_AT_ONCE, asked.storage.capabilities.parallel_reads, len(topics))
+    if at_once <= 1:
+        answers: Iterable[Sequence[Line] | str] = [_of_topic(asked, topic) for topic in topics]
+    else:
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="backlogs") as pool:
+            answers = list(pool.map(lambda topic: _in_own_thread(asked, topic), topics))
+    lines: list[Line] = []
+    silent: list[tuple[str, str]] = []
+    for topic, answer in zip(topics, answers, strict=True):
+        if isinstance(answer, str):
+            silent.append((topic.name, answer))
+        else:
+            lines += answer
+    return Gathered(lines=lines, silent=silent, as_of=timezone.now())
+
+
+def _in_own_thread(asked: Gateway, topic: Topic) -> Sequence[Line] | str:
+    try:
+        return _of_topic(asked, topic)
+    finally:
+        connections.close_all()  # this thread's own: nobody else would close them
+
+
+def _of_topic(asked: Gateway, topic: Topic) -> Sequence[Line] | str:
+    try:
+        return [Line(topic=topic, backlog=backlog) for backlog in asked.backlogs(topic.name)]
+    except StoreUnreachable:
+        raise
+    except UnknownTopic:
+        return []  # deleted since it was listed
+    except EventStoreError as error:
+        return str(error)

@@ -1,0 +1,68 @@
+"""What must be so before anything is served, and what an operator should know."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+
+SAFE_SQLITE = (3, 51, 3)
+"""Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""
+SHORTEST_SECRET = 32
+
+
+def require_serving_settings() -> None:
+    """``ImproperlyConfigured`` where this process must not serve. Called when the web server loads the application."""
+    problems = serving_problems()
+    if problems:
+        raise ImproperlyConfigured(" ".join(problems))
+
+
+def serving_problems() -> list[str]:
+    """Outside demo mode a server needs a secret and hosts of its own, and never DEBUG."""
+    problems = []
+    if settings.DEBUG and not settings.DEMO:
+        problems.append("DEBUG is for demo mode only.")
+    if settings.DEMO:
+        return problems
+    if not settings.SECRET_KEY_GIVEN:
+        problems.append("EVENTDESK_SECRET_KEY is missing: set it to a long random text, and keep it.")
+    elif len(settings.SECRET_KEY_GIVEN) < SHORTEST_SECRET:
+        problems.append(f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at the least.")
+    if not settings.HOSTS_GIVEN:
+        problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
+    elif any(host.strip(".") in {"*", ""} for host in settings.HOSTS_GIVEN):
+        problems.append("EVENTDESK_HOSTS must name hosts: * would let anybody choose the address that pages and mails show.")
+    return problems
+
+
+@register("eventdesk", deploy=True)
+def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Shown by ``check --deploy`` and whenever an installation starts to serve."""
+    on_sqlite = [alias for alias, config in settings.DATABASES.items() if config["ENGINE"] == "django.db.backends.sqlite3"]
+    if not on_sqlite or settings.DEMO or sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return []
+    return [
+        Warning(
+            f"SQLite {sqlite3.sqlite_version} serves {', '.join(on_sqlite)}, with a rare corruption race between processes.",
+            hint="Use PostgreSQL in production (DATABASE_URL, INDEX_DATABASE_URL, STORE_DATABASE_URL).",
+            id="eventdesk.W001",
+        )
+    ]
+
+
+@register("eventdesk")
+def check_separate_databases(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Two aliases on one SQLite file would make a login wait for the indexer."""
+    seen: dict[str, str] = {}
+    errors: list[CheckMessage] = []
+    for alias, config in settings.DATABASES.items():
+        if config["ENGINE"] != "django.db.backends.sqlite3":
+            continue
+        other = seen.setdefault(str(config["NAME"]), alias)
+        if other != alias:
+            errors.append(Error(f"{other} and {alias} share one SQLite file: give each its own.", id="eventdesk.E001"))
+    return errors

@@ -1,0 +1,154 @@
+"""The demo's past: some four thousand events of a made-up health company, put into the store once.
+
+The history is the same each time for one data directory (its end is the moment of the first start, which is kept), so that
+what a killed seeding left can be told from what is missing, event by event.
+"""
+
+import fcntl
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from dashboard.kept_secrets import kept
+from eventstore import (
+    Edge,
+    Message,
+    NewMessage,
+    Storage,
+    SubscriptionType,
+    UnknownTopic,
+    document_to_message,
+    health_history,
+    misfits,
+    oldest_form,
+)
+
+SEED = 4711
+PATIENTS = 200
+DAYS = 60
+USERS = 60
+BATCH = 500
+PARTITIONS = {"patients": 2, "documents": 2, "appointments": 2, "consents": 1, "users": 1, "appointments-mailer-DLQ": 1}
+TOPIC_OF = {"patient": "patients", "document": "documents", "appointment": "appointments", "consent": "consents"}
+SUBSCRIPTIONS = {
+    "search-index": ("patients", SubscriptionType.FAILOVER),
+    "mailer": ("appointments", SubscriptionType.SHARED),
+    "app-timeline": ("documents", SubscriptionType.FAILOVER),
+}
+DEAD_LETTERS = 4
+
+
+def seed_history(storage: Storage) -> int:
+    """Put in what is missing of the history, and the subscriptions; answers how many events were written.
+
+    Ended at any moment and called again, it neither doubles an event nor leaves one out.
+    """
+    with _alone():
+        written = sum(_complete(storage, topic, messages) for topic, messages in whole_history(started()).items())
+        for name, (topic, type_of) in SUBSCRIPTIONS.items():
+            canonical = storage.topic(topic).name
+            storage.create_subscription(canonical, name, type=type_of, start=Edge.EARLIEST)
+        _marker().touch()
+        return written
+
+
+def is_seeded(storage: Storage) -> bool:
+    """Whether ``seed_history`` came to its end with this store before."""
+    return _marker().exists() and _is_there(storage)
+
+
+def started() -> datetime:
+    """When this data directory's demo began: the end of its history."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromisoformat(kept(_directory() / "demo-started", now.isoformat()).strip())
+
+
+def whole_history(end: datetime) -> Mapping[str, Sequence[NewMessage]]:
+    """Topic → its messages in order, the same for the same end."""
+    topics: dict[str, list[NewMessage]] = {topic: [] for topic in PARTITIONS}
+    for event in health_history(SEED, PATIENTS, end=end, days=DAYS, poison=True):
+        topics[TOPIC_OF[str(event["aggregatetype"])]].append(as_message(event))
+    topics["documents"].extend(misfits(SEED))
+    topics["users"].extend(oldest_form(SEED, USERS))
+    topics["appointments-mailer-DLQ"].extend(_dead_letters(topics["appointments"]))
+    return topics
+
+
+def as_message(event: Mapping[str, object]) -> NewMessage:
+    return document_to_message(json.dumps(event, ensure_ascii=False).encode())
+
+
+def _dead_letters(appointments: Sequence[NewMessage]) -> Iterator[NewMessage]:
+    """Copies as Pulsar's client makes them: the event with its origin in two more properties."""
+    step = max(1, len(appointments) // DEAD_LETTERS)
+    for place in range(step // 2, len(appointments), step):
+        original = appointments[place]
+        origin = {"ORIGIN_MESSAGE_ID": f"demo:{place}", "REAL_TOPIC": "appointments", "RECONSUMETIMES": "16"}
+        yield NewMessage(
+            payload=original.payload,
+            key=original.key,
+            properties={**original.properties, **origin},
+            event_time=original.event_time,
+        )
+
+
+def _complete(storage: Storage, name: str, messages: Sequence[NewMessage]) -> int:
+    topic = storage.create_topic(name, partitions=PARTITIONS[name])
+    there = Counter(_content(message) for number in range(topic.partitions) for message in _all(storage, topic.name, number))
+    missing = [message for message in messages if not _take(there, _content(message))]
+    for first in range(0, len(missing), BATCH):
+        storage.append(topic.name, missing[first : first + BATCH])
+    return len(missing)
+
+
+def _all(storage: Storage, topic: str, partition: int) -> Iterator[Message]:
+    last = None
+    while found := storage.read_forward(topic, partition, after=last, limit=BATCH):
+        yield from found
+        last = found[-1].position
+
+
+def _content(message: Message | NewMessage) -> bytes:
+    digest = hashlib.sha256(message.payload)
+    digest.update(json.dumps([message.key, sorted(message.properties.items())]).encode())
+    return digest.digest()
+
+
+def _take(there: "Counter[bytes]", content: bytes) -> bool:
+    if not there[content]:
+        return False
+    there[content] -= 1
+    return True
+
+
+def _is_there(storage: Storage) -> bool:
+    try:
+        storage.topic("patients")
+    except UnknownTopic:
+        return False
+    return True
+
+
+def _marker() -> Path:
+    """Its name tells one store from another, so that a store that was exchanged is filled as well."""
+    config = settings.DATABASES["store"]
+    where = [settings.EVENTSTORE_URL, *(str(config.get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))]
+    return _directory() / f"demo-seeded-{hashlib.sha256(json.dumps(where).encode()).hexdigest()[:12]}"
+
+
+def _directory() -> Path:
+    return Path(settings.DATA_DIR)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One seeding at a time for a data directory; the kernel lets go of the lock however its holder ends."""
+    with (_directory() / "demo-seed.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

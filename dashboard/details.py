@@ -1,0 +1,134 @@
+"""One event with everything that belongs to it, as a viewer may see it: for its own page, and beside an aggregate's stream."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard import showing, wiring
+from dashboard.masking import MASKED, Shown, Viewer, sees, show
+from dashboard.payloads import Payload, payload_of
+from dashboard.showing import EventLine
+from eventstore import Event, Pointer, Row
+
+MOST_TOGETHER = 200
+"""As many events of a conversation, or effects, as the index answers with."""
+LONGEST_VALUE = 4_000
+_CORE = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
+"""Attributes whose names alone say nothing about anybody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """A name and a value; either may be masked. ``copy`` is offered for copying."""
+
+    name: Shown
+    value: Shown
+    copy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detail:
+    """``causes``: where the index knows the event that ``cause_id`` names (none where it does not)."""
+
+    line: EventLine
+    title: str
+    event: Event | None
+    pointer: Pointer | None
+    facts: Sequence[Fact]
+    attributes: Sequence[Fact]
+    message: Sequence[Fact]
+    properties: Sequence[Fact]
+    correlation_id: str
+    conversation: Sequence[EventLine]
+    cause_id: str
+    causes: Sequence[EventLine]
+    effects: Sequence[EventLine]
+    payload: Payload | None
+    notes: Sequence[str]
+    most: int = MOST_TOGETHER
+
+
+def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
+    """The event at this row. ``limit``: bytes of the payload to show."""
+    line = showing.event_line(row, viewer)
+    event, pointer = row.event, row.pointer
+    correlation, cause = _links(row)
+    gateway = wiring.gateway()
+    return Detail(
+        line=line,
+        title=showing.plain_story(line.pieces),
+        event=event,
+        pointer=pointer,
+        facts=_facts(event, viewer) if event else (),
+        attributes=attribute_facts(event.attributes, viewer) if event else (),
+        message=_message_facts(event, viewer) if event else (),
+        properties=property_facts(event.message.properties, viewer) if event else (),
+        correlation_id=correlation,
+        conversation=_lines(gateway.conversation(correlation)) if correlation else (),
+        cause_id=cause,
+        causes=_lines(gateway.pointers_of(cause)[:3]) if cause else (),
+        effects=() if line.id_is_position else _lines(gateway.effects_of(line.event_id)),
+        payload=payload_of(event.data, event.content_type, viewer, limit) if event else None,
+        notes=event.notes if event else (),
+    )
+
+
+def attribute_facts(attributes: Mapping[str, str], viewer: Viewer) -> list[Fact]:
+    """The CloudEvents attributes as they were written; the names of extensions are values themselves."""
+    facts = []
+    hidden = False
+    for name in sorted(attributes):
+        if sees(f"attributes.{name}", viewer) or name in _CORE:
+            facts.append(_fact(name, attributes[name], f"attributes.{name}", viewer))
+        else:
+            hidden = True
+    return [*facts, Fact(name="other attributes", value=MASKED)] if hidden else facts
+
+
+def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
+    """The message's own properties; for whoever sees no values, only that there are some."""
+    if not properties:
+        return []
+    if not sees("properties", viewer):
+        return [Fact(name="properties", value=MASKED)]
+    return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
+
+
+def _facts(event: Event, viewer: Viewer) -> list[Fact]:
+    """What the envelope says beyond id, type, time and aggregate."""
+    given = (
+        ("Source", event.source, "source"),
+        ("Subject", event.subject, "subject"),
+        ("Content type", event.content_type, "content_type"),
+        ("Sequence", event.sequence, "sequence"),
+    )
+    return [_fact(name, value, path, viewer) for name, value, path in given if value]
+
+
+def _message_facts(event: Event, viewer: Viewer) -> list[Fact]:
+    message = event.message
+    key = Fact(name="Key", value=showing.key_of(event, viewer)) if message.key is not None else None
+    given = (
+        ("Payload", f"{len(message.payload):,} bytes", "size"),
+        ("Producer", message.producer, "producer"),
+        ("Schema version", message.schema_version, "schema_version"),
+    )
+    facts = [_fact(name, value, path, viewer) for name, value, path in given if value]
+    return [key, *facts] if key else facts
+
+
+def _fact(name: str, value: str, path: str, viewer: Viewer) -> Fact:
+    shown = show(value, path, viewer)
+    if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
+        return Fact(name=name, value=f"{shown[:LONGEST_VALUE]}… ({len(shown):,} characters)")
+    return Fact(name=name, value=shown)
+
+
+def _links(row: Row) -> tuple[str, str]:
+    if row.event is not None:
+        return row.event.correlation_id, row.event.causation_id
+    assert row.pointer is not None
+    return row.pointer.correlation_id, row.pointer.causation_id
+
+
+def _lines(pointers: Sequence[Pointer]) -> list[EventLine]:
+    return [showing.pointer_line(pointer) for pointer in pointers]

@@ -1,0 +1,119 @@
+"""Import a file of CloudEvents JSON, one a line, into whichever store is configured."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from dashboard.actors import add_as_option, command_line_actor
+from dashboard.stopping import StoppableFile, stopping_by_signal
+from dashboard.wiring import gateway
+from eventstore import EventStoreError, ImportSummary, acting, import_messages, parse_lines
+
+REFUSED = 2
+SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
+
+
+class Command(BaseCommand):
+    help = (
+        "Import CloudEvents JSON, one event a line, plain or gzip. Exit status: 0 all in, 1 some lines were rejected and the "
+        "rest is in, 2 nothing could be done or the store failed on the way, 130 or 143 stopped by a signal."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="the file; - is standard input")
+        parser.add_argument("--topic", default="", help="into this topic, made where it is missing (default: the file's name)")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        add_as_option(parser)
+
+    def handle(self, *args: Any, file: str, topic: str, progress: bool, actor: str = "", **options: Any) -> None:
+        summary = ImportSummary()
+        try:
+            name = topic or topic_of(file)
+            with _open(file) as source, stopping_by_signal() as stop, _bar(file, progress) as bar:
+                summary = self.run(StoppableFile(source, stop, bar.update), name, actor, bar)
+        except EventStoreError as error:
+            raise CommandError(str(error), returncode=REFUSED) from error
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.", returncode=REFUSED) from error
+        self.stdout.write(in_words(summary, name, stopped=stop.number != 0))
+        if stop.number:
+            sys.exit(128 + stop.number)
+        if summary.rejected_count:
+            sys.exit(1)
+
+    def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]") -> ImportSummary:
+        """The import as one recorded act. A stop ends it after the batch that is under way."""
+        desk = gateway()
+        progress = Progress(bar)
+        with acting(desk.record, desk.may, command_line_actor(actor), "publish", name, {}) as outcome:
+            topic = desk.storage.create_topic(name)
+            try:
+                lines = source.until_stopped(parse_lines(source))
+                summary = import_messages(desk.storage, topic.name, lines, on_progress=progress.show)
+            except KeyboardInterrupt:  # it waited for more of its input: everything before is in
+                summary = progress.last
+            except EventStoreError as error:
+                raise type(error)(f"{error} {progress.last.imported} events were imported before that.") from error
+            progress.show(summary)
+            outcome |= {
+                "imported": summary.imported,
+                "already_there": summary.already_there,
+                "rejected": summary.rejected_count,
+                "stopped": bool(source.stop.number),
+            }
+        for warning in summary.warnings:
+            self.stderr.write(f"Warning: {warning}")
+        return summary
+
+
+class Progress:
+    """Says each rejected line once, above the bar, as soon as its batch is through."""
+
+    def __init__(self, bar: "tqdm[Any]") -> None:
+        self.bar = bar
+        self.said = 0
+        self.last = ImportSummary()
+
+    def show(self, summary: ImportSummary) -> None:
+        self.last = summary
+        for line in summary.rejected[self.said :]:
+            self.bar.write(f"line {line.number}: {line.reason}", file=sys.stderr)
+        self.said = len(summary.rejected)
+
+
+def topic_of(file: str) -> str:
+    """The file's name without its suffixes; ``CommandError`` for standard input, which has none."""
+    name = Path(file).name
+    if file == "-":
+        raise CommandError("Standard input has no name: say which topic with --topic.", returncode=REFUSED)
+    while name.lower().endswith(SUFFIXES) and "." in name[1:]:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def in_words(summary: ImportSummary, topic: str, *, stopped: bool) -> str:
+    parts = [f"{summary.imported} events of {summary.aggregates} aggregates imported into {topic}"]
+    if summary.already_there:
+        parts.append(f"{summary.already_there} were already there")
+    if summary.rejected_count:
+        parts.append(f"{summary.rejected_count} lines were rejected")
+    said = ", ".join(parts) + "."
+    if summary.rejected_count > len(summary.rejected):
+        said += f" Only the first {len(summary.rejected)} rejected lines are shown."
+    if stopped:
+        said = f"Stopped after {summary.lines} lines. {said} The rest of the file was not read."
+    return said
+
+
+def _open(file: str) -> Any:
+    return Path(file).open("rb") if file != "-" else open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
+def _bar(file: str, wanted: bool) -> "tqdm[Any]":
+    size = Path(file).stat().st_size if file != "-" else None
+    shown = wanted or sys.stderr.isatty()
+    return tqdm(total=size, unit="B", unit_scale=True, desc="import", disable=not shown, file=sys.stderr)

@@ -1,0 +1,32 @@
+"""Publish the demo's events and run its consumers, until Ctrl-C or SIGTERM."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard.demo import own_store
+from dashboard.demo.traffic import run
+from dashboard.wiring import close, gateway
+
+
+class Command(BaseCommand):
+    help = "Publish about two demo events a second into the embedded store, and run three consumers of them."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not own_store():
+            raise CommandError("EVENTSTORE_URL names a broker, which demo traffic is never written into.")
+        stop = threading.Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, end)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, end)
+        try:
+            run(gateway().storage, stop)
+        finally:
+            close()

@@ -1,0 +1,43 @@
+"""Put the demo's history into the store."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard.actors import add_as_option, command_line_actor
+from dashboard.demo import own_store
+from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
+from dashboard.wiring import close, gateway
+from eventstore import EventStoreError, acting
+
+
+class Command(BaseCommand):
+    help = "Put some four thousand events of a made-up health company into the store, once for each data directory."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--yes-into-this-store",
+            action="store_true",
+            help="write into the broker that EVENTSTORE_URL names: it is somebody's, and events cannot be taken back",
+        )
+        add_as_option(parser)
+
+    def handle(self, *args: Any, yes_into_this_store: bool, actor: str = "", **options: Any) -> None:
+        if not own_store() and not yes_into_this_store:
+            raise CommandError(
+                "EVENTSTORE_URL names a broker. The demo history is written into it only with --yes-into-this-store."
+            )
+        try:
+            desk = gateway()
+            if is_seeded(desk.storage):
+                self.stdout.write("The demo history is there already.")
+                return
+            scope = ", ".join(PARTITIONS)
+            with acting(desk.record, desk.may, command_line_actor(actor), "publish", scope, {"demo": True}) as outcome:
+                outcome["imported"] = written = seed_history(desk.storage)
+        except EventStoreError as error:
+            raise CommandError(str(error)) from error
+        finally:
+            close()
+        self.stdout.write(f"{written} events of the demo's history written.")

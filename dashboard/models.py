@@ -1,0 +1,98 @@
+"""What ``default`` holds of this project's own: people, and the record of what they did."""
+
+from typing import Any, ClassVar, Never
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What somebody is here for. The access table (``dashboard.access``) says what each role may do."""
+
+    OUTSIDER = "", "no access"
+    VIEWER = "viewer", "viewer"
+    SUPPORT = "support", "support"
+    APPROVER = "approver", "approver"
+    ADMIN = "admin", "admin"
+
+
+class Person(AbstractUser):
+    """An account. Only ``role`` and ``is_active`` decide access: Django's staff and superuser marks mean nothing here."""
+
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.OUTSIDER, blank=True)
+
+
+class State(models.TextChoices):
+    """How far an act has come. An act is *intended* first; what a crash left so is settled as *unknown*."""
+
+    INTENDED = "intended", "intended"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    UNKNOWN = "unknown", "unknown"
+
+
+class AppendOnly(models.QuerySet["AuditEntry"]):
+    """Refuses what would rewrite history by accident; against purpose there is the chain."""
+
+    def update(self, **values: Any) -> Never:
+        raise TypeError("entries of the audit record are never changed")
+
+    def delete(self) -> Never:
+        raise TypeError("entries of the audit record are never removed")
+
+
+class AuditEntry(models.Model):
+    """One line of the audit record, chained to the line before it. Written by ``dashboard.audit`` alone.
+
+    ``details`` is canonical JSON as text, since the hash covers every character of it. ``host``, ``pid`` and ``process_start``
+    name the process that wrote the line.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    act = models.UUIDField()
+    state = models.CharField(max_length=10, choices=State.choices)
+    actor = models.TextField()
+    via = models.TextField()
+    action = models.TextField()
+    scope = models.TextField()
+    details = models.TextField()
+    written = models.DateTimeField()
+    host = models.TextField()
+    pid = models.BigIntegerField()
+    process_start = models.TextField()
+    previous = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64)
+
+    objects = AppendOnly.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["number"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["act"], name="audit_act"),
+            models.Index(fields=["state", "number"], name="audit_state"),
+            models.Index(fields=["actor", "number"], name="audit_actor"),
+            models.Index(fields=["action", "number"], name="audit_action"),
+            models.Index(fields=["scope", "number"], name="audit_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.state} {self.action} by {self.actor}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("entries of the audit record are never changed")
+        super().save(*args, **options)
+
+    def delete(self, *args: Any, **options: Any) -> Never:
+        raise TypeError("entries of the audit record are never removed")
+
+
+class AuditHead(models.Model):
+    """The one row that every writer of the record locks: the number and hash of the last entry."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.hash}"

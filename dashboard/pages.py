@@ -1,0 +1,198 @@
+"""What every page shares: who may see it, how it is rendered as a page or a fragment, and how it fails."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render as django_render
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+import dashboard.segments  # noqa: F401 - registers the converter that every view's URL patterns use
+from dashboard import access, masking
+from dashboard.models import Person
+from dashboard.roles_in_words import who_may
+from eventstore import (
+    EventStoreError,
+    InvalidName,
+    InvalidPosition,
+    NotAllowed,
+    StalePlan,
+    StoreUnreachable,
+    UnknownEvent,
+    UnknownSubscription,
+    UnknownTopic,
+)
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+READING = ("GET",)
+MARK = "page_action"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """A page that says what went wrong: a status, a title, a sentence, and what to try."""
+
+    status: int
+    title: str
+    text: str
+    advice: str = ""
+    again: bool = False
+    """The page tries again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    error: type[EventStoreError]
+    status: HTTPStatus
+    title: str
+    advice: str = ""
+
+
+_KINDS = (
+    _Kind(NotAllowed, HTTPStatus.FORBIDDEN, "Not allowed"),
+    _Kind(UnknownTopic, HTTPStatus.NOT_FOUND, "No such topic", "Look for it in the list of topics."),
+    _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
+    _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", "Look in the list of subscriptions."),
+    _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
+    _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
+    _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
+    _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, "The event store does not answer"),
+)
+OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")
+
+
+def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]], View[P]]:
+    """A view for whoever may do ``action``; everybody else gets the login page or "not allowed". ``GET`` includes ``HEAD``."""
+    allowed = (*methods, "HEAD") if "GET" in methods else tuple(methods)
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **names: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_login(request)
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
+            if not access.allows(request.user, action):
+                return problem(request, not_allowed(action))
+            return view(request, *args, **names)
+
+        setattr(guarded, MARK, action)
+        return cast("View[P]", guarded)
+
+    return decorate
+
+
+def person_of(request: HttpRequest) -> Person:
+    """Who asks; only for views behind ``page``."""
+    return cast(Person, request.user)
+
+
+def viewer_of(request: HttpRequest) -> masking.Viewer:
+    return masking.viewer_of(person_of(request))
+
+
+def render(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    fragment: str = "",
+    status: int = 200,
+    away: StoreUnreachable | None = None,
+) -> HttpResponse:
+    """The page, or its fragment where htmx asks for one.
+
+    ``away``: the store did not answer, and this is what the index knows; the page says so and tries again by itself.
+    """
+    content = dict(context)
+    if away is not None:
+        content["away"] = str(away)
+    partial = bool(fragment) and wants_fragment(request)
+    response = django_render(request, fragment if partial else template, content, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a piece of the page: not when it restores history or follows a boosted link."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def problem(request: HttpRequest, what: Problem) -> HttpResponse:
+    response = django_render(
+        request,
+        "errors/_problem.html" if wants_fragment(request) else "errors/problem.html",
+        {"problem": what},
+        status=what.status,
+    )
+    if what.again:
+        response["Retry-After"] = "5"
+    return response
+
+
+def problem_of(error: EventStoreError) -> Problem:
+    """What went wrong in the store, as a page. The error's own sentence is written for people and holds no value."""
+    kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
+    return Problem(
+        status=kind.status,
+        title=kind.title,
+        text=str(error),
+        advice=kind.advice,
+        again=kind.error is StoreUnreachable,
+    )
+
+
+def not_allowed(action: str) -> Problem:
+    """The page for a person whose role does not allow this; it names the roles that could."""
+    return Problem(
+        status=HTTPStatus.FORBIDDEN,
+        title="Not allowed",
+        text="Your role does not allow this.",
+        advice=f"It takes the role {who_may(action)}. Ask an admin of this installation if you need it.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(
+        request,
+        Problem(
+            status=HTTPStatus.NOT_FOUND,
+            title="There is no such page",
+            text="The address may have been cut off when it was copied.",
+            advice="Search for the id at the top, or begin with one of the places on the left.",
+        ),
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return django_render(request, "errors/bare.html", {"title": "This request does not work"}, status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(request, Problem(status=HTTPStatus.FORBIDDEN, title="Not allowed", text="Your role does not allow this."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Rendered without a context processor: the fault may lie in the very databases that they ask."""
+    from django.template.loader import render_to_string
+
+    text = render_to_string("errors/bare.html", {"title": "Something went wrong in Eventdesk", "server_error": True})
+    return HttpResponse(text, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    if wants_fragment(request):
+        response = HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+        response["HX-Redirect"] = resolve_url(settings.LOGIN_URL)
+        return response
+    return redirect_to_login(request.get_full_path())

@@ -1,0 +1,202 @@
+"""An event as one line of a list: everything that it shows already masked for whoever looks, so that it renders without a
+request, on a page and in a frame alike."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.conf import settings
+from django.template.loader import get_template
+from django.urls import reverse
+from jmespath.exceptions import JMESPathError
+
+from dashboard import words
+from dashboard.masking import MASKED, Shown, Viewer, sees, show
+from eventstore import Event, Placeholder, Pointer, Position, Row
+
+TONES, NO_TONE = 6, 3
+STORY_PAYLOAD_LIMIT = 256_000
+"""Bytes of a payload that is parsed for a story line; a value of a longer one is left out."""
+LONGEST_VALUE = 80
+UNREADABLE = "Unreadable message"
+NOT_SAID = "(not said)"
+_NOTHING = object()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventLine:
+    """``pieces`` are the story, text and masked marks in turn. ``at`` is the position, encoded.
+
+    ``problem`` says why a message fits no envelope; ``trimmed`` that its payload could not be read from the store;
+    ``unindexed`` that the index has not come so far. ``version`` is ``None`` for these and for copies in derived topics.
+    """
+
+    event_id: str
+    id_is_position: bool
+    url: str
+    at: str
+    topic: str
+    partition: int
+    label: str
+    time: datetime
+    published: datetime
+    type: str
+    tone: int
+    pieces: Sequence[Shown]
+    aggregate_type: str
+    aggregate_id: str
+    aggregate_url: str
+    version: int | None
+    key: Shown
+    problem: str
+    trimmed: bool
+    unindexed: bool
+    derived: bool
+
+
+def event_line(row: Row, viewer: Viewer) -> EventLine:
+    """The row as this viewer may see it."""
+    event, pointer = row.event, row.pointer
+    if event is None:
+        assert pointer is not None
+        return pointer_line(pointer)
+    aggregate = ("", "") if event.problem else (event.aggregate_type, event.aggregate_id)
+    return EventLine(
+        event_id=event.id,
+        id_is_position=event.id_is_position,
+        url=event_url(event.id, row.position),
+        at=row.position.encode(),
+        topic=row.position.topic,
+        partition=row.position.partition,
+        label=row.position.label,
+        time=event.time,
+        published=event.message.published,
+        type=event.type,
+        tone=tone_of(event.type),
+        pieces=story(event, viewer),
+        aggregate_type=aggregate[0],
+        aggregate_id=aggregate[1],
+        aggregate_url=aggregate_url(*aggregate),
+        version=pointer.version if pointer else None,
+        key=key_of(event, viewer),
+        problem=event.problem,
+        trimmed=False,
+        unindexed=pointer is None,
+        derived=pointer.derived if pointer else False,
+    )
+
+
+def pointer_line(pointer: Pointer) -> EventLine:
+    """An event as the index alone knows it: its type's own words, and no value."""
+    return EventLine(
+        event_id=pointer.event_id,
+        id_is_position=pointer.unreadable,
+        url=event_url(pointer.event_id, pointer.position),
+        at=pointer.position.encode(),
+        topic=pointer.position.topic,
+        partition=pointer.position.partition,
+        label=pointer.position.label,
+        time=pointer.time,
+        published=pointer.published,
+        type=pointer.type,
+        tone=tone_of(pointer.type),
+        pieces=(UNREADABLE if pointer.unreadable else words.of_type(pointer.type),),
+        aggregate_type=pointer.aggregate_type,
+        aggregate_id=pointer.aggregate_id,
+        aggregate_url=aggregate_url(pointer.aggregate_type, pointer.aggregate_id),
+        version=pointer.version,
+        key="",
+        problem="fits no envelope: open it to see why" if pointer.unreadable else "",
+        trimmed=True,
+        unindexed=False,
+        derived=pointer.derived,
+    )
+
+
+def render_line(line: EventLine) -> str:
+    """The line as one ``<tr>``: for frames; pages include the same template."""
+    return get_template("components/_event_row.html").render({"row": line})
+
+
+def event_url(event_id: str, position: Position) -> str:
+    """The event's page, at this very position: an id may exist more than once, or not be indexed yet."""
+    return f"{reverse('event', args=[event_id])}?{urlencode({'at': position.encode()})}"
+
+
+def aggregate_url(type: str, id: str) -> str:
+    return reverse("aggregate", args=[type, id]) if id else ""
+
+
+def tone_of(event_type: str) -> int:
+    """Which of the dot's colours: the same for the same type, and nothing more than that. Grey where there is none."""
+    return NO_TONE if not event_type else zlib.crc32(event_type.encode("utf-8", "surrogatepass")) % TONES
+
+
+def key_of(event: Event, viewer: Viewer) -> Shown:
+    """The message's key: an id where it is the aggregate's, else a value like any other."""
+    key = event.message.key
+    is_id = not event.problem and key == event.aggregate_id
+    return show(key, "aggregate_id" if is_id else "key", viewer) if key is not None else ""
+
+
+def story(event: Event, viewer: Viewer) -> tuple[Shown, ...]:
+    """What happened, in plain words: the configured line for its type, else the type's own words."""
+    if event.problem:
+        return (UNREADABLE,)
+    parts = settings.EVENTDESK.story(event.type)
+    if parts is None:
+        return (words.of_type(event.type),)
+    document = _document(event, viewer, parts)
+    return tuple(part if isinstance(part, str) else _filled(part, event, document, viewer) for part in parts)
+
+
+def plain_story(pieces: Sequence[Shown]) -> str:
+    """The story as bare text, for titles."""
+    return "".join("…" if piece is MASKED else words.visible(str(piece)) for piece in pieces)
+
+
+def _document(event: Event, viewer: Viewer, parts: Sequence[str | Placeholder]) -> object:
+    """The payload, where a placeholder that this viewer sees looks into it."""
+    wanted = any(isinstance(part, Placeholder) and part.expression and sees(part.path, viewer) for part in parts)
+    if not wanted or len(event.data) > STORY_PAYLOAD_LIMIT:
+        return _NOTHING
+    try:
+        return msgspec.json.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NOTHING
+
+
+def _filled(part: Placeholder, event: Event, document: object, viewer: Viewer) -> Shown:
+    if not sees(part.path, viewer):
+        return MASKED  # before the look-up: not even whether there is a value may be seen
+    value = _attribute(event, part.path) if part.expression is None else _found(part, document)
+    shown = show(value, part.path, viewer)
+    return words.shorten(shown, LONGEST_VALUE) or NOT_SAID if isinstance(shown, str) else shown
+
+
+def _found(part: Placeholder, document: object) -> Any:
+    if document is _NOTHING:
+        return None
+    assert part.expression is not None
+    try:
+        return part.expression.search(document)
+    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # a function in the expression that does not take what this payload holds: no value, as for a missing one
+
+
+def _attribute(event: Event, name: str) -> str:
+    stood_in: Mapping[str, str] = {
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "aggregatetype": event.aggregate_type,
+        "aggregateid": event.aggregate_id,
+        "correlationid": event.correlation_id,
+        "causationid": event.causation_id,
+    }
+    return event.attributes.get(name) or stood_in.get(name, "")

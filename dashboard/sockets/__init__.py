@@ -1,0 +1,1 @@
+"""Websocket consumers, one module a page."""

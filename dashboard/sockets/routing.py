@@ -1,0 +1,8 @@
+"""Which websocket address belongs to which consumer."""
+
+from django.urls import path
+
+import dashboard.segments  # noqa: F401  (registers the converter)
+from dashboard.sockets.tail import TailSocket
+
+urlpatterns = [path("topics/<segment:topic>/tail/live/", TailSocket.as_asgi(), name="tail_live")]

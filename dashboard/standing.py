@@ -1,0 +1,110 @@
+"""How the store and the index stand, cheaply, for the foot of every page: asked at most every few seconds a process.
+
+Asking an unreachable broker takes seconds, and no page should wait for that: a thread asks, and a page that comes meanwhile
+shows what was last known.
+"""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, connections
+from django.utils import timezone
+
+from dashboard.wiring import gateway
+from eventstore import EventStoreError, StoreUnreachable
+
+FRESH = timedelta(seconds=3)
+PATIENCE = 0.4
+"""Seconds that a page waits for an answer that is not there yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreStanding:
+    """``reachable`` is ``None`` while the first question is still open. ``words`` name what answers, or why nothing does."""
+
+    reachable: bool | None
+    words: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexStanding:
+    """``behind``: seconds since every followed partition was last caught up; ``None`` while one of them never was."""
+
+    topics: int
+    events: int
+    behind: float | None
+
+
+_lock = threading.Lock()
+_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-standing")
+_last: StoreStanding | None = None
+_asking: "Future[StoreStanding] | None" = None
+
+
+def store_standing() -> StoreStanding:
+    """The last answer, or a new one where that is older than a few seconds and comes quickly."""
+    global _asking  # noqa: PLW0603
+    with _lock:
+        if _last is not None and timezone.now() - _last.as_of < FRESH:
+            return _last
+        if _asking is None or _asking.done():
+            _asking = _pool.submit(_ask)
+        asking = _asking
+    try:
+        return asking.result(timeout=PATIENCE)
+    except NotYet:
+        return _last or StoreStanding(reachable=None, words="no answer yet", as_of=timezone.now())
+
+
+def index_standing() -> IndexStanding:
+    """How far the index is, over all followed topics."""
+    topics = gateway().indexed_topics().values()
+    caught_up = [topic.caught_up_at for topic in topics]
+    known = [moment for moment in caught_up if moment is not None]
+    now = timezone.now()
+    return IndexStanding(
+        topics=len(caught_up),
+        events=sum(topic.events for topic in topics),
+        behind=max(0.0, (now - min(known)).total_seconds()) if known and len(known) == len(caught_up) else None,
+    )
+
+
+def forget() -> None:
+    """Ask anew at the next page."""
+    global _last  # noqa: PLW0603
+    with _lock:
+        _last = None
+
+
+def ask_store() -> StoreStanding:
+    """Ask now, in this thread."""
+    try:
+        words = gateway().reachable()
+    except (EventStoreError, DatabaseError) as error:
+        reason = str(error) if isinstance(error, EventStoreError) else "its database does not answer"
+        return StoreStanding(reachable=False, words=reason, as_of=timezone.now())
+    return StoreStanding(reachable=True, words=words, as_of=timezone.now())
+
+
+def why_away() -> StoreUnreachable | None:
+    """Asked now, where payloads are missing: ``None`` says that the store answers, and has trimmed them."""
+    try:
+        gateway().reachable()
+    except StoreUnreachable as error:
+        return error
+    return None
+
+
+def _ask() -> StoreStanding:
+    global _last  # noqa: PLW0603
+    try:
+        answer = ask_store()
+    finally:
+        connections.close_all()  # this thread's own: nobody else would close them
+    with _lock:
+        _last = answer
+    return answer

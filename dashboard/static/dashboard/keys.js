@@ -1,0 +1,51 @@
+// The keyboard: / searches, j and k walk the lines of a list (a table with data-lines), ? shows the keys.
+"use strict";
+(() => {
+  const typing = (element) => element.closest("input, textarea, select, [contenteditable], dialog[open]");
+
+  const lines = () => [...document.querySelectorAll("[data-lines] a[data-line]")].filter((link) => link.offsetParent);
+
+  const walk = (step) => {
+    const all = lines();
+    if (!all.length) return;
+    let here = all.indexOf(document.activeElement);
+    if (here < 0) here = all.findIndex((link) => link.closest("tr")?.classList.contains("selected"));
+    const next = here < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, here + step));
+    all[next].focus();
+    all[next].scrollIntoView({ block: "nearest" });
+    // A list with its detail beside it opens each line as one walks.
+    if (all[next].closest("[data-lines=open]") && next !== here) all[next].click();
+  };
+
+  const actions = {
+    "/": () => { const search = document.getElementById("search"); search?.focus(); search?.select(); },
+    j: () => walk(1),
+    k: () => walk(-1),
+    "?": () => document.getElementById("help")?.showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const action = actions[event.key];
+    if (!action || typing(event.target)) return;
+    event.preventDefault();
+    action();
+  });
+
+  // The line whose detail was asked for is the selected one, also before the answer has come.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-lines=open] a[data-line]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    link.closest("table").querySelectorAll("tr.selected").forEach((row) => {
+      row.classList.remove("selected");
+      row.querySelector("a[data-line]")?.removeAttribute("aria-current");
+    });
+    link.closest("tr").classList.add("selected");
+    link.setAttribute("aria-current", "true");
+  });
+
+  // Where there is no room for the detail beside the list it stands beneath, and would come unseen.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "detail" && innerWidth <= 1100) event.target.scrollIntoView({ block: "start" });
+  });
+})();

@@ -1,0 +1,78 @@
+"""The filters and tags of every template (registered as builtins). Whatever they are given may be hostile: all is escaped."""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard import masking, words
+from dashboard.segments import segment as to_segment
+
+register = template.Library()
+
+register.filter("shorten", words.shorten)
+register.filter("visible", words.visible)
+register.filter("words", words.of_type)
+register.filter("size", words.size)
+register.filter("number", words.number)
+register.filter("short_topic", words.short_topic)
+register.filter("segment", to_segment)
+
+
+@register.filter
+def when(value: datetime | None, style: str = "") -> SafeString | str:
+    """A ``<time>``: UTC here, rewritten into the reader's zone by times.js, with the exact instant as its title.
+
+    ``style``: empty for day and time, ``clock`` for the time alone where it is today's, ``exact`` with fractions of a second.
+    """
+    if value is None:
+        return words.NOTHING
+    at = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}" data-style="{}">{}</time>',
+        at.isoformat(),
+        words.exact(at),
+        style or "day",
+        words.moment(at, style, timezone.now()),
+    )
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """How long ago, as of this page; the exact instant is its title."""
+    if value is None:
+        return words.NOTHING
+    at = value.astimezone(UTC)
+    passed = words.duration((timezone.now() - at).total_seconds())
+    text = f"{passed} ago" if at <= timezone.now() else "in the future"
+    return format_html('<time datetime="{}" title="{}" data-style="ago">{}</time>', at.isoformat(), words.exact(at), text)
+
+
+@register.filter
+def seen(shown: masking.Shown, length: int = 0) -> SafeString:
+    """What ``masking.show`` answered: the masked mark, or the text (shortened to ``length`` if given), isolated."""
+    if isinstance(shown, masking.Masked):
+        return shown.__html__()
+    text = words.visible(shown)
+    return format_html("<bdi>{}</bdi>", words.shorten(text, length) if length else text)
+
+
+@register.simple_tag
+def ident(text: object, length: int = 24) -> SafeString:
+    """An id: monospaced, shortened in the middle, whole in its title, and isolated from the text around it."""
+    whole = words.visible(str(text))
+    return format_html('<bdi class="id" title="{}">{}</bdi>', whole, words.shorten(whole, length))
+
+
+@register.simple_tag
+def copy(text: object, what: str) -> SafeString:
+    """The button that copies exactly this text."""
+    return format_html('<button type="button" class="copy" data-copy="{}" aria-label="Copy {}" hidden></button>', text, what)
+
+
+@register.simple_tag
+def show(value: object, path: str, viewer: masking.Viewer) -> SafeString:
+    """A value of an event as this viewer may see it."""
+    return seen(masking.show(value, path, viewer))

@@ -1,0 +1,25 @@
+"""The URL table: each page's own group, in no order that matters (no two patterns match the same path)."""
+
+from django.urls import URLPattern
+
+from dashboard.views import (
+    aggregates,
+    audit,
+    cursor_resets,
+    events,
+    health,
+    login,
+    overview,
+    subscriptions,
+    tail,
+    topics,
+)
+
+_PAGES = (login, health, overview, topics, tail, aggregates, events, subscriptions, cursor_resets, audit)
+
+urlpatterns: list[URLPattern] = [pattern for page in _PAGES for pattern in page.urls]
+
+handler400 = "dashboard.pages.bad_request"
+handler403 = "dashboard.pages.forbidden"
+handler404 = "dashboard.pages.not_found"
+handler500 = "dashboard.pages.server_error"

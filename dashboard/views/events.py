@@ -1,0 +1,89 @@
+"""One event: what it is, what it says, what caused it and what came of it."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+
+from dashboard import standing, wiring
+from dashboard.details import detail_of
+from dashboard.pages import page, render, viewer_of, wants_fragment
+from dashboard.payloads import MOST_BYTES
+from dashboard.showing import EventLine, pointer_line
+from eventstore import InvalidPosition, Position, Row, UnknownEvent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The event that an address means, and the other places where the index knows its id."""
+
+    row: Row
+    others: list[EventLine]
+
+
+@page("browse")
+def show(request: HttpRequest, id: str) -> HttpResponse:
+    found = _find(id, request.GET.get("at", ""))
+    whole = request.GET.get("payload") == "all"
+    limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
+    detail = detail_of(found.row, viewer_of(request), limit)
+    context = {"detail": detail, "others": found.others, "payload_url": _payload_url(found.row)}
+    if whole and wants_fragment(request):
+        return render(request, "events/_payload.html", context, fragment="events/_payload.html")
+    return render(request, "events/show.html", context, away=standing.why_away() if detail.event is None else None)
+
+
+@page("see_payloads")
+def payload(request: HttpRequest, id: str) -> HttpResponse:
+    """The message's bytes as they are, for saving: never for a browser to render."""
+    row = _find(id, request.GET.get("at", "")).row
+    if row.event is None:
+        raise UnknownEvent("The payload cannot be read now: the store is away, or retention has trimmed it.")
+    response = HttpResponse(row.event.message.payload, content_type="application/octet-stream")
+    response["Content-Disposition"] = 'attachment; filename="payload.bin"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _find(id: str, at: str) -> Found:
+    """The event with this id; ``at`` says which where there are several, or where the index does not know it yet."""
+    gateway = wiring.gateway()
+    pointers = gateway.pointers_of(id)
+    if at:
+        place = Position.decode(at)
+    elif pointers:
+        place = pointers[0].position
+    else:
+        place = _position_in(id)
+    row = gateway.row_at(place)
+    if _id_of(row) != id:
+        raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
+    return Found(row=row, others=[pointer_line(pointer) for pointer in pointers if pointer.position != place])
+
+
+def _position_in(id: str) -> Position:
+    """The position that stands in for an id of which the index knows nothing."""
+    try:
+        return Position.decode(id)
+    except InvalidPosition:
+        raise UnknownEvent(
+            "The index knows no event with this id. It may not have come so far yet, or the id may be cut off."
+        ) from None
+
+
+def _id_of(row: Row) -> str:
+    if row.event is not None:
+        return row.event.id
+    return row.pointer.event_id if row.pointer is not None else ""
+
+
+def _payload_url(row: Row) -> str:
+    return f"{reverse('event_payload', args=[_id_of(row)])}?{urlencode({'at': row.position.encode()})}"
+
+
+urls = [
+    path("events/<segment:id>/", show, name="event"),
+    path("events/<segment:id>/payload/", payload, name="event_payload"),
+]

@@ -1,0 +1,9 @@
+"""The one page for everybody: who are you? And the way out, by POST alone."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+urls = [
+    path("login/", LoginView.as_view(template_name="login/index.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+]

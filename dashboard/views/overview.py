@@ -1,0 +1,153 @@
+"""What needs attention now, worst first; then how everything stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+
+from dashboard import backlog_lists, showing, standing, words
+from dashboard.backlog_lists import Gathered, Line
+from dashboard.pages import page, render
+from dashboard.wiring import gateway
+from eventstore import Counted, EventStoreError, Pointer, State
+
+MOST_LINES = 100
+MOST_STUCK = 20
+LOOKED_INTO = 5
+"""Stuck subscriptions whose first waiting events are looked up: a look may cost the broker a read."""
+MOST_HEADS = 3
+NEWEST_UNREADABLE = 3
+INDEX_MAY_LAG = 60.0
+"""Seconds that the index may be behind before that is worth a line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stuck:
+    """A subscription that does not move. ``heads`` are the events that it stands at, one a partition, as far as known."""
+
+    line: Line
+    still_for: str
+    events: str
+    heads: Sequence["Head"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """The first event that waits in a partition."""
+
+    pointer: Pointer
+
+    @property
+    def words(self) -> str:
+        return "a message that fits no envelope" if self.pointer.unreadable else words.of_type(self.pointer.type)
+
+    @property
+    def url(self) -> str:
+        return showing.event_url(self.pointer.event_id, self.pointer.position)
+
+    @property
+    def aggregate_url(self) -> str:
+        return showing.aggregate_url(self.pointer.aggregate_type, self.pointer.aggregate_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """What waits in all backlogs but the phantoms'. ``oldest`` is the line whose first event has waited longest."""
+
+    events: int
+    sure: bool
+    in_entries: bool
+    most: Line | None
+    oldest: Line | None
+
+
+@page("browse")
+def overview(request: HttpRequest) -> HttpResponse:
+    found, away = backlog_lists.gathered_or_last_known()
+    index = standing.index_standing()
+    lines = found.worst_first if found else []
+    stuck = [line for line in lines if line.backlog.state is State.STUCK]
+    unreadable, newest_unreadable = gateway().unreadable(NEWEST_UNREADABLE)
+    context = {
+        "found": found,
+        "lines": lines[:MOST_LINES],
+        "more": max(0, len(lines) - MOST_LINES),
+        "stuck": _stuck(stuck[:MOST_STUCK]),
+        "more_stuck": max(0, len(stuck) - MOST_STUCK),
+        "unreadable": unreadable,
+        "newest_unreadable": [showing.pointer_line(pointer) for pointer in newest_unreadable],
+        "index": index,
+        "index_behind": _index_behind(index),
+        "waiting": _waiting(lines) if found else None,
+        "healthy": found.counted(State.HEALTHY) if found else 0,
+        "attention": len(stuck) + bool(unreadable) + bool(_index_behind(index)) + bool(found and found.silent),
+        "lists_consumers": gateway().storage.capabilities.lists_consumers,
+        "known_at": _known_at(found),
+    }
+    return render(request, "overview/index.html", context, status=503 if away and not _knows(found, index) else 200, away=away)
+
+
+def _knows(found: Gathered | None, index: standing.IndexStanding) -> bool:
+    return found is not None or index.topics > 0
+
+
+def _known_at(found: Gathered | None) -> datetime | None:
+    if found is not None:
+        return found.as_of
+    moments = [topic.caught_up_at for topic in gateway().indexed_topics().values() if topic.caught_up_at]
+    return max(moments) if moments else None
+
+
+def _stuck(lines: Sequence[Line]) -> list[Stuck]:
+    return [_one_stuck(line, look=number < LOOKED_INTO) for number, line in enumerate(lines)]
+
+
+def _one_stuck(line: Line, *, look: bool) -> Stuck:
+    backlog = line.backlog
+    since = backlog.subscription.moved or backlog.oldest
+    return Stuck(
+        line=line,
+        still_for=words.duration((timezone.now() - since).total_seconds()) if since else "",
+        events=backlog_lists.events_words(backlog),
+        heads=_heads(line) if look else (),
+    )
+
+
+def _heads(line: Line) -> Sequence[Head]:
+    """What it stands at in each partition that has something waiting, of the first few of them."""
+    standing_still = sum(1 for cursor in line.subscription.cursors if cursor.backlog)
+    try:
+        rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, standing_still))
+    except EventStoreError:
+        return ()  # the store is away meanwhile: the line stands without it
+    return [Head(pointer=row.pointer) for row in rows if row.pointer is not None]
+
+
+def _index_behind(index: standing.IndexStanding) -> str:
+    """Why the index is worth a line; empty where it keeps up."""
+    if not index.topics:
+        return "The index has not read any topic yet."
+    if index.behind is None:
+        return "The index is still catching up for the first time."
+    if index.behind > INDEX_MAY_LAG:
+        return f"The index is {words.duration(index.behind)} behind."
+    return ""
+
+
+def _waiting(lines: Sequence[Line]) -> Waiting:
+    counted = [line for line in lines if line.backlog.state is not State.PHANTOM]
+    waits = [line for line in counted if line.backlog.waiting]
+    old = [line for line in counted if line.backlog.oldest]
+    return Waiting(
+        events=sum(line.backlog.waiting for line in counted),
+        sure=not any(line.backlog.counted is Counted.INDEX_BEHIND for line in counted),
+        in_entries=any(line.backlog.counted is Counted.ENTRIES for line in waits),
+        most=max(waits, key=lambda line: line.backlog.waiting, default=None),
+        oldest=min(old, key=lambda line: line.backlog.oldest or line.backlog.as_of, default=None),
+    )
+
+
+urls = [path("", overview, name="overview")]

@@ -1,0 +1,137 @@
+"""How far behind each subscription is; one subscription with its cursors, its consumers and what it receives next."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from dashboard import access, audit, backlog_lists, roles_in_words, showing
+from dashboard.backlog_lists import Gathered, Line
+from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
+from dashboard.wiring import gateway
+from eventstore import Backlog, Counted, State, StoreUnreachable, SubscriptionType, Topic
+
+MOST_LINES = 500
+NEXT_EVENTS = 10
+
+TYPE_MEANS = {
+    SubscriptionType.EXCLUSIVE: "One consumer receives everything, in order; a second one is refused.",
+    SubscriptionType.FAILOVER: "One consumer a partition receives everything, in order; the others stand by.",
+    SubscriptionType.SHARED: "Events are dealt out to all consumers: no order is kept, not even within one aggregate.",
+    SubscriptionType.KEY_SHARED: "Events are dealt out by key: each aggregate's events go to one consumer, in order.",
+    SubscriptionType.UNKNOWN: "The store keeps no type while nobody is connected: the next consumer decides it.",
+}
+
+
+@page("browse")
+def subscriptions(request: HttpRequest) -> HttpResponse:
+    """All subscriptions, or one topic's (``?topic=``), by topic and name: rows stay where they are while one reads."""
+    wanted = request.GET.get("topic", "")
+    found, away = backlog_lists.gathered_or_last_known()
+    if away and wants_fragment(request):
+        return _load_the_page()
+    topics = sorted({line.topic.name for line in found.lines}) if found else []
+    shown = _of_topic(found, wanted) if found and wanted else found
+    context = {
+        "found": shown,
+        "lines": shown.lines[:MOST_LINES] if shown else [],
+        "more": max(0, len(shown.lines) - MOST_LINES) if shown else 0,
+        "states": _states(shown) if shown else [],
+        "topics": topics,
+        "wanted": wanted,
+        "lists_consumers": gateway().storage.capabilities.lists_consumers,
+        "known_at": found.as_of if found else None,
+    }
+    return render(
+        request,
+        "subscriptions/index.html",
+        context,
+        fragment="subscriptions/_rows.html",
+        status=200 if found else 503,
+        away=away,
+    )
+
+
+@page("browse")
+def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    line, away = _line_or_last_known(topic, name)
+    if away and wants_fragment(request):
+        return _load_the_page()
+    asked = gateway()
+    context = {"line": line, **_about(line), "capabilities": asked.storage.capabilities, "known_at": line.backlog.as_of}
+    if wants_fragment(request):
+        return render(request, "subscriptions/_standing.html", context)
+    viewer = viewer_of(request)
+    context |= {
+        "means": TYPE_MEANS[line.subscription.type],
+        "next": [showing.event_line(row, viewer) for row in asked.first_waiting(line.subscription, NEXT_EVENTS)],
+        "last_reset": _last_reset(request, line.topic, name),
+        "may_reset": access.allows(request.user, "reset_cursor"),
+        "who_may_reset": roles_in_words.who_may("reset_cursor"),
+    }
+    return render(request, "subscriptions/show.html", context, away=away)
+
+
+def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable | None]:
+    """The subscription now, or as the list last showed it; ``StoreUnreachable`` where it never did."""
+    asked = gateway()
+    try:
+        found = asked.topic(topic)
+        return Line(topic=found, backlog=asked.backlog(found.name, name)), None
+    except StoreUnreachable as error:
+        known = backlog_lists.last_known()
+        for line in known.lines if known else ():
+            if (line.topic.name, line.subscription.name) == (topic, name):
+                return line, error
+        raise
+
+
+def _load_the_page() -> HttpResponse:
+    """For a fragment whose store is away: the whole page says so, and tries again by itself."""
+    return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+def _of_topic(found: Gathered, wanted: str) -> Gathered:
+    """Of the topic of this name, or of those that end with it: "documents" for public/default/documents."""
+    names = {line.topic.name for line in found.lines}
+    if wanted in names:
+        return found.of_topic(wanted)
+    short = [name for name in names if name.rpartition("/")[2] == wanted]
+    return found.of_topic(short[0] if len(short) == 1 else wanted)
+
+
+def _states(found: Gathered) -> Sequence[tuple[int, tuple[str, str, str]]]:
+    counted = [(found.counted(state), backlog_lists.MARKS[state]) for state in State]
+    return [pair for pair in counted if pair[0]]
+
+
+def _about(line: Line) -> dict[str, Any]:
+    return {
+        "events_wait": backlog_lists.events_words(line.backlog),
+        "how_counted": _how_counted(line.backlog),
+        "phantom": line.backlog.state is State.PHANTOM,
+        "stuck": line.backlog.state is State.STUCK,
+    }
+
+
+def _how_counted(backlog: Backlog) -> str:
+    return {
+        Counted.STORE: "counted by the store, exactly",
+        Counted.INDEX: "counted by the index",
+        Counted.INDEX_BEHIND: "counted by the index, which has not caught up: there may be more",
+        Counted.ENTRIES: "the broker's entries, where a batch of events is one: the index does not know this topic yet",
+    }[backlog.counted]
+
+
+def _last_reset(request: HttpRequest, topic: Topic, name: str) -> audit.Act | None:
+    if not access.allows(person_of(request), "read_audit"):
+        return None
+    found = audit.acts(limit=1, action="reset_cursor", scope=f"{topic.name} {name}")
+    return found[0] if found else None
+
+
+urls = [
+    path("subscriptions/", subscriptions, name="subscriptions"),
+    path("topics/<segment:topic>/subscriptions/<segment:name>/", subscription, name="subscription"),
+]

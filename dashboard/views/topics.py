@@ -1,0 +1,122 @@
+"""The topics, and one topic's events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from dashboard import showing, wiring
+from dashboard.pages import page, render, viewer_of
+from eventstore import IndexedTopic, Page, Row, StoreUnreachable, Topic, TopicKind
+
+WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicLine:
+    """A topic of the store, of the index, or of both. ``gone``: the index still knows it, the store does not."""
+
+    topic: Topic
+    indexed: IndexedTopic | None
+    gone: bool = False
+
+
+@page("browse")
+def index(request: HttpRequest) -> HttpResponse:
+    gateway = wiring.gateway()
+    known = gateway.indexed_topics()
+    try:
+        topics, away = gateway.topics(), None
+    except StoreUnreachable as error:
+        topics, away = [], error
+    lines = _lines(topics, known, away is not None)
+    return render(
+        request,
+        "topics/index.html",
+        {
+            "lines": [line for line in lines if not line.topic.derived],
+            "derived": [line for line in lines if line.topic.derived],
+            "known_at": _known_at(known.values()),
+        },
+        status=503 if away and not lines else 200,
+        away=away,
+    )
+
+
+@page("browse")
+def show(request: HttpRequest, topic: str) -> HttpResponse:
+    gateway = wiring.gateway()
+    found = gateway.topic(topic)
+    indexed = gateway.indexed_topics().get(found.name)
+    since, problem = _since(request.GET.get("since", ""))
+    cursor = request.GET.get("cursor") or None
+    try:
+        if since is not None:
+            cursor = gateway.cursor_since(found, since)
+        events, away = gateway.events(found, cursor=cursor, limit=settings.EVENTDESK.limits.page_size), None
+    except StoreUnreachable as error:
+        events, away = _from_index(found), error
+    viewer = viewer_of(request)
+    return render(
+        request,
+        "topics/show.html",
+        {
+            "topic": found,
+            "indexed": indexed,
+            "page": events,
+            "lines": [showing.event_line(row, viewer) for row in events.items],
+            "since": since,
+            "since_given": request.GET.get("since", ""),
+            "since_problem": problem,
+            "at_newest": cursor is None,
+            "known_at": indexed.caught_up_at if indexed else None,
+        },
+        status=503 if away and not events.items else 200,
+        away=away,
+    )
+
+
+def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:
+    """The oldest of the moments at which the index was last caught up."""
+    return min((topic.caught_up_at for topic in topics if topic.caught_up_at), default=None)
+
+
+def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: bool) -> list[TopicLine]:
+    there = [TopicLine(topic=topic, indexed=known.get(topic.name)) for topic in topics]
+    names = {topic.name for topic in topics}
+    kept = [
+        TopicLine(
+            topic=Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)),
+            indexed=topic,
+            gone=not away,
+        )
+        for topic in known.values()
+        if topic.topic not in names
+    ]
+    return sorted([*there, *kept], key=lambda line: line.topic.name)
+
+
+def _from_index(topic: Topic) -> Page[Row]:
+    return Page(items=wiring.gateway().latest_known(topic, limit=settings.EVENTDESK.limits.page_size))
+
+
+def _since(text: str) -> tuple[datetime | None, str]:
+    """The instant that a form or a pasted address names, without an offset in UTC; else what is wrong with it."""
+    if not text.strip():
+        return None, ""
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None, WRONG_TIME
+    if not 1 < when.year < 9999:
+        return None, WRONG_TIME
+    return (when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)), ""
+
+
+urls = [
+    path("topics/", index, name="topics"),
+    path("topics/<segment:topic>/", show, name="topic"),
+]

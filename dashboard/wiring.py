@@ -1,0 +1,48 @@
+"""The only place that builds the gateway: storage, configuration, and the two things it needs of people."""
+
+import threading
+
+from django.conf import settings
+
+from dashboard.access import may
+from dashboard.audit import DatabaseRecord
+from eventstore import Gateway, Hub, open_storage
+
+_lock = threading.Lock()
+_gateway: Gateway | None = None
+_hub: Hub | None = None
+
+
+def gateway() -> Gateway:
+    """This process's gateway, built on first use: after any fork, as Pulsar's client needs it."""
+    global _gateway  # noqa: PLW0603
+    with _lock:
+        if _gateway is None:
+            storage = open_storage(
+                settings.EVENTSTORE_URL,
+                admin_url=settings.PULSAR_ADMIN_URL,
+                namespaces=settings.EVENTSTORE_NAMESPACES,
+            )
+            _gateway = Gateway(storage=storage, config=settings.EVENTDESK, record=DatabaseRecord(), may=may)
+        return _gateway
+
+
+def hub() -> Hub:
+    """This process's tails, built on first use."""
+    global _hub  # noqa: PLW0603
+    current = gateway()
+    with _lock:
+        if _hub is None:
+            _hub = Hub(storage=current.storage, read=current.read)
+        return _hub
+
+
+def close() -> None:
+    """Let go of the store and the tails; the next use builds them anew."""
+    global _gateway, _hub  # noqa: PLW0603
+    with _lock:
+        if _hub is not None:
+            _hub.close()
+        if _gateway is not None:
+            _gateway.close()
+        _gateway = _hub = None

@@ -1,0 +1,82 @@
+"""What the record holds, in words that a person reads without knowing how it is kept."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dashboard.acts_in_words import LONGEST, act_line
+from dashboard.audit import Act
+from dashboard.models import State
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def facts(
+    action: str, details: Mapping[str, Any], *, state: State = State.DONE, outcome: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    act = Act(
+        number=1,
+        act=uuid4(),
+        actor="anna",
+        via="page",
+        action=action,
+        scope="patients mailer",
+        state=state,
+        begun=NOW,
+        ended=None,
+        details=details,
+        outcome=outcome or {},
+    )
+    return dict(act_line(act).facts)
+
+
+def test_a_reset_says_from_where_to_where_and_what_came_again() -> None:
+    told = facts(
+        "reset_cursor",
+        {"from": {"0": "7:12:0"}, "to": {"0": "earliest"}, "events_again": 1204, "events_passed_over": 0, "consumers": ["w"]},
+    )
+    assert told == {
+        "From": "7:12:0",
+        "To": "earliest",
+        "Events": "1,204 came again, none passed over",
+        "Disconnected": "w",
+    }
+
+
+def test_a_reset_that_failed_does_not_say_that_anything_came_again() -> None:
+    told = facts(
+        "reset_cursor",
+        {"from": {"0": "a"}, "to": {"0": "b"}, "events_again": 3, "events_passed_over": 1, "consumers": ["w"]},
+        state=State.FAILED,
+        outcome={"reason": "The broker does not answer."},
+    )
+    assert told["Events"] == "3 would come again, 1 passed over"
+    assert told["Failed"] == "The broker does not answer."
+    assert "Disconnected" not in told
+
+
+def test_several_partitions_are_named() -> None:
+    told = facts("reset_cursor", {"from": {"0": "a", "1": "start"}, "to": {"0": "latest", "1": "latest"}})
+    assert told["From"] == "partition 0: a, partition 1: start"
+
+
+def test_what_was_not_counted_is_said_to_be_unknown() -> None:
+    assert "an unknown number" in facts("reset_cursor", {"events_again": None, "events_passed_over": None})["Events"]
+
+
+def test_what_the_store_shows_of_an_act_that_a_crash_left_open() -> None:
+    told = facts("reset_cursor", {}, state=State.UNKNOWN, outcome={"stands_at": {"0": "7:3:0"}, "backlog": 1200})
+    assert told["The store shows"] == "stands at: 0: 7:3:0, backlog: 1,200"
+
+
+def test_other_acts_are_told_by_name_and_value() -> None:
+    assert facts("publish", {"demo": True}, outcome={"imported": 4227}) == {"Demo": "yes", "Imported": "4,227"}
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, ["y"] * 10_000, {"deep": {"er": "z" * 10_000}}])
+def test_a_long_value_is_cut(value: Any) -> None:
+    (told,) = facts("publish", {"what": value}).values()
+    assert len(told) == LONGEST

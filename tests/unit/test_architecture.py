@@ -1,0 +1,150 @@
+"""The two halves and their one direction, as a test: import-linter's contracts, and what they cannot say."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import eventstore
+
+ROOT = Path(__file__).resolve().parents[2]
+WEB = ("channels", "daphne", "dashboard", "django.http", "django.shortcuts", "django.template", "django.urls", "django.views")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Each module that this file imports, late imports included, ``from x import y`` as ``x.y``."""
+    package = list(path.relative_to(ROOT).with_suffix("").parts)[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            yield from (".".join([*base, *([node.module] if node.module else []), alias.name]) for alias in node.names)
+
+
+def files(*rooms: str) -> list[Path]:
+    found = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    assert found
+    return found
+
+
+def within(module: str, roof: str) -> bool:
+    return module == roof or module.startswith(f"{roof}.")
+
+
+def offences(paths: list[Path], *forbidden: str) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in paths
+        for module in imports(path)
+        if any(within(module, roof) for roof in forbidden)
+    ]
+
+
+def test_the_import_contracts_hold() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_event_store_knows_nothing_of_the_web() -> None:
+    assert offences(files("eventstore"), *WEB) == []
+
+
+def test_the_dashboard_reaches_the_event_store_through_its_facade_alone() -> None:
+    deeper = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in files("dashboard")
+        for module in imports(path)
+        if within(module, "eventstore") and module.removeprefix("eventstore.") not in eventstore.__all__
+    ]
+    assert deeper == []
+
+
+def test_pulsars_client_is_imported_in_its_driver_alone() -> None:
+    """Benchmarks and the broker's own tests may: they set the driver against the bare client."""
+    may = (ROOT / "eventstore" / "drivers" / "pulsar", ROOT / "tests" / "broker")
+    others = [
+        path
+        for path in files("eventstore", "dashboard", "tests", "scripts")
+        if not any(path.is_relative_to(room) for room in may)
+    ]
+    assert offences(others, "pulsar", "_pulsar") == []
+
+
+def test_pages_do_not_import_each_other() -> None:
+    for room in ("views", "sockets"):
+        pages = [path for path in files(f"dashboard/{room}") if path.stem not in ("__init__", "routing", "session")]
+        for page in pages:
+            others = [f"dashboard.{room}.{other.stem}" for other in pages if other != page]
+            assert offences([page], *others) == []
+
+
+def test_the_facade_offers_exactly_these_names() -> None:
+    assert sorted(eventstore.__all__) == FACADE
+
+
+def test_every_name_of_the_facade_is_there() -> None:
+    assert [name for name in eventstore.__all__ if getattr(eventstore, name, None) is None] == []
+
+
+FACADE = [
+    "Actor",
+    "Aggregate",
+    "AggregateType",
+    "Backlog",
+    "Capabilities",
+    "Config",
+    "Consumer",
+    "Counted",
+    "Edge",
+    "Event",
+    "EventStoreError",
+    "Gateway",
+    "Hub",
+    "ImportSummary",
+    "IndexedTopic",
+    "InvalidConfiguration",
+    "InvalidMessage",
+    "InvalidName",
+    "InvalidPosition",
+    "May",
+    "Message",
+    "Move",
+    "NewMessage",
+    "NotAllowed",
+    "NotSupported",
+    "Page",
+    "Placeholder",
+    "Pointer",
+    "Position",
+    "Record",
+    "ResetPlan",
+    "Row",
+    "StalePlan",
+    "State",
+    "Storage",
+    "StoreClosed",
+    "StoreRefused",
+    "StoreUnreachable",
+    "Subscription",
+    "SubscriptionType",
+    "Topic",
+    "TopicKind",
+    "UnknownEvent",
+    "UnknownSubscription",
+    "UnknownTopic",
+    "VersionConflict",
+    "Viewer",
+    "acting",
+    "document_to_message",
+    "health_history",
+    "import_messages",
+    "load_config",
+    "misfits",
+    "oldest_form",
+    "open_storage",
+    "parse_lines",
+    "reason_of",
+]

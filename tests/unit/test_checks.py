@@ -1,0 +1,90 @@
+"""What an installation must have before it serves, and what it is told."""
+
+import importlib
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from dashboard import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "x" * 32
+
+
+def installation(
+    settings: Any, *, demo: bool = False, debug: bool = False, secret: str = SECRET, hosts: str = "a.example"
+) -> None:
+    settings.DEMO = demo
+    settings.DEBUG = debug
+    settings.SECRET_KEY_GIVEN = secret
+    settings.HOSTS_GIVEN = [host for host in hosts.split(",") if host]
+
+
+def test_a_whole_configuration_may_serve(settings: Any) -> None:
+    installation(settings)
+    checks.require_serving_settings()
+
+
+def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
+    installation(settings, demo=True, debug=True, secret="", hosts="")
+    checks.require_serving_settings()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"secret": ""}, "EVENTDESK_SECRET_KEY is missing"),
+        ({"secret": "x" * 31}, "too short"),
+        ({"hosts": ""}, "EVENTDESK_HOSTS is missing"),
+        ({"hosts": "*"}, "must name hosts"),
+        ({"hosts": "a.example,.*"}, "must name hosts"),
+        ({"hosts": "."}, "must name hosts"),
+        ({"debug": True}, "DEBUG"),
+    ],
+)
+def test_what_is_unsafe_may_not_serve(settings: Any, wrong: dict[str, Any], said: str) -> None:
+    installation(settings, **wrong)
+    with pytest.raises(ImproperlyConfigured, match=said):
+        checks.require_serving_settings()
+
+
+def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    installation(settings, secret="")
+    monkeypatch.delitem(sys.modules, "dashboard.asgi", raising=False)
+    with pytest.raises(ImproperlyConfigured, match="EVENTDESK_SECRET_KEY"):
+        importlib.import_module("dashboard.asgi")
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_two_databases_in_one_file_are_an_error(settings: Any) -> None:
+    config = {"ENGINE": "django.db.backends.sqlite3", "NAME": "one.sqlite3"}
+    settings.DATABASES = {"default": config, "index": config, "store": config | {"NAME": "two.sqlite3"}}
+    assert [error.id for error in checks.check_separate_databases(app_configs=None)] == ["eventdesk.E001"]
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_an_old_sqlite_in_production_is_a_warning(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    installation(settings)
+    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "one.sqlite3"}}
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
+    assert [warning.id for warning in checks.check_sqlite(app_configs=None)] == ["eventdesk.W001"]
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
+    assert checks.check_sqlite(app_configs=None) == []
+
+
+def test_a_broken_configuration_file_does_not_start_and_says_where(tmp_path: Path) -> None:
+    file = tmp_path / "desk.toml"
+    file.write_text('[installation]\nname = "x"\nkind = "SOMETHING"\n')
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "EVENTDESK_CONFIG": str(file)}
+    command = [sys.executable, "manage.py", "check"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "desk.toml" in result.stderr
+    assert "3" in result.stderr

@@ -1,0 +1,68 @@
+"""Any name goes into a URL as one segment, and comes out as it was."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.segments import SegmentConverter, segment, unsegment
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
+UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~")
+
+HOSTILE = {
+    "": "~",
+    ".": "~2E",
+    "..": "~2E~2E",
+    "...": "...",
+    "a.b": "a.b",
+    "/": "~2F",
+    "%2F": "~252F",
+    "~": "~7E",
+    "~2F": "~7E2F",
+    "a b\n\0": "a~20b~0A~00",
+    "<script>": "~3Cscript~3E",
+    "🙂": "~F0~9F~99~82",
+    "\ud83d": "~ED~A0~BD",
+    "\ud83d\ude42": "~ED~A0~BD~ED~B9~82",
+    "public/default/documents": "public~2Fdefault~2Fdocuments",
+    "?#;&": "~3F~23~3B~26",
+}
+
+
+@pytest.mark.parametrize(("name", "written"), HOSTILE.items(), ids=ascii)
+def test_hostile_names_are_written_as_documented_and_read_back(name: str, written: str) -> None:
+    assert segment(name) == written
+    assert unsegment(written) == name
+
+
+@given(ANY_TEXT)
+def test_any_string_becomes_one_safe_segment_and_comes_back(name: str) -> None:
+    written = segment(name)
+    assert set(written) <= UNRESERVED
+    assert written not in {"", ".", ".."}
+    assert unsegment(written) == name
+
+
+@given(st.text(st.sampled_from("~2EFf.a0ÿ/%7"), max_size=8))
+def test_a_text_is_refused_or_is_the_one_way_to_write_its_name(written: str) -> None:
+    try:
+        name = unsegment(written)
+    except ValueError:
+        return
+    assert segment(name) == written
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    ["", ".", "..", "~2", "a~", "~zz", "~2f", "~41", "~FF", "~C0~AF", "~~", "a/b", "a%2Fb", "ä", "a\n", "~2E~2E~2E"],
+    ids=ascii,
+)
+def test_what_is_never_written_is_refused(malformed: str) -> None:
+    with pytest.raises(ValueError):
+        unsegment(malformed)
+
+
+def test_the_url_converter_is_the_same_pair() -> None:
+    converter = SegmentConverter()
+    assert converter.to_url("a/b~") == "a~2Fb~7E"
+    assert converter.to_python("a~2Fb~7E") == "a/b~"

@@ -1,0 +1,166 @@
+"""An event as one line: its story filled in and masked value by value, rendered without a request."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from dashboard import showing
+from dashboard.masking import MASKED, Viewer
+from dashboard.segments import unsegment
+from eventstore import Event, Message, Pointer, Position, Row
+from eventstore.config import parse_config
+from eventstore.envelope import read_event
+from tests.hostile import NAMES, PAYLOADS, message
+
+SUPPORT = Viewer(name="support", sees_values=True)
+VIEWER = Viewer(name="viewer", sees_values=False)
+PLACE = Position(topic="public/default/documents", partition=2, token="0118", label="118:4021:3")
+STORIES = """
+[stories]
+DocumentUploaded = "Document uploaded by {data.by} for {aggregateid} ({subject})"
+Deep = "Deep {data.a.b}"
+Odd = "Sum {data.abs(name)} and {{braces}}"
+"""
+
+
+def event(type: str = "DocumentUploaded", data: bytes = b'{"by": "the practice"}', **more: Any) -> Event:
+    at = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
+    key = more.pop("key", "4711")
+    attributes = {"subject": "Mrs Miller", "aggregateid": "4711"}
+    fields: dict[str, Any] = {"id": "e-1", "time": at, "aggregate_type": "patient", "aggregate_id": "4711"} | more
+    stored = Message(position=PLACE, payload=data, published=at, key=key)
+    return Event(message=stored, data=data, type=type, attributes=attributes, **fields)
+
+
+def pointer(**more: Any) -> Pointer:
+    at = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
+    fields: dict[str, Any] = {"version": 16, "aggregate_type": "patient", "aggregate_id": "4711"} | more
+    return Pointer(position=PLACE, ordinal=5, event_id="e-1", type="DocumentUploaded", time=at, published=at, size=9, **fields)
+
+
+def row(shown: Event) -> Row:
+    return Row(position=PLACE, event=shown, pointer=pointer())
+
+
+@pytest.fixture(autouse=True)
+def stories(settings: Any) -> None:
+    settings.EVENTDESK = parse_config(STORIES, "stories.toml")
+
+
+def test_a_story_is_filled_from_payload_and_attributes() -> None:
+    line = showing.event_line(row(event()), SUPPORT)
+    assert showing.plain_story(line.pieces) == "Document uploaded by the practice for 4711 (Mrs Miller)"
+
+
+def test_each_value_of_a_story_is_masked_on_its_own() -> None:
+    line = showing.event_line(row(event()), VIEWER)
+    assert line.pieces == ("Document uploaded by ", MASKED, " for ", "4711", " (", MASKED, ")")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[1]", b'{"by": null}', b"{", b"[" * 50_000, b'{"by": "x"}' + b" " * 300_000])
+def test_a_value_that_is_not_there_is_said_to_be_missing(data: bytes) -> None:
+    line = showing.event_line(row(event(data=data)), SUPPORT)
+    assert showing.plain_story(line.pieces).startswith(f"Document uploaded by {showing.NOT_SAID} for 4711")
+
+
+def test_whether_a_value_is_there_is_hidden_too() -> None:
+    assert showing.event_line(row(event(data=b"{}")), VIEWER).pieces == showing.event_line(row(event()), VIEWER).pieces
+
+
+def test_a_function_that_the_payload_does_not_suit_is_no_error() -> None:
+    line = showing.event_line(row(event(type="Odd", data=b'{"name": "x"}')), SUPPORT)
+    assert showing.plain_story(line.pieces) == f"Sum {showing.NOT_SAID} and {{braces}}"
+
+
+def test_a_long_value_is_shortened() -> None:
+    line = showing.event_line(row(event(data=b'{"by": "' + b"x" * 10_000 + b'"}')), SUPPORT)
+    assert len(showing.plain_story(line.pieces)) < 200
+
+
+def test_without_a_template_the_type_speaks_for_itself() -> None:
+    line = showing.event_line(row(event(type="com.example.events.user.created")), VIEWER)
+    assert line.pieces == ("User created",)
+
+
+def test_a_pointer_alone_tells_what_the_index_knows() -> None:
+    line = showing.event_line(Row(position=PLACE, pointer=pointer()), SUPPORT)
+    assert line.pieces == ("Document uploaded",)
+    assert line.trimmed
+    assert line.version == 16
+
+
+def test_an_event_without_a_pointer_is_not_indexed_yet() -> None:
+    line = showing.event_line(Row(position=PLACE, event=event()), SUPPORT)
+    assert line.unindexed
+    assert line.version is None
+
+
+def test_what_fits_no_envelope_says_why_and_belongs_to_nobody() -> None:
+    line = showing.event_line(row(event(type="", problem="fits no envelope: it has no type")), SUPPORT)
+    assert line.pieces == (showing.UNREADABLE,)
+    assert (line.aggregate_id, line.aggregate_url) == ("", "")
+    assert "no type" in line.problem
+
+
+def test_the_key_is_an_id_only_where_it_is_the_aggregates() -> None:
+    assert showing.event_line(row(event()), VIEWER).key == "4711"
+    assert showing.event_line(row(event(key="user_4711")), VIEWER).key is MASKED
+    assert showing.event_line(row(event(problem="fits no envelope")), VIEWER).key is MASKED
+    assert showing.event_line(row(event(problem="fits no envelope")), SUPPORT).key == "4711"
+
+
+def test_a_line_renders_without_a_request_and_names_what_scripts_look_for() -> None:
+    html = showing.render_line(showing.event_line(row(event()), SUPPORT))
+    assert html.strip().startswith("<tr ")
+    for attribute in (
+        'data-event-id="e-1"',
+        'data-aggregate-id="4711"',
+        'data-aggregate-type="patient"',
+        'data-position="0118@2@public/default/documents"',
+        'data-version="16"',
+    ):
+        assert attribute in html
+
+
+def test_a_masked_line_holds_nothing_of_a_value() -> None:
+    html = showing.render_line(showing.event_line(row(event()), VIEWER))
+    assert "practice" not in html
+    assert "Miller" not in html
+    assert html.count('aria-label="hidden"') == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("viewer", [SUPPORT, VIEWER], ids=["support", "viewer"])
+def test_hostile_names_are_escaped_and_their_links_lead_back(name: str, viewer: Viewer) -> None:
+    stored = message(name, b"{}")
+    read = read_event(Message(position=PLACE, payload=b"{}", published=PUBLISHED, key=name, properties=stored.properties))
+    line = showing.event_line(Row(position=PLACE, event=read), viewer)
+    html = showing.render_line(line)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "\u202e" not in html.replace(name_in_attributes(name), "")
+    address = urlsplit(line.url)
+    assert unsegment(unquote(address.path).removeprefix("/events/").removesuffix("/")) == name
+    assert Position.decode(parse_qs(address.query)["at"][0]) == PLACE
+    type_and_id = line.aggregate_url.removeprefix("/aggregates/").removesuffix("/").split("/")
+    assert [unsegment(part) for part in type_and_id] == [name, name]
+
+
+def name_in_attributes(name: str) -> str:
+    """Attributes hold the exact name, for scripts; only what is shown must not turn the line around."""
+    from django.utils.html import escape
+
+    return escape(name)
+
+
+@pytest.mark.parametrize("label", sorted(PAYLOADS))
+def test_no_payload_breaks_a_line(label: str) -> None:
+    for type in ("DocumentUploaded", "Deep", "Odd", "Other"):
+        html = showing.render_line(showing.event_line(row(event(type=type, data=PAYLOADS[label])), SUPPORT))
+        assert "<script" not in html
+        assert len(html) < 5_000
+
+
+PUBLISHED = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)

@@ -1,0 +1,125 @@
+"""A desk for one test: the embedded store with some events, an index, subscriptions that have come so far, and people."""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Protocol
+
+from django.http import HttpResponse
+from django.test import Client
+
+from dashboard import backlog_lists, standing, wiring
+from eventstore import Edge, Gateway, NewMessage, Position, SubscriptionType
+from eventstore.index.following import Following, index_until_caught_up
+from tests.people import person
+
+TOPIC, NAME = "patients", "mailer"
+
+
+class Answer(Protocol):
+    """Any response with a body."""
+
+    @property
+    def content(self) -> bytes: ...
+
+
+@dataclass
+class Desk:
+    gateway: Gateway
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def client(self, role: str = "support") -> Client:
+        """A browser in which a person of this role is logged in."""
+        if role not in self.clients:
+            self.clients[role] = Client(enforce_csrf_checks=False)
+            self.clients[role].force_login(person(role))
+        return self.clients[role]
+
+    def publish(
+        self, count: int, *, topic: str = TOPIC, partitions: int = 1, key: str = "4711", start: int = 0
+    ) -> Sequence[Position]:
+        """So many events of one aggregate (``key`` may hold ``{}`` for a number), indexed."""
+        self.gateway.storage.create_topic(topic, partitions=partitions)
+        messages = [event(number, key=key.replace("{}", str(number))) for number in range(start, start + count)]
+        positions = self.gateway.storage.append(topic, messages)
+        self.index()
+        return positions
+
+    def index(self) -> None:
+        following = Following(
+            storage=self.gateway.storage,
+            config=self.gateway.config,
+            stop=threading.Event(),
+            on_batch=lambda topic, partition, events: None,
+        )
+        index_until_caught_up(following)
+
+    def subscribe(self, name: str = NAME, *, topic: str = TOPIC, handled: int = 0, start: Edge = Edge.EARLIEST) -> None:
+        """A subscription that has handled the first so many events."""
+        self.gateway.storage.create_subscription(topic, name, type=SubscriptionType.SHARED, start=start)
+        if handled:
+            self.handle(handled, name=name, topic=topic)
+
+    def handle(self, count: int, *, name: str = NAME, topic: str = TOPIC) -> list[Position]:
+        """A consumer comes, handles the next so many events and goes."""
+        with self.gateway.storage.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
+            received = consumer.receive(limit=count, timeout=5)
+            for message in received:
+                consumer.acknowledge(message.position)
+            return [message.position for message in received]
+
+    def get(self, url: str, role: str = "support", *, fragment: bool = False) -> HttpResponse:
+        backlog_lists.forget()
+        headers = {"HX-Request": "true"} if fragment else {}
+        return self.client(role).get(url, headers=headers)  # type: ignore[return-value]
+
+
+@contextmanager
+def opened_desk() -> Iterator[Desk]:
+    """The process's own gateway, opened anew: what a test before left in memory is forgotten."""
+    forget_everything()
+    try:
+        yield Desk(gateway=wiring.gateway())
+    finally:
+        forget_everything()
+
+
+def forget_everything() -> None:
+    wiring.close()
+    standing.forget()
+    backlog_lists.forget()
+
+
+def event(number: int, *, key: str = "4711", type: str = "health.PatientRegistered") -> NewMessage:
+    """A CloudEvent in binary mode."""
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e-{number}",
+        "ce_type": type,
+        "ce_source": "/tests",
+        "ce_time": f"2024-05-01T09:{number // 60 % 60:02}:{number % 60:02}Z",
+        "ce_aggregatetype": "patient",
+        "ce_aggregateid": key,
+    }
+    return NewMessage(payload=b'{"name": "Erika Mustermann"}', key=key, properties=properties)
+
+
+def text(response: Answer) -> str:
+    """The answer as its reader sees it: without tags, entities resolved, spaces collapsed."""
+    body = response.content.decode()
+    body = re.sub(r"<(script|style|head)\b.*?</\1>", " ", body, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", body)))
+
+
+def attribute(response: Answer, name: str) -> list[str]:
+    """The values of this attribute, in the order of the page."""
+    return [unescape(value) for value in re.findall(rf'\s{re.escape(name)}="([^"]*)"', response.content.decode())]
+
+
+def hidden(response: Answer) -> dict[str, str]:
+    """The hidden fields of the page's forms, by name, but for the token."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', response.content.decode())
+    return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}

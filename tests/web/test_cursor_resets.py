@@ -1,0 +1,382 @@
+"""A projection reads events again: previewed, counted, confirmed, done as previewed, recorded with its reason."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dashboard import audit
+from dashboard.models import AuditEntry, State
+from eventstore import Edge, SubscriptionType
+from eventstore.index.models import IndexedPartition
+from tests.people import person
+from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
+
+
+@pytest.fixture
+def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
+    with opened_desk() as opened:
+        yield opened
+
+
+def preview_url(to: str, name: str = NAME, **more: str) -> str:
+    return reverse("cursor_reset_new", args=[TOPIC, name]) + "?" + urlencode({"to": to, **more})
+
+
+def post_url(name: str = NAME) -> str:
+    return reverse("cursor_resets", args=[TOPIC, name])
+
+
+def confirmed(preview: Answer, **more: str) -> dict[str, str]:
+    """What the page's own form would send."""
+    return {**hidden(preview), "reason": "SUP-8812: mails were lost", **more}
+
+
+def reset(desk: Desk, to: str, role: str = "support", **more: str) -> Any:
+    return desk.client(role).post(post_url(), confirmed(desk.get(preview_url(to, **more), role)))
+
+
+def waiting(desk: Desk) -> int:
+    return desk.gateway.storage.subscription(TOPIC, NAME).backlog
+
+
+def test_a_preview_counts_what_comes_again_and_touches_nothing(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=6)
+    answer = desk.get(preview_url("earliest"))
+    assert answer.status_code == 200
+    assert attribute(answer, "data-again") == ["6"]
+    assert attribute(answer, "data-passed-over") == ["0"]
+    assert "Reset mailer: 6 events come again" in text(answer)
+    assert "a preview: nothing has been moved" in text(answer)
+    assert waiting(desk) == 4
+    assert not AuditEntry.objects.exists(), "looking is not an act"
+
+
+def test_what_would_never_be_delivered_is_warned_of_and_on_the_button(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=6)
+    answer = desk.get(preview_url("latest"))
+    assert attribute(answer, "data-passed-over") == ["4"]
+    assert "will never be delivered" in text(answer)
+    assert "Reset mailer: 4 events are never delivered" in text(answer)
+
+
+def test_consumers_that_will_be_disconnected_are_named(desk: Desk) -> None:
+    desk.publish(2)
+    desk.subscribe()
+    assert "no consumer is disconnected" in text(desk.get(preview_url("earliest")))
+    with desk.gateway.storage.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
+        assert "1 consumer will be disconnected, and must connect again: worker-7" in text(desk.get(preview_url("earliest")))
+
+
+def test_confirmed_it_moves_and_the_subscription_receives_again(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=10)
+    answer = reset(desk, "earliest")
+    assert answer.status_code == 302
+    assert answer["Location"] == reverse("subscription", args=[TOPIC, NAME])
+    landed = desk.get(answer["Location"])
+    assert "mailer was reset to the first event: 10 events come again." in text(landed)
+    assert attribute(landed, "data-backlog") == ["10"]
+    assert len(desk.handle(10)) == 10
+    assert attribute(desk.get(answer["Location"], fragment=True), "data-backlog") == ["0"]
+
+
+def test_the_record_says_who_what_from_where_to_where_and_why(desk: Desk) -> None:
+    positions = desk.publish(10)
+    desk.subscribe(handled=6)
+    reset(desk, "earliest")
+    (act,) = audit.acts()
+    assert (act.actor, act.via, act.action, act.state) == ("support", "page", "reset_cursor", State.DONE)
+    assert act.details["reason"] == "SUP-8812: mails were lost"
+    assert act.details["from"] == {"0": positions[5].label}
+    assert act.details["to"] == {"0": "earliest"}
+    assert (act.details["events_again"], act.details["events_passed_over"]) == (6, 0)
+
+
+def test_the_subscriptions_page_leads_to_the_audit_entry(desk: Desk) -> None:
+    desk.publish(3)
+    desk.subscribe(handled=3)
+    answer = reset(desk, "earliest")
+    (act,) = audit.acts()
+    landed = desk.get(answer["Location"])
+    assert f'href="{reverse("audit")}?act={act.act}"' in landed.content.decode()
+    assert "SUP-8812: mails were lost" in text(landed)
+
+
+def test_to_a_time_it_goes_to_the_first_event_published_since(desk: Desk) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    answer = desk.get(preview_url("time", time="2020-01-01T00:00"))
+    assert attribute(answer, "data-again") == ["4"]
+    assert "events published since 2020-01-01 00:00:00 UTC" in text(answer)
+    desk.client().post(post_url(), confirmed(answer))
+    assert waiting(desk) == 4
+
+
+def test_a_time_with_an_offset_is_that_instant(desk: Desk) -> None:
+    desk.publish(1)
+    desk.subscribe()
+    answer = desk.get(preview_url("time", time="2024-05-01T14:00:00+05:30"))
+    assert "since 2024-05-01 08:30:00 UTC" in text(answer)
+
+
+def test_to_one_event_by_its_position_or_by_its_id(desk: Desk) -> None:
+    positions = desk.publish(8)
+    desk.subscribe(handled=8)
+    for given in (positions[5].encode(), "e-5"):
+        answer = desk.get(preview_url("position", position=given))
+        assert attribute(answer, "data-again") == ["3"]
+    desk.client().post(post_url(), confirmed(answer))
+    assert [position.token for position in desk.handle(1)] == [positions[5].token]
+
+
+def test_one_event_moves_its_own_partition_alone_and_the_page_says_so(desk: Desk) -> None:
+    positions = desk.publish(20, partitions=3, key="k{}")
+    desk.subscribe(handled=20)
+    answer = desk.get(preview_url("position", position=positions[0].encode()))
+    assert "The other partitions stay where they are" in text(answer)
+
+
+WRONG = [
+    {"to": ""},
+    {"to": "sideways"},
+    {"to": "time"},
+    {"to": "time", "time": "yesterday"},
+    {"to": "time", "time": "0001-01-01T00:00:00+14:00"},
+    {"to": "position"},
+    {"to": "position", "position": "no-such-event"},
+    {"to": "position", "position": "zzz@0@patients"},
+    {"to": "position", "position": "11@7@patients"},
+    {"to": "position", "position": "11@0@documents"},
+    {"to": "position", "position": "\x00'; DROP TABLE"},
+]
+
+
+@pytest.mark.parametrize("given", WRONG)
+def test_a_target_that_is_none_is_asked_for_again_in_words(desk: Desk, given: dict[str, str]) -> None:
+    desk.publish(2)
+    desk.publish(2, topic="documents", start=50)
+    desk.subscribe()
+    answer = desk.get(reverse("cursor_reset_new", args=[TOPIC, NAME]) + "?" + urlencode(given))
+    assert answer.status_code in (400, 404)
+    assert 'role="alert"' in answer.content.decode()
+    posted = desk.client().post(post_url(), {**given, "digest": "x", "since": "0", "reason": "because"})
+    assert posted.status_code in (400, 404)
+    assert waiting(desk) == 2
+    assert not AuditEntry.objects.exists()
+
+
+def test_an_id_that_the_topic_holds_twice_is_not_guessed_at(desk: Desk) -> None:
+    desk.publish(2)
+    desk.publish(2, start=1)
+    desk.subscribe()
+    answer = desk.get(preview_url("position", position="e-1"))
+    assert answer.status_code == 400
+    assert "several events of this id" in text(answer)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_without_a_reason_of_some_words_nothing_is_moved_and_what_was_typed_stays(desk: Desk, reason: str) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    answer = desk.client().post(post_url(), confirmed(desk.get(preview_url("earliest")), reason=reason))
+    assert answer.status_code == 422
+    assert 'id="reason-error"' in answer.content.decode()
+    assert waiting(desk) == 0
+    if reason.strip():
+        assert reason in answer.content.decode()
+
+
+def limit(desk: Desk, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    from django.conf import settings
+    from msgspec.structs import replace
+
+    config = settings.EVENTDESK
+    monkeypatch.setattr(settings, "EVENTDESK", replace(config, limits=replace(config.limits, typed_confirmation_above=count)))
+
+
+@pytest.mark.parametrize("typed", ["", "mail", "Mailer", "mailer2"])
+def test_above_the_limit_the_name_must_be_typed(desk: Desk, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    limit(desk, monkeypatch, 3)
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    preview = desk.get(preview_url("earliest"))
+    assert "this touches more than 3 events" in text(preview)
+    answer = desk.client().post(post_url(), confirmed(preview, typed=typed))
+    assert answer.status_code == 422
+    assert 'id="typed-error"' in answer.content.decode()
+    assert waiting(desk) == 0
+    assert desk.client().post(post_url(), confirmed(preview, typed="mailer")).status_code == 302
+    assert waiting(desk) == 4
+
+
+def test_at_the_limit_no_name_is_asked_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(desk, monkeypatch, 4)
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    preview = desk.get(preview_url("earliest"))
+    assert 'name="typed"' not in preview.content.decode()
+    assert desk.client().post(post_url(), confirmed(preview)).status_code == 302
+
+
+def test_where_nobody_can_count_it_says_so_and_asks_for_the_name(desk: Desk) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    IndexedPartition.objects.using("index").all().delete()
+    preview = desk.get(preview_url("earliest"))
+    assert preview.status_code == 200
+    assert "The index does not know this topic yet" in text(preview)
+    assert 'name="typed"' in preview.content.decode()
+    assert desk.client().post(post_url(), confirmed(preview)).status_code == 422
+    assert desk.client().post(post_url(), confirmed(preview, typed="mailer")).status_code == 302
+    assert waiting(desk) == 4
+
+
+def test_an_index_that_is_behind_is_said_to_be_and_asks_for_the_name(desk: Desk) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    IndexedPartition.objects.using("index").update(caught_up_at=None)
+    preview = desk.get(preview_url("earliest"))
+    assert "At least 4 events" in text(preview)
+    assert 'name="typed"' in preview.content.decode()
+
+
+def test_new_events_and_progress_do_not_make_a_preview_stale(desk: Desk) -> None:
+    desk.publish(6)
+    desk.subscribe(handled=2)
+    preview = desk.get(preview_url("earliest"))
+    desk.handle(2)
+    desk.publish(3, start=6)
+    assert desk.client().post(post_url(), confirmed(preview)).status_code == 302
+    assert waiting(desk) == 9
+
+
+def test_a_preview_of_another_place_confirms_nothing(desk: Desk) -> None:
+    positions = desk.publish(6)
+    desk.subscribe(handled=6)
+    preview = confirmed(desk.get(preview_url("position", position=positions[5].encode())))
+    answer = desk.client().post(post_url(), {**preview, "to": "earliest"})
+    assert answer.status_code == 409
+    assert "has changed since you looked" in text(answer)
+    assert attribute(answer, "data-again") == ["6"], "the new preview is shown"
+    assert "SUP-8812: mails were lost" in answer.content.decode(), "the reason need not be typed again"
+    assert waiting(desk) == 0
+
+
+def test_a_preview_of_another_type_of_subscription_confirms_nothing(desk: Desk) -> None:
+    desk.publish(6)
+    desk.subscribe(handled=6)
+    preview = confirmed(desk.get(preview_url("earliest")))
+    with desk.gateway.storage.consume(TOPIC, NAME, type=SubscriptionType.EXCLUSIVE, consumer="c"):
+        answer = desk.client().post(post_url(), preview)
+    assert answer.status_code == 409
+    assert waiting(desk) == 0
+
+
+def test_the_new_preview_can_be_confirmed(desk: Desk) -> None:
+    desk.publish(6)
+    desk.subscribe(handled=6)
+    stale = {**confirmed(desk.get(preview_url("latest"))), "to": "earliest"}
+    again = desk.client().post(post_url(), stale)
+    assert desk.client().post(post_url(), confirmed(again)).status_code == 302
+    assert waiting(desk) == 6
+
+
+def test_a_button_that_is_pressed_twice_resets_once(desk: Desk) -> None:
+    desk.publish(6)
+    desk.subscribe(handled=6)
+    form = confirmed(desk.get(preview_url("earliest")))
+    assert desk.client().post(post_url(), form).status_code == 302
+    desk.handle(4)
+    assert desk.client().post(post_url(), form).status_code == 302
+    assert waiting(desk) == 2, "what was received again is not received a third time"
+    assert len(audit.acts()) == 1
+
+
+def test_what_somebody_else_has_reset_meanwhile_is_not_reset_over(desk: Desk) -> None:
+    desk.publish(6)
+    desk.subscribe(handled=6)
+    form = confirmed(desk.get(preview_url("earliest")))
+    reset(desk, "earliest", role="approver")
+    desk.handle(4)
+    answer = desk.client().post(post_url(), form)
+    assert answer.status_code == 409
+    assert "approver has reset this subscription meanwhile" in text(answer)
+    assert waiting(desk) == 2
+    assert desk.client().post(post_url(), confirmed(answer)).status_code == 302
+    assert waiting(desk) == 6
+
+
+@pytest.mark.parametrize("role", ["viewer", ""])
+def test_who_may_not_gets_neither_preview_nor_reset(desk: Desk, role: str) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    form = confirmed(desk.get(preview_url("earliest")))
+    assert desk.get(preview_url("earliest"), role).status_code == 403
+    assert desk.client(role).post(post_url(), form).status_code == 403
+    assert waiting(desk) == 0
+    assert not AuditEntry.objects.exists()
+
+
+def test_nobody_in_particular_is_sent_to_the_login(desk: Desk) -> None:
+    desk.publish(1)
+    desk.subscribe()
+    for answer in (Client().get(preview_url("earliest")), Client().post(post_url(), {})):
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("login"))
+
+
+def test_without_the_forms_token_nothing_is_moved(desk: Desk) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    form = confirmed(desk.get(preview_url("earliest")))
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(person("support"))
+    assert careful.post(post_url(), form).status_code == 403
+    assert waiting(desk) == 0
+
+
+def test_a_reset_is_no_link(desk: Desk) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=4)
+    form = confirmed(desk.get(preview_url("earliest")))
+    assert desk.client().get(post_url() + "?" + urlencode(form)).status_code == 405
+    assert desk.client().post(preview_url("earliest"), form).status_code == 405
+    assert waiting(desk) == 0
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a/b", "%2F", "..%2F..", "~", "two words", "\U0001f9be"])
+def test_hostile_names_are_previewed_reset_and_recorded_as_they_are(desk: Desk, name: str) -> None:
+    desk.publish(3)
+    desk.subscribe(name, handled=3)
+    preview = desk.get(preview_url("earliest", name=name))
+    assert "<script>alert" not in preview.content.decode()
+    assert desk.client().post(post_url(name), confirmed(preview)).status_code == 302
+    assert desk.gateway.storage.subscription(TOPIC, name).backlog == 3
+    (act,) = audit.acts()
+    assert act.details["subscription"] == name
+
+
+def test_a_hostile_reason_is_text_in_the_record_and_on_the_page(desk: Desk) -> None:
+    desk.publish(3)
+    desk.subscribe(handled=3)
+    reason = '<img src=x onerror="alert(1)"> \u202e'
+    form = confirmed(desk.get(preview_url("earliest")), reason=reason)
+    answer = desk.client().post(post_url(), form)
+    assert json.loads(AuditEntry.objects.order_by("number")[0].details)["reason"] == reason.strip()
+    assert "<img src=x" not in desk.get(answer["Location"]).content.decode()
+    assert "<img src=x" not in desk.get(reverse("audit")).content.decode()
+
+
+def test_a_subscription_that_starts_at_the_latest_edge_has_nothing_to_come_again(desk: Desk) -> None:
+    desk.publish(3)
+    desk.subscribe(start=Edge.LATEST)
+    answer = desk.get(preview_url("latest"))
+    assert attribute(answer, "data-again") == ["0"]
+    assert "No events that were acknowledged will come again" in text(answer)

@@ -1,0 +1,168 @@
+"""The first page: what needs attention, worst first, and calm where nothing does."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import backlog_lists, standing
+from eventstore import NewMessage
+from eventstore.index.models import IndexedPartition, PointerRow
+from tests.web.desk import Desk, attribute, opened_desk, text
+
+
+@pytest.fixture
+def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
+    with opened_desk() as opened:
+        yield opened
+
+
+def figure(desk_page: str, name: str) -> str:
+    from re import search
+
+    found = search(rf'data-figure="{name}">([^<]*)<', desk_page)
+    assert found, name
+    return found[1]
+
+
+def everything_happened_long_ago() -> None:
+    from eventstore.drivers.database.models import SubscriptionRow
+
+    then = datetime.now(UTC) - timedelta(hours=3)
+    PointerRow.objects.using("index").update(published=then)
+    SubscriptionRow.objects.using("store").update(moved=then)
+
+
+def test_a_new_installation_says_what_to_start_and_has_no_figures_made_up(desk: Desk) -> None:
+    answer = desk.get("/")
+    assert answer.status_code == 200
+    assert "The index has not read any topic yet" in text(answer)
+    assert "No subscription yet" in text(answer)
+    assert figure(answer.content.decode(), "indexed") == "0"
+
+
+def test_where_nothing_needs_attention_it_is_calm(desk: Desk) -> None:
+    desk.publish(5)
+    desk.subscribe(handled=5)
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["none"]
+    assert "All clear." in text(answer)
+    assert "1 of 1 subscription is healthy" in text(answer)
+
+
+def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=4)
+    everything_happened_long_ago()
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["stuck"]
+    seen = text(answer)
+    assert "mailer has not moved for 3 hours: nobody is connected" in seen
+    assert "6 events of patients wait behind Patient registered of patient 4711" in seen
+    body = answer.content.decode()
+    assert 'href="/events/e-4/?at=' in body
+    assert 'href="/aggregates/patient/4711/"' in body
+
+
+def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk) -> None:
+    desk.gateway.storage.create_topic("patients")
+    desk.gateway.storage.append("patients", [NewMessage(payload=b"\xff", key="k")])
+    desk.index()
+    desk.subscribe()
+    everything_happened_long_ago()
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["stuck", "unreadable"]
+    assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
+    assert "1 message fits no envelope" in text(answer)
+
+
+def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe("a-healthy", handled=10)
+    desk.subscribe("b-some", handled=7)
+    desk.subscribe("c-most", handled=1)
+    desk.publish(3, topic="documents", start=50)
+    everything_happened_long_ago()
+    from eventstore.drivers.database.models import SubscriptionRow
+
+    SubscriptionRow.objects.using("store").filter(name__startswith="b-").update(moved=datetime.now(UTC))
+    SubscriptionRow.objects.using("store").filter(name__startswith="a-").update(moved=datetime.now(UTC))
+    rows = attribute(desk.get("/"), "data-subscription")
+    assert rows == ["c-most", "c-most", "b-some", "a-healthy"], "once as what needs attention, then in the table"
+
+
+def test_the_figures_say_what_waits_in_all_but_phantoms(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe("mailer", handled=4)
+    desk.subscribe("search", handled=9)
+    desk.subscribe("liiklus-end-offsets-reader")
+    body = desk.get("/").content.decode()
+    assert figure(body, "indexed") == "10"
+    assert figure(body, "waiting") == "7"
+
+
+def test_an_index_that_has_fallen_behind_is_worth_a_line(desk: Desk) -> None:
+    desk.publish(1)
+    IndexedPartition.objects.using("index").update(caught_up_at=datetime.now(UTC) - timedelta(minutes=10))
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["index"]
+    assert "The index is 10 minutes behind." in text(answer)
+    IndexedPartition.objects.using("index").update(caught_up_at=None)
+    assert "still catching up for the first time" in text(desk.get("/"))
+
+
+def test_many_stuck_subscriptions_are_listed_bounded(desk: Desk) -> None:
+    desk.publish(1)
+    for number in range(25):
+        desk.subscribe(f"s{number:02}")
+    everything_happened_long_ago()
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["stuck"] * 20
+    assert "5 more subscriptions are stuck" in text(answer)
+
+
+def test_every_role_sees_it_and_who_has_none_does_not(desk: Desk) -> None:
+    desk.publish(1)
+    for role in ("viewer", "support", "approver", "admin"):
+        assert desk.get("/", role).status_code == 200
+    assert desk.get("/", "").status_code == 403
+
+
+def test_a_viewer_sees_no_value_of_an_event(desk: Desk) -> None:
+    desk.publish(3)
+    desk.subscribe()
+    everything_happened_long_ago()
+    assert "Mustermann" not in desk.get("/", "viewer").content.decode()
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a/b", "%2F", "~", '"><img src=x>', "\U0001f9be"])
+def test_hostile_names_are_text(desk: Desk, name: str) -> None:
+    desk.publish(2, key=name)
+    desk.subscribe(name)
+    everything_happened_long_ago()
+    body = desk.get("/").content.decode()
+    assert "<script>alert" not in body
+    assert "<img src=x" not in body
+
+
+def test_many_viewers_at_once_cost_the_store_one_question(desk: Desk) -> None:
+    desk.publish(1)
+    desk.subscribe()
+    backlog_lists.forget()
+    first = backlog_lists.gathered()
+    assert all(backlog_lists.gathered() is first for _ in range(10))
+    backlog_lists.forget()
+    assert backlog_lists.gathered() is not first
+
+
+def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(3)
+    desk.subscribe(handled=1)
+    assert desk.get("/subscriptions/").status_code == 200
+    away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    monkeypatch.setattr(standing, "store_standing", lambda: away)
+    monkeypatch.setattr(backlog_lists, "FRESH", timedelta(0))
+    answer = desk.client().get("/subscriptions/")
+    assert answer.status_code == 200
+    assert b"data-store-away" in answer.content
+    assert b'data-backlog="2"' in answer.content

@@ -1,0 +1,101 @@
+"""What goes wrong becomes a page that says what, and what to do; never more than that."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client, RequestFactory
+
+from dashboard.middleware import DeskMiddleware
+from dashboard.pages import not_allowed, problem_of, server_error
+from eventstore import (
+    EventStoreError,
+    InvalidName,
+    InvalidPosition,
+    NotAllowed,
+    StalePlan,
+    StoreClosed,
+    StoreRefused,
+    StoreUnreachable,
+    UnknownEvent,
+    UnknownSubscription,
+    UnknownTopic,
+)
+from tests.web.desk import Desk, opened_desk, text
+
+STATUS = [
+    (NotAllowed, 403),
+    (UnknownTopic, 404),
+    (UnknownEvent, 404),
+    (UnknownSubscription, 404),
+    (InvalidPosition, 400),
+    (InvalidName, 400),
+    (StalePlan, 409),
+    (StoreUnreachable, 503),
+    (StoreRefused, 502),
+    (StoreClosed, 502),
+    (EventStoreError, 502),
+]
+
+
+@pytest.fixture
+def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
+    with opened_desk() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("error", "status"), STATUS)
+def test_each_error_of_the_store_has_its_status_and_keeps_its_sentence(error: type[EventStoreError], status: int) -> None:
+    problem = problem_of(error("What was wrong, and what to do."))
+    assert problem.status == status
+    assert problem.text == "What was wrong, and what to do."
+    assert problem.title
+
+
+def test_only_a_store_that_is_away_is_tried_again_by_the_page_itself() -> None:
+    assert [error for error, _ in STATUS if problem_of(error("")).again] == [StoreUnreachable]
+
+
+def test_other_errors_are_left_to_djangos_own_handling() -> None:
+    middleware = DeskMiddleware(server_error)
+    assert middleware.process_exception(RequestFactory().get("/"), ValueError("a value of somebody")) is None
+
+
+def test_a_fault_of_our_own_is_said_without_its_details_and_without_a_database() -> None:
+    answer = server_error(RequestFactory().get("/"))
+    assert answer.status_code == 500
+    assert "Something went wrong in Eventdesk" in text(answer)
+
+
+def test_what_a_role_may_not_names_the_roles_that_could() -> None:
+    assert "the role support, approver or admin." in not_allowed("reset_cursor").advice
+    assert "the role admin." in not_allowed("publish").advice
+
+
+def test_an_error_in_a_fragment_is_a_fragment(desk: Desk) -> None:
+    whole, fragment = desk.get("/topics/nowhere/"), desk.get("/topics/nowhere/", fragment=True)
+    assert whole.status_code == fragment.status_code == 404
+    assert "<html" in whole.content.decode()
+    assert "<html" not in fragment.content.decode()
+    assert "No such topic" in text(fragment)
+
+
+def test_a_form_from_elsewhere_is_refused_with_a_page_of_ours(desk: Desk) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/login/", {"username": "x", "password": "y"})
+    assert answer.status_code == 403
+    assert "This form is too old, or not from here" in text(answer)
+
+
+def test_a_host_that_is_not_ours_gets_nothing(desk: Desk) -> None:
+    assert Client().get("/login/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_the_place_one_is_at_is_marked(desk: Desk) -> None:
+    desk.publish(1)
+    assert 'href="/topics/" aria-current="page"' in desk.get("/topics/").content.decode()
+    assert 'href="/topics/" aria-current="true"' in desk.get("/topics/patients/").content.decode()
+    assert desk.get("/topics/").content.decode().count("aria-current") == 1
+
+
+def test_only_who_may_read_the_audit_record_is_shown_the_way_to_it(desk: Desk) -> None:
+    assert 'href="/audit/"' in desk.get("/topics/").content.decode()
+    assert 'href="/audit/"' not in desk.get("/topics/", "viewer").content.decode()
