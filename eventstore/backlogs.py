@@ -1,6 +1,6 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -58,6 +58,9 @@ class Backlog:
     """The broker's own figure, where it counts entries."""
     oldest: datetime | None
     oldest_position: Position | None
+    stuck_since: datetime | None
+    """Since when the cursor that has stood longest has not moved; of a stuck subscription only."""
+    stuck_partitions: frozenset[int]
     as_of: datetime
 
 
@@ -66,15 +69,19 @@ def backlog_of(subscription: Subscription, capabilities: Capabilities, stuck_aft
     now = timezone.now()
     indexed = queries.partition_rows(subscription.topic)
     waiting, counted = _waiting(subscription, capabilities, indexed, now)
-    position, oldest = _oldest_waiting(subscription, indexed) if waiting else (None, None)
+    heads = _heads(subscription, indexed) if waiting else {}
+    oldest = min(heads.values(), key=lambda pointer: pointer.published, default=None)
+    stuck = {} if subscription.name in PHANTOMS else _standing_still(subscription, heads, now - stuck_after)
     return Backlog(
         subscription=subscription,
         waiting=waiting,
         counted=counted,
-        state=_state(subscription, waiting, oldest, now - stuck_after),
+        state=_state(subscription, waiting, stuck=bool(stuck)),
         entries=None if capabilities.backlog_unit == "events" else subscription.backlog,
-        oldest=oldest,
-        oldest_position=position,
+        oldest=oldest.published if oldest else None,
+        oldest_position=oldest.position if oldest else None,
+        stuck_since=min(stuck.values(), default=None),
+        stuck_partitions=frozenset(stuck),
         as_of=now,
     )
 
@@ -84,8 +91,8 @@ def is_fresh(partition: IndexedPartition, now: datetime) -> bool:
     return partition.caught_up_at is not None and now - partition.caught_up_at <= INDEX_IS_FRESH
 
 
-def first_waiting(subscription: Subscription, limit: int) -> list[Pointer]:
-    """The events that wait and are received next, as the index knows them; at most ``limit`` in all.
+def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] | None = None) -> list[Pointer]:
+    """The events that wait and are received next, of all or of these partitions, as the index knows them; at most ``limit``.
 
     The next one of each partition comes first (oldest of those first), then each one's second, and so on: where a partition
     stands still, its first is what holds it.
@@ -94,7 +101,8 @@ def first_waiting(subscription: Subscription, limit: int) -> list[Pointer]:
     found: list[tuple[int, Pointer]] = []
     for cursor in subscription.cursors:
         partition = indexed.get(cursor.partition)
-        if partition is not None and cursor.backlog:
+        wanted = partitions is None or cursor.partition in partitions
+        if partition is not None and cursor.backlog and wanted:
             found += enumerate(_first_waiting_in(partition, cursor, limit))
     return [pointer for _, pointer in sorted(found, key=lambda ranked: (ranked[0], ranked[1].published))[:limit]]
 
@@ -135,19 +143,34 @@ def _waiting_in(partition: IndexedPartition, cursor: Cursor) -> int:
     return max(0, behind)
 
 
-def _oldest_waiting(subscription: Subscription, indexed: Indexed) -> tuple[Position | None, datetime | None]:
-    """The event that has waited longest, as the index knows it: the first behind each cursor, the earliest of those."""
-    found: list[tuple[datetime, Position]] = []
+def _heads(subscription: Subscription, indexed: Indexed) -> dict[int, Pointer]:
+    """The event that each partition's cursor stands before, as the index knows it: the one there that has waited longest."""
+    found: dict[int, Pointer] = {}
     for cursor in subscription.cursors:
         partition = indexed.get(cursor.partition)
         if partition is not None and cursor.backlog:
             pointer = queries.at_ordinal(partition, _first_waiting(partition, cursor))
             if pointer is not None:
-                found.append((pointer.published, pointer.position))
-    if not found:
-        return None, None
-    published, position = min(found, key=lambda entry: entry[0])
-    return position, published
+                found[cursor.partition] = pointer
+    return found
+
+
+def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], limit: datetime) -> dict[int, datetime]:
+    """Partition → since when its cursor stands, of those that have let an event wait since before ``limit``.
+
+    Each partition is judged alone: one bad event stops its own partition, while the others go on.
+    """
+    standing: dict[int, datetime] = {}
+    for cursor in subscription.cursors:
+        head = heads.get(cursor.partition)
+        if not cursor.backlog:
+            continue
+        # An event that came just now has not been kept waiting, however long the cursor stood still before it.
+        waits_since = head.published if head else None
+        since = max((moment for moment in (cursor.moved, waits_since) if moment), default=None)
+        if since is not None and since < limit:
+            standing[cursor.partition] = since
+    return standing
 
 
 def _first_waiting(partition: IndexedPartition, cursor: Cursor) -> int:
@@ -160,15 +183,9 @@ def _first_waiting(partition: IndexedPartition, cursor: Cursor) -> int:
     return ordinal
 
 
-def _state(subscription: Subscription, waiting: int, oldest: datetime | None, limit: datetime) -> State:
+def _state(subscription: Subscription, waiting: int, *, stuck: bool) -> State:
     if subscription.name in PHANTOMS:
         return State.PHANTOM
     if not waiting:
         return State.HEALTHY
-    # An event that came just now has not been kept waiting, however long the cursor stood still before it.
-    if oldest is not None and oldest > limit:
-        return State.CATCHING_UP
-    stands_since = subscription.moved or oldest
-    if stands_since is not None and stands_since < limit:
-        return State.STUCK
-    return State.CATCHING_UP
+    return State.STUCK if stuck else State.CATCHING_UP

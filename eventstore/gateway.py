@@ -3,7 +3,7 @@
 It composes the driver with the index and the envelope. Looking is free; every act passes ``may`` and the record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -168,9 +168,12 @@ class Gateway:
     def backlog(self, topic: str, name: str) -> Backlog:
         return self._backlog(self.storage.subscription(topic, name))
 
-    def first_waiting(self, subscription: Subscription, limit: int = 10) -> Sequence[Row]:
-        """The events that the subscription receives next, as far as the index knows them: each partition's first one first."""
-        return self._with_events(first_waiting(subscription, min(limit, MOST_ROWS)))
+    def first_waiting(
+        self, subscription: Subscription, limit: int = 10, *, partitions: Set[int] | None = None
+    ) -> Sequence[Row]:
+        """The events that the subscription receives next (of these partitions), as far as the index knows them: each
+        partition's first one first."""
+        return self._with_events(first_waiting(subscription, min(limit, MOST_ROWS), partitions))
 
     def plan_cursor_reset(self, topic: str, name: str, target: Target) -> ResetPlan:
         """What moving the cursor would do; nothing is touched."""

@@ -79,13 +79,15 @@ class Cursor:
 
     Everything up to and including ``acknowledged`` is acknowledged (``None``: nothing yet); so is everything in ``holes``,
     pairs of (excluded start, included end) beyond it. Such positions may name a whole batch rather than an event that
-    exists: compare them, do not read them. ``backlog`` counts ``Capabilities.backlog_unit``.
+    exists: compare them, do not read them. ``backlog`` counts ``Capabilities.backlog_unit``. ``moved``: when ``acknowledged``
+    was last seen to move; ``None`` where that is not known.
     """
 
     partition: int
     acknowledged: Position | None
     backlog: int
     holes: Sequence[tuple[Position, Position]] = ()
+    moved: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -107,7 +107,7 @@ def _stuck(lines: Sequence[Line]) -> list[Stuck]:
 
 def _one_stuck(line: Line, *, look: bool) -> Stuck:
     backlog = line.backlog
-    since = backlog.subscription.moved or backlog.oldest
+    since = backlog.stuck_since
     return Stuck(
         line=line,
         still_for=words.duration((timezone.now() - since).total_seconds()) if since else "",
@@ -117,10 +117,10 @@ def _one_stuck(line: Line, *, look: bool) -> Stuck:
 
 
 def _heads(line: Line) -> Sequence[Head]:
-    """What it stands at in each partition that has something waiting, of the first few of them."""
-    standing_still = sum(1 for cursor in line.subscription.cursors if cursor.backlog)
+    """What it stands at in each partition where it is stuck, of the first few of them."""
+    stuck = line.backlog.stuck_partitions
     try:
-        rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, standing_still))
+        rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
     return [Head(pointer=row.pointer) for row in rows if row.pointer is not None]

@@ -37,13 +37,18 @@ BROKER = Capabilities(
 PATIENTS = Topic(name="patients", partitions=2)
 
 
-def subscription(
-    *cursors: Cursor, name: str = "mailer", moved: datetime | None = LONG_AGO, topic: str = "patients"
-) -> Subscription:
-    return Subscription(topic=topic, name=name, type=SubscriptionType.SHARED, cursors=cursors, moved=moved)
+def subscription(*cursors: Cursor, name: str = "mailer", topic: str = "patients") -> Subscription:
+    return Subscription(topic=topic, name=name, type=SubscriptionType.SHARED, cursors=cursors)
 
 
-def cursor(acknowledged: int | None, backlog: int, *, partition: int = 0, holes: Sequence[tuple[int, int]] = ()) -> Cursor:
+def cursor(
+    acknowledged: int | None,
+    backlog: int,
+    *,
+    partition: int = 0,
+    holes: Sequence[tuple[int, int]] = (),
+    moved: datetime | None = LONG_AGO,
+) -> Cursor:
     def at(number: int) -> Position:
         return place(number, partition=partition)
 
@@ -52,6 +57,7 @@ def cursor(acknowledged: int | None, backlog: int, *, partition: int = 0, holes:
         acknowledged=None if acknowledged is None else at(acknowledged),
         backlog=backlog,
         holes=[(at(start), at(end)) for start, end in holes],
+        moved=moved,
     )
 
 
@@ -173,7 +179,7 @@ def test_a_subscription_that_stands_while_events_wait_is_stuck() -> None:
 
 def test_one_that_moved_a_moment_ago_is_catching_up_however_old_its_events_are() -> None:
     indexed(10)
-    found = backlog_of(subscription(cursor(6, 3), moved=datetime.now(UTC)), BROKER, LIMIT)
+    found = backlog_of(subscription(cursor(6, 3, moved=datetime.now(UTC))), BROKER, LIMIT)
     assert found.state is State.CATCHING_UP
 
 
@@ -182,13 +188,23 @@ def test_one_whose_event_came_just_now_is_catching_up_however_long_it_stood_idle
     assert backlog_of(subscription(cursor(0, 1)), BROKER, LIMIT).state is State.CATCHING_UP
 
 
+def test_one_partition_that_stands_is_enough_however_fast_the_others_move() -> None:
+    indexed(10)
+    indexed(10, partition=1)
+    stuck = cursor(2, 7)
+    moving = cursor(6, 3, partition=1, moved=datetime.now(UTC))
+    found = backlog_of(subscription(stuck, moving), BROKER, LIMIT)
+    assert found.state is State.STUCK
+    assert found.stuck_partitions == {0}
+
+
 def test_one_that_has_never_moved_is_stuck_once_its_oldest_event_is_old() -> None:
     indexed(3)
-    assert backlog_of(subscription(cursor(None, 3), moved=None), BROKER, LIMIT).state is State.STUCK
+    assert backlog_of(subscription(cursor(None, 3, moved=None)), BROKER, LIMIT).state is State.STUCK
 
 
 def test_one_that_has_never_moved_and_whose_events_nobody_knows_is_not_called_stuck() -> None:
-    assert backlog_of(subscription(cursor(None, 3), moved=None), BROKER, LIMIT).state is State.CATCHING_UP
+    assert backlog_of(subscription(cursor(None, 3, moved=None)), BROKER, LIMIT).state is State.CATCHING_UP
 
 
 def test_stuck_is_told_from_the_stores_own_word_where_the_index_knows_nothing() -> None:

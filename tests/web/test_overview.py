@@ -26,11 +26,11 @@ def figure(desk_page: str, name: str) -> str:
 
 
 def everything_happened_long_ago() -> None:
-    from eventstore.drivers.database.models import SubscriptionRow
+    from eventstore.drivers.database.models import CursorRow
 
     then = datetime.now(UTC) - timedelta(hours=3)
     PointerRow.objects.using("index").update(published=then)
-    SubscriptionRow.objects.using("store").update(moved=then)
+    CursorRow.objects.using("store").update(moved=then)
 
 
 def test_a_new_installation_says_what_to_start_and_has_no_figures_made_up(desk: Desk) -> None:
@@ -83,10 +83,10 @@ def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:
     desk.subscribe("c-most", handled=1)
     desk.publish(3, topic="documents", start=50)
     everything_happened_long_ago()
-    from eventstore.drivers.database.models import SubscriptionRow
+    from eventstore.drivers.database.models import CursorRow
 
-    SubscriptionRow.objects.using("store").filter(name__startswith="b-").update(moved=datetime.now(UTC))
-    SubscriptionRow.objects.using("store").filter(name__startswith="a-").update(moved=datetime.now(UTC))
+    CursorRow.objects.using("store").filter(subscription__name__startswith="b-").update(moved=datetime.now(UTC))
+    CursorRow.objects.using("store").filter(subscription__name__startswith="a-").update(moved=datetime.now(UTC))
     rows = attribute(desk.get("/"), "data-subscription")
     assert rows == ["c-most", "c-most", "b-some", "a-healthy"], "once as what needs attention, then in the table"
 

@@ -25,12 +25,12 @@ def url(topic: str = TOPIC, name: str = NAME) -> str:
 
 def make_old(desk: Desk) -> None:
     """As if everything had happened an hour ago."""
-    from eventstore.drivers.database.models import MessageRow, SubscriptionRow
+    from eventstore.drivers.database.models import CursorRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=1)
     PointerRow.objects.using("index").update(published=then)
     MessageRow.objects.using("store").update(published=then)
-    SubscriptionRow.objects.using("store").update(moved=then)
+    CursorRow.objects.using("store").update(moved=then)
 
 
 def test_without_any_subscription_the_list_says_so(desk: Desk) -> None:

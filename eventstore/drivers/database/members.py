@@ -52,7 +52,8 @@ def mark_acknowledged(cursor: CursorRow, number: int) -> None:
     if number > cursor.acknowledged:
         done = ranges.union([(-1, cursor.acknowledged)], ranges.loads(cursor.holes), [(number, number)])
         (_, acknowledged), *holes = done
-        CursorRow.objects.filter(pk=cursor.pk).update(acknowledged=acknowledged, holes=ranges.dumps(holes))
+        moved = datetime.now(UTC) if acknowledged > cursor.acknowledged else cursor.moved
+        CursorRow.objects.filter(pk=cursor.pk).update(acknowledged=acknowledged, holes=ranges.dumps(holes), moved=moved)
     for holding in HoldingRow.objects.filter(cursor=cursor):
         held = ranges.loads(holding.numbers)
         left = ranges.without(held, number)

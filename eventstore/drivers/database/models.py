@@ -82,6 +82,8 @@ class CursorRow(models.Model):
     """Everything up to and including this number is acknowledged; -1: nothing."""
     holes = models.TextField(default="[]")
     """What is acknowledged beyond it, as JSON: disjoint ``[first, last]`` pairs in order, both ends included."""
+    moved = models.DateTimeField(null=True)
+    """When ``acknowledged`` last moved."""
 
     class Meta:
         db_table = "store_cursor"

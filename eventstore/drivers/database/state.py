@@ -23,6 +23,7 @@ class Shard:
     holes: list[tuple[int, int]]
     end: int
     """The number of the last message; -1 where there is none."""
+    moved: datetime | None = None
     held: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
@@ -79,5 +80,6 @@ def _shard(cursor: CursorRow, held: dict[int, list[tuple[int, int]]]) -> Shard:
         acknowledged=cursor.acknowledged,
         holes=ranges.loads(cursor.holes),
         end=cursor.partition.next_number - 1,
+        moved=cursor.moved,
         held=held,
     )

@@ -62,11 +62,12 @@ def reset_cursor(topic: str, name: str, targets: Mapping[int, Position | Edge]) 
         moves = {partition: _target(topic, partition, shards.get(partition), target) for partition, target in targets.items()}
         if not moves:
             return
+        now = datetime.now(UTC)
         for partition, number in moves.items():
-            CursorRow.objects.filter(pk=shards[partition].cursor_id).update(acknowledged=number - 1, holes="[]")
+            CursorRow.objects.filter(pk=shards[partition].cursor_id).update(acknowledged=number - 1, holes="[]", moved=now)
         # As on a broker: everybody is disconnected, and what they hold is nobody's.
         MemberRow.objects.filter(subscription=row).delete()
-        SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=datetime.now(UTC))
+        SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=now)
 
 
 def locked(pk: int) -> SubscriptionRow:
@@ -108,6 +109,7 @@ def _cursor(topic: str, shard: Shard) -> Cursor:
         backlog=shard.backlog,
         # A hole begins behind something that is pending, so there is always a number before it.
         holes=[(place(first - 1), place(last)) for first, last in ranges.union(shard.holes)],
+        moved=shard.moved,
     )
 
 

@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("acknowledged", models.BigIntegerField(default=-1)),
                 ("holes", models.TextField(default="[]")),
+                ("moved", models.DateTimeField(null=True)),
                 (
                     "partition",
                     models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="store.partitionrow"),

@@ -1,0 +1,60 @@
+# What can be done with a checkout. `make run` and `make test` need nothing done first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run install install-dev lint check test soak pulsar bench
+
+help:
+	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
+	@echo 'make test     everything: lint, types, and every test but the soak'
+	@echo 'make check    lint, types and unit tests, in under a minute'
+	@echo 'make soak     the long kill and load tests'
+	@echo 'make pulsar   a local Pulsar broker, in the foreground'
+	@echo 'make bench NAME=import    a benchmark (EVENTS=… scales it)'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or newer is needed: give it as PYTHON=…'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+# exec: a signal to make reaches the server itself, and no shell stands between.
+run: install
+	@exec $(BIN)/python manage.py serve --demo --end-with-parent
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint
+	@exec $(BIN)/pytest tests/unit
+
+test: install-dev
+	@scripts/system_packages.sh
+	@$(MAKE) --no-print-directory lint
+	@exec $(BIN)/pytest -m 'not soak'
+
+soak: install-dev
+	@exec $(BIN)/pytest -m soak
+
+pulsar: install
+	@exec $(BIN)/python -m scripts.local_pulsar
+
+bench: install
+	@test -n '$(NAME)' || { echo 'Which one? make bench NAME=import'; exit 1; }
+	@exec $(BIN)/python -m benchmarks.$(NAME)

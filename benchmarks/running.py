@@ -1,0 +1,58 @@
+"""What every benchmark needs: a scale, a desk's settings in a folder of its own, progress, and one line of JSON at the end."""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("Django", "pulsar-client", "msgspec")
+SHORTEST = 1e-9
+
+
+def scale(default: int) -> int:
+    """How many events: ``EVENTS``, else the benchmark's own default."""
+    text = os.environ.get("EVENTS", "")
+    if text and not (text.isdigit() and int(text) > 0):
+        sys.exit("EVENTS takes a whole number above 0.")
+    return int(text) if text else default
+
+
+@contextmanager
+def desk_in_a_folder() -> Iterator[Path]:
+    """Django set up on empty SQLite databases in a temporary folder, which is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name:
+        os.environ["EVENTDESK_DATA"] = name
+        os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+        import django
+        from django.core.management import call_command
+        from django.db import connections
+
+        django.setup()
+        for alias in ("default", "index", "store"):
+            call_command("migrate", database=alias, verbosity=0)
+        yield Path(name)
+        connections.close_all()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """Events a second of this work, by the wall clock."""
+    begun = time.perf_counter()
+    work()
+    return count / max(time.perf_counter() - begun, SHORTEST)
+
+
+def report(figures: Mapping[str, float | int]) -> None:
+    """The last line: figures by name, the versions, the machine's cores."""
+    rounded = {name: round(value, 3) for name, value in figures.items()}
+    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    print(json.dumps({**rounded, "versions": versions, "cores": os.cpu_count()}), flush=True)

@@ -1,0 +1,134 @@
+"""A member of a durable subscription."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import pulsar
+
+from eventstore.drivers.pulsar.following import LINGER_SECONDS, QUEUE, RECONNECT_SECONDS
+from eventstore.drivers.pulsar.link import Link, closed
+from eventstore.drivers.pulsar.messages import Messages
+from eventstore.drivers.pulsar.topics import Known
+from eventstore.errors import InvalidPosition, StoreUnreachable
+from eventstore.events import Message, Position
+from eventstore.storage import SubscriptionType
+
+TYPES = {
+    SubscriptionType.EXCLUSIVE: pulsar.ConsumerType.Exclusive,
+    SubscriptionType.FAILOVER: pulsar.ConsumerType.Failover,
+    SubscriptionType.SHARED: pulsar.ConsumerType.Shared,
+    SubscriptionType.KEY_SHARED: pulsar.ConsumerType.KeyShared,
+}
+
+
+class PulsarConsumer:
+    """See ``storage.Consumer``. Every type acknowledges event by event, so that nothing earlier is swept along.
+
+    The broker knows whole batches: one that is acknowledged in part comes again as a whole to a later consumer, unless the
+    broker was told to keep track inside batches (``acknowledgmentAtBatchIndexLevelEnabled``).
+    """
+
+    def __init__(self, link: Link, known: Known, name: str, type: SubscriptionType, consumer: str) -> None:
+        self._link, self._known = link, known
+        self._settings: dict[str, Any] = {
+            "subscription_name": name,
+            "consumer_type": TYPES.get(type, pulsar.ConsumerType.Shared),
+            "consumer_name": consumer,
+            "initial_position": pulsar.InitialPosition.Earliest,
+            "receiver_queue_size": QUEUE,
+            "batch_index_ack_enabled": True,
+        }
+        self._messages: dict[int, Messages] = {}
+        self._received: dict[Position, Any] = {}
+        self._furthest: dict[int, str] = defaultdict(str)
+        self._lost_since: float | None = None
+        self._closed = False
+        self._consumer = self._subscribe()
+
+    def receive(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        self._check_open()
+        found: list[Message] = []
+        deadline = time.monotonic() + timeout
+        try:
+            self._gather(found, limit, deadline)
+        except pulsar.PulsarException as error:
+            if not found:
+                raise self._link.translated(type(error).__name__) from error
+        if not found:
+            self._mend()
+        return found
+
+    def acknowledge(self, position: Position) -> None:
+        self._check_open()
+        message_id = self._received.get(position)
+        if message_id is None:
+            if position.token <= self._furthest[position.partition]:
+                return  # acknowledged before
+            raise InvalidPosition("This consumer has not received the event at this position: receive it first.")
+        with self._link.errors():
+            self._consumer.acknowledge(message_id)
+        del self._received[position]
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _subscribe(self) -> Any:
+        client = self._link.client()
+        with self._link.errors():
+            return client.subscribe(self._known.name.uri, **self._settings)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed()
+        self._link.check_open()
+
+    def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
+        while len(found) < limit:
+            patience = LINGER_SECONDS if found else max(0.001, deadline - time.monotonic())
+            try:
+                received = self._consumer.receive(max(1, int(patience * 1000)))
+            except pulsar.Timeout:
+                return
+            found.append(self._noted(received))
+
+    def _noted(self, received: Any) -> Message:
+        raw = received._message
+        message_id = raw.message_id()
+        partition = message_id.partition() if self._known.shards else 0
+        message = self._messages.setdefault(partition, Messages(str(self._known.name), partition)).of(raw)
+        self._received[message.position] = message_id
+        self._furthest[partition] = max(self._furthest[partition], message.position.token)
+        return message
+
+    def _mend(self) -> None:
+        """Nothing came: if the connection is gone while the broker answers, give the client a moment and then connect anew."""
+        if self._consumer.is_connected():
+            self._lost_since = None
+            return
+        try:
+            self._link.lost()
+        except StoreUnreachable:
+            self._lost_since = None
+            raise
+        now = time.monotonic()
+        self._lost_since = self._lost_since or now
+        if now - self._lost_since > RECONNECT_SECONDS:
+            self._let_go()
+            self._consumer, self._lost_since = self._subscribe(), None
+
+    def _let_go(self) -> None:
+        try:
+            self._consumer.close()
+        except pulsar.PulsarException:
+            return  # the broker is away, and forgets a consumer whose connection is gone

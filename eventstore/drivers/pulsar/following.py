@@ -1,0 +1,166 @@
+"""One reader of one partition: the plain, non-durable kind, which leaves nothing behind on the broker.
+
+It always starts from a place that is fixed before it connects (never from "latest", which a reconnection would read anew
+and so lose what was published meanwhile), and it goes on from its own last event when the connection has to be made again.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import pulsar
+
+from eventstore.drivers.pulsar.link import Link, closed
+from eventstore.drivers.pulsar.messages import Messages
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.errors import StoreUnreachable
+from eventstore.events import Message
+
+READER_NAME = "eventdesk-reader"
+"""How our readers' subscriptions begin, so that nobody takes them for somebody's backlog."""
+
+QUEUE = 1000
+DELIVERY_SECONDS = 4.0
+"""How long an event that the broker says is there is waited for."""
+
+RECONNECT_SECONDS = 1.0
+"""How long the client is left to reconnect by itself once the broker's port answers (it may pause for a minute)."""
+
+LINGER_SECONDS = 0.002
+
+
+def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
+    """The client's own reader, connected when this returns."""
+    client = link.client()
+    with link.errors():
+        return client.create_reader(
+            log.uri,
+            start,
+            start_message_id_inclusive=inclusive,
+            receiver_queue_size=max(1, min(queue, QUEUE)),
+            subscription_role_prefix=READER_NAME,
+        )
+
+
+def close_raw(reader: Any) -> None:
+    try:
+        reader.close()
+    except pulsar.PulsarException:
+        return  # the broker is away, and forgets a reader by itself
+
+
+def until_the_end(link: Link, reader: Any) -> Iterator[Any]:
+    """The messages from where the reader stands to the end of the log as it is now, without waiting there.
+
+    The broker may count records that it never delivers (markers, pieces of a message whose beginning is gone): after some
+    seconds of such a silence on a connection that stands, this is the end as well.
+    """
+    while True:
+        raw = next_ready(reader)
+        if raw is None:
+            with link.errors():
+                if not reader.has_message_available():
+                    return
+            raw = next_within(reader, DELIVERY_SECONDS)
+        if raw is None:
+            if not reader.is_connected():
+                raise link.unreachable()
+            return
+        yield raw
+
+
+def next_ready(reader: Any) -> Any:
+    """The next message if it has already arrived, else ``None``."""
+    try:
+        return reader._reader.read_next(0)
+    except pulsar.Timeout:
+        return None
+
+
+def next_within(reader: Any, seconds: float) -> Any:
+    try:
+        return reader._reader.read_next(max(1, int(seconds * 1000)))
+    except pulsar.Timeout:
+        return None
+
+
+class PulsarReader:
+    """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on."""
+
+    def __init__(
+        self, link: Link, log: TopicName, topic: str, partition: int, start: Any, *, inclusive: bool, after: str
+    ) -> None:
+        self._link, self._log, self._messages = link, log, Messages(topic, partition)
+        self._start, self._inclusive = start, inclusive
+        self._after = after
+        self._last: Any = None
+        self._lost_since: float | None = None
+        self._closed = False
+        self._reader = self._open()
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        if self._closed:
+            raise closed()
+        self._link.check_open()
+        found: list[Message] = []
+        deadline = time.monotonic() + timeout
+        try:
+            self._gather(found, limit, deadline)
+        except pulsar.PulsarException as error:
+            if not found:
+                raise self._link.translated(type(error).__name__) from error
+        if not found:
+            self._mend()
+        return found
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            close_raw(self._reader)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
+        while len(found) < limit:
+            raw = next_ready(self._reader)
+            if raw is None:
+                # With something in hand, the queue may still be empty for a moment only, between two deliveries.
+                patience = LINGER_SECONDS if found else deadline - time.monotonic()
+                raw = next_within(self._reader, patience) if patience > 0 else None
+            if raw is None:
+                return
+            self._take(raw, found)
+
+    def _take(self, raw: Any, found: list[Message]) -> None:
+        message = self._messages.of(raw)
+        token = message.position.token
+        if token > self._after:  # a reconnection may begin with the whole of a batch again
+            found.append(message)
+            self._after, self._last = token, raw
+
+    def _open(self) -> Any:
+        if self._last is not None:
+            self._start, self._inclusive = self._last.message_id(), False
+        return open_raw(self._link, self._log, self._start, inclusive=self._inclusive)
+
+    def _mend(self) -> None:
+        """Nothing came: is that because the connection is gone?"""
+        if self._reader.is_connected():
+            self._lost_since = None
+            return
+        try:
+            self._link.lost()
+        except StoreUnreachable:
+            self._lost_since = None
+            raise
+        now = time.monotonic()
+        self._lost_since = self._lost_since or now
+        if now - self._lost_since > RECONNECT_SECONDS:
+            fresh = self._open()
+            close_raw(self._reader)
+            self._reader, self._lost_since = fresh, None

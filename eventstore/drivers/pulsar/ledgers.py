@@ -1,0 +1,49 @@
+"""How a partition's log is laid out: its ledgers, and the entries in each. Entries count from 0 within their ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """The ledgers that hold something, oldest first, as (ledger, entries)."""
+
+    ledgers: Sequence[tuple[int, int]]
+
+    @property
+    def last(self) -> tuple[int, int] | None:
+        """Ledger and entry of the last entry; ``None`` where nothing is there."""
+        if not self.ledgers:
+            return None
+        ledger, entries = self.ledgers[-1]
+        return ledger, entries - 1
+
+    @property
+    def entries(self) -> int:
+        return sum(count for _, count in self.ledgers)
+
+    def count_up_to(self, ledger: int, entry: int) -> int:
+        """How many entries there are up to and including this one, whether it is there or not."""
+        whole = sum(count for number, count in self.ledgers if number < ledger)
+        own = next((count for number, count in self.ledgers if number == ledger), 0)
+        return whole + max(0, min(entry + 1, own))
+
+    def at(self, place: int) -> tuple[int, int]:
+        """Ledger and entry of the entry with ``place`` others before it."""
+        for ledger, entries in self.ledgers:
+            if place < entries:
+                return ledger, place
+            place -= entries
+        raise IndexError("the log has fewer entries")
+
+
+def layout_of(internals: Mapping[str, Any]) -> Layout:
+    """The layout in ``internalStats``. Of the open ledger, the list says 0: the last confirmed entry says how many it has."""
+    if not internals:
+        return Layout(ledgers=())
+    open_ledger, _, last_entry = str(internals["lastConfirmedEntry"]).partition(":")
+    known = {int(ledger["ledgerId"]): int(ledger["entries"]) for ledger in internals["ledgers"]}
+    if int(open_ledger) in known:
+        known[int(open_ledger)] = max(known[int(open_ledger)], int(last_entry) + 1)
+    return Layout(ledgers=tuple((ledger, entries) for ledger, entries in sorted(known.items()) if entries))

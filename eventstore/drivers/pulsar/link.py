@@ -1,0 +1,171 @@
+"""This process's connection to the broker: the client, made at first use, and what its errors mean to a person.
+
+A client that was made before a fork deadlocks after it, so every process makes its own. While the broker is away every call
+first tries the port, which answers at once, instead of waiting out the client's own time limit.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pulsar
+
+from eventstore.errors import (
+    EventStoreError,
+    InvalidMessage,
+    InvalidName,
+    StoreClosed,
+    StoreRefused,
+    StoreUnreachable,
+    UnknownSubscription,
+    UnknownTopic,
+)
+
+OPERATION_SECONDS = 5
+CONNECT_MILLISECONDS = 3000
+PROBE_SECONDS = 2.0
+TRUSTED_SECONDS = 2.0
+"""How long an answer of the broker stands for the next."""
+
+NO_PERMISSION = "The broker refuses this user: check the token or certificate, and its permissions on the namespace."
+_OTHER_ERRORS: dict[str, EventStoreError] = {
+    "AuthenticationError": StoreRefused(NO_PERMISSION),
+    "AuthorizationError": StoreRefused(NO_PERMISSION),
+    "ErrorGettingAuthenticationData": StoreRefused("The credentials for the broker cannot be read: check their files."),
+    "ConsumerBusy": StoreRefused("The subscription is taken by an exclusive consumer: disconnect it first."),
+    "ConsumerAssignError": StoreRefused("The subscription is in use in another way: connect with its own type."),
+    "ProducerBusy": StoreRefused("A producer of this name is connected already: end that one first."),
+    "ProducerFenced": StoreRefused("Another producer has the topic to itself: end that one first."),
+    "ProducerBlockedQuotaExceededError": StoreRefused("The topic's backlog quota is full: let its subscriptions catch up."),
+    "ProducerBlockedQuotaExceededException": StoreRefused(
+        "The topic's backlog quota is full: let its subscriptions catch up."
+    ),
+    "TopicTerminated": StoreRefused("The topic was terminated: nothing can be appended to it any more."),
+    "IncompatibleSchema": StoreRefused("The topic has a schema, which raw bytes do not fit: append to another topic."),
+    "NotAllowedError": StoreRefused("The broker does not allow this: see its log for the reason."),
+    "OperationNotSupported": StoreRefused("The broker cannot do this: see its log for the reason."),
+    "UnsupportedVersionError": StoreRefused("The broker is too old for this: 2.10 or later is needed."),
+    "InvalidConfiguration": StoreRefused("The client refuses these settings: check the address and the TLS files."),
+    "InvalidUrl": StoreRefused("EVENTSTORE_URL is no address that the client understands: write pulsar://host:6650."),
+    "MessageTooBig": InvalidMessage("The message is larger than the broker takes: keep its key and properties small."),
+    "InvalidMessage": InvalidMessage("The client cannot send this message as it is."),
+    "InvalidTopicName": InvalidName("The broker refuses this topic's name: choose another."),
+    "TopicNotFound": UnknownTopic("The topic is not there any more: go back to the list of topics."),
+    "SubscriptionNotFound": UnknownSubscription("The subscription is not there any more: go back to the list."),
+}
+
+
+class Link:
+    """The client and its health. Thread-safe. Its credentials are in no text that it makes."""
+
+    def __init__(self, *, service_url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
+        self.service_url = service_url
+        self.where = service_url.partition("://")[2].strip("/")
+        self._token, self._trust_certs, self._certificate, self._key = token, trust_certs, certificate, key
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._process = 0
+        self._left_behind: list[Any] = []
+        self._closed = False
+        self._answered = -TRUSTED_SECONDS
+
+    def client(self) -> Any:
+        """The client of this process, with the broker's port tried before where it has not answered just now."""
+        self.try_broker()
+        with self._lock:
+            if self._closed:
+                raise closed()
+            if self._process != os.getpid():
+                self._left_behind.append(self._client)  # the parent's: letting go of it here would wait for its threads
+                with self.errors():
+                    self._client = self._new_client()
+                self._process = os.getpid()
+            return self._client
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise closed()
+
+    def try_broker(self) -> None:
+        """``StoreUnreachable`` at once where nobody listens at any of the broker's addresses."""
+        self.check_open()
+        if time.monotonic() - self._answered < TRUSTED_SECONDS:
+            return
+        default = 6651 if self.service_url.startswith("pulsar+ssl") else 6650
+        if not any(_listens(address, default) for address in self.where.split(",")):
+            raise self.unreachable()
+        self._answered = time.monotonic()
+
+    def lost(self) -> None:
+        """A connection is gone: does the broker still answer? ``StoreUnreachable`` where it does not."""
+        self._answered = -TRUSTED_SECONDS
+        self.try_broker()
+
+    def unreachable(self) -> StoreUnreachable:
+        self._answered = -TRUSTED_SECONDS
+        return StoreUnreachable(
+            f"The broker at {self.where} does not answer. Nothing is lost: try again when it is back, or check EVENTSTORE_URL."
+        )
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns the client's errors into ours."""
+        try:
+            yield
+        except pulsar.PulsarException as error:
+            raise self.translated(type(error).__name__) from error
+        self._answered = time.monotonic()
+
+    def translated(self, kind: str) -> EventStoreError:
+        """What the client's error or result of this name means; most of them mean that the broker is away."""
+        if self._closed:
+            return closed()
+        known = _OTHER_ERRORS.get(kind)
+        return type(known)(str(known)) if known else self.unreachable()
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client, self._closed = self._client, None, True
+        if client is not None and self._process == os.getpid():
+            try:
+                client.close()
+            except pulsar.PulsarException:
+                client.shutdown()  # the broker is away: there is nobody to take leave of
+
+    def _new_client(self) -> Any:
+        secure = self.service_url.startswith("pulsar+ssl")
+        return pulsar.Client(
+            self.service_url,
+            authentication=self._authentication(),
+            operation_timeout_seconds=OPERATION_SECONDS,
+            connection_timeout_ms=CONNECT_MILLISECONDS,
+            tls_trust_certs_file_path=(self._trust_certs or None) if secure else None,
+            tls_validate_hostname=True,
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Warn, "/dev/stderr"),
+        )
+
+    def _authentication(self) -> Any:
+        if self._token:
+            return pulsar.AuthenticationToken(self._token)
+        if self._certificate:
+            return pulsar.AuthenticationTLS(self._certificate, self._key)
+        return None
+
+
+def closed() -> StoreClosed:
+    return StoreClosed("The connection to the broker was closed by this process: open the storage again.")
+
+
+def _listens(address: str, default_port: int) -> bool:
+    host, mark, port = address.strip().rpartition(":")
+    if not mark or not port.isdigit():
+        host, port = address.strip(), str(default_port)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True

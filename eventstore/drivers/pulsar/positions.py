@@ -1,0 +1,138 @@
+"""Message ids as positions and back.
+
+A token holds ledger, entry and the place in the batch plus one (0: not in a batch), in ``eventstore.ordering``'s form. A
+chunked message cannot be found again by these numbers (the client would give the next one), so its serialised id follows
+them, behind an ``h``, in hexadecimal.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+import pulsar
+
+from eventstore import ordering
+from eventstore.errors import InvalidPosition
+from eventstore.events import Position
+
+CHUNK = "h"
+LONGEST_CHUNK_ID = 400
+"""Hexadecimal digits; real ones have about 30."""
+
+_FIRST_CHUNK = re.compile(r"\((\d+),(\d+),")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """What a token says. ``batch`` is -1 outside a batch; ``whole`` means all of the entry; ``chunk`` is a serialised id."""
+
+    ledger: int
+    entry: int
+    batch: int = -1
+    whole: bool = False
+    chunk: bytes = b""
+
+    @property
+    def label(self) -> str:
+        return f"{self.ledger}:{self.entry}" + (f":{self.batch}" if self.batch >= 0 else "")
+
+    @property
+    def order(self) -> tuple[int, int, float]:
+        """As ``order_of`` a message: behind everything in the entry where all of it is meant."""
+        return self.ledger, self.entry, inf if self.whole else self.batch
+
+    @property
+    def first_entry(self) -> tuple[int, int]:
+        """Ledger and entry where the message begins: of a chunked one, its first chunk's."""
+        if self.chunk:
+            match = _FIRST_CHUNK.match(str(deserialised(self.chunk)))
+            if match:
+                return int(match[1]), int(match[2])
+        return self.ledger, self.entry
+
+    def message_id(self) -> Any:
+        """The id for the client to start a reader at."""
+        if self.chunk:
+            return deserialised(self.chunk)
+        return pulsar.MessageId(-1, self.ledger, self.entry, self.batch)
+
+
+class Positions:
+    """Makes the positions of one partition's messages. Messages of one entry come together: its part of the text is kept."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic, self.partition = topic, partition
+        self._entry = (-1, -1)
+        self._token = self._label = ""
+
+    def of(self, message_id: Any) -> Position:
+        """The position of a message that the client handed out or confirmed."""
+        ledger, entry, batch = order_of(message_id)
+        if (ledger, entry) != self._entry:
+            self._entry = (ledger, entry)
+            self._token, self._label = ordering.encode(ledger, entry), f"{ledger}:{entry}"
+        token, label = self._token + _number(batch + 1), self._label
+        if batch >= 0:
+            label = f"{label}:{batch}"
+        elif ";" in str(message_id):  # the client writes the id of a chunked message as first;last
+            token += CHUNK + message_id.serialize().hex()
+        return Position(topic=self.topic, partition=self.partition, token=token, label=label)
+
+
+def order_of(message_id: Any) -> tuple[int, int, int]:
+    """Ledger, entry and place in the batch (-1: in none): these sort as the log does."""
+    return message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
+
+
+@lru_cache(maxsize=2048)
+def _number(number: int) -> str:
+    return ordering.encode(number)
+
+
+def batched(topic: str, partition: int, ledger: int, entry: int, batch: int) -> Position:
+    """The position of a message in a batch."""
+    token = ordering.encode(ledger, entry, batch + 1)
+    return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}:{batch}")
+
+
+def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position:
+    """The place behind everything in this entry. The entry -1 is the place before all of its ledger."""
+    if entry < 0:
+        return Position(topic=topic, partition=partition, token=ordering.encode(ledger, 0), label=f"{ledger}:-1")
+    token = ordering.encode(ledger, entry) + ordering.AFTER_ALL
+    return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}")
+
+
+def place_of(token: str) -> Place:
+    """What the token says; ``InvalidPosition`` for what this driver never wrote."""
+    if token.endswith(ordering.AFTER_ALL):
+        ledger, entry = ordering.decode(token.removesuffix(ordering.AFTER_ALL), 2)
+        return Place(ledger=ledger, entry=entry, whole=True)
+    numbers, mark, chunk = token.partition(CHUNK)
+    ledger, entry, batch = ordering.decode(numbers, 3)
+    if not mark:
+        return Place(ledger=ledger, entry=entry, batch=batch - 1)
+    return Place(ledger=ledger, entry=entry, chunk=_chunk_id(chunk, ledger, entry))
+
+
+def position_from(topic: str, partition: int, token: str) -> Position:
+    """The position with its label; ``InvalidPosition`` where the token is none of this driver's."""
+    return Position(topic=topic, partition=partition, token=token, label=place_of(token).label)
+
+
+def deserialised(data: bytes) -> Any:
+    return pulsar.MessageId.deserialize(data)
+
+
+def _chunk_id(text: str, ledger: int, entry: int) -> bytes:
+    try:
+        if len(text) <= LONGEST_CHUNK_ID:
+            data = bytes.fromhex(text)
+            found = deserialised(data)
+            if data.hex() == text and (found.ledger_id(), found.entry_id()) == (ledger, entry):
+                return data
+    except (ValueError, RuntimeError, pulsar.PulsarException) as error:
+        raise InvalidPosition("This is not a position of this store. Open the event again from a list.") from error
+    raise InvalidPosition("This is not a position of this store. Open the event again from a list.")

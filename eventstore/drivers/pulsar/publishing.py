@@ -1,0 +1,203 @@
+"""Appending: our own routing, one producer for each partition and way of sending, kept until the storage is closed.
+
+A batch is one entry to the broker: acknowledged, reset and (by Key_Shared) handed out as one. So messages go in batches where
+that harms nobody or where there are many (batches are several times as fast to write and to read), and singly where a few of
+different keys come together. What is too large for the broker goes in chunks, for which a producer cannot batch.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import count, groupby
+from typing import Any
+
+import pulsar
+
+from eventstore.drivers.pulsar.link import Link
+from eventstore.drivers.pulsar.messages import EPOCH
+from eventstore.drivers.pulsar.positions import Positions
+from eventstore.drivers.pulsar.topics import Known
+from eventstore.errors import EventStoreError, InvalidMessage
+from eventstore.events import NewMessage, Position
+from eventstore.routing import partition_of
+
+MANY = 100
+"""Messages for one partition in one call from which on they are batched whatever their keys."""
+
+CHUNKED_FROM = 4 * 1024 * 1024
+"""Bytes of payload, key and properties; the broker's own limit for a whole entry is 5 MiB."""
+
+SEND_SECONDS = 10
+PENDING = 1000
+
+
+class Way(StrEnum):
+    SINGLE = "single"
+    BATCHED = "batched"
+    CHUNKED = "chunked"
+
+
+Item = tuple[int, NewMessage, bool]
+"""A message on its way: its number in the call, and whether it is too large to go in one piece."""
+
+
+class Publisher:
+    """Thread-safe."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+        self._producers: dict[tuple[str, Way], Any] = {}
+        self._turn = count()
+
+    def append(self, known: Known, messages: Sequence[NewMessage]) -> Sequence[Position]:
+        """The positions in the order of the messages, once all of them are confirmed."""
+        sizes = [size_of(message) for message in messages]
+        call = _Call(self._link, str(known.name), len(messages))
+        shares: dict[int, list[Item]] = defaultdict(list)
+        for place, (message, size) in enumerate(zip(messages, sizes, strict=True)):
+            shares[self._partition(message, len(known.logs))].append((place, message, size > CHUNKED_FROM))
+        try:
+            used = [self._send(call, known, partition, share) for partition, share in shares.items()]
+            for producer in used:
+                call.settle(producer)
+        except EventStoreError as error:
+            raise call.counted(error) from error
+        return call.confirmed()
+
+    def _partition(self, message: NewMessage, partitions: int) -> int:
+        if message.key is None:
+            return next(self._turn) % partitions
+        return partition_of(message.key, partitions)
+
+    def _send(self, call: "_Call", known: Known, partition: int, share: Sequence[Item]) -> Any:
+        """Send a partition's share; the answer is the producer that has the last of it in hand."""
+        producer: Any = None
+        for way, items in _runs(share):
+            if producer is not None:
+                call.settle(producer)  # what another producer sends next must come behind
+            producer = self._producer(known.logs[partition].uri, way)
+            for item in items:
+                call.send(producer, partition, item)
+        return producer
+
+    def _producer(self, uri: str, way: Way) -> Any:
+        client = self._link.client()
+        with self._lock, self._link.errors():
+            producer = self._producers.get((uri, way))
+            if producer is None or not producer.is_connected():
+                _let_go(producer)
+                producer = client.create_producer(uri, **_settings(way))
+                self._producers[uri, way] = producer
+            return producer
+
+
+class _Call:
+    """What one call of ``append`` has sent, and what of it is confirmed.
+
+    The client's thread writes the answers down and the caller's waits for them to be as many as were sent: lists that only
+    grow need no lock for that, which counts when there are 10,000 answers a second.
+    """
+
+    def __init__(self, link: Link, topic: str, size: int) -> None:
+        self._link, self._topic = link, topic
+        self._positions: list[Position | None] = [None] * size
+        self._makers: dict[int, Positions] = {}
+        self._sent = 0
+        self._answers: list[bool] = []
+        self._failures: list[str] = []
+
+    def send(self, producer: Any, partition: int, item: Item) -> None:
+        place, message, _ = item
+        maker = self._makers.setdefault(partition, Positions(self._topic, partition))
+
+        def answered(result: Any, message_id: Any) -> None:
+            if result == pulsar.Result.Ok:
+                self._positions[place] = maker.of(message_id)
+            else:
+                self._failures.append(str(result).rpartition(".")[2])
+            self._answers.append(True)
+
+        try:
+            producer.send_async(
+                message.payload,
+                answered,
+                properties=dict(message.properties) or None,
+                partition_key=message.key,
+                event_timestamp=_milliseconds(message),
+            )
+            self._sent += 1
+        except pulsar.PulsarException as error:
+            self._failures.append(type(error).__name__)
+
+    def settle(self, producer: Any) -> None:
+        """Wait until everything sent is answered (a producer gives up by itself after a while); raise what failed."""
+        try:
+            producer.flush()
+        except pulsar.PulsarException as error:
+            self._failures.append(type(error).__name__)
+        deadline = time.monotonic() + SEND_SECONDS + 5
+        while len(self._answers) < self._sent and not self._failures and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        if self._failures or len(self._answers) < self._sent:
+            raise self._link.translated(self._failures[0] if self._failures else "Timeout")
+
+    def confirmed(self) -> Sequence[Position]:
+        return [position for position in self._positions if position is not None]
+
+    def counted(self, error: EventStoreError) -> EventStoreError:
+        """The error with how much of the call is known to have arrived, once anything was sent."""
+        if not self._sent:
+            return error
+        done, size = len(self.confirmed()), len(self._positions)
+        return type(error)(f"{error} Of {size} messages {done} are confirmed; the others may have arrived or not.")
+
+
+def size_of(message: NewMessage) -> int:
+    """Bytes of payload, key and properties; ``InvalidMessage`` for what Pulsar cannot hold."""
+    try:
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in message.properties.items())
+        size += len((message.key or "").encode())
+    except UnicodeEncodeError as error:
+        raise InvalidMessage("A key or property holds half a character (a lone surrogate): leave it out.") from error
+    if size > CHUNKED_FROM:
+        raise InvalidMessage("Key and properties of a message are larger than 4 MiB together: put the rest into the payload.")
+    if message.event_time is not None and message.event_time <= EPOCH:
+        raise InvalidMessage("Pulsar keeps no event time of 1970 or earlier: leave it out, or put it into the payload.")
+    return size + len(message.payload)
+
+
+def _runs(share: Sequence[Item]) -> Iterator[tuple[Way, Sequence[Item]]]:
+    """The messages in their order, cut where the way of sending changes."""
+    batched = len(share) >= MANY or (len(share) > 1 and len({message.key for _, message, _ in share}) == 1)
+    for large, items in groupby(share, lambda item: item[2]):
+        yield Way.CHUNKED if large else Way.BATCHED if batched else Way.SINGLE, list(items)
+
+
+def _settings(way: Way) -> dict[str, Any]:
+    common = {
+        "send_timeout_millis": SEND_SECONDS * 1000,
+        "max_pending_messages": PENDING,
+        "block_if_queue_full": True,
+        "batching_enabled": way is Way.BATCHED,
+        "chunking_enabled": way is Way.CHUNKED,
+    }
+    return {**common, "batching_max_messages": 1000, "batching_max_publish_delay_ms": 5} if way is Way.BATCHED else common
+
+
+def _milliseconds(message: NewMessage) -> int | None:
+    if message.event_time is None:
+        return None
+    # Whole numbers only: a float would lose the last millisecond of some instants.
+    since = message.event_time - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def _let_go(producer: Any) -> None:
+    if producer is not None:
+        try:
+            producer.close()
+        except pulsar.PulsarException:
+            return  # its connection is gone, and the broker has forgotten it

@@ -1,0 +1,209 @@
+"""``PulsarStorage``: the storage protocol over one Pulsar cluster, composed of this package's parts."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import pulsar
+
+from eventstore.drivers.pulsar import subscribing
+from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.consuming import PulsarConsumer
+from eventstore.drivers.pulsar.ends import EndsFinder
+from eventstore.drivers.pulsar.following import PulsarReader
+from eventstore.drivers.pulsar.link import Link
+from eventstore.drivers.pulsar.names import check_new_subscription
+from eventstore.drivers.pulsar.positions import place_of, position_from
+from eventstore.drivers.pulsar.publishing import Publisher
+from eventstore.drivers.pulsar.reading import SIDE_BY_SIDE, Shard
+from eventstore.drivers.pulsar.topics import Known, Topics
+from eventstore.errors import InvalidPosition, NotSupported, UnknownTopic
+from eventstore.events import Message, NewMessage, Position, Topic
+from eventstore.storage import Capabilities, Edge, Ends, Subscription, SubscriptionType
+
+CAPABILITIES = Capabilities(
+    driver="pulsar",
+    expected_version=False,
+    detects_known_ids=False,
+    backlog_unit="entries",
+    reset_disconnects=True,
+    lists_consumers=True,
+    namespaces=True,
+    parallel_reads=SIDE_BY_SIDE,
+)
+
+
+class PulsarStorage:
+    """See ``storage.Storage``. Nothing is contacted before the first call, and each process has connections of its own.
+
+    ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``tls_…`` are paths of PEM files. A chunked
+    message that another publisher's messages are woven into is delivered at its last chunk; a reader that is opened between
+    its chunks does not get it.
+    """
+
+    def __init__(
+        self,
+        *,
+        service_url: str,
+        admin_url: str,
+        namespaces: Sequence[str] = ("public/default",),
+        token: str = "",
+        tls_trust_certs: str = "",
+        tls_certificate: str = "",
+        tls_key: str = "",
+    ) -> None:
+        credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
+        self._link = Link(service_url=service_url, **credentials)
+        self._admin = Admin(url=admin_url, **credentials)
+        self._topics = Topics(self._admin, namespaces)
+        self._publisher = Publisher(self._link)
+        self._ends = EndsFinder(self._admin)
+
+    def __repr__(self) -> str:
+        return f"PulsarStorage({self._link.where})"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    # -- topics
+
+    def topics(self) -> Sequence[Topic]:
+        self._link.check_open()
+        return self._topics.all()
+
+    def topic(self, name: str) -> Topic:
+        return self._known(name).topic
+
+    def create_topic(self, name: str, *, partitions: int = 1) -> Topic:
+        self._link.check_open()
+        return self._topics.create(name, partitions).topic
+
+    def ends(self, topic: str) -> Sequence[Ends]:
+        known = self._known(topic)
+        return self._ends.of(known, [self._shard(known, number) for number in range(known.topic.partitions)])
+
+    # -- writing
+
+    def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
+        known = self._known(topic)
+        if expected_version is not None:
+            raise NotSupported("Pulsar has no expected version: append without it.")
+        return self._publisher.append(known, messages)
+
+    def known_ids(self, topic: str, ids: Sequence[str]) -> set[str]:
+        self._link.check_open()
+        raise NotSupported("Pulsar does not know which event ids a topic holds: ask the index.")
+
+    # -- reading
+
+    def read_forward(
+        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+    ) -> Sequence[Message]:
+        shard = self._shard(self._known(topic), partition)
+        return shard.forward(after=_checked(after, shard), limit=limit, inclusive=inclusive)
+
+    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+        shard = self._shard(self._known(topic), partition)
+        return shard.backward(before=_checked(before, shard), limit=limit)
+
+    def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        self._link.check_open()
+        for position in positions:
+            place_of(position.token)
+        ordered = sorted(set(positions), key=lambda position: (position.topic, position.partition, position.token))
+        groups = [list(group) for _, group in groupby(ordered, key=lambda position: (position.topic, position.partition))]
+        if len(groups) < 2:
+            parts = [self._fetch_of_one(group) for group in groups]
+        else:
+            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups))) as pool:
+                parts = list(pool.map(self._fetch_of_one, groups))
+        return {position: message for part in parts for position, message in part.items()}
+
+    def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
+        return self._shard(self._known(topic), partition).first_since(when)
+
+    def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
+        shard = self._shard(self._known(topic), partition)
+        start, inclusive, token = pulsar.MessageId.earliest, True, ""
+        if after is Edge.LATEST:
+            start, inclusive = self._latest(shard)
+        elif isinstance(after, Position):
+            _checked(after, shard)
+            start, inclusive, token = place_of(after.token).message_id(), False, after.token
+        return PulsarReader(self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token)
+
+    def position(self, topic: str, partition: int, token: str) -> Position:
+        self._link.check_open()
+        return position_from(topic, partition, token)
+
+    # -- subscriptions
+
+    def subscriptions(self, topic: str) -> Sequence[Subscription]:
+        return subscribing.all_of(self._admin, self._known(topic))
+
+    def subscription(self, topic: str, name: str) -> Subscription:
+        return subscribing.named(self._admin, self._known(topic), name)
+
+    def create_subscription(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+        """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
+        known = self._known(topic)
+        check_new_subscription(name)
+        self._admin.create_subscription(known.name, name, start.value)
+        return subscribing.named(self._admin, known, name)
+
+    def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
+        known = self._known(topic)
+        check_new_subscription(name)
+        return PulsarConsumer(self._link, known, name, type, consumer)
+
+    def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+        """The broker's cursor stands between entries: at an event inside a batch, its whole batch comes again."""
+        known = self._known(topic)
+        for partition, target in targets.items():
+            if isinstance(target, Position):
+                _checked(target, self._shard(known, partition))
+        subscribing.reset(self._admin, known, name, targets)
+
+    # -- life
+
+    def ping(self) -> str:
+        self._link.check_open()
+        return f"Pulsar {self._admin.version()} at {self._link.where}"
+
+    def close(self) -> None:
+        self._link.close()
+        self._admin.close()
+
+    def _known(self, topic: str) -> Known:
+        self._link.check_open()
+        return self._topics.find(topic)
+
+    def _shard(self, known: Known, partition: int) -> Shard:
+        return Shard(self._link, self._admin, known.log(partition), str(known.name), partition)
+
+    def _fetch_of_one(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        try:
+            shard = self._shard(self._known(positions[0].topic), positions[0].partition)
+        except UnknownTopic:
+            return {}
+        return shard.fetch(positions)
+
+    def _latest(self, shard: Shard) -> tuple[Any, bool]:
+        """The place of the last event now, as a fixed id."""
+        ledger, entry, batch = self._admin.last_message_id(shard.log)
+        if entry < 0:
+            return pulsar.MessageId.earliest, True
+        return pulsar.MessageId(-1, ledger, entry, batch), False
+
+
+def _checked(position: Position | None, shard: Shard) -> Position | None:
+    """``InvalidPosition`` for a position of another partition, and for what is none."""
+    if position is None:
+        return None
+    place_of(position.token)
+    if (position.topic, position.partition) != (shard.topic, shard.partition):
+        raise InvalidPosition("This position belongs to another partition. Open the event again from a list.")
+    return position

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The programs that the tests start for themselves: installed by apt where this is root, named where it is not.
+set -euo pipefail
+
+missing=()
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+command -v redis-server >/dev/null || missing+=(redis-server)
+command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+command -v mvn >/dev/null || missing+=(maven)
+
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "The tests need these programs, which are not here: ${missing[*]}" >&2
+    echo "Install them first (Debian, Ubuntu: sudo apt-get install ${missing[*]})." >&2
+    exit 1
+fi
+echo "Installing ${missing[*]} ..."
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# A server that the package would start is none of ours: the tests start their own.
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,66 @@
+"""What the tests of the real broker share: a storage, the bare client beside it, and topics of one's own."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pulsar
+import pytest
+
+from eventstore.drivers.pulsar.storage import PulsarStorage
+from scripts.local_pulsar import LocalPulsar
+
+MakeTopic = Callable[..., str]
+
+
+def storage_of(broker: LocalPulsar, **settings: Any) -> PulsarStorage:
+    return PulsarStorage(service_url=broker.service_url, admin_url=broker.admin_url, **settings)
+
+
+@pytest.fixture
+def storage(pulsar_broker: LocalPulsar) -> Iterator[PulsarStorage]:
+    one = storage_of(pulsar_broker)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def client(pulsar_broker: LocalPulsar) -> Iterator[Any]:
+    """The bare client: what other publishers and services are."""
+    one = pulsar.Client(pulsar_broker.service_url, logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"))
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def admin(pulsar_broker: LocalPulsar) -> Iterator[httpx.Client]:
+    """The bare admin API: what an operator does."""
+    with httpx.Client(base_url=f"{pulsar_broker.admin_url}/admin/v2/", timeout=10) as one:
+        yield one
+
+
+@pytest.fixture
+def topic(storage: PulsarStorage) -> MakeTopic:
+    """Makes a topic that no other test has, and answers its canonical name."""
+
+    def make(*, partitions: int = 1) -> str:
+        return storage.create_topic(f"broker-{uuid4().hex}", partitions=partitions).name
+
+    return make
+
+
+def publish_batch(client: Any, topic: str, payloads: list[bytes]) -> None:
+    """Publish them as one batch, which is one entry to the broker."""
+    producer = client.create_producer(
+        f"persistent://{topic}", batching_enabled=True, batching_max_messages=1000, batching_max_publish_delay_ms=60_000
+    )
+    for payload in payloads:
+        producer.send_async(payload, None)
+    producer.flush()
+    producer.close()
+
+
+def roll_over(admin: httpx.Client, topic: str) -> None:
+    """Close the topic's ledger, as a restart of its broker does: the next event goes into a new one."""
+    admin.put(f"persistent/{topic}/unload").raise_for_status()

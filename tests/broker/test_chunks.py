@@ -1,0 +1,104 @@
+"""Messages above the broker's limit travel in chunks: several entries, one event."""
+
+import pytest
+
+from eventstore.drivers.pulsar.storage import PulsarStorage
+from eventstore.errors import InvalidMessage, InvalidPosition
+from eventstore.events import NewMessage, Position
+from eventstore.storage import Edge, SubscriptionType
+from tests.broker.conftest import MakeTopic
+
+pytestmark = pytest.mark.broker
+
+LARGE = bytes(range(256)) * 50_000  # 12.8 MB, three chunks
+
+
+@pytest.fixture
+def log(storage: PulsarStorage, topic: MakeTopic) -> tuple[str, list[Position]]:
+    """A topic with a small, a large and a small event, and their positions."""
+    name = topic()
+    messages = [NewMessage(payload=payload, key="k") for payload in (b"before", LARGE, b"behind")]
+    return name, list(storage.append(name, messages))
+
+
+def test_it_comes_back_whole_and_in_its_place(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:
+    name, places = log
+    assert places == sorted(places)
+    found = storage.read_forward(name, 0, limit=10)
+    assert [message.position for message in found] == places
+    assert [message.payload for message in found] == [b"before", LARGE, b"behind"]
+    assert [message.position for message in storage.read_backward(name, 0, limit=10)] == places[::-1]
+
+
+def test_its_position_finds_it_again_and_no_other(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:
+    name, places = log
+    travelled = Position.decode(places[1].encode())
+    assert storage.fetch([travelled])[places[1]].payload == LARGE
+    assert storage.position(name, 0, travelled.token).label == places[1].label
+    assert set(storage.fetch(places)) == set(places)
+
+
+def test_reading_resumes_at_it_behind_it_and_before_it(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:
+    name, places = log
+    assert [m.position for m in storage.read_forward(name, 0, after=places[1], limit=10, inclusive=True)] == places[1:]
+    assert [m.position for m in storage.read_forward(name, 0, after=places[1], limit=10)] == places[2:]
+    assert [m.position for m in storage.read_backward(name, 0, before=places[1], limit=10)] == places[:1]
+    assert [m.position for m in storage.read_backward(name, 0, before=places[2], limit=1)] == places[1:2]
+    with storage.open_reader(name, 0, after=places[0]) as reader:
+        assert reader.read(limit=1, timeout=20)[0].payload == LARGE
+
+
+def test_it_can_be_both_ends(storage: PulsarStorage, topic: MakeTopic) -> None:
+    name = topic()
+    [place] = storage.append(name, [NewMessage(payload=LARGE)])
+    [ends] = storage.ends(name)
+    assert (ends.first, ends.last) == (place, place)
+    with storage.open_reader(name, 0, after=Edge.LATEST) as reader:
+        [later] = storage.append(name, [NewMessage(payload=b"later")])
+        assert [message.position for message in reader.read(limit=10, timeout=10)] == [later]
+
+
+def test_a_cursor_reset_to_it_brings_it_again(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:
+    name, places = log
+    storage.create_subscription(name, "s", type=SubscriptionType.SHARED, start=Edge.LATEST)
+    storage.reset_cursor(name, "s", {0: places[1]})
+    with storage.consume(name, "s", type=SubscriptionType.SHARED, consumer="c") as consumer:
+        [message] = consumer.receive(limit=1, timeout=20)
+        assert message.position == places[1]
+        assert message.payload == LARGE
+        consumer.acknowledge(message.position)
+    [cursor] = storage.subscription(name, "s").cursors
+    assert cursor.acknowledged is not None
+    assert [place <= cursor.acknowledged for place in places] == [True, True, False]
+
+
+def test_many_chunks_before_a_page_are_read_backward(storage: PulsarStorage, topic: MakeTopic) -> None:
+    name = topic()
+    places = [storage.append(name, [NewMessage(payload=payload)])[0] for payload in (LARGE, LARGE, LARGE, b"end")]
+    for cut in range(4):
+        assert [m.position for m in storage.read_backward(name, 0, before=places[cut], limit=2)] == places[
+            max(0, cut - 2) : cut
+        ][::-1]
+
+
+@pytest.mark.parametrize("spoil", ["flip", "cut", "other", "long", "capitals"])
+def test_a_spoilt_chunk_position_is_refused(storage: PulsarStorage, log: tuple[str, list[Position]], spoil: str) -> None:
+    name, places = log
+    numbers, _, chunk = places[1].token.partition("h")
+    spoilt = {
+        "flip": chunk[:-2] + "zz",
+        "cut": chunk[:3],
+        "other": chunk.replace(chunk[2:4], "7f", 1),
+        "long": chunk + "00" * 500,
+        "capitals": "AB" + chunk,
+    }[spoil]
+    with pytest.raises(InvalidPosition):
+        storage.position(name, 0, f"{numbers}h{spoilt}")
+
+
+def test_properties_that_no_entry_can_hold_are_refused_before_all_else(storage: PulsarStorage, topic: MakeTopic) -> None:
+    name = topic()
+    huge = NewMessage(payload=b"x", properties={"note": "v" * 5_000_000})
+    with pytest.raises(InvalidMessage, match="4 MiB"):
+        storage.append(name, [NewMessage(payload=b"good"), huge])
+    assert list(storage.read_forward(name, 0, limit=1)) == []

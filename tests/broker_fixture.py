@@ -1,0 +1,39 @@
+"""One real Pulsar broker for a whole test run: started at first use, on free ports, with its data in a temporary folder.
+
+Where it cannot be started, the tests that need it are left out with the reason; in CI they fail instead.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.local_pulsar import LocalPulsar
+from scripts.pulsar_distribution import BrokerProblem, missing_programs
+
+
+@pytest.fixture(scope="session")
+def pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
+    """The broker, healthy; ``service_url`` and ``admin_url`` say where. A test that stops it starts it again."""
+    broker = started(tmp_path_factory.mktemp("pulsar"))
+    yield broker
+    broker.stop()
+
+
+def started(data: Path) -> LocalPulsar:
+    missing = missing_programs()
+    if missing:
+        _left_out(f"the Pulsar tests need {' and '.join(missing)}")
+    broker = LocalPulsar(data)
+    try:
+        broker.start()
+    except BrokerProblem as problem:
+        _left_out(f"the local Pulsar broker does not start: {problem}")
+    return broker
+
+
+def _left_out(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,85 @@
+"""Real Chromium, headless, driven by Playwright. Left out where it is not installed, failed in CI."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.desk_process import Desk
+from tests.namespaces import own_namespace
+from tests.people import PASSWORD
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""Without a sandbox since containers and CI run as root; without the services that look for hosts outside."""
+
+LogIn = Callable[[Desk, str], Page]
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    reason = "the browser tests need Chromium (Debian: apt-get install chromium)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 1400, "height": 900}, timezone_id="Europe/Amsterdam")
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture(params=["embedded", pytest.param("pulsar", marks=pytest.mark.broker)])
+def store_environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Which store the desk is pointed at."""
+    if request.param == "embedded":
+        return {}
+    return own_namespace(request.getfixturevalue("pulsar_broker"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store_environment: dict[str, str]) -> Iterator[Desk]:
+    """A running desk with one person of each role."""
+    with Desk(tmp_path, store_environment) as running:
+        for role in ("viewer", "support", "approver", "admin"):
+            running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
+        yield running
+
+
+@pytest.fixture
+def log_in(context: BrowserContext) -> LogIn:
+    """``log_in(desk, "support")``: a page of somebody who has just logged in through the form."""
+
+    def by_the_form(desk: Desk, name: str) -> Page:
+        page = context.new_page()
+        page.goto(desk.url)
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(desk.url)
+        return page
+
+    return by_the_form

@@ -1,0 +1,156 @@
+"""Every page in light and dark, wide and narrow, without JavaScript and by keyboard, and without an axe violation."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.desk_process import Desk
+from tests.people import PASSWORD
+
+EVENT = "e3"
+PAGES = (
+    "",
+    "topics/",
+    "topics/documents/",
+    "topics/documents/tail/",
+    "aggregates/",
+    "aggregates/document/",
+    "aggregates/document/d1/",
+    "aggregates/?q=nothing-like-it",
+    f"events/{EVENT}/",
+    "subscriptions/",
+    "topics/documents/subscriptions/app-timeline/",
+    "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
+    "audit/",
+    "topics/no-such-topic/",
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One desk with a few documents and a subscription that has handled some of them."""
+    with Desk(tmp_path_factory.mktemp("desk")) as running:
+        for role in ("viewer", "support"):
+            running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
+        running.manage("import_events", "-", "--topic", "documents", stdin=documents())
+        process = running.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "3")
+        assert process.wait(timeout=60) == 0
+        running.processes.pop("projection")
+        yield running
+
+
+def documents() -> bytes:
+    lines = []
+    for number in range(8):
+        document = {
+            "specversion": "1.0",
+            "id": f"e{number}",
+            "type": "DocumentUploaded" if number % 2 else "com.example.events.document.shared",
+            "source": "/documents",
+            "time": f"2026-03-0{number + 1}T10:00:00Z",
+            "aggregatetype": "document",
+            "aggregateid": f"d{number % 2}",
+            "correlationid": "c-1",
+            "causationid": f"e{number - 1}" if number else "e0",
+            "data": {"practice": "88-12", "pages": number, "nested": {"list": [1, 2.50, None, True]}},
+        }
+        lines.append(json.dumps(document).encode() + b"\n")
+    return b"".join(lines)
+
+
+@pytest.fixture(scope="module")
+def session_cookie(desk: Desk, chromium: Browser) -> list[dict[str, object]]:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(desk.url)
+    page.get_by_label("Name").fill("support")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(desk.url)
+    cookies = [dict(cookie) for cookie in context.cookies()]
+    context.close()
+    return cookies
+
+
+def open_context(chromium: Browser, cookies: list[dict[str, object]], **options: object) -> BrowserContext:
+    context = chromium.new_context(**options)  # type: ignore[arg-type]
+    context.add_cookies(cookies)  # type: ignore[arg-type]
+    return context
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (360, "dark")])
+def test_no_page_has_an_axe_violation_or_scrolls_sideways(
+    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]], scheme: str, width: int
+) -> None:
+    context = open_context(chromium, session_cookie, color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    for path in PAGES:
+        page.goto(desk.url + path)
+        page.wait_for_load_state("networkidle")
+        results = Axe().run(page)
+        violations = results.response["violations"]
+        problems += [f"{path}: {found['id']}: {found['nodes'][0]['html'][:200]}" for found in violations]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            problems.append(f"{path}: wider than {width} pixels")
+    context.close()
+    assert problems == []
+
+
+def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+    context = open_context(chromium, session_cookie, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(desk.url)
+    for name in ("Topics", "Aggregates", "Subscriptions", "Audit"):
+        page.get_by_role("navigation", name="Places").get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(f"{desk.url}aggregates/document/d1/")
+    page.locator(f'[data-event-id="{EVENT}"] a').first.click()
+    expect(page.locator("main")).to_contain_text("88-12")
+    context.close()
+
+
+def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+    context = open_context(chromium, session_cookie)
+    page = context.new_page()
+    page.goto(desk.url)
+    page.keyboard.press("/")
+    page.keyboard.type("d1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/aggregates/document/d1/**")
+    page.keyboard.press("j")
+    assert focused_row(page) == "e5"  # the newest is the one that is open already
+    page.keyboard.press("j")
+    assert focused_row(page) == "e3"
+    page.keyboard.press("k")
+    assert focused_row(page) == "e5"
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    context.close()
+
+
+def focused_row(page: Page) -> object:
+    return page.evaluate("document.activeElement.closest('[data-event-id]')?.dataset.eventId")
+
+
+def test_a_viewer_sees_neither_payloads_nor_acts(desk: Desk, chromium: Browser) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(desk.url)
+    page.get_by_label("Name").fill("viewer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(desk.url)
+    for path in (f"events/{EVENT}/", "aggregates/document/d1/", "topics/documents/", "topics/documents/tail/"):
+        page.goto(desk.url + path)
+        assert "88-12" not in page.content()
+    page.goto(f"{desk.url}topics/documents/subscriptions/app-timeline/")
+    expect(page.get_by_role("button", name="Preview")).to_have_count(0)
+    answer = page.goto(f"{desk.url}topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest")
+    assert answer is not None and answer.status == 403
+    context.close()

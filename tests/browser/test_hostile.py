@@ -1,0 +1,122 @@
+"""Hostile content, browsed, tailed and opened in real Chromium: nothing is executed, nothing is lost."""
+
+import json
+import subprocess
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Dialog, Page, expect
+
+from tests import hostile
+from tests.browser.conftest import LogIn
+from tests.desk_process import Desk
+
+TOPIC = "hostile"
+
+
+def publish(desk: Desk, topic: str) -> dict[str, list[str]]:
+    process = desk.spawn("publishing", "-m", "tests.browser.publishing", topic, stdout=subprocess.PIPE)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, desk.log("publishing")
+    found: dict[str, list[str]] = json.loads(output)
+    return found
+
+
+def watch_for_harm(page: Page) -> list[str]:
+    """Everything that the browser would complain of: scripts that were stopped by the policy count as harm too."""
+    harm: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            harm.append(message.text)
+
+    def dismiss(dialog: Dialog) -> None:
+        harm.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: harm.append(str(error)))
+    page.on("dialog", dismiss)
+    return harm
+
+
+def assert_harmless(page: Page, harm: list[str]) -> None:
+    assert page.evaluate("window.hacked") is None, page.url
+    assert harm == [], page.url
+
+
+def test_hostile_content_is_shown_as_what_it_is(desk: Desk, log_in: LogIn) -> None:
+    page = log_in(desk, "support")
+    harm = watch_for_harm(page)
+    first = publish(desk, TOPIC)
+    expected = set(first["positions"])
+
+    found, event_pages = browse_topic(page, desk)
+    assert found == expected, "every message is listed, once"
+    for url in event_pages:
+        answer = page.goto(url)
+        assert answer is not None and answer.status == 200, url
+        assert_harmless(page, harm)
+
+    streams_lead_back(page, desk, harm)
+
+    page.goto(f"{desk.url}topics/{TOPIC}/tail/")
+    expect(page.locator("#tail-state")).to_contain_text("live")
+    again = publish(desk, TOPIC)
+    for position in again["positions"]:
+        expect(page.locator(f'#tail-rows tr[data-position="{position}"]')).to_have_count(1)
+    assert_harmless(page, harm)
+
+    page.goto(f"{desk.url}subscriptions/")
+    shown = {row.get_attribute("data-subscription") for row in page.locator("tr[data-subscription]").all()}
+    assert shown == set(first["subscriptions"])
+    assert hostile.SCRIPT in shown
+    for link in [str(found.get_attribute("href")) for found in page.locator("tr[data-subscription] a").all()]:
+        answer = page.goto(desk.url.rstrip("/") + link)
+        assert answer is not None and answer.status == 200, link
+        assert_harmless(page, harm)
+
+
+def browse_topic(page: Page, desk: Desk) -> tuple[set[str], list[str]]:
+    """The positions on all pages of the topic, none of them twice, and the addresses of the events' pages."""
+    page.goto(f"{desk.url}topics/{TOPIC}/")
+    positions: list[str] = []
+    urls: list[str] = []
+    while True:
+        for row in page.locator("tr[data-position]").all():
+            positions.append(str(row.get_attribute("data-position")))
+            urls.append(desk.url.rstrip("/") + str(row.locator("a[href*='/events/']").first.get_attribute("href")))
+        older = page.locator("nav.pager a[rel=next]")
+        if older.count() == 0:
+            assert len(positions) == len(set(positions))
+            return set(positions), urls
+        older.click()
+
+
+def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
+    """Each hostile aggregate has its own page, reached by the link beside its event, with just its events on it."""
+    page.goto(f"{desk.url}topics/{TOPIC}/")
+    links: dict[str, str] = {}
+    while True:
+        for row in page.locator("tr[data-aggregate-id]").all():
+            name = str(row.get_attribute("data-aggregate-id"))
+            if name in hostile.NAMES:
+                links[name] = str(row.locator("a[href*='/aggregates/']").first.get_attribute("href"))
+        older = page.locator("nav.pager a[rel=next]")
+        if older.count() == 0:
+            break
+        older.click()
+    assert set(links) == set(hostile.NAMES)
+    for name, url in links.items():
+        wait_until_indexed(page, desk.url.rstrip("/") + url)
+        ids = [row.get_attribute("data-event-id") for row in page.locator("[data-event-id][data-version]").all()]
+        assert ids == [name]
+        assert_harmless(page, harm)
+
+
+def wait_until_indexed(page: Page, url: str) -> None:
+    for _ in range(50):
+        answer: Any = page.goto(url)
+        if answer.status == 200:
+            return
+        page.wait_for_timeout(200)
+    raise AssertionError(f"the index does not know {url}")

@@ -1,0 +1,114 @@
+"""A whole desk of its own, as it is run: daphne and the indexer as processes, on a free loopback port, in a fresh folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_WITHIN = 60.0
+ENDED_WITHIN = 15.0
+INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Desk:
+    """``with Desk(folder, {...}) as desk``: migrated, served and indexed until the block ends. ``url`` ends with a slash."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.data = data
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name in INHERITED},
+            "PYTHONPATH": str(ROOT),
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            "EVENTDESK_DATA": str(data),
+            "EVENTDESK_SECRET_KEY": "only-for-this-test-" + "x" * 40,
+            "EVENTDESK_HOSTS": "127.0.0.1",
+            "EVENTDESK_TLS": "0",
+            **(environment or {}),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        for alias in ("default", "index", "store"):
+            self.manage("migrate", "--database", alias, "--verbosity", "0")
+        self.start_index()
+        self.start_web()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name in list(self.processes):
+            self.end(name)
+
+    def manage(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        """Run a management command to its end."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
+        return done
+
+    def spawn(self, name: str, *command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        """Start a process in the desk's environment; it ends with the desk."""
+        log = (self.data / f"{name}.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=self.environment, stdout=stdout or log, stderr=log
+        )
+        log.close()
+        self.processes[name] = process
+        return process
+
+    def start_index(self) -> None:
+        self.spawn("index", "manage.py", "run_index")
+
+    def start_web(self) -> None:
+        self.spawn("web", "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "dashboard.asgi:application")
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._answers():
+            if self.processes["web"].poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the desk does not answer: {self.log('web')[-2000:]}")
+            time.sleep(0.1)
+
+    def log(self, name: str) -> str:
+        return (self.data / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def end(self, name: str, number: int = signal.SIGTERM) -> int:
+        """End one of its processes by a signal; answers its exit status."""
+        process = self.processes.pop(name)
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(timeout=ENDED_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{name} did not end within {ENDED_WITHIN:.0f} s of signal {number}") from None
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.url}healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (HTTPError, URLError, OSError):
+            return False

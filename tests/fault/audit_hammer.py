@@ -1,0 +1,34 @@
+"""A process that writes into the audit record from several threads: run it several times over to see that no chain forks."""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+import django
+
+django.setup()
+
+from django.db import connections  # noqa: E402
+
+from dashboard.audit import DatabaseRecord  # noqa: E402
+from eventstore import Actor  # noqa: E402
+
+
+def one_act(number: int) -> None:
+    record = DatabaseRecord()
+    try:
+        act = record.intended(Actor(name=f"hammer-{os.getpid()}"), "reset_cursor", f"topic-{number}", {"number": number})
+        record.done(act, {"number": number})
+    finally:
+        connections.close_all()
+
+
+def main(threads: int, acts: int) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one_act, range(acts)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

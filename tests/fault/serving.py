@@ -1,0 +1,113 @@
+"""A running ``manage.py serve --demo`` for tests: started in a process group of its own, watched by its printed lines."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 90.0
+LOGIN = re.compile(r"^(\S+) (\S+) (viewer|support|approver|admin)$")
+
+
+def demo_environment(data: Path, **more: str) -> dict[str, str]:
+    """Nothing of the caller's own addresses: a data directory, and what is named."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
+    return {**kept, "EVENTDESK_DATA": str(data), "PYTHONUNBUFFERED": "1", **more}
+
+
+class Serving:
+    def __init__(self, environment: Mapping[str, str], command: Sequence[str] = ()) -> None:
+        self.port = free_port()
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            command or [sys.executable, "manage.py", "serve", "--demo"],
+            cwd=ROOT,
+            env={"PORT": str(self.port), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if members(self.process.pid):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.reader.join()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def logins(self) -> list[str]:
+        return [line.strip() for line in self.lines if LOGIN.match(line.strip())]
+
+    def until_ready(self) -> Self:
+        self.until(lambda: len(self.logins) == 4 and "Eventdesk is ready" in self.output, "it is ready")
+        return self
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not true():
+            assert self.process.poll() is None or true(), f"ended before {what}:\n{self.output}"
+            assert time.monotonic() < deadline, f"not within {SECONDS:.0f} s: {what}\n{self.output}"
+            time.sleep(0.1)
+
+    def child(self, word: str) -> int:
+        """The number of the one process of the group whose command line holds this word."""
+        (found,) = [pid for pid, command in members(self.process.pid).items() if word in command]
+        return found
+
+    def ended(self) -> int:
+        """Its exit code, once it and everybody it started is gone."""
+        code = self.process.wait(SECONDS)
+        self.reader.join(SECONDS)
+        gone_by = time.monotonic() + SECONDS
+        while members(self.process.pid):
+            assert time.monotonic() < gone_by, f"left behind: {members(self.process.pid)}"
+            time.sleep(0.05)
+        return code
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return answer.status, answer.read()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+
+def members(group: int) -> dict[int, str]:
+    """Process number → command line, of the living processes of this process group."""
+    found: dict[int, str] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, pgrp = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(pgrp) == group and state not in "ZX":
+                found[int(directory.name)] = (directory / "cmdline").read_text(errors="replace").replace("\0", " ")
+        except OSError:
+            continue  # it ended while we looked
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

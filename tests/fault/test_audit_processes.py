@@ -1,0 +1,53 @@
+"""Several processes write into the audit record at once, on either database: its chain never forks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.local_postgres import LocalPostgres
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def hammer(environment: dict[str, str]) -> None:
+    """Three processes of four threads, thirty acts each."""
+    command = [sys.executable, "-m", "tests.fault.audit_hammer", "4", "30"]
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+
+
+VERIFY = """
+from dashboard.audit import verify; from dashboard.models import AuditEntry
+print(verify(), AuditEntry.objects.count(), AuditEntry.objects.values("previous").distinct().count())
+"""
+
+
+def whole_chain(environment: dict[str, str]) -> str:
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", VERIFY]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_processes_never_fork_the_chain_on_sqlite(tmp_path: Path) -> None:
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/desk.sqlite3"}
+    migrate(environment)
+    hammer(environment)
+    assert whole_chain(environment) == "None 180 180"
+
+
+def migrate(environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "migrate", "--database", "default", "--skip-checks", "-v", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+@pytest.mark.postgres
+def test_processes_never_fork_the_chain_on_postgresql(postgres_server: LocalPostgres, tmp_path: Path) -> None:
+    url = postgres_server.create_database("audit")
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "DATABASE_URL": url}
+    migrate(environment)
+    hammer(environment)
+    assert whole_chain(environment) == "None 180 180"

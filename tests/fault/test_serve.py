@@ -1,0 +1,255 @@
+"""``make run`` and what may happen to it: ended, cut, killed, in any of its processes. Nobody is left behind."""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, free_port, members
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+CHILDREN = ("run_index", "daphne", "run_demo_traffic")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the demo was started once and ended."""
+    directory = tmp_path_factory.mktemp("demo")
+    with Serving(demo_environment(directory)) as serving:
+        serving.until_ready()
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.ended() == 0
+    return directory
+
+
+@pytest.fixture
+def serving(data: Path) -> Iterator[Serving]:
+    with Serving(demo_environment(data)) as running:
+        yield running.until_ready()
+
+
+def manage(data: Path, *arguments: str, **environment: str) -> str:
+    command = [sys.executable, "manage.py", *arguments]
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=demo_environment(data, EVENTDESK_DEMO="1", **environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def shell(data: Path, code: str) -> str:
+    return manage(data, "shell", "--no-imports", "-c", code).strip()
+
+
+COUNT = """
+from dashboard.wiring import gateway
+storage = gateway().storage
+def messages(topic, number):
+    last = None
+    while found := storage.read_forward(topic, number, after=last, limit=500):
+        yield from found
+        last = found[-1].position
+topics = {topic.name: topic.partitions for topic in storage.topics()}
+print({name: sum(1 for p in range(topics[name]) for _ in messages(name, p)) for name in sorted(topics)})
+"""
+
+
+def test_it_answers_on_loopback_only_and_keeps_its_secrets_to_its_owner(serving: Serving, data: Path) -> None:
+    assert serving.get("/healthz")[0] == 200
+    listening = Path("/proc/net/tcp").read_text()
+    assert f"0100007F:{serving.port:04X}" in listening
+    assert f"00000000:{serving.port:04X}" not in listening
+    for name in ("demo-logins", "demo-secret-key"):
+        assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
+    assert [login.split()[0] for login in serving.logins] == ["viewer-1", "support-1", "approver-1", "admin-1"]
+
+
+def test_a_second_start_has_the_same_logins_and_no_second_history(data: Path, serving: Serving) -> None:
+    assert serving.logins == (data / "demo-logins").read_text().splitlines()
+    assert "already" in serving.output
+
+
+def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) -> None:
+    code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
+    manage(tmp_path, "migrate", "-v", "0")
+    fresh = shell(tmp_path, code).splitlines()
+    assert len(fresh) == 4
+    assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
+    serving.process.send_signal(number)
+    assert serving.ended() == 0
+    assert "has ended" in serving.output
+    assert "Traceback" not in serving.output
+
+
+def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(serving: Serving) -> None:
+    os.killpg(serving.process.pid, signal.SIGINT)
+    assert serving.ended() == 0
+    assert "Traceback" not in serving.output
+
+
+@pytest.mark.parametrize(
+    ("send", "number"), [(os.kill, signal.SIGTERM), (os.kill, signal.SIGKILL), (os.killpg, signal.SIGINT)]
+)
+def test_make_run_ends_with_its_make(
+    data: Path, tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
+) -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("$(BIN)/python", sys.executable).replace("run: install", "run:")
+    (tmp_path / "Makefile").write_text(makefile)
+    command = [shutil.which("make") or "make", "--no-print-directory", "-f", str(tmp_path / "Makefile"), "run"]
+    with Serving(demo_environment(data), command) as serving:
+        serving.until_ready()
+        send(serving.process.pid, number)
+        assert serving.ended() != 0  # make says that it was interrupted
+        assert "Traceback" not in serving.output
+
+
+def test_a_kill_leaves_no_orphan(serving: Serving) -> None:
+    assert all(serving.child(word) for word in CHILDREN)
+    serving.process.kill()
+    assert serving.ended() == -signal.SIGKILL  # and none of the children is left
+
+
+def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line(serving: Serving) -> None:
+    os.kill(serving.child("daphne"), signal.SIGKILL)
+    assert serving.ended() == 128 + signal.SIGKILL
+    assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in serving.output
+
+
+def test_an_indexer_that_dies_comes_back_and_the_pages_stay(serving: Serving) -> None:
+    before = serving.child("run_index")
+    os.kill(before, signal.SIGKILL)
+    serving.until(lambda: "starting it again" in serving.output, "it says so")
+    serving.until(lambda: any("run_index" in c for c in members(serving.process.pid).values()), "the indexer is back")
+    assert serving.child("run_index") != before
+    assert serving.get("/healthz")[0] == 200
+
+
+def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(data: Path, tmp_path: Path) -> None:
+    shutil.copy(data / "demo-started", tmp_path)
+    manage(tmp_path, "migrate", "--database", "store", "-v", "0")
+    manage(tmp_path, "migrate", "-v", "0")
+    whole = shell(
+        tmp_path, "from dashboard.demo.history import *\nprint({k: len(v) for k, v in whole_history(started()).items()})"
+    )
+    for _ in range(4):
+        with subprocess.Popen(
+            [sys.executable, "manage.py", "seed_demo"], cwd=ROOT, env=demo_environment(tmp_path, EVENTDESK_DEMO="1")
+        ) as seeding:
+            written = tmp_path / "store.sqlite3-wal"
+            size = written.stat().st_size if written.exists() else 0
+            while seeding.poll() is None and not (written.exists() and written.stat().st_size > size):
+                pass
+            seeding.kill()
+    manage(tmp_path, "seed_demo")
+    assert eval(shell(tmp_path, COUNT)) == eval(whole)
+    assert "already" in manage(tmp_path, "seed_demo")
+
+
+RESET = """
+from dashboard.wiring import gateway
+from eventstore import Edge
+storage = gateway().storage
+for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
+    topic = storage.topic(topic)
+    storage.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
+"""
+STANDING = """
+from dashboard.demo.traffic import understood
+from dashboard.wiring import gateway
+storage = gateway().storage
+topic = storage.topic("documents").name
+timeline = storage.subscription(topic, "app-timeline")
+waiting = [m for c in timeline.cursors for m in storage.read_forward(topic, c.partition, after=c.acknowledged, limit=1)]
+at_poison = not all(understood(message) for message in waiting) and len(timeline.consumers) == 1
+print((at_poison, storage.subscription(storage.topic("patients").name, "search-index").backlog))
+"""
+
+
+def test_after_a_cursor_reset_the_demos_consumers_receive_again(serving: Serving, data: Path) -> None:
+    def standing() -> tuple[bool, int]:
+        at_poison, backlog = eval(shell(data, STANDING))
+        return at_poison, backlog
+
+    serving.until(lambda: standing()[0], "app-timeline stands at its poison, connected")
+    shell(data, RESET)
+    serving.until(lambda: standing()[1] < 20, "search-index has read everything again")
+    serving.until(lambda: standing()[0], "app-timeline has read everything before its poison again")
+
+
+def refused(data: Path, *arguments: str, **environment: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "serve", *arguments],
+        cwd=ROOT,
+        env=demo_environment(data, **environment),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Port {port} is taken" in refused(tmp_path, "--demo", PORT=str(port))
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "٣"])
+def test_a_port_that_is_none_is_said(tmp_path: Path, port: str) -> None:
+    assert "PORT must be a number" in refused(tmp_path, "--demo", PORT=port)
+
+
+def test_the_demo_never_listens_beyond_loopback(tmp_path: Path) -> None:
+    assert "loopback only" in refused(tmp_path, "--demo", "--bind", "0.0.0.0")
+
+
+SECRET = "x" * 40
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "EVENTDESK_SECRET_KEY is missing"),
+        ({"EVENTDESK_HOSTS": "desk.example.org"}, "EVENTDESK_SECRET_KEY is missing"),
+        ({"EVENTDESK_SECRET_KEY": "short", "EVENTDESK_HOSTS": "desk.example.org"}, "too short"),
+        ({"EVENTDESK_SECRET_KEY": SECRET}, "EVENTDESK_HOSTS is missing"),
+        ({"EVENTDESK_SECRET_KEY": SECRET, "EVENTDESK_HOSTS": "*"}, "must name hosts"),
+        ({"EVENTDESK_SECRET_KEY": SECRET, "EVENTDESK_HOSTS": "a.example.org,.*"}, "must name hosts"),
+    ],
+)
+def test_outside_demo_mode_it_refuses_to_serve_unsafely(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    assert said in refused(tmp_path, **environment)
+
+
+def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
+    nobody = free_port()
+    environment = demo_environment(
+        tmp_path, EVENTSTORE_URL=f"pulsar://127.0.0.1:{nobody}", PULSAR_ADMIN_URL=f"http://127.0.0.1:{nobody}"
+    )
+    with Serving(environment) as serving:
+        serving.until_ready()
+        assert "nothing is written into it" in serving.output
+        assert not any("run_demo_traffic" in command for command in members(serving.process.pid).values())
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.ended() == 0

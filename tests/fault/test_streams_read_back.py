@@ -1,0 +1,124 @@
+"""A whole file through each store and back: from a fresh index, and from one whose indexer was killed on the way.
+
+Lives with the faults, since the second half is one.
+"""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import pytest
+from django.db.models import Sum
+
+from eventstore.generated import permit_like
+from eventstore.importing import import_messages, parse_lines
+from eventstore.index.models import IndexedPartition
+from eventstore.storage import Storage
+from tests.contract.stores import storage_from
+from tests.desk_process import ROOT
+from tests.namespaces import own_namespace
+from tests.shared_data import permit_file
+from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back, documents_of
+
+KILLS = 5
+
+
+@pytest.fixture(
+    params=[
+        "database-sqlite",
+        pytest.param("database-postgres", marks=pytest.mark.postgres),
+        pytest.param("pulsar", marks=pytest.mark.broker),
+    ]
+)
+def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
+    """Where the store is, as the environment of a process; nothing but this test's topic is in it."""
+    if request.param == "pulsar":
+        return {**desk_databases, **own_namespace(request.getfixturevalue("pulsar_broker"))}
+    if request.param == "database-postgres":
+        return {**desk_databases, "STORE_DATABASE_URL": request.getfixturevalue("store_on_postgres")}
+    return desk_databases
+
+
+@pytest.fixture
+def storage(address: dict[str, str]) -> Iterator[Storage]:
+    opened = storage_from(address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["generated", pytest.param("permit", marks=pytest.mark.permit)])
+def documents(request: pytest.FixtureRequest) -> Sequence[Document]:
+    """The events to go through: some that the project makes itself, and the real ones."""
+    if request.param == "permit":
+        return documents_of(permit_file())
+    return list(permit_like(seed=20260301, applications=150))
+
+
+def test_every_stream_reads_back_from_a_fresh_index(
+    storage: Storage, address: Mapping[str, str], documents: Sequence[Document]
+) -> None:
+    name = _imported(storage, documents)
+    indexed = _index(address)
+    assert indexed.wait(timeout=240) == 0
+    streams = assert_streams_read_back(storage, documents)
+    assert_ordinals_gapless(name, len(documents))
+    if len(documents) == 8577:
+        assert streams == 1434
+
+
+def test_every_stream_reads_back_after_the_indexer_was_killed_on_the_way(
+    storage: Storage, address: Mapping[str, str], documents: Sequence[Document]
+) -> None:
+    name = _imported(storage, documents)
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    for _ in range(KILLS):
+        before = _indexed_events(name)
+        process = _index(address, "--batch", str(max(1, len(documents) // 150)))
+        _wait_until(partial(_has_advanced, name, before, process))
+        time.sleep(chance.random() * 0.05)
+        assert process.poll() is None, "the indexer had finished before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+    assert 0 < _indexed_events(name) < len(documents), "every kill must fall within the catch-up"
+    assert _index(address).wait(timeout=240) == 0
+    assert_streams_read_back(storage, documents)
+    assert_ordinals_gapless(name, len(documents))
+
+
+def _imported(storage: Storage, documents: Sequence[Document]) -> str:
+    name = storage.create_topic("permits", partitions=2).name
+    text = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+    summary = import_messages(storage, name, parse_lines(io.BytesIO(text)))
+    assert (summary.imported, summary.rejected_count) == (len(documents), 0)
+    return name
+
+
+def _index(address: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
+    """An indexer, as a process, on this test's databases and store."""
+    command = [sys.executable, "manage.py", "run_index", "--until-caught-up", *options]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **address}, stdout=subprocess.DEVNULL)
+
+
+def _indexed_events(name: str) -> int:
+    found = IndexedPartition.objects.filter(topic=name).aggregate(total=Sum("next_ordinal"))
+    return int(found["total"] or 0)
+
+
+def _has_advanced(name: str, before: int, process: subprocess.Popen[bytes]) -> bool:
+    return _indexed_events(name) > before or process.poll() is not None
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "the indexer made no progress"
+        time.sleep(0.002)
