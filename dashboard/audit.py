@@ -8,14 +8,14 @@ counts, never a value of an event.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
@@ -52,6 +52,9 @@ class DatabaseRecord:
 
     def failed(self, act: str, reason: str) -> None:
         _end(act, State.FAILED, {"reason": reason})
+
+    def unknown(self, act: str, reason: str) -> None:
+        _end(act, State.UNKNOWN, {"reason": reason})
 
 
 def settle(inspect: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
@@ -117,16 +120,36 @@ class Act:
     outcome: Mapping[str, Any]
 
 
-def acts(before: int | None = None, limit: int = 50, *, actor: str = "", action: str = "", scope: str = "") -> Sequence[Act]:
-    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; an empty filter takes all."""
+def acts(
+    before: int | None = None,
+    limit: int = 50,
+    *,
+    actor: str = "",
+    action: str = "",
+    scope: str = "",
+    under: Collection[str] = (),
+) -> Sequence[Act]:
+    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; an empty filter takes all.
+
+    ``under`` takes each of these scopes and what lies in it: a topic and its subscriptions ("topic subscription").
+    """
     wanted = {"actor": _storable(actor), "action": _storable(action), "scope": _storable(scope)}
     begun = AuditEntry.objects.filter(state=State.INTENDED, **{name: value for name, value in wanted.items() if value})
+    if under:
+        begun = begun.filter(_under(under))
     if before is not None:
         begun = begun.filter(number__lt=before)
     first = list(begun.order_by("-number")[:limit])
     ends = AuditEntry.objects.filter(act__in=[entry.act for entry in first]).exclude(state=State.INTENDED)
     last = {entry.act: entry for entry in ends.order_by("number")}
     return [_act(entry, last.get(entry.act)) for entry in first]
+
+
+def _under(scopes: Collection[str]) -> Q:
+    found = Q()
+    for scope in map(_storable, scopes):
+        found |= Q(scope=scope) | Q(scope__startswith=f"{scope} ")
+    return found
 
 
 def canonical(details: Mapping[str, Any]) -> str:

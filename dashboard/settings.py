@@ -15,7 +15,7 @@ from eventstore import InvalidConfiguration, load_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # sessions and password hashes lie here
 
 DEMO = os.environ.get("EVENTDESK_DEMO") == "1"
 DEBUG = DEMO and os.environ.get("EVENTDESK_DEBUG") == "1"

@@ -35,6 +35,10 @@ class Record(Protocol):
 
     def failed(self, act: str, reason: str) -> None: ...
 
+    def unknown(self, act: str, reason: str) -> None:
+        """It may or may not have been done: the store gave no answer."""
+        ...
+
 
 @contextmanager
 def acting(
@@ -51,6 +55,9 @@ def acting(
     outcome: dict[str, Any] = {}
     try:
         yield outcome
+    except StoreUnreachable as error:
+        record.unknown(act, reason_of(error))
+        raise
     except BaseException as error:
         record.failed(act, reason_of(error))
         raise
@@ -59,6 +66,4 @@ def acting(
 
 def reason_of(error: BaseException) -> str:
     """The error as the record keeps it. Only our own errors are known to be free of payloads."""
-    if isinstance(error, StoreUnreachable):
-        return f"{error} Whether it was done all the same is not known."
     return str(error) if isinstance(error, EventStoreError) else type(error).__name__

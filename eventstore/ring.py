@@ -30,7 +30,7 @@ class Since:
 
 
 class Ring:
-    """Bounded in events and in payload bytes; the newest event is always kept, however large."""
+    """Bounded in events and in bytes of payloads and properties; the newest event is always kept, however large."""
 
     def __init__(self, *, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events
@@ -49,9 +49,9 @@ class Ring:
             for event in events:
                 self._entries.append(Entry(number=self._next, event=event))
                 self._next += 1
-                self._bytes += len(event.message.payload)
+                self._bytes += _size(event)
             while len(self._entries) > self._most_events or (self._bytes > self._most_bytes and len(self._entries) > 1):
-                self._bytes -= len(self._entries.popleft().event.message.payload)
+                self._bytes -= _size(self._entries.popleft().event)
 
     def since(self, number: int) -> Since:
         """Everything from ``number`` on; costs what it answers, not what the ring holds."""
@@ -66,3 +66,8 @@ class Ring:
                 entries.append(entry)
             entries.reverse()
             return Since(entries=entries, lost=max(0, first - number), next_number=self._next)
+
+
+def _size(event: Event) -> int:
+    properties = sum(len(name) + len(value) for name, value in event.message.properties.items())
+    return len(event.message.payload) + properties

@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 
 from django.db import connections
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable
+from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
 from eventstore.events import Event, Message, Position, Topic
 from eventstore.ring import Entry, Ring
-from eventstore.storage import Edge, Storage
+from eventstore.storage import Edge, Reader, Storage
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,13 @@ WAIT = 0.5
 READY_WITHIN = 8.0
 LINGER = 20.0
 ASK_WHETHER_IT_LIVES = 3.0
-LONGEST_PAUSE = 5.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 MOST_MISSED = 500
 """A viewer that comes back gets at most so many missed events a partition: the page keeps no more rows."""
 
 Places = Mapping[int, str]
-"""For each partition the token of the last event that a viewer has; partitions it names not are followed from now."""
+"""For each partition the token of the last event that a viewer has ("" for none). A partition that is not named was added
+since, and is followed from its beginning; with no partition named at all, everything is followed from now."""
 
 Wake = Callable[[], None]
 
@@ -70,6 +72,11 @@ class Viewer:
         return Batch(entries=kept, skipped=skipped, more_missed=False, away=self.tail.away)
 
     @property
+    def ended(self) -> bool:
+        """The tail has stopped under the viewer: what it missed since is read by opening another, from its last places."""
+        return self.tail.stopped
+
+    @property
     def waiting(self) -> bool:
         return bool(self.missed) or self.tail.ring.next_number > self.next_number
 
@@ -83,11 +90,28 @@ class Viewer:
         return floor is None or floor < position
 
 
+@dataclass(kw_only=True)
+class _Follower:
+    """Where a partition's thread has got to, whatever happens to its readers."""
+
+    partition: int
+    place: Position | Edge
+    pause: float = SHORTEST_PAUSE
+    announced: bool = False
+
+
 class _TopicTail:
     """The readers and the ring of one topic; lives while somebody watches, and a little longer."""
 
-    def __init__(self, storage: Storage, read: Callable[[Message], Event], topic: Topic) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        read: Callable[[Message], Event],
+        topic: Topic,
+        forget: Callable[["_TopicTail"], None],
+    ) -> None:
         self.topic = topic
+        self._forget = forget
         self.ring = Ring()
         self.away = False
         self._storage = storage
@@ -114,72 +138,92 @@ class _TopicTail:
                 raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
 
     def stop(self) -> None:
+        """End the readers, and tell the viewers: they have to open another tail."""
         self._stop.set()
+        self._forget(self)
+        self._wake_everybody()
 
     @property
     def stopped(self) -> bool:
         return self._stop.is_set()
 
-    def join(self, viewer: Viewer) -> None:
+    @property
+    def watched(self) -> bool:
+        """Whether anybody watches now."""
         with self._lock:
+            return bool(self._viewers)
+
+    def join(self, viewer: Viewer) -> bool:
+        """Whether the viewer is in: a tail that has stopped meanwhile takes nobody any more."""
+        with self._lock:
+            if self._stop.is_set():
+                return False
             self._viewers.add(viewer)
+            return True
 
     def leave(self, viewer: Viewer) -> None:
         with self._lock:
             self._viewers.discard(viewer)
             self._left_at = time.monotonic()
 
-    def _abandoned(self) -> bool:
+    def _stop_if_abandoned(self) -> None:
         with self._lock:
-            return not self._viewers and time.monotonic() - self._left_at > LINGER
+            abandoned = not self._viewers and time.monotonic() - self._left_at > LINGER
+            if abandoned:
+                self._stop.set()
+        if abandoned:
+            self._forget(self)
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
         """Read one partition until the tail stops, going on after the last event whatever happens to the store."""
-        place = after
-        pause = 0.2
-        announced = False
+        follower = _Follower(partition=partition, place=after)
         while not self._stop.is_set():
             try:
-                with self._storage.open_reader(self.topic.name, partition, after=place) as reader:
-                    if not announced:
+                with self._storage.open_reader(self.topic.name, partition, after=follower.place) as reader:
+                    if not follower.announced:
                         self._ready.release()
-                        announced = True
-                    quiet_since = time.monotonic()
-                    while not self._stop.is_set():
-                        messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
-                        if messages:
-                            place = messages[-1].position
-                            self._publish(messages)
-                            quiet_since, pause = time.monotonic(), 0.2
-                        elif time.monotonic() - quiet_since > ASK_WHETHER_IT_LIVES:
-                            self._ask_whether_it_lives(partition)
-                            quiet_since = time.monotonic()
-                        if self._abandoned():
-                            self.stop()
-            except StoreClosed:
+                        follower.announced = True
+                    self._read_on(reader, follower)
+            except (StoreClosed, UnknownTopic):
                 self.stop()
             except EventStoreError as error:
                 log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
                 self._note_away(True)
-                self._stop.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                self._stop_if_abandoned()
+                self._stop.wait(follower.pause)
+                follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
             finally:
                 connections.close_all()
+
+    def _read_on(self, reader: Reader, follower: "_Follower") -> None:
+        asked = time.monotonic()
+        while not self._stop.is_set():
+            messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
+            if messages:
+                follower.place = messages[-1].position
+                follower.pause = SHORTEST_PAUSE
+                self._publish(messages)
+            if follower.partition == 0 and time.monotonic() - asked > ASK_WHETHER_IT_LIVES:
+                self._ask_whether_it_lives()
+                asked = time.monotonic()
+            self._stop_if_abandoned()
 
     def _publish(self, messages: Sequence[Message]) -> None:
         self.ring.add([self._read(message) for message in messages])
         self.away = False
         self._wake_everybody()
 
-    def _ask_whether_it_lives(self, partition: int) -> None:
-        """A reader of a broker that died waits in silence: so the quietest partition asks now and then."""
-        if partition == 0:
-            try:
-                self._storage.ping()
-            except StoreUnreachable:
-                self._note_away(True)
-            else:
-                self._note_away(False)
+    def _ask_whether_it_lives(self) -> None:
+        """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
+        try:
+            self._storage.ping()
+            partitions = self._storage.topic(self.topic.name).partitions
+        except StoreUnreachable:
+            self._note_away(True)
+            return
+        self._note_away(False)
+        if partitions != self.topic.partitions:
+            self.stop()
 
     def _note_away(self, away: bool) -> None:
         if away != self.away:
@@ -201,13 +245,13 @@ class Hub:
         self._read = read
         self._lock = threading.Lock()
         self._tails: dict[str, _TopicTail] = {}
+        self._gates: dict[str, threading.Lock] = {}
+        """One a topic: starting a tail takes a while, and must not keep the others waiting."""
 
     def open(self, topic: Topic, places: Places, wake: Wake) -> Viewer:
         """Watch a topic from just behind these places: what was published since comes first, then the live events, with
         neither gap nor double. Blocks for a moment; ``StoreUnreachable`` where the store is away."""
-        tail = self._tail_of(topic)
-        viewer = Viewer(tail=tail, wake=wake, next_number=tail.ring.next_number, floors={})
-        tail.join(viewer)
+        viewer = self._viewer_of(topic, wake)
         try:
             self._bring_up(viewer, places)
         except BaseException:
@@ -221,33 +265,52 @@ class Hub:
         for tail in tails:
             tail.stop()
 
+    def _viewer_of(self, topic: Topic, wake: Wake) -> Viewer:
+        while True:
+            tail = self._tail_of(topic)
+            viewer = Viewer(tail=tail, wake=wake, next_number=tail.ring.next_number, floors={})
+            if tail.join(viewer):
+                return viewer
+
     def _tail_of(self, topic: Topic) -> _TopicTail:
         with self._lock:
-            tail = self._tails.get(topic.name)
-            if tail is None or tail.stopped or tail.topic != topic:
-                if tail is not None:
-                    tail.stop()
-                tail = _TopicTail(self._storage, self._read, topic)
-                tail.start()
+            gate = self._gates.setdefault(topic.name, threading.Lock())
+        with gate:
+            with self._lock:
+                there = self._tails.get(topic.name)
+            if there is not None and there.topic == topic and not there.stopped:
+                return there
+            if there is not None:
+                there.stop()
+            tail = _TopicTail(self._storage, self._read, topic, self._forget)
+            tail.start()
+            with self._lock:
                 self._tails[topic.name] = tail
             return tail
+
+    def _forget(self, tail: _TopicTail) -> None:
+        """Let go of a tail that has stopped, and of all that its ring holds."""
+        with self._lock:
+            if self._tails.get(tail.topic.name) is tail:
+                del self._tails[tail.topic.name]
 
     def _bring_up(self, viewer: Viewer, places: Places) -> None:
         """Read from the store what the viewer missed. The ring already covers all from before this reading, so that the two
         overlap; ``floors`` cuts the overlap off."""
-        topic = viewer.tail.topic.name
-        missed: list[Event] = []
-        for partition, token in places.items():
-            if partition < viewer.tail.topic.partitions:
-                last = self._storage.position(topic, partition, token) if token else None
-                messages, complete = self._missed(topic, partition, last)
-                viewer.more_missed |= not complete
-                missed += [self._read(message) for message in messages]
-                floor = messages[-1].position if messages else last
-                if floor is not None:
-                    viewer.floors[partition] = floor
-        missed.sort(key=lambda event: event.message.published)
-        viewer.missed = [Entry(number=-1, event=event) for event in missed]
+        topic = viewer.tail.topic
+        lanes: list[Sequence[Message]] = []
+        for partition in range(topic.partitions if places else 0):
+            token = places.get(partition, "")
+            last = self._storage.position(topic.name, partition, token) if token else None
+            messages, complete = self._missed(topic.name, partition, last)
+            viewer.more_missed |= not complete
+            lanes.append(messages)
+            floor = messages[-1].position if messages else last
+            if floor is not None:
+                viewer.floors[partition] = floor
+        # Merged by the lanes' heads: a lane's own order stands, whatever its publishers' clocks say.
+        missed = merge(*lanes, key=lambda message: message.published)
+        viewer.missed = [Entry(number=-1, event=self._read(message)) for message in missed]
 
     def _missed(self, topic: str, partition: int, last: Position | None) -> tuple[Sequence[Message], bool]:
         messages = self._storage.read_forward(topic, partition, after=last, limit=MOST_MISSED + 1)

@@ -30,6 +30,9 @@ class NoRecord:
     def failed(self, act: str, reason: str) -> None:
         raise AssertionError("nothing here acts")
 
+    def unknown(self, act: str, reason: str) -> None:
+        raise AssertionError("nothing here acts")
+
 
 def looking(storage: Storage) -> Gateway:
     """A gateway for somebody who may look at everything and do nothing."""

@@ -8,6 +8,7 @@ has caught up, since daphne's ``send`` gives no back-pressure. A frame: ``rows``
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,8 @@ ROWS_A_FRAME = 100
 STATUS_EVERY = 5.0
 CHECK_RIGHTS_EVERY = 10.0
 
+BEGIN_AGAIN = 4012
+"""The tail under this socket has stopped, for instance since the topic has more partitions now."""
 NOT_LOGGED_IN, NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY = 4401, 4403, 4404, 4400, 4503
 
 
@@ -41,6 +44,8 @@ class TailSocket(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         self.acknowledged = self.sent = self.published = self.skipped = 0
         self.places: dict[str, str] = {}
         self.news = asyncio.Event()
+        self.gone = False
+        self.door = threading.Lock()
         if not self.scope["user"].is_authenticated:
             await self.close(NOT_LOGGED_IN)
         elif not await self._still_allowed():
@@ -76,10 +81,13 @@ class TailSocket(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await super().receive(text_data=text_data, **kwargs)
 
     async def disconnect(self, code: int) -> None:
+        with self.door:
+            self.gone = True
+            viewer = self.viewer
         if self.pump is not None:
             self.pump.cancel()
-        if self.viewer is not None:
-            self.viewer.close()
+        if viewer is not None:
+            viewer.close()
 
     async def _run(self) -> None:
         """Open the viewer and feed it until the socket closes."""
@@ -104,19 +112,27 @@ class TailSocket(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         def wake() -> None:
             loop.call_soon_threadsafe(self.news.set)
 
-        def open_viewer() -> Viewer:
+        def open_viewer() -> None:
             gateway = wiring.gateway()
             topic = gateway.storage.topic(self.scope["url_route"]["kwargs"]["topic"])
             places = {int(partition): token for partition, token in self.places.items()}
-            return wiring.hub().open(topic, places, wake)
+            viewer = wiring.hub().open(topic, places, wake)
+            with self.door:
+                self.viewer = viewer
+                gone = self.gone
+            if gone:  # the page left while this thread was opening: nobody else would close it
+                viewer.close()
 
-        self.viewer = await database_sync_to_async(open_viewer, thread_sensitive=False)()
+        await database_sync_to_async(open_viewer, thread_sensitive=False)()
 
     async def _feed(self) -> None:
         assert self.viewer is not None
         person = masking.viewer_of(self.scope["user"])
         checked = status_sent = time.monotonic()
         while True:
+            if self.viewer.ended and not self.viewer.waiting:
+                await self.close(BEGIN_AGAIN)
+                return
             now = time.monotonic()
             if now - checked > CHECK_RIGHTS_EVERY:
                 if not await self._still_allowed():

@@ -4,23 +4,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import DatabaseError, connections
 
 from eventstore.config import Config
 from eventstore.envelope import read_event
 from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
-from eventstore.events import Message, Topic
-from eventstore.index.writer import CheckpointMoved, checkpoint_of, note_caught_up, write_batch
-from eventstore.storage import Edge, Reader, Storage
+from eventstore.events import Message, Position, Topic
+from eventstore.index.writer import Checkpoint, CheckpointMoved, checkpoint_of, note_caught_up, write_batch
+from eventstore.storage import Edge, Ends, Reader, Storage
 
 log = logging.getLogger(__name__)
 
 BATCH = 1000
 WAIT = 0.5
 LOOK_FOR_TOPICS = 2.0
-CAUGHT_UP_EVERY = 1.0
+CAUGHT_UP_EVERY = 2.0
 LONGEST_PAUSE = 5.0
 PATIENCE = 30.0
 
@@ -37,19 +37,31 @@ class Following:
     on_batch: Callable[[str, int, int], None]
     batch: int = BATCH
     """Events a transaction, at most."""
+    _asked: dict[str, tuple[float, Sequence[Ends]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ends_of(self, topic: Topic) -> Sequence[Ends]:
+        """The topic's ends, at most two seconds old: the followers of its partitions ask together."""
+        with self._lock:
+            asked = self._asked.get(topic.name)
+        if asked is None or time.monotonic() - asked[0] > CAUGHT_UP_EVERY or len(asked[1]) < topic.partitions:
+            asked = (time.monotonic(), self.storage.ends(topic.name))
+            with self._lock:
+                self._asked[topic.name] = asked
+        return asked[1]
 
 
 def index_until_caught_up(following: Following) -> int:
     """Index everything that is there now, partition by partition; answers how many events were new.
 
-    "There now" is each partition's end when its turn comes: events published afterwards may wait for the next run.
+    "There now" is each topic's end when its turn comes: events published afterwards may wait for the next run.
     """
     total = 0
     for topic in following.storage.topics():
-        for end in following.storage.ends(topic.name):
+        for ends in following.storage.ends(topic.name):
             if following.stop.is_set():
                 return total
-            total += _catch_up(following, topic, end.partition)
+            total += _catch_up(following, topic, ends)
     return total
 
 
@@ -70,7 +82,9 @@ def follow_everything(following: Following) -> None:
 def _topics_or_none(following: Following) -> Sequence[Topic]:
     try:
         return following.storage.topics()
-    except StoreUnreachable as error:
+    except StoreClosed:
+        raise
+    except EventStoreError as error:  # a token that expired or a broker's 500 passes, and the other topics go on meanwhile
         log.warning("Looking for topics: %s", error)
         return ()
 
@@ -114,24 +128,42 @@ def _follow_from_checkpoint(following: Following, topic: Topic, partition: int) 
                 checkpoint = write_batch(topic, partition, checkpoint, events)
                 following.on_batch(topic.name, partition, len(events))
             elif time.monotonic() - noted > CAUGHT_UP_EVERY:
-                note_caught_up(topic, partition)
+                # Silence alone proves nothing: a slow or half-dead connection is silent as well.
+                if _is_at(following.ends_of(topic)[partition].last, checkpoint):
+                    note_caught_up(topic, partition)
                 noted = time.monotonic()
 
 
-def _catch_up(following: Following, topic: Topic, partition: int) -> int:
-    end = following.storage.ends(topic.name)[partition].last
-    checkpoint = checkpoint_of(topic, partition)
+def _is_at(end: Position | None, checkpoint: Checkpoint) -> bool:
+    """Whether everything up to this end is indexed."""
+    return end is None or (checkpoint.position is not None and end <= checkpoint.position)
+
+
+def _catch_up(following: Following, topic: Topic, ends: Ends) -> int:
+    """Index a partition up to its end; where another indexer works on it too, go on from where that one is."""
     total = 0
-    if end is not None and (checkpoint.position is None or checkpoint.position < end):
-        with following.storage.open_reader(topic.name, partition, after=checkpoint.position or Edge.EARLIEST) as reader:
-            while not following.stop.is_set() and (checkpoint.position is None or checkpoint.position < end):
+    while True:
+        try:
+            total += _catch_up_from_checkpoint(following, topic, ends)
+        except CheckpointMoved as error:
+            log.info("%s partition %s: %s", topic.name, ends.partition, error)
+        else:
+            return total
+
+
+def _catch_up_from_checkpoint(following: Following, topic: Topic, ends: Ends) -> int:
+    checkpoint = checkpoint_of(topic, ends.partition)
+    total = 0
+    if not _is_at(ends.last, checkpoint):
+        with following.storage.open_reader(topic.name, ends.partition, after=checkpoint.position or Edge.EARLIEST) as reader:
+            while not following.stop.is_set() and not _is_at(ends.last, checkpoint):
                 messages = _next_messages(following, reader, topic.name)
                 events = [read_event(message, following.config.mappings) for message in messages]
-                checkpoint = write_batch(topic, partition, checkpoint, events)
+                checkpoint = write_batch(topic, ends.partition, checkpoint, events)
                 total += len(events)
-                following.on_batch(topic.name, partition, len(events))
+                following.on_batch(topic.name, ends.partition, len(events))
     if not following.stop.is_set():
-        note_caught_up(topic, partition)
+        note_caught_up(topic, ends.partition)
     return total
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -169,6 +170,37 @@ def test_a_page_that_acknowledges_nothing_gets_three_frames_and_no_more(desk: De
                 frames += 1
 
     assert run(work) == 3
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=pytest.mark.soak)])
+def test_of_a_burst_every_event_is_either_shown_or_counted_as_skipped(desk: Desk, count: int) -> None:
+    cookie, _ = cookies_of(desk, "support")
+
+    async def work() -> tuple[int, int, int]:
+        async with socket(desk, cookie) as connection:
+            await connection.send(json.dumps({"places": {"0": last_place(desk)}}))
+            frames = await frames_until(connection, 0)
+            publishing = asyncio.create_task(asyncio.to_thread(publish, desk, *range(10_000, 10_000 + count)))
+            while not frames or frames[-1]["published"] < count:
+                frame = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE * 4))
+                await connection.send(json.dumps({"ack": frame["frame"]}))
+                frames.append(frame)
+            await publishing
+            return frames[-1]["published"], sum(frame["count"] for frame in frames), frames[-1]["skipped"]
+
+    published, shown, skipped = run(work)
+    assert published == count
+    assert shown + skipped == count
+    assert shown > 0
+
+
+def last_place(desk: Desk) -> str:
+    """The last event of the topic, as a freshly loaded page of the tail knows it."""
+    _, opener = cookies_of(desk, "support")
+    page = unescape(opener.open(f"{desk.url}topics/{TOPIC}/tail/").read().decode())
+    found = re.search(r'data-places="([^>]+)">', page)
+    assert found
+    return str(json.loads(found[1])["0"])
 
 
 @pytest.mark.parametrize(

@@ -152,3 +152,13 @@ def test_closing_the_hub_ends_its_readers(storage: Storage, topic: MakeTopic, hu
     hub.open(watched, places(storage, watched), lambda: None)
     hub.close()
     assert eventually(lambda: not any(thread.name.startswith(f"tail {watched.name} ") for thread in threading.enumerate()))
+
+
+def test_a_viewer_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+    watched = topic()
+    first = hub.open(watched, places(storage, watched), lambda: None)
+    first.tail.stop()
+    assert not first.tail.join(first), "a tail that has stopped takes nobody any more"
+    second = hub.open(watched, places(storage, watched), lambda: None)
+    storage.append(watched.name, numbered(3))
+    assert taken(second, 3) == [0, 1, 2]

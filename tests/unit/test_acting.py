@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eventstore.acting import Actor, acting, reason_of
-from eventstore.errors import NotAllowed, StoreUnreachable
+from eventstore.errors import NotAllowed, StoreRefused, StoreUnreachable
 
 ANNA = Actor(name="anna")
 
@@ -26,6 +26,9 @@ class Lines:
 
     def failed(self, act: str, reason: str) -> None:
         self.lines.append(("failed", act, reason))
+
+    def unknown(self, act: str, reason: str) -> None:
+        self.lines.append(("unknown", act, reason))
 
 
 def yes(actor: Actor, action: str, scope: str) -> bool:
@@ -68,12 +71,19 @@ def test_may_is_asked_about_this_actor_action_and_scope() -> None:
 def test_an_error_of_ours_is_recorded_in_its_words_and_goes_on() -> None:
     record = Lines()
     with (
-        pytest.raises(StoreUnreachable, match="does not answer"),
+        pytest.raises(StoreRefused, match="has no right"),
         acting(record, yes, ANNA, "reset_cursor", "s", {}) as outcome,
     ):
         outcome["half"] = 1
+        raise StoreRefused("This token has no right to reset cursors.")
+    assert record.lines[1:] == [("failed", "act-1", "This token has no right to reset cursors.")]
+
+
+def test_where_the_store_gave_no_answer_nobody_claims_that_it_failed() -> None:
+    record = Lines()
+    with pytest.raises(StoreUnreachable), acting(record, yes, ANNA, "reset_cursor", "s", {}):
         raise StoreUnreachable("The broker does not answer.")
-    assert record.lines[1:] == [("failed", "act-1", "The broker does not answer.")]
+    assert record.lines[1:] == [("unknown", "act-1", "The broker does not answer.")]
 
 
 @pytest.mark.parametrize("error", [ValueError("name of a patient"), KeyError("name of a patient"), KeyboardInterrupt()])

@@ -21,6 +21,8 @@
 
   let places = JSON.parse(page.dataset.places);
   let socket = null;
+  let opened = false;
+  let again = 0;
   let pause = 500;
   let paused = false;
   let lastHeard = Date.now();
@@ -41,7 +43,9 @@
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${location.pathname}live/`);
     seenInConnection = { published: 0, skipped: 0 };
+    opened = false;
     socket.addEventListener("open", () => {
+      opened = true;
       lastHeard = Date.now();
       socket.send(JSON.stringify({ places }));
     });
@@ -49,10 +53,15 @@
     socket.addEventListener("close", (event) => lost(event.code));
   }
 
+  function stayOut() {
+    clearTimeout(again);
+    say("refused", "you may no longer watch: log in again");
+  }
+
   function lost(code) {
     socket = null;
     if (code === 4401 || code === 4403) {
-      say("refused", "you may no longer watch: log in again");
+      stayOut();
       return;
     }
     if (code === 4404) {
@@ -63,8 +72,16 @@
       say("refused", "this page is out of date: load it again");
       return;
     }
+    if (!opened) {
+      // Refused at the door says no reason: the page itself knows whether the login still stands.
+      fetch(location.href, { method: "HEAD", redirect: "manual" })
+        .then((answer) => {
+          if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) stayOut();
+        })
+        .catch(() => {});
+    }
     say("away", code === 4503 ? "the store does not answer: trying again" : "connection lost: trying again");
-    setTimeout(connect, pause + Math.random() * 300);
+    again = setTimeout(connect, pause + Math.random() * 300);
     pause = Math.min(pause * 2, 5000);
   }
 
