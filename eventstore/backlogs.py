@@ -1,22 +1,21 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from django.utils import timezone
 
 from eventstore.events import Position
 from eventstore.index import queries
 from eventstore.index.models import IndexedPartition
+from eventstore.index.ordinals import ordinals_after
 from eventstore.index.pointers import Pointer
 from eventstore.storage import Capabilities, Cursor, Subscription
 
 INDEX_IS_FRESH = timedelta(seconds=10)
-
-MOST_LOOKS = 20
-"""Looks into a partition for its first waiting events: enough unless thousands beyond the cursor are acknowledged."""
 
 PHANTOMS = frozenset({"liiklus-end-offsets-reader"})
 """Subscriptions that a gateway keeps and nobody ever acknowledges: their backlog means nothing."""
@@ -24,6 +23,9 @@ PHANTOMS = frozenset({"liiklus-end-offsets-reader"})
 
 Indexed = Mapping[int, IndexedPartition]
 """A topic's partitions that the index follows, by number."""
+
+Handled = Sequence[tuple[int, int]]
+"""What a cursor has acknowledged in its partition, as ranges of ordinals: (first, behind the last)."""
 
 
 class Counted(StrEnum):
@@ -68,8 +70,9 @@ def backlog_of(subscription: Subscription, capabilities: Capabilities, stuck_aft
     """Count what waits behind the subscription's cursors, now."""
     now = timezone.now()
     indexed = queries.partition_rows(subscription.topic)
-    waiting, counted = _waiting(subscription, capabilities, indexed, now)
-    heads = _heads(subscription, indexed) if waiting else {}
+    handled = _handled(subscription, capabilities, indexed)
+    waiting, counted = _waiting(subscription, capabilities, indexed, handled, now)
+    heads = _heads(subscription, indexed, handled) if waiting else {}
     oldest = min(heads.values(), key=lambda pointer: pointer.published, default=None)
     stuck = {} if subscription.name in PHANTOMS else _standing_still(subscription, heads, now - stuck_after)
     return Backlog(
@@ -84,6 +87,15 @@ def backlog_of(subscription: Subscription, capabilities: Capabilities, stuck_aft
         stuck_partitions=frozenset(stuck),
         as_of=now,
     )
+
+
+def acknowledged_ordinals(partition: IndexedPartition, cursor: Cursor) -> Handled:
+    """Everything that the cursor has acknowledged: what it stands behind, and the ranges beyond. However many: few queries."""
+    stands = [cursor.acknowledged] if cursor.acknowledged else []
+    edges = [edge for hole in cursor.holes for edge in hole]
+    ordinals = ordinals_after(partition, [*stands, *edges])
+    behind = ordinals[cursor.acknowledged] if cursor.acknowledged else 0
+    return [(0, behind), *((ordinals[start], ordinals[end]) for start, end in cursor.holes)]
 
 
 def is_fresh(partition: IndexedPartition, now: datetime) -> bool:
@@ -108,26 +120,43 @@ def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] |
 
 
 def _first_waiting_in(partition: IndexedPartition, cursor: Cursor, limit: int) -> list[Pointer]:
-    found: list[Pointer] = []
-    ordinal = _first_waiting(partition, cursor)
-    for _ in range(MOST_LOOKS):
-        batch = queries.pointers_from(partition, ordinal, limit)
-        found += [p for p in batch if not any(start < p.position <= end for start, end in cursor.holes)]
-        if len(found) >= limit or len(batch) < limit:
-            break
-        ordinal = batch[-1].ordinal + 1
-    return found[:limit]
+    ordinals = _waiting_ordinals(partition, acknowledged_ordinals(partition, cursor))
+    return queries.at_ordinals(partition, list(islice(ordinals, limit)))
 
 
-def _waiting(subscription: Subscription, capabilities: Capabilities, indexed: Indexed, now: datetime) -> tuple[int, Counted]:
+def _waiting_ordinals(partition: IndexedPartition, handled: Handled) -> Iterator[int]:
+    """The ordinals of what waits and is indexed, in order."""
+    ordinal = 0
+    for start, end in [*sorted(handled), (partition.next_ordinal, partition.next_ordinal)]:
+        yield from range(ordinal, start)
+        ordinal = max(ordinal, end)
+
+
+def _handled(subscription: Subscription, capabilities: Capabilities, indexed: Indexed) -> Mapping[int, Handled]:
+    """Partition → what is acknowledged there, of those that are indexed; a partition is left out where nobody asks for it."""
+    counts_events = capabilities.backlog_unit == "events"
+    return {
+        cursor.partition: acknowledged_ordinals(indexed[cursor.partition], cursor)
+        for cursor in subscription.cursors
+        if cursor.partition in indexed and (cursor.backlog or not counts_events)
+    }
+
+
+def _waiting(
+    subscription: Subscription,
+    capabilities: Capabilities,
+    indexed: Indexed,
+    handled: Mapping[int, Handled],
+    now: datetime,
+) -> tuple[int, Counted]:
     if capabilities.backlog_unit == "events":
         return subscription.backlog, Counted.STORE
-    partitions = [indexed.get(cursor.partition) for cursor in subscription.cursors]
     total, fresh = 0, True
-    for partition, cursor in zip(partitions, subscription.cursors, strict=True):
+    for cursor in subscription.cursors:
+        partition = indexed.get(cursor.partition)
         if partition is None:
             return max(0, subscription.backlog), Counted.ENTRIES
-        waiting = _waiting_in(partition, cursor)
+        waiting = max(0, partition.next_ordinal - sum(end - start for start, end in handled[cursor.partition]))
         if is_fresh(partition, now):
             total += waiting
         else:
@@ -136,21 +165,14 @@ def _waiting(subscription: Subscription, capabilities: Capabilities, indexed: In
     return total, Counted.INDEX if fresh else Counted.INDEX_BEHIND
 
 
-def _waiting_in(partition: IndexedPartition, cursor: Cursor) -> int:
-    behind = partition.next_ordinal - queries.ordinal_after(partition, cursor.acknowledged)
-    for start, end in cursor.holes:
-        behind -= queries.ordinal_after(partition, end) - queries.ordinal_after(partition, start)
-    return max(0, behind)
-
-
-def _heads(subscription: Subscription, indexed: Indexed) -> dict[int, Pointer]:
+def _heads(subscription: Subscription, indexed: Indexed, handled: Mapping[int, Handled]) -> dict[int, Pointer]:
     """The event that each partition's cursor stands before, as the index knows it: the one there that has waited longest."""
     found: dict[int, Pointer] = {}
     for cursor in subscription.cursors:
-        partition = indexed.get(cursor.partition)
-        if partition is not None and cursor.backlog:
-            pointer = queries.at_ordinal(partition, _first_waiting(partition, cursor))
-            if pointer is not None:
+        if cursor.backlog and cursor.partition in handled:
+            partition = indexed[cursor.partition]
+            first = islice(_waiting_ordinals(partition, handled[cursor.partition]), 1)
+            for pointer in queries.at_ordinals(partition, list(first)):
                 found[cursor.partition] = pointer
     return found
 
@@ -158,29 +180,20 @@ def _heads(subscription: Subscription, indexed: Indexed) -> dict[int, Pointer]:
 def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], limit: datetime) -> dict[int, datetime]:
     """Partition → since when its cursor stands, of those that have let an event wait since before ``limit``.
 
-    Each partition is judged alone: one bad event stops its own partition, while the others go on.
+    Each partition is judged alone: one bad event stops its own partition, while the others go on. Where the index does not
+    know the event that waits, nobody knows how long it has: a subscription that was idle for hours has a cursor as old as
+    one that hangs. It is then not called stuck (while the index is missing or behind, that has a warning of its own).
     """
     standing: dict[int, datetime] = {}
     for cursor in subscription.cursors:
         head = heads.get(cursor.partition)
-        if not cursor.backlog:
+        if head is None:
             continue
         # An event that came just now has not been kept waiting, however long the cursor stood still before it.
-        waits_since = head.published if head else None
-        since = max((moment for moment in (cursor.moved, waits_since) if moment), default=None)
-        if since is not None and since < limit:
+        since = max(cursor.moved, head.published) if cursor.moved else head.published
+        if since < limit:
             standing[cursor.partition] = since
     return standing
-
-
-def _first_waiting(partition: IndexedPartition, cursor: Cursor) -> int:
-    """The ordinal behind the cursor, and behind the holes that follow it without a gap."""
-    ordinal = queries.ordinal_after(partition, cursor.acknowledged)
-    for start, end in cursor.holes:
-        if queries.ordinal_after(partition, start) > ordinal:
-            break
-        ordinal = max(ordinal, queries.ordinal_after(partition, end))
-    return ordinal
 
 
 def _state(subscription: Subscription, waiting: int, *, stuck: bool) -> State:

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from eventstore.backlogs import is_fresh
+from eventstore.backlogs import acknowledged_ordinals, is_fresh
 from eventstore.errors import InvalidPosition
 from eventstore.events import Position
 from eventstore.index import queries
+from eventstore.index.ordinals import ordinal_after
 from eventstore.storage import ConnectedConsumer, Cursor, Edge, Storage, SubscriptionType
 
 Target = Edge | datetime | Position
@@ -135,10 +136,8 @@ def _counts(topic: str, cursor: Cursor, goes_to: Position | Edge) -> tuple[int |
     if isinstance(goes_to, Edge):
         aim = 0 if goes_to is Edge.EARLIEST else partition.next_ordinal
     else:
-        aim = queries.ordinal_after(partition, goes_to, inclusive=True)
-    stands = queries.ordinal_after(partition, cursor.acknowledged)
-    holes = [(queries.ordinal_after(partition, start), queries.ordinal_after(partition, end)) for start, end in cursor.holes]
-    acknowledged = [(0, stands), *holes]
+        aim = ordinal_after(partition, goes_to, inclusive=True)
+    acknowledged = acknowledged_ordinals(partition, cursor)
     again = sum(max(0, end - max(start, aim)) for start, end in acknowledged)
     acknowledged_before = sum(max(0, min(end, aim) - start) for start, end in acknowledged)
     return again, aim - acknowledged_before

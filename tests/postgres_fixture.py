@@ -1,10 +1,11 @@
-"""A real PostgreSQL for the run, and the embedded store on it for one test."""
+"""A real PostgreSQL for the run, and the embedded store or the index on it for one test."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
@@ -44,6 +45,29 @@ def store_on_postgres(desk_databases: dict[str, str], store_tables_on_postgres: 
     with alias_on("store", store_tables_on_postgres):
         yield store_tables_on_postgres
         call_command("flush", database="store", interactive=False, inhibit_post_migrate=True, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def index_tables_on_postgres(postgres_server: LocalPostgres, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+    """The URL of a database that has the index's tables.
+
+    It orders texts as English readers do, as most installations' databases do and SQLite does not: what leans on the
+    database's own order shows here.
+    """
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE index TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+    url = postgres_server.url("index")
+    with django_db_blocker.unblock(), alias_on("index", url):
+        call_command("migrate", database="index", verbosity=0)
+    return url
+
+
+@pytest.fixture
+def index_on_postgres(desk_databases: dict[str, str], index_tables_on_postgres: str) -> Iterator[str]:
+    """As ``store_on_postgres``, for the alias ``index``; the value is its ``INDEX_DATABASE_URL``."""
+    with alias_on("index", index_tables_on_postgres):
+        yield index_tables_on_postgres
+        call_command("flush", database="index", interactive=False, inhibit_post_migrate=True, verbosity=0)
 
 
 @contextmanager

@@ -93,8 +93,11 @@ def _streams(partition: IndexedPartition, events: Iterable[Event]) -> dict[Aggre
 
 
 def _aggregates(by_aggregate: dict[AggregateKey, list[Event]]) -> dict[AggregateKey, AggregateRow]:
-    """Lock, or make, the row of each aggregate, and add what the batch brings. Sorted, so that two indexers whose batches
-    meet in an aggregate take the rows in the same order."""
+    """Lock, or make, the row of each aggregate, and add what the batch brings.
+
+    Rows are made and locked in the order of type and id, by code point here and in the database: two indexers whose batches
+    meet in several aggregates must not each hold what the other waits for, wherever their batches are cut into statements.
+    """
     fresh = [
         AggregateRow(type=type, aggregate_id=id, first_time=events[0].time, last_time=events[0].time, last_type="")
         for (type, id), events in sorted(by_aggregate.items())
@@ -104,7 +107,7 @@ def _aggregates(by_aggregate: dict[AggregateKey, list[Event]]) -> dict[Aggregate
     for type in sorted({type for type, _ in by_aggregate}):
         for ids in _chunks(sorted(id for t, id in by_aggregate if t == type)):
             found = AggregateRow.objects.using(DB).select_for_update().filter(type=type, aggregate_id__in=ids)
-            rows |= {(row.type, row.aggregate_id): row for row in found.order_by("id")}
+            rows |= {(row.type, row.aggregate_id): row for row in found.order_by("aggregate_id")}
     for key, row in rows.items():
         _add_to(row, by_aggregate[key])
     AggregateRow.objects.using(DB).bulk_update(
@@ -114,7 +117,7 @@ def _aggregates(by_aggregate: dict[AggregateKey, list[Event]]) -> dict[Aggregate
 
 
 def _add_to(row: AggregateRow, events: Sequence[Event]) -> None:
-    latest = max(events, key=lambda event: event.time)
+    latest = max(reversed(events), key=lambda event: event.time)  # of equal times, the later in the log
     row.events += len(events)
     row.first_time = min(row.first_time, *(event.time for event in events))
     if latest.time >= row.last_time:

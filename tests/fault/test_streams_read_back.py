@@ -25,9 +25,7 @@ from tests.contract.stores import storage_from
 from tests.desk_process import ROOT
 from tests.namespaces import own_namespace
 from tests.shared_data import permit_file
-from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back, documents_of
-
-KILLS = 5
+from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back, by_stream, documents_of
 
 
 @pytest.fixture(
@@ -38,11 +36,16 @@ KILLS = 5
     ]
 )
 def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
-    """Where the store is, as the environment of a process; nothing but this test's topic is in it."""
+    """Where the store is, as the environment of a process; nothing but this test's topic is in it.
+
+    Where the store is on PostgreSQL, so is the index.
+    """
     if request.param == "pulsar":
         return {**desk_databases, **own_namespace(request.getfixturevalue("pulsar_broker"))}
     if request.param == "database-postgres":
-        return {**desk_databases, "STORE_DATABASE_URL": request.getfixturevalue("store_on_postgres")}
+        store = request.getfixturevalue("store_on_postgres")
+        index = request.getfixturevalue("index_on_postgres")
+        return {**desk_databases, "STORE_DATABASE_URL": store, "INDEX_DATABASE_URL": index}
     return desk_databases
 
 
@@ -57,7 +60,9 @@ def storage(address: dict[str, str]) -> Iterator[Storage]:
 def documents(request: pytest.FixtureRequest) -> Sequence[Document]:
     """The events to go through: some that the project makes itself, and the real ones."""
     if request.param == "permit":
-        return documents_of(permit_file())
+        documents = documents_of(permit_file())
+        assert (len(documents), len(by_stream(documents))) == (8577, 1434), "the permit file is not whole"
+        return documents
     return list(permit_like(seed=20260301, applications=150))
 
 
@@ -67,22 +72,30 @@ def test_every_stream_reads_back_from_a_fresh_index(
     name = _imported(storage, documents)
     indexed = _index(address)
     assert indexed.wait(timeout=240) == 0
-    streams = assert_streams_read_back(storage, documents)
+    assert assert_streams_read_back(storage, documents) == len(by_stream(documents))
     assert_ordinals_gapless(name, len(documents))
-    if len(documents) == 8577:
-        assert streams == 1434
 
 
 def test_every_stream_reads_back_after_the_indexer_was_killed_on_the_way(
     storage: Storage, address: Mapping[str, str], documents: Sequence[Document]
 ) -> None:
+    _index_with_kills(storage, address, documents, kills=5)
+
+
+@pytest.mark.soak
+def test_every_stream_of_a_longer_history_reads_back_after_twenty_kills(storage: Storage, address: Mapping[str, str]) -> None:
+    _index_with_kills(storage, address, list(permit_like(seed=20260302, applications=3000)), kills=20)
+
+
+def _index_with_kills(storage: Storage, address: Mapping[str, str], documents: Sequence[Document], *, kills: int) -> None:
+    """Index while the indexer is killed again and again, each time a random moment after it has committed something."""
     name = _imported(storage, documents)
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = _indexed_events(name)
-        process = _index(address, "--batch", str(max(1, len(documents) // 150)))
+        process = _index(address, "--batch", str(max(1, len(documents) // (30 * kills))))
         _wait_until(partial(_has_advanced, name, before, process))
         time.sleep(chance.random() * 0.05)
         assert process.poll() is None, "the indexer had finished before it could be killed"

@@ -1,9 +1,13 @@
 """How far behind a subscription is, in events, how sure that is, and which state it amounts to."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from eventstore.backlogs import Backlog, Counted, State, backlog_of, first_waiting
 from eventstore.events import Position, Topic
@@ -59,6 +63,13 @@ def cursor(
         holes=[(at(start), at(end)) for start, end in holes],
         moved=moved,
     )
+
+
+def queries_for(ask: Callable[[], object]) -> int:
+    """How many times the index is asked for it."""
+    with CaptureQueriesContext(connections["index"]) as captured:
+        ask()
+    return len(captured)
 
 
 def counted(found: Backlog) -> tuple[int, Counted]:
@@ -207,8 +218,57 @@ def test_one_that_has_never_moved_and_whose_events_nobody_knows_is_not_called_st
     assert backlog_of(subscription(cursor(None, 3, moved=None)), BROKER, LIMIT).state is State.CATCHING_UP
 
 
-def test_stuck_is_told_from_the_stores_own_word_where_the_index_knows_nothing() -> None:
-    assert backlog_of(subscription(cursor(None, 3)), BROKER, LIMIT).state is State.STUCK
+@pytest.mark.parametrize("capabilities", [EXACT, BROKER])
+def test_one_that_was_idle_for_hours_is_not_stuck_by_an_event_that_the_index_does_not_know_yet(
+    capabilities: Capabilities,
+) -> None:
+    indexed(3, caught_up=False)
+    found = backlog_of(subscription(cursor(2, 1)), capabilities, LIMIT)
+    assert (found.waiting, found.state) == (1, State.CATCHING_UP)
+    assert (found.stuck_since, found.stuck_partitions) == (None, frozenset())
+
+
+def test_where_the_index_does_not_follow_the_topic_nobody_knows_how_long_events_wait_and_none_is_called_stuck() -> None:
+    assert backlog_of(subscription(cursor(None, 3)), BROKER, LIMIT).state is State.CATCHING_UP
+
+
+def test_a_partition_that_the_index_does_not_know_hides_no_other_that_is_stuck() -> None:
+    indexed(10)
+    found = backlog_of(subscription(cursor(6, 3), cursor(None, 5, partition=1)), BROKER, LIMIT)
+    assert (found.state, found.stuck_partitions) == (State.STUCK, frozenset({0}))
+
+
+@pytest.mark.parametrize("capabilities", [EXACT, BROKER])
+def test_thousands_of_acknowledged_ranges_cost_no_more_queries_than_one(capabilities: Capabilities) -> None:
+    indexed(2_000)
+    one = subscription(cursor(2, 1_996, holes=[(3, 4)]))
+    many = subscription(cursor(2, 998, holes=[(number, number + 1) for number in range(3, 1_999, 2)]))
+    assert queries_for(partial(backlog_of, many, capabilities, LIMIT)) == queries_for(
+        partial(backlog_of, one, capabilities, LIMIT)
+    )
+    assert queries_for(partial(first_waiting, many, 10)) == queries_for(partial(first_waiting, one, 10))
+    assert backlog_of(many, BROKER, LIMIT).waiting == 1_997 - 998
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_waits_is_what_lies_in_no_acknowledged_range(seed: int) -> None:
+    """Against a plain count, with ranges that touch, that name places between events, that lie beyond the index."""
+    chance = random.Random(seed)
+    index([event(number) for number in range(0, 60, 2)], topic=PATIENTS)
+    stands = chance.choice([None, chance.randrange(20)])
+    starts = [chance.randrange(stands or 0, 70) for _ in range(chance.randrange(8))]
+    edges = sorted(starts + [start + chance.randrange(1, 9) for start in starts])
+    holes = list(zip(edges[::2], edges[1::2], strict=True))
+    waits = [
+        place(number)
+        for number in range(0, 60, 2)
+        if number > (-1 if stands is None else stands) and not any(start < number <= end for start, end in holes)
+    ]
+    asked = subscription(cursor(stands, 1, holes=holes))
+    found = backlog_of(asked, BROKER, LIMIT)
+    assert found.waiting == len(waits)
+    assert found.oldest_position == (waits[0] if waits else None)
+    assert [pointer.position for pointer in first_waiting(asked, 100)] == waits
 
 
 def test_a_subscription_that_nobody_ever_acknowledges_is_a_phantom_and_no_alarm() -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, _digest, plan_reset
@@ -83,6 +85,23 @@ def test_what_was_acknowledged_out_of_order_counts_as_acknowledged(storage: Data
     assert counts(plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)) == (5, 0)
     assert counts(plan_reset(storage, TOPIC, NAME, positions[5])) == (2, 2)
     assert counts(plan_reset(storage, TOPIC, NAME, Edge.LATEST)) == (0, 5)
+
+
+def test_however_many_ranges_were_acknowledged_out_of_order_the_index_is_asked_the_same_few_times(
+    storage: DatabaseStorage,
+) -> None:
+    positions = published(storage, 400)
+
+    def asked() -> int:
+        with CaptureQueriesContext(connections["index"]) as captured:
+            plan_reset(storage, TOPIC, NAME, positions[200])
+        return len(captured)
+
+    handle(storage, positions[1:2])
+    with_one = asked()
+    handle(storage, positions[3::2])
+    assert asked() == with_one
+    assert counts(plan_reset(storage, TOPIC, NAME, positions[200])) == (100, 100)
 
 
 def test_an_event_moves_its_own_partition_alone(storage: DatabaseStorage) -> None:

@@ -108,7 +108,7 @@ def test_what_fits_no_envelope_gets_an_ordinal_and_a_mark_but_no_version() -> No
     assert found is not None
     assert (found.ordinal, found.version, found.unreadable, found.aggregate_id) == (1, None, True, "")
     assert versions("patient", "4711") == [1, 2]
-    assert queries.unreadable_count() == 1
+    assert queries.unreadable_count() == (1, False)
 
 
 def test_copies_in_a_derived_topic_are_neither_versions_nor_aggregates() -> None:
@@ -252,3 +252,9 @@ def test_writers_of_many_partitions_that_share_aggregates_lose_no_count() -> Non
     counts = AggregateRow.objects.using("index").values_list("events", flat=True)
     streams = StreamRow.objects.using("index").values_list("events", flat=True)
     assert sum(counts) == sum(streams) == everything()[0] == 160
+
+
+def test_of_events_of_the_same_time_the_later_one_in_the_log_is_the_last() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    index([event(0, type="created", time=at), event(1, type="deleted", time=at)], topic=PATIENTS)
+    assert AggregateRow.objects.get().last_type == "deleted"

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import eventstore.index.models
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -14,15 +16,15 @@ class Migration(migrations.Migration):
             name="AggregateRow",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("type", models.TextField()),
-                ("aggregate_id", models.TextField()),
+                ("type", eventstore.index.models.ExactText()),
+                ("aggregate_id", eventstore.index.models.ExactText()),
                 ("events", models.BigIntegerField(default=0)),
                 ("first_time", models.DateTimeField()),
                 ("last_time", models.DateTimeField()),
                 ("last_type", models.TextField()),
             ],
             options={
-                "indexes": [models.Index(fields=["type", "-last_time", "-id"], name="aggregates_by_last_time")],
+                "indexes": [models.Index(fields=["aggregate_id", "type"], name="aggregates_by_id")],
                 "constraints": [models.UniqueConstraint(fields=("type", "aggregate_id"), name="one_row_an_aggregate")],
             },
         ),
@@ -30,7 +32,7 @@ class Migration(migrations.Migration):
             name="IndexedPartition",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("topic", models.TextField()),
+                ("topic", eventstore.index.models.ExactText()),
                 ("number", models.IntegerField()),
                 ("kind", models.CharField(max_length=16)),
                 ("checkpoint", models.TextField(default="")),
@@ -60,14 +62,14 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("ordinal", models.BigIntegerField()),
-                ("token", models.TextField()),
+                ("token", eventstore.index.models.ExactText()),
                 ("version", models.BigIntegerField(null=True)),
-                ("event_id", models.TextField()),
+                ("event_id", eventstore.index.models.ExactText()),
                 ("type", models.TextField()),
                 ("time", models.DateTimeField()),
                 ("published", models.DateTimeField()),
-                ("correlation_id", models.TextField(null=True)),
-                ("causation_id", models.TextField(null=True)),
+                ("correlation_id", eventstore.index.models.ExactText(null=True)),
+                ("causation_id", eventstore.index.models.ExactText(null=True)),
                 ("size", models.IntegerField()),
                 ("unreadable", models.BooleanField(default=False)),
                 ("partition", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="index.indexedpartition")),
