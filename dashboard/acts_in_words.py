@@ -23,6 +23,8 @@ STATE_MEANS = {
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
+GAVE_NO_ANSWER = "The store gave no answer: it may have been done, or not."
+
 ACTIONS = {
     "reset_cursor": "Reset cursor",
     "publish": "Publish",
@@ -48,13 +50,14 @@ class ActLine:
 
     @property
     def state_means(self) -> str:
-        return STATE_MEANS[self.act.state]
+        return GAVE_NO_ANSWER if _gave_no_answer(self.act) else STATE_MEANS[self.act.state]
 
 
-def act_line(act: Act) -> ActLine:
+def act_line(act: Act, partitions: int = 0) -> ActLine:
+    """``partitions`` is how many the act's topic has, 0 where that is not known."""
     details = dict(act.details)
     reason = details.pop("reason", "")
-    facts = _reset_facts(act, details) if act.action == "reset_cursor" else _plain_facts(details)
+    facts = _reset_facts(act, details, partitions) if act.action == "reset_cursor" else _plain_facts(details)
     return ActLine(
         act=act,
         what=action_words(act.action),
@@ -69,8 +72,8 @@ def action_words(action: str) -> str:
     return ACTIONS.get(action) or words.of_type(action.replace("_", " "))
 
 
-def _reset_facts(act: Act, details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = [("From", _places(details.get("from"))), ("To", _places(details.get("to")))]
+def _reset_facts(act: Act, details: Mapping[str, Any], partitions: int) -> list[tuple[str, str]]:
+    facts = [("From", _places(details.get("from"), partitions)), ("To", _places(details.get("to"), partitions))]
     again, passed_over = details.get("events_again"), details.get("events_passed_over")
     verb = "came" if act.state == State.DONE else "would come"
     facts.append(("Events", f"{_count(again)} {verb} again, {_count(passed_over)} passed over"))
@@ -84,6 +87,8 @@ def _outcome_facts(act: Act) -> list[tuple[str, str]]:
     outcome = dict(act.outcome)
     if act.state == State.FAILED:
         return [("Failed", _text(outcome.get("reason", "")))]
+    if _gave_no_answer(act):
+        return [("Why", _text(outcome["reason"]))]
     if act.state == State.UNKNOWN:
         return [("The store shows", _text(outcome))]
     if act.action == "reset_cursor":
@@ -91,15 +96,20 @@ def _outcome_facts(act: Act) -> list[tuple[str, str]]:
     return _plain_facts(outcome)
 
 
+def _gave_no_answer(act: Act) -> bool:
+    """Told by the process itself, as opposed to what was found open at a later start."""
+    return act.state == State.UNKNOWN and set(act.outcome) == {"reason"}
+
+
 def _plain_facts(details: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(words.of_type(str(name).replace("_", " ")), _text(value)) for name, value in details.items()]
 
 
-def _places(places: object) -> str:
-    """ "partition 0 at 118:4021:3"; one partition's place alone where there is but one."""
+def _places(places: object, partitions: int) -> str:
+    """ "partition 1: 118:4021:3"; the place alone only where the topic is known to have but one partition."""
     if not isinstance(places, Mapping):
         return _text(places)
-    if len(places) == 1:
+    if len(places) == partitions == 1:
         return _text(next(iter(places.values())))
     return _text({f"partition {number}": place for number, place in places.items()})
 

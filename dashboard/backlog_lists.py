@@ -38,7 +38,10 @@ MARKS = {
 }
 """A state's tone, mark and word."""
 
-WORST_FIRST = (State.STUCK, State.CATCHING_UP, State.HEALTHY, State.PHANTOM)
+WORST_FIRST = {State.STUCK: 0, State.CATCHING_UP: 1, State.HEALTHY: 1, State.PHANTOM: 2}
+EVERYDAY = 3
+"""Bits of a backlog that everybody has now and then: whoever keeps up has up to seven events waiting at any moment."""
+NAMED_PARTITIONS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +71,24 @@ class Line:
         return words.duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
+    def still_for(self) -> str:
+        """How long a stuck one has not moved, in words; empty where it is not stuck."""
+        since = self.backlog.stuck_since
+        return words.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+
+    @property
+    def still_where(self) -> str:
+        """Which partitions of a stuck one do not move: "partition 1"; empty where the topic has but one."""
+        if self.topic.partitions == 1 or not self.backlog.stuck_partitions:
+            return ""
+        numbers = [str(number) for number in sorted(self.backlog.stuck_partitions)]
+        if len(numbers) == 1:
+            return f"partition {numbers[0]}"
+        if len(numbers) > NAMED_PARTITIONS:
+            return f"{len(numbers):,} of {self.topic.partitions:,} partitions"
+        return f"partitions {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+    @property
     def unattended(self) -> bool:
         """Nobody is connected (only to be said of a store that lists its consumers)."""
         return not self.subscription.consumers
@@ -87,7 +108,7 @@ class Gathered:
 
     @property
     def worst_first(self) -> Sequence[Line]:
-        """Stuck ones first, then those with most waiting."""
+        """Stuck ones first, then those with most waiting, roughly: while a page is refreshed its lines keep their order."""
         return sorted(self.lines, key=_badness)
 
     def counted(self, state: State) -> int:
@@ -158,7 +179,8 @@ def events_words(backlog: Backlog) -> str:
 
 def _badness(line: Line) -> tuple[int, int, str, str]:
     backlog = line.backlog
-    return (WORST_FIRST.index(backlog.state), -backlog.waiting, line.topic.name, backlog.subscription.name)
+    magnitude = (backlog.waiting >> EVERYDAY).bit_length()
+    return (WORST_FIRST[backlog.state], -magnitude, line.topic.name, backlog.subscription.name)
 
 
 def _gather(asked: Gateway) -> Gathered:

@@ -50,7 +50,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "known_person": known,
         "role": person.get_role_display() if isinstance(person, Person) else "",
         "may": {action: access.allows(person, action) for action in access.TABLE} if person is not None else {},
-        "places": _places(request) if known else [],
+        "places": places(request) if known else [],
         "foot": SimpleLazyObject(foot),
     }
 
@@ -76,12 +76,15 @@ def _index_words(index: standing.IndexStanding) -> str:
     return f"index {words.duration(index.behind)} behind"
 
 
-def _places(request: HttpRequest) -> list[Place]:
+def places(request: HttpRequest, under: str = "") -> list[Place]:
+    """The places that this person may go to. ``under``: the URL name of the one above this page, where its own URL
+    cannot tell: an event without an aggregate belongs to its topic."""
     match = request.resolver_match
     name = match.url_name or "" if match else ""
+    above = under or _BELOW.get(name)
     places = []
     for label, url_name, action in _PLACES:
         if access.allows(request.user, action):
-            here = "page" if name == url_name else "true" if _BELOW.get(name) == url_name else ""
+            here = "page" if name == url_name else "true" if above == url_name else ""
             places.append(Place(label=label, url=reverse(url_name), here=here))
     return places

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard import showing, wiring
-from dashboard.masking import MASKED, Shown, Viewer, sees, show
+from dashboard.masking import Shown, Viewer, sees, show
 from dashboard.payloads import Payload, payload_of
 from dashboard.showing import EventLine
 from eventstore import Event, Pointer, Row
@@ -12,6 +12,7 @@ from eventstore import Event, Pointer, Row
 MOST_TOGETHER = 200
 """As many events of a conversation, or effects, as the index answers with."""
 LONGEST_VALUE = 4_000
+HIDDEN = "hidden from your role"
 _CORE = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
 """Attributes whose names alone say nothing about anybody."""
 
@@ -35,6 +36,8 @@ class Detail:
     pointer: Pointer | None
     facts: Sequence[Fact]
     attributes: Sequence[Fact]
+    attributes_are_properties: bool
+    """The envelope is CloudEvents in binary mode: its attributes stand among the message's properties already."""
     message: Sequence[Fact]
     properties: Sequence[Fact]
     correlation_id: str
@@ -60,6 +63,7 @@ def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
         pointer=pointer,
         facts=_facts(event, viewer) if event else (),
         attributes=attribute_facts(event.attributes, viewer) if event else (),
+        attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
         message=_message_facts(event, viewer) if event else (),
         properties=property_facts(event.message.properties, viewer) if event else (),
         correlation_id=correlation,
@@ -81,7 +85,7 @@ def attribute_facts(attributes: Mapping[str, str], viewer: Viewer) -> list[Fact]
             facts.append(_fact(name, attributes[name], f"attributes.{name}", viewer))
         else:
             hidden = True
-    return [*facts, Fact(name="other attributes", value=MASKED)] if hidden else facts
+    return [*facts, Fact(name="other attributes", value=HIDDEN)] if hidden else facts
 
 
 def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
@@ -89,7 +93,7 @@ def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
     if not properties:
         return []
     if not sees("properties", viewer):
-        return [Fact(name="properties", value=MASKED)]
+        return [Fact(name="names and values", value=HIDDEN)]
     return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
 
 

@@ -47,6 +47,8 @@ class Problem:
     advice: str = ""
     again: bool = False
     """The page tries again by itself."""
+    link: tuple[str, str] | None = None
+    """Where to look instead: what it is called, and its URL's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,23 @@ class _Kind:
     status: HTTPStatus
     title: str
     advice: str = ""
+    text: str = ""
+    """Instead of the error's own sentence, where that speaks to whoever calls the store and not to who reads a page."""
+    link: tuple[str, str] | None = None
 
 
 _KINDS = (
     _Kind(NotAllowed, HTTPStatus.FORBIDDEN, "Not allowed"),
-    _Kind(UnknownTopic, HTTPStatus.NOT_FOUND, "No such topic", "Look for it in the list of topics."),
+    _Kind(
+        UnknownTopic,
+        HTTPStatus.NOT_FOUND,
+        "No such topic",
+        "A topic appears here by itself soon after it has been created.",
+        text="The store has no topic of this name, or this installation does not watch it.",
+        link=("All topics", "topics"),
+    ),
     _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
-    _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", "Look in the list of subscriptions."),
+    _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", link=("All subscriptions", "subscriptions")),
     _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
     _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
@@ -146,9 +158,10 @@ def problem_of(error: EventStoreError) -> Problem:
     return Problem(
         status=kind.status,
         title=kind.title,
-        text=str(error),
+        text=kind.text or str(error),
         advice=kind.advice,
         again=kind.error is StoreUnreachable,
+        link=kind.link,
     )
 
 

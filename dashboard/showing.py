@@ -4,7 +4,7 @@ request, on a page and in a frame alike."""
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,18 +20,20 @@ from eventstore import Event, Placeholder, Pointer, Position, Row
 
 TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000
-"""Bytes of a payload that is parsed for a story line; a value of a longer one is left out."""
+"""Bytes of a payload that is parsed for a story line; of a longer one only its type is said."""
 LONGEST_VALUE = 80
 UNREADABLE = "Unreadable message"
 NOT_SAID = "(not said)"
-_NOTHING = object()
+MOST_APART = timedelta(minutes=1)
+_NOTHING, _TOO_LONG, _UNREADABLE = object(), object(), object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventLine:
     """``pieces`` are the story, text and masked marks in turn. ``at`` is the position, encoded.
 
-    ``problem`` says why a message fits no envelope; ``trimmed`` that its payload could not be read from the store;
+    ``problem`` says why a message fits no envelope; ``payload_unreadable`` that its story wants values of a payload that
+    cannot be parsed (said only to whoever sees payloads); ``trimmed`` that its payload could not be read from the store;
     ``unindexed`` that the index has not come so far. ``version`` is ``None`` for these and for copies in derived topics.
     """
 
@@ -53,9 +55,15 @@ class EventLine:
     version: int | None
     key: Shown
     problem: str
+    payload_unreadable: bool
     trimmed: bool
     unindexed: bool
     derived: bool
+
+    @property
+    def published_apart(self) -> bool:
+        """Whether the event was published at another time than it happened: imported, or late."""
+        return abs(self.published - self.time) > MOST_APART
 
 
 def event_line(row: Row, viewer: Viewer) -> EventLine:
@@ -65,6 +73,7 @@ def event_line(row: Row, viewer: Viewer) -> EventLine:
         assert pointer is not None
         return pointer_line(pointer)
     aggregate = ("", "") if event.problem else (event.aggregate_type, event.aggregate_id)
+    pieces, payload_unreadable = story(event, viewer)
     return EventLine(
         event_id=event.id,
         id_is_position=event.id_is_position,
@@ -77,13 +86,14 @@ def event_line(row: Row, viewer: Viewer) -> EventLine:
         published=event.message.published,
         type=event.type,
         tone=tone_of(event.type),
-        pieces=story(event, viewer),
+        pieces=pieces,
         aggregate_type=aggregate[0],
         aggregate_id=aggregate[1],
         aggregate_url=aggregate_url(*aggregate),
         version=pointer.version if pointer else None,
         key=key_of(event, viewer),
         problem=event.problem,
+        payload_unreadable=payload_unreadable,
         trimmed=False,
         unindexed=pointer is None,
         derived=pointer.derived if pointer else False,
@@ -111,6 +121,7 @@ def pointer_line(pointer: Pointer) -> EventLine:
         version=pointer.version,
         key="",
         problem="fits no envelope: open it to see why" if pointer.unreadable else "",
+        payload_unreadable=False,
         trimmed=True,
         unindexed=False,
         derived=pointer.derived,
@@ -143,15 +154,22 @@ def key_of(event: Event, viewer: Viewer) -> Shown:
     return show(key, "aggregate_id" if is_id else "key", viewer) if key is not None else ""
 
 
-def story(event: Event, viewer: Viewer) -> tuple[Shown, ...]:
-    """What happened, in plain words: the configured line for its type, else the type's own words."""
+def story(event: Event, viewer: Viewer) -> tuple[tuple[Shown, ...], bool]:
+    """What happened, in plain words, and whether a payload that it needs cannot be parsed.
+
+    The configured line for the type; the type's own words where there is none, or where its values cannot be looked up: a
+    value that nobody could read is not one that was "not said".
+    """
     if event.problem:
-        return (UNREADABLE,)
+        return (UNREADABLE,), False
+    own_words = (words.of_type(event.type),)
     parts = settings.EVENTDESK.story(event.type)
     if parts is None:
-        return (words.of_type(event.type),)
+        return own_words, False
     document = _document(event, viewer, parts)
-    return tuple(part if isinstance(part, str) else _filled(part, event, document, viewer) for part in parts)
+    if document is _UNREADABLE or document is _TOO_LONG:
+        return own_words, document is _UNREADABLE
+    return tuple(part if isinstance(part, str) else _filled(part, event, document, viewer) for part in parts), False
 
 
 def plain_story(pieces: Sequence[Shown]) -> str:
@@ -162,12 +180,14 @@ def plain_story(pieces: Sequence[Shown]) -> str:
 def _document(event: Event, viewer: Viewer, parts: Sequence[str | Placeholder]) -> object:
     """The payload, where a placeholder that this viewer sees looks into it."""
     wanted = any(isinstance(part, Placeholder) and part.expression and sees(part.path, viewer) for part in parts)
-    if not wanted or len(event.data) > STORY_PAYLOAD_LIMIT:
+    if not wanted or not event.data:
         return _NOTHING
+    if len(event.data) > STORY_PAYLOAD_LIMIT:
+        return _TOO_LONG
     try:
         return msgspec.json.decode(event.data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _NOTHING
+        return _UNREADABLE
 
 
 def _filled(part: Placeholder, event: Event, document: object, viewer: Viewer) -> Shown:

@@ -109,6 +109,13 @@ def duration(seconds: float) -> str:
     return f"{count} second" + ("" if count == 1 else "s")
 
 
+def ago(seconds: float) -> str:
+    """How long ago that is; clocks a second apart are no news."""
+    if seconds < -1:
+        return "in the future"
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+
+
 def exact(at: datetime) -> str:
     """The instant to the microsecond that is known of it, in UTC."""
     at = at.astimezone(UTC)

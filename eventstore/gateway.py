@@ -142,10 +142,10 @@ class Gateway:
             pointer=self._labelled(pointer) if pointer else None,
         )
 
-    def unreadable(self, limit: int = 20) -> tuple[int, Sequence[Pointer]]:
-        """How many indexed messages fit no envelope, and the newest of them."""
+    def unreadable(self, limit: int = 20) -> tuple[int, bool, Sequence[Pointer]]:
+        """How many indexed messages fit no envelope, whether there may be more (1,000 are counted), and the newest of them."""
         newest = queries.latest_unreadable(min(limit, MOST_ROWS))
-        return queries.unreadable_count(), [self._labelled(pointer) for pointer in newest]
+        return *queries.unreadable_count(), [self._labelled(pointer) for pointer in newest]
 
     def conversation(self, correlation_id: str) -> Sequence[Pointer]:
         """The events of one correlation id, by time (at most 200)."""

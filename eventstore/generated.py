@@ -34,6 +34,7 @@ HEALTH_TYPES = (
     "ReminderScheduled",
 )
 FIRST_PATIENT = 4711
+_END = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def health_history(
@@ -42,11 +43,14 @@ def health_history(
     """The events of ``patients`` patients and their documents, appointments and consents, oldest first.
 
     They begin ``days`` before ``end`` (an aware time; by default the first moment of 2026) and go on until shortly before it;
-    some 20 events a patient. ``correlationid`` and ``causationid`` tie what followed from what, across aggregates, and
-    ``sequence`` counts within the aggregate. ``poison`` adds three events that a careless consumer stumbles over: a changed
-    shape, binary junk declared as JSON, and broken JSON. At no time is more held than one event a patient.
+    some 20 events a patient. What happens to a patient's documents happened to the patient: aggregate ``patient``, from the
+    source ``/documents`` and with the document as its subject; appointments and consents are aggregates of their own.
+    ``correlationid`` and ``causationid`` tie what followed from what, across aggregates, and ``sequence`` counts within the
+    aggregate, over all its sources, in the order of this answer. ``poison`` adds three events that a careless consumer
+    stumbles over: a changed shape, binary junk declared as JSON, and broken JSON. At no time is more held than one event a
+    patient.
     """
-    end = end or datetime(2026, 1, 1, tzinfo=UTC)
+    end = end or _END
     begin = end - timedelta(days=days)
     poisoned = _poisoned(patients) if poison else {}
     step = (end - timedelta(days=min(1, days / 2)) - begin) / max(1, patients - 1)
@@ -115,7 +119,7 @@ class _Patient:
         yield self._event("ConsentGiven" if given else "ConsentWithdrawn", "consent", data, purpose)
 
     def _document(self) -> Iterator[CloudEvent]:
-        """Uploaded, scanned and, after a consent where one is needed, shared: three aggregates, one correlation id."""
+        """Uploaded, scanned and, after a consent where one is needed, shared: two aggregates, one correlation id."""
         self._begin()
         number = self._number("document")
         title, by = self.chance.choice(words.DOCUMENTS), self.chance.choice(words.UPLOADERS)
@@ -187,15 +191,18 @@ class _Patient:
     def _email(self, given: str, family: str) -> str:
         return f"{given}.{family}{self.chance.randint(1, 99)}@example.org".lower()
 
-    def _event(self, type: str, aggregate_type: str, data: CloudEvent, part: str = "") -> CloudEvent:
-        aggregate_id = f"{words.PREFIXES[aggregate_type]}{self.id}{'-' if part else ''}{part}"
+    def _event(self, type: str, kind: str, data: CloudEvent, part: str = "") -> CloudEvent:
+        """``kind`` is what it is about, and whose service says it; ``part`` tells several of a patient's apart."""
+        name = f"{words.PREFIXES[kind]}{self.id}{'-' if part else ''}{part}"
+        of_document = kind == "document"
+        aggregate_type, aggregate_id = ("patient", self.id) if of_document else (kind, name)
         self.sequences[aggregate_type, aggregate_id] += 1
         event = {
             "specversion": "1.0",
             "id": self._uuid(),
             "type": type,
-            "source": f"/{aggregate_type}s",
-            "subject": f"patient/{self.id}",
+            "source": f"/{kind}s",
+            "subject": f"document/{name}" if of_document else f"patient/{self.id}",
             "time": self.now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "aggregatetype": aggregate_type,
@@ -205,12 +212,12 @@ class _Patient:
         }
         if self.cause:
             event["causationid"] = self.cause
-        event["data"] = data
+        event["data"] = {"document": name, **data} if of_document else data
         self.cause = str(event["id"])
         return event
 
 
-_POISONS = ("changed shape", "binary junk", "broken JSON")
+_POISONS = ("broken JSON", "binary junk", "changed shape")
 
 
 def _poisoned(patients: int) -> dict[int, list[str]]:
@@ -231,15 +238,25 @@ def _minute(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def oldest_form(seed: int, users: int) -> Iterator[NewMessage]:
-    """Raw messages in the system's oldest form: no envelope, the type in the payload, the key ``user_<uuid>``, no event id."""
+def oldest_form(seed: int, users: int, *, end: datetime | None = None, days: int = 30) -> Iterator[NewMessage]:
+    """Raw messages in the system's oldest form: no envelope, the type in the payload, the key ``user_<uuid>``, no event id.
+
+    They are spread over the ``days`` before ``end``, oldest first, each with its time as the message's event time.
+    """
     chance = random.Random(f"oldest:{seed}")  # noqa: S311 - repeatable on purpose, no secret
-    keys = [f"user_{uuid.UUID(int=chance.getrandbits(128), version=4)}" for _ in range(users)]
-    for what in ("created", "email_changed", "deleted"):
-        for key in keys if what == "created" else chance.sample(keys, len(keys) // 3):
-            email = f"{chance.choice(words.GIVEN)}{chance.randint(1, 999)}@example.org".lower()
-            payload = f'{{"eventType": "com.example.events.user.{what}", "email": "{email}"}}'
-            yield NewMessage(payload=payload.encode(), key=key)
+    end = end or _END
+    happened: list[tuple[datetime, str, str]] = []
+    for _ in range(users):
+        key = f"user_{uuid.UUID(int=chance.getrandbits(128), version=4)}"
+        time = end - timedelta(days=days)
+        for what, probability in (("created", 1.0), ("email_changed", 0.33), ("deleted", 0.33)):
+            time += (end - time) * chance.uniform(0.05, 0.95)
+            if chance.random() < probability:
+                happened.append((time.replace(microsecond=0), key, what))
+    for time, key, what in sorted(happened, key=lambda one: one[0]):
+        email = f"{chance.choice(words.GIVEN)}{chance.randint(1, 999)}@example.org".lower()
+        payload = f'{{"eventType": "com.example.events.user.{what}", "email": "{email}"}}'
+        yield NewMessage(payload=payload.encode(), key=key, event_time=time)
 
 
 def misfits(seed: int) -> Iterator[NewMessage]:

@@ -26,7 +26,7 @@ DEVICES = ("Lumen 7", "Lumen 8 Plus", "Pocketslate", "Fjord Tab 10")
 REASONS = ("check-up", "vaccination", "follow-up", "blood sample", "new patient")
 
 PREFIXES = {"patient": "", "document": "doc-", "appointment": "apt-", "consent": "consent-"}
-"""What an aggregate's id begins with, by its type."""
+"""What the id of each kind of thing begins with."""
 
 ACTIVITIES = ("Confirmation of receipt", "T02 Check confirmation of receipt", "T03 Adjust confirmation of receipt",
               "T04 Determine confirmation of receipt", "T05 Print and send confirmation of receipt",

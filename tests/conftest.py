@@ -1,7 +1,8 @@
 """What every test may lean on.
 
 A test that touches a database asks for the fixture ``desk_databases`` (directly, or through another fixture). A test of the
-real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_postgres``.
+real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_postgres`` or
+``index_on_postgres``.
 """
 
 from collections.abc import Iterator

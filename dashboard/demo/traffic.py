@@ -2,7 +2,8 @@
 
 ``search-index`` keeps up; ``mailer`` is a little behind and catches up; ``app-timeline`` stands at an uploaded document whose
 shape it does not understand: it neither completes it nor goes away, which is the commonest thing that a support person has to
-find. Whoever resets a cursor sees them receive again.
+find. Everything behind it in its partition waits, while the other partition goes on. Whoever resets a cursor sees them receive
+again.
 """
 
 import json
@@ -15,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, TOPIC_OF, as_message, started
-from eventstore import Consumer, EventStoreError, Message, Storage, health_history
+from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, started, topic_of
+from eventstore import Consumer, EventStoreError, Message, NewMessage, Position, Storage, health_history
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ EVENTS_A_SECOND = 2.0
 PATIENTS_AT_A_TIME = 20
 A_LITTLE_BEHIND = 40
 """Events that the mailer lets wait; above that it hurries."""
+SLOWLY = 1.7
+"""Seconds that the mailer takes for an event: slower than they come, so that it is always a little behind."""
 PAUSE_AFTER_ERROR = 2.0
 
 Work = Callable[[Storage, Consumer, threading.Event], None]
@@ -63,46 +66,55 @@ def send_mails(storage: Storage, consumer: Consumer, stop: threading.Event) -> N
     name = storage.topic(topic).name
     while not stop.is_set():
         hurry = storage.subscription(name, "mailer").backlog > A_LITTLE_BEHIND
-        for message in consumer.receive(limit=20 if hurry else 1, timeout=1.0):
+        # A few at a time, so that each partition has its turn.
+        for message in consumer.receive(limit=20 if hurry else 5, timeout=1.0):
             consumer.acknowledge(message.position)
-        stop.wait(0.05 if hurry else 1.3)
+            if stop.wait(0.02 if hurry else SLOWLY):
+                return
 
 
 def build_timeline(storage: Storage, consumer: Consumer, stop: threading.Event) -> None:
-    """Until it meets what it cannot read; then it holds on to it until somebody moves its cursor."""
-    while not stop.is_set():
-        for message in consumer.receive(limit=1, timeout=1.0):
-            if not understood(message):
-                _stand_still(storage, consumer, stop)
-                return
-            consumer.acknowledge(message.position)
+    """Stand still in each partition at what it does not understand, until somebody moves the cursor there.
+
+    It stays connected and receives ahead, as clients do, acknowledging nothing behind that event: its partition waits.
+    """
+    standing: dict[int, Position] = {}
+    while not stop.is_set() and not _moved(storage, standing):
+        for message in consumer.receive(limit=100, timeout=1.0):
+            position = message.position
+            if position.partition not in standing:
+                if understood(message):
+                    consumer.acknowledge(position)
+                else:
+                    standing[position.partition] = position
+            elif position <= standing[position.partition]:
+                return  # it comes again: the cursor was moved back
 
 
-def understood(message: Message) -> bool:
-    """What the app's timeline expects of a ``DocumentUploaded``: who uploaded it, as a text."""
+def understood(message: Message | NewMessage) -> bool:
+    """What the app's timeline expects of a ``DocumentUploaded``: who uploaded it, as a text. What is no JSON it passes by."""
     if message.properties.get("ce_type") != "DocumentUploaded":
         return True
     try:
-        return isinstance(json.loads(message.payload)["uploadedBy"], str)
-    except (ValueError, KeyError, TypeError):
-        return False
+        uploaded = json.loads(message.payload)
+    except ValueError:
+        return True
+    return isinstance(uploaded, dict) and isinstance(uploaded.get("uploadedBy"), str)
 
 
 WORK: Mapping[str, Work] = {"search-index": index_patients, "mailer": send_mails, "app-timeline": build_timeline}
 
 
-def _stand_still(storage: Storage, consumer: Consumer, stop: threading.Event) -> None:
-    """Connected, receiving ahead as clients do, and acknowledging nothing, until the cursor is somewhere else."""
-    stands_at = _places(storage)
-    while not stop.is_set() and _places(storage) == stands_at:
-        consumer.receive(limit=1, timeout=1.0)
-        stop.wait(1.0)
-
-
-def _places(storage: Storage) -> list[object]:
+def _moved(storage: Storage, standing: Mapping[int, Position]) -> bool:
+    """Whether somebody has moved a cursor beyond what this consumer stands at: it joins anew then, and receives from there."""
+    if not standing:
+        return False
     topic = storage.topic(SUBSCRIPTIONS["app-timeline"][0]).name
     cursors = storage.subscription(topic, "app-timeline").cursors
-    return [(cursor.partition, cursor.acknowledged, tuple(cursor.holes)) for cursor in cursors]
+    places = {cursor.partition: cursor.acknowledged for cursor in cursors}
+    return any(
+        (place := places.get(partition)) is not None and place >= stands_at for partition, stands_at in standing.items()
+    )
 
 
 def _member(storage: Storage, stop: threading.Event, name: str, work: Work) -> None:
@@ -126,7 +138,7 @@ def _new_events(stop: threading.Event) -> Iterator[tuple[str, Mapping[str, objec
         end = datetime.now(UTC) + timedelta(days=60)  # so that appointments lie ahead
         for event in health_history(round_seed, PATIENTS_AT_A_TIME, end=end, days=60):
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            yield TOPIC_OF[str(event["aggregatetype"])], as_other_patient(event, offset) | {"time": now}
+            yield topic_of(event), as_other_patient(event, offset) | {"time": now}
 
 
 def _rounds_so_far(now: int) -> int:
@@ -140,6 +152,5 @@ def as_other_patient(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
     def moved(text: str) -> str:
         return re.sub(r"\d+", lambda number: str(int(number[0]) + offset), text, count=1)
 
-    data = event["data"]
-    changed = {"data": data | {"patient": moved(data["patient"])}} if "patient" in data else {}
-    return {**event, "aggregateid": moved(event["aggregateid"]), "subject": moved(event["subject"]), **changed}
+    data = {name: moved(value) if name in ("patient", "document") else value for name, value in event["data"].items()}
+    return {**event, "aggregateid": moved(event["aggregateid"]), "subject": moved(event["subject"]), "data": data}

@@ -12,6 +12,9 @@ from dashboard.segments import segment as to_segment
 
 register = template.Library()
 
+IN_ONE_LINE = 24
+"""Characters of an id that are never broken: they fit the narrowest page."""
+
 register.filter("shorten", words.shorten)
 register.filter("visible", words.visible)
 register.filter("words", words.of_type)
@@ -45,8 +48,7 @@ def ago(value: datetime | None) -> SafeString | str:
     if value is None:
         return words.NOTHING
     at = value.astimezone(UTC)
-    passed = words.duration((timezone.now() - at).total_seconds())
-    text = f"{passed} ago" if at <= timezone.now() else "in the future"
+    text = words.ago((timezone.now() - at).total_seconds())
     return format_html('<time datetime="{}" title="{}" data-style="ago">{}</time>', at.isoformat(), words.exact(at), text)
 
 
@@ -63,7 +65,9 @@ def seen(shown: masking.Shown, length: int = 0) -> SafeString:
 def ident(text: object, length: int = 24) -> SafeString:
     """An id: monospaced, shortened in the middle, whole in its title, and isolated from the text around it."""
     whole = words.visible(str(text))
-    return format_html('<bdi class="id" title="{}">{}</bdi>', whole, words.shorten(whole, length))
+    short = words.shorten(whole, length)
+    fits = " nowrap" if len(short) <= IN_ONE_LINE else ""
+    return format_html('<bdi class="id{}" title="{}">{}</bdi>', fits, whole, short)
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """Aggregates: what the search box finds, the types, one type, and one aggregate's stream as a story."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from eventstore import Aggregate, Position, Row, UnknownEvent
 
 MOST_HITS = 20
 LONGEST_QUERY = 1024
+_BETWEEN = re.compile(r"\s*/\s*|\s+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,11 +109,31 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
 
 def _search(text: str) -> Hits:
     gateway = wiring.gateway()
+    aggregates = list(gateway.aggregates_anywhere(text, limit=MOST_HITS)) or _of_a_named_type(text)
     return Hits(
-        aggregates=list(gateway.aggregates_anywhere(text, limit=MOST_HITS)),
+        aggregates=aggregates,
         events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
         conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
     )
+
+
+def _of_a_named_type(text: str) -> list[Aggregate]:
+    """What ``patient 4711`` or ``patient/4711`` means: that aggregate, else those of the type whose id begins so.
+
+    Asked of the types that there are, since type and id may hold spaces and slashes themselves.
+    """
+    if not _BETWEEN.search(text):
+        return []
+    gateway = wiring.gateway()
+    found: list[Aggregate] = []
+    for type in gateway.aggregate_types():
+        for name in {type.name.lower(), words.of_type(type.name).lower()}:
+            between = _BETWEEN.match(text, len(name))
+            if between and text[: len(name)].lower() == name and (id := text[between.end() :]):
+                exact = gateway.aggregate(type.name, id)
+                found += [exact] if exact else gateway.aggregates(type.name, prefix=id, limit=MOST_HITS).items
+                break
+    return found[:MOST_HITS]
 
 
 def _chosen(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> Row | None:

@@ -1,5 +1,6 @@
 """Who acted, on what, why and how it went; and whether the record still stands as it was written."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from dashboard.access import TABLE
 from dashboard.acts_in_words import act_line, action_words
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.pages import Problem, page, problem, render
+from dashboard.wiring import gateway
+from eventstore import IndexedTopic
 
 ACTS = 50
 
@@ -41,9 +44,10 @@ def audit(request: HttpRequest) -> HttpResponse:
             ),
         )
     given = form.cleaned_data
-    acts, older = _acts(given)
+    indexed = gateway().indexed_topics()
+    acts, older = _acts(given, _scopes(given["scope"], indexed))
     context = {
-        "lines": [act_line(act) for act in acts],
+        "lines": [act_line(act, _partitions(act, indexed)) for act in acts],
         "given": given,
         "filtered": any(given[name] for name in ("actor", "action", "scope", "act")),
         "actions": [(action, action_words(action)) for action in _actions()],
@@ -54,15 +58,26 @@ def audit(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/index.html", context)
 
 
-def _acts(given: dict[str, Any]) -> tuple[list[record.Act], int | None]:
+def _acts(given: dict[str, Any], under: Collection[str]) -> tuple[list[record.Act], int | None]:
     """A page of acts, and the cursor of the next one."""
     if given["act"] is not None:
         return _one(given["act"]), None
-    found = record.acts(
-        before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], scope=given["scope"]
-    )
+    found = record.acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], under=under)
     shown = list(found[:ACTS])
     return shown, shown[-1].number if len(found) > ACTS else None
+
+
+def _scopes(given: str, indexed: Mapping[str, IndexedTopic]) -> Collection[str]:
+    """What was typed, and with a topic's short name written out: "documents app-timeline" as the page shows it."""
+    if not given:
+        return ()
+    short, space, subscription = given.partition(" ")
+    return {given, *(f"{name}{space}{subscription}" for name in indexed if name.rpartition("/")[2] == short)}
+
+
+def _partitions(act: record.Act, indexed: Mapping[str, IndexedTopic]) -> int:
+    topic = indexed.get(str(act.details.get("topic", "")))
+    return topic.partitions if topic else 0
 
 
 def _one(act: UUID) -> list[record.Act]:

@@ -10,20 +10,24 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from dashboard import audit, backlog_lists, words
+from dashboard import audit, backlog_lists, showing, words
 from dashboard.audit import Act
 from dashboard.models import State
-from dashboard.pages import page, person_of, render
+from dashboard.pages import page, person_of, render, viewer_of
+from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
+from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
 from eventstore import (
     Actor,
     Edge,
     EventStoreError,
     InvalidPosition,
-    Move,
     Position,
     ResetPlan,
+    Row,
     StalePlan,
     StoreRefused,
     StoreUnreachable,
@@ -43,13 +47,13 @@ class WrongTarget(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aim:
-    """Where to, as it was given and as it was understood."""
+    """Where to, as it was given and as it was understood. ``words`` may hold a ``<time>``; ``row`` is the event itself."""
 
     to: str
     target: Target
-    words: str
+    words: SafeString | str
     time: datetime | None = None
-    position: str = ""
+    row: Row | None = None
 
 
 class Confirmation(forms.Form):
@@ -131,7 +135,8 @@ def _reset(request: HttpRequest, topic: Topic, aim: Aim, plan: ResetPlan, form: 
         return _not_done(request, topic, aim, plan, form, error)
     finally:
         backlog_lists.forget()
-    messages.success(request, f"{plan.subscription} was reset to {aim.words}: {_touched_words(done)}.")
+    touched = touched_words(done)
+    messages.success(request, format_html("{} was reset to {}: {}.", words.visible(plan.subscription), aim.words, touched))
     return _to_subscription(topic.name, plan.subscription)
 
 
@@ -157,19 +162,20 @@ def _preview(
         "topic": topic,
         "name": plan.subscription,
         "aim": aim,
+        "line": showing.event_line(aim.row, viewer_of(request)) if aim.row else None,
         "plan": plan,
-        "moves": [(move, _place(move)) for move in plan.moves],
+        "moves": [(move, place_words(move)) for move in plan.moves],
         "form": form,
         "reason": form.data.get("reason", "") if form else reason,
         "since": newest.number if newest else 0,
         "must_type": _must_type(plan),
         "limit": settings.EVENTDESK.limits.typed_confirmation_above,
-        "button": _touched_words(plan),
+        "button": touched_words(plan),
         "batches": asked.storage.capabilities.backlog_unit == "entries",
         "disconnects": asked.storage.capabilities.reset_disconnects,
         "lists_consumers": asked.storage.capabilities.lists_consumers,
-        "again": _count_words(plan, plan.again),
-        "passed_over": _count_words(plan, plan.passed_over),
+        "again": count_words(plan, plan.again),
+        "passed_over": count_words(plan, plan.passed_over),
         "notice": notice,
         "failure": failure,
         "longest_reason": LONGEST_REASON,
@@ -213,10 +219,10 @@ def _aim(given: QueryDict, topic: Topic) -> Aim:
         return Aim(to=to, target=Edge.LATEST, words="what comes from now on")
     if to == "time":
         time = _time(given.get("time", ""))
-        return Aim(to=to, target=time, words=f"events published since {words.exact(time)}", time=time)
+        return Aim(to=to, target=time, words=format_html("events published since {}", when(time, "exact")), time=time)
     if to == "position":
-        position = _position(given.get("position", "").strip(), topic)
-        return Aim(to=to, target=position, words=f"the event at {position.label}", position=position.encode())
+        row = _row(given.get("position", "").strip(), topic)
+        return Aim(to=to, target=row.position, words=event_words(row), row=row)
     raise WrongTarget(
         "Choose where the subscription shall go on: the first event, a time, one event, or what comes from now on."
     )
@@ -231,20 +237,20 @@ def _time(text: str) -> datetime:
         raise WrongTarget("Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00.") from error
 
 
-def _position(text: str, topic: Topic) -> Position:
+def _row(text: str, topic: Topic) -> Row:
     """A position as it is copied from a list, or the id of an event that the index knows once in this topic."""
-    if not text:
+    if not text.isprintable() or not text:  # also what no database can be asked for: NUL, halves of surrogate pairs
         raise WrongTarget("Give the event's id or its position: both are copied from its page or from a list.")
     here = [found.position for found in gateway().pointers_of(text) if found.position.topic == topic.name]
     if len(here) == 1:
-        return here[0]
+        return gateway().row_at(here[0])
     if here:
         raise WrongTarget("This topic holds several events of this id. Give the position of the one that is meant.")
     try:
         position = Position.decode(text)
     except InvalidPosition as error:
         raise WrongTarget("The index knows no event of this id in this topic, and it is no position either.") from error
-    return gateway().row_at(position).position
+    return gateway().row_at(position)
 
 
 def _must_type(plan: ResetPlan) -> bool:
@@ -271,32 +277,6 @@ def _is_this_one(act: Act, request: HttpRequest, plan: ResetPlan, form: Confirma
 
 def _to(plan: ResetPlan) -> object:
     return plan.details()["to"]
-
-
-def _place(move: Move) -> str:
-    """Where a partition's cursor would go, in words."""
-    if move.goes_to is Edge.EARLIEST:
-        return "the first event"
-    return "behind the last event" if move.goes_to is Edge.LATEST else move.goes_to.label
-
-
-def _count_words(plan: ResetPlan, count: int | None) -> str:
-    if count is None:
-        return "nobody knows how many events"
-    number = "no" if count == 0 and not plan.at_least else f"{count:,}"
-    return ("at least " if plan.at_least else "") + number + (" event" if count == 1 else " events")
-
-
-def _touched_words(plan: ResetPlan) -> str:
-    """What the act does, for its button and its message: "1,204 events come again"."""
-    again, passed_over = plan.again, plan.passed_over
-    if again is None or passed_over is None:
-        return "not known how many events come again"
-    verb = "is" if passed_over == 1 else "are"
-    if passed_over and not again:
-        return f"{_count_words(plan, passed_over)} {verb} never delivered"
-    text = f"{_count_words(plan, again)} {'comes' if again == 1 else 'come'} again"
-    return f"{text}, {passed_over:,} {verb} never delivered" if passed_over else text
 
 
 urls = [

@@ -1,6 +1,7 @@
 """One event: what it is, what it says, what caused it and what came of it."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard import standing, wiring
+from dashboard.context import places
 from dashboard.details import detail_of
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.payloads import MOST_BYTES
@@ -29,9 +31,11 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
     detail = detail_of(found.row, viewer_of(request), limit)
-    context = {"detail": detail, "others": found.others, "payload_url": _payload_url(found.row)}
+    context: dict[str, Any] = {"detail": detail, "others": found.others, "payload_url": _payload_url(found.row)}
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
+    if not detail.line.aggregate_id:
+        context["places"] = places(request, under="topics")
     return render(request, "events/show.html", context, away=standing.why_away() if detail.event is None else None)
 
 

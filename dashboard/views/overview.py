@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils import timezone
 
 from dashboard import backlog_lists, showing, standing, words
 from dashboard.backlog_lists import Gathered, Line
-from dashboard.pages import page, render
+from dashboard.masking import Viewer
+from dashboard.pages import page, render, viewer_of, wants_fragment
+from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore import Counted, EventStoreError, Pointer, State
+from eventstore import Counted, EventStoreError, State
 
 MOST_LINES = 100
 MOST_STUCK = 20
@@ -29,28 +30,8 @@ class Stuck:
     """A subscription that does not move. ``heads`` are the events that it stands at, one a partition, as far as known."""
 
     line: Line
-    still_for: str
     events: str
-    heads: Sequence["Head"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
-    """The first event that waits in a partition."""
-
-    pointer: Pointer
-
-    @property
-    def words(self) -> str:
-        return "a message that fits no envelope" if self.pointer.unreadable else words.of_type(self.pointer.type)
-
-    @property
-    def url(self) -> str:
-        return showing.event_url(self.pointer.event_id, self.pointer.position)
-
-    @property
-    def aggregate_url(self) -> str:
-        return showing.aggregate_url(self.pointer.aggregate_type, self.pointer.aggregate_id)
+    heads: Sequence[EventLine]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,17 +48,20 @@ class Waiting:
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_lists.gathered_or_last_known()
+    if away and wants_fragment(request):
+        return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
     index = standing.index_standing()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
-    unreadable, newest_unreadable = gateway().unreadable(NEWEST_UNREADABLE)
+    unreadable, or_more, newest_unreadable = gateway().unreadable(NEWEST_UNREADABLE)
     context = {
         "found": found,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
-        "stuck": _stuck(stuck[:MOST_STUCK]),
+        "stuck": _stuck(stuck[:MOST_STUCK], viewer_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "unreadable": unreadable,
+        "unreadable_or_more": or_more,
         "newest_unreadable": [showing.pointer_line(pointer) for pointer in newest_unreadable],
         "index": index,
         "index_behind": _index_behind(index),
@@ -87,7 +71,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "lists_consumers": gateway().storage.capabilities.lists_consumers,
         "known_at": _known_at(found),
     }
-    return render(request, "overview/index.html", context, status=503 if away and not _knows(found, index) else 200, away=away)
+    status = 503 if away and not _knows(found, index) else 200
+    return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
 
 
 def _knows(found: Gathered | None, index: standing.IndexStanding) -> bool:
@@ -101,29 +86,25 @@ def _known_at(found: Gathered | None) -> datetime | None:
     return max(moments) if moments else None
 
 
-def _stuck(lines: Sequence[Line]) -> list[Stuck]:
-    return [_one_stuck(line, look=number < LOOKED_INTO) for number, line in enumerate(lines)]
+def _stuck(lines: Sequence[Line], viewer: Viewer) -> list[Stuck]:
+    return [
+        Stuck(
+            line=line,
+            events=backlog_lists.events_words(line.backlog),
+            heads=_heads(line, viewer) if number < LOOKED_INTO else (),
+        )
+        for number, line in enumerate(lines)
+    ]
 
 
-def _one_stuck(line: Line, *, look: bool) -> Stuck:
-    backlog = line.backlog
-    since = backlog.stuck_since
-    return Stuck(
-        line=line,
-        still_for=words.duration((timezone.now() - since).total_seconds()) if since else "",
-        events=backlog_lists.events_words(backlog),
-        heads=_heads(line) if look else (),
-    )
-
-
-def _heads(line: Line) -> Sequence[Head]:
+def _heads(line: Line, viewer: Viewer) -> Sequence[EventLine]:
     """What it stands at in each partition where it is stuck, of the first few of them."""
     stuck = line.backlog.stuck_partitions
     try:
         rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
-    return [Head(pointer=row.pointer) for row in rows if row.pointer is not None]
+    return [showing.event_line(row, viewer) for row in rows]
 
 
 def _index_behind(index: standing.IndexStanding) -> str:

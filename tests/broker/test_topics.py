@@ -1,16 +1,21 @@
 """What counts as a topic: partitions are folded, namespaces are patterns, what is new is found by itself."""
 
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from eventstore.drivers.pulsar import topics
+from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.errors import InvalidName, StoreRefused, UnknownTopic
 from eventstore.events import NewMessage, TopicKind
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
+from tests.contract.helpers import PATIENCE
 
 pytestmark = pytest.mark.broker
 
@@ -111,3 +116,105 @@ def test_what_the_broker_keeps_for_itself_is_marked(storage: PulsarStorage) -> N
     made = storage.create_topic(f"__{uuid4().hex}")
     assert made.kind is TopicKind.SYSTEM
     assert made.derived
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that the admin API is asked for from now on; it answers as ever."""
+    paths: list[str] = []
+    send = Admin._send
+
+    def noted(self: Admin, method: str, path: str, **rest: Any) -> httpx.Response:
+        paths.append(path)
+        return send(self, method, path, **rest)
+
+    monkeypatch.setattr(Admin, "_send", noted)
+    return paths
+
+
+def partitions_listed(storage: PulsarStorage, name: str) -> int:
+    [found] = [each for each in storage.topics() if each.name == name]
+    return found.partitions
+
+
+def test_a_list_that_is_made_again_asks_for_no_single_topic(
+    storage: PulsarStorage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    monkeypatch.setattr(topics, "FRESH_SECONDS", 0.0)
+    made = {topic(partitions=partitions): partitions for partitions in (2, 3, 4)}
+    storage.topics()
+    asked.clear()
+    assert {each.name: each.partitions for each in storage.topics() if each.name in made} == made
+    assert asked == ["persistent/public/default/partitioned", "persistent/public/default"]
+
+
+def test_a_list_that_is_made_again_notices_more_partitions(
+    storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "FRESH_SECONDS", 0.0)
+    name = topic(partitions=2)
+    assert partitions_listed(storage, name) == 2
+    admin.post(f"persistent/{name}/partitions", json=5).raise_for_status()
+    assert partitions_listed(storage, name) == 5
+
+
+def test_partitions_that_the_broker_does_not_list_count(
+    storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "FRESH_SECONDS", 0.0)
+    name = topic(partitions=3)
+    admin.delete(f"persistent/{name}-partition-2").raise_for_status()
+    assert partitions_listed(storage, name) == 3
+    admin.post(f"persistent/{name}/partitions", json=4).raise_for_status()
+    admin.delete(f"persistent/{name}-partition-3").raise_for_status()
+    monkeypatch.setattr(topics, "COUNTED_SECONDS", 0.0)
+    assert partitions_listed(storage, name) == 4, "after a while the broker is asked again"
+
+
+class Gate:
+    """Lets nobody who has read the names of the logs go on before it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+        self.passed = 0
+        read: Callable[[Admin, str], Sequence[str]] = Admin.topics
+
+        def held(admin: Admin, namespace: str) -> Sequence[str]:
+            names = read(admin, namespace)
+            self.passed += 1
+            self.reached.set()
+            assert self.open.wait(PATIENCE)
+            return names
+
+        monkeypatch.setattr(Admin, "topics", held)
+
+
+def test_many_who_ask_at_once_are_one_question_to_the_broker(
+    storage: PulsarStorage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = topic(partitions=2)
+    gate = Gate(monkeypatch)
+    answers: list[set[str]] = []
+    callers = [threading.Thread(target=lambda: answers.append(names(storage))) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    assert gate.reached.wait(PATIENCE)
+    gate.open.set()
+    for caller in callers:
+        caller.join(PATIENCE)
+    assert gate.passed == 1
+    assert len(answers) == 8
+    assert all(name in answer for answer in answers)
+
+
+def test_a_topic_that_is_made_while_a_list_is_on_its_way_is_not_missed(
+    storage: PulsarStorage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    early = threading.Thread(target=storage.topics)
+    early.start()
+    assert gate.reached.wait(PATIENCE)
+    name = topic()
+    gate.open.set()
+    early.join(PATIENCE)
+    assert name in names(storage)

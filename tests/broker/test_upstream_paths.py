@@ -1,16 +1,19 @@
 """Whatever a name holds, it reaches the admin API as one part of the path that it belongs into, at the configured host."""
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
+import httpx
 import pytest
 
+from eventstore.drivers.pulsar import admin as admin_api
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import EventStoreError, StoreRefused
+from eventstore.errors import EventStoreError, StoreRefused, StoreUnreachable
 
 TOKEN = "a-secret-of-the-broker"
 TRICKS = [
@@ -44,6 +47,8 @@ class Recorder(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
         self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"partitions": 0}')
+        self.pause = 0.0
+        """Seconds before each answer."""
 
     @property
     def url(self) -> str:
@@ -56,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _any(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.asked.append(self.path)
+        time.sleep(self.server.pause)
         status, headers, body = self.server.answer
         self.send_response(status)
         for name, value in headers.items():
@@ -159,3 +165,16 @@ def test_an_answer_that_is_no_json_is_an_error_with_a_sentence(recorder: Recorde
     recorder.answer = (200, {}, b"<html>a proxy's own page</html>")
     with pytest.raises(StoreRefused, match="PULSAR_ADMIN_URL"):
         storage.topics()
+
+
+def test_a_reset_is_given_more_time_than_a_question(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_api, "TIMEOUT", httpx.Timeout(0.2))
+    topic = TopicName(tenant="public", namespace="default", local="documents")
+    admin = Admin(url=recorder.url, token="", trust_certs="", certificate="", key="")
+    admin.partitions(topic)
+    recorder.pause = 1.0
+    with pytest.raises(StoreUnreachable):
+        admin.partitions(topic)
+    admin.reset_cursor(topic, "s", "earliest")
+    assert recorder.asked[-1].endswith("/resetcursor")
+    admin.close()

@@ -134,6 +134,52 @@ def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: l
     context.close()
 
 
+def test_enter_on_the_open_line_goes_on_to_its_event_and_back_leads_to_it(
+    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+) -> None:
+    context = open_context(chromium, session_cookie)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{desk.url}aggregates/document/")
+    page.goto(f"{desk.url}aggregates/document/d1/")
+    page.wait_for_load_state("networkidle")
+    for _ in range(3):
+        page.keyboard.press("j")
+    expect(page.locator("[data-detail]")).to_have_attribute("data-detail", "e1")
+    page.wait_for_url("**/aggregates/document/d1/?event=*")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/events/e1/**")
+    page.go_back()
+    page.wait_for_url("**/aggregates/document/d1/?event=*")
+    expect(page.locator("[data-detail]")).to_have_attribute("data-detail", "e1")
+    page.go_back()  # walking left no trace: one step back is the list
+    page.wait_for_url("**/aggregates/document/")
+    context.close()
+    assert problems == []
+
+
+def test_narrow_tables_show_every_cell_and_the_places_are_all_in_sight(
+    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+) -> None:
+    context = open_context(chromium, session_cookie, viewport={"width": 360, "height": 900})
+    page = context.new_page()
+    hidden: list[str] = []
+    for path in (*PAGES[:7], "subscriptions/", PAGES[11], "audit/"):
+        page.goto(desk.url + path)
+        page.wait_for_load_state("networkidle")
+        for selector in ("table.stacks td, table.stacks tbody th", ".places a"):
+            hidden += [f"{path}: {found}" for found in page.evaluate(BEYOND_THE_EDGE, selector)]
+    context.close()
+    assert hidden == []
+
+
+BEYOND_THE_EDGE = """(selector) => [...document.querySelectorAll(selector)]
+  .filter((found) => found.getClientRects().length && found.getBoundingClientRect().right > innerWidth)
+  .map((found) => found.textContent.trim())"""
+
+
 def focused_row(page: Page) -> object:
     return page.evaluate("document.activeElement.closest('[data-event-id]')?.dataset.eventId")
 

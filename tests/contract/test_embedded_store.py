@@ -1,11 +1,12 @@
 """What only the embedded store promises, on both of its databases."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -300,4 +301,36 @@ def test_a_file_that_another_writer_holds_is_said_to_be_locked(
         writer.close()
     storage.append(name, numbered(1))
     connections["store"].close()
+    storage.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("written", [0, 2], ids=["before its rows", "between its rows"])
+def test_a_connection_that_is_cut_while_it_writes_is_said_to_be_and_nothing_is_written(
+    store_on_postgres: str, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    storage = DatabaseStorage()
+    name = storage.create_topic(f"cut-{uuid4().hex}").name
+    insert = appending._insert
+
+    def cut(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [backend] = cursor.fetchone()
+
+        def until_cut() -> Iterable[tuple[Any, ...]]:
+            yield from rows[:written]
+            with psycopg.connect(store_on_postgres) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 10000)", [backend])
+            yield from rows[written:]
+
+        insert(connection, until_cut())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(appending, "_insert", cut)
+    with pytest.raises(StoreUnreachable, match="does not answer"):
+        storage.append(name, [NewMessage(payload=b"x" * 300_000) for _ in range(4)])
+    monkeypatch.setattr(appending, "_insert", insert)
+    assert list(whole_log(storage, name)) == []
+    storage.append(name, numbered(2))
+    assert payloads(whole_log(storage, name)) == texts(2)
     storage.close()

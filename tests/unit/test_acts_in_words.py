@@ -15,7 +15,12 @@ NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def facts(
-    action: str, details: Mapping[str, Any], *, state: State = State.DONE, outcome: Mapping[str, Any] | None = None
+    action: str,
+    details: Mapping[str, Any],
+    *,
+    state: State = State.DONE,
+    outcome: Mapping[str, Any] | None = None,
+    partitions: int = 1,
 ) -> dict[str, str]:
     act = Act(
         number=1,
@@ -30,7 +35,7 @@ def facts(
         details=details,
         outcome=outcome or {},
     )
-    return dict(act_line(act).facts)
+    return dict(act_line(act, partitions).facts)
 
 
 def test_a_reset_says_from_where_to_where_and_what_came_again() -> None:
@@ -61,6 +66,17 @@ def test_a_reset_that_failed_does_not_say_that_anything_came_again() -> None:
 def test_several_partitions_are_named() -> None:
     told = facts("reset_cursor", {"from": {"0": "a", "1": "start"}, "to": {"0": "latest", "1": "latest"}})
     assert told["From"] == "partition 0: a, partition 1: start"
+
+
+@pytest.mark.parametrize("partitions", [0, 2])
+def test_the_partition_of_one_event_is_named_unless_the_topic_is_known_to_have_but_one(partitions: int) -> None:
+    assert facts("reset_cursor", {"from": {"1": "a"}, "to": {"1": "b"}}, partitions=partitions)["To"] == "partition 1: b"
+
+
+def test_an_act_that_the_store_gave_no_answer_to_says_why_nobody_knows() -> None:
+    told = facts("reset_cursor", {}, state=State.UNKNOWN, outcome={"reason": "The broker does not answer."})
+    assert told["Why"] == "The broker does not answer."
+    assert "The store shows" not in told
 
 
 def test_what_was_not_counted_is_said_to_be_unknown() -> None:

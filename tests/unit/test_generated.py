@@ -57,6 +57,24 @@ def test_ids_are_unique_and_sequences_gapless() -> None:
         check_sequences(events)
 
 
+def test_what_happens_to_a_document_happened_to_its_patient() -> None:
+    of_documents = [event for event in health_history(4, 20, end=END, poison=True) if event["source"] == "/documents"]
+    for event in of_documents:
+        assert event["aggregatetype"] == "patient"
+        assert event["subject"].startswith(f"document/doc-{event['aggregateid']}-")
+        assert "data_base64" in event or f"document/{event['data']['document']}" == event["subject"]
+
+
+def test_the_oldest_form_comes_in_the_order_of_its_times_and_begins_with_the_account() -> None:
+    messages = list(oldest_form(6, 40, end=END, days=30))
+    times = [message.event_time for message in messages if message.event_time]
+    assert len(times) == len(messages)
+    assert times == sorted(times)
+    assert END - timedelta(days=30) <= times[0] < times[-1] < END
+    first = {message.key: message.payload for message in reversed(messages)}
+    assert all(b"user.created" in payload for payload in first.values())
+
+
 def test_every_type_occurs_and_has_a_story_in_the_examples() -> None:
     assert {event["type"] for event in health_history(5, 60, end=END)} == set(HEALTH_TYPES)
     for name in ("demo", "eventdesk"):

@@ -1,6 +1,6 @@
 """An event as one line: its story filled in and masked value by value, rendered without a request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -59,10 +59,38 @@ def test_each_value_of_a_story_is_masked_on_its_own() -> None:
     assert line.pieces == ("Document uploaded by ", MASKED, " for ", "4711", " (", MASKED, ")")
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"[1]", b'{"by": null}', b"{", b"[" * 50_000, b'{"by": "x"}' + b" " * 300_000])
+@pytest.mark.parametrize("data", [b"", b"[1]", b'{"by": null}'])
 def test_a_value_that_is_not_there_is_said_to_be_missing(data: bytes) -> None:
     line = showing.event_line(row(event(data=data)), SUPPORT)
     assert showing.plain_story(line.pieces).startswith(f"Document uploaded by {showing.NOT_SAID} for 4711")
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"{", b"[" * 50_000])
+def test_a_payload_that_nobody_can_parse_leaves_the_types_own_words_and_says_so(data: bytes) -> None:
+    line = showing.event_line(row(event(data=data)), SUPPORT)
+    assert (line.pieces, line.payload_unreadable) == (("Document uploaded",), True)
+    assert "payload not readable" in showing.render_line(line)
+
+
+def test_whether_a_payload_can_be_parsed_is_hidden_from_whoever_sees_none() -> None:
+    broken, sound = (showing.event_line(row(event(data=data)), VIEWER) for data in (b"{", b"{}"))
+    assert broken == sound
+
+
+def test_a_payload_too_long_for_a_story_leaves_the_types_own_words() -> None:
+    line = showing.event_line(row(event(data=b'{"by": "x"}' + b" " * 300_000)), SUPPORT)
+    assert (line.pieces, line.payload_unreadable) == (("Document uploaded",), False)
+
+
+@pytest.mark.parametrize(("late", "said"), [(0, False), (60, False), (61, True), (-61, True)])
+def test_the_publish_time_is_said_where_it_is_another(late: int, said: bool) -> None:
+    happened = datetime(2026, 11, 22, 21, 10, tzinfo=UTC) - timedelta(seconds=late)
+    line = showing.event_line(row(event(time=happened)), SUPPORT)
+    assert ("published" in showing.render_line(line)) is said
+
+
+def test_a_line_offers_its_position_for_copying() -> None:
+    assert f'data-copy="{PLACE.encode()}"' in showing.render_line(showing.event_line(row(event()), SUPPORT))
 
 
 def test_whether_a_value_is_there_is_hidden_too() -> None:

@@ -86,3 +86,10 @@ def test_times_are_shorter_the_nearer_they_are() -> None:
 
 def test_sizes_are_exact_while_they_are_small() -> None:
     assert [words.size(n) for n in (0, 1, 9_999, 20_000, 5_242_880)] == ["0 bytes", "1 byte", "9,999 bytes", "20 kB", "5.2 MB"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-5, "in the future"), (-0.5, "just now"), (0, "just now"), (0.9, "just now"), (1, "1 second ago")]
+)
+def test_what_is_less_than_a_second_ago_is_now(seconds: float, said: str) -> None:
+    assert words.ago(seconds) == said

@@ -53,6 +53,20 @@ def test_several_are_listed_and_capitals_are_told_apart(desk: Desk) -> None:
     assert "Nothing found" in text(search(desk, "P-"))
 
 
+@pytest.mark.parametrize("asked", ["patient p-1", "patient/p-1", "Patient  p-1", " patient / p-1 "])
+def test_a_type_before_the_id_is_understood(desk: Desk, asked: str) -> None:
+    desk.publish(12, key="p-{}")
+    answer = search(desk, asked)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/aggregates/patient/p-1/")
+
+
+def test_a_type_and_the_beginning_of_an_id_list_what_begins_so(desk: Desk) -> None:
+    desk.publish(12, key="p-{}")
+    assert attribute(search(desk, "patient p-"), "data-aggregate-id") == sorted(f"p-{number}" for number in range(12))
+    assert "Nothing found" in text(search(desk, "doctor p-1"))
+    assert "Nothing found" in text(search(desk, "patientp-1"))
+
+
 def test_an_event_is_found_by_its_id(desk: Desk) -> None:
     desk.publish(3)
     answer = search(desk, " e-1 ")

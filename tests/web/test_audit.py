@@ -48,7 +48,7 @@ def test_an_act_is_told_in_words(desk: Desk) -> None:
     seen = text(answer)
     assert "Reset cursor of mailer on patients" in seen
     assert "SUP-8812" in seen
-    assert "From7:12:0" in seen.replace(" ", "")
+    assert "Frompartition0:7:12:0" in seen.replace(" ", ""), "nobody knows how many partitions the topic has"
     assert "1,204 came again, none passed over" in seen
     assert "worker-7" in seen
     assert attribute(answer, "data-state") == ["done"]
@@ -80,6 +80,8 @@ def test_it_is_filtered_by_person_action_and_what_it_was_done_to(desk: Desk) -> 
     assert shown("?actor=anna") == ["anna"]
     assert shown("?action=publish") == ["ben"]
     assert shown("?scope=documents+search") == ["ben"]
+    assert shown("?scope=documents") == ["ben", "ben"], "the topic's own acts, and those of its subscriptions"
+    assert shown("?scope=document") == shown("?scope=documents+sea") == []
     assert shown("?actor=anna&action=publish") == []
     assert "Nothing fits this filter" in text(desk.get(AUDIT + "?actor=nobody"))
 

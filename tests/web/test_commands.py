@@ -162,7 +162,7 @@ def test_bad_lines_are_told_by_number_and_the_rest_goes_in(
 
 
 def test_an_empty_file_is_imported_as_nothing(store: dict[str, str], tmp_path: Path) -> None:
-    assert run("import_events", a_file(tmp_path, []))[:2] == (0, "0 events of 0 aggregates imported into patients.\n")
+    assert run("import_events", a_file(tmp_path, []))[:2] == (0, "0 events imported into patients.\n")
 
 
 def test_what_cannot_be_begun_ends_with_two_and_a_sentence(store: dict[str, str], tmp_path: Path) -> None:

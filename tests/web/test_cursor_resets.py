@@ -114,16 +114,19 @@ def test_to_a_time_it_goes_to_the_first_event_published_since(desk: Desk) -> Non
     desk.subscribe(handled=4)
     answer = desk.get(preview_url("time", time="2020-01-01T00:00"))
     assert attribute(answer, "data-again") == ["4"]
-    assert "events published since 2020-01-01 00:00:00 UTC" in text(answer)
-    desk.client().post(post_url(), confirmed(answer))
+    assert "events published since 1 Jan 2020, 00:00:00.000 UTC" in text(answer)
+    assert attribute(answer, "datetime")[0] == "2020-01-01T00:00:00+00:00", "the reader's own zone is the browser's to write"
+    landed = desk.get(desk.client().post(post_url(), confirmed(answer))["Location"])
     assert waiting(desk) == 4
+    assert "mailer was reset to events published since 1 Jan 2020, 00:00:00.000 UTC: 4 events come again." in text(landed)
+    assert attribute(landed, "datetime")[0] == "2020-01-01T00:00:00+00:00"
 
 
 def test_a_time_with_an_offset_is_that_instant(desk: Desk) -> None:
     desk.publish(1)
     desk.subscribe()
     answer = desk.get(preview_url("time", time="2024-05-01T14:00:00+05:30"))
-    assert "since 2024-05-01 08:30:00 UTC" in text(answer)
+    assert "since 1 May 2024, 08:30:00.000 UTC" in text(answer)
 
 
 def test_to_one_event_by_its_position_or_by_its_id(desk: Desk) -> None:
@@ -132,7 +135,10 @@ def test_to_one_event_by_its_position_or_by_its_id(desk: Desk) -> None:
     for given in (positions[5].encode(), "e-5"):
         answer = desk.get(preview_url("position", position=given))
         assert attribute(answer, "data-again") == ["3"]
-    desk.client().post(post_url(), confirmed(answer))
+        assert "Reset mailer to “Patient registered”" in text(answer)
+        assert f"an event of patient 4711 at patients-0 · {positions[5].label}" in text(answer)
+    landed = desk.get(desk.client().post(post_url(), confirmed(answer))["Location"])
+    assert f"reset to “Patient registered” of patient 4711 at patients-0 · {positions[5].label}: 3 events" in text(landed)
     assert [position.token for position in desk.handle(1)] == [positions[5].token]
 
 

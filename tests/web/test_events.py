@@ -104,9 +104,12 @@ def test_a_message_that_fits_no_envelope_says_why_and_shows_its_bytes(desk: Desk
         assert answer.status_code == 200
         assert "fits no envelope" in text(answer)
         assert "00 ff 72 61 77" in text(answer)
+        assert "Position (stands in for an id)" in text(answer)
+        assert "Event id" not in text(answer)
     hidden = desk.get(at(position.encode(), position), "viewer").content.decode()
     assert "00 ff" not in hidden
     assert ">a<" not in hidden
+    assert "hidden from your role" in hidden
 
 
 def test_a_large_payload_is_cut_and_opened_on_demand(desk: Desk) -> None:

@@ -76,10 +76,17 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     assert "1 message fits no envelope" in text(answer)
 
 
+def test_very_many_unreadable_messages_are_counted_so_far_and_no_further(desk: Desk) -> None:
+    desk.gateway.storage.create_topic("patients")
+    desk.gateway.storage.append("patients", [NewMessage(payload=b"\xff", key="k")] * 1001)
+    desk.index()
+    assert "1,000 or more messages fit no envelope" in text(desk.get("/"))
+
+
 def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:
-    desk.publish(10)
-    desk.subscribe("a-healthy", handled=10)
-    desk.subscribe("b-some", handled=7)
+    desk.publish(30)
+    desk.subscribe("a-healthy", handled=30)
+    desk.subscribe("b-some", handled=17)
     desk.subscribe("c-most", handled=1)
     desk.publish(3, topic="documents", start=50)
     everything_happened_long_ago()
@@ -119,6 +126,63 @@ def test_many_stuck_subscriptions_are_listed_bounded(desk: Desk) -> None:
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck"] * 20
     assert "5 more subscriptions are stuck" in text(answer)
+
+
+def test_one_more_is_said_in_the_singular(desk: Desk) -> None:
+    desk.publish(1)
+    for number in range(21):
+        desk.subscribe(f"s{number:02}")
+    everything_happened_long_ago()
+    assert "1 more subscription is stuck" in text(desk.get("/"))
+
+
+def test_htmx_gets_what_changes_alone_again_and_again(desk: Desk) -> None:
+    desk.publish(5)
+    desk.subscribe(handled=2)
+    answer = desk.get("/", fragment=True)
+    assert "<html" not in answer.content.decode()
+    assert attribute(answer, "hx-get") == ["/"]
+    assert figure(answer.content.decode(), "waiting") == "3"
+    desk.handle(2)
+    assert figure(desk.get("/", fragment=True).content.decode(), "waiting") == "1"
+
+
+def test_lines_keep_their_places_while_a_few_events_come_and_go(desk: Desk) -> None:
+    desk.publish(30)
+    desk.subscribe("far-behind")
+    desk.subscribe("a", handled=29)
+    desk.subscribe("b", handled=27)
+    before = attribute(desk.get("/"), "data-subscription")
+    desk.handle(3, name="b")
+    assert attribute(desk.get("/"), "data-subscription") == before == ["far-behind", "a", "b"]
+
+
+def test_of_several_partitions_the_one_that_stands_still_is_named_with_what_it_stands_at(desk: Desk) -> None:
+    desk.publish(20, partitions=2, key="k{}")
+    desk.subscribe(handled=20)
+    everything_happened_long_ago()
+    from eventstore.drivers.database.models import CursorRow
+
+    CursorRow.objects.using("store").filter(partition__number=1).update(acknowledged=0, holes="[]")
+    answer = desk.get("/")
+    assert "mailer: partition 1 has not moved for 3 hours" in text(answer)
+    subscription = desk.get("/topics/patients/subscriptions/mailer/")
+    assert "Has not moved for3 hourspartition 1, since" in text(subscription).replace("> ", ">")
+
+
+def test_a_story_line_says_what_holds_it_and_a_viewer_sees_no_value_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.conf import settings
+    from msgspec.structs import replace
+
+    from eventstore.stories import story_parts
+
+    stories = {"health.PatientRegistered": story_parts("Registered as {data.name}")}
+    monkeypatch.setattr(settings, "EVENTDESK", replace(settings.EVENTDESK, stories=stories))
+    desk.publish(3)
+    desk.subscribe()
+    everything_happened_long_ago()
+    assert "3 events of patients wait behind Registered as Erika Mustermann of patient 4711" in text(desk.get("/"))
+    assert "Mustermann" not in desk.get("/", "viewer").content.decode()
 
 
 def test_every_role_sees_it_and_who_has_none_does_not(desk: Desk) -> None:

@@ -1,16 +1,21 @@
 """What goes wrong becomes a page that says what, and what to do; never more than that."""
 
+import re
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client, RequestFactory
 
 from dashboard.middleware import DeskMiddleware
 from dashboard.pages import not_allowed, problem_of, server_error
+from dashboard.segments import segment
 from eventstore import (
     EventStoreError,
     InvalidName,
     InvalidPosition,
+    NewMessage,
     NotAllowed,
     StalePlan,
     StoreClosed,
@@ -18,13 +23,12 @@ from eventstore import (
     StoreUnreachable,
     UnknownEvent,
     UnknownSubscription,
-    UnknownTopic,
 )
+from eventstore.config import parse_config
 from tests.web.desk import Desk, opened_desk, text
 
 STATUS = [
     (NotAllowed, 403),
-    (UnknownTopic, 404),
     (UnknownEvent, 404),
     (UnknownSubscription, 404),
     (InvalidPosition, 400),
@@ -49,6 +53,13 @@ def test_each_error_of_the_store_has_its_status_and_keeps_its_sentence(error: ty
     assert problem.status == status
     assert problem.text == "What was wrong, and what to do."
     assert problem.title
+
+
+def test_an_unknown_topic_speaks_to_who_reads_the_page_and_leads_to_the_list(desk: Desk) -> None:
+    answer = desk.get("/topics/no-such-topic/")
+    assert answer.status_code == 404
+    assert "create it first" not in text(answer)
+    assert '<a class="button" href="/topics/">All topics</a>' in answer.content.decode()
 
 
 def test_only_a_store_that_is_away_is_tried_again_by_the_page_itself() -> None:
@@ -94,6 +105,20 @@ def test_the_place_one_is_at_is_marked(desk: Desk) -> None:
     assert 'href="/topics/" aria-current="page"' in desk.get("/topics/").content.decode()
     assert 'href="/topics/" aria-current="true"' in desk.get("/topics/patients/").content.decode()
     assert desk.get("/topics/").content.decode().count("aria-current") == 1
+
+
+def test_an_event_without_an_aggregate_is_found_among_the_topics(desk: Desk) -> None:
+    desk.publish(1)
+    [position] = desk.gateway.storage.append("patients", [NewMessage(payload=b"no envelope", properties={"ce_id": "lost"})])
+    url = f"/events/{segment(position.encode())}/?at={quote(position.encode())}"
+    assert 'href="/topics/" aria-current="true"' in desk.get(url).content.decode()
+    assert 'href="/aggregates/" aria-current="true"' in desk.get("/events/e-0/").content.decode()
+
+
+def test_the_installation_is_named_beside_its_kind(desk: Desk, settings: Any) -> None:
+    settings.EVENTDESK = parse_config('[installation]\nname = "Practice north"\nkind = "STAGING"\n', "named.toml")
+    answer = desk.get("/topics/").content.decode()
+    assert re.search(r'class="kind"[^>]*>STAGING <bdi class="kind-name">Practice north</bdi>', answer)
 
 
 def test_only_who_may_read_the_audit_record_is_shown_the_way_to_it(desk: Desk) -> None:

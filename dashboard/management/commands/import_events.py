@@ -57,7 +57,7 @@ class Command(BaseCommand):
             except KeyboardInterrupt:  # it waited for more of its input: everything before is in
                 summary = progress.last
             except EventStoreError as error:
-                raise type(error)(f"{error} {progress.last.imported} events were imported before that.") from error
+                raise type(error)(f"{error} {before(progress.last.imported)} imported before that.") from error
             progress.show(summary)
             outcome |= {
                 "imported": summary.imported,
@@ -96,17 +96,26 @@ def topic_of(file: str) -> str:
 
 
 def in_words(summary: ImportSummary, topic: str, *, stopped: bool) -> str:
-    parts = [f"{summary.imported} events of {summary.aggregates} aggregates imported into {topic}"]
+    of = f" of {counted(summary.aggregates, 'aggregate')}" if summary.imported else ""
+    parts = [f"{counted(summary.imported, 'event')}{of} imported into {topic}"]
     if summary.already_there:
-        parts.append(f"{summary.already_there} were already there")
+        parts.append(f"{summary.already_there} {'was' if summary.already_there == 1 else 'were'} already there")
     if summary.rejected_count:
-        parts.append(f"{summary.rejected_count} lines were rejected")
+        parts.append(f"{counted(summary.rejected_count, 'line')} {'was' if summary.rejected_count == 1 else 'were'} rejected")
     said = ", ".join(parts) + "."
     if summary.rejected_count > len(summary.rejected):
         said += f" Only the first {len(summary.rejected)} rejected lines are shown."
     if stopped:
-        said = f"Stopped after {summary.lines} lines. {said} The rest of the file was not read."
+        said = f"Stopped after {counted(summary.lines, 'line')}. {said} The rest of the file was not read."
     return said
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def before(imported: int) -> str:
+    return f"{counted(imported, 'event')} {'was' if imported == 1 else 'were'}"
 
 
 def _open(file: str) -> Any:

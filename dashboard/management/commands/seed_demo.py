@@ -40,4 +40,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         finally:
             close()
-        self.stdout.write(f"{written} events of the demo's history written.")
+        self.stdout.write(f"{written} {'event' if written == 1 else 'events'} of the demo's history written.")

@@ -1,9 +1,13 @@
-// The keyboard: / searches, j and k walk the lines of a list (a table with data-lines), ? shows the keys.
+// The keyboard: / searches, j and k walk the lines of a list (a table with data-lines), Enter opens, ? shows the keys.
 "use strict";
 (() => {
   const typing = (element) => element.closest("input, textarea, select, [contenteditable], dialog[open]");
 
   const lines = () => [...document.querySelectorAll("[data-lines] a[data-line]")].filter((link) => link.offsetParent);
+
+  // Who walks quickly wants the line where they stop: those between are not asked for.
+  const SETTLED = 120;
+  let opening = 0;
 
   const walk = (step) => {
     const all = lines();
@@ -14,7 +18,10 @@
     all[next].focus();
     all[next].scrollIntoView({ block: "nearest" });
     // A list with its detail beside it opens each line as one walks.
-    if (all[next].closest("[data-lines=open]") && next !== here) all[next].click();
+    clearTimeout(opening);
+    if (!all[next].closest("[data-lines=open]") || next === here) return;
+    select(all[next]);
+    opening = setTimeout(() => all[next].click(), SETTLED);
   };
 
   const actions = {
@@ -24,8 +31,18 @@
     "?": () => document.getElementById("help")?.showModal(),
   };
 
+  // On the line that is open beside the list already, Enter goes on to the event's own page.
+  const openOwn = (event) => {
+    const link = event.target.closest("tr.selected a[data-own]");
+    if (!link) return;
+    event.preventDefault();
+    clearTimeout(opening);
+    location.assign(link.dataset.own);
+  };
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "Enter") openOwn(event);
     const action = actions[event.key];
     if (!action || typing(event.target)) return;
     event.preventDefault();
@@ -33,15 +50,20 @@
   });
 
   // The line whose detail was asked for is the selected one, also before the answer has come.
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-lines=open] a[data-line]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  function select(link) {
     link.closest("table").querySelectorAll("tr.selected").forEach((row) => {
       row.classList.remove("selected");
       row.querySelector("a[data-line]")?.removeAttribute("aria-current");
     });
     link.closest("tr").classList.add("selected");
     link.setAttribute("aria-current", "true");
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-lines=open] a[data-line]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    clearTimeout(opening);
+    select(link);
   });
 
   // Where there is no room for the detail beside the list it stands beneath, and would come unseen.

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from tqdm import tqdm
 
 from eventstore.errors import EventStoreError
@@ -44,11 +45,16 @@ class Command(BaseCommand):
             try:
                 if until_caught_up:
                     total = index_until_caught_up(following)
-                    self.stdout.write(f"{total} events indexed{' before it was stopped' if stop.is_set() else ''}")
+                    said = f"{total} {'event' if total == 1 else 'events'} indexed"
+                    self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                 else:
                     follow_everything(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
+            except DatabaseError as error:
+                raise CommandError(
+                    f"The index's database did not do this ({type(error).__name__}). Nothing is half-written: run this again."
+                ) from error
             finally:
                 storage.close()
 

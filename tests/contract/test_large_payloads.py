@@ -1,0 +1,76 @@
+"""However many events a caller takes at once, their bytes are bounded."""
+
+import time
+
+import pytest
+
+from eventstore.events import NewMessage
+from eventstore.storage import READ_BYTES, Edge, Storage, SubscriptionType
+from tests.contract.conftest import MakeTopic
+from tests.contract.helpers import payloads, read_until, receive_until, whole_log
+
+MEGABYTES = 3_000_000
+MOST = READ_BYTES // MEGABYTES + 1
+"""How many of such events make the bound full."""
+
+LARGE = [bytes([number]) * MEGABYTES for number in range(MOST + 3)]
+
+
+@pytest.fixture
+def log(storage: Storage, topic: MakeTopic) -> str:
+    """A topic with more bytes than one call hands out."""
+    name = topic().name
+    for payload in LARGE:
+        storage.append(name, [NewMessage(payload=payload, key="k")])
+    return name
+
+
+def test_a_reader_ends_a_call_early_and_loses_nothing(storage: Storage, log: str) -> None:
+    with storage.open_reader(log, 0, after=Edge.EARLIEST) as reader:
+        found = payloads(read_until(reader, 1))
+        time.sleep(1)  # a driver that fetches ahead has everything by now, and could hand it out
+        while len(found) < len(LARGE):
+            more = payloads(reader.read(limit=1000, timeout=20))
+            assert 0 < len(more) <= MOST
+            found += more
+    assert found == LARGE
+
+
+@pytest.mark.parametrize("kind", list(SubscriptionType)[:4])
+def test_a_consumer_ends_a_call_early_and_loses_nothing(storage: Storage, log: str, kind: SubscriptionType) -> None:
+    with storage.consume(log, "s", type=kind, consumer="c") as consumer:
+        found: list[bytes] = []
+        while len(found) < len(LARGE):
+            more = consumer.receive(limit=1000, timeout=20)
+            assert 0 < len(more) <= MOST
+            for message in more:
+                consumer.acknowledge(message.position)
+            found += payloads(more)
+        assert found == LARGE
+        assert list(consumer.receive(limit=1000, timeout=0.2)) == []
+
+
+def test_what_does_not_fit_any_more_is_not_held_by_the_one_who_did_not_get_it(storage: Storage, log: str) -> None:
+    with (
+        storage.consume(log, "s", type=SubscriptionType.SHARED, consumer="one") as one,
+        storage.consume(log, "s", type=SubscriptionType.SHARED, consumer="two") as two,
+    ):
+        found = [*payloads(one.receive(limit=1000, timeout=20)), *payloads(two.receive(limit=1000, timeout=20))]
+        while len(found) < len(LARGE):
+            found += payloads(receive_until(one, 1) if len(found) % 2 else two.receive(limit=1000, timeout=0.2))
+            found += payloads(one.receive(limit=1000, timeout=0.2))
+    assert sorted(found) == LARGE
+
+
+def test_an_event_that_is_larger_than_the_bound_comes_alone(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    messages = [NewMessage(payload=payload) for payload in (b"", b"x" * (READ_BYTES + 1), b"behind")]
+    for message in messages:
+        storage.append(name, [message])
+    with storage.open_reader(name, 0, after=Edge.EARLIEST) as reader:
+        assert payloads(read_until(reader, 3)) == [message.payload for message in messages]
+
+
+def test_a_piece_of_the_log_is_never_cut_short(storage: Storage, log: str) -> None:
+    assert payloads(whole_log(storage, log)) == LARGE
+    assert payloads(storage.read_backward(log, 0, limit=1000)) == LARGE[::-1]

@@ -1,0 +1,87 @@
+"""The demo's story: it must show the main job, and its consumers must behave as real ones do."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.demo.history import PARTITIONS, as_message, topic_of, whole_history
+from dashboard.demo.traffic import as_other_patient, build_timeline, understood
+from eventstore import Edge, NewMessage, SubscriptionType, health_history
+from eventstore.routing import partition_of
+from tests.web.desk import Desk, opened_desk
+
+END = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOPIC, NAME = "documents", "app-timeline"
+
+
+def test_the_newest_document_of_patient_4711_waits_behind_the_one_that_is_not_understood() -> None:
+    documents = whole_history(END)["documents"]
+    (poison,) = [place for place, message in enumerate(documents) if not understood(message)]
+    uploads = [p for p, m in enumerate(documents) if m.key == "4711" and m.properties.get("ce_type") == "DocumentUploaded"]
+    assert uploads[0] < poison < uploads[-1], "older ones have arrived in the app, the newest one has not"
+    assert partition_of(documents[poison].key or "", PARTITIONS["documents"]) == partition_of("4711", PARTITIONS["documents"])
+
+
+def test_patient_4711_has_a_history_in_two_topics() -> None:
+    found = {name: [m for m in messages if m.key == "4711"] for name, messages in whole_history(END).items()}
+    assert {name for name, messages in found.items() if messages} == {"patients", "documents"}
+    assert sum(map(len, found.values())) >= 12
+
+
+def test_another_patient_is_another_everywhere() -> None:
+    for event in health_history(3, 5, end=END):
+        other = as_other_patient(event, 1000)
+        ids = {event["aggregateid"], event["subject"], *(event["data"].get(name, "") for name in ("patient", "document"))}
+        assert not any(part and part in str(list(other.values())) for part in ids), event["type"]
+        assert topic_of(other) == topic_of(event)
+
+
+@pytest.fixture
+def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
+    with opened_desk() as opened:
+        yield opened
+
+
+def document(patient: str, by: object) -> NewMessage:
+    event = next(e for e in health_history(1, 1, end=END) if e["type"] == "DocumentUploaded")
+    return as_message({**event, "aggregateid": patient, "data": {**event["data"], "uploadedBy": by}})
+
+
+def test_the_timeline_stands_still_in_one_partition_alone_until_its_cursor_is_moved(desk: Desk) -> None:
+    zero, one = "4761", "4711"
+    assert [partition_of(key, 2) for key in (zero, one)] == [0, 1]
+    storage = desk.gateway.storage
+    storage.create_topic(TOPIC, partitions=2)
+    storage.create_subscription(TOPIC, NAME, type=SubscriptionType.FAILOVER, start=Edge.EARLIEST)
+    stop = threading.Event()
+    with storage.consume(TOPIC, NAME, type=SubscriptionType.FAILOVER, consumer="c") as consumer:
+        working = threading.Thread(target=build_timeline, args=(storage, consumer, stop))
+        working.start()
+        try:
+            bad = storage.append(TOPIC, [document(zero, {"role": "practice"})])[0]
+            storage.append(TOPIC, [document(zero, "the practice"), *(document(one, "the practice") for _ in range(3))])
+            until(lambda: backlog(desk) == {0: 2, 1: 0}, stop)
+            storage.append(TOPIC, [document(one, "the practice")])
+            until(lambda: backlog(desk) == {0: 2, 1: 0}, stop)
+            assert working.is_alive(), "it stays connected"
+            behind = storage.read_forward(TOPIC, 0, after=bad, limit=1)[0].position
+            storage.reset_cursor(TOPIC, NAME, {0: behind})
+            working.join(60)
+            assert not working.is_alive(), "it begins anew where its cursor was moved to"
+        finally:
+            stop.set()
+            working.join(60)
+
+
+def backlog(desk: Desk) -> dict[int, int]:
+    return {cursor.partition: cursor.backlog for cursor in desk.gateway.storage.subscription(TOPIC, NAME).cursors}
+
+
+def until(true: Callable[[], bool], stop: threading.Event) -> None:
+    for _ in range(600):
+        if true():
+            return
+        stop.wait(0.1)
+    raise AssertionError("it did not come to that")
