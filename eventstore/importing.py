@@ -102,7 +102,7 @@ def import_messages(
     """Append the good lines to this topic, which exists, in their order; ``on_progress`` gets the summary after each batch.
 
     A store with ``detects_known_ids`` skips events whose id is in the topic, or came earlier in the file. Errors of the store
-    are passed on; what the last progress report counted is in by then.
+    are passed on; what the last progress report counted is in by then, and of the batch behind it perhaps a part.
     """
     summary = ImportSummary()
     knows = storage.capabilities.detects_known_ids
@@ -135,7 +135,8 @@ def _import_batch(storage: Storage, topic: str, lines: Sequence[Line], summary: 
 def _append(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Rejected]:
     """Append all; where the store refuses the batch for one message's sake, one by one. Answers those that it refuses.
 
-    A refusal for what a message is comes before anything of its batch is written, so nothing is written twice.
+    By these two errors the store says that nothing of the batch was written, so nothing is written twice. Every other one may
+    come behind a part of it, and ends the import.
     """
     if not lines:
         return []

@@ -15,6 +15,9 @@ from typing import Protocol, Self
 
 from eventstore.events import Message, NewMessage, Position, Topic
 
+READ_BYTES = 16 * 1024 * 1024
+"""Bytes of payload after which ``Reader.read`` and ``Consumer.receive`` answer what they have, however high the limit is."""
+
 
 class Edge(StrEnum):
     """The two places that need no position."""
@@ -113,7 +116,10 @@ class Reader(Protocol):
     """One partition, in order, from a fixed place; leaves no trace in the store."""
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
-        """At most ``limit`` messages in log order: as soon as there is at least one, else none after ``timeout`` seconds."""
+        """At most ``limit`` messages in log order: as soon as there is at least one, else none after ``timeout`` seconds.
+
+        Fewer than ``limit`` do not mean the end of the log: the call ends with the message that makes ``READ_BYTES`` full.
+        """
         ...
 
     def close(self) -> None: ...
@@ -172,6 +178,10 @@ class Storage(Protocol):
     def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
         """Publish in order; answer the positions in the same order once all of them are durable.
 
+        ``InvalidMessage`` and ``InvalidName`` mean that nothing of this call was written. ``StoreRefused``,
+        ``StoreUnreachable`` and ``StoreClosed`` may come after a part of it was: where that can be, the message says how many
+        are confirmed, and sending the call again may double them.
+
         Messages of one key go to one partition, the one that Java's client would choose. ``expected_version`` (where the
         driver can) is how many messages the one key of this call has in the topic: ``VersionConflict`` if not, and nothing
         was written.
@@ -187,11 +197,17 @@ class Storage(Protocol):
     def read_forward(
         self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
     ) -> Sequence[Message]:
-        """At most ``limit`` messages in log order, from the first one or after (``inclusive``: at) a position."""
+        """At most ``limit`` messages in log order, from the first one or after (``inclusive``: at) a position.
+
+        Fewer are the end of the log, so that no number of bytes cuts them short: choose ``limit`` with payloads in mind.
+        """
         ...
 
     def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
-        """At most ``limit`` messages, newest first, from the last one or before a position (which is left out)."""
+        """At most ``limit`` messages, newest first, from the last one or before a position (which is left out).
+
+        Fewer are the beginning of the log, as with ``read_forward``.
+        """
         ...
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:

@@ -97,7 +97,8 @@ def _insert(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) ->
     """Each database's own way to take many rows: measured four times as fast as ``bulk_create``, on either."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(_COPY) as copy:
+            # Django leaves the errors of a COPY as psycopg's own; wrapped, they are those that everybody here knows.
+            with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:

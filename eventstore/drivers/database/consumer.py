@@ -16,12 +16,12 @@ from eventstore.drivers.database.members import hold, join, mark_acknowledged, r
 from eventstore.drivers.database.models import CursorRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import checked_name, shown, topic_row
 from eventstore.drivers.database.places import number_of
-from eventstore.drivers.database.reading import messages_at, poll
+from eventstore.drivers.database.reading import fitting, messages_at, poll
 from eventstore.drivers.database.state import state_of
 from eventstore.drivers.database.subscriptions import locked, made_subscription
 from eventstore.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
 from eventstore.events import Message, Position
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.storage import READ_BYTES, Edge, SubscriptionType
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,12 @@ class TableConsumer:
     def _take(self, row: SubscriptionRow, limit: int) -> list[Message]:
         state = state_of(row)
         found: list[Message] = []
-        for place, numbers in pick(state, self._type, self._member, limit).items():
+        room = READ_BYTES
+        for place, picked in pick(state, self._type, self._member, limit).items():
             shard = state.shards[place]
+            numbers, room = fitting(shard.partition_id, picked, room)
+            if not numbers:
+                break
             hold(shard, self._member, numbers, alone=self._type in ONE_AT_A_TIME)
             found += messages_at(self._topic, shard.partition, shard.partition_id, numbers)
         if found:

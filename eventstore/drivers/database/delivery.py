@@ -9,7 +9,7 @@ from eventstore.drivers.database.state import Shard, State
 from eventstore.storage import SubscriptionType
 
 LOOK_AHEAD = 2_000
-"""How far behind its cursor a key-shared subscription looks for keys of other members: Pulsar's own bound."""
+"""How far behind its cursor a key-shared subscription looks for events of a member's keys, so that one look stays short."""
 
 
 def pick(state: State, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:

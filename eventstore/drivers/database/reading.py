@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet, Sum
+from django.db.models.functions import Length
 
 from eventstore.drivers.database.connection import answering, close_in_thread
 from eventstore.drivers.database.models import MessageRow, PartitionRow
@@ -17,11 +18,11 @@ from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.places import number_in, number_of, position_of
 from eventstore.errors import StoreClosed
 from eventstore.events import Message, Position
-from eventstore.storage import Edge
+from eventstore.storage import READ_BYTES, Edge
 
 NUMBERS_A_STATEMENT = 500
 SHORTEST_PAUSE = 0.01
-LONGEST_PAUSE = 0.1
+LONGEST_PAUSE = 0.15
 """Seconds between two looks at an idle partition; each look is one indexed query."""
 
 _COLUMNS = ("number", "key", "properties", "payload", "published", "event_time")
@@ -66,9 +67,39 @@ def messages_at(topic: str, partition: int, partition_id: int, numbers: Sequence
     found: list[Message] = []
     for start in range(0, len(ordered), NUMBERS_A_STATEMENT):
         piece = ordered[start : start + NUMBERS_A_STATEMENT]
-        rows = MessageRow.objects.filter(partition_id=partition_id, number__in=piece).order_by("number")
-        found.extend(_messages(topic, partition, rows))
+        found.extend(_messages(topic, partition, _at(partition_id, piece)))
     return found
+
+
+def fitting_up_to(rows: QuerySet[MessageRow], limit: int, room: int) -> tuple[int | None, int]:
+    """The number up to which the first ``limit`` of these rows make ``room`` bytes full, and the room that is left.
+
+    ``None`` where there are no rows. Neither database fetches a payload to tell its length. As a rule all of them fit, so the
+    sum is asked for first: looking at every size each time made reading a third slower.
+    """
+    sizes = rows.annotate(size=Length("payload")).values_list("number", "size")[: max(limit, 0)]
+    told = sizes.aggregate(last=Max("number"), size_of_all=Sum("size"))
+    if told["last"] is None or told["size_of_all"] <= room:
+        return told["last"], room - (told["size_of_all"] or 0)
+    last = None
+    for number, size in sizes:
+        last, room = number, room - size
+        if room <= 0:
+            break
+    return last, room
+
+
+def fitting(partition_id: int, numbers: Sequence[int], room: int) -> tuple[list[int], int]:
+    """Those of these numbers, first ones first, whose messages make ``room`` bytes full, and the room that is left."""
+    ordered = sorted(numbers)
+    found: list[int] = []
+    for start in range(0, len(ordered), NUMBERS_A_STATEMENT):
+        if room <= 0:
+            break
+        piece = ordered[start : start + NUMBERS_A_STATEMENT]
+        last, room = fitting_up_to(_at(partition_id, piece), len(piece), room)
+        found += [number for number in piece if last is not None and number <= last]
+    return found, room
 
 
 def open_reader(topic: str, partition: int, after: Position | Edge, closed: threading.Event) -> "TableReader":
@@ -89,9 +120,13 @@ class TableReader:
         self._topic, self._row, self._next = topic, row, start
         self._storage_closed = storage_closed
         self._closed = False
+        self._first_pause = SHORTEST_PAUSE
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
-        return poll(lambda: self._look(limit), timeout, self._storage_closed)
+        found = poll(lambda: self._look(limit), timeout, self._storage_closed, first_pause=self._first_pause)
+        # Whoever follows a quiet partition asks again and again: a new call is no reason to look more often.
+        self._first_pause = SHORTEST_PAUSE if found else LONGEST_PAUSE
+        return found
 
     def close(self) -> None:
         if not self._closed:
@@ -108,15 +143,19 @@ class TableReader:
         if self._closed or self._storage_closed.is_set():
             raise StoreClosed("This reader was closed. Open another one.")
         with answering():
-            found = _messages(self._topic, self._row.number, _from(self._row, self._next)[: max(limit, 0)])
+            rows = _from(self._row, self._next)
+            last, _ = fitting_up_to(rows, limit, READ_BYTES)
+            found = [] if last is None else _messages(self._topic, self._row.number, rows.filter(number__lte=last))
         self._next += len(found)
         return found
 
 
-def poll(look: Callable[[], Sequence[Message]], timeout: float, closed: threading.Event) -> Sequence[Message]:
+def poll(
+    look: Callable[[], Sequence[Message]], timeout: float, closed: threading.Event, *, first_pause: float = SHORTEST_PAUSE
+) -> Sequence[Message]:
     """Look until there is something or ``timeout`` seconds are over; less and less often, and not at all once closed."""
     end = time.monotonic() + timeout
-    pause = SHORTEST_PAUSE
+    pause = first_pause
     while not (found := look()):
         left = end - time.monotonic()
         if left <= 0:
@@ -128,6 +167,10 @@ def poll(look: Callable[[], Sequence[Message]], timeout: float, closed: threadin
 
 def _from(row: PartitionRow, number: int) -> QuerySet[MessageRow]:
     return MessageRow.objects.filter(partition=row, number__gte=number).order_by("number")
+
+
+def _at(partition_id: int, numbers: Sequence[int]) -> QuerySet[MessageRow]:
+    return MessageRow.objects.filter(partition_id=partition_id, number__in=numbers).order_by("number")
 
 
 def _messages(topic: str, partition: int, rows: QuerySet[MessageRow]) -> list[Message]:

@@ -18,6 +18,9 @@ from eventstore.drivers.pulsar.names import TopicName, segment, subscription_seg
 from eventstore.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
+"""A reset waits for the subscription's consumers to be gone, and one that was given up halfway may still move the cursor."""
+
 MOST_REDIRECTIONS = 3
 FENCED_SECONDS = 5.0
 """How long a cursor that somebody else is moving is waited for."""
@@ -122,7 +125,14 @@ class Admin:
         unknown = UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
         deadline = time.monotonic() + FENCED_SECONDS
         while True:
-            answer = self._send("POST", f"{_subscription(log, name)}/resetcursor", body=body, known=(412,), missing=unknown)
+            answer = self._send(
+                "POST",
+                f"{_subscription(log, name)}/resetcursor",
+                body=body,
+                known=(412,),
+                missing=unknown,
+                timeout=RESET_TIMEOUT,
+            )
             if answer.status_code != 412:
                 return
             if time.monotonic() > deadline:
@@ -158,10 +168,14 @@ class Admin:
         query: Mapping[str, str] | None = None,
         known: Sequence[int] = (),
         missing: Exception | None = None,
+        timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
         """The answer, where it is a success or one of the ``known`` refusals. ``missing`` is what a 404 means."""
+        client = self._http()
         try:
-            answer = self._follow(method, f"{self._url}/admin/v2/{path}", body, query)
+            where = f"{self._url}/admin/v2/{path}"
+            request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
+            answer = _followed(client, request, body)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
@@ -171,19 +185,6 @@ class Admin:
         if answer.status_code == 404 and missing is not None:
             raise missing
         raise self._refusal(answer)
-
-    def _follow(self, method: str, url: str, body: Any, query: Mapping[str, str] | None) -> httpx.Response:
-        client = self._http()
-        request = client.build_request(method, url, json=body, params=query)
-        answer = client.send(request)
-        for _ in range(MOST_REDIRECTIONS):
-            if answer.status_code not in (307, 308):
-                return answer
-            elsewhere = httpx.URL(urljoin(str(request.url), answer.headers.get("location", "")))
-            if (elsewhere.scheme, _path(elsewhere)) != (request.url.scheme, _path(request.url)):
-                raise StoreRefused("The broker's admin API redirects to another path: check PULSAR_ADMIN_URL.")
-            answer = client.send(client.build_request(method, elsewhere, json=body))
-        raise StoreRefused("The broker's admin API redirects in a circle: check PULSAR_ADMIN_URL.")
 
     def _http(self) -> httpx.Client:
         with self._lock:
@@ -223,6 +224,20 @@ class Admin:
         if answer.status_code in (502, 503, 504):
             return self._unreachable()
         return StoreRefused(f"The broker refuses this ({answer.status_code}): {_reason(answer)}")
+
+
+def _followed(client: httpx.Client, request: httpx.Request, body: Any) -> httpx.Response:
+    """The answer of the broker that is asked, or of the sister that it redirects to."""
+    answer = client.send(request)
+    for _ in range(MOST_REDIRECTIONS):
+        if answer.status_code not in (307, 308):
+            return answer
+        elsewhere = httpx.URL(urljoin(str(request.url), answer.headers.get("location", "")))
+        if (elsewhere.scheme, _path(elsewhere)) != (request.url.scheme, _path(request.url)):
+            raise StoreRefused("The broker's admin API redirects to another path: check PULSAR_ADMIN_URL.")
+        timeout = request.extensions["timeout"]
+        answer = client.send(client.build_request(request.method, elsewhere, json=body, extensions={"timeout": timeout}))
+    raise StoreRefused("The broker's admin API redirects in a circle: check PULSAR_ADMIN_URL.")
 
 
 def _parsed(answer: httpx.Response) -> Any:

@@ -14,7 +14,7 @@ from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.errors import InvalidPosition, StoreUnreachable
 from eventstore.events import Message, Position
-from eventstore.storage import SubscriptionType
+from eventstore.storage import READ_BYTES, SubscriptionType
 
 TYPES = {
     SubscriptionType.EXCLUSIVE: pulsar.ConsumerType.Exclusive,
@@ -94,13 +94,15 @@ class PulsarConsumer:
         self._link.check_open()
 
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
-        while len(found) < limit:
+        room = READ_BYTES
+        while len(found) < limit and room > 0:
             patience = LINGER_SECONDS if found else max(0.001, deadline - time.monotonic())
             try:
                 received = self._consumer.receive(max(1, int(patience * 1000)))
             except pulsar.Timeout:
                 return
             found.append(self._noted(received))
+            room -= len(found[-1].payload)
 
     def _noted(self, received: Any) -> Message:
         raw = received._message

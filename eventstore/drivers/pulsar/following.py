@@ -16,11 +16,16 @@ from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.errors import StoreUnreachable
 from eventstore.events import Message
+from eventstore.storage import READ_BYTES
 
 READER_NAME = "eventdesk-reader"
 """How our readers' subscriptions begin, so that nobody takes them for somebody's backlog."""
 
-QUEUE = 1000
+QUEUE = 100
+"""Messages that the client fetches ahead for a reader or consumer: it knows no bound in bytes, and each may have 5 MB.
+Measured with events of 500 bytes, 100 read nine tenths as fast as the client's own 1000; with events of 2 MB, the process
+stayed at 240 MB where it had grown to 670 MB."""
+
 DELIVERY_SECONDS = 4.0
 """How long an event that the broker says is there is waited for."""
 
@@ -126,7 +131,8 @@ class PulsarReader:
         self.close()
 
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
-        while len(found) < limit:
+        room = READ_BYTES
+        while len(found) < limit and room > 0:
             raw = next_ready(self._reader)
             if raw is None:
                 # With something in hand, the queue may still be empty for a moment only, between two deliveries.
@@ -134,14 +140,17 @@ class PulsarReader:
                 raw = next_within(self._reader, patience) if patience > 0 else None
             if raw is None:
                 return
-            self._take(raw, found)
+            room -= self._take(raw, found)
 
-    def _take(self, raw: Any, found: list[Message]) -> None:
+    def _take(self, raw: Any, found: list[Message]) -> int:
+        """Put it to the others; the answer is how many bytes that made more."""
         message = self._messages.of(raw)
         token = message.position.token
-        if token > self._after:  # a reconnection may begin with the whole of a batch again
-            found.append(message)
-            self._after, self._last = token, raw
+        if token <= self._after:
+            return 0  # a reconnection may begin with the whole of a batch again
+        found.append(message)
+        self._after, self._last = token, raw
+        return len(message.payload)
 
     def _open(self) -> Any:
         if self._last is not None:

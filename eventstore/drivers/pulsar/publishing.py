@@ -19,7 +19,7 @@ from eventstore.drivers.pulsar.link import Link
 from eventstore.drivers.pulsar.messages import EPOCH
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import EventStoreError, InvalidMessage
+from eventstore.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.events import NewMessage, Position
 from eventstore.routing import partition_of
 
@@ -148,11 +148,16 @@ class _Call:
         return [position for position in self._positions if position is not None]
 
     def counted(self, error: EventStoreError) -> EventStoreError:
-        """The error with how much of the call is known to have arrived, once anything was sent."""
+        """The error with how much of the call is known to have arrived, once anything was sent.
+
+        The client refuses a message only after others of the call are on their way. Such a refusal is not ``InvalidMessage``
+        any more: that says "nothing was written", and whoever sent the rest again would double it.
+        """
         if not self._sent:
             return error
+        kind = type(error) if isinstance(error, StoreUnreachable | StoreClosed) else StoreRefused
         done, size = len(self.confirmed()), len(self._positions)
-        return type(error)(f"{error} Of {size} messages {done} are confirmed; the others may have arrived or not.")
+        return kind(f"{error} Of {size} messages {done} are confirmed; the others may have arrived or not.")
 
 
 def size_of(message: NewMessage) -> int:

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -13,6 +15,11 @@ from eventstore.events import Topic
 from eventstore.topic_kinds import kind_of
 
 FRESH_SECONDS = 2.0
+COUNTED_SECONDS = 30.0
+"""How long a number of partitions stands while the same partitions are listed. The list alone does not tell it: of a topic
+that the broker made at a publisher's first word, the partitions come one by one as they are used."""
+
+SIDE_BY_SIDE = 4
 WILD = "*?["
 
 
@@ -39,8 +46,21 @@ class Known:
         return logs[partition]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """How many partitions a topic had at a time, and the numbers of those that were listed then."""
+
+    when: float
+    listed: frozenset[int]
+    shards: int
+
+
 class Topics:
-    """What is there is believed for two seconds, what is not there is asked again each time. Thread-safe."""
+    """What is there is believed for two seconds, what is not there is asked again each time. Thread-safe.
+
+    The list is made by one caller at a time, and whoever asks meanwhile gets what that one finds, or its error: where the
+    broker is slow, many who wait are no more work for it than one.
+    """
 
     def __init__(self, admin: Admin, namespaces: Sequence[str]) -> None:
         self._admin = admin
@@ -49,18 +69,40 @@ class Topics:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Known]] = {}
         self._listed: tuple[float, Sequence[Topic]] = (-FRESH_SECONDS, ())
+        self._listing: Future[Sequence[Topic]] | None = None
+        self._counted: dict[TopicName, Counted] = {}
 
     def all(self) -> Sequence[Topic]:
         """Every watched topic, by name."""
-        when, listed = self._listed
-        if time.monotonic() - when < FRESH_SECONDS:
-            return listed
+        with self._lock:
+            when, listed = self._listed
+            if time.monotonic() - when < FRESH_SECONDS:
+                return listed
+            listing, mine = self._listing, Future[Sequence[Topic]]()
+            if listing is None:
+                self._listing = mine
+        if listing is not None:
+            return listing.result()
+        try:
+            mine.set_result(self._list(mine))
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                if self._listing is mine:
+                    self._listing = None
+        return mine.result()
+
+    def _list(self, listing: Future[Sequence[Topic]]) -> Sequence[Topic]:
         when = time.monotonic()
         found = [known for namespace in self._namespaces() for known in self._of_namespace(namespace)]
+        listed = sorted((known.topic for known in found), key=lambda topic: topic.name)
         with self._lock:
-            self._known = {str(known.name): (when, known) for known in found}
-            listed = sorted((known.topic for known in found), key=lambda topic: topic.name)
-            self._listed = (when, listed)
+            if self._listing is listing:  # else a topic was made meanwhile, which may be missing here
+                self._known = {str(known.name): (when, known) for known in found}
+                self._listed = (when, listed)
+                self._counted = {known.name: self._counted[known.name] for known in found if known.name in self._counted}
         return listed
 
     def find(self, name: str) -> Known:
@@ -89,7 +131,7 @@ class Topics:
         check_new(topic.local)
         self._admin.create_topic(topic, partitions)
         with self._lock:
-            self._listed = (-FRESH_SECONDS, ())
+            self._listed, self._listing = (-FRESH_SECONDS, ()), None
         return self.find(str(topic))
 
     def _ask(self, name: TopicName) -> Known | None:
@@ -111,14 +153,34 @@ class Topics:
 
     def _of_namespace(self, namespace: str) -> Iterator[Known]:
         partitioned = set(_readable(self._admin.partitioned_topics(namespace)))
+        logs: dict[TopicName, set[int]] = defaultdict(set)
         for name in _readable(self._admin.topics(namespace)):
             folded = name.folded()
-            if name not in partitioned and not (folded and folded[0] in partitioned):
+            if folded and folded[0] in partitioned:
+                logs[folded[0]].add(folded[1])
+            elif name not in partitioned:
                 yield Known(name=name, shards=0)
-        for name in partitioned:
-            shards = self._admin.partitions(name)
-            if shards:
-                yield Known(name=name, shards=shards)
+        counts = self._counts({name: frozenset(logs[name]) for name in partitioned})
+        yield from (Known(name=name, shards=shards) for name, shards in counts.items() if shards)
+
+    def _counts(self, listed: Mapping[TopicName, frozenset[int]]) -> Mapping[TopicName, int]:
+        """How many partitions each of these topics has, whose listed partitions have these numbers; 0 where it is gone."""
+        now = time.monotonic()
+        known = {name: self._counted.get(name) for name in listed}
+        counts = {
+            name: counted.shards
+            for name, counted in known.items()
+            if counted and counted.listed == listed[name] and now - counted.when < COUNTED_SECONDS
+        }
+        unknown = [name for name in listed if name not in counts]
+        if unknown:
+            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(unknown))) as pool:
+                asked = {
+                    name: shards or 0 for name, shards in zip(unknown, pool.map(self._admin.partitions, unknown), strict=True)
+                }
+            counts |= asked
+            self._counted |= {name: Counted(when=now, listed=listed[name], shards=asked[name]) for name in unknown}
+        return counts
 
     def _namespaces(self) -> Sequence[str]:
         found = set(self._plain)
