@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from eventstore.opening import open_storage
     from eventstore.storage import Capabilities, Consumer, Edge, Storage, Subscription, SubscriptionType
     from eventstore.stories import Placeholder
-    from eventstore.tail import Hub, Viewer
+    from eventstore.tail import Hub
+    from eventstore.viewing import Viewer
 
 _WHERE = {
     "acting": ["Actor", "May", "Record", "acting", "reason_of"],
@@ -61,7 +62,8 @@ _WHERE = {
     "opening": ["open_storage"],
     "storage": ["Capabilities", "Consumer", "Edge", "Storage", "Subscription", "SubscriptionType"],
     "stories": ["Placeholder"],
-    "tail": ["Hub", "Viewer"],
+    "tail": ["Hub"],
+    "viewing": ["Viewer"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 

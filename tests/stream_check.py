@@ -11,11 +11,13 @@ from eventstore.config import Config
 from eventstore.events import Event
 from eventstore.gateway import Gateway
 from eventstore.index import queries
+from eventstore.index.models import IndexedPartition, PointerRow
 from eventstore.index.pointers import Pointer
 from eventstore.storage import Storage
 
 Document = Mapping[str, Any]
 StreamKey = tuple[str, str]
+PIECE = 2000
 
 
 class NoRecord:
@@ -52,28 +54,41 @@ def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
     return streams
 
 
-def assert_streams_read_back(storage: Storage, documents: Sequence[Document]) -> int:
+def assert_streams_read_back(storage: Storage, documents: Sequence[Document], *, page_by_page: bool = True) -> int:
     """Every stream of these documents reads back whole, in order, its versions 1, 2, 3 …; answers how many there were.
 
-    Nothing else may be in the index.
+    Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other; else the same
+    pointers are read and the same messages fetched, in large pieces.
     """
     gateway = looking(storage)
     expected = by_stream(documents)
-    for (type, id), stream in expected.items():
-        rows = _whole_stream(gateway, type, id)
-        assert [pointer.version for pointer, _ in rows] == list(range(1, len(stream) + 1)), (type, id)
+    found = {key: _whole_stream(gateway, *key) for key in expected} if page_by_page else _all_streams(gateway, set(expected))
+    for key, stream in expected.items():
+        rows = found[key]
+        assert [pointer.version for pointer, _ in rows] == list(range(1, len(stream) + 1)), key
         for (pointer, event), document in zip(rows, stream, strict=True):
             _assert_same(pointer, event, document)
-    found = {kind.name: kind for kind in gateway.aggregate_types()}
-    assert sum(kind.aggregates for kind in found.values()) == len(expected)
-    assert sum(kind.events for kind in found.values()) == len(documents)
+    kinds = gateway.aggregate_types()
+    assert sum(kind.aggregates for kind in kinds) == len(expected)
+    assert sum(kind.events for kind in kinds) == len(documents)
     return len(expected)
+
+
+def _all_streams(gateway: Gateway, keys: set[StreamKey]) -> dict[StreamKey, list[tuple[Pointer, Event]]]:
+    streams: dict[StreamKey, list[tuple[Pointer, Event]]] = {key: [] for key in keys}
+    rows = PointerRow.objects.select_related("partition", "stream__aggregate").order_by("stream", "version")
+    pointers = [queries.pointer(row) for row in rows]
+    for start in range(0, len(pointers), PIECE):
+        piece = pointers[start : start + PIECE]
+        messages = gateway.storage.fetch([pointer.position for pointer in piece])
+        for pointer in piece:
+            key = (pointer.aggregate_type, pointer.aggregate_id)
+            streams[key].append((pointer, gateway.read(messages[pointer.position])))
+    return streams
 
 
 def assert_ordinals_gapless(topic: str, count: int) -> None:
     """The topic's partitions are numbered 0, 1, 2 … in the index, without gap or double, and count so many events."""
-    from eventstore.index.models import IndexedPartition, PointerRow
-
     total = 0
     for partition in IndexedPartition.objects.filter(topic=topic):
         rows = PointerRow.objects.filter(partition=partition).order_by("ordinal")

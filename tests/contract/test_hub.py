@@ -11,7 +11,8 @@ from eventstore.config import Config
 from eventstore.envelope import read_event
 from eventstore.events import NewMessage, Topic
 from eventstore.storage import Storage
-from eventstore.tail import MOST_MISSED, Hub, Viewer
+from eventstore.tail import Hub
+from eventstore.viewing import MOST_WAITING, Viewer
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
 
@@ -118,22 +119,31 @@ def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_doubl
 
 def test_one_that_was_away_too_long_gets_the_last_ones_and_is_told(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    storage.append(watched.name, numbered(MOST_MISSED + 20))
+    storage.append(watched.name, numbered(MOST_WAITING + 20))
     viewer = hub.open(watched, {0: ""}, lambda: None)
     batch = viewer.take(10_000)
     assert batch.more_missed
-    assert [int(entry.event.message.payload) for entry in batch.entries] == list(range(20, MOST_MISSED + 20))
+    assert [int(entry.event.message.payload) for entry in batch.entries] == list(range(20, MOST_WAITING + 20))
     assert not viewer.take(10_000).more_missed
+
+
+def test_a_burst_that_a_page_can_hold_arrives_whole_a_frame_at_a_time(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+    watched = topic()
+    viewer = hub.open(watched, places(storage, watched), lambda: None)
+    storage.append(watched.name, numbered(MOST_WAITING))
+    assert eventually(lambda: viewer.tail.ring.next_number >= MOST_WAITING)
+    assert taken(viewer, MOST_WAITING, limit=100) == list(range(MOST_WAITING))
 
 
 def test_a_slow_viewer_is_told_how_many_it_did_not_get(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
     viewer = hub.open(watched, places(storage, watched), lambda: None)
-    storage.append(watched.name, numbered(50))
-    assert eventually(lambda: viewer.tail.ring.next_number >= 50)
+    storage.append(watched.name, numbered(MOST_WAITING + 30))
+    assert eventually(lambda: viewer.tail.ring.next_number >= MOST_WAITING + 30)
     batch = viewer.take(20)
     assert [int(entry.event.message.payload) for entry in batch.entries] == list(range(30, 50))
     assert batch.skipped == 30
+    assert taken(viewer, MOST_WAITING - 20, limit=100) == list(range(50, MOST_WAITING + 30))
 
 
 def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:

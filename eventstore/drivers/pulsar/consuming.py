@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.following import LINGER_SECONDS, QUEUE, RECONNECT_SECONDS
-from eventstore.drivers.pulsar.link import Link, closed
+from eventstore.drivers.pulsar.following import LINGER_SECONDS, QUEUE
+from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import InvalidPosition, StoreUnreachable
+from eventstore.errors import InvalidPosition
 from eventstore.events import Message, Position
 from eventstore.storage import READ_BYTES, SubscriptionType
 
@@ -44,7 +44,7 @@ class PulsarConsumer:
         self._messages: dict[int, Messages] = {}
         self._received: dict[Position, Any] = {}
         self._furthest: dict[int, str] = defaultdict(str)
-        self._lost_since: float | None = None
+        self._connected = Connected(link)
         self._closed = False
         self._consumer = self._subscribe()
 
@@ -115,19 +115,9 @@ class PulsarConsumer:
 
     def _mend(self) -> None:
         """Nothing came: if the connection is gone while the broker answers, give the client a moment and then connect anew."""
-        if self._consumer.is_connected():
-            self._lost_since = None
-            return
-        try:
-            self._link.lost()
-        except StoreUnreachable:
-            self._lost_since = None
-            raise
-        now = time.monotonic()
-        self._lost_since = self._lost_since or now
-        if now - self._lost_since > RECONNECT_SECONDS:
+        if self._connected.gone_for_good(self._consumer.is_connected()):
             self._let_go()
-            self._consumer, self._lost_since = self._subscribe(), None
+            self._consumer = self._subscribe()
 
     def _let_go(self) -> None:
         try:

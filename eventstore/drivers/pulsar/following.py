@@ -11,10 +11,9 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.link import Link, closed
+from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.errors import StoreUnreachable
 from eventstore.events import Message
 from eventstore.storage import READ_BYTES
 
@@ -29,8 +28,6 @@ stayed at 240 MB where it had grown to 670 MB."""
 DELIVERY_SECONDS = 4.0
 """How long an event that the broker says is there is waited for."""
 
-RECONNECT_SECONDS = 1.0
-"""How long the client is left to reconnect by itself once the broker's port answers (it may pause for a minute)."""
 
 LINGER_SECONDS = 0.002
 
@@ -100,7 +97,7 @@ class PulsarReader:
         self._start, self._inclusive = start, inclusive
         self._after = after
         self._last: Any = None
-        self._lost_since: float | None = None
+        self._connected = Connected(link)
         self._closed = False
         self._reader = self._open()
 
@@ -159,17 +156,7 @@ class PulsarReader:
 
     def _mend(self) -> None:
         """Nothing came: is that because the connection is gone?"""
-        if self._reader.is_connected():
-            self._lost_since = None
-            return
-        try:
-            self._link.lost()
-        except StoreUnreachable:
-            self._lost_since = None
-            raise
-        now = time.monotonic()
-        self._lost_since = self._lost_since or now
-        if now - self._lost_since > RECONNECT_SECONDS:
+        if self._connected.gone_for_good(self._reader.is_connected()):
             fresh = self._open()
             close_raw(self._reader)
-            self._reader, self._lost_since = fresh, None
+            self._reader = fresh

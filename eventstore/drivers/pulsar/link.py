@@ -25,6 +25,8 @@ from eventstore.errors import (
     UnknownTopic,
 )
 
+RECONNECT_SECONDS = 1.0
+"""How long the client is left to reconnect by itself once the broker's port answers (it may pause for a minute)."""
 OPERATION_SECONDS = 5
 CONNECT_MILLISECONDS = 3000
 PROBE_SECONDS = 2.0
@@ -154,6 +156,32 @@ class Link:
         if self._certificate:
             return pulsar.AuthenticationTLS(self._certificate, self._key)
         return None
+
+
+class Connected:
+    """Watches one reader's or consumer's own connection, which the client mends by itself unless it does not."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._lost_since: float | None = None
+
+    def gone_for_good(self, connected: bool) -> bool:
+        """Whether to connect anew: the broker answers, and the client has had its moment. ``StoreUnreachable`` where the
+        broker itself is gone."""
+        if connected:
+            self._lost_since = None
+            return False
+        try:
+            self._link.lost()
+        except StoreUnreachable:
+            self._lost_since = None
+            raise
+        now = time.monotonic()
+        self._lost_since = self._lost_since or now
+        if now - self._lost_since <= RECONNECT_SECONDS:
+            return False
+        self._lost_since = None
+        return True
 
 
 def closed() -> StoreClosed:

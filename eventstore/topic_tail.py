@@ -1,0 +1,180 @@
+"""One topic's tail: a synchronous reader for each partition, in threads of their own, and the ring that they fill.
+
+A viewer is told that there is something new by its ``wake``, called from a reader's thread once a batch.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from django.db import connections
+
+from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.events import Event, Message, Position, Topic
+from eventstore.ring import Ring
+from eventstore.storage import Edge, Reader, Storage
+from eventstore.viewing import Viewer
+
+log = logging.getLogger(__name__)
+
+READ_AT_ONCE = 500
+WAIT = 0.5
+READY_WITHIN = 8.0
+LINGER = 20.0
+ENDED_WITHIN = 5.0
+ASK_WHETHER_IT_LIVES = 3.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+@dataclass(kw_only=True)
+class Follower:
+    """Where a partition's thread has got to, whatever happens to its readers."""
+
+    partition: int
+    place: Position | Edge
+    pause: float = SHORTEST_PAUSE
+    announced: bool = False
+
+
+class TopicTail:
+    """The readers and the ring of one topic; lives while somebody watches, and a little longer."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        read: Callable[[Message], Event],
+        topic: Topic,
+        forget: Callable[["TopicTail"], None],
+    ) -> None:
+        self.topic = topic
+        self._forget = forget
+        self.ring = Ring()
+        self.away = False
+        self._storage = storage
+        self._read = read
+        self._lock = threading.Lock()
+        self._viewers: set[Viewer] = set()
+        self._left_at = time.monotonic()
+        self._stop = threading.Event()
+        self._ready = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time."""
+        for ends in self._storage.ends(self.topic.name):
+            after: Position | Edge = ends.last or Edge.EARLIEST
+            name = f"tail {self.topic.name} {ends.partition}"
+            thread = threading.Thread(target=self._follow, args=(ends.partition, after), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        deadline = time.monotonic() + READY_WITHIN
+        for _ in self._threads:
+            if not self._ready.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self.stop()
+                raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
+
+    def stop(self) -> None:
+        """End the readers, and tell the viewers: they have to open another tail."""
+        self._stop.set()
+        self._forget(self)
+        self._wake_everybody()
+
+    def wait_for_end(self) -> None:
+        """Until the readers of a tail that was stopped have let go of the store."""
+        for thread in self._threads:
+            thread.join(timeout=ENDED_WITHIN)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody watches now."""
+        with self._lock:
+            return bool(self._viewers)
+
+    def join(self, viewer: Viewer) -> bool:
+        """Whether the viewer is in: a tail that has stopped meanwhile takes nobody any more."""
+        with self._lock:
+            if self._stop.is_set():
+                return False
+            self._viewers.add(viewer)
+            return True
+
+    def leave(self, viewer: Viewer) -> None:
+        with self._lock:
+            self._viewers.discard(viewer)
+            self._left_at = time.monotonic()
+
+    def _stop_if_abandoned(self) -> None:
+        with self._lock:
+            abandoned = not self._viewers and time.monotonic() - self._left_at > LINGER
+            if abandoned:
+                self._stop.set()
+        if abandoned:
+            self._forget(self)
+
+    def _follow(self, partition: int, after: Position | Edge) -> None:
+        """Read one partition until the tail stops, going on after the last event whatever happens to the store."""
+        follower = Follower(partition=partition, place=after)
+        while not self._stop.is_set():
+            try:
+                with self._storage.open_reader(self.topic.name, partition, after=follower.place) as reader:
+                    if not follower.announced:
+                        self._ready.release()
+                        follower.announced = True
+                    self._read_on(reader, follower)
+            except (StoreClosed, UnknownTopic):
+                self.stop()
+            except EventStoreError as error:
+                log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
+                self._note_away(True)
+                self._stop_if_abandoned()
+                self._stop.wait(follower.pause)
+                follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
+            finally:
+                connections.close_all()
+
+    def _read_on(self, reader: Reader, follower: "Follower") -> None:
+        asked = time.monotonic()
+        while not self._stop.is_set():
+            messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
+            if messages:
+                follower.place = messages[-1].position
+                follower.pause = SHORTEST_PAUSE
+                self._publish(messages)
+            if follower.partition == 0 and time.monotonic() - asked > ASK_WHETHER_IT_LIVES:
+                self._ask_whether_it_lives()
+                asked = time.monotonic()
+            self._stop_if_abandoned()
+
+    def _publish(self, messages: Sequence[Message]) -> None:
+        self.ring.add([self._read(message) for message in messages])
+        self.away = False
+        self._wake_everybody()
+
+    def _ask_whether_it_lives(self) -> None:
+        """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
+        try:
+            self._storage.ping()
+            partitions = self._storage.topic(self.topic.name).partitions
+        except StoreUnreachable:
+            self._note_away(True)
+            return
+        self._note_away(False)
+        if partitions != self.topic.partitions:
+            self.stop()
+
+    def _note_away(self, away: bool) -> None:
+        if away != self.away:
+            self.away = away
+            self._wake_everybody()
+
+    def _wake_everybody(self) -> None:
+        with self._lock:
+            wakes = [viewer.wake for viewer in self._viewers]
+        for wake in wakes:
+            wake()
