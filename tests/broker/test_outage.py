@@ -88,7 +88,7 @@ def test_in_an_outage_one_storage_is_closed_and_another_made(
     name = topic()
     storage.append(name, [NewMessage(payload=b"0")])
     reader = storage.open_reader(name, 0, after=Edge.EARLIEST)
-    broker.kill()
+    broker.stop()
     reader.close()
     storage.close()
     with pytest.raises(StoreClosed):
