@@ -69,7 +69,6 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "page": events,
             "lines": [showing.event_line(row, viewer) for row in events.items],
             "since": since,
-            "since_given": request.GET.get("since", ""),
             "since_problem": problem,
             "at_newest": cursor is None,
             "known_at": indexed.caught_up_at if indexed else None,
