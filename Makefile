@@ -31,6 +31,10 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pyth
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
+# Two workers, a file at a time: most of a test's time is waiting for processes, and a file's fixtures are shared.
+# Each worker has its own databases, broker and PostgreSQL.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 # exec: a signal to make reaches the server itself, and no shell stands between.
 run: install
 	@exec $(BIN)/python manage.py serve --demo --end-with-parent
@@ -47,7 +51,7 @@ check: lint
 test: install-dev
 	@scripts/system_packages.sh
 	@$(MAKE) --no-print-directory lint
-	@exec $(BIN)/pytest -m 'not soak'
+	@exec $(BIN)/pytest -m 'not soak' $(SIDE_BY_SIDE)
 
 soak: install-dev
 	@exec $(BIN)/pytest -m soak
