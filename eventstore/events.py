@@ -1,12 +1,17 @@
-"""The value types that everything else speaks in: frozen, keyword-only, free of any driver or database."""
+"""The value types that everything else speaks in: frozen, keyword-only, free of any driver or database.
+
+Those that exist once an event are msgspec structs: making a frozen dataclass costs ten times as much (measured: 8.8 µs for
+an event with its message and position, against 0.9 µs), which was a third of what indexing an event cost.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import total_ordering
 from types import MappingProxyType
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from eventstore.errors import InvalidPosition
 
@@ -38,9 +43,7 @@ class Topic:
         return self.kind is not TopicKind.EVENTS
 
 
-@total_ordering
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Position:
+class Position(Struct, frozen=True, kw_only=True, eq=False):
     """A place in a partition. ``token`` is the driver's own and opaque; tokens of one partition sort as the log does.
 
     ``label`` is for people ("118:4021:3") and takes no part in comparison.
@@ -61,9 +64,22 @@ class Position:
         return hash(self._key())
 
     def __lt__(self, other: "Position") -> bool:
+        self._must_share_partition(other)
+        return self.token < other.token
+
+    def __le__(self, other: "Position") -> bool:
+        self._must_share_partition(other)
+        return self.token <= other.token
+
+    def __gt__(self, other: "Position") -> bool:
+        return other < self
+
+    def __ge__(self, other: "Position") -> bool:
+        return other <= self
+
+    def _must_share_partition(self, other: "Position") -> None:
         if (self.topic, self.partition) != (other.topic, other.partition):
             raise TypeError("positions of different partitions have no order")
-        return self.token < other.token
 
     def encode(self) -> str:
         """The position as one text, for a URL or a frame. The topic comes last, since it may hold anything."""
@@ -81,8 +97,7 @@ class Position:
         return Position(topic=topic, partition=int(number), token=token)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewMessage:
+class NewMessage(Struct, frozen=True, kw_only=True):
     """What a publisher hands in. Keys route to a partition; events of one key stay in order."""
 
     payload: bytes
@@ -91,8 +106,7 @@ class NewMessage:
     event_time: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """One record as the store holds it, before anybody asked what it means. ``published`` is in UTC."""
 
     position: Position
@@ -115,8 +129,7 @@ class StreamId:
     aggregate_id: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A message read through an envelope.
 
     ``problem`` is empty for an event; else it says why the message fits no envelope, and of the envelope's parts only ``id``

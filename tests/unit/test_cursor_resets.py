@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
+from msgspec import structs
 
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, _digest, plan_reset
@@ -244,13 +245,13 @@ def test_the_consumers_who_would_be_disconnected_are_named(storage: DatabaseStor
 def test_an_event_of_another_topic_is_refused_in_words(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     with pytest.raises(InvalidPosition, match="another topic"):
-        plan_reset(storage, TOPIC, NAME, replace(positions[0], topic="documents"))
+        plan_reset(storage, TOPIC, NAME, structs.replace(positions[0], topic="documents"))
 
 
 def test_an_event_of_a_partition_that_is_not_there_is_refused_in_words(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     with pytest.raises(InvalidPosition, match="not in a partition of this topic"):
-        plan_reset(storage, TOPIC, NAME, replace(positions[0], partition=7))
+        plan_reset(storage, TOPIC, NAME, structs.replace(positions[0], partition=7))
 
 
 def test_a_place_that_is_none_of_the_stores_is_refused(storage: DatabaseStorage) -> None:
