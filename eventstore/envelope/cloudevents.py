@@ -1,14 +1,15 @@
 """CloudEvents 1.0 read from a message: binary mode (``ce_*`` properties) and structured JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from eventstore.envelope.documents import split_document
 from eventstore.envelope.mapping import last_segment
-from eventstore.envelope.parts import Misfit, required_problem, text_problem, time_or_stand_in
+from eventstore.envelope.parts import Misfit, problem_of, required_problem, time_or_stand_in
 from eventstore.events import Event, Message
 
 PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"
+_PARTS = ("id", "type", "aggregate type", "aggregate id", "correlation id", "causation id", "sequence")
 _CONTENT_TYPES = ("content-type", "Content-Type", "contentType", "content_type")
 
 
@@ -20,9 +21,30 @@ def is_binary(message: Message) -> bool:
 
 def read_binary(message: Message) -> Event:
     """The event of a message in binary mode: the payload is the data alone. ``Misfit`` where it is none."""
-    attributes = {name[3:]: value for name, value in message.properties.items() if name.startswith(PREFIX)}
-    content_type = attributes.get("datacontenttype") or declared_type(message)
-    return _event(message, attributes, message.payload, content_type)
+    content_type = message.properties.get("ce_datacontenttype") or declared_type(message)
+    return _event(message, message.properties, PREFIX, BinaryAttributes(message.properties), message.payload, content_type)
+
+
+class BinaryAttributes(Mapping[str, str]):
+    """The attributes among a message's properties, without their prefix. Most events are only indexed: a dictionary of
+    their own, which nobody would look into, took a quarter of the time that reading an event took."""
+
+    __slots__ = ("_properties",)
+
+    def __init__(self, properties: Mapping[str, str]) -> None:
+        self._properties = properties
+
+    def __getitem__(self, name: str) -> str:
+        return self._properties[PREFIX + name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name[len(PREFIX) :] for name in self._properties if name.startswith(PREFIX))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def read_structured(message: Message) -> Event | None:
@@ -40,7 +62,7 @@ def read_structured(message: Message) -> Event | None:
         return None
     if not all(attributes.get(name) for name in ("specversion", "id", "source", "type")):
         return None
-    return _event(message, attributes, data, content_type)
+    return _event(message, attributes, "", attributes, data, content_type)
 
 
 def declared_type(message: Message) -> str:
@@ -54,45 +76,44 @@ def _read_document(message: Message) -> Event:
         attributes, data, content_type = split_document(message.payload)
     except Misfit as misfit:
         raise Misfit(f"it is declared as {STRUCTURED}, but of its payload: {misfit}") from misfit
-    return _event(message, attributes, data, content_type)
+    return _event(message, attributes, "", attributes, data, content_type)
 
 
-def _event(message: Message, attributes: Mapping[str, str], data: bytes, content_type: str) -> Event:
-    get = attributes.get
-    if problem := required_problem(attributes):
-        raise Misfit(problem)
-    aggregate_type = get("aggregatetype") or last_segment(message.position.topic)
-    aggregate_id = get("aggregateid") or message.key
+def _event(
+    message: Message, written: Mapping[str, str], prefix: str, attributes: Mapping[str, str], data: bytes, content_type: str
+) -> Event:
+    """The event whose attributes are ``written`` under names with this prefix."""
+    get = written.get
+    id, type, source = get(prefix + "id"), get(prefix + "type"), get(prefix + "source")
+    if not (id and type and source and get(prefix + "specversion") == "1.0"):
+        raise Misfit(required_problem(attributes))
+    aggregate_type = get(prefix + "aggregatetype") or last_segment(message.position.topic)
+    aggregate_id = get(prefix + "aggregateid") or message.key
     if not aggregate_id:
         raise Misfit("it has neither aggregateid nor a key")
     if not aggregate_type:
         raise Misfit("it has neither aggregatetype nor a topic with a name")
-    parts = {
-        "id": attributes["id"],
-        "type": attributes["type"],
-        "aggregate type": aggregate_type,
-        "aggregate id": aggregate_id,
-        "correlation id": get("correlationid") or get("correlation_id", ""),
-        "causation id": get("causationid") or get("causation_id", ""),
-        "sequence": get("sequence", ""),
-    }
-    if problem := text_problem(parts):
+    correlation_id = get(prefix + "correlationid") or get(prefix + "correlation_id", "")
+    causation_id = get(prefix + "causationid") or get(prefix + "causation_id", "")
+    sequence = get(prefix + "sequence", "")
+    texts = (id, type, aggregate_type, aggregate_id, correlation_id, causation_id, sequence)
+    if problem := problem_of(_PARTS, texts):
         raise Misfit(problem)
-    time, notes = time_or_stand_in(get("time", ""), message)
+    time, notes = time_or_stand_in(get(prefix + "time", ""), message)
     return Event(
         message=message,
-        id=parts["id"],
+        id=id,
         time=time,
         data=data,
-        type=parts["type"],
-        source=attributes["source"],
-        subject=get("subject", ""),
+        type=type,
+        source=source,
+        subject=get(prefix + "subject", ""),
         content_type=content_type,
         aggregate_type=aggregate_type,
         aggregate_id=aggregate_id,
-        correlation_id=parts["correlation id"],
-        causation_id=parts["causation id"],
-        sequence=parts["sequence"],
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        sequence=sequence,
         attributes=attributes,
         notes=notes,
     )

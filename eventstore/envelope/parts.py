@@ -1,7 +1,7 @@
 """The rules that hold for the parts of every envelope: required attributes, admissible texts, times, and what stands in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from eventstore.events import Event, Message
@@ -20,27 +20,44 @@ class Misfit(ValueError):
     """The message fits no envelope; the text says why and holds no value of it."""
 
 
+def _is_usual(text: str) -> bool:
+    """Whether it looks as most times do (2024-05-01T09:00:00.123Z), so that the parser alone may judge it."""
+    length = len(text)
+    return (
+        (length == 20 or (length in (24, 27) and text[19] == "."))
+        and text[-1] == "Z"
+        and text[10] == "T"
+        and text[4] == text[7] == "-"
+        and text[13] == text[16] == ":"
+    )
+
+
 def parse_time(text: str) -> datetime | None:
     """An RFC 3339 time in UTC, digits beyond microseconds cut off; ``None`` for anything else.
 
     The years 1 and 9999 are refused: an offset could carry them out of what a database or ``datetime`` holds.
     """
-    if not _is_rfc3339(text):
+    if not (_is_usual(text) or _is_rfc3339(text)):
         return None
     try:
-        time = datetime.fromisoformat(text.upper())
+        time = datetime.fromisoformat(text if text[-1] == "Z" else text.upper())
     except ValueError:
         return None
+    if time.tzinfo is UTC:
+        return time if 1 < time.year < 9999 else None
     return time.astimezone(UTC) if 1 < time.year < 9999 else None
 
 
 def time_or_stand_in(text: str, message: Message) -> tuple[datetime, tuple[str, ...]]:
-    """The event's time, else the message's event time or publish time with a note that says so."""
+    """The event's time, else the message's event time or publish time with a note that says so.
+
+    An event time of the years 1 and 9999 is refused like any other: producers put them for a time that is missing.
+    """
     time = parse_time(text) if text else None
     if time:
         return time, ()
     what = "The event's time is no RFC 3339 time" if text else "There is no time in this event"
-    if message.event_time:
+    if message.event_time and 1 < message.event_time.year < 9999:
         return message.event_time, (f"{what}: the message's event time stands in for it.",)
     return message.published, (f"{what}: the publish time stands in for it.",)
 
@@ -58,10 +75,15 @@ def required_problem(attributes: Mapping[str, str]) -> str:
 
 def text_problem(parts: Mapping[str, str]) -> str:
     """Why one of these named texts cannot be a part of an envelope; empty if all can."""
-    whole = "".join(parts.values())
+    return problem_of(parts.keys(), parts.values())
+
+
+def problem_of(names: Iterable[str], texts: Collection[str]) -> str:
+    """As ``text_problem``, of names and texts side by side."""
+    whole = "".join(texts)
     if whole.isprintable() and len(whole) * (1 if whole.isascii() else 4) <= MAX_PART:
         return ""  # the quick answer for nearly every event: printable texts hold neither controls nor surrogates
-    for name, text in parts.items():
+    for name, text in zip(names, texts, strict=True):
         if _CONTROL.search(text):
             return f"its {name} holds control characters, which CloudEvents forbids"
         if _SURROGATE.search(text):

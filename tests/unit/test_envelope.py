@@ -185,6 +185,13 @@ def test_any_other_time_is_stood_in_for_with_a_note(text: str) -> None:
     assert event.notes == ("The event's time is no RFC 3339 time: the publish time stands in for it.",)
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+def test_an_event_time_at_either_end_of_all_time_is_none(year: int) -> None:
+    found = read_event(message(event_time=datetime(year, 12, 31, 23, 30, tzinfo=UTC)))
+    assert found.time == PUBLISHED
+    assert found.notes == ("There is no time in this event: the publish time stands in for it.",)
+
+
 def test_the_messages_event_time_stands_in_before_the_publish_time() -> None:
     when = datetime(2020, 2, 29, tzinfo=UTC)
     event = read_event(message(properties=CE, event_time=when))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.following import LINGER_SECONDS, QUEUE
+from eventstore.drivers.pulsar.following import LINGER_MILLISECONDS, QUEUE
 from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.topics import Known
@@ -96,9 +96,9 @@ class PulsarConsumer:
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
         room = READ_BYTES
         while len(found) < limit and room > 0:
-            patience = LINGER_SECONDS if found else max(0.001, deadline - time.monotonic())
+            patience = LINGER_MILLISECONDS if found else max(1, int(1000 * (deadline - time.monotonic())))
             try:
-                received = self._consumer.receive(max(1, int(patience * 1000)))
+                received = self._consumer.receive(patience)
             except pulsar.Timeout:
                 return
             found.append(self._noted(received))

@@ -21,6 +21,7 @@ CHUNK = "h"
 LONGEST_CHUNK_ID = 400
 """Hexadecimal digits; real ones have about 30."""
 
+_LABEL = re.compile(r"(\d{1,17}):(\d{1,17})(?::(\d{1,17}))?", re.ASCII)
 _FIRST_CHUNK = re.compile(r"\((\d+),(\d+),")
 
 
@@ -64,14 +65,17 @@ class Positions:
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
-        self._entry = (-1, -1)
+        self._ledger = self._entry = -1
+        self.new_entry = False
+        """Whether the last one was the first of its entry that came."""
         self._token = self._label = ""
 
     def of(self, message_id: Any) -> Position:
         """The position of a message that the client handed out or confirmed."""
-        ledger, entry, batch = order_of(message_id)
-        if (ledger, entry) != self._entry:
-            self._entry = (ledger, entry)
+        ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
+        self.new_entry = entry != self._entry or ledger != self._ledger
+        if self.new_entry:
+            self._ledger, self._entry = ledger, entry
             self._token, self._label = ordering.encode(ledger, entry), f"{ledger}:{entry}"
         token, label = self._token + _number(batch + 1), self._label
         if batch >= 0:
@@ -120,6 +124,15 @@ def place_of(token: str) -> Place:
 def position_from(topic: str, partition: int, token: str) -> Position:
     """The position with its label; ``InvalidPosition`` where the token is none of this driver's."""
     return Position(topic=topic, partition=partition, token=token, label=place_of(token).label)
+
+
+def position_labelled(topic: str, partition: int, label: str) -> Position | None:
+    """The position of this label; ``None`` for what is none."""
+    found = _LABEL.fullmatch(label)
+    if not found:
+        return None
+    ledger, entry, batch = int(found[1]), int(found[2]), int(found[3]) if found[3] else -1
+    return Position(topic=topic, partition=partition, token=ordering.encode(ledger, entry, batch + 1), label=label)
 
 
 def deserialised(data: bytes) -> Any:
