@@ -1,0 +1,95 @@
+"""The filter as everybody uses it: parsed once, then asked about events and about the index's pointers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from eventstore.events import Event
+from eventstore.index.pointers import Pointer
+from eventstore.search.look import Look
+from eventstore.search.parsing import tree_of
+from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of
+
+
+class Verdict(StrEnum):
+    """What a filter says of an event. ``UNKNOWN``: a value that decides could not be looked into.
+
+    That is a payload too large, too deep or no JSON, or an envelope part of a message that fits no envelope.
+    """
+
+    MATCH = "match"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Filter:
+    """A parsed filter; ``parse_filter`` makes it. May be used by many threads at once.
+
+    ``text`` is what was given, without the space around it. ``reads_payload``: whether some answer needs the message; without
+    it the index's pointer is enough. ``since`` (included) and ``until`` (excluded) bound the *event* time of every match, in
+    UTC: a hint where to begin, since publish times may differ.
+    """
+
+    text: str
+    empty: bool
+    reads_payload: bool
+    since: datetime | None
+    until: datetime | None
+    _on_event: Callable[[Look], Answer]
+    _on_pointer: Callable[[Pointer], Answer]
+
+    def matches(self, event: Event) -> bool:
+        """Whether the event is certainly asked for. Never raises, and ends whatever the event holds."""
+        return self._on_event(Look(event)) is True
+
+    def judge(self, event: Event) -> Verdict:
+        """As ``matches``, telling apart what is not asked for and what could not be looked into."""
+        answer = self._on_event(Look(event))
+        return Verdict.UNKNOWN if answer is None else Verdict.MATCH if answer else Verdict.NO
+
+    def matches_pointer(self, pointer: Pointer) -> bool | None:
+        """As ``matches``, from what the index knows; ``None`` where the message itself must be asked.
+
+        Where ``reads_payload`` is false, that is only a copy in a derived topic whose aggregate the index does not know.
+        """
+        answer = self._on_pointer(pointer)
+        return answer is True if pointer.unreadable and not self.reads_payload else answer
+
+
+def parse_filter(text: str) -> Filter:
+    """The filter that this text is; an empty text is the filter that every event passes. ``InvalidFilter`` for any other."""
+    tree = tree_of(text)
+    if tree is None:
+        return Filter(text="", empty=True, reads_payload=False, since=None, until=None, _on_event=_every, _on_pointer=_every)
+    since, until = _bounds(tree)
+    return Filter(
+        text=text.strip(),
+        empty=False,
+        reads_payload=any(term.on_pointer is None for term in terms_of(tree)),
+        since=since,
+        until=until,
+        _on_event=compiled(tree, lambda term: term.on_event),
+        _on_pointer=compiled(tree, lambda term: term.on_pointer or _unsaid),
+    )
+
+
+def _every(asked: object) -> Answer:
+    return True
+
+
+def _unsaid(pointer: Pointer) -> Answer:
+    return None
+
+
+def _bounds(tree: Tree) -> tuple[datetime | None, datetime | None]:
+    """The narrowest range of time that the terms which every match must pass leave open."""
+    needed = [term for term in _needed(tree) if isinstance(term, Term)]
+    since = [term.since for term in needed if term.since]
+    until = [term.until for term in needed if term.until]
+    return max(since, default=None), min(until, default=None)
+
+
+def _needed(tree: Tree) -> tuple[Tree, ...]:
+    return tuple(term for part in tree.parts for term in _needed(part)) if isinstance(tree, All) else (tree,)

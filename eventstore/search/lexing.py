@@ -1,0 +1,106 @@
+"""A filter's text as tokens: parentheses, the three words, and terms. Each sign is looked at a bounded number of times."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from eventstore.search.problems import problem
+
+
+class Sign(Enum):
+    OPEN = "("
+    CLOSE = ")"
+    AND = "and"
+    OR = "or"
+    NOT = "not"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenTerm:
+    """One term as it is written. ``field`` and ``operator`` are empty for a bare text; ``column`` counts from 1."""
+
+    value: str
+    quoted: bool
+    column: int
+    field: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    column: int
+    sign: Sign | None = None
+    term: WrittenTerm | None = None
+
+
+_SPACE = re.compile(r"\s*+")
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_WORD = re.compile(r'(?:[^\s()":=<>~!]++|!(?!=)|(?<=\.)"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
+_OPERATOR = re.compile(r"\s*+(!=|<=|>=|[:=<>~])")
+_BARE = re.compile(r'[^\s()"]++')
+_ESCAPED = re.compile(r'\\(["\\])')
+_WORDS = {"and": Sign.AND, "or": Sign.OR, "not": Sign.NOT}
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens in order; ``InvalidFilter`` for what is none."""
+    place = _after_space(text, 0)
+    while place < len(text):
+        token, end = _next(text, place)
+        yield token
+        place = _after_space(text, end)
+
+
+def unquoted(inside: str) -> str:
+    r"""What stands between quotes: ``\"`` and ``\\`` are the signs themselves, any other backslash stays one."""
+    return _ESCAPED.sub(r"\1", inside)
+
+
+def _after_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return found.end() if found else place
+
+
+def _next(text: str, place: int) -> tuple[Token, int]:
+    column = place + 1
+    if text[place] in "()":
+        return Token(column=column, sign=Sign(text[place])), place + 1
+    if text[place] == '"':
+        value, end = _quoted(text, place)
+        return Token(column=column, term=WrittenTerm(value=value, quoted=True, column=column)), end
+    word = _WORD.match(text, place)
+    if not word:
+        raise problem(
+            'a field has to stand before this sign, as in type:PatientRegistered, or quotes around a text: "a=b"', column
+        )
+    operator = _OPERATOR.match(text, word.end())
+    if operator:
+        return _field_term(text, word[0], operator[1], operator.end(), column)
+    if word[0].lower() in _WORDS:
+        return Token(column=column, sign=_WORDS[word[0].lower()]), word.end()
+    if '"' in word[0]:
+        raise problem("put quotes around the whole text, not in the middle of a word", column)
+    return Token(column=column, term=WrittenTerm(value=word[0], quoted=False, column=column)), word.end()
+
+
+def _field_term(text: str, field: str, operator: str, place: int, column: int) -> tuple[Token, int]:
+    place = _after_space(text, place)
+    quoted = text[place : place + 1] == '"'
+    value, end = _quoted(text, place) if quoted else _bare(text, place)
+    term = WrittenTerm(field=field, operator=operator, value=value, quoted=quoted, column=column)
+    return Token(column=column, term=term), end
+
+
+def _quoted(text: str, place: int) -> tuple[str, int]:
+    found = _QUOTED.match(text, place)
+    if not found:
+        raise problem('this quotation mark is never closed: add a " at the end of the text', place + 1)
+    return unquoted(found[1]), found.end()
+
+
+def _bare(text: str, place: int) -> tuple[str, int]:
+    found = _BARE.match(text, place)
+    if not found:
+        raise problem('a value is missing here: write one, or "" for none', place + 1)
+    return found[0], found.end()

@@ -1,0 +1,77 @@
+"""Numbers and times, as they stand in a filter and in a payload. Whatever is not bounded in length is no number here."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from eventstore.search.limits import MOST_NUMBER_CHARACTERS
+
+Number = int | float
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.([0-9]{1,9}))?)?(?:([Zz])|([+-][0-9]{2}:?[0-9]{2}))?)?"
+)
+_LONGEST_TIME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a written time stands for: a day, a minute, a second or less. ``end`` is excluded; both in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def bounds(self, order: str) -> tuple[datetime | None, datetime | None]:
+        """The first time and the one behind the last that are ``order`` than this; of a day, ``>`` means after it."""
+        match order:
+            case "<":
+                return None, self.start
+            case "<=":
+                return None, self.end
+            case ">":
+                return self.end, None
+            case ">=":
+                return self.start, None
+        return self.start, self.end
+
+
+def number_of(text: str) -> Number | None:
+    """The number that the whole text is; ``None`` for any other text, and for a number that no computer holds."""
+    if len(text) > MOST_NUMBER_CHARACTERS:
+        return None
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        return None
+    if found[1] is None and found[2] is None:
+        return int(text)
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def span_of(text: str) -> Span | None:
+    """The time that the whole text is, in UTC unless it says otherwise; ``None`` for any other text."""
+    found = _TIME.fullmatch(text) if len(text) <= _LONGEST_TIME else None
+    if not found:
+        return None
+    date, minute, second, fraction, _, offset = found.groups()
+    seconds = (second or ":00").partition(".")[0]
+    microseconds = f"{fraction or '0':0<6}"[:6]
+    try:
+        start = datetime.fromisoformat(f"{date}T{minute or '00:00'}{seconds}.{microseconds}{offset or '+00:00'}")
+    except ValueError:
+        return None
+    if not 1 < start.year < 9999:
+        return None  # an offset could carry it out of what a time can be
+    start = start.astimezone(UTC)
+    return Span(start, start + _width(minute, second, fraction))
+
+
+def _width(minute: str | None, second: str | None, fraction: str | None) -> timedelta:
+    if minute is None:
+        return timedelta(days=1)
+    if second is None:
+        return timedelta(minutes=1)
+    return timedelta(microseconds=10 ** max(0, 6 - len(fraction or "")))

@@ -1,0 +1,195 @@
+"""What each field of a filter means: one written term made into questions to an event and to the index's pointer."""
+
+from operator import attrgetter
+from typing import Any
+
+from eventstore.search.fields import split_field
+from eventstore.search.lexing import WrittenTerm
+from eventstore.search.literals import Number, Span, number_of, span_of
+from eventstore.search.look import MISSING, Look
+from eventstore.search.problems import problem
+from eventstore.search.text_terms import text_term
+from eventstore.search.texts import Expression, TextTest, alike, fitting, same
+from eventstore.search.tree import Answer, Not, Term, Tree
+from eventstore.search.values import ORDERS, Path, ValueTest, flat, ordered, textual, there, value_at
+
+_PLACES = {  # where a field stands in a look at an event, and in the index's pointer
+    "id": ("event.id", "event_id"),
+    "key": ("event.message.key", ""),
+    "type": ("event.type", "type"),
+    "source": ("event.source", ""),
+    "subject": ("event.subject", ""),
+    "correlation": ("event.correlation_id", "correlation_id"),
+    "causation": ("event.causation_id", "causation_id"),
+}
+_OF_ANY_MESSAGE = frozenset({"id", "key"})
+"""What a message has even where it fits no envelope."""
+_PATHS = frozenset({"data", "property"})
+FIELDS = (
+    "type",
+    "aggregate",
+    "id",
+    "correlation",
+    "causation",
+    "time",
+    "text",
+    "data.…",
+    "key",
+    "property.…",
+    "source",
+    "subject",
+)
+
+ENVELOPE, PAYLOAD = 0, 1
+
+
+def term_of(written: WrittenTerm, *, work: int) -> Tree:
+    """The term ready for use; ``InvalidFilter`` where its field, operator or value cannot be used.
+
+    ``work``: what its regular expression may cost (see ``limits.EXPRESSION_WORK``).
+    """
+    if not written.field:
+        return text_term(written, work=work)
+    name, path = split_field(written.field, written.column)
+    if name not in _PATHS and (path or name not in FIELDS):
+        raise problem(
+            f'there is no such field; there are {", ".join(FIELDS)}. A text with such a sign needs quotes: "a:b"',
+            written.column,
+        )
+    if name == "text":
+        return text_term(written, work=work)
+    if written.operator in ("=", "!=") and not written.quoted and "*" in written.value:
+        raise problem(
+            f"{written.operator} takes every sign as it is: write : for a pattern, or put quotes around a real *",
+            written.column,
+        )
+    term = _positive(written, name, path, work)
+    return Not(term) if written.operator == "!=" else term
+
+
+def _positive(written: WrittenTerm, name: str, path: Path, work: int) -> Term:
+    if name == "time":
+        return _time_term(written)
+    if name in _PATHS:
+        return _data_term(written, path, work) if name == "data" else _property_term(written, path, work)
+    if written.operator in ORDERS:
+        raise problem(f"{written.operator} compares numbers and times, which {name} is not: use : = != or ~", written.column)
+    test = _text_test(written, work)
+    return _aggregate_term(test) if name == "aggregate" else _envelope_term(name, test)
+
+
+def _envelope_term(name: str, test: TextTest) -> Term:
+    in_event, in_pointer = _PLACES[name]
+    of_event, of_pointer = attrgetter(in_event), attrgetter(in_pointer or "event_id")
+    if name in _OF_ANY_MESSAGE:
+        return Term(
+            on_event=lambda look: test(of_event(look) or ""),
+            on_pointer=(lambda pointer: test(of_pointer(pointer))) if in_pointer else None,
+        )
+    return Term(
+        on_event=lambda look: None if look.event.problem else test(of_event(look)),
+        on_pointer=(lambda pointer: None if pointer.unreadable else test(of_pointer(pointer))) if in_pointer else None,
+    )
+
+
+def _aggregate_term(test: TextTest) -> Term:
+    """By the id alone, or by type and id with a stroke between them.
+
+    The index may know no aggregate of a copy in a derived topic: then the message has to be asked.
+    """
+
+    def answer(unreadable: bool, type: str, id: str) -> Answer:
+        if unreadable:
+            return None
+        alone = test(id)
+        if alone is True:
+            return True
+        both = test(f"{type}/{id}")
+        return None if alone is None and both is False else both
+
+    return Term(
+        on_event=lambda look: answer(bool(look.event.problem), look.event.aggregate_type, look.event.aggregate_id),
+        on_pointer=lambda pointer: answer(
+            pointer.unreadable or (pointer.derived and not pointer.aggregate_type),
+            pointer.aggregate_type,
+            pointer.aggregate_id,
+        ),
+    )
+
+
+def _time_term(written: WrittenTerm) -> Term:
+    span = span_of(written.value) if written.operator != "~" else None
+    if span is None:
+        raise problem(
+            "time is compared with a day or a time, such as time>=2024-05-01 or time<2024-05-02T10:00+02:00", written.column
+        )
+    since, until = span.bounds(written.operator)
+
+    def within(time: Any) -> bool:
+        return (since is None or time >= since) and (until is None or time < until)
+
+    return Term(
+        on_event=lambda look: within(look.event.time),
+        on_pointer=lambda pointer: within(pointer.time),
+        since=since,
+        until=until,
+    )
+
+
+def _property_term(written: WrittenTerm, path: Path, work: int) -> Term:
+    if not path or not all(isinstance(part, str) for part in path):
+        raise problem('name a property, such as property.ce_source:/documents or property."odd name":x', written.column)
+    name = ".".join(map(str, path))
+    test = _value_test(written, work)
+    return Term(on_event=lambda look: test(look.event.message.properties.get(name, MISSING)))
+
+
+def _data_term(written: WrittenTerm, path: Path, work: int) -> Term:
+    if not path:
+        raise problem(
+            'name a value in the payload, such as data.user.email:x; text:"…" looks for a text anywhere in it', written.column
+        )
+    test = _value_test(written, work)
+
+    def on_event(look: Look) -> Answer:
+        return test(value_at(look.document(), path))
+
+    return Term(on_event=on_event, cost=PAYLOAD)
+
+
+def _value_test(written: WrittenTerm, work: int) -> ValueTest:
+    if written.operator in ORDERS:
+        return flat(ordered(written.operator, _limit(written)))
+    if _asks_whether_there(written):
+        return there
+    test = _text_test(written, work)
+    if isinstance(test, Expression):
+        return flat(textual(test), test.most)
+    return flat(textual(test, number_of(written.value)))
+
+
+def _limit(written: WrittenTerm) -> Number | Span:
+    limit = number_of(written.value)
+    if limit is not None:
+        return limit
+    span = span_of(written.value)
+    if span is None:
+        raise problem(
+            f"{written.operator} compares numbers of at most 40 signs, and times such as 2024-05-01 or 2024-05-01T10:00Z",
+            written.column,
+        )
+    return span
+
+
+def _asks_whether_there(written: WrittenTerm) -> bool:
+    return written.operator == ":" and not written.quoted and set(written.value) == {"*"}
+
+
+def _text_test(written: WrittenTerm, work: int) -> TextTest:
+    if written.operator == "~":
+        return Expression(written.value, work=work, column=written.column)
+    if written.operator != ":":
+        return same(written.value)
+    if _asks_whether_there(written):
+        return bool
+    return fitting(written.value) if "*" in written.value and not written.quoted else alike(written.value)

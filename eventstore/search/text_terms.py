@@ -1,0 +1,40 @@
+"""Terms that look for a text anywhere in the payload or the key."""
+
+from eventstore.search.lexing import WrittenTerm
+from eventstore.search.look import Look
+from eventstore.search.problems import problem
+from eventstore.search.texts import Expression, in_order
+from eventstore.search.tree import Answer, Term
+
+TEXT = 2
+"""The dearest kind of term."""
+
+
+def text_term(written: WrittenTerm, *, work: int) -> Term:
+    """A bare text, ``text:`` or ``text~``; ``InvalidFilter`` for any other operator and for no text at all."""
+    if written.operator == "~":
+        return _expression_term(Expression(written.value, work=work, column=written.column))
+    if written.operator not in ("", ":"):
+        raise problem('text is looked for, not compared: write text:"some words" or text~"an expression"', written.column)
+    pieces = [written.value] if written.quoted else written.value.split("*")
+    folded = [piece.casefold() for piece in pieces if piece]
+    if not folded:
+        raise problem("there is no text to look for here: write some, or leave this out", written.column)
+    return Term(on_event=lambda look: _has_pieces(look, folded), cost=TEXT)
+
+
+def _has_pieces(look: Look, pieces: list[str]) -> Answer:
+    for text in look.folded():
+        if in_order(text, pieces, 0, len(text)):
+            return True
+    return None if look.text_is_cut else False
+
+
+def _expression_term(expression: Expression) -> Term:
+    def on_event(look: Look) -> Answer:
+        answers = [expression(text) for text in look.texts()]
+        if True in answers:
+            return True
+        return None if look.text_is_cut or None in answers else False
+
+    return Term(on_event=on_event, cost=TEXT)

@@ -1,0 +1,105 @@
+"""A filter as a tree of terms, and how their answers combine. Built from a bounded text, so it is never deep."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from eventstore.index.pointers import Pointer
+from eventstore.search.look import Look
+
+Answer = bool | None
+"""``None`` is neither: what was asked for could not be looked into."""
+X = TypeVar("X")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Term:
+    """One question about an event. ``on_pointer`` is ``None`` where only the message can answer it.
+
+    ``cost`` orders terms: cheap ones are asked first. ``since`` (included) and ``until`` (excluded) bound the time of every
+    event that the term lets through.
+    """
+
+    on_event: Callable[[Look], Answer]
+    on_pointer: Callable[[Pointer], Answer] | None = None
+    cost: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    parts: "tuple[Tree, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    parts: "tuple[Tree, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    part: "Tree"
+
+
+Tree = Term | All | AnyOf | Not
+
+
+def terms_of(tree: Tree) -> tuple[Term, ...]:
+    """Every term, in the order in which they were written."""
+    if isinstance(tree, Term):
+        return (tree,)
+    if isinstance(tree, Not):
+        return terms_of(tree.part)
+    return tuple(term for part in tree.parts for term in terms_of(part))
+
+
+def compiled(tree: Tree, leaf: Callable[[Term], Callable[[X], Answer]]) -> Callable[[X], Answer]:
+    """The tree as one function, cheap terms first; ``leaf`` chooses which of a term's questions is asked."""
+    if isinstance(tree, Term):
+        return leaf(tree)
+    if isinstance(tree, Not):
+        return _negated(compiled(tree.part, leaf))
+    tests = [compiled(part, leaf) for part in sorted(tree.parts, key=_cost)]
+    return _all_of(tests) if isinstance(tree, All) else _any_of(tests)
+
+
+def _cost(tree: Tree) -> int:
+    return max(term.cost for term in terms_of(tree))
+
+
+def _negated(test: Callable[[X], Answer]) -> Callable[[X], Answer]:
+    def answer(asked: X) -> Answer:
+        found = test(asked)
+        return None if found is None else not found
+
+    return answer
+
+
+def _all_of(tests: Sequence[Callable[[X], Answer]]) -> Callable[[X], Answer]:
+    def answer(asked: X) -> Answer:
+        all_true: Answer = True
+        for test in tests:
+            found = test(asked)
+            if found is False:
+                return False
+            if found is None:
+                all_true = None
+        return all_true
+
+    return answer
+
+
+def _any_of(tests: Sequence[Callable[[X], Answer]]) -> Callable[[X], Answer]:
+    def answer(asked: X) -> Answer:
+        none_true: Answer = False
+        for test in tests:
+            found = test(asked)
+            if found is True:
+                return True
+            if found is None:
+                none_true = None
+        return none_true
+
+    return answer

@@ -1,0 +1,119 @@
+"""How the value at a path of a payload, or of a property, is compared. A flat list is compared item by item."""
+
+import operator
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from eventstore.search.limits import MOST_ITEMS, VALUE_CHARACTERS
+from eventstore.search.literals import Number, Span, number_of, span_of
+from eventstore.search.look import LONGEST_INTEGER, MISSING, UNREADABLE
+from eventstore.search.texts import TextTest
+from eventstore.search.tree import Answer
+
+ValueTest = Callable[[Any], Answer]
+Path = tuple[str | int, ...]
+
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def value_at(document: Any, path: Path) -> Any:
+    """The value at the path; ``MISSING`` where there is none, ``UNREADABLE`` where the document is that."""
+    if document is UNREADABLE:
+        return UNREADABLE
+    for part in path:
+        if isinstance(part, str) and isinstance(document, dict):
+            document = document.get(part, MISSING)
+        elif isinstance(part, int) and isinstance(document, list) and part < len(document):
+            document = document[part]
+        else:
+            return MISSING
+    return document
+
+
+def there(value: Any) -> Answer:
+    """Whether there is a value at all: not null, and no empty text."""
+    return None if value is UNREADABLE else value is not MISSING and value is not None and value != ""
+
+
+def flat(test: ValueTest, most: int = VALUE_CHARACTERS) -> ValueTest:
+    """The test for simple values made one for whatever a payload holds: a list fits when one of its simple values does.
+
+    ``most``: characters of text in a list that are compared.
+    """
+
+    def answer(value: Any) -> Answer:
+        if isinstance(value, list):
+            return _one_of(value, test, most)
+        if value is UNREADABLE:
+            return None
+        return False if value is MISSING or isinstance(value, dict) else test(value)
+
+    return answer
+
+
+def _one_of(items: Sequence[Any], test: ValueTest, most: int) -> Answer:
+    found: Answer = None if len(items) > MOST_ITEMS else False
+    for item in items[:MOST_ITEMS]:
+        if isinstance(item, str):
+            most -= len(item)
+            if most < 0:
+                return None
+        elif isinstance(item, dict | list):
+            continue
+        answer = test(item)
+        if answer is True:
+            return True
+        if answer is None:
+            found = None
+    return found
+
+
+def textual(test: TextTest, number: Number | None = None) -> ValueTest:
+    """Compares the value's text. A number is compared as such (1.10 is 1.1) where a number is asked for."""
+
+    def answer(value: Any) -> Answer:
+        if isinstance(value, str):
+            return test(value)
+        if number is not None and not isinstance(value, bool) and isinstance(value, int | float):
+            return value == number
+        text = text_of(value)
+        return None if text is None else test(text)
+
+    return answer
+
+
+def text_of(value: Any) -> str | None:
+    """A simple value as JSON writes it; ``None`` for a whole number of so many digits that writing them takes long."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER * 4 else str(value)
+
+
+def ordered(order: str, limit: Number | Span) -> ValueTest:
+    """Less or more than a number, or before or after a time. Texts count where they are written as one."""
+    return _within(*limit.bounds(order)) if isinstance(limit, Span) else _compared(ORDERS[order], limit)
+
+
+def _compared(compare: Callable[[Any, Any], bool], limit: Number) -> ValueTest:
+    def answer(value: Any) -> Answer:
+        if isinstance(value, str):
+            value = number_of(value)
+        return not (value is None or isinstance(value, bool)) and compare(value, limit)
+
+    return answer
+
+
+def _within(since: datetime | None, until: datetime | None) -> ValueTest:
+    def answer(value: Any) -> Answer:
+        span = span_of(value) if isinstance(value, str) else None
+        return span is not None and (since is None or span.start >= since) and (until is None or span.start < until)
+
+    return answer

@@ -1,0 +1,216 @@
+"""Values that the configuration declares searchable: what the index keeps of an event's payload so that it can be looked up.
+
+Nothing else of a payload ever reaches the index. A value is kept hashed unless the configuration says otherwise: a keyed hash
+can be looked up by whoever types the value, and read by nobody.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Annotated, Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+from msgspec import Meta, Struct
+
+from eventstore.config_lines import KeyPath, KeyProblem
+from eventstore.envelope.mapping import last_segment
+from eventstore.errors import InvalidConfiguration
+from eventstore.events import Event, Topic
+from eventstore.search.literals import number_of
+from eventstore.search.look import LONGEST_INTEGER, MISSING, UNREADABLE, document_of
+from eventstore.search.values import value_at
+
+MOST_VALUES = 20
+"""Values that are kept of one event; further ones are left out."""
+MOST_BYTES = 256
+"""A value longer than this in UTF-8 is left out: whoever looks for it would hardly type it."""
+SHORTEST_KEY = 32
+HASHED = "h:"
+_HASH_BYTES = 16
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class SearchableTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One ``[[searchable]]`` as it is written."""
+
+    topics: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    name: str
+    path: str
+    hashed: bool = True
+
+
+class Searchable(Struct, frozen=True, kw_only=True, eq=False):
+    """One declaration, compiled. ``plain_path`` spares the common path JMESPath's cost; it is empty for any other."""
+
+    topics: tuple[str, ...]
+    name: str
+    hashed: bool
+    expression: ParsedResult
+    plain_path: tuple[str, ...] = ()
+
+
+def compile_searchables(tables: Sequence[SearchableTable]) -> tuple[Searchable, ...]:
+    """The declarations ready for use, in order; ``KeyProblem`` for what cannot be used."""
+    hashed: dict[str, bool] = {}
+    for number, table in enumerate(tables):
+        if hashed.setdefault(table.name, table.hashed) != table.hashed:
+            raise KeyProblem(("searchable", number, "hashed"), f"{table.name} is declared otherwise before: keep it the same")
+    return tuple(_compile(table, ("searchable", number)) for number, table in enumerate(tables))
+
+
+@lru_cache(maxsize=1024)
+def searchable_for(topic: str, searchables: tuple[Searchable, ...]) -> tuple[Searchable, ...]:
+    """Those with a pattern that fits the topic's whole name or its last segment."""
+    last = last_segment(topic)
+    return tuple(
+        searchable
+        for searchable in searchables
+        if any(fnmatchcase(topic, pattern) or fnmatchcase(last, pattern) for pattern in searchable.topics)
+    )
+
+
+def values_of(event: Event, searchables: tuple[Searchable, ...], key: str) -> tuple[tuple[str, str], ...]:
+    """What the index keeps of this event: pairs of name and stored text, each once, at most ``MOST_VALUES``.
+
+    The stored text is the value itself, normalised (see ``normalised``), or ``h:`` and its keyed hash. Texts, numbers, true
+    and false count, and flat lists of them; anything else, what is empty, what is too long and what a database cannot hold
+    is left out. Nothing is kept of a message that fits no envelope, nor of a payload that is large or no JSON.
+    """
+    declared = searchable_for(event.position.topic, searchables)
+    document = document_of(event) if declared else MISSING
+    if document is MISSING or document is UNREADABLE:
+        return ()
+    kept: dict[tuple[str, str], None] = {}
+    for searchable in declared:
+        for value in _values(searchable, document):
+            kept[searchable.name, _stored(searchable.name, value, searchable.hashed, key)] = None
+            if len(kept) == MOST_VALUES:
+                return tuple(kept)
+    return tuple(kept)
+
+
+ValuesOf = Callable[[Topic, Sequence[Event]], Sequence[Sequence[tuple[str, str]]]]
+
+
+def values_by(searchables: tuple[Searchable, ...], key: str) -> ValuesOf | None:
+    """What the indexer asks for each batch of a topic: the values of each event; ``None`` where nothing is declared."""
+    if not searchables:
+        return None
+
+    def values(topic: Topic, events: Sequence[Event]) -> Sequence[Sequence[tuple[str, str]]]:
+        wanted = () if topic.derived else searchable_for(topic.name, searchables)
+        return [values_of(event, wanted, key) for event in events] if wanted else ()
+
+    return values
+
+
+def lookup_forms(text: str, searchables: tuple[Searchable, ...], key: str) -> list[tuple[str, str]]:
+    """What to look up for a text that somebody typed: name and stored text, as ``values_of`` would have kept them."""
+    number = number_of(text.strip())
+    texts = [text] if number is None else [text, _number_text(number)]
+    wanted = dict.fromkeys(value for typed in texts if (value := normalised(typed)))
+    names = {searchable.name: searchable.hashed for searchable in searchables}
+    return [(name, _stored(name, value, hashed, key)) for name, hashed in names.items() for value in wanted]
+
+
+def normalised(text: str) -> str:
+    """The text without space around it and without the differences of case and of composed letters.
+
+    Empty for what is not kept: no text, too long a text, half a surrogate pair, or a NUL (PostgreSQL cannot hold it).
+    """
+    if len(text) > 2 * MOST_BYTES or "\0" in text:
+        return ""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold()).strip()
+    try:
+        return folded if len(folded.encode()) <= MOST_BYTES else ""
+    except UnicodeEncodeError:
+        return ""
+
+
+def hash_key_problem(searchables: Sequence[Searchable], key: str) -> str:
+    """Why the key cannot serve these declarations, and what to do; empty where it can."""
+    hashed = sorted({searchable.name for searchable in searchables if searchable.hashed})
+    if not hashed or len(key) >= SHORTEST_KEY:
+        return ""
+    wrong = f"is too short: {SHORTEST_KEY} characters at the least" if key else "is missing"
+    return (
+        f"EVENTDESK_HASH_KEY {wrong}. The configuration has hashed searchable values ({', '.join(hashed)}): set it to a long "
+        "random text, the same for every process, and keep it. A new key needs a new index."
+    )
+
+
+def require_hash_key(searchables: Sequence[Searchable], key: str) -> None:
+    """``InvalidConfiguration`` where values should be hashed and the key is missing or too short."""
+    if problem := hash_key_problem(searchables, key):
+        raise InvalidConfiguration(problem)
+
+
+def _compile(table: SearchableTable, path: KeyPath) -> Searchable:
+    if not _NAME.fullmatch(table.name):
+        raise KeyProblem((*path, "name"), 'expected a short name of small letters, digits, _ and -, such as "email"')
+    try:
+        expression = jmespath.compile(table.path)
+    except (JMESPathError, RecursionError) as error:
+        raise KeyProblem(
+            (*path, "path"), 'expected a JMESPath expression over the event\'s data, such as "user.email"'
+        ) from error
+    plain = tuple(table.path.split(".")) if _PLAIN_PATH.fullmatch(table.path) else ()
+    return Searchable(topics=table.topics, name=table.name, hashed=table.hashed, expression=expression, plain_path=plain)
+
+
+def _values(searchable: Searchable, document: Any) -> Iterator[str]:
+    """The values that this declaration finds, normalised, in the payload's order."""
+    found = _found(searchable, document)
+    for value in found if isinstance(found, list) else [found]:
+        if text := normalised(_text(value)):
+            yield text
+
+
+def _found(searchable: Searchable, document: Any) -> Any:
+    if searchable.plain_path:
+        return value_at(document, searchable.plain_path)
+    try:
+        return searchable.expression.search(document)
+    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # a function in the expression that does not take what this payload holds: no value, as for a missing one
+
+
+def _text(value: Any) -> str:
+    """A simple value as text; empty for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _number_text(value) if isinstance(value, int | float) else ""
+
+
+def _number_text(number: int | float) -> str:
+    """The number as people write it: 100.0 is 100."""
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            return ""
+        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else str(number)
+    return str(number) if number.bit_length() <= LONGEST_INTEGER * 4 else ""
+
+
+def _stored(name: str, value: str, hashed: bool, key: str) -> str:
+    if not hashed:
+        return value
+    if not key:
+        raise InvalidConfiguration("Without EVENTDESK_HASH_KEY no searchable value can be hashed. Set it and start again.")
+    text = f"{name}\0{value}".encode()  # with the name, so that equal values under two names cannot be told to be equal
+    return HASHED + blake2b(text, key=_hashing_key(key), digest_size=_HASH_BYTES).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _hashing_key(key: str) -> bytes:
+    """The secret as the 32 bytes that BLAKE2b takes, however long it is."""
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=32, person=b"eventdesk.values").digest()
