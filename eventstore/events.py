@@ -1,7 +1,8 @@
 """The value types that everything else speaks in: frozen, keyword-only, free of any driver or database.
 
 Those that exist once an event are msgspec structs: making a frozen dataclass costs ten times as much (measured: 8.8 µs for
-an event with its message and position, against 0.9 µs), which was a third of what indexing an event cost.
+an event with its message and position, against 0.9 µs), which was a third of what indexing an event cost. They never hold
+what holds them, so the collector of cycles is told to pass them by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ class Topic:
         return self.kind is not TopicKind.EVENTS
 
 
-class Position(Struct, frozen=True, kw_only=True, eq=False):
+class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A place in a partition. ``token`` is the driver's own and opaque; tokens of one partition sort as the log does.
 
     ``label`` is for people ("118:4021:3") and takes no part in comparison.
@@ -59,6 +60,9 @@ class Position(Struct, frozen=True, kw_only=True, eq=False):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Position) and self._key() == other._key()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a struct's own would compare identities
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -97,7 +101,7 @@ class Position(Struct, frozen=True, kw_only=True, eq=False):
         return Position(topic=topic, partition=int(number), token=token)
 
 
-class NewMessage(Struct, frozen=True, kw_only=True):
+class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
     """What a publisher hands in. Keys route to a partition; events of one key stay in order."""
 
     payload: bytes
@@ -106,7 +110,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     event_time: datetime | None = None
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One record as the store holds it, before anybody asked what it means. ``published`` is in UTC."""
 
     position: Position
@@ -117,6 +121,28 @@ class Message(Struct, frozen=True, kw_only=True):
     event_time: datetime | None = None
     schema_version: str = ""
     producer: str = ""
+    null: bool = False
+    """A tombstone: its payload is not empty but absent."""
+    encrypted: bool = False
+    """Its publisher encrypted the payload, and nobody here has the key: ``payload`` holds what lies in the store."""
+    encrypted_batch: int = 0
+    """How many messages the encrypted payload holds, where it is a whole batch that nobody can take apart; else 0."""
+
+
+class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
+    """The schema that a message was written with, and what came of reading its payload by it.
+
+    ``kind`` is in plain words ("Avro"), empty where the registry did not tell it. ``converted``: the event's ``data`` is JSON
+    that was made of the payload. ``problem`` says why the payload cannot be read by its schema; where the registry did not
+    answer (``unanswered``) that may be over in a moment. ``note`` says why nothing was made of it though nothing is wrong.
+    """
+
+    kind: str
+    version: str
+    converted: bool = False
+    problem: str = ""
+    unanswered: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,12 +155,13 @@ class StreamId:
     aggregate_id: str
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """A message read through an envelope.
 
     ``problem`` is empty for an event; else it says why the message fits no envelope, and of the envelope's parts only ``id``
     (the position stands in for it) is filled. ``attributes`` holds the CloudEvents attributes as they were written, by name
-    without ``ce_``. ``data`` is the event's payload alone, byte for byte. ``time`` is never missing: the publish time stands
+    without ``ce_``. ``data`` is the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON
+    (``message.payload`` is always what lies in the store). ``time`` is never missing: the publish time stands
     in, and ``notes`` says so, as it says every other thing that was made up for want of the real one.
     """
 
@@ -155,6 +182,7 @@ class Event(Struct, frozen=True, kw_only=True):
     id_is_position: bool = False
     problem: str = ""
     notes: tuple[str, ...] = ()
+    schema: SchemaUse | None = None
 
     @property
     def position(self) -> Position:

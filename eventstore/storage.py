@@ -7,13 +7,13 @@ and ``UnknownSubscription`` say that the name is not known *now*.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
-from eventstore.events import Message, NewMessage, Position, Topic
+from eventstore.events import NOTHING, Message, NewMessage, Position, Topic
 
 READ_BYTES = 16 * 1024 * 1024
 """Bytes of payload after which ``Reader.read`` and ``Consumer.receive`` answer what they have, however high the limit is."""
@@ -67,6 +67,14 @@ class Ends:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Amounts:
+    """How much a partition holds up to and including a position, and behind it, in ``Capabilities.backlog_unit``."""
+
+    before: int
+    behind: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectedConsumer:
     name: str
     address: str = ""
@@ -110,6 +118,20 @@ class Subscription:
     @property
     def backlog(self) -> int:
         return sum(cursor.backlog for cursor in self.cursors)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """One version of a topic's schema, as the registry holds it.
+
+    ``kind`` is the registry's word (``AVRO``, ``JSON``, ``PROTOBUF_NATIVE``, ``STRING``, ``KEY_VALUE`` …); ``definition`` its
+    text or bytes, from whoever may publish: not to be trusted.
+    """
+
+    kind: str
+    name: str
+    definition: bytes
+    properties: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 class Reader(Protocol):
@@ -173,6 +195,13 @@ class Storage(Protocol):
         """One for each partition, in order of number."""
         ...
 
+    def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+        """By partition, on either side of each of these positions (``None``: before the first event). Quick: nothing is read.
+
+        A partition that is not there is left out.
+        """
+        ...
+
     # -- writing
 
     def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
@@ -214,6 +243,13 @@ class Storage(Protocol):
         """The messages at these positions, of any topics and partitions; what is no longer there is left out."""
         ...
 
+    def schema(self, topic: str, version: str) -> Schema | None:
+        """This version of the topic's schema (a message's ``schema_version``); ``None`` where the registry has none such.
+
+        A version never changes, and asking takes a round trip: ``schemas.Schemas`` remembers.
+        """
+        ...
+
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
         """The first message published at or after ``when``; ``None`` where there is none yet."""
         ...
@@ -224,6 +260,13 @@ class Storage(Protocol):
 
     def position(self, topic: str, partition: int, token: str) -> Position:
         """The position with its label, from a kept token; ``InvalidPosition`` where it is none of this driver's."""
+        ...
+
+    def labelled(self, topic: str, partition: int, label: str) -> Position | None:
+        """The position that has this label, whether anything lies there or not; ``None`` for what is no label of this store's.
+
+        A chunked message's label does not tell its position.
+        """
         ...
 
     # -- subscriptions

@@ -10,6 +10,11 @@ _SUFFIXES = (
 )
 
 
+def belongs_to(derived: str, original: str) -> bool:
+    """Whether a derived topic's name is made of the original's, as clients make it: ``orders-mailer-DLQ`` of ``orders``."""
+    return derived.startswith((f"{original}-", f"{original}."))
+
+
 def kind_of(name: str) -> TopicKind:
     """The kind of the topic of this name, short or with its namespace: ``a/b/orders-DLQ`` is a dead-letter topic."""
     if name.rpartition("/")[2].startswith("__"):

@@ -1,24 +1,49 @@
 """What every message is read through, whatever it holds: binary mode, structured JSON, the topic's mapping, or a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
 
 from eventstore.envelope.cloudevents import is_binary, read_binary, read_structured
 from eventstore.envelope.mapping import TopicMapping, mapping_for
 from eventstore.envelope.parts import Misfit, misfit_event
 from eventstore.envelope.raw import read_mapped
-from eventstore.events import Event, Message
+from eventstore.events import Event, Message, SchemaUse
 
 _NO_ENVELOPE = (
     "it has no ce_ properties, its payload is no CloudEvents JSON, and the configuration has no mapping for its topic"
 )
 
+_ENCRYPTED = "its payload is encrypted, and its properties alone do not make it an event"
 
-def read_event(message: Message, mappings: Sequence[TopicMapping] = ()) -> Event:
-    """The event that this message is; with ``problem`` set where it fits no envelope. Never raises."""
+_NOT_BY_SCHEMA = "its payload cannot be read by its schema"
+"""Which schema that is, and why, ``SchemaUse`` says: not everybody may see it."""
+
+Decode = Callable[[Message], tuple[bytes, SchemaUse] | None]
+"""The message's payload by its schema; ``None`` where it has none (``schemas.Schemas.decoded``)."""
+
+
+def read_event(message: Message, mappings: Sequence[TopicMapping] = (), decode: Decode | None = None) -> Event:
+    """The event that this message is; with ``problem`` set where it fits no envelope. Never raises.
+
+    With ``decode``, a payload that was written with a schema is read as the document that the schema makes of it: mappings,
+    and whoever looks into the event's data, find JSON in it.
+    """
+    decoded = decode(message) if decode and message.schema_version else None
+    if decoded is None:
+        return _read(message, mappings)
+    data, use = decoded
+    event = _read(replace(message, payload=data), mappings)
+    if event.problem and use.problem:
+        event = misfit_event(message, _NOT_BY_SCHEMA)
+    return replace(event, message=message, schema=use)
+
+
+def _read(message: Message, mappings: Sequence[TopicMapping]) -> Event:
     try:
         return read_binary(message) if is_binary(message) else _read_other(message, mappings)
     except Misfit as misfit:
-        return misfit_event(message, str(misfit))
+        return misfit_event(message, _ENCRYPTED if message.encrypted else str(misfit))
 
 
 def _read_other(message: Message, mappings: Sequence[TopicMapping]) -> Event:

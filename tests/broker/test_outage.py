@@ -19,6 +19,7 @@ CALLS: dict[str, Callable[[PulsarStorage, str], object]] = {
     "ping": lambda storage, topic: storage.ping(),
     "topics": lambda storage, topic: storage.topics(),
     "ends": lambda storage, topic: storage.ends(topic),
+    "amounts": lambda storage, topic: storage.amounts(topic, {0: None}),
     "append": lambda storage, topic: storage.append(topic, [NewMessage(payload=b"lost?")]),
     "read_forward": lambda storage, topic: storage.read_forward(topic, 0, limit=1),
     "read_backward": lambda storage, topic: storage.read_backward(topic, 0, limit=1),
@@ -100,3 +101,17 @@ def test_in_an_outage_one_storage_is_closed_and_another_made(
     later.append(name, [NewMessage(payload=b"1")])
     assert payloads(later.read_forward(name, 0, limit=10)) == texts(2), "a power cut loses nothing that was confirmed"
     later.close()
+
+
+def test_a_broker_that_has_just_started_tells_the_ends_of_every_partition(
+    broker: LocalPulsar, storage: PulsarStorage, topic: MakeTopic
+) -> None:
+    name = topic(partitions=3)
+    storage.append(name, [NewMessage(payload=text, key=f"k{number}") for number, text in enumerate(texts(20))])
+    before = storage.ends(name)
+    positions = {end.partition: end.last for end in before}
+    amounts = storage.amounts(name, positions)
+    broker.stop()
+    broker.start()
+    assert storage.ends(name) == before
+    assert storage.amounts(name, positions) == amounts

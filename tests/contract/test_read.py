@@ -21,6 +21,14 @@ def test_an_empty_partition_has_no_ends_and_nothing_to_read(storage: Storage, to
     assert list(storage.read_backward(name, 1, limit=10)) == []
 
 
+def test_a_topic_without_a_schema_has_no_version_of_one(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    [position] = storage.append(name, numbered(1))
+    assert storage.fetch([position])[position].schema_version == ""
+    for version in ("0", "1", "", "no number"):
+        assert storage.schema(name, version) is None
+
+
 def test_the_ends_are_the_first_and_the_last_event(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     positions = [*storage.append(name, numbered(3)), *storage.append(name, numbered(4))]
@@ -139,6 +147,21 @@ def test_a_kept_token_makes_the_position_again_with_its_label(storage: Storage, 
     for position in storage.append(name, numbered(20)):
         again = storage.position(name, 0, position.token)
         assert (again, again.label) == (position, position.label)
+
+
+def test_a_label_leads_to_its_position(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    for position in [*storage.append(name, numbered(20)), *storage.append(name, numbered(1))]:
+        found = storage.labelled(name, 0, position.label)
+        assert found is not None
+        assert (found, found.label) == (position, position.label)
+
+
+@pytest.mark.parametrize(
+    "label", ["", "x", ":", "1:", "-1", "1:2:3:4", "demo:7x", "²", "9" * 30, f"{'9' * 30}:1", "e-1", "1 "]
+)
+def test_a_text_that_is_no_label_leads_nowhere(storage: Storage, topic: MakeTopic, label: str) -> None:
+    assert storage.labelled(topic().name, 0, label) is None
 
 
 def test_a_position_that_travelled_as_text_reads_the_same(storage: Storage, topic: MakeTopic) -> None:

@@ -3,11 +3,14 @@
 import html
 import random
 import re
+from typing import Any
 
 import pytest
 
 from dashboard.masking import Viewer
-from dashboard.payloads import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, pretty
+from dashboard.payloads import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, payload_of_event, pretty
+from eventstore import Event, Message, Position, SchemaUse
+from tests.unit.messages import PUBLISHED
 
 SUPPORT = Viewer(name="support", sees_values=True)
 VIEWER = Viewer(name="viewer", sees_values=False)
@@ -126,3 +129,42 @@ def test_json_cut_or_broken_anywhere_loses_no_sign() -> None:
         text = "".join(chance.choice(signs) for _ in range(chance.randrange(200)))
         back = html.unescape(re.sub(r"</?span[^>]*>", "", str(pretty(text)))).replace("\\u202e", "\u202e")
         assert "".join(back.split()) == "".join(text.split()), text
+
+
+def event(data: bytes, schema: SchemaUse | None = None, **message: Any) -> Event:
+    raw = Message(position=Position(topic="t", partition=0, token="11"), payload=b"\x0e", published=PUBLISHED, **message)
+    return Event(message=raw, id="e-1", time=PUBLISHED, data=data, type="T", schema=schema)
+
+
+def test_a_payload_that_was_read_by_its_schema_says_by_which() -> None:
+    payload = payload_of_event(event(b'{"n":7}', SchemaUse(kind="Avro", version="3", converted=True)), SUPPORT, LIMIT)
+    assert (payload.kind, payload.note, payload.converted) == ("json", "Avro, schema version 3, shown as JSON.", True)
+    assert '"n"' in html.unescape(str(payload.html))
+
+
+def test_a_payload_that_does_not_fit_its_schema_is_shown_as_it_is_with_the_reason() -> None:
+    problem = "its schema version 3 is Avro, and the payload does not fit it: it ends too early"
+    payload = payload_of_event(event(b"\x00\xff", SchemaUse(kind="Avro", version="3", problem=problem)), SUPPORT, LIMIT)
+    assert payload.kind == "binary"
+    assert payload.note.startswith(f"Shown as it is: {problem}.")
+
+
+def test_a_schema_that_is_not_read_says_why() -> None:
+    use = SchemaUse(kind="string", version="0", note="it has more than 1 MB, and is not read by its schema")
+    note = payload_of_event(event(b"text", use), SUPPORT, LIMIT).note
+    assert note.startswith("String, schema version 0: it has more than 1 MB")
+
+
+def test_a_tombstone_and_an_encrypted_payload_are_named() -> None:
+    tombstone = payload_of_event(event(b"", null=True), SUPPORT, LIMIT)
+    assert (tombstone.kind, "tombstone" in tombstone.note) == ("empty", True)
+    one, batch = (payload_of_event(event(b"\x8f", encrypted=True, encrypted_batch=n), SUPPORT, LIMIT) for n in (0, 3))
+    assert (one.kind, one.note) == ("encrypted", "Encrypted by its publisher: its payload cannot be shown.")
+    assert "a whole batch of 3 messages" in batch.note
+    assert not one.html
+
+
+def test_a_viewer_does_not_even_learn_how_a_payload_is_made() -> None:
+    use = SchemaUse(kind="Avro", version="3", converted=True)
+    for shown_event in (event(b'{"n":7}', use), event(b"", null=True), event(b"\x8f", encrypted=True)):
+        assert payload_of_event(shown_event, VIEWER, LIMIT).kind == "hidden"

@@ -4,9 +4,17 @@ from eventstore.errors import InvalidPosition
 from eventstore.events import Position
 from eventstore.ordering import decode, encode
 
+LONGEST_LABEL = 18
+
 
 def position_of(topic: str, partition: int, number: int) -> Position:
     return Position(topic=topic, partition=partition, token=encode(number), label=str(number))
+
+
+def position_labelled(topic: str, partition: int, label: str) -> Position | None:
+    """The position of this label; ``None`` for what is no number."""
+    is_number = label.isascii() and label.isdigit() and len(label) <= LONGEST_LABEL
+    return position_of(topic, partition, int(label)) if is_number else None
 
 
 def number_in(token: str) -> int:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from django.db import connections
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
-from eventstore.drivers.database.connection import answering, close_in_thread
+from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.places import number_in, number_of, position_of
@@ -143,6 +144,8 @@ class TableReader:
         if self._closed or self._storage_closed.is_set():
             raise StoreClosed("This reader was closed. Open another one.")
         with answering():
+            if not _is_anything(self._row, self._next):
+                return []
             rows = _from(self._row, self._next)
             last, _ = fitting_up_to(rows, limit, READ_BYTES)
             found = [] if last is None else _messages(self._topic, self._row.number, rows.filter(number__lte=last))
@@ -163,6 +166,14 @@ def poll(
         closed.wait(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE)
     return found
+
+
+def _is_anything(row: PartitionRow, number: int) -> bool:
+    """Whether there are messages from this number on. An indexer asks this of hundreds of quiet partitions twice a second:
+    past the ORM, which would cost ten times as much as the answer."""
+    with connections[STORE].cursor() as cursor:
+        cursor.execute("SELECT 1 FROM store_message WHERE partition_id = %s AND number >= %s LIMIT 1", [row.pk, number])
+        return cursor.fetchone() is not None
 
 
 def _from(row: PartitionRow, number: int) -> QuerySet[MessageRow]:

@@ -13,10 +13,10 @@ from django.db import connections
 from eventstore.drivers.database import appending, reading, subscriptions, topics
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.consumer import TableConsumer, consume
-from eventstore.drivers.database.places import number_in, position_of
+from eventstore.drivers.database.places import number_in, position_labelled, position_of
 from eventstore.errors import StoreClosed
 from eventstore.events import Message, NewMessage, Position, Topic
-from eventstore.storage import Capabilities, Consumer, Edge, Ends, Reader, Subscription, SubscriptionType
+from eventstore.storage import Amounts, Capabilities, Consumer, Edge, Ends, Reader, Schema, Subscription, SubscriptionType
 
 CAPABILITIES = Capabilities(
     driver="database",
@@ -57,6 +57,10 @@ class DatabaseStorage:
         with self._asked():
             return topics.ends(topic)
 
+    def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+        with self._asked():
+            return topics.amounts(topic, positions)
+
     # -- writing
 
     def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
@@ -83,6 +87,11 @@ class DatabaseStorage:
         with self._asked():
             return reading.fetch(positions)
 
+    def schema(self, topic: str, version: str) -> Schema | None:
+        """There is no registry: payloads are what they are."""
+        with self._asked():
+            return None
+
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
         with self._asked():
             return reading.first_since(topic, partition, when)
@@ -94,6 +103,10 @@ class DatabaseStorage:
     def position(self, topic: str, partition: int, token: str) -> Position:
         with self._asked():
             return position_of(topic, partition, number_in(token))
+
+    def labelled(self, topic: str, partition: int, label: str) -> Position | None:
+        with self._asked():
+            return position_labelled(topic, partition, label)
 
     # -- subscriptions
 

@@ -1,16 +1,16 @@
 """Topics and their partitions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, topic_row
-from eventstore.drivers.database.places import position_of
+from eventstore.drivers.database.places import number_of, position_of
 from eventstore.errors import InvalidName
-from eventstore.events import Topic
-from eventstore.storage import Ends
+from eventstore.events import Position, Topic
+from eventstore.storage import Amounts, Ends
 from eventstore.topic_kinds import kind_of
 
 MOST_PARTITIONS = 1_000
@@ -39,6 +39,17 @@ def create_topic(name: str, partitions: int) -> Topic:
 def ends(name: str) -> Sequence[Ends]:
     rows = PartitionRow.objects.filter(topic=topic_row(name)).order_by("number")
     return [_ends(name, row.number, row.next_number) for row in rows]
+
+
+def amounts(name: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+    counts = PartitionRow.objects.filter(topic=topic_row(name)).values_list("number", "next_number")
+    found: dict[int, Amounts] = {}
+    for partition, count in counts:
+        if partition in positions:
+            position = positions[partition]
+            before = 0 if position is None else number_of(position, name, partition) + 1
+            found[partition] = Amounts(before=min(before, count), behind=max(0, count - before))
+    return found
 
 
 def _topic(row: TopicRow) -> Topic:

@@ -16,12 +16,15 @@ import httpx
 from eventstore.drivers.pulsar.link import NO_PERMISSION, closed
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
 from eventstore.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
+from eventstore.storage import Schema
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
 """A reset waits for the subscription's consumers to be gone, and one that was given up halfway may still move the cursor."""
 
 MOST_REDIRECTIONS = 3
+LONGEST_VERSION = 18
+"""Digits of a schema's version: it is a number of 64 bits."""
 FENCED_SECONDS = 5.0
 """How long a cursor that somebody else is moving is waited for."""
 
@@ -89,7 +92,17 @@ class Admin:
         """``internalStats`` (ledgers and cursors) of each partition, as ``statistics``."""
         if not partitions:
             return [self._json_of(topic, "internalStats")]
-        return _each_partition(topic, partitions, self._json_of(topic, "partitioned-internalStats"))
+        whole = self._json_of(topic, "partitioned-internalStats")
+        if "partitions" in whole:
+            return _each_partition(topic, partitions, whole)
+        # A broker that has just started answers 200 and its own exception, until each partition was asked for (seen: 4.0).
+        return [self._internals_or_none(topic.partition(number)) for number in range(partitions)]
+
+    def _internals_or_none(self, log: TopicName) -> Json:
+        try:
+            return self._json_of(log, "internalStats")
+        except UnknownTopic:
+            return {}  # nobody has written to this partition yet
 
     # The calls below are refused on a partitioned topic: the name is a partition's, or an unpartitioned topic's.
 
@@ -105,6 +118,23 @@ class Admin:
         """Ledger and entry of the first entry published at or after the time (tried); behind the last where there is none."""
         found = self._json_of(log, f"messageid/{milliseconds}")
         return found["ledgerId"], found["entryId"]
+
+    # -- schemas
+
+    def schema(self, topic: TopicName, version: str) -> Schema | None:
+        """This version of the topic's schema; its partitions have no schemas of their own. ``None`` where there is none."""
+        if not (version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION):
+            return None
+        answer = self._send("GET", f"schemas/{topic.path}/schema/{version}", known=(404,))
+        if answer.status_code == 404:
+            return None
+        found: Json = _parsed(answer)
+        return Schema(
+            kind=str(found["type"]),
+            name=topic.local,
+            definition=str(found.get("data", "")).encode(),
+            properties={str(name): str(value) for name, value in (found.get("properties") or {}).items()},
+        )
 
     # -- subscriptions
 

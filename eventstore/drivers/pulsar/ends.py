@@ -2,15 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.positions import batched
+from eventstore.drivers.pulsar.ledgers import Layout, layout_of
+from eventstore.drivers.pulsar.positions import batched, place_of
 from eventstore.drivers.pulsar.reading import Shard
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.events import Position
-from eventstore.storage import Ends
+from eventstore.storage import Amounts, Ends
 
 REMEMBERED = 10_000
 
@@ -28,6 +28,15 @@ class EndsFinder:
     def of(self, known: Known, shards: Sequence[Shard]) -> Sequence[Ends]:
         internals = self._admin.internals(known.name, known.shards)
         return [self._of_one(shard, told) for shard, told in zip(shards, internals, strict=True)]
+
+    def amounts(self, known: Known, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+        """In entries, which hold an event each or a batch of them."""
+        layouts = [layout_of(told) for told in self._admin.internals(known.name, known.shards)]
+        return {
+            partition: _amounts(layouts[partition], position)
+            for partition, position in positions.items()
+            if partition < len(layouts)
+        }
 
     def _of_one(self, shard: Shard, told: Json) -> Ends:
         layout = layout_of(told)
@@ -58,3 +67,10 @@ class EndsFinder:
             while len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
         return position
+
+
+def _amounts(layout: Layout, position: Position | None) -> Amounts:
+    """The entry of the position counts as before it: what is left of a batch is not worth a look inside."""
+    place = place_of(position.token) if position else None
+    before = layout.count_up_to(place.ledger, place.entry) if place else 0
+    return Amounts(before=before, behind=layout.entries - before)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from eventstore.drivers.pulsar.contents import marked
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.events import NOTHING, Message
 
@@ -22,16 +23,25 @@ class Messages:
         milliseconds = raw.publish_timestamp()
         if milliseconds != self._milliseconds:  # all of a batch have the same
             self._milliseconds, self._published = milliseconds, EPOCH + timedelta(milliseconds=milliseconds)
-        return Message(
+        try:
+            key, properties, producer = raw.partition_key(), raw.properties(), raw.producer_name()
+        except UnicodeDecodeError:
+            key, properties, producer = _text(raw.partition_key), _properties(raw), _text(raw.producer_name)
+        happened = raw.event_timestamp()
+        schema = raw.int_schema_version()
+        payload = raw.data()
+        message = Message(
             position=self._positions.of(raw.message_id()),
-            payload=raw.data(),
+            payload=payload,
             published=self._published,
-            key=_text(raw.partition_key) or None,
-            properties=_properties(raw),
-            event_time=time_of(raw.event_timestamp()),
-            schema_version=_schema_version(raw),
-            producer=_text(raw.producer_name),
+            key=key or None,
+            properties=properties or NOTHING,
+            event_time=time_of(happened) if happened else None,
+            schema_version=str(schema) if schema >= 0 else "",  # the number of the topic's schema that it was written with
+            producer=producer,
         )
+        # Entries are encrypted as a whole: what follows in an entry was decrypted, or would have come with its first message.
+        return message if payload and not self._positions.new_entry else marked(message, raw)
 
 
 def time_of(milliseconds: int) -> datetime | None:
@@ -42,12 +52,6 @@ def time_of(milliseconds: int) -> datetime | None:
         return EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
         return None
-
-
-def _schema_version(raw: Any) -> str:
-    """The number of the topic's schema that the message was written with; empty without one."""
-    number = raw.int_schema_version()
-    return str(number) if number >= 0 else ""
 
 
 def _properties(raw: Any) -> Mapping[str, str]:

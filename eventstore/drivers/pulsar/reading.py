@@ -1,19 +1,19 @@
 """Reading pieces of a partition's log: forward, backward, single positions, and since a time.
 
-A new reader costs about 8 milliseconds and each message some 10 microseconds, so that what lies close together is read
-through in one go.
+A new reader costs some 5 milliseconds (most of them waiting for the broker) and each message some 10 microseconds, so that
+what lies close together is read through in one go. A reader for few messages has a small queue: the broker sends as many
+entries at once as the queue has room for, and each of them may be a batch of a thousand messages that nobody wants.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.following import QUEUE, close_raw, open_raw, until_the_end
+from eventstore.drivers.pulsar.following import QUEUE, close_raw, next_within, open_raw, until_the_end
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.link import Link
 from eventstore.drivers.pulsar.messages import EPOCH, Messages
@@ -24,10 +24,15 @@ from eventstore.events import Message, Position
 FIRST_STEP = 4
 """Entries that reading backward goes back at first; each further step is four times as long."""
 
-NEAR, NEAR_BATCHED = 64, 1
-"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader."""
+NEAR, NEAR_FIRSTS, NEAR_BATCHED = 32, 4, 1
+"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader: of messages without
+batches, of those that come first in theirs (which may hold one message, or a thousand), and of others in batches."""
 
-SIDE_BY_SIDE = 4
+FETCH_QUEUE = 16
+"""The largest queue of a reader that fetches a group: eight of them are open at once, and each message may have 5 MB."""
+
+EXPECTED_SECONDS = 0.5
+"""How long a message that should be there is waited for before the broker is asked whether it is."""
 
 
 class Shard:
@@ -82,15 +87,21 @@ class Shard:
             bound, upper, step = oldest or bound, lower, step * 4
         return [messages.of(raw) for raw in reversed(found)]
 
-    def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
-        """The messages at these positions, as far as they are there."""
-        groups = _near_ones(sorted(set(positions)))
-        if len(groups) < 2:
-            parts = [self._fetch_near(group) for group in groups]
-        else:
-            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups))) as pool:
-                parts = list(pool.map(self._fetch_near, groups))
-        return {position: message for part in parts for position, message in part.items()}
+    def fetch_near(self, wanted: Sequence[Position]) -> Mapping[Position, Message]:
+        """The messages at these positions, one of ``near_ones``' groups, as far as they are there: with one reader."""
+        places = [place_of(position.token) for position in wanted]
+        by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
+        messages, last = self._messages(), places[-1].order
+        found: dict[Position, Message] = {}
+        for raw in self._expected_from(_start_of(places), queue=_entries_of(places)):
+            order = order_of(raw.message_id())
+            if order in by_order:
+                message = messages.of(raw)
+                if message.position == by_order[order]:
+                    found[message.position] = message
+            if order >= last:
+                break
+        return found
 
     def first_since(self, when: datetime) -> Position | None:
         """The first message published at or after the instant.
@@ -123,27 +134,23 @@ class Shard:
         return self._from_id(place.message_id(), inclusive=inclusive, queue=queue)
 
     def _from_id(self, start: Any, *, inclusive: bool, queue: int) -> Iterator[Any]:
-        reader = open_raw(self.link, self.log, start, inclusive=inclusive, queue=queue)
+        reader = open_raw(self.link, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
         try:
             with self.link.errors():
                 yield from until_the_end(self.link, reader)
         finally:
             close_raw(reader)
 
-    def _fetch_near(self, wanted: Sequence[Position]) -> Mapping[Position, Message]:
-        places = [place_of(position.token) for position in wanted]
-        by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
-        messages, last = self._messages(), places[-1].order
-        found: dict[Position, Message] = {}
-        for raw in self._from_id(_start_of(places), inclusive=True, queue=2 * len(wanted)):
-            order = order_of(raw.message_id())
-            if order in by_order:
-                message = messages.of(raw)
-                if message.position == by_order[order]:
-                    found[message.position] = message
-            if order >= last:
-                break
-        return found
+    def _expected_from(self, start: Any, *, queue: int) -> Iterator[Any]:
+        """As ``_from_id``, inclusive, where there should be something: waits for it first, and asks the broker afterwards."""
+        reader = open_raw(self.link, self.log, start, inclusive=True, queue=min(queue, FETCH_QUEUE))
+        try:
+            with self.link.errors():
+                while (raw := next_within(reader, EXPECTED_SECONDS)) is not None:
+                    yield raw
+                yield from until_the_end(self.link, reader)
+        finally:
+            close_raw(reader)
 
 
 def _is_behind(raw: Any, place: Place, *, inclusive: bool) -> bool:
@@ -159,8 +166,13 @@ def _start_of(places: Sequence[Place]) -> Any:
     return places[0].message_id()
 
 
-def _near_ones(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
-    """The sorted positions in groups that are worth reading through."""
+def _entries_of(places: Sequence[Place]) -> int:
+    """How many entries these span: what the broker is to send without being asked again."""
+    return places[-1].entry - min(place.first_entry for place in places)[1] + 1
+
+
+def near_ones(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
+    """The sorted positions of one partition in groups that are worth reading through with one reader."""
     groups: list[list[Position]] = []
     before: Place | None = None
     for position in positions:
@@ -174,5 +186,6 @@ def _near_ones(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
 
 
 def _is_near(one: Place, other: Place) -> bool:
-    reach = NEAR_BATCHED if max(one.batch, other.batch) > 0 else NEAR
+    furthest = max(one.batch, other.batch)
+    reach = NEAR if furthest < 0 else NEAR_FIRSTS if furthest == 0 else NEAR_BATCHED
     return one.ledger == other.ledger and other.first_entry[1] - one.entry <= reach

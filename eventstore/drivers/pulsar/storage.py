@@ -1,7 +1,6 @@
 """``PulsarStorage``: the storage protocol over one Pulsar cluster, composed of this package's parts."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -12,16 +11,20 @@ from eventstore.drivers.pulsar import subscribing
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
 from eventstore.drivers.pulsar.ends import EndsFinder
-from eventstore.drivers.pulsar.following import PulsarReader
+from eventstore.drivers.pulsar.following import PulsarReader, queue_for
 from eventstore.drivers.pulsar.link import Link
-from eventstore.drivers.pulsar.names import check_new_subscription
-from eventstore.drivers.pulsar.positions import place_of, position_from
+from eventstore.drivers.pulsar.names import check_new_subscription, full_name
+from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
 from eventstore.drivers.pulsar.publishing import Publisher
-from eventstore.drivers.pulsar.reading import SIDE_BY_SIDE, Shard
+from eventstore.drivers.pulsar.reading import Shard, near_ones
+from eventstore.drivers.pulsar.side_by_side import side_by_side
 from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.events import Message, NewMessage, Position, Topic
-from eventstore.storage import Capabilities, Edge, Ends, Subscription, SubscriptionType
+from eventstore.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
+
+PARALLEL_READS = 4
+"""Partitions of a topic's page that are read side by side."""
 
 CAPABILITIES = Capabilities(
     driver="pulsar",
@@ -31,7 +34,7 @@ CAPABILITIES = Capabilities(
     reset_disconnects=True,
     lists_consumers=True,
     namespaces=True,
-    parallel_reads=SIDE_BY_SIDE,
+    parallel_reads=PARALLEL_READS,
 )
 
 
@@ -85,6 +88,9 @@ class PulsarStorage:
         known = self._known(topic)
         return self._ends.of(known, [self._shard(known, number) for number in range(known.topic.partitions)])
 
+    def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+        return self._ends.amounts(self._known(topic), positions)
+
     # -- writing
 
     def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
@@ -110,17 +116,21 @@ class PulsarStorage:
         return shard.backward(before=_checked(before, shard), limit=limit)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        """Scattered positions cost a reader each, some of them open side by side; near ones are read through together."""
         self._link.check_open()
-        for position in positions:
-            place_of(position.token)
         ordered = sorted(set(positions), key=lambda position: (position.topic, position.partition, position.token))
-        groups = [list(group) for _, group in groupby(ordered, key=lambda position: (position.topic, position.partition))]
-        if len(groups) < 2:
-            parts = [self._fetch_of_one(group) for group in groups]
-        else:
-            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups))) as pool:
-                parts = list(pool.map(self._fetch_of_one, groups))
+        pieces: list[tuple[Shard, Sequence[Position]]] = []
+        for (topic, partition), group in groupby(ordered, key=lambda position: (position.topic, position.partition)):
+            near = near_ones(list(group))
+            shard = self._shard_if_there(topic, partition)
+            if shard is not None:
+                pieces += [(shard, wanted) for wanted in near]
+        parts = side_by_side(lambda piece: piece[0].fetch_near(piece[1]), pieces)
         return {position: message for part in parts for position, message in part.items()}
+
+    def schema(self, topic: str, version: str) -> Schema | None:
+        self._link.check_open()
+        return self._admin.schema(full_name(topic) or self._known(topic).name, version)
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
         return self._shard(self._known(topic), partition).first_since(when)
@@ -133,11 +143,18 @@ class PulsarStorage:
         elif isinstance(after, Position):
             _checked(after, shard)
             start, inclusive, token = place_of(after.token).message_id(), False, after.token
-        return PulsarReader(self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token)
+        queue = queue_for(self._admin.log_internals(shard.log))
+        return PulsarReader(
+            self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token, queue=queue
+        )
 
     def position(self, topic: str, partition: int, token: str) -> Position:
         self._link.check_open()
         return position_from(topic, partition, token)
+
+    def labelled(self, topic: str, partition: int, label: str) -> Position | None:
+        self._link.check_open()
+        return position_labelled(topic, partition, label)
 
     # -- subscriptions
 
@@ -184,12 +201,11 @@ class PulsarStorage:
     def _shard(self, known: Known, partition: int) -> Shard:
         return Shard(self._link, self._admin, known.log(partition), str(known.name), partition)
 
-    def _fetch_of_one(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+    def _shard_if_there(self, topic: str, partition: int) -> Shard | None:
         try:
-            shard = self._shard(self._known(positions[0].topic), positions[0].partition)
+            return self._shard(self._known(topic), partition)
         except UnknownTopic:
-            return {}
-        return shard.fetch(positions)
+            return None
 
     def _latest(self, shard: Shard) -> tuple[Any, bool]:
         """The place of the last event now, as a fixed id."""

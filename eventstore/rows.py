@@ -1,0 +1,86 @@
+"""Rows: what the store and the index say of an event, put together, with the reason where one of them says nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from eventstore.errors import StoreUnreachable, UnknownTopic
+from eventstore.events import Event, Message, Position
+from eventstore.index.pointers import Pointer
+from eventstore.payload_cache import PayloadCache
+from eventstore.storage import Storage
+
+
+class Missing(StrEnum):
+    """Why a row has no event."""
+
+    NOTHING = ""
+    """It has one, or it was not asked for."""
+    AWAY = "away"
+    """The store, or the registry of the schema that it was written with, does not answer now."""
+    TRIMMED = "trimmed"
+    """The store answers, and no longer holds it: retention, or the topic was truncated or deleted."""
+    OTHER = "other"
+    """What the store holds at its position is another event than the one that was indexed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One line of a list: the event, its pointer, or both. An event alone is not indexed yet; with a pointer alone,
+    ``missing`` says why the store did not give the event."""
+
+    position: Position
+    event: Event | None = None
+    pointer: Pointer | None = None
+    missing: Missing = Missing.NOTHING
+
+
+class Rows:
+    """Reads events for pages by their pointers, through a cache. Thread-safe."""
+
+    def __init__(self, *, storage: Storage, read: Callable[[Message], Event], cache: PayloadCache) -> None:
+        self._storage, self._read, self._cache = storage, read, cache
+
+    def of(self, pointers: Sequence[Pointer]) -> list[Row]:
+        """A row for each; while the store is away, with the events that are in memory."""
+        positions = [pointer.position for pointer in pointers]
+        try:
+            messages, missing = self.messages(positions), Missing.TRIMMED
+        except StoreUnreachable:
+            messages, missing = self._cache.known(positions), Missing.AWAY
+        return [self.row(pointer, messages.get(pointer.position), missing=missing) for pointer in pointers]
+
+    def messages(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        """The messages at these positions: from memory what was read in the last minute, else from the store."""
+        known = self._cache.known(positions)
+        unknown = [position for position in positions if position not in known]
+        if not unknown:
+            return known
+        begun = self._cache.now()
+        try:
+            read = self._storage.fetch(unknown)
+        except UnknownTopic:
+            return known
+        self._cache.keep(read.values(), read=begun)
+        return {**known, **read}
+
+    def row(self, pointer: Pointer, message: Message | None = None, *, missing: Missing = Missing.NOTHING) -> Row:
+        """The pointer's row; ``missing`` is why, where there is no message. A message with another id is not its event."""
+        labelled = self.labelled(pointer)
+        event = self._read(message) if message else None
+        if event is not None and not _is_same(event, labelled):
+            # Without its schema an event has no id to compare: that is no proof of another event.
+            unread = event.schema is not None and event.schema.unanswered
+            event, missing = None, Missing.AWAY if unread else Missing.OTHER
+        return Row(position=labelled.position, event=event, pointer=labelled, missing=Missing.NOTHING if event else missing)
+
+    def labelled(self, pointer: Pointer) -> Pointer:
+        return replace(pointer, position=self.labelled_position(pointer.position))
+
+    def labelled_position(self, position: Position) -> Position:
+        return self._storage.position(position.topic, position.partition, position.token)
+
+
+def _is_same(event: Event, pointer: Pointer) -> bool:
+    """Whether this is the event that was indexed. Where the position stood in for its id, there was none to compare."""
+    return event.id == pointer.event_id or pointer.event_id == pointer.position.encode()

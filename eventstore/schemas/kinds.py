@@ -1,0 +1,154 @@
+"""Which reader a schema of the registry needs, by its kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from eventstore.schemas.avro import avro_reader
+from eventstore.schemas.logical import bytes_as_text
+from eventstore.schemas.protobuf import protobuf_reader
+from eventstore.schemas.room import Read, Unfit, UnusableSchema
+from eventstore.schemas.simple import SIMPLE
+from eventstore.storage import Schema
+
+WORDS: Mapping[str, str] = {
+    "AVRO": "Avro",
+    "JSON": "JSON",
+    "PROTOBUF": "Protobuf (old form)",
+    "PROTOBUF_NATIVE": "Protobuf",
+    "STRING": "string",
+    "BYTES": "bytes",
+    "NONE": "bytes",
+    "KEY_VALUE": "key and value",
+}
+OLD_PROTOBUF = "the registry does not say which field has which number, so that its bytes cannot be read"
+
+_JSON = msgspec.json.Decoder(msgspec.Raw)
+_NO_VALUE = (1 << 32) - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """How payloads of one schema are read. ``read`` makes a JSON-like value; ``check`` says whether the payload fits where it
+    is shown as it is; with neither, anything fits. ``note``: why nothing is made of it though nothing is wrong."""
+
+    words: str
+    read: Read | None = None
+    check: Read | None = None
+    note: str = ""
+
+
+def kind_of(schema: Schema) -> Kind:
+    """``UnusableSchema`` where the definition cannot be used."""
+    words = words_of(schema.kind)
+    if schema.kind == "KEY_VALUE":
+        return _pair(schema)
+    if schema.kind in _COMPILED:
+        return Kind(words=words, read=_COMPILED[schema.kind](schema.definition))
+    if schema.kind in SIMPLE:
+        return Kind(words=words, read=SIMPLE[schema.kind])
+    if schema.kind in _AS_IT_IS:
+        return Kind(words=words, check=_AS_IT_IS[schema.kind])
+    return Kind(words=words, note=OLD_PROTOBUF if schema.kind == "PROTOBUF" else "this kind of schema is not known here")
+
+
+def words_of(kind: str) -> str:
+    return WORDS.get(kind, kind.lower().replace("_", " "))
+
+
+def _check_json(data: bytes) -> None:
+    try:
+        _JSON.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unfit("it is no JSON") from error
+
+
+def _check_text(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise Unfit("it is not UTF-8") from error
+
+
+_COMPILED: Mapping[str, Callable[[bytes], Read]] = {"AVRO": avro_reader, "PROTOBUF_NATIVE": protobuf_reader}
+_AS_IT_IS: Mapping[str, Read | None] = {"JSON": _check_json, "STRING": _check_text, "BYTES": None, "NONE": None}
+"""Payloads that are shown as they are, and what says whether they fit."""
+
+
+# -- key and value
+
+
+def _pair(schema: Schema) -> Kind:
+    """A payload that holds a key and a value, each behind its length; or the value alone, the key being the message's."""
+    parts = _parts(schema.definition)
+    key, value = (_part(schema, name, parts.get(name)) for name in ("key", "value"))
+    if schema.properties.get("kv.encoding.type", "INLINE").upper() == "SEPARATED":
+        return Kind(words=f"key and value, of which the payload holds the value ({value.words})", read=_reading(value))
+
+    def read(data: bytes) -> Any:
+        first, rest = _with_length(data)
+        second, rest = _with_length(rest)
+        if rest:
+            raise Unfit("there are bytes behind its end")
+        read_key, read_value = _reading(key), _reading(value)
+        return {
+            "key": None if first is None else read_key(first),
+            "value": None if second is None else read_value(second),
+        }
+
+    return Kind(words=f"key ({key.words}) and value ({value.words})", read=read)
+
+
+def _parts(definition: bytes) -> Mapping[str, Any]:
+    try:
+        found = msgspec.json.decode(definition)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnusableSchema("it is no JSON") from error
+    if not isinstance(found, dict):
+        raise UnusableSchema("it has no key and value")
+    return found
+
+
+def _part(schema: Schema, name: str, definition: Any) -> Kind:
+    kind = schema.properties.get(f"{name}.schema.type", "BYTES")
+    if kind == "KEY_VALUE":
+        raise UnusableSchema("its parts are keys and values themselves")
+    written = definition.encode() if isinstance(definition, str) else msgspec.json.encode(definition)
+    return kind_of(Schema(kind=kind, name=name, definition=written))
+
+
+def _reading(kind: Kind) -> Read:
+    """A reader that always makes a value: of JSON that itself, of text the text, of bytes base64."""
+    if kind.read is not None:
+        return kind.read
+    if kind.words == WORDS["JSON"]:
+        return _json_value
+    return _text_value if kind.words == WORDS["STRING"] else _bytes_value
+
+
+def _json_value(data: bytes) -> Any:
+    _check_json(data)
+    return msgspec.Raw(data)
+
+
+def _text_value(data: bytes) -> str:
+    _check_text(data)
+    return data.decode()
+
+
+def _bytes_value(data: bytes) -> str:
+    return bytes_as_text(data)
+
+
+def _with_length(data: bytes) -> tuple[bytes | None, bytes]:
+    """What stands behind a length of four bytes, and the rest; a length of -1 means that there is nothing."""
+    if len(data) < 4:
+        raise Unfit("it ends too early")
+    length = int.from_bytes(data[:4], "big")
+    if length == _NO_VALUE:
+        return None, data[4:]
+    if length > len(data) - 4:
+        raise Unfit("it ends too early")
+    return data[4 : 4 + length], data[4 + length :]

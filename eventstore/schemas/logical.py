@@ -1,0 +1,108 @@
+"""Values as people read them in JSON: times as ISO texts, decimals with their point, bytes as base64.
+
+A value that its type cannot mean (the year 300,000) stays the bare number.
+"""
+
+import base64
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+LONGEST_DECIMAL = 400
+"""Bytes of a decimal that is written with digits: more of them take a while to be turned into text, and nobody reads them."""
+MOST_PLACES = 1_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = {"millis": 3, "micros": 6, "nanos": 9}
+"""Digits behind the second of each unit."""
+
+Part = Callable[[Any], Any]
+
+
+def logical_of(schema: Mapping[str, Any], plain: Part, raw: Part | None = None) -> Part:
+    """A reader of the logical type that the schema names, over the reader of the plain one; for bytes and fixed types ``raw``
+    reads the bytes, and ``plain`` makes a text of them.
+
+    An unknown logical type, or one on a wrong type, is no logical type (as Avro says).
+    """
+    kind, logical = schema.get("type"), schema.get("logicalType")
+    if raw is not None:
+        return _of_bytes(schema, logical, plain, raw)
+    if logical == "date" and kind == "int":
+        return lambda given: date_text(plain(given))
+    if not isinstance(logical, str) or kind not in ("int", "long"):
+        return plain
+    name, _, unit = logical.rpartition("-")
+    digits = _SECONDS.get(unit, 0)
+    if name == "time" and digits:
+        return lambda given: time_text(plain(given), digits)
+    if name in ("timestamp", "local-timestamp") and digits:
+        zone = "Z" if name == "timestamp" else ""
+        return lambda given: instant_text(plain(given), digits, zone)
+    return plain
+
+
+def number_as_json(number: float) -> float | str:
+    """JSON has no word for what is no number, nor for infinity: those come as texts."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def bytes_as_text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def decimal_text(data: bytes, places: int) -> str:
+    """An unscaled big-endian number with so many digits behind its point."""
+    if len(data) > LONGEST_DECIMAL:
+        return bytes_as_text(data)
+    number = int.from_bytes(data, "big", signed=True)
+    digits = str(abs(number)).zfill(places + 1)
+    whole, rest = (digits[:-places], "." + digits[-places:]) if places else (digits, "")
+    return f"{'-' if number < 0 else ''}{whole}{rest}"
+
+
+def date_text(days: int) -> str | int:
+    try:
+        return (_EPOCH + timedelta(days=days)).date().isoformat()
+    except OverflowError:
+        return days
+
+
+def time_text(number: int, digits: int) -> str | int:
+    """A time of day from its milliseconds (3 digits), microseconds or nanoseconds."""
+    seconds, rest = divmod(number, 10**digits)
+    if not 0 <= seconds < 86_400:
+        return number
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{_fraction(rest, digits)}"
+
+
+def instant_text(number: int, digits: int, zone: str) -> str | int:
+    """An instant from the milliseconds (3 digits), microseconds or nanoseconds since 1970."""
+    seconds, rest = divmod(number, 10**digits)
+    try:
+        when = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return number
+    return f"{when.replace(tzinfo=None).isoformat()}{_fraction(rest, digits)}{zone}"
+
+
+def _fraction(rest: int, digits: int) -> str:
+    return f".{rest:0{digits}}" if rest else ""
+
+
+def _of_bytes(schema: Mapping[str, Any], logical: object, plain: Part, raw: Part) -> Part:
+    places = schema.get("scale", 0)
+    if logical == "decimal" and isinstance(places, int) and 0 <= places <= MOST_PLACES:
+        return lambda given: decimal_text(raw(given), places)
+    if logical == "duration" and schema.get("size") == 12:
+        return lambda given: _duration(raw(given))
+    return plain
+
+
+def _duration(data: bytes) -> str:
+    months, days, milliseconds = (int.from_bytes(data[start : start + 4], "little") for start in (0, 4, 8))
+    seconds = f"{milliseconds // 1000}{_fraction(milliseconds % 1000, 3)}"
+    return f"P{months}M{days}DT{seconds}S"

@@ -1,0 +1,134 @@
+"""Protobuf messages, read by the descriptor set that the registry holds (Pulsar's ``PROTOBUF_NATIVE``).
+
+Names are those of the ``.proto`` file, numbers stay numbers (also those of 64 bits), bytes become base64, timestamps and
+durations texts. A field that is not in the payload is left out: Protobuf does not tell it from one with its default.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from eventstore.schemas.logical import bytes_as_text, instant_text, number_as_json
+from eventstore.schemas.room import DEEPEST, EACH_VALUE, MOST_DEFINITION, Read, Room, Unfit, UnusableSchema
+
+
+class _Definition(msgspec.Struct):
+    """What Pulsar's clients write into the registry."""
+
+    fileDescriptorSet: str
+    rootMessageTypeName: str
+
+
+def protobuf_reader(definition: bytes) -> Read:
+    """Reads payloads of the schema's root message; ``UnusableSchema`` where its descriptors cannot be used."""
+    if len(definition) > MOST_DEFINITION:
+        raise UnusableSchema("it is larger than 1 MB")
+    try:
+        given = msgspec.json.decode(definition, type=_Definition)
+        files = descriptor_pb2.FileDescriptorSet.FromString(base64.b64decode(given.fileDescriptorSet, validate=True))
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError, DecodeError) as error:
+        raise UnusableSchema("it holds no descriptor set") from error
+    try:
+        root = _pool_of(files).FindMessageTypeByName(given.rootMessageTypeName)
+        message_class = message_factory.GetMessageClass(root)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UnusableSchema("its descriptors do not fit together") from error
+
+    def read(data: bytes) -> Any:
+        try:
+            return _document(message_class.FromString(data), Room(), 0)
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Unfit("it is no such Protobuf message") from error
+
+    return read
+
+
+def _pool_of(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pool.DescriptorPool:
+    """A pool of this schema's own, the files in it in the order in which they need each other."""
+    pool = descriptor_pool.DescriptorPool()
+    left = {file.name: file for file in files.file}
+    while left:
+        ready = [file for file in left.values() if not any(needed in left for needed in file.dependency)]
+        if not ready:
+            raise ValueError("files that need each other in a circle")
+        for file in ready:
+            pool.AddSerializedFile(file.SerializeToString())
+            del left[file.name]
+    return pool
+
+
+def _document(message: Message, room: Room, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise Unfit("it is nested too deeply")
+    special = _SPECIAL.get(message.DESCRIPTOR.full_name)
+    if special is not None and _is_seconds_and_nanos(message.DESCRIPTOR):
+        return special(message)
+    found: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        room.take(EACH_VALUE + len(field.name))
+        found[field.name] = _field(field, value, room, depth)
+    return found
+
+
+def _field(field: FieldDescriptor, value: Any, room: Room, depth: int) -> Any:
+    if _is_map(field):
+        kind = field.message_type.fields_by_name["value"]
+        return {_key(key, room): _value(kind, value[key], room, depth) for key in value}
+    if isinstance(value, str | bytes) or not hasattr(value, "__len__"):
+        return _value(field, value, room, depth)
+    return [_value(field, item, room, depth) for item in value]
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return bool(field.message_type and field.message_type.GetOptions().map_entry)
+
+
+def _key(key: Any, room: Room) -> str:
+    text = {True: "true", False: "false"}[key] if isinstance(key, bool) else str(key)
+    room.take(len(text))
+    return text
+
+
+def _value(field: FieldDescriptor, value: Any, room: Room, depth: int) -> Any:
+    room.take(EACH_VALUE)
+    if isinstance(value, Message):
+        return _document(value, room, depth + 1)
+    if field.enum_type:
+        symbol = field.enum_type.values_by_number.get(value)
+        name = symbol.name if symbol else None
+        room.take(len(name or ""))
+        return name if name is not None else value
+    if isinstance(value, bytes):
+        room.take(2 * len(value))
+        return bytes_as_text(value)
+    if isinstance(value, str):
+        room.take(len(value))
+        return value
+    return number_as_json(value) if isinstance(value, float) else value
+
+
+def _is_seconds_and_nanos(descriptor: Descriptor) -> bool:
+    """Whether its fields are those of a timestamp or duration: a schema may give their names to anything."""
+    types = {field.name: field.type for field in descriptor.fields if not field.is_repeated}
+    return types == {"seconds": FieldDescriptor.TYPE_INT64, "nanos": FieldDescriptor.TYPE_INT32}
+
+
+def _instant(message: Any) -> Any:
+    nanoseconds = message.seconds * 1_000_000_000 + message.nanos
+    return instant_text(nanoseconds, 9, "Z")
+
+
+def _duration(message: Any) -> Any:
+    nanoseconds = message.seconds * 1_000_000_000 + message.nanos
+    seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    fraction = f".{rest:09}".rstrip("0") if rest else ""
+    return f"{'-' if nanoseconds < 0 else ''}{seconds}{fraction}s"
+
+
+_SPECIAL: Mapping[str, Any] = {"google.protobuf.Timestamp": _instant, "google.protobuf.Duration": _duration}

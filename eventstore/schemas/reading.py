@@ -1,0 +1,127 @@
+"""Payloads read by the schema version that each message was written with: looked up once, then remembered."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable
+from eventstore.events import Message, SchemaUse
+from eventstore.schemas.kinds import Kind, kind_of, words_of
+from eventstore.schemas.room import MOST_PAYLOAD, Unfit, UnusableSchema
+from eventstore.storage import Schema
+
+REMEMBERED = 1_000
+AWAY_SECONDS = 5.0
+"""How long a registry that did not answer is left alone."""
+MISSING_SECONDS = 60.0
+"""How long "there is no such schema version" is believed: it may be that a sister cluster has not told it yet."""
+
+_UNFORESEEN = "its reader met what it was not made for"
+
+LookUp = Callable[[str, str], Schema | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What is known of one schema version, and until when (a monotonic time; ``None``: for ever, since it never changes)."""
+
+    kind: Kind | None
+    words: str = ""
+    problem: str = ""
+    unanswered: bool = False
+    until: float | None = None
+
+
+class Schemas:
+    """Thread-safe; one a process. ``look_up`` asks the store's registry for a topic's schema version."""
+
+    def __init__(self, look_up: LookUp, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._look_up = look_up
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+
+    def decoded(self, message: Message) -> tuple[bytes, SchemaUse] | None:
+        """The payload as a document, and by which schema; ``None`` for a message without one (asking costs nothing).
+
+        Of Avro, Protobuf, numbers and times the bytes are JSON that was made of the payload; of JSON, text and bytes, and
+        wherever there is a problem, they are the payload itself. Raises nothing but ``StoreClosed``.
+        """
+        if not message.schema_version or message.encrypted or message.null:
+            return None
+        known = self._of(message.position.topic, message.schema_version)
+        if known.kind is None:
+            use = SchemaUse(
+                kind=known.words, version=message.schema_version, problem=known.problem, unanswered=known.unanswered
+            )
+            return message.payload, use
+        return _read(message.payload, message.schema_version, known.kind)
+
+    def _of(self, topic: str, version: str) -> _Known:
+        with self._lock:
+            known = self._known.get((topic, version))
+        if known is None or (known.until is not None and self._clock() >= known.until):
+            known = self._found(topic, version)
+            with self._lock:
+                self._known[topic, version] = known
+                self._known.move_to_end((topic, version))
+                while len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+        return known
+
+    def _found(self, topic: str, version: str) -> _Known:
+        try:
+            schema = self._look_up(topic, version)
+        except StoreClosed:
+            raise
+        except StoreUnreachable:
+            problem = f"its schema version {version} cannot be looked up: the registry does not answer"
+            return _Known(kind=None, problem=problem, unanswered=True, until=self._clock() + AWAY_SECONDS)
+        except EventStoreError as error:
+            problem = f"its schema version {version} cannot be looked up: the schema registry refuses it ({error})"
+            return _Known(kind=None, problem=problem, until=self._clock() + MISSING_SECONDS)
+        if schema is None:
+            problem = f"its schema version {version} is not in the registry"
+            return _Known(kind=None, problem=problem, until=self._clock() + MISSING_SECONDS)
+        try:
+            return _Known(kind=kind_of(schema))
+        except UnusableSchema as error:
+            words = words_of(schema.kind)
+            problem = f"its schema version {version} is {words}, and its definition cannot be used: {error}"
+            return _Known(kind=None, words=words, problem=problem)
+        except Exception:  # noqa: BLE001 -- whatever a definition does to its reader, the topic goes on; its text stays out
+            words = words_of(schema.kind)
+            problem = f"its schema version {version} is {words}, and its definition cannot be used: {_UNFORESEEN}"
+            return _Known(kind=None, words=words, problem=problem)
+
+
+def _read(payload: bytes, version: str, kind: Kind) -> tuple[bytes, SchemaUse]:
+    """The payload by a schema that can be used."""
+    note = kind.note
+    try:
+        if kind.check is not None:
+            kind.check(payload)
+        elif kind.read is not None and len(payload) > MOST_PAYLOAD:
+            note = f"it has more than {MOST_PAYLOAD // 1_000_000} MB, and is not read by its schema"
+        elif kind.read is not None:
+            document = _encoded(kind.read(payload))
+            return document, SchemaUse(kind=kind.words, version=version, converted=True)
+    except Unfit as error:
+        problem = f"its schema version {version} is {kind.words}, and the payload does not fit it: {error}"
+        return payload, SchemaUse(kind=kind.words, version=version, problem=problem)
+    except Exception:  # noqa: BLE001 -- whatever a payload does to its reader, the topic goes on; an error's text may quote it
+        problem = f"its schema version {version} is {kind.words}, and the payload cannot be read by it: {_UNFORESEEN}"
+        return payload, SchemaUse(kind=kind.words, version=version, problem=problem)
+    return payload, SchemaUse(kind=kind.words, version=version, note=note)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Unfit("it holds a value that JSON has no form for") from error

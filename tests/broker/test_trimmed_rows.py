@@ -1,0 +1,75 @@
+"""What an aggregate's page says of events that retention has trimmed, with an index that knows them."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from eventstore.acting import Actor
+from eventstore.config import parse_config
+from eventstore.drivers.pulsar.storage import PulsarStorage
+from eventstore.events import NewMessage
+from eventstore.gateway import Gateway
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.rows import Missing
+from tests.broker.conftest import MakeTopic
+from tests.broker.test_payloads import truncate
+
+pytestmark = pytest.mark.broker
+
+
+class NoRecord:
+    """Nothing is done in these tests that would have to be recorded."""
+
+    def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
+        raise AssertionError("nothing was to be done")
+
+    def done(self, act: str, details: Mapping[str, Any]) -> None:
+        raise AssertionError("nothing was to be done")
+
+    def failed(self, act: str, reason: str) -> None:
+        raise AssertionError("nothing was to be done")
+
+    def unknown(self, act: str, reason: str) -> None:
+        raise AssertionError("nothing was to be done")
+
+
+def nobody(actor: Actor, action: str, scope: str) -> bool:
+    return False
+
+
+def gateway(storage: PulsarStorage) -> Gateway:
+    """A process's gateway; what another one has in memory, it has not."""
+    return Gateway(storage=storage, config=parse_config("", "desk.toml"), record=NoRecord(), may=nobody)
+
+
+def happened(number: int, aggregate: str) -> NewMessage:
+    properties = {
+        "ce_specversion": "1.0", "ce_id": f"{aggregate}-{number}", "ce_type": "Happened", "ce_source": "/s",
+        "ce_aggregatetype": "case", "ce_aggregateid": aggregate,
+    }  # fmt: skip
+    return NewMessage(payload=b'{"n": %d}' % number, key=aggregate, properties=properties)
+
+
+def test_a_trimmed_event_keeps_its_line_and_says_that_its_payload_is_gone(
+    storage: PulsarStorage, admin: httpx.Client, topic: MakeTopic, desk_databases: dict[str, str]
+) -> None:
+    name = topic()
+    aggregate = name.rpartition("/")[2]
+    storage.append(name, [happened(number, aggregate) for number in range(3)])
+    before = gateway(storage)
+    following = Following(storage=storage, config=before.config, stop=threading.Event(), on_batch=lambda *_: None)
+    index_until_caught_up(following)
+    assert [row.missing for row in before.stream("case", aggregate).items] == [Missing.NOTHING] * 3
+    truncate(admin, name)
+    storage.append(name, [happened(3, aggregate)])
+    index_until_caught_up(following)
+
+    after = gateway(storage)
+    rows = after.stream("case", aggregate).items
+    assert [row.missing for row in rows] == [Missing.NOTHING] + [Missing.TRIMMED] * 3
+    assert [row.pointer and row.pointer.event_id for row in rows] == [f"{aggregate}-{number}" for number in (3, 2, 1, 0)]
+    assert after.row_at(rows[1].position).missing is Missing.TRIMMED
+    assert before.row_at(rows[1].position).event is not None, "what was read a moment ago is still in memory"

@@ -1,0 +1,160 @@
+"""What pages get of events by their pointers: from the store or from memory, and never another event than the one indexed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from eventstore.envelope import read_event
+from eventstore.errors import StoreRefused, StoreUnreachable
+from eventstore.events import Event, Message, NewMessage, Position
+from eventstore.index.pointers import Pointer
+from eventstore.payload_cache import FRESH_SECONDS, PayloadCache
+from eventstore.rows import Missing, Row, Rows
+from eventstore.schemas import Schemas
+from eventstore.storage import Storage
+from tests.contract.conftest import MakeTopic
+from tests.unit.test_payload_cache import Clock
+
+
+class Fetching:
+    """Stands before a storage's ``fetch`` and counts what it is asked for."""
+
+    def __init__(self, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[Position] = []
+        self.away = False
+        fetch = storage.fetch
+
+        def counted(positions: Sequence[Position]) -> Mapping[Position, Message]:
+            if self.away:
+                raise StoreUnreachable("The store does not answer.")
+            self.asked += positions
+            return fetch(positions)
+
+        monkeypatch.setattr(storage, "fetch", counted)
+
+
+def published(storage: Storage, topic: str, count: int) -> list[Pointer]:
+    """So many events, and the pointers that an index would have of them."""
+    messages = [
+        NewMessage(
+            payload=b"%d" % number,
+            key="4711",
+            properties={"ce_specversion": "1.0", "ce_id": f"e-{number}", "ce_type": "T", "ce_source": "/s"},
+        )
+        for number in range(count)
+    ]
+    places = storage.append(topic, messages)
+    found = storage.fetch(places)
+    return [pointer(found[place], f"e-{number}") for number, place in enumerate(places)]
+
+
+def pointer(message: Message, event_id: str) -> Pointer:
+    return Pointer(
+        position=message.position,
+        ordinal=0,
+        event_id=event_id,
+        type="T",
+        time=message.published,
+        published=message.published,
+        size=len(message.payload),
+        version=1,
+    )
+
+
+def rows_of(storage: Storage, cache: PayloadCache | None = None) -> Rows:
+    cache = PayloadCache(most_bytes=1_000_000) if cache is None else cache
+    return Rows(storage=storage, read=read_event, cache=cache)
+
+
+def test_each_pointer_gets_its_event_in_the_order_asked(storage: Storage, topic: MakeTopic) -> None:
+    pointers = published(storage, topic().name, 5)
+    chosen = [pointers[3], pointers[0], pointers[3]]
+    rows = rows_of(storage).of(chosen)
+    assert [(row.event.id, row.event.data, row.missing) for row in rows if row.event] == [
+        ("e-3", b"3", Missing.NOTHING),
+        ("e-0", b"0", Missing.NOTHING),
+        ("e-3", b"3", Missing.NOTHING),
+    ]
+    assert [row.pointer for row in rows] == chosen
+    assert rows_of(storage).of([]) == []
+
+
+def test_what_was_just_read_comes_from_memory_for_a_minute(
+    storage: Storage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointers = published(storage, topic().name, 3)
+    clock, fetching = Clock(), Fetching(storage, monkeypatch)
+    rows = rows_of(storage, PayloadCache(most_bytes=1_000_000, clock=clock))
+    first = rows.of(pointers[:2])
+    assert rows.of(pointers)[:2] == first
+    assert fetching.asked == [pointer.position for pointer in pointers]
+    clock.seconds = FRESH_SECONDS
+    rows.of(pointers[:1])
+    assert fetching.asked[3:] == [pointers[0].position]
+
+
+def test_another_event_at_the_position_is_not_shown(storage: Storage, topic: MakeTopic) -> None:
+    [sound] = published(storage, topic().name, 1)
+    message = storage.fetch([sound.position])[sound.position]
+    rows = rows_of(storage)
+    for _ in range(2):  # from the store, and from memory
+        [row] = rows.of([pointer(message, "e-other")])
+        assert (row.event, row.missing) == (None, Missing.OTHER)
+        assert row.pointer is not None
+        assert row.pointer.event_id == "e-other"
+
+
+def test_where_the_position_stood_in_for_an_id_there_is_none_to_compare(storage: Storage, topic: MakeTopic) -> None:
+    [sound] = published(storage, topic().name, 1)
+    message = storage.fetch([sound.position])[sound.position]
+    [row] = rows_of(storage).of([pointer(message, sound.position.encode())])
+    assert row.event is not None
+    assert row.event.id == "e-0"
+
+
+def test_what_the_store_no_longer_holds_is_trimmed_and_the_others_come(storage: Storage, topic: MakeTopic) -> None:
+    old, new = topic().name, topic().name
+    gone, sound = published(storage, old, 2)[1], published(storage, new, 1)[0]
+    gone = replace(gone, position=storage.position(new, 0, gone.position.token))
+    rows = rows_of(storage).of([gone, sound])
+    assert [row.missing for row in rows] == [Missing.TRIMMED, Missing.NOTHING]
+    assert rows[0].pointer == gone
+
+
+def test_a_topic_that_is_not_there_any_more_is_trimmed(storage: Storage, topic: MakeTopic) -> None:
+    [sound] = published(storage, topic().name, 1)
+    place = storage.position("public/default/never-was", 0, sound.position.token)
+    [row] = rows_of(storage).of([replace(sound, position=place)])
+    assert (row.event, row.missing) == (None, Missing.TRIMMED)
+
+
+def test_while_the_store_is_away_memory_still_answers(
+    storage: Storage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointers = published(storage, topic().name, 2)
+    rows, fetching = rows_of(storage), Fetching(storage, monkeypatch)
+    rows.of(pointers[:1])
+    fetching.away = True
+    assert [row.missing for row in rows.of(pointers)] == [Missing.NOTHING, Missing.AWAY]
+
+
+def test_an_event_whose_schema_cannot_be_asked_for_now_is_no_other_event(storage: Storage, topic: MakeTopic) -> None:
+    [indexed] = published(storage, topic().name, 1)
+    error: list[Exception] = [StoreUnreachable("away")]
+
+    def look_up(topic: str, version: str) -> None:
+        raise error[0]
+
+    def read(message: Message) -> Event:
+        bare = msgspec.structs.replace(message, properties={}, schema_version="0")
+        return read_event(bare, (), Schemas(look_up).decoded)
+
+    def row() -> Row:
+        [row] = Rows(storage=storage, read=read, cache=PayloadCache(most_bytes=1_000)).of([indexed])
+        return row
+
+    assert (row().event, row().missing) == (None, Missing.AWAY)
+    error[0] = StoreRefused("no")
+    assert (row().event, row().missing) == (None, Missing.OTHER)
