@@ -1,10 +1,14 @@
 """Writes pointers into the index without any store behind it: for tests of what the index alone says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.events import Event, Message, Position, Topic
-from eventstore.index.writer import Checkpoint, checkpoint_of, note_caught_up, write_batch
+from eventstore.events import NOTHING, Event, Message, Position, Topic
+from eventstore.index import queries
+from eventstore.index.blocks import decoded, encoded
+from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.pointers import Pointer
+from eventstore.index.writer import Checkpoint, Memory, microseconds, note_caught_up, open_partition, write_batch
 from eventstore.ordering import encode
 
 START = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
@@ -26,25 +30,56 @@ def event(
     published: datetime | None = None,
     problem: str = "",
     id: str = "",
+    sequence: str = "",
+    correlation: str = "",
+    causation: str = "",
+    properties: Mapping[str, str] = NOTHING,
 ) -> Event:
     """The event at ``place(number)``, a minute after the one before it."""
     at = published or START + timedelta(minutes=number)
     position = place(number, topic=topic, partition=partition)
     return Event(
-        message=Message(position=position, payload=b"{}", published=at, key=aggregate[1]),
+        message=Message(position=position, payload=b"{}", published=at, key=aggregate[1], properties=properties),
         id=id or f"e-{topic}-{partition}-{number}",
         time=time or at,
         data=b"{}",
         type="" if problem else type,
         aggregate_type="" if problem else aggregate[0],
         aggregate_id="" if problem else aggregate[1],
+        sequence="" if problem else sequence,
+        correlation_id=correlation,
+        causation_id=causation,
         problem=problem,
     )
 
 
-def index(events: Sequence[Event], *, topic: Topic, partition: int = 0, caught_up: bool = True) -> Checkpoint:
-    """Index these events behind what is indexed of the partition."""
-    checkpoint = write_batch(topic, partition, checkpoint_of(topic, partition), events)
+def index(
+    events: Sequence[Event], *, topic: Topic, partition: int = 0, caught_up: bool = True, memory: Memory | None = None
+) -> Checkpoint:
+    """Index these events behind what is indexed of the partition; as a new process would, but for what is in ``memory``."""
+    writing = open_partition(topic, partition, memory or Memory())
+    write_batch(writing, events)
     if caught_up:
         note_caught_up(topic, partition)
-    return checkpoint
+    return writing.checkpoint
+
+
+def pointers(topic: str = "patients", partition: int = 0) -> list[Pointer]:
+    """All that the index has of the partition, in its order."""
+    row = queries.partition_row(topic, partition)
+    return queries.at_ordinals(row, range(row.next_ordinal)) if row else []
+
+
+def all_pointers() -> list[Pointer]:
+    """All that the index has, partition by partition."""
+    rows = IndexedPartition.objects.using("index").filter(live=True).order_by("topic", "number")
+    return [pointer for row in rows for pointer in pointers(row.topic, row.number)]
+
+
+def publish_everything_at(moment: datetime) -> None:
+    """Make the index say of every event that it was published then."""
+    blocks = BlockRow.objects.using("index")
+    for block in blocks.all():
+        columns = decoded(bytes(block.data))
+        columns.published = [microseconds(moment)] * len(columns)
+        blocks.filter(partition_id=block.partition_id, first_ordinal=block.first_ordinal).update(data=encoded(columns))

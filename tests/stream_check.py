@@ -11,9 +11,10 @@ from eventstore.config import Config
 from eventstore.events import Event
 from eventstore.gateway import Gateway
 from eventstore.index import queries
-from eventstore.index.models import IndexedPartition, PointerRow
+from eventstore.index.models import IndexedPartition
 from eventstore.index.pointers import Pointer
 from eventstore.storage import Storage
+from tests.indexing import all_pointers, pointers
 
 Document = Mapping[str, Any]
 StreamKey = tuple[str, str]
@@ -76,10 +77,9 @@ def assert_streams_read_back(storage: Storage, documents: Sequence[Document], *,
 
 def _all_streams(gateway: Gateway, keys: set[StreamKey]) -> dict[StreamKey, list[tuple[Pointer, Event]]]:
     streams: dict[StreamKey, list[tuple[Pointer, Event]]] = {key: [] for key in keys}
-    rows = PointerRow.objects.select_related("partition", "stream__aggregate").order_by("stream", "version")
-    pointers = [queries.pointer(row) for row in rows]
-    for start in range(0, len(pointers), PIECE):
-        piece = pointers[start : start + PIECE]
+    found = sorted(all_pointers(), key=lambda pointer: pointer.version or 0)
+    for start in range(0, len(found), PIECE):
+        piece = found[start : start + PIECE]
         messages = gateway.storage.fetch([pointer.position for pointer in piece])
         for pointer in piece:
             key = (pointer.aggregate_type, pointer.aggregate_id)
@@ -91,10 +91,9 @@ def assert_ordinals_gapless(topic: str, count: int) -> None:
     """The topic's partitions are numbered 0, 1, 2 … in the index, without gap or double, and count so many events."""
     total = 0
     for partition in IndexedPartition.objects.filter(topic=topic):
-        rows = PointerRow.objects.filter(partition=partition).order_by("ordinal")
-        ordinals = list(rows.values_list("ordinal", flat=True))
-        tokens = list(rows.values_list("token", flat=True))
-        assert ordinals == list(range(partition.next_ordinal))
+        found = pointers(topic, partition.number)
+        tokens = [pointer.position.token for pointer in found]
+        assert [pointer.ordinal for pointer in found] == list(range(partition.next_ordinal))
         assert tokens == sorted(set(tokens))
         total += partition.next_ordinal
     assert total == count

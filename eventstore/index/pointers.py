@@ -1,7 +1,7 @@
 """What the index answers with: plain values, no database rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from eventstore.events import Position
@@ -25,16 +25,25 @@ class Pointer:
     causation_id: str = ""
     unreadable: bool = False
     derived: bool = False
+    schema_version: str = ""
+    original: str = ""
+    """Of a copy in a derived topic: its original's event id or message id, as the copy says it."""
+    values: Sequence[tuple[str, str]] = ()
+    """Its searchable values: the name of each, and its text or hash."""
+    anomalies: Sequence[str] = ()
+    """The kinds of what the index noticed about it (``anomalies.Anomaly``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AggregateType:
-    """``aggregates`` and ``events`` count what is indexed by now."""
+    """``aggregates`` and ``events`` count what is indexed by now. Of a type with very many streams in several partitions,
+    ``aggregates`` is not ``exact``: it counts one twice that lies in two partitions."""
 
     name: str
     aggregates: int
     events: int
     last_time: datetime
+    exact: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +61,10 @@ class Aggregate:
     first_time: datetime
     last_time: datetime
     last_type: str
+    last_types: Sequence[str] = ()
+    """Of its latest events, by time, newest first: a few."""
+    anomalies: Mapping[str, int] = field(default_factory=dict)
+    """How many of its events have an anomaly, by kind; where one aggregate was asked for."""
     streams: Sequence[StreamSummary] = ()
 
 
@@ -64,3 +77,13 @@ class IndexedTopic:
     partitions: int
     events: int
     caught_up_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnomalyLine:
+    """One anomaly: its kind, what was noticed in plain words, and the event. ``number`` grows as they are noticed."""
+
+    number: int
+    kind: str
+    detail: str
+    pointer: Pointer

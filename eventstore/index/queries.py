@@ -2,24 +2,37 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
 
+import msgspec
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from eventstore.events import Page, Position
-from eventstore.index.models import AggregateRow, IndexedPartition, PointerRow, StreamRow
+from eventstore.errors import InvalidPosition
+from eventstore.events import Page, Position, TopicKind
+from eventstore.index.finding import places
+from eventstore.index.keys import Link, hashed, value_hash
+from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
+from eventstore.index.names import Names
+from eventstore.index.noticed import counts_of_streams
 from eventstore.index.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
+from eventstore.index.reading import ordinals_at, pointers_at, time_of
+from eventstore.index.secret import index_key
+from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.merging import Item, Lane
 
 DB = "index"
 SAME_CONVERSATION = 200
-MOST_COUNTED = 1_000
-"""Beyond so many, a count is "so many or more": nobody waits for the exact number."""
+MOST_CANDIDATES = 400
+MOST_COUNTED_APART = 20_000
+"""Streams of a type that are counted one by one to find those of one aggregate."""
 
 
 def indexed_topics() -> list[IndexedTopic]:
     """The topics that the index follows, by name."""
     rows = (
         IndexedPartition.objects.using(DB)
+        .filter(live=True)
         .values("topic", "kind")
         .annotate(
             partitions=Count("id"),
@@ -51,22 +64,23 @@ def topic_named(name: str) -> IndexedTopic | None:
 
 
 def aggregate_types() -> list[AggregateType]:
-    """The types, by name. Adds up all aggregates each time: some tenths of a second for 100,000 of them."""
+    """The types, by name."""
     rows = (
-        AggregateRow.objects.using(DB)
-        .values("type")
-        .annotate(aggregates=Count("id"), total=Sum("events"), latest=Max("last_time"))
-        .order_by("type")
+        TypeCount.objects.using(DB)
+        .filter(partition_id__in=_live_partitions().values("pk"))
+        .values("type_id")
+        .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
-    return [
-        AggregateType(name=row["type"], aggregates=row["aggregates"], events=row["total"], last_time=row["latest"])
-        for row in rows
-    ]
+    texts = Names().texts_of(row["type_id"] for row in rows)
+    return sorted((_aggregate_type(row, texts[row["type_id"]]) for row in rows), key=attrgetter("name"))
 
 
 def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = "", limit: int) -> Page[Aggregate]:
     """A type's aggregates in order of id (by code point), those whose id begins with ``prefix``; cursors are ids."""
-    rows = AggregateRow.objects.using(DB).filter(_id_begins_with(prefix), type=type)
+    number = Names().known(type)
+    if number is None:
+        return Page(items=[])
+    rows = _live_streams().filter(_id_begins_with(prefix), type=number).values_list("aggregate_id", flat=True).distinct()
     if before:
         found = list(rows.filter(aggregate_id__lt=before).order_by("-aggregate_id")[: limit + 1])
         more_before, more_after = len(found) > limit, True
@@ -76,56 +90,54 @@ def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = ""
         more_before, more_after = bool(after), len(found) > limit
         found = found[:limit]
     return Page(
-        items=[_aggregate(row) for row in found],
-        newer=found[0].aggregate_id if found and more_before else None,
-        older=found[-1].aggregate_id if found and more_after else None,
+        items=_aggregates([(number, id) for id in found]),
+        newer=found[0] if found and more_before else None,
+        older=found[-1] if found and more_after else None,
     )
 
 
 def aggregates_anywhere(prefix: str, limit: int) -> list[Aggregate]:
     """Aggregates of any type whose id begins with this, at most ``limit``, by id: an exact match comes first by itself."""
-    rows = AggregateRow.objects.using(DB).filter(_id_begins_with(prefix))
-    return [_aggregate(row) for row in rows.order_by("aggregate_id", "type")[:limit]]
+    rows = _live_streams().filter(_id_begins_with(prefix)).values_list("aggregate_id", "type__text", "type_id").distinct()
+    return _aggregates([(type, id) for id, _, type in rows.order_by("aggregate_id", "type__text")[:limit]])
 
 
 def aggregate(type: str, id: str) -> Aggregate | None:
-    row = AggregateRow.objects.using(DB).filter(type=type, aggregate_id=id).first()
-    if row is None:
+    rows = list(_streams_of(type, id).select_related("partition").order_by("partition__topic", "partition__number"))
+    if not rows:
         return None
-    streams = StreamRow.objects.using(DB).filter(aggregate=row).select_related("partition")
-    summaries = [
-        StreamSummary(topic=stream.partition.topic, partition=stream.partition.number, events=stream.events)
-        for stream in streams.order_by("partition__topic", "partition__number")
-    ]
-    return _aggregate(row, summaries)
+    summaries = [StreamSummary(topic=row.partition.topic, partition=row.partition.number, events=row.events) for row in rows]
+    return _aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
+
+
+def stream_numbers(type: str, id: str) -> list[int]:
+    """The index's own numbers of the aggregate's streams."""
+    return list(_streams_of(type, id).values_list("pk", flat=True))
 
 
 def stream_lanes(type: str, id: str) -> Mapping[str, Lane[Pointer]]:
-    """One lane for each stream of the aggregate, by the stream's own key; places are versions."""
-    streams = StreamRow.objects.using(DB).filter(aggregate__type=type, aggregate__aggregate_id=id)
-    return {str(stream.pk): _lane(stream.pk) for stream in streams.order_by("pk")}
+    """One lane for each stream of the aggregate, by the stream's own key; places are ordinals."""
+    rows = _streams_of(type, id).select_related("partition").order_by("pk")
+    return {str(row.pk): _lane(row) for row in rows}
 
 
-def _lane(stream: int) -> Lane[Pointer]:
-    rows = _pointers().filter(stream=stream)
+def _lane(row: StreamRow) -> Lane[Pointer]:
+    stretch = Stretch(stream=row.pk, partition=row.partition.pk, first_slice=row.first_slice, last_slice=row.partition.slice)
 
-    def items(found: Iterable[PointerRow]) -> list[Item[Pointer]]:
-        return [Item(place=str(row.version), time=row.time, value=pointer(row)) for row in found]
+    def items(ordinals: Sequence[int]) -> list[Item[Pointer]]:
+        found = pointers_at([(stretch.partition, ordinal) for ordinal in ordinals])
+        return [Item(place=str(pointer.ordinal), time=pointer.time, value=pointer) for pointer in found]
 
     def forward(place: str | None, inclusive: bool, limit: int) -> list[Item[Pointer]]:
-        version = 0 if place is None else _version(place) - inclusive
-        return items(rows.filter(version__gt=version).order_by("version")[:limit])
+        return items(ordinals_on(stretch, 0 if place is None else _ordinal(place) + (not inclusive), limit))
 
     def backward(place: str | None, limit: int) -> list[Item[Pointer]]:
-        older = rows if place is None else rows.filter(version__lt=_version(place))
-        return items(older.order_by("-version")[:limit])
+        return items(ordinals_back(stretch, None if place is None else _ordinal(place), limit))
 
     return Lane(forward=forward, backward=backward)
 
 
-def _version(place: str) -> int:
-    from eventstore.errors import InvalidPosition
-
+def _ordinal(place: str) -> int:
     if place.isascii() and place.isdigit() and len(place) < 19:
         return int(place)
     raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
@@ -133,102 +145,114 @@ def _version(place: str) -> int:
 
 def by_event_id(event_id: str, limit: int = 20) -> list[Pointer]:
     """Everything with this event id: originals first, then copies in derived topics, oldest first."""
-    rows = _pointers().filter(event_id=event_id).order_by("published", "id")[:limit]
-    return sorted((pointer(row) for row in rows), key=lambda found: found.derived)
+    hash = hashed(index_key(), event_id)
+    there = [*_at_hash("index_idkey", hash, derived=False), *_at_hash("index_idkey", hash, derived=True)]
+    found = [pointer for pointer in there if pointer.event_id == event_id]
+    return sorted(found, key=lambda pointer: (pointer.derived, pointer.published))[:limit]
 
 
 def by_correlation(correlation_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """The originals of one conversation, by time."""
-    return [pointer(row) for row in _originals().filter(correlation_id=correlation_id).order_by("time", "id")[:limit]]
+    found = _at_hash("index_linkkey", hashed(index_key(), correlation_id, Link.CORRELATION), derived=False)
+    return _originals((pointer for pointer in found if pointer.correlation_id == correlation_id), limit)
 
 
 def caused_by(event_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """The originals that name this event as their cause, by time."""
-    return [pointer(row) for row in _originals().filter(causation_id=event_id).order_by("time", "id")[:limit]]
+    found = _at_hash("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
+    return _originals((pointer for pointer in found if pointer.causation_id == event_id), limit)
+
+
+def by_value(name: str, stored: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
+    """The originals that have this searchable value (its text or its hash, as it was stored), by time."""
+    number = Names().known(name)
+    if number is None:
+        return []
+    found = _at_hash("index_linkkey", value_hash(index_key(), number, stored), derived=False)
+    return _originals((pointer for pointer in found if (name, stored) in pointer.values), limit)
+
+
+def copies_of(original: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
+    """The copies in derived topics that say that they are of this event or message id, oldest first."""
+    found = _at_hash("index_linkkey", hashed(index_key(), original, Link.ORIGINAL), derived=True)
+    return sorted((pointer for pointer in found if pointer.original == original), key=lambda p: p.published)[:limit]
 
 
 def at(position: Position) -> Pointer | None:
-    row = _pointers().filter(_in(position), token=position.token).first()
-    return pointer(row) if row else None
+    return at_each([position]).get(position)
 
 
 def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
-    """The pointers at these positions, as far as they are indexed: one query a partition."""
+    """The pointers at these positions, as far as they are indexed."""
     by_partition: dict[tuple[str, int], list[str]] = {}
     for position in positions:
         by_partition.setdefault((position.topic, position.partition), []).append(position.token)
-    found: dict[Position, Pointer] = {}
+    there = []
     for (topic, number), tokens in by_partition.items():
-        rows = _pointers().filter(partition__topic=topic, partition__number=number, token__in=tokens)
-        found |= {row_pointer.position: row_pointer for row_pointer in map(pointer, rows)}
-    return found
+        row = partition_row(topic, number)
+        if row is not None:
+            there += [(row.pk, ordinal) for ordinal in ordinals_at(row.pk, tokens).values()]
+    return {pointer.position: pointer for pointer in pointers_at(there)}
 
 
 def latest_pointers(topic: str, limit: int) -> list[Pointer]:
     """The topic's last events as far as the index knows, newest first: what can be said while the store is away."""
-    partitions = IndexedPartition.objects.using(DB).filter(topic=topic)
-    rows: list[PointerRow] = []
-    for partition in partitions:
-        rows += _pointers().filter(partition=partition).order_by("-ordinal")[:limit]
-    return [pointer(row) for row in sorted(rows, key=lambda row: row.published, reverse=True)[:limit]]
+    there: list[tuple[int, int]] = []
+    for row in _live_partitions().filter(topic=topic):
+        there += [(row.pk, ordinal) for ordinal in range(max(0, row.next_ordinal - limit), row.next_ordinal)]
+    return sorted(pointers_at(there), key=lambda found: (found.published, found.ordinal), reverse=True)[:limit]
 
 
 def partition_row(topic: str, number: int) -> IndexedPartition | None:
-    return IndexedPartition.objects.using(DB).filter(topic=topic, number=number).first()
+    return _live_partitions().filter(topic=topic, number=number).first()
 
 
 def partition_rows(topic: str) -> dict[int, IndexedPartition]:
     """The topic's partitions that the index follows, by number."""
-    return {row.number: row for row in IndexedPartition.objects.using(DB).filter(topic=topic)}
+    return {row.number: row for row in _live_partitions().filter(topic=topic)}
 
 
 def at_ordinals(partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
     """The partition's events of these ordinals, in order."""
-    rows = _pointers().filter(partition=partition, ordinal__in=ordinals).order_by("ordinal") if ordinals else ()
-    return [pointer(row) for row in rows]
+    return pointers_at([(partition.pk, ordinal) for ordinal in sorted(ordinals)])
 
 
-def latest_unreadable(limit: int) -> list[Pointer]:
-    """The messages that fit no envelope, newest first."""
-    return [pointer(row) for row in _pointers().filter(unreadable=True).order_by("-published", "-id")[:limit]]
+def _at_hash(table: str, hash: int, *, derived: bool) -> list[Pointer]:
+    """The candidates for a text, the first indexed first, at most ``MOST_CANDIDATES``: whoever asks compares the text.
+
+    Originals and copies have a bound each: however many copies there are, they bury no original.
+    """
+    rows = _live_partitions()
+    events = TopicKind.EVENTS.value
+    which = rows.exclude(kind=events) if derived else rows.filter(kind=events)
+    found = places(table, hash, list(which.values_list("pk", flat=True)), limit=MOST_CANDIDATES)
+    return pointers_at([(place.partition, place.ordinal) for place in found])
 
 
-def unreadable_count() -> tuple[int, bool]:
-    """How many messages fit no envelope, and whether there may be more: counting ends at ``MOST_COUNTED``."""
-    count = PointerRow.objects.using(DB).filter(unreadable=True)[:MOST_COUNTED].count()
-    return count, count == MOST_COUNTED
+def _originals(found: Iterable[Pointer], limit: int) -> list[Pointer]:
+    kept = [pointer for pointer in found if pointer.version is not None]
+    return sorted(kept, key=lambda pointer: (pointer.time, pointer.position.topic, pointer.ordinal))[:limit]
 
 
-def pointer(row: PointerRow) -> Pointer:
-    stream = row.stream
-    return Pointer(
-        position=Position(topic=row.partition.topic, partition=row.partition.number, token=row.token),
-        ordinal=row.ordinal,
-        event_id=row.event_id,
-        type=row.type,
-        time=row.time,
-        published=row.published,
-        size=row.size,
-        version=row.version,
-        aggregate_type=stream.aggregate.type if stream else "",
-        aggregate_id=stream.aggregate.aggregate_id if stream else "",
-        correlation_id=row.correlation_id or "",
-        causation_id=row.causation_id or "",
-        unreadable=row.unreadable,
-        derived=row.partition.kind != "events",
-    )
+def _live_partitions() -> "QuerySet[IndexedPartition]":
+    return IndexedPartition.objects.using(DB).filter(live=True)
 
 
-def _pointers() -> "QuerySet[PointerRow]":
-    return PointerRow.objects.using(DB).select_related("partition", "stream__aggregate")
+def _live_streams() -> "QuerySet[StreamRow]":
+    return StreamRow.objects.using(DB).filter(partition__live=True)
 
 
-def _originals() -> "QuerySet[PointerRow]":
-    return _pointers().filter(stream__isnull=False)
+def _streams_of(type: str, id: str) -> "QuerySet[StreamRow]":
+    number = Names().known(type)
+    return _live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.using(DB).none()
 
 
-def _in(position: Position) -> Q:
-    return Q(partition__topic=position.topic, partition__number=position.partition)
+def _aggregate_type(row: Mapping[str, Any], name: str) -> AggregateType:
+    aggregates, exact = row["streams"], row["partitions"] == 1
+    if not exact and aggregates <= MOST_COUNTED_APART:
+        aggregates = _live_streams().filter(type=row["type_id"]).values("aggregate_id").distinct().count()
+        exact = True
+    return AggregateType(name=name, aggregates=aggregates, events=row["total"], last_time=time_of(row["latest"]), exact=exact)
 
 
 def _id_begins_with(prefix: str) -> Q:
@@ -250,13 +274,40 @@ def _next_after_all_beginning_with(prefix: str) -> str:
     return kept[:-1] + chr(following)
 
 
-def _aggregate(row: AggregateRow, streams: Sequence[StreamSummary] = ()) -> Aggregate:
+def _aggregates(keys: Sequence[tuple[int, str]]) -> list[Aggregate]:
+    """The aggregates of these types' numbers and ids, in their order."""
+    rows = _live_streams().filter(aggregate_id__in={id for _, id in keys}, type__in={type for type, _ in keys})
+    by_key: dict[tuple[int, str], list[StreamRow]] = {}
+    for row in rows:
+        by_key.setdefault((row.type_id, row.aggregate_id), []).append(row)
+    names = Names()
+    names.texts_of({number for row in rows for number in (row.type_id, *_last_types(row))})  # all in one query
+    return [_aggregate(key[1], by_key[key], names) for key in keys if key in by_key]
+
+
+def _last_types(row: StreamRow) -> list[int]:
+    return msgspec.json.decode(row.last_types, type=list[int])
+
+
+def _aggregate(
+    id: str,
+    rows: Sequence[StreamRow],
+    names: Names,
+    streams: Sequence[StreamSummary] = (),
+    anomalies: Mapping[str, int] | None = None,
+) -> Aggregate:
+    latest = max(rows, key=lambda row: row.last_time)
+    numbers = _last_types(latest)
+    texts = names.texts_of([latest.type_id, *numbers])
+    last_types = [texts[number] for number in numbers]
     return Aggregate(
-        type=row.type,
-        id=row.aggregate_id,
-        events=row.events,
-        first_time=row.first_time,
-        last_time=row.last_time,
-        last_type=row.last_type,
+        type=texts[latest.type_id],
+        id=id,
+        events=sum(row.events for row in rows),
+        first_time=time_of(min(row.first_time for row in rows)),
+        last_time=time_of(latest.last_time),
+        last_type=last_types[0] if last_types else "",
+        last_types=last_types,
+        anomalies=anomalies or {},
         streams=streams,
     )

@@ -1,23 +1,33 @@
 """Writing a batch of one partition's events into the index, with its checkpoint, in one transaction."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+import numpy as np
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from eventstore.errors import EventStoreError
 from eventstore.events import Event, Position, Topic
-from eventstore.index.models import AggregateRow, IndexedPartition, PointerRow, StreamRow
+from eventstore.index import anomalies, bulk, streams
+from eventstore.index.anomalies import Anomaly, Noticed
+from eventstore.index.blocks import FULL, UNREADABLE, Columns, decoded, encoded
+from eventstore.index.keys import Key, Link, hashes, value_hash
+from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.names import Names
+from eventstore.index.originals import original_of
+from eventstore.index.secret import index_key
+from eventstore.index.seen import Seen
+from eventstore.index.streams import Stream
 
 DB = "index"
-ROWS_A_STATEMENT = 400
-"""Thirteen columns a row: well under SQLite's 32,766 variables."""
-
-AggregateKey = tuple[str, str]
-T = TypeVar("T")
+Stored = tuple[str, str]
+"""A searchable value: its name, and its text or hash."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR = 3_600_000_000
 
 
 class CheckpointMoved(EventStoreError):
@@ -32,130 +42,318 @@ class Checkpoint:
     next_ordinal: int
 
 
-def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
-    """Where to go on reading; begins to follow the partition where it is new."""
-    row, _ = IndexedPartition.objects.using(DB).get_or_create(
-        topic=topic.name, number=partition, defaults={"kind": topic.kind.value}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """What one writing thread remembers of the whole index."""
+
+    names: Names = field(default_factory=Names)
+    seen: Seen = field(default_factory=Seen)
+
+
+@dataclass(kw_only=True, slots=True)
+class Partition:
+    """A partition as its one writer holds it: what the database has, so that a batch needs not read it again.
+
+    After any error this is stale: make a new one with ``open_partition``.
+    """
+
+    topic: Topic
+    number: int
+    id: int
+    epoch: int
+    live: bool
+    checkpoint: Checkpoint
+    slice: int
+    memory: Memory
+    key: Key
+    tail: Columns
+    """The events of the last block, while it is not full."""
+    known: streams.Known = field(default_factory=OrderedDict)
+
+
+def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | None = None) -> Partition:
+    """The partition as the index has it now (``build``: of that number, else the live one), made where it is new."""
+    rows = IndexedPartition.objects.using(DB)
+    which = {"live": True} if build is None else {"build": build}
+    row = rows.filter(topic=topic.name, number=number, **which).first()
+    if row is None:
+        newest = rows.filter(topic=topic.name, live=True).aggregate(build=Max("build"))["build"] or 0
+        row, _ = rows.get_or_create(
+            topic=topic.name,
+            number=number,
+            build=newest if build is None else build,
+            defaults={"kind": topic.kind.value, "live": build is None},
+        )
+    return Partition(
+        topic=topic,
+        number=number,
+        id=row.pk,
+        epoch=row.epoch,
+        live=row.live,
+        checkpoint=_checkpoint(row),
+        slice=row.slice,
+        memory=memory,
+        key=index_key(),
+        tail=_tail(row),
     )
-    position = Position(topic=topic.name, partition=partition, token=row.checkpoint) if row.checkpoint else None
-    return Checkpoint(position=position, next_ordinal=row.next_ordinal)
 
 
-def write_batch(topic: Topic, partition: int, since: Checkpoint, events: Sequence[Event]) -> Checkpoint:
-    """Index these events, which follow ``since`` without a gap; answers the new checkpoint.
+def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
+    """How far the index is now."""
+    row = IndexedPartition.objects.using(DB).filter(topic=topic.name, number=partition, live=True).first()
+    return _checkpoint(row) if row else Checkpoint(position=None, next_ordinal=0)
 
-    ``CheckpointMoved`` where another process has moved the checkpoint meanwhile: nothing was written, read it again.
+
+def write_batch(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> int:
+    """Index these events, which follow the partition's checkpoint without a gap; answers how many anomalies they have.
+
+    ``values`` are the searchable values of each, where the topic has any. At most ``bulk.MOST_EVENTS`` events.
+    ``CheckpointMoved`` where another process has moved the checkpoint, or has the lease: nothing was written, open the
+    partition again.
     """
     if not events:
-        return since
-    with transaction.atomic(using=DB):
-        row = IndexedPartition.objects.using(DB).select_for_update().get(topic=topic.name, number=partition)
-        if row.next_ordinal != since.next_ordinal or row.checkpoint != (since.position.token if since.position else ""):
-            raise CheckpointMoved("Another indexer has moved this partition's checkpoint.")
-        streams = {} if topic.derived else _streams(row, events)
-        PointerRow.objects.using(DB).bulk_create(
-            _pointers(row, since.next_ordinal, events, streams), batch_size=ROWS_A_STATEMENT
-        )
-        StreamRow.objects.using(DB).bulk_update(streams.values(), ["events"], batch_size=ROWS_A_STATEMENT)
-        last = events[-1].position
-        row.checkpoint = last.token
-        row.next_ordinal += len(events)
-        row.save(using=DB, update_fields=["checkpoint", "next_ordinal"])
-    return Checkpoint(position=last, next_ordinal=since.next_ordinal + len(events))
+        return 0
+    if len(events) > bulk.MOST_EVENTS:
+        raise ValueError(f"a batch has at most {bulk.MOST_EVENTS} events")
+    try:
+        with transaction.atomic(using=DB):
+            count = _write(partition, events, values)
+    except BaseException:
+        partition.memory.names.forget()
+        partition.memory.seen.forget()
+        raise
+    streams.trim(partition.known)
+    return count
 
 
 def note_caught_up(topic: Topic, partition: int) -> None:
     """A reader has found nothing new behind the checkpoint, just now."""
-    rows = IndexedPartition.objects.using(DB).filter(topic=topic.name, number=partition)
+    rows = IndexedPartition.objects.using(DB).filter(topic=topic.name, number=partition, live=True)
     rows.update(caught_up_at=timezone.now())
 
 
-def _key(event: Event) -> AggregateKey:
-    return event.aggregate_type, event.aggregate_id
+def microseconds(time: datetime) -> int:
+    """Since 1970, exactly."""
+    since = time - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def _streams(partition: IndexedPartition, events: Iterable[Event]) -> dict[AggregateKey, StreamRow]:
-    """The stream of each aggregate in the batch, made where it is new, with the aggregates' counts brought up to date."""
-    by_aggregate: dict[AggregateKey, list[Event]] = {}
-    for event in events:
-        if not event.problem:
-            by_aggregate.setdefault(_key(event), []).append(event)
-    aggregates = _aggregates(by_aggregate)
-    known = {
-        stream.aggregate_id: stream
-        for ids in _chunks([row.pk for row in aggregates.values()])
-        for stream in StreamRow.objects.using(DB).filter(partition=partition, aggregate_id__in=ids)
-    }
-    new = [StreamRow(aggregate=row, partition=partition) for row in aggregates.values() if row.pk not in known]
-    StreamRow.objects.using(DB).bulk_create(new, batch_size=ROWS_A_STATEMENT)
-    known |= {stream.aggregate_id: stream for stream in new}
-    return {key: known[row.pk] for key, row in aggregates.items()}
+def _write(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]]) -> int:
+    row = _held(partition)
+    first = partition.checkpoint.next_ordinal
+    slice = max(row.slice, partition.memory.seen.slice_now())
+    partition.memory.names.numbers_of(_names_in(partition.topic, events, values))
+    columns, noticed = _columns(partition, events, slice)
+    if any(values):
+        columns.values = _named(values, partition.memory.names)
+    hashes_of_ids = hashes(partition.key, columns.ids)
+    if not partition.topic.derived:
+        noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, hashes_of_ids, partition.key))
+    bulk.insert_keys("index_idkey", slice, partition.id, first, hashes_of_ids, np.arange(len(events), dtype=np.uint64))
+    _insert_links(slice, partition, first, columns)
+    bulk.insert_stream_keys(slice, first, columns.streams)
+    _count_hours(partition.id, columns)
+    anomalies.record(partition.id, first, noticed)
+    tail = _write_blocks(partition, columns, slice)
+    last = events[-1].position
+    row.checkpoint, row.next_ordinal, row.slice = last.token, first + len(events), slice
+    row.indexed_published_at = events[-1].message.published
+    row.save(using=DB, update_fields=["checkpoint", "next_ordinal", "slice", "indexed_published_at"])
+    partition.checkpoint = Checkpoint(position=last, next_ordinal=row.next_ordinal)
+    partition.slice, partition.tail = slice, tail
+    return len(noticed)
 
 
-def _aggregates(by_aggregate: dict[AggregateKey, list[Event]]) -> dict[AggregateKey, AggregateRow]:
-    """Lock, or make, the row of each aggregate, and add what the batch brings.
+def _held(partition: Partition) -> IndexedPartition:
+    """The partition's row, locked; ``CheckpointMoved`` where it is no longer as its writer knows it."""
+    row = IndexedPartition.objects.using(DB).select_for_update().filter(pk=partition.id).first()
+    if row is None or row.epoch != partition.epoch:
+        raise CheckpointMoved("Another indexer has taken this partition over.")
+    if row.live != partition.live:
+        raise CheckpointMoved("This partition was rebuilt: another build of it is the live one now.")
+    known = partition.checkpoint
+    if row.next_ordinal != known.next_ordinal or row.checkpoint != (known.position.token if known.position else ""):
+        raise CheckpointMoved("Another indexer has moved this partition's checkpoint.")
+    return row
 
-    Rows are made and locked in the order of type and id, by code point here and in the database: two indexers whose batches
-    meet in several aggregates must not each hold what the other waits for, wherever their batches are cut into statements.
-    """
-    fresh = [
-        AggregateRow(type=type, aggregate_id=id, first_time=events[0].time, last_time=events[0].time, last_type="")
-        for (type, id), events in sorted(by_aggregate.items())
-    ]
-    AggregateRow.objects.using(DB).bulk_create(fresh, batch_size=ROWS_A_STATEMENT, ignore_conflicts=True)
-    rows: dict[AggregateKey, AggregateRow] = {}
-    for type in sorted({type for type, _ in by_aggregate}):
-        for ids in _chunks(sorted(id for t, id in by_aggregate if t == type)):
-            found = AggregateRow.objects.using(DB).select_for_update().filter(type=type, aggregate_id__in=ids)
-            rows |= {(row.type, row.aggregate_id): row for row in found.order_by("aggregate_id")}
-    for key, row in rows.items():
-        _add_to(row, by_aggregate[key])
-    AggregateRow.objects.using(DB).bulk_update(
-        rows.values(), ["events", "first_time", "last_time", "last_type"], batch_size=ROWS_A_STATEMENT // 4
+
+def _names_in(topic: Topic, events: Sequence[Event], values: Sequence[Sequence[Stored]]) -> set[str]:
+    """Every name of the batch: new ones are given out together and in order, so that two writers that meet the same ones
+    wait for each other, but never in a circle."""
+    names = {event.type for event in events if event.type}
+    if not topic.derived:
+        names |= {event.aggregate_type for event in events if not event.problem}
+    return names | {name for found in values for name, _ in found}
+
+
+def _columns(partition: Partition, events: Sequence[Event], slice: int) -> tuple[Columns, list[Noticed]]:
+    """The events as columns, each in its stream with its version, and what is wrong with them."""
+    columns = columns_of(partition.topic, events, partition.memory.names.numbers_of({e.type for e in events if e.type}))
+    if partition.topic.derived:
+        columns.streams, columns.versions = [0] * len(events), [0] * len(events)
+        return columns, []
+    return columns, _into_streams(partition, events, columns, slice)
+
+
+def columns_of(topic: Topic, events: Sequence[Event], types: Mapping[str, int]) -> Columns:
+    """All that the events themselves say; ``types``: each type's number. Streams, versions and values are left empty."""
+    return Columns(
+        tokens=[event.message.position.token for event in events],
+        ids=[event.id for event in events],
+        types=[types[event.type] if event.type else 0 for event in events],
+        times=[(d.days * 86_400 + d.seconds) * 1_000_000 + d.microseconds for event in events for d in (event.time - EPOCH,)],
+        published=_published(events),
+        correlations=[event.correlation_id for event in events],
+        causations=[event.causation_id for event in events],
+        sizes=[len(event.message.payload) for event in events],
+        flags=[UNREADABLE if event.problem else 0 for event in events],
+        schemas=[event.message.schema_version for event in events],
+        originals=[original_of(event) for event in events] if topic.derived else [""] * len(events),
     )
-    return rows
 
 
-def _add_to(row: AggregateRow, events: Sequence[Event]) -> None:
-    latest = max(reversed(events), key=lambda event: event.time)  # of equal times, the later in the log
-    row.events += len(events)
-    row.first_time = min(row.first_time, *(event.time for event in events))
-    if latest.time >= row.last_time:
-        row.last_time = latest.time
-        row.last_type = latest.type
+def _published(events: Sequence[Event]) -> list[int]:
+    found: list[int] = []
+    before, number = None, 0
+    for event in events:
+        published = event.message.published
+        if published is not before:  # a whole batch has the same
+            before, number = published, microseconds(published)
+        found.append(number)
+    return found
 
 
-def _pointers(
-    partition: IndexedPartition, ordinal: int, events: Sequence[Event], streams: dict[AggregateKey, StreamRow]
-) -> list[PointerRow]:
-    rows: list[PointerRow] = []
-    for number, event in enumerate(events, start=ordinal):
-        stream = None if event.problem else streams.get(_key(event))
-        if stream is not None:
-            stream.events += 1
+def _into_streams(partition: Partition, events: Sequence[Event], columns: Columns, slice: int) -> list[Noticed]:
+    """Fill the columns of streams and versions, and save the streams."""
+    known = partition.known
+    keys = {(event.aggregate_type, event.aggregate_id) for event in events if not event.problem}
+    streams.streams_of(partition.id, keys, known, slice, partition.memory.names)
+    before = {key: (known[key].events, known[key].new) for key in keys}
+    noticed: list[Noticed] = []
+    numbers, versions = columns.streams, columns.versions
+    for place, (event, type, time) in enumerate(zip(events, columns.types, columns.times, strict=True)):
+        if event.schema is not None and event.schema.problem and not event.schema.unanswered:
+            of = 0 if event.problem else known[event.aggregate_type, event.aggregate_id].id
+            noticed.append(Noticed(place=place, kind=Anomaly.SCHEMA, stream=of, detail=event.schema.problem))
+        if event.problem:
+            numbers.append(0)
+            versions.append(0)
+            noticed.append(Noticed(place=place, kind=Anomaly.UNREADABLE, stream=0, detail=event.problem))
+            continue
+        stream = known[event.aggregate_type, event.aggregate_id]
+        if stream.add(type, time):
+            detail = anomalies.earlier_by(stream.last_time - time)
+            noticed.append(Noticed(place=place, kind=Anomaly.TIME_GOES_BACK, stream=stream.id, detail=detail))
+        if event.sequence and (found := anomalies.judge_sequence(stream, event.sequence, place)):
+            noticed.append(found)
+        numbers.append(stream.id)
+        versions.append(stream.events)
+    _count_types(partition.id, [(known[key], *there) for key, there in before.items()])
+    for key in keys:
+        known.move_to_end(key)
+    streams.save(partition.id, [known[key] for key in keys])
+    return noticed
+
+
+def _count_types(partition: int, touched: Sequence[tuple[Stream, int, bool]]) -> None:
+    """Add what the batch brought to the streams: each with the events that it had before, and whether it is new."""
+    counts: dict[int, list[int]] = {}
+    for stream, events, new in touched:
+        count = counts.setdefault(stream.type, [0, 0, stream.last_time])
+        count[0] += new
+        count[1] += stream.events - events
+        count[2] = max(count[2], stream.last_time)
+    larger = "greatest" if bulk.postgres() else "max"
+    bulk.insert(
+        "index_typecount",
+        dict.fromkeys(("partition_id", "type_id", "streams", "events", "last_time"), "bigint"),
+        [(partition, type, *count) for type, count in counts.items()],
+        on_conflict="(partition_id, type_id) DO UPDATE SET streams = index_typecount.streams + excluded.streams, "
+        "events = index_typecount.events + excluded.events, "
+        f"last_time = {larger}(index_typecount.last_time, excluded.last_time)",
+    )
+
+
+def _count_hours(partition: int, columns: Columns) -> None:
+    counts = Counter(zip(columns.types, (time // HOUR for time in columns.times), strict=True))
+    bulk.insert(
+        "index_hourcount",
+        dict.fromkeys(("partition_id", "type_id", "hour", "events"), "bigint"),
+        [(partition, type, hour, count) for (type, hour), count in counts.items()],
+        on_conflict="(partition_id, type_id, hour) DO UPDATE SET events = index_hourcount.events + excluded.events",
+    )
+
+
+def _insert_links(slice: int, partition: Partition, first: int, columns: Columns) -> None:
+    """The keys of everything but the event id by which an event is found."""
+    found, places = [], []
+    for link, texts in (
+        (Link.CORRELATION, columns.correlations),
+        (Link.CAUSATION, columns.causations),
+        (Link.ORIGINAL, columns.originals),
+    ):
+        which = [place for place, text in enumerate(texts) if text]
+        if which:
+            found.append(hashes(partition.key, [texts[place] for place in which], link))
+            places.append(np.array(which, dtype=np.uint64))
+    for place, values in columns.values.items():
+        found.append(np.array([value_hash(partition.key, name, text) for name, text in values], dtype=np.uint64))
+        places.append(np.full(len(values), place, dtype=np.uint64))
+    if found:
+        bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
+
+
+_LATE = (Anomaly.TIME_GOES_BACK, Anomaly.SEQUENCE_GOES_BACK)
+
+
+def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> list[Noticed]:
+    """An event that comes a second time comes late, too: that it is a duplicate says so."""
+    again = {found.place for found in twice}
+    return [*(found for found in noticed if found.place not in again or found.kind not in _LATE), *twice]
+
+
+def _named(values: Sequence[Sequence[Stored]], names: Names) -> dict[int, list[tuple[int, str]]]:
+    numbers = names.numbers_of({name for found in values for name, _ in found})
+    return {
+        place: [(numbers[name], text) for name, text in dict.fromkeys(found)] for place, found in enumerate(values) if found
+    }
+
+
+def _write_blocks(partition: Partition, columns: Columns, slice: int) -> Columns:
+    """Append the columns to the partition's blocks; answers what the last block holds while it is not full."""
+    first = partition.checkpoint.next_ordinal - len(partition.tail)
+    if len(partition.tail):
+        whole = partition.tail.part(0, len(partition.tail))
+        whole.extend(columns)
+    else:
+        whole = columns
+    rows = []
+    for start in range(0, len(whole), FULL):
+        piece = whole.part(start, start + FULL)
         rows.append(
-            PointerRow(
-                partition=partition,
-                ordinal=number,
-                token=event.position.token,
-                stream=stream,
-                version=stream.events if stream else None,
-                event_id=event.id,
-                type=event.type,
-                time=_storable(event.time),
-                published=event.message.published,
-                correlation_id=event.correlation_id or None,
-                causation_id=event.causation_id or None,
-                size=len(event.message.payload),
-                unreadable=bool(event.problem),
+            BlockRow(
+                partition_id=partition.id,
+                first_ordinal=first + start,
+                first_token=piece.tokens[0],
+                slice=slice,
+                data=encoded(piece),
             )
         )
-    return rows
+    BlockRow.objects.using(DB).bulk_create(
+        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["slice", "data"]
+    )
+    rest = len(whole) % FULL
+    return whole.part(len(whole) - rest, len(whole)) if rest else Columns()
 
 
-def _storable(time: datetime) -> datetime:
-    return time.astimezone(timezone.get_fixed_timezone(0))
+def _checkpoint(row: IndexedPartition) -> Checkpoint:
+    position = Position(topic=row.topic, partition=row.number, token=row.checkpoint) if row.checkpoint else None
+    return Checkpoint(position=position, next_ordinal=row.next_ordinal)
 
 
-def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (items[start : start + ROWS_A_STATEMENT] for start in range(0, len(items), ROWS_A_STATEMENT))
+def _tail(row: IndexedPartition) -> Columns:
+    rest = row.next_ordinal % FULL
+    if not rest:
+        return Columns()
+    block = BlockRow.objects.using(DB).get(partition_id=row.pk, first_ordinal=row.next_ordinal - rest)
+    return decoded(bytes(block.data))

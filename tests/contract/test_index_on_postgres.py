@@ -6,17 +6,22 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from eventstore.events import Topic
-from eventstore.index.models import AggregateRow
-from eventstore.index.writer import ROWS_A_STATEMENT
-from tests.indexing import START, event, index
+from eventstore.index.models import NameRow
+from eventstore.index.names import Names
+from tests.indexing import event, index, pointers
 
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
 from tests.unit.test_backlogs import *  # noqa: F403
+from tests.unit.test_index_anomalies import *  # noqa: F403
+from tests.unit.test_index_ordinals import *  # noqa: F403
 from tests.unit.test_index_queries import *  # noqa: F403
+from tests.unit.test_index_seen import *  # noqa: F403
 from tests.unit.test_index_writer import *  # noqa: F403
+from tests.unit.test_index_writer import together
+from tests.unit.test_stream_keys import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs
 
@@ -30,39 +35,63 @@ def test_the_index_is_where_these_tests_say() -> None:
         assert cursor.fetchone() == (True,), "this database sorts as C does: nothing would show"
 
 
-def test_two_writers_whose_batches_meet_in_more_aggregates_than_a_statement_holds_do_not_block_each_other_for_good(
+@pytest.mark.parametrize("kept", [True, False])
+def test_who_meets_a_name_that_another_has_not_committed_yet_waits_for_its_number(index_on_postgres: str, kept: bool) -> None:
+    """Where the other rolls back instead, the name is given out by who waited."""
+    numbers: list[int] = []
+    with psycopg.connect(index_on_postgres) as other:
+        found = other.execute("INSERT INTO index_namerow (text) VALUES ('patient') RETURNING id").fetchone()
+        waiting = threading.Thread(target=lambda: numbers.append(_number_of("patient")))
+        waiting.start()
+        _wait_until(lambda: _who_wait_for_a_lock(index_on_postgres) == 1)
+        if kept:
+            other.commit()
+        else:
+            other.rollback()
+    waiting.join()
+    assert list(NameRow.objects.using("index").values_list("text", "id")) == [("patient", numbers[0])]
+    assert found is not None
+    assert (numbers == [found[0]]) is kept
+
+
+def test_two_writers_that_meet_the_same_new_names_in_opposite_roles_do_not_block_each_other_for_good(
     index_on_postgres: str,
 ) -> None:
-    """Their batches are cut into statements at different names, and the rows were made in the opposite order."""
-    count = ROWS_A_STATEMENT
-    names = [f"p{number:05}" for number in range(3 * count)]
-    AggregateRow.objects.using("index").bulk_create(
-        AggregateRow(type="patient", aggregate_id=name, first_time=START, last_time=START) for name in reversed(names)
-    )
-    batches = {0: names[: 2 * count], 1: names[count // 2 : 2 * count + count // 2]}
+    """One's event type is the other's aggregate type, and both stand before a third name until each has taken its first."""
+
+    def write(partition: int, type: str, aggregate: str) -> None:
+        batch = [
+            event(0, partition=partition, type=type, aggregate=(aggregate, "1")),
+            event(1, partition=partition, type="zoo", aggregate=(aggregate, "1")),
+        ]
+        index(batch, topic=PATIENTS, partition=partition)
+
+    for partition in range(2):
+        index([], topic=PATIENTS, partition=partition)
     failures: list[BaseException] = []
-
-    def write(partition: int) -> None:
-        events = [event(n, partition=partition, aggregate=("patient", name)) for n, name in enumerate(batches[partition])]
-        try:
-            index(events, topic=PATIENTS, partition=partition)
-        except BaseException as error:  # noqa: BLE001 - shown below, in the test's own thread
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=write, args=(partition,)) for partition in batches]
     with psycopg.connect(index_on_postgres) as holder:
-        # Both stand before this row, in the first statement of each, until both have taken what comes before it.
-        holder.execute("SELECT 1 FROM index_aggregaterow WHERE aggregate_id = %s FOR UPDATE", [names[count - count // 4]])
-        for thread in threads:
-            thread.start()
-        _wait_until(lambda: _who_wait_for_a_lock(index_on_postgres) == len(threads))
+        holder.execute("INSERT INTO index_namerow (text) VALUES ('zoo')")
+        writers = threading.Thread(
+            target=lambda: failures.extend(
+                together(lambda: write(0, "admitted", "patient"), lambda: write(1, "patient", "admitted"))
+            )
+        )
+        writers.start()
+        _wait_until(lambda: _who_wait_for_a_lock(index_on_postgres) == 2)
         holder.rollback()
-    for thread in threads:
-        thread.join()
+    writers.join()
     assert failures == []
-    assert AggregateRow.objects.using("index").filter(events=2).count() == 2 * count - count // 2
+    assert [pointer.type for pointer in pointers()] == ["admitted", "zoo"]
+    assert [pointer.type for pointer in pointers(partition=1)] == ["patient", "zoo"]
+    assert sorted(NameRow.objects.using("index").values_list("text", flat=True)) == ["admitted", "patient", "zoo"]
+
+
+def _number_of(name: str) -> int:
+    try:
+        with transaction.atomic(using="index"):
+            return Names().numbers_of([name])[name]
+    finally:
+        connections.close_all()
 
 
 def _who_wait_for_a_lock(url: str) -> int:

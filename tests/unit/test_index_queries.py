@@ -4,18 +4,24 @@
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.events import Position, Topic
-from eventstore.index import ordinals, queries
-from eventstore.index.models import AggregateRow, PointerRow
+from eventstore.index import ordinals, queries, reading, writer
+from eventstore.index.blocks import FULL, Columns, encoded, tokens_of
+from eventstore.index.keys import Link
+from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
+from eventstore.index.names import Names
+from eventstore.index.writer import Memory, microseconds, open_partition, write_batch
 from eventstore.ordering import AFTER_ALL, encode
 from tests.hostile import NAMES
-from tests.indexing import START, event, index, place
+from tests.indexing import START, event, index, place, pointers
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -51,23 +57,38 @@ def found(prefix: str, limit: int = 100) -> list[tuple[str, str]]:
     return [(row.type, row.id) for row in queries.aggregates_anywhere(prefix, limit)]
 
 
-def plan_of(ask: Callable[[], object]) -> str:
-    """How the database goes about the one query that this asks."""
+def plans_of(ask: Callable[[], object]) -> str:
+    """How the database goes about each query that this asks."""
     connection = connections["index"]
     with CaptureQueriesContext(connection) as captured:
         ask()
-    (asked,) = captured.captured_queries
     explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    plans: list[str] = []
     with connection.cursor() as cursor:
-        cursor.execute(f"{explain} {asked['sql']}")
-        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+        for asked in captured.captured_queries:
+            cursor.execute(f"{explain} {asked['sql']}")
+            plans += [asked["sql"], *(str(row[-1]) for row in cursor.fetchall())]
+    return "\n".join(plans)
 
 
 def many_aggregates(count: int) -> None:
-    """Of ten types, with statistics as a database has them after a while."""
-    AggregateRow.objects.using("index").bulk_create(
+    """Of ten types, in two partitions, with statistics as a database has them after a while."""
+    for number in range(2):
+        index([event(0, partition=number)], topic=PATIENTS, partition=number)
+    names = Names().numbers_of(f"type{number}" for number in range(10))
+    rows = list(IndexedPartition.objects.using("index").order_by("number"))
+    StreamRow.objects.using("index").bulk_create(
         [
-            AggregateRow(type=f"type{number % 10}", aggregate_id=f"p{number:07}", first_time=START, last_time=START)
+            StreamRow(
+                partition=rows[number % 3 % 2],
+                type_id=names[f"type{number % 10}"],
+                aggregate_id=f"p{number:07}",
+                events=1,
+                first_slice=0,
+                first_time=microseconds(START),
+                last_time=microseconds(START),
+                last_types="[]",
+            )
             for number in range(count)
         ],
         batch_size=1000,
@@ -131,16 +152,37 @@ def test_pages_of_a_types_aggregates_neither_lose_nor_double_one_and_lie_by_code
 
 def test_ids_are_found_by_an_index_and_not_by_reading_all() -> None:
     many_aggregates(5_000)
-    assert "aggregates_by_id" in plan_of(lambda: queries.aggregates_anywhere("p00012", 20))
     for ask in (
+        lambda: queries.aggregates_anywhere("p00012", 20),
         lambda: queries.aggregates("type3", limit=50),
         lambda: queries.aggregates("type3", prefix="p0001", limit=50),
         lambda: queries.aggregates("type3", after="p0002003", limit=50),
         lambda: queries.aggregates("type3", prefix="p0001", before="p0001503", limit=50),
+        lambda: queries.aggregate("type3", "p0000013"),
     ):
-        plan = plan_of(ask).replace("aggregates_by_id", "an index by id").replace("one_row_an_aggregate", "an index by id")
-        assert "an index by id" in plan or "sqlite_autoindex_index_aggregaterow" in plan
-        assert "SCAN" not in plan and "Seq Scan" not in plan and "TEMP B-TREE" not in plan
+        assert_streams_are_found_by_an_index(plans_of(ask))
+
+
+STREAM_INDEXES = ("streams_by_type", "one_row_a_stream", "sqlite_autoindex_index_streamrow")
+
+
+def assert_streams_are_found_by_an_index(plan: str) -> None:
+    assert any(name in plan for name in STREAM_INDEXES), plan
+    for line in plan.splitlines():
+        whole = line.strip(" ->").startswith(("SCAN index_streamrow", "Seq Scan on index_streamrow"))
+        assert not whole or "USING" in line, plan
+
+
+def test_a_page_of_aggregates_costs_as_many_queries_as_a_line_of_it() -> None:
+    """Of aggregates with types of their own: the names are asked for together."""
+    known(*((f"type{number}", f"p{number:02}") for number in range(60)))
+
+    def asked(limit: int) -> int:
+        with CaptureQueriesContext(connections["index"]) as captured:
+            assert len(queries.aggregates_anywhere("p", limit)) == limit
+        return len(captured)
+
+    assert asked(50) == asked(1)
 
 
 def test_many_positions_are_looked_up_at_once_as_one_by_one() -> None:
@@ -164,25 +206,125 @@ def test_more_positions_than_fit_a_statement_are_looked_up_in_a_few() -> None:
     asked = [place(number) for number in range(2 * ordinals.TOKENS_A_STATEMENT + 1)]
     with CaptureQueriesContext(connections["index"]) as captured:
         answers = ordinals.ordinals_after(partition, [*asked, *asked])
-    assert len(captured) == 3
+    assert len(captured) == 2 * 3
     assert answers == {position: min(number + 1, 100) for number, position in enumerate(asked)}
 
 
 def test_positions_are_looked_up_by_the_index_of_tokens() -> None:
-    index([event(number) for number in range(3_000)], topic=PATIENTS)
+    many = 3_000
+    index([event(0)], topic=PATIENTS)
     partition = queries.partition_row("patients", 0)
     assert partition is not None
+    BlockRow.objects.using("index").bulk_create(
+        BlockRow(
+            partition_id=partition.pk + number % 2,
+            first_ordinal=(1 + number) * FULL,
+            first_token=place(1 + number).token,
+            slice=0,
+            data=encoded(Columns(tokens=[place(1 + number).token])),
+        )
+        for number in range(many)
+    )
     with connections["index"].cursor() as cursor:
         cursor.execute("ANALYZE")
-    plan = plan_of(lambda: ordinals.ordinals_after(partition, [place(7), place(2_500)]))
-    assert "pointers_by_token" in plan
-    assert "Seq Scan" not in plan
+    plan = plans_of(lambda: reading.last_ordinals(partition.pk, [place(7).token, place(150).token]))
+    assert "blocks_by_token" in plan
+    assert "Seq Scan on index_blockrow" not in plan and "SCAN index_blockrow" not in plan
 
 
-@pytest.mark.parametrize(
-    ("there", "counted"), [(0, (0, False)), (999, (999, False)), (1_000, (1_000, True)), (1_001, (1_000, True))]
-)
-def test_what_fits_no_envelope_is_counted_up_to_a_thousand(there: int, counted: tuple[int, bool]) -> None:
-    index([event(number, problem="it is empty") for number in range(there)] or [event(0)], topic=PATIENTS)
-    assert PointerRow.objects.using("index").filter(unreadable=True).count() == there
-    assert queries.unreadable_count() == counted
+def test_looking_up_positions_opens_their_blocks_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    index([event(number) for number in range(10 * FULL)], topic=PATIENTS)
+    partition = queries.partition_row("patients", 0)
+    assert partition is not None
+    opened: list[bytes] = []
+
+    def opening(data: bytes) -> list[str]:
+        opened.append(data)
+        return tokens_of(data)
+
+    monkeypatch.setattr(reading, "tokens_of", opening)
+    assert reading.last_ordinals(partition.pk, [place(3).token, place(4).token, place(9 * FULL).token]) == [3, 4, 9 * FULL]
+    assert len(opened) == 2
+
+
+def test_a_place_where_nothing_is_has_no_pointer() -> None:
+    index([event(0), event(2)], topic=PATIENTS)
+    partition = queries.partition_row("patients", 0)
+    assert partition is not None
+    for nowhere in (place(1), place(3), place(0, topic="letters"), place(0, partition=1)):
+        assert queries.at(nowhere) is None
+    assert queries.at_ordinals(partition, [5, 1_000_000]) == []
+    assert [pointer.ordinal for pointer in queries.at_ordinals(partition, [1, 7, 0])] == [0, 1]
+
+
+def test_pointers_come_back_from_many_blocks_and_partitions_at_once() -> None:
+    for number in range(2):
+        index([event(n, partition=number) for n in range(3 * FULL)], topic=PATIENTS, partition=number)
+    wanted = [place(n, partition=n % 2) for n in range(0, 3 * FULL, 50)]
+    found = queries.at_each(wanted)
+    assert set(found) == set(wanted)
+    assert all(pointer.position == position for position, pointer in found.items())
+
+
+def test_the_latest_of_a_topic_are_the_last_published_of_its_partitions() -> None:
+    index([event(number) for number in range(FULL + 3)], topic=PATIENTS)
+    index([event(FULL, partition=1)], topic=PATIENTS, partition=1)
+    latest = queries.latest_pointers("patients", 4)
+    assert [pointer.position for pointer in latest[:2]] == [place(FULL + 2), place(FULL + 1)]
+    assert {pointer.position for pointer in latest[2:]} == {place(FULL), place(FULL, partition=1)}
+    assert queries.latest_pointers("nowhere", 4) == []
+
+
+def test_a_conversation_and_its_effects_are_found_among_others_of_the_same_text() -> None:
+    """A correlation id is no causation id, nor an event id, though the text is the same."""
+    index(
+        [
+            event(0, id="x"),
+            event(1, correlation="x"),
+            event(2, causation="x"),
+            event(3, correlation="x", causation="x"),
+            event(4, correlation="y", problem="fits no envelope"),
+        ],
+        topic=PATIENTS,
+    )
+    assert [pointer.ordinal for pointer in queries.by_event_id("x")] == [0]
+    assert [pointer.ordinal for pointer in queries.by_correlation("x")] == [1, 3]
+    assert [pointer.ordinal for pointer in queries.caused_by("x")] == [2, 3]
+    assert queries.by_correlation("") == queries.caused_by("") == []
+
+
+def test_texts_that_share_a_hash_are_not_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "hashes", one_hash_for_all)
+    monkeypatch.setattr(queries, "hashed", one_hash_for_all)
+    index([event(0, id="a", correlation="c"), event(1, id="b", correlation="d")], topic=PATIENTS)
+    index([event(2, id="a", correlation="d")], topic=PATIENTS)
+    assert [pointer.ordinal for pointer in queries.by_event_id("a")] == [0, 2]
+    assert [pointer.ordinal for pointer in queries.by_event_id("b")] == [1]
+    assert [pointer.ordinal for pointer in queries.by_correlation("d")] == [1, 2]
+
+
+def one_hash_for_all(key: object, texts: Sequence[str] | str, link: Link = Link.EVENT) -> Any:
+    return 7 if isinstance(texts, str) else np.full(len(texts), 7, dtype=np.uint64)
+
+
+def test_searchable_values_are_found_by_name_and_text() -> None:
+    partition = open_partition(PATIENTS, 0, Memory())
+    batch = [event(number) for number in range(4)]
+    write_batch(partition, batch, [[("city", "Berlin")], [], [("city", "Bonn"), ("name", "Berlin")], [("city", "Berlin")]])
+    assert [pointer.ordinal for pointer in queries.by_value("city", "Berlin")] == [0, 3]
+    assert [pointer.ordinal for pointer in queries.by_value("name", "Berlin")] == [2]
+    assert queries.by_value("street", "Berlin") == queries.by_value("city", "Rome") == []
+    assert [pointer.values for pointer in pointers()][2] == (("city", "Bonn"), ("name", "Berlin"))
+
+
+def test_the_count_of_a_types_aggregates_is_exact_until_there_are_very_many_in_several_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(2):
+        batch = [event(n, partition=number, aggregate=("patient", str(n))) for n in range(3 + number)]
+        index(batch, topic=PATIENTS, partition=number)
+    (kind,) = queries.aggregate_types()
+    assert (kind.aggregates, kind.events, kind.exact) == (4, 7, True)
+    monkeypatch.setattr(queries, "MOST_COUNTED_APART", 6)
+    (kind,) = queries.aggregate_types()
+    assert (kind.aggregates, kind.events, kind.exact) == (7, 7, False)

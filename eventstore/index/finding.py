@@ -1,0 +1,59 @@
+"""From hashes to places: the probe of a key table, slice by slice, in one statement."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eventstore.index import bulk
+
+
+class Place(NamedTuple):
+    """Where a key points: an event of this partition row and ordinal, whose text is still to be compared."""
+
+    hash: int
+    partition: int
+    ordinal: int
+
+
+def newest_slice() -> int:
+    """The number of the slice that keys are written to now."""
+    ((newest,),) = bulk.query("SELECT coalesce(max(slice), 0) FROM index_indexedpartition", [])
+    return int(newest)
+
+
+def places(table: str, hash: int, partitions: Sequence[int], *, limit: int) -> list[Place]:
+    """The places of a hash in these partitions' rows, the first written first."""
+    parameters = [bulk.as_list(range(newest_slice() + 1)), hash, bulk.as_list(partitions), limit]
+    rows = bulk.query(
+        f"SELECT hash, partition_id, ordinal FROM {table} WHERE slice IN {bulk.in_list()} AND hash = %s "
+        f"AND partition_id IN {bulk.in_list()} ORDER BY slice, partition_id, ordinal LIMIT %s",
+        parameters,
+    )
+    return [Place(*row) for row in rows]
+
+
+def first_places(table: str, hashes: Sequence[int], slices: range, partitions: Sequence[int]) -> list[Place]:
+    """One place of each hash in each of these slices, as far as it is there in these partitions' rows, oldest slice first.
+
+    Enough to say whether something is there at all, at the same cost whether it is there once or a million times. (Another
+    text of the same hash in the same slice would hide it: with 65,536 events a slice, once in four thousand million times.)
+    """
+    if not hashes:
+        return []
+    rows = bulk.query(
+        "SELECT s.value, h.value, (SELECT k.partition_id || ' ' || k.ordinal "
+        f"FROM {table} k WHERE k.slice = s.value AND k.hash = h.value AND k.partition_id IN {bulk.in_list()} LIMIT 1) "
+        f"FROM {bulk.listed('s')} CROSS JOIN {bulk.listed('h')}",
+        [bulk.as_list(partitions), bulk.as_list(slices), bulk.as_list(hashes)],
+    )
+    there = sorted((slice, hash, place) for slice, hash, place in rows if place is not None)
+    return [Place(hash, *map(int, place.split())) for _, hash, place in there]
+
+
+def ends_of_topic(partition: int) -> dict[int, int]:
+    """The next ordinal of each row of this one's topic and build, itself among them: where an event id may occur once."""
+    rows = bulk.query(
+        "SELECT p.id, p.next_ordinal FROM index_indexedpartition own JOIN index_indexedpartition p "
+        "ON p.topic = own.topic AND (p.build = own.build OR (p.live AND own.live)) WHERE own.id = %s",
+        [partition],
+    )
+    return dict(rows)

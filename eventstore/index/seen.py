@@ -1,0 +1,233 @@
+"""Whether an event id was there before, without a look into the whole history for each event.
+
+A few events are looked up exactly. Of a large batch, Bloom filters first say which ids *may* have been there: one filter for
+each million events or so, kept in the index once its slices are full, and one in memory for the rest; the few that they name
+are looked up. A topic's filter bits are its own, for an id that occurs in two topics is no anomaly.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from zlib import crc32
+
+import numpy as np
+from django.db.models import Max, Sum
+from numpy.typing import NDArray
+
+from eventstore.index import bulk
+from eventstore.index.anomalies import Anomaly, Noticed
+from eventstore.index.blocks import FULL, Columns, ids_of
+from eventstore.index.finding import Place, ends_of_topic, first_places, newest_slice
+from eventstore.index.keys import Hashes, Key
+from eventstore.index.keys import hashes as hashes_of
+from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
+
+DB = "index"
+SLICE = 65_536
+"""Events of the whole index whose keys share a part of each key table. A batch of catching up touches most pages of that
+part, and a page is written as a whole: with a million events a slice, each event cost seven kilobytes of log."""
+FEW = 64
+"""Ids that are looked up at once without asking a filter."""
+SEALED = 16
+"""Slices a filter that is kept."""
+BITS = 1 << 24
+"""Bits of a filter: 16 for each of a million ids."""
+PROBES = 4
+COUNT_AGAIN = 5.0
+
+_STEPS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+Bits = NDArray[np.uint8]
+
+
+class Seen:
+    """One process's memory of event ids, and of how many events the index has."""
+
+    def __init__(self) -> None:
+        self._filters: list[tuple[range, Bits]] = []
+        self._live: tuple[int, Bits] | None = None
+        """The first slice of the filter in memory, and its bits."""
+        self._met: dict[int, int] = {}
+        """The ordinal of each partition's row up to which the filters know its ids."""
+        self._uncommitted: tuple[int, int] | None = None
+        """Of the batch that is being written: its partition's row and first ordinal."""
+        self._total, self._newest, self._counted = 0, 0, 0.0
+        self._salts: dict[int, int] = {}
+
+    def slice_now(self) -> int:
+        """The slice for new keys: by how many events the whole index has, at most some seconds ago."""
+        if time.monotonic() - self._counted > COUNT_AGAIN:
+            found = IndexedPartition.objects.using(DB).aggregate(total=Sum("next_ordinal"), newest=Max("slice"))
+            self._total, self._newest = found["total"] or 0, found["newest"] or 0
+            self._counted = time.monotonic()
+        return max(self._newest, self._total // SLICE)  # never back into a slice whose filter is sealed
+
+    def twice(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[Noticed]:
+        """Those of the batch whose event id is in their topic already, or earlier in the batch. Call it before the batch's
+        keys are written, within its transaction."""
+        self._total += len(columns)
+        within = _again_within(columns.ids)
+        if len(columns) <= FEW and self._live is None:
+            mine, everywhere = ends_of_topic(partition), range(newest_slice() + 1)
+            known = _known(mine, columns.ids, hashes, np.arange(len(columns)), everywhere)
+        else:
+            known = self._by_filters(partition, columns.ids, hashes, key)
+        return [
+            Noticed(
+                place=place,
+                kind=Anomaly.DUPLICATE_ID,
+                stream=columns.streams[place],
+                detail="an earlier event of the topic has the same id",
+            )
+            for place in sorted(known | within)
+        ]
+
+    def forget(self) -> None:
+        """The batch was rolled back: others may write other events at its ordinals."""
+        if self._uncommitted is not None:
+            partition, first = self._uncommitted
+            self._met[partition] = first
+
+    def _by_filters(self, partition: int, ids: Sequence[str], hashes: Hashes, key: Key) -> set[int]:
+        self._load()
+        mine = ends_of_topic(partition)
+        self._catch_up_with_others(mine, key)
+        assert self._live is not None
+        start, bits = self._live
+        probes = _probes(hashes, self._salt(partition))
+        found: set[int] = set()
+        for slices, sealed in self._filters:
+            found |= _known(mine, ids, hashes, _maybe(sealed, probes), slices)
+        found |= _known(mine, ids, hashes, _maybe(bits, probes), range(start, newest_slice() + 1))
+        _set(bits, probes)
+        self._uncommitted = (partition, mine[partition])
+        self._met[partition] = mine[partition] + len(ids)
+        return found
+
+    def _catch_up_with_others(self, mine: Mapping[int, int], key: Key) -> None:
+        """Put into the filter in memory what other writers have written of the topic since it was last looked at."""
+        behind = {row: (self._met.get(row, 0), end) for row, end in mine.items() if self._met.get(row, 0) < end}
+        if sum(end - start for start, end in behind.values()) > SEALED * SLICE:
+            self._live = None  # reading the keys anew is quicker
+            self._load()
+            return
+        assert self._live is not None
+        for row, (start, end) in behind.items():
+            ids = _ids_between(row, start, end)
+            _set(self._live[1], _probes(hashes_of(key, ids), self._salt(row)))
+            self._met[row] = end
+
+    def _load(self) -> None:
+        """Make the filters what the index says; seal what is full."""
+        sealed_to = self._filters[-1][0].stop if self._filters else 0
+        if self._live is not None and self.slice_now() < sealed_to + 2 * SEALED:
+            return
+        kept = {row.first_slice: row for row in SeenFilter.objects.using(DB).filter(first_slice__gte=sealed_to)}
+        while sealed_to in kept or self.slice_now() >= sealed_to + 2 * SEALED:
+            self._filters.append(_opened(kept[sealed_to]) if sealed_to in kept else self._sealed(sealed_to))
+            sealed_to = self._filters[-1][0].stop
+        self._met = dict(IndexedPartition.objects.using(DB).values_list("pk", "next_ordinal"))  # before the keys are read
+        self._live = (sealed_to, self._filled(range(sealed_to, newest_slice() + 1)))
+
+    def _sealed(self, first: int) -> tuple[range, Bits]:
+        """The filter of the full slices from this one on, kept for others; some other writer may be as far."""
+        slices = range(first, first + SEALED)
+        bits = self._filled(slices)
+        row = SeenFilter(first_slice=slices.start, last_slice=slices.stop - 1, bits=bits.tobytes())
+        SeenFilter.objects.using(DB).bulk_create([row], ignore_conflicts=True)
+        return slices, bits
+
+    def _filled(self, slices: range) -> Bits:
+        """A filter of all ids in these slices."""
+        bits = np.zeros(BITS // 8, dtype=np.uint8)
+        for slice in slices:
+            rows = bulk.query("SELECT hash, partition_id FROM index_idkey WHERE slice = %s", [slice])
+            if rows:
+                both = np.array(rows, dtype=np.uint64)
+                for partition in np.unique(both[:, 1]):
+                    _set(bits, _probes(both[both[:, 1] == partition, 0], self._salt(int(partition))))
+        return bits
+
+    def _salt(self, partition: int) -> int:
+        """Of the topic and build of this partition row."""
+        if partition not in self._salts:
+            for row in IndexedPartition.objects.using(DB).all():
+                self._salts[row.pk] = crc32(f"{row.build} {row.topic}".encode("utf-8", "surrogatepass"))
+        return self._salts.get(partition, 0)
+
+
+def _again_within(ids: Sequence[str]) -> set[int]:
+    """The places of ids that stand earlier in the list as well."""
+    if len(set(ids)) == len(ids):
+        return set()
+    met: set[str] = set()
+    again = set()
+    for place, id in enumerate(ids):
+        if id in met:
+            again.add(place)
+        met.add(id)
+    return again
+
+
+def _probes(hashes: Hashes, salt: int) -> list[NDArray[np.uint64]]:
+    """The bits of each hash in a filter."""
+    salted = hashes ^ np.uint64(salt)
+    first, second = (salted * step for step in _STEPS)
+    size = np.uint64(BITS - 1)
+    return [((first + np.uint64(number) * second) >> np.uint64(32)) & size for number in range(PROBES)]
+
+
+def _maybe(bits: Bits, probes: Sequence[NDArray[np.uint64]]) -> NDArray[np.intp]:
+    """The places of the hashes that may be in the filter."""
+    there = np.arange(len(probes[0]))
+    for probe in probes:
+        asked = probe[there]
+        there = there[(bits[asked >> np.uint64(3)] >> (asked & np.uint64(7)).astype(np.uint8)) & 1 == 1]
+    return there
+
+
+def _set(bits: Bits, probes: Sequence[NDArray[np.uint64]]) -> None:
+    for probe in probes:
+        np.bitwise_or.at(bits, probe >> np.uint64(3), np.uint8(1) << (probe & np.uint64(7)).astype(np.uint8))
+
+
+def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: NDArray[np.intp], slices: range) -> set[int]:
+    """The places among ``maybe`` whose ids these slices of these partitions really hold."""
+    by_hash: dict[int, list[int]] = {}
+    for place in maybe.tolist():
+        by_hash.setdefault(int(hashes[place]), []).append(place)
+    candidates: dict[int, list[Place]] = {}
+    for there in first_places("index_idkey", list(by_hash), slices, list(mine)):
+        candidates.setdefault(there.hash, []).append(there)
+    known: set[int] = set()
+    while candidates:  # once, but for texts that share a hash
+        for hash, id in _ids_at([found[0] for found in candidates.values()]):
+            known.update(place for place in by_hash[hash] if ids[place] == id)
+        candidates = {
+            hash: found[1:] for hash, found in candidates.items() if len(found) > 1 and not known.issuperset(by_hash[hash])
+        }
+    return known
+
+
+def _ids_at(there: Sequence[Place]) -> set[tuple[int, str]]:
+    """The hash and the event id of each place."""
+    by_block: dict[tuple[int, int], list[Place]] = {}
+    for place in there:
+        by_block.setdefault((place.partition, place.ordinal - place.ordinal % FULL), []).append(place)
+    found = set()
+    for (partition, start), inside in by_block.items():
+        block = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal=start).first()
+        if block is not None:
+            ids = ids_of(bytes(block.data))
+            found |= {(place.hash, ids[place.ordinal - start]) for place in inside if place.ordinal - start < len(ids)}
+    return found
+
+
+def _ids_between(partition: int, start: int, end: int) -> list[str]:
+    """The event ids of the partition's row from one ordinal to another."""
+    first = start - start % FULL
+    rows = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal__gte=first, first_ordinal__lt=end)
+    ids = [id for data in rows.order_by("first_ordinal").values_list("data", flat=True) for id in ids_of(bytes(data))]
+    return ids[start - first : end - first]
+
+
+def _opened(row: SeenFilter) -> tuple[range, Bits]:
+    return range(row.first_slice, row.last_slice + 1), np.frombuffer(bytes(row.bits), dtype=np.uint8)

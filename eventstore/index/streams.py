@@ -1,0 +1,133 @@
+"""What the writer knows of each stream: how many events it has, and its last ones. Kept in memory between batches, within
+bounds, and in ``StreamRow``."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from eventstore.index import bulk
+from eventstore.index.names import Names
+
+MOST_KEPT = 200_000
+"""Streams that a partition's writer remembers, some 300 bytes each; others are read again when they go on."""
+LAST_TYPES = 3
+BEFORE_ALL = -(1 << 62)
+
+AggregateKey = tuple[str, str]
+
+
+class Stream(msgspec.Struct, kw_only=True):
+    """A ``StreamRow`` in memory. ``new``: not in the database yet. Times are microseconds since 1970."""
+
+    id: int
+    key: AggregateKey
+    type: int
+    new: bool
+    events: int = 0
+    first_slice: int = 0
+    first_time: int = 0
+    last_time: int = BEFORE_ALL
+    last_types: tuple[int, ...] = ()
+    last_sequence: str = ""
+
+    def add(self, type: int, time: int) -> bool:
+        """Count one event; whether its time is before that of an earlier one."""
+        self.events += 1
+        if time >= self.last_time:
+            self.last_time = time
+            self.last_types = (type, *self.last_types[: LAST_TYPES - 1])
+            if self.events == 1:
+                self.first_time = time
+            return False
+        self.first_time = min(self.first_time, time)
+        return True
+
+
+_encode = msgspec.json.Encoder().encode
+
+Known = OrderedDict[AggregateKey, Stream]
+
+_COLUMNS = {
+    "id": "bigint",
+    "partition_id": "bigint",
+    "type_id": "bigint",
+    "aggregate_id": "text",
+    "events": "bigint",
+    "first_slice": "integer",
+    "first_time": "bigint",
+    "last_time": "bigint",
+    "last_types": "text",
+    "last_sequence": "text",
+}
+_CHANGING = ("events", "first_time", "last_time", "last_types", "last_sequence")
+
+
+def streams_of(partition: int, keys: Collection[AggregateKey], known: Known, slice: int, names: Names) -> None:
+    """Put the stream of each of these aggregates into ``known``: read it where it was met before, else begin it."""
+    missing = [key for key in keys if key not in known]
+    if not missing:
+        return
+    types = names.numbers_of({type for type, _ in missing})
+    found = _read(partition, missing, types)
+    fresh = [key for key in missing if key not in found]
+    for key, id in zip(fresh, _new_ids(len(fresh)), strict=True):
+        found[key] = Stream(id=id, key=key, type=types[key[0]], new=True, first_slice=slice)
+    known.update(found)
+
+
+def save(partition: int, streams: Iterable[Stream]) -> None:
+    """Write these streams as they are now."""
+    rows = []
+    written: dict[tuple[int, ...], str] = {}
+    for stream in streams:
+        stream.new = False
+        types = written.get(stream.last_types) or written.setdefault(stream.last_types, _encode(stream.last_types).decode())
+        rows.append((
+            stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_slice,
+            stream.first_time, stream.last_time, types, stream.last_sequence,
+        ))  # fmt: skip
+    changes = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
+    bulk.insert("index_streamrow", _COLUMNS, rows, on_conflict=f"(id) DO UPDATE SET {changes}")
+
+
+def trim(known: Known) -> None:
+    """Forget those that were not met for longest."""
+    while len(known) > MOST_KEPT:
+        known.popitem(last=False)
+
+
+def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, int]) -> Known:
+    by_number = {number: type for type, number in types.items()}
+    rows = bulk.select(
+        "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_slice, s.first_time, s.last_time, s.last_types, "
+        "s.last_sequence FROM {given} JOIN index_streamrow s "
+        "ON s.aggregate_id = given.wanted_id AND s.type_id = given.wanted_type AND s.partition_id = %s",
+        {"wanted_id": "text", "wanted_type": "bigint"},
+        [(id, types[type]) for type, id in keys],
+        [partition],
+    )
+    return OrderedDict(_found(row, by_number) for row in rows)
+
+
+def _found(row: Any, types: Mapping[int, str]) -> tuple[AggregateKey, Stream]:
+    id, type, aggregate_id, events, first_slice, first_time, last_time, last_types, last_sequence = row
+    key = (types[type], aggregate_id)
+    stream = Stream(
+        id=id, key=key, type=type, new=False, events=events, first_slice=first_slice, first_time=first_time,
+        last_time=last_time, last_types=msgspec.json.decode(last_types, type=tuple[int, ...]), last_sequence=last_sequence,
+    )  # fmt: skip
+    return key, stream
+
+
+def _new_ids(count: int) -> list[int]:
+    """Numbers that no other stream has or gets. SQLite's transaction is the only one that writes."""
+    if not count:
+        return []
+    if bulk.postgres():
+        sequence = "pg_get_serial_sequence('index_streamrow', 'id')"
+        rows = bulk.query(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])
+        return [row[0] for row in rows]
+    ((highest,),) = bulk.query("SELECT coalesce(max(id), 0) FROM index_streamrow", [])
+    return list(range(highest + 1, highest + 1 + count))

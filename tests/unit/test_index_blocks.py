@@ -1,0 +1,133 @@
+"""Pointers in blocks: whatever the columns hold comes back, in about the bytes that its ids need."""
+
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventstore.index.blocks import FULL, UNREADABLE, Columns, decoded, encoded, tokens_of
+from tests.hostile import NAMES
+
+WHOLE = 1 << 62
+uuids = st.uuids().map(str)
+ids = st.one_of(uuids, uuids.map(str.upper), st.sampled_from(["", *NAMES]), st.text(st.characters(codec="utf-8"), max_size=50))
+counts = st.integers(0, WHOLE)
+times = st.integers(-(10**17), 3 * 10**17)
+TEXTS = ("ids", "correlations", "causations", "schemas", "originals")
+COUNTS = ("types", "streams", "versions", "sizes", "flags")
+
+
+def column(name: str) -> st.SearchStrategy[Any]:
+    """One place of this column."""
+    if name == "tokens":
+        return st.text("0123456789abcdef", min_size=1, max_size=40)
+    if name in ("times", "published"):
+        return times
+    return ids if name in TEXTS else counts
+
+
+@st.composite
+def any_columns(draw: st.DrawFn, least: int = 0, most: int = 12) -> Columns:
+    count = draw(st.integers(least, most))
+    lists = {}
+    for name in (*TEXTS, *COUNTS, "tokens", "times", "published"):
+        one = column(name)
+        of_one_kind = uuids if name in TEXTS and draw(st.booleans()) else one
+        empty = name in (*TEXTS, *COUNTS) and draw(st.booleans())
+        nothing: Any = "" if name in TEXTS else 0
+        lists[name] = [nothing] * count if empty else draw(st.lists(of_one_kind, min_size=count, max_size=count))
+    values = st.lists(st.tuples(st.integers(1, 1000), st.text(st.characters(codec="utf-8"), max_size=20)), max_size=3)
+    found = draw(st.dictionaries(st.integers(0, count - 1), values, max_size=3)) if count else {}
+    return Columns(**lists, values=found)
+
+
+def columns_of(ids: list[str], **others: Any) -> Columns:
+    """Events with these ids that hold nothing else."""
+    count = len(ids)
+    nothing: dict[str, Any] = dict.fromkeys((*COUNTS, "times", "published"), [0] * count)
+    nothing |= dict.fromkeys(("correlations", "causations", "schemas", "originals"), [""] * count)
+    nothing["tokens"] = [f"{number:016x}" for number in range(count)]
+    return Columns(**{**nothing, "ids": ids, **others})
+
+
+@given(any_columns())
+def test_any_columns_come_back_as_they_were(columns: Columns) -> None:
+    assert decoded(encoded(columns)) == columns
+
+
+@given(any_columns(least=1))
+def test_the_tokens_are_read_alone_as_with_the_rest(columns: Columns) -> None:
+    assert tokens_of(encoded(columns)) == columns.tokens
+
+
+@given(any_columns(), any_columns(), st.data())
+def test_what_is_joined_and_cut_is_what_lists_would_give(first: Columns, second: Columns, data: st.DataObject) -> None:
+    joined = first.part(0, len(first))
+    joined.extend(second)
+    assert len(joined) == len(first) + len(second)
+    assert (joined.part(0, len(first)), joined.part(len(first), len(joined))) == (first, second)
+    start = data.draw(st.integers(0, len(joined)))
+    end = data.draw(st.integers(start, len(joined)))
+    part = joined.part(start, end)
+    assert part.ids == joined.ids[start:end]
+    assert part.values == {place - start: found for place, found in joined.values.items() if start <= place < end}
+
+
+def test_a_part_is_its_own_and_changes_nothing_where_it_came_from() -> None:
+    whole = columns_of(["a", "b", "c"])
+    part = whole.part(0, 2)
+    part.extend(whole.part(2, 3))
+    assert (whole.ids, part.ids) == (["a", "b", "c"], ["a", "b", "c"])
+    assert len(whole) == len(part) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, FULL - 1, FULL])
+def test_blocks_of_any_size_come_back(count: int) -> None:
+    whole = columns_of([str(uuid4()) for _ in range(count)], times=list(range(count)), versions=list(range(1, count + 1)))
+    assert decoded(encoded(whole)) == whole
+
+
+MIXED = [
+    [str(UUID(int=7)), "order-7", ""],
+    [str(UUID(int=7)).upper(), str(UUID(int=7))],
+    ["", "", ""],
+    ["", str(UUID(int=7)), ""],
+    [str(UUID(int=7)) + str(UUID(int=8)), ""],
+    [(str(UUID(int=7)) + str(UUID(int=8)))[:35], (str(UUID(int=7)) + str(UUID(int=8)))[35:]],
+    ["a", "b"],
+    ["\x00" * 16, "x"],
+    ["🩺"],
+]
+
+
+@pytest.mark.parametrize("texts", MIXED)
+@pytest.mark.parametrize("name", ["ids", "correlations", "causations", "originals", "schemas"])
+def test_ids_come_back_character_for_character_whatever_stands_beside_them(name: str, texts: list[str]) -> None:
+    whole = columns_of(["x"] * len(texts))
+    setattr(whole, name, texts)
+    assert decoded(encoded(whole)) == whole
+
+
+def test_values_stay_with_their_events() -> None:
+    whole = columns_of(["a", "b", "c"], values={0: [(3, "Berlin"), (4, "")], 2: [(3, "🩺")]}, flags=[0, UNREADABLE, 0])
+    assert decoded(encoded(whole)) == whole
+    assert whole.part(1, 3).values == {1: [(3, "🩺")]}
+
+
+def test_a_full_block_of_ordinary_events_costs_little_more_than_its_ids() -> None:
+    chance = Random(7)
+    uuid = [str(UUID(int=chance.getrandbits(128))) for _ in range(2 * FULL)]
+    block = columns_of(
+        uuid[:FULL],
+        correlations=uuid[FULL:],
+        types=[1 + chance.randrange(20) for _ in range(FULL)],
+        times=[1_700_000_000_000_000 + 1000 * number + chance.randrange(1000) for number in range(FULL)],
+        published=[1_700_000_000_000_000 + 1000 * number for number in range(FULL)],
+        streams=[chance.randrange(100_000) for _ in range(FULL)],
+        versions=[1 + chance.randrange(50) for _ in range(FULL)],
+        sizes=[450 + chance.randrange(100) for _ in range(FULL)],
+    )
+    assert len(encoded(block)) < FULL * (2 * 16 + 24)

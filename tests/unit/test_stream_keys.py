@@ -1,0 +1,155 @@
+"""A stream's ordinals, page by page both ways, though its keys lie in many slices: the same as a plain list."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eventstore.errors import InvalidPosition
+from eventstore.events import Topic
+from eventstore.index import blocks, queries, reading, seen, stream_keys, writer
+from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
+from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
+from eventstore.index.writer import Memory, open_partition, write_batch
+from tests.indexing import event, index
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+PATIENTS = Topic(name="patients")
+EVENTS = 500
+AGGREGATES = ("busy", "steady", "seldom", "early", "late", "once")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """The ordinals of each aggregate's events in partition 0, and where its keys lie."""
+
+    ordinals: Mapping[str, list[int]]
+    stretches: Mapping[str, Stretch]
+
+
+@pytest.fixture(params=[(1, 16), (7, 16), (100, 256), (10_000, 16)], ids=str)
+def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
+    """Two partitions that are written in turns, in batches of any size; slices and blocks are small."""
+    a_slice, full = request.param
+    monkeypatch.setattr(seen, "SLICE", a_slice)
+    monkeypatch.setattr(seen, "BITS", 1 << 12)
+    monkeypatch.setattr(stream_keys, "MOST_SLICES", 20)
+    for module in (blocks, reading, seen, stream_keys, writer):
+        monkeypatch.setattr(module, "FULL", full)
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    memory = Memory()
+    partitions = [open_partition(PATIENTS, number, memory) for number in range(2)]
+    ordinals: dict[str, list[int]] = {name: [] for name in AGGREGATES}
+    written = [0, 0]
+    while written[0] < EVENTS:
+        partition = chance.choice(partitions)
+        batch = []
+        for _ in range(chance.choice([1, 20, 60])):
+            number = written[partition.number]
+            name = aggregate_of(number, chance)
+            if partition.number == 0:
+                ordinals[name].append(number)
+            batch.append(event(number, partition=partition.number, aggregate=("patient", name)))
+            written[partition.number] += 1
+        write_batch(partition, batch)
+    rows = StreamRow.objects.using("index").filter(partition__number=0).select_related("partition")
+    return Log(ordinals=ordinals, stretches={row.aggregate_id: stretch_of(row) for row in rows})
+
+
+def aggregate_of(number: int, chance: random.Random) -> str:
+    if number == 250:
+        return "once"
+    if number % 97 == 0:
+        return "seldom"
+    if number < 60:
+        return "early"
+    if number > EVENTS - 60:
+        return "late"
+    return "busy" if chance.random() < 0.7 else "steady"
+
+
+def stretch_of(row: StreamRow) -> Stretch:
+    return Stretch(stream=row.pk, partition=row.partition.pk, first_slice=row.first_slice, last_slice=row.partition.slice)
+
+
+def test_the_log_lies_in_the_slices_that_these_tests_speak_of(log: Log) -> None:
+    slices = set(StreamKey.objects.using("index").values_list("slice", flat=True))
+    assert max(slices) == max(IndexedPartition.objects.using("index").values_list("slice", flat=True))
+    assert len(slices) == 1 or len(slices) > EVENTS // seen.SLICE // 60
+    assert sorted(number for name in AGGREGATES for number in log.ordinals[name])[:EVENTS] == list(range(EVENTS))
+
+
+places = st.one_of(st.integers(0, EVENTS + 70), st.sampled_from([0, 1, 15, 16, 17, 255, 256, 10**17]))
+limits = st.integers(1, 60) | st.just(10_000)
+reading_only = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # the examples only read what the fixture has written
+
+
+@reading_only
+@given(name=st.sampled_from(AGGREGATES), start=places, limit=limits)
+def test_going_on_is_as_in_a_plain_list(log: Log, name: str, start: int, limit: int) -> None:
+    expected = [ordinal for ordinal in log.ordinals[name] if ordinal >= start]
+    assert ordinals_on(log.stretches[name], start, limit) == expected[:limit]
+
+
+@reading_only
+@given(name=st.sampled_from(AGGREGATES), before=st.none() | places, limit=limits)
+def test_going_back_is_as_in_a_plain_list(log: Log, name: str, before: int | None, limit: int) -> None:
+    expected = [ordinal for ordinal in log.ordinals[name] if before is None or ordinal < before][::-1]
+    assert ordinals_back(log.stretches[name], before, limit) == expected[:limit]
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_pages_put_together_are_the_stream_both_ways(log: Log, limit: int) -> None:
+    for name in ("steady", "seldom", "once"):
+        there, stretch = log.ordinals[name], log.stretches[name]
+        on: list[int] = []
+        while page := ordinals_on(stretch, on[-1] + 1 if on else 0, limit):
+            on += page
+        back: list[int] = []
+        while page := ordinals_back(stretch, back[-1] if back else None, limit):
+            back += page
+        assert on == back[::-1] == there
+
+
+def test_a_lane_gives_the_events_themselves_in_order(log: Log) -> None:
+    lanes = queries.stream_lanes("patient", "steady")
+    assert len(lanes) == 2, "the other partition has one as well"
+    lane = lanes[str(log.stretches["steady"].stream)]
+    there = log.ordinals["steady"]
+    assert [item.value.ordinal for item in lane.forward(None, False, 20)] == there[:20]
+    at = str(there[5])
+    assert [item.place for item in lane.forward(at, True, 3)] == [str(ordinal) for ordinal in there[5:8]]
+    assert [item.place for item in lane.forward(at, False, 3)] == [str(ordinal) for ordinal in there[6:9]]
+    assert [item.value.version for item in lane.backward(at, 3)] == [5, 4, 3]
+    assert [item.value.ordinal for item in lane.backward(None, 2)] == there[:-3:-1]
+    assert all(item.time == item.value.time for item in lane.backward(None, 100))
+
+
+@pytest.mark.parametrize("place", ["-1", "x", "", "1e3", "٣", "9" * 19, "9" * 5000, "1 or 1=1"])
+def test_a_damaged_address_is_refused(place: str) -> None:
+    index([event(0)], topic=PATIENTS)
+    (lane,) = queries.stream_lanes("patient", "4711").values()
+    with pytest.raises(InvalidPosition):
+        lane.backward(place, 10)
+    with pytest.raises(InvalidPosition):
+        lane.forward(place, True, 10)
+
+
+def test_the_largest_place_that_an_address_may_name_is_behind_everything() -> None:
+    index([event(0)], topic=PATIENTS)
+    (lane,) = queries.stream_lanes("patient", "4711").values()
+    assert lane.forward("9" * 18, True, 10) == []
+    assert [item.place for item in lane.backward("9" * 18, 10)] == ["0"]
+
+
+def test_an_aggregate_that_nobody_knows_has_no_lanes() -> None:
+    index([event(0)], topic=PATIENTS)
+    assert queries.stream_lanes("patient", "unknown") == queries.stream_lanes("unknown", "4711") == {}
