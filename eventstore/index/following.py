@@ -1,175 +1,164 @@
-"""Keeping up: one synchronous reader a partition, each batch committed with its checkpoint."""
+"""Keeping up with every topic: some reading threads, one writing thread, and every batch committed with its checkpoint.
+
+The calling thread is the writing one (``indexer``); the reading threads (``readers``) serve all leased partitions in turn; one
+more (``watching``) looks for topics and asks where they end.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import DatabaseError, connections
+from django.utils import timezone
 
 from eventstore.config import Config
-from eventstore.envelope import read_event
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
-from eventstore.events import Message, Position, Topic
-from eventstore.index.writer import Checkpoint, CheckpointMoved, checkpoint_of, note_caught_up, write_batch
-from eventstore.storage import Edge, Ends, Reader, Storage
+from eventstore.errors import EventStoreError, StoreUnreachable
+from eventstore.index.handover import Handover
+from eventstore.index.indexer import End, Indexer, Look
+from eventstore.index.leases import Leased
+from eventstore.index.meter import Meter
+from eventstore.index.owners import new_owner
+from eventstore.index.readers import Readers, ValuesOf, in_words
+from eventstore.index.watching import Watch
+from eventstore.index.writer import Memory
+from eventstore.storage import Storage
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
-WAIT = 0.5
-LOOK_FOR_TOPICS = 2.0
-CAUGHT_UP_EVERY = 2.0
-LONGEST_PAUSE = 5.0
+BATCH = 10_000
+THREADS = 4
+STEP = 0.25
 PATIENCE = 30.0
-
-Shard = tuple[str, int]
+"""Seconds without any progress after which an indexer that should come to an end gives up."""
+STOPPED_WITHIN = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Following:
-    """What the followers of all partitions share. ``on_batch(topic, partition, events)`` is told of each commit."""
+    """What to follow, and how. Both callbacks come in the calling thread: ``on_batch(topic, partition, events)`` after each
+    commit, ``on_look`` about every second."""
 
     storage: Storage
     config: Config
     stop: threading.Event
     on_batch: Callable[[str, int, int], None]
+    on_look: Callable[[Look], None] = lambda look: None
     batch: int = BATCH
     """Events a transaction, at most."""
-    _asked: dict[str, tuple[float, Sequence[Ends]]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def ends_of(self, topic: Topic) -> Sequence[Ends]:
-        """The topic's ends, at most two seconds old: the followers of its partitions ask together."""
-        with self._lock:
-            asked = self._asked.get(topic.name)
-        if asked is None or time.monotonic() - asked[0] > CAUGHT_UP_EVERY or len(asked[1]) < topic.partitions:
-            asked = (time.monotonic(), self.storage.ends(topic.name))
-            with self._lock:
-                self._asked[topic.name] = asked
-        return asked[1]
-
-
-def index_until_caught_up(following: Following) -> int:
-    """Index everything that is there now, partition by partition; answers how many events were new.
-
-    "There now" is each topic's end when its turn comes: events published afterwards may wait for the next run.
-    """
-    total = 0
-    for topic in following.storage.topics():
-        for ends in following.storage.ends(topic.name):
-            if following.stop.is_set():
-                return total
-            total += _catch_up(following, topic, ends)
-    return total
+    threads: int = THREADS
+    """Threads that read."""
+    values_of: ValuesOf | None = None
+    owner: str = field(default_factory=new_owner)
 
 
 def follow_everything(following: Following) -> None:
-    """Follow every topic, those still to come too, until ``stop``. One thread a partition; faults are waited out."""
-    threads: dict[Shard, threading.Thread] = {}
-    while not following.stop.is_set():
-        for topic in _topics_or_none(following):
-            for partition in range(topic.partitions):
-                shard = (topic.name, partition)
-                if shard not in threads or not threads[shard].is_alive():
-                    threads[shard] = _start(following, topic, partition)
-        following.stop.wait(LOOK_FOR_TOPICS)
-    for thread in threads.values():
-        thread.join(timeout=10)
+    """Follow every topic, those still to come too, until ``stop``. Faults are waited out."""
+    with _indexer(following) as indexer:
+        _start(following, indexer, find=True)
+        while not following.stop.is_set():
+            try:
+                indexer.step(STEP)
+            except DatabaseError as error:
+                _wait_out(error)
 
 
-def _topics_or_none(following: Following) -> Sequence[Topic]:
-    try:
-        return following.storage.topics()
-    except StoreClosed:
-        raise
-    except EventStoreError as error:  # a token that expired or a broker's 500 passes, and the other topics go on meanwhile
-        log.warning("Looking for topics: %s", error)
-        return ()
+def index_until_caught_up(following: Following) -> int:
+    """Index everything that is there now, together with whoever indexes it as well; answers how many events *this* process
+    has indexed.
+
+    "There now" is each topic's end at the start: events published afterwards may wait for the next run. Partitions that
+    another indexer has are waited for, and taken over when it goes. An ``EventStoreError`` or ``DatabaseError`` where nothing
+    has moved for half a minute.
+    """
+    moment = timezone.now()
+    topics = {topic.name: topic for topic in following.storage.topics()}
+    ends = [ends for name in topics for ends in following.storage.ends(name)]
+    goals = {(end.topic, end.partition): End(at=moment, last=end.last) for end in ends}
+
+    def done(leased: Leased) -> bool:
+        goal = goals.get((leased.topic, leased.number))
+        return goal is None or goal.reached(leased.checkpoint)
+
+    with _indexer(following, done) as indexer:
+        indexer.topics, indexer.ends = topics, dict(goals)
+        indexer.keep_house()
+        if indexer.left:
+            _start(following, indexer, find=False)
+            _until_done(following, indexer)
+    return indexer.total
 
 
-def _start(following: Following, topic: Topic, partition: int) -> threading.Thread:
-    thread = threading.Thread(
-        target=_follow, args=(following, topic, partition), name=f"index {topic.name} {partition}", daemon=True
-    )
-    thread.start()
-    return thread
-
-
-def _follow(following: Following, topic: Topic, partition: int) -> None:
-    """Follow one partition until ``stop``, from the checkpoint again after each fault."""
-    pause = 0.2
-    while not following.stop.is_set():
+def _until_done(following: Following, indexer: Indexer) -> None:
+    seen, moved = "", time.monotonic()
+    trouble: DatabaseError | None = None
+    while indexer.left and not following.stop.is_set():
         try:
-            _follow_from_checkpoint(following, topic, partition)
-            pause = 0.2
-        except CheckpointMoved as error:
-            log.info("%s partition %s: %s", topic.name, partition, error)
-        except (UnknownTopic, StoreClosed) as error:
-            log.info("%s partition %s: no longer followed: %s", topic.name, partition, error)
-            break
-        except (EventStoreError, DatabaseError) as error:
-            log.warning("%s partition %s: trying again: %s", topic.name, partition, type(error).__name__)
-            following.stop.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-        finally:
+            indexer.step(STEP)
+        except DatabaseError as error:
+            _wait_out(error)
+            trouble = error
+        now = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
+        if now != seen:
+            seen, moved, trouble = now, time.monotonic(), None
+        elif time.monotonic() - moved > PATIENCE:
+            raise trouble or _standstill(indexer)
+
+
+def _wait_out(error: DatabaseError) -> None:
+    """The index's database is away, or busy: what was to be noted is noted at the next look."""
+    log.warning("The index's database: trying again: %s", in_words(error))
+    connections.close_all()
+
+
+def _standstill(indexer: Indexer) -> Exception:
+    """What has held everything up."""
+    for followed in indexer.held_now():
+        for error in followed.errors:
+            if isinstance(error, EventStoreError | DatabaseError):
+                return error
+    left = indexer.left[0]
+    return StoreUnreachable(
+        f"Nothing more came of partition {left.number} of {left.topic} before its end. Run this again to go on."
+    )
+
+
+@contextmanager
+def _indexer(following: Following, done: Callable[[Leased], bool] | None = None) -> Iterator[Indexer]:
+    """The indexer, and its end: leases first, so that another may take over at once."""
+    readers = Readers(
+        storage=following.storage,
+        config=following.config,
+        values_of=following.values_of,
+        batch=following.batch,
+        memory=Memory(),
+        handover=Handover(),
+    )
+    indexer = Indexer(
+        following.owner,
+        readers,
+        Meter(exact=following.storage.capabilities.backlog_unit == "events"),
+        on_batch=following.on_batch,
+        on_look=following.on_look,
+        done=done,
+    )
+    try:
+        yield indexer
+    finally:
+        indexer.over.set()
+        try:
+            indexer.leave()
+        except DatabaseError as error:
+            log.warning("The leases were not given back, and end by themselves: %s", type(error).__name__)
+        readers.handover.close()
+        readers.stop(STOPPED_WITHIN)
+        if threading.current_thread() is not threading.main_thread():
             connections.close_all()
 
 
-def _follow_from_checkpoint(following: Following, topic: Topic, partition: int) -> None:
-    checkpoint = checkpoint_of(topic, partition)
-    noted = 0.0
-    with following.storage.open_reader(topic.name, partition, after=checkpoint.position or Edge.EARLIEST) as reader:
-        while not following.stop.is_set():
-            messages = reader.read(limit=following.batch, timeout=WAIT)
-            if messages:
-                events = [read_event(message, following.config.mappings) for message in messages]
-                checkpoint = write_batch(topic, partition, checkpoint, events)
-                following.on_batch(topic.name, partition, len(events))
-            elif time.monotonic() - noted > CAUGHT_UP_EVERY:
-                # Silence alone proves nothing: a slow or half-dead connection is silent as well.
-                if _is_at(following.ends_of(topic)[partition].last, checkpoint):
-                    note_caught_up(topic, partition)
-                noted = time.monotonic()
-
-
-def _is_at(end: Position | None, checkpoint: Checkpoint) -> bool:
-    """Whether everything up to this end is indexed."""
-    return end is None or (checkpoint.position is not None and end <= checkpoint.position)
-
-
-def _catch_up(following: Following, topic: Topic, ends: Ends) -> int:
-    """Index a partition up to its end; where another indexer works on it too, go on from where that one is."""
-    total = 0
-    while True:
-        try:
-            total += _catch_up_from_checkpoint(following, topic, ends)
-        except CheckpointMoved as error:
-            log.info("%s partition %s: %s", topic.name, ends.partition, error)
-        else:
-            return total
-
-
-def _catch_up_from_checkpoint(following: Following, topic: Topic, ends: Ends) -> int:
-    checkpoint = checkpoint_of(topic, ends.partition)
-    total = 0
-    if not _is_at(ends.last, checkpoint):
-        with following.storage.open_reader(topic.name, ends.partition, after=checkpoint.position or Edge.EARLIEST) as reader:
-            while not following.stop.is_set() and not _is_at(ends.last, checkpoint):
-                messages = _next_messages(following, reader, topic.name)
-                events = [read_event(message, following.config.mappings) for message in messages]
-                checkpoint = write_batch(topic, ends.partition, checkpoint, events)
-                total += len(events)
-                following.on_batch(topic.name, ends.partition, len(events))
-    if not following.stop.is_set():
-        note_caught_up(topic, ends.partition)
-    return total
-
-
-def _next_messages(following: Following, reader: Reader, topic: str) -> Sequence[Message]:
-    """The next batch before a known end. ``StoreUnreachable`` where the store goes quiet before that end."""
-    messages = reader.read(limit=following.batch, timeout=PATIENCE)
-    if not messages:
-        raise StoreUnreachable(f"The store stopped delivering {topic} before its end. Run this again to go on.")
-    return messages
+def _start(following: Following, indexer: Indexer, *, find: bool) -> None:
+    indexer.readers.start(following.threads)
+    watch = Watch(following.storage, indexer, find=find)
+    threading.Thread(target=watch.run, name="index watch", daemon=True).start()

@@ -4,19 +4,25 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from django.utils import timezone
 from tqdm import tqdm
 
-from eventstore.errors import EventStoreError
-from eventstore.index.following import BATCH, Following, follow_everything, index_until_caught_up
+from eventstore.errors import EventStoreError, InvalidConfiguration
+from eventstore.index.bulk import MOST_EVENTS
+from eventstore.index.following import BATCH, THREADS, Following, follow_everything, index_until_caught_up
+from eventstore.index.indexer import Look
 from eventstore.opening import open_storage
+from eventstore.searchable import require_hash_key, values_by
 
-MOST_A_BATCH = 100_000
+MOST_A_BATCH = MOST_EVENTS
+MOST_THREADS = 64
 
 
 class Command(BaseCommand):
@@ -25,10 +31,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--until-caught-up", action="store_true", help="end when there is nothing new")
         parser.add_argument("--batch", type=int, default=BATCH, help="events a transaction, at most (%(default)s)")
+        parser.add_argument("--threads", type=int, default=THREADS, help="threads that read (%(default)s)")
 
-    def handle(self, *args: Any, until_caught_up: bool, batch: int, **options: Any) -> None:
+    def handle(self, *args: Any, until_caught_up: bool, batch: int, threads: int, **options: Any) -> None:
         if not 1 <= batch <= MOST_A_BATCH:
             raise CommandError(f"--batch takes a number from 1 to {MOST_A_BATCH}.")
+        if not 1 <= threads <= MOST_THREADS:
+            raise CommandError(f"--threads takes a number from 1 to {MOST_THREADS}.")
+        try:
+            require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
+        except InvalidConfiguration as error:
+            raise CommandError(str(error)) from error
         stop = threading.Event()
         _stop_on_signals(stop)
         storage = open_storage(
@@ -40,7 +53,10 @@ class Command(BaseCommand):
                 config=settings.EVENTDESK,
                 stop=stop,
                 batch=batch,
+                threads=threads,
+                values_of=values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY),
                 on_batch=lambda topic, partition, events: _advance(bar, events),
+                on_look=lambda look: _show(bar, look),
             )
             try:
                 if until_caught_up:
@@ -61,6 +77,25 @@ class Command(BaseCommand):
 
 def _advance(bar: "tqdm[Any]", events: int) -> None:
     bar.update(events)
+
+
+def _show(bar: "tqdm[Any]", look: Look) -> None:
+    """Put what is left, and how it stands, beside the bar."""
+    behind = look.progress.behind
+    bar.total = None if behind is None else bar.n + behind
+    bar.set_postfix_str(standing(look, timezone.now()), refresh=True)
+
+
+def standing(look: Look, now: datetime) -> str:
+    """How this indexer stands, in a few words."""
+    progress = look.progress
+    late = progress.partitions - progress.caught_up
+    words = f"{late} of {progress.partitions} partitions behind" if late else "caught up"
+    if progress.published:
+        words += f", by {str(now - progress.published).partition('.')[0]} of publish time"
+    if look.elsewhere:
+        words += f"; {look.elsewhere} with other indexers"
+    return words
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -1,0 +1,145 @@
+"""Who indexes which partition: leases in the index's database, shared fairly by all indexers that live.
+
+A lease is a row's ``owner`` and ``leased_until``; every new owner makes ``epoch`` one greater, and a writer's transaction
+refuses another epoch than its own, so that whatever clocks and pauses do, a late twin writes nothing. Times are the
+database's own: indexers' clocks need not agree.
+
+An indexer that wants more than it has says so in its row (``hungry``); who has more than a fair share then lets some go.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import BooleanField, Case, F, Max, Q, When
+from django.db.models.functions import Now
+
+from eventstore.events import Topic
+from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.owners import is_dead
+
+DB = "index"
+LEASE = timedelta(seconds=15)
+PIECE = 500
+"""Rows a statement."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leased:
+    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none."""
+
+    id: int
+    topic: str
+    number: int
+    epoch: int
+    owner: str
+    free: bool
+    checkpoint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """An indexer that lives."""
+
+    owner: str
+    hungry: bool
+
+
+def partitions() -> list[Leased]:
+    """Every live partition of the index."""
+    free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
+    names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
+    rows = IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, free)
+    found = [(*row[:-1], bool(row[-1])) for row in rows]
+    dead = {owner for owner in {row[4] for row in found} if is_dead(owner)}
+    return [
+        Leased(id=id, topic=topic, number=number, epoch=epoch, owner=owner, checkpoint=checkpoint, free=free or owner in dead)
+        for id, topic, number, epoch, owner, checkpoint, free in found
+    ]
+
+
+def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:
+    """Rows for partitions of these topics that have none; whether there were any."""
+    missing = [(topic, n) for topic in topics for n in range(topic.partitions) if (topic.name, n) not in known]
+    builds = live_builds({topic.name for topic, _ in missing})
+    rows = [
+        IndexedPartition(topic=topic.name, number=number, kind=topic.kind.value, build=builds.get(topic.name, 0))
+        for topic, number in missing
+    ]
+    IndexedPartition.objects.using(DB).bulk_create(rows, batch_size=PIECE, ignore_conflicts=True)
+    return bool(rows)
+
+
+def live_builds(topics: Collection[str]) -> dict[str, int]:
+    """The number of the live build of these topics, as far as they have one: a new partition belongs to it as well."""
+    wanted = sorted(topics)
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), PIECE):
+        rows = IndexedPartition.objects.using(DB).filter(live=True, topic__in=wanted[start : start + PIECE])
+        found.update(rows.values_list("topic").annotate(Max("build")))
+    return found
+
+
+def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict[int, int]:
+    """Lease those of these that are free still: row → epoch. ``live``: whether their build is the live one."""
+    taken: dict[int, int] = {}
+    for start in range(0, len(partitions), PIECE):
+        piece = partitions[start : start + PIECE]
+        dead = {leased.owner for leased in piece if leased.owner and is_dead(leased.owner)}
+        with transaction.atomic(using=DB):
+            # What somebody else has locked is being taken or written: the next look decides.
+            rows = IndexedPartition.objects.using(DB).select_for_update(skip_locked=True).order_by("pk")
+            free = rows.filter(_free() | Q(owner__in=dead), pk__in=[leased.id for leased in piece], live=live)
+            epochs = dict(free.values_list("pk", "epoch"))
+            rows = IndexedPartition.objects.using(DB).filter(pk__in=epochs)
+            rows.update(owner=owner, epoch=F("epoch") + 1, leased_until=Now() + LEASE)
+        taken.update({row: epoch + 1 for row, epoch in epochs.items()})
+    return taken
+
+
+def renew(owner: str) -> None:
+    """All of the owner's leases from now on anew."""
+    IndexedPartition.objects.using(DB).filter(owner=owner).update(leased_until=Now() + LEASE)
+
+
+def let_go(owner: str, rows: Collection[int] | None = None) -> None:
+    """Free these partitions (all of them without ``rows``), as far as they are still the owner's."""
+    mine = IndexedPartition.objects.using(DB).filter(owner=owner)
+    if rows is None:
+        mine.update(owner="", leased_until=None)
+        return
+    wanted = sorted(rows)
+    for start in range(0, len(wanted), PIECE):
+        mine.filter(pk__in=wanted[start : start + PIECE]).update(owner="", leased_until=None)
+
+
+def attend(owner: str, *, hungry: bool) -> None:
+    """Say that this indexer lives, and whether it wants more partitions."""
+    rows = IndexerRow.objects.using(DB)
+    if not rows.filter(owner=owner).update(hungry=hungry, until=Now() + LEASE):
+        rows.bulk_create([IndexerRow(owner=owner, hungry=hungry, until=Now() + LEASE)])
+        rows.filter(until__lte=Now() - 10 * LEASE).delete()
+
+
+def leave(owner: str) -> None:
+    """Let go of everything: whoever looks next takes it over."""
+    let_go(owner)
+    IndexerRow.objects.using(DB).filter(owner=owner).delete()
+
+
+def others(owner: str) -> list[Member]:
+    """The other indexers that live."""
+    rows = IndexerRow.objects.using(DB).filter(until__gt=Now()).exclude(owner=owner)
+    return [Member(owner=row.owner, hungry=row.hungry) for row in rows if not is_dead(row.owner)]
+
+
+def share_of(owner: str, others: Iterable[Member], partitions: int) -> int:
+    """How many of so many partitions are this owner's when all have as many as possible the same."""
+    ordered = sorted({owner, *(member.owner for member in others)})
+    each, rest = divmod(partitions, len(ordered))
+    return each + (ordered.index(owner) < rest)
+
+
+def _free() -> Q:
+    return Q(owner="") | Q(leased_until__isnull=True) | Q(leased_until__lte=Now())

@@ -1,0 +1,115 @@
+"""What an indexer measures of its own work: how quickly each partition goes on, and how much of it waits."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from eventstore.index import progress
+from eventstore.index.followed import Followed
+from eventstore.index.progress import Progress
+from eventstore.storage import Amounts
+
+NOTE = 2.0
+"""Seconds between two notes in the index."""
+RARELY = 8.0
+INERTIA = 0.5
+"""How much of the rate before counts."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Measured:
+    """Of one partition. ``first`` and ``last``: what the store told, and how many events were indexed then."""
+
+    since: float
+    start: int
+    """Events that were indexed when it was noted last."""
+    rate: float = 0.0
+    first: tuple[Amounts, int] | None = None
+    last: tuple[Amounts, int] | None = None
+    noted: Progress | None = None
+    noted_at: float = 0.0
+
+    def has_changed(self, found: Progress, moment: float) -> bool:
+        """Whether the note is no longer true: of what has caught up, its rate may be a little old."""
+        if self.noted is None or found.behind != self.noted.behind:
+            return True
+        return found.rate != self.noted.rate and moment - self.noted_at > RARELY
+
+
+class Meter:
+    """Belongs to the writing thread; ``tell`` may be called by another."""
+
+    def __init__(self, *, exact: bool) -> None:
+        self.exact = exact
+        """Whether the store counts events."""
+        self.now: Progress | None = None
+        """All partitions that this process has, as of the last note."""
+        self._measured: dict[int, Measured] = {}
+        self._note_at = 0.0
+
+    def tell(self, followed: Followed, amounts: Amounts, indexed: int) -> None:
+        """What the store says that lies on either side of this partition's checkpoint."""
+        measured = self._measured.get(followed.row)
+        if measured is not None:
+            measured.first = measured.first or (amounts, indexed)
+            measured.last = (amounts, indexed)
+
+    def measure(self, row: int, moment: float, indexed: int) -> Measured:
+        """What is measured of this partition's row, from now on where it is new."""
+        return self._measured.setdefault(row, Measured(since=moment, start=indexed))
+
+    def waiting(self, measured: Measured, indexed: int) -> int | None:
+        """Events that wait, from what the store said last. Where it counts entries, an entry is taken to hold as many events
+        as those did that were indexed meanwhile, or else all those before."""
+        if measured.first is None or measured.last is None:
+            return None
+        (early, indexed_early), (late, indexed_late) = measured.first, measured.last
+        an_entry = 1.0
+        if not self.exact and late.before > early.before:
+            an_entry = (indexed_late - indexed_early) / (late.before - early.before)
+        elif not self.exact and late.before:
+            an_entry = max(1.0, indexed_late / late.before)
+        return max(1, round(late.behind * an_entry) - (indexed - indexed_late))
+
+    def note(self, held: Collection[Followed], late: Collection[Followed]) -> None:
+        """Every few seconds: measure, and write down what has changed. ``late``: those that have not come to their end."""
+        moment = time.monotonic()
+        if moment < self._note_at:
+            return
+        self._note_at = moment + NOTE
+        found: dict[int, Progress] = {}
+        measured_now: dict[int, Measured] = {}
+        for followed in held:
+            opened = followed.opened  # once: a reading thread may close it meanwhile
+            if opened is None:
+                continue
+            indexed = opened.writing.checkpoint.next_ordinal
+            measured = self.measure(followed.row, moment, indexed)
+            measured_now[followed.row] = measured
+            found[followed.row] = self._progress(measured, followed, indexed, moment, followed in late)
+        self._measured = measured_now
+        changed = {row: one for row, one in found.items() if self._measured[row].has_changed(one, moment)}
+        progress.note(changed)
+        for row, one in changed.items():
+            self._measured[row].noted, self._measured[row].noted_at = one, moment
+        self.now = progress.together(list(found.values()))
+
+    def _progress(self, measured: Measured, followed: Followed, indexed: int, moment: float, behind: bool) -> Progress:
+        seconds = moment - measured.since
+        if seconds > 0:
+            lately = (indexed - measured.start) / seconds
+            measured.rate = measured.rate * INERTIA + lately * (1 - INERTIA) if measured.rate else lately
+            if measured.rate < 0.05:
+                measured.rate = 0.0
+            measured.since, measured.start = moment, indexed
+        waiting = self.waiting(measured, indexed) if behind else 0
+        return Progress(
+            partitions=1,
+            caught_up=int(not behind),
+            indexed=indexed,
+            behind=waiting,
+            exact=self.exact or not behind,
+            rate=round(measured.rate, 1),
+            caught_up_at=None,
+            published=followed.published if behind else None,
+        )

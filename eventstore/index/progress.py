@@ -1,0 +1,134 @@
+"""How far the index is: what pages and commands ask, and what is noted for them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from django.db.models import Q
+from django.utils import timezone
+
+from eventstore.index import bulk
+from eventstore.index.models import IndexedPartition
+
+DB = "index"
+PIECE = 500
+STALE = timedelta(seconds=15)
+"""A rate that was measured longer ago is of an indexer that has gone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far some partitions are, taken together."""
+
+    partitions: int
+    caught_up: int
+    """How many of them have nothing to be indexed, as far as their indexers know."""
+    indexed: int
+    """Events."""
+    behind: int | None
+    """Events that wait to be indexed; ``None`` where no indexer has counted them yet."""
+    exact: bool
+    """Whether ``behind`` is counted: else it is estimated from the entries that the broker counts."""
+    rate: float
+    """Events a second, lately."""
+    caught_up_at: datetime | None
+    """A moment as of which all of them were indexed; ``None`` while one of them never was."""
+    published: datetime | None
+    """When the last indexed event was published, in the partition that is furthest behind; ``None`` where none is behind."""
+
+    @property
+    def fraction(self) -> float | None:
+        """From 0 to 1."""
+        if self.behind is None:
+            return None
+        return self.indexed / (self.indexed + self.behind) if self.behind else 1.0
+
+    @property
+    def seconds_to_go(self) -> float | None:
+        """Until all is indexed, at the latest rate; ``None`` where that cannot be told."""
+        if not self.behind:
+            return None if self.behind is None else 0.0
+        return self.behind / self.rate if self.rate else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicProgress:
+    topic: str
+    kind: str
+    progress: Progress
+    indexers: int
+    """How many indexers have partitions of it now."""
+
+
+def topics() -> list[TopicProgress]:
+    """Every topic that the index follows, by name."""
+    now = timezone.now()
+    rows = sorted(IndexedPartition.objects.using(DB).filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
+    return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
+
+
+def together(progress: Sequence[Progress]) -> Progress:
+    """All of these as one."""
+    moments = [one.caught_up_at for one in progress]
+    known = [one.behind for one in progress if one.behind is not None]
+    return Progress(
+        partitions=sum(one.partitions for one in progress),
+        caught_up=sum(one.caught_up for one in progress),
+        indexed=sum(one.indexed for one in progress),
+        behind=sum(known) if len(known) == len(progress) else None,
+        exact=all(one.exact for one in progress),
+        rate=sum(one.rate for one in progress),
+        caught_up_at=min(_all_or_none(moments), default=None),
+        published=min((one.published for one in progress if one.published), default=None),
+    )
+
+
+def note_caught_up(rows: Sequence[int], moment: datetime) -> None:
+    """Everything that these partitions held at this moment is indexed."""
+    for start in range(0, len(rows), PIECE):
+        some = IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE])
+        some.filter(Q(caught_up_at__isnull=True) | Q(caught_up_at__lt=moment)).update(caught_up_at=moment)
+
+
+def note(measured: Mapping[int, Progress]) -> None:
+    """Write down how far these partitions' rows are, each alone."""
+    if not measured:
+        return
+    bulk.select(
+        "UPDATE index_indexedpartition SET rate = given.rate, behind = given.behind, behind_exact = given.exact "
+        "FROM {given} WHERE id = given.which RETURNING id",
+        {"which": "bigint", "rate": "double precision", "behind": "bigint", "exact": "boolean"},
+        [(row, one.rate, one.behind, one.exact) for row, one in measured.items()],
+    )
+    IndexedPartition.objects.using(DB).filter(pk__in=list(measured)).update(measured_at=timezone.now())
+
+
+def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicProgress:
+    return TopicProgress(
+        topic=name,
+        kind=rows[0].kind,
+        progress=together([_partition(row, now) for row in rows]),
+        indexers=len({row.owner for row in rows if row.owner and row.leased_until and row.leased_until > now}),
+    )
+
+
+def _partition(row: IndexedPartition, now: datetime) -> Progress:
+    fresh = row.measured_at is not None and now - row.measured_at <= STALE
+    return Progress(
+        partitions=1,
+        caught_up=int(row.behind == 0),
+        indexed=row.next_ordinal,
+        behind=row.behind,
+        exact=row.behind_exact,
+        rate=row.rate if fresh else 0.0,
+        caught_up_at=row.caught_up_at,
+        published=row.indexed_published_at if row.behind else None,
+    )
+
+
+def _all_or_none(moments: Iterable[datetime | None]) -> list[datetime]:
+    """The moments, unless one is missing."""
+    found = list(moments)
+    known = [moment for moment in found if moment is not None]
+    return known if len(known) == len(found) else []

@@ -1,0 +1,109 @@
+"""The watching thread: which topics there are, where their partitions end, and how much waits. It only asks the store, and
+tells the indexer; nothing that the store takes its time for holds up reading or writing."""
+
+import logging
+import time
+
+from django.db import connections
+from django.utils import timezone
+
+from eventstore.errors import EventStoreError, place_of
+from eventstore.index.indexer import End, Indexer
+from eventstore.storage import Storage
+
+log = logging.getLogger(__name__)
+
+LOOK_FOR_TOPICS = 2.0
+ASK_FOR_ENDS = 3.0
+ASK_FOR_AMOUNTS = 2.0
+AGAIN = 30.0
+"""Seconds after which an end is asked for again that is not reached: retention or a person may have taken it away."""
+ROUND = 0.5
+"""Seconds of asking for ends that share a moment."""
+
+
+class Watch:
+    """Asks until the indexer is over. ``find``: new topics and later ends as well, not only amounts."""
+
+    def __init__(self, storage: Storage, indexer: Indexer, *, find: bool) -> None:
+        self.storage, self.indexer, self.find = storage, indexer, find
+        self._asked: dict[str, float] = {}
+        self._topics_at = self._amounts_at = 0.0
+
+    def run(self) -> None:
+        try:
+            while not self.indexer.over.is_set():
+                try:
+                    self._look()
+                except Exception as error:  # noqa: BLE001 -- an answer that nobody foresaw must not end the watch for good
+                    log.error("Asking the store: an unforeseen %s at %s", type(error).__name__, place_of(error))
+                self.indexer.over.wait(min(ASK_FOR_ENDS / 4, LOOK_FOR_TOPICS))
+        finally:
+            connections.close_all()
+
+    def _look(self) -> None:
+        if self.find:
+            self._find_topics()
+            self._ask_for_ends()
+        self._ask_for_amounts()
+
+    def _find_topics(self) -> None:
+        if time.monotonic() < self._topics_at:
+            return
+        self._topics_at = time.monotonic() + LOOK_FOR_TOPICS
+        try:
+            topics = {topic.name: topic for topic in self.storage.topics()}
+        except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
+            log.warning("Looking for topics: %s", error)
+            return
+        if topics != self.indexer.topics:
+            self.indexer.topics = topics
+            self.indexer.look_soon()
+
+    def _ask_for_ends(self) -> None:
+        """Where partitions end now, of which no end is waited for; silence alone proves nothing."""
+        waiting = dict(self.indexer.ends)
+        held = {(followed.topic.name, followed.number) for followed in self.indexer.held_now()}
+        known = {topic for topic, _ in held.difference(waiting)}
+        started, moment = -ROUND, timezone.now()
+        for topic in sorted({topic for topic, _ in held}):
+            now = time.monotonic()
+            if now - self._asked.get(topic, -AGAIN) < (ASK_FOR_ENDS if topic in known else AGAIN):
+                continue
+            if self.indexer.over.is_set():
+                return
+            if now - started > ROUND:
+                started, moment = now, timezone.now()
+            self._asked[topic] = now
+            try:
+                ends = self.storage.ends(topic)
+            except EventStoreError as error:
+                log.info("%s: asking for its ends: %s", topic, error)
+                continue
+            for found in ends:
+                shard, end = (topic, found.partition), End(at=moment, last=found.last)
+                if shard in held and (shard not in waiting or end.is_before(waiting[shard])):
+                    self.indexer.ends[shard] = end
+
+    def _ask_for_amounts(self) -> None:
+        """How much waits of the partitions that are behind."""
+        if time.monotonic() < self._amounts_at:
+            return
+        late = self.indexer.late()
+        for topic in sorted({followed.topic.name for followed in late}):
+            checkpoints = {
+                followed.number: (followed, opened.writing.checkpoint)
+                for followed in late
+                if followed.topic.name == topic and (opened := followed.opened)
+            }
+            if self.indexer.over.is_set():
+                return
+            try:
+                amounts = self.storage.amounts(topic, {number: at.position for number, (_, at) in checkpoints.items()})
+            except EventStoreError as error:
+                log.info("%s: asking how much waits: %s", topic, error)
+                continue
+            for number, found in amounts.items():
+                followed, checkpoint = checkpoints[number]
+                self.indexer.meter.tell(followed, found, checkpoint.next_ordinal)
+        self._amounts_at = time.monotonic() + ASK_FOR_AMOUNTS

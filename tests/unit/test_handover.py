@@ -1,0 +1,137 @@
+"""What is on its way from the readers to the writer: in order, and never more than so many events and bytes."""
+
+import threading
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from eventstore.events import Topic
+from eventstore.index import handover as handover_module
+from eventstore.index.followed import Followed, Opened
+from eventstore.index.handover import Batch, Handover
+from eventstore.index.schedule import Schedule
+from tests.indexing import event
+
+PATIENCE = 30.0
+
+
+def batch(first: int, count: int, size: int = 0) -> Batch:
+    opened = cast(Opened, SimpleNamespace(failed=False))
+    return Batch(opened=opened, events=[event(first + number) for number in range(count)], values=(), size=size)
+
+
+def followed(number: int) -> Followed:
+    return Followed(topic=Topic(name="patients"), number=number, row=number, epoch=1)
+
+
+def in_thread(work: Any) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_batches_come_in_the_order_in_which_they_were_put() -> None:
+    handover = Handover()
+    for first in range(5):
+        handover.put(batch(first, 1))
+    taken = [handover.take(0) for _ in range(6)]
+    assert [found.events[0].id if found else None for found in taken] == [*(event(n).id for n in range(5)), None]
+
+
+@pytest.mark.parametrize(("limit", "value", "put"), [("MOST_EVENTS", 10, (4, 0)), ("MOST_BYTES", 10, (1, 4))])
+def test_whoever_puts_more_than_there_is_room_for_waits(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, put: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(handover_module, limit, value)
+    handover, done = Handover(), threading.Semaphore(0)
+
+    def putting() -> None:
+        for first in range(6):
+            handover.put(batch(first, *put))
+            done.release()
+
+    in_thread(putting)
+    for _ in range(2):
+        assert done.acquire(timeout=PATIENCE)
+    assert not done.acquire(timeout=0.2)
+    for _ in range(4):
+        assert handover.take(PATIENCE)
+        assert done.acquire(timeout=PATIENCE)
+        assert handover._events * put[1] <= value * max(1, put[1])
+
+
+def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover_module, "MOST_BYTES", 10)
+    handover = Handover()
+    handover.put(batch(0, 1, size=1_000))
+    thread = in_thread(lambda: handover.put(batch(1, 1, size=1_000)))
+    assert handover.take(0)
+    thread.join(PATIENCE)
+    assert handover.take(0)
+
+
+def test_closing_lets_everybody_go_and_forgets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover_module, "MOST_EVENTS", 1)
+    handover = Handover()
+    handover.put(batch(0, 1))
+    waiting = [in_thread(lambda: handover.put(batch(1, 1))) for _ in range(3)]
+    handover.close()
+    for thread in waiting:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert handover.take(PATIENCE) is None
+
+
+def test_the_partition_that_is_due_longest_comes_first_and_one_that_is_not_due_does_not_come() -> None:
+    schedule = Schedule()
+    partitions = [followed(number) for number in range(4)]
+    for due, one in zip((3.0, 1.0, float("inf"), 2.0), partitions, strict=True):
+        schedule.put(one, due)
+    found = [schedule.next() for _ in range(3)]
+    assert [one.number for one in found if one] == [1, 3, 0]
+    assert schedule.close() == [partitions[2]]
+    assert schedule.next() is None
+    assert not schedule.put(partitions[0], 0.0)
+
+
+def test_a_busy_partition_does_not_come_twice_while_another_is_due() -> None:
+    schedule, order = Schedule(), []
+    for number in range(3):
+        schedule.put(followed(number), 0.0)
+    for turn in range(1, 31):
+        one = schedule.next()
+        assert one
+        order.append(one.number)
+        schedule.put(one, float(turn) / 1_000)
+    assert all(one != other for one, other in pairwise(order))
+    assert {order.count(number) for number in range(3)} == {10}
+
+
+def test_a_partition_is_with_one_thread_at_a_time() -> None:
+    schedule, lock = Schedule(), threading.Lock()
+    inside: set[int] = set()
+    turns, clashes = [0] * 20, []
+
+    def serving() -> None:
+        while one := schedule.next():
+            with lock:
+                if one.number in inside:
+                    clashes.append(one.number)
+                inside.add(one.number)
+                turns[one.number] += 1
+            with lock:
+                inside.discard(one.number)
+            schedule.put(one, 0.0)
+
+    threads = [in_thread(serving) for _ in range(4)]
+    for number in range(20):
+        schedule.put(followed(number), 0.0)
+    while min(turns) < 20:
+        threads[0].join(0.01)
+    schedule.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert clashes == []
