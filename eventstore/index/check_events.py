@@ -1,0 +1,130 @@
+"""Messages read again, through the envelope, and held against what the index says of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from eventstore.envelope import TopicMapping
+from eventstore.envelope.reading import Decode
+from eventstore.events import Event, Message, Topic
+from eventstore.index import bulk
+from eventstore.index.blocks import UNREADABLE, Columns
+from eventstore.index.names import Names
+from eventstore.index.parsing import events_in
+from eventstore.index.readers import ValuesOf
+from eventstore.index.reading import time_of
+from eventstore.index.writer import Stored, columns_of
+
+MOST_STREAMS = 100_000
+"""Streams whose names are remembered."""
+
+LONGEST_SHOWN = 200
+
+AggregateKey = tuple[str, str]
+NO_STREAM = ("", "")
+
+
+class Difference(NamedTuple):
+    """The ordinal of an event, and what differs."""
+
+    ordinal: int
+    words: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Comparison:
+    """What comparing one partition's events needs: its topic, its row's number, and how messages are read."""
+
+    topic: Topic
+    partition: int
+    mappings: Sequence[TopicMapping]
+    decode: Decode
+    values_of: ValuesOf | None
+    names: Names = field(default_factory=Names)
+    streams: dict[int, AggregateKey] = field(default_factory=dict)
+
+
+_COMPARED = {
+    "ids": "event id",
+    "times": "time",
+    "published": "publish time",
+    "correlations": "correlation id",
+    "causations": "causation id",
+    "sizes": "size",
+    "flags": "readability",
+    "schemas": "schema version",
+    "originals": "original",
+}
+_TIMES = ("times", "published")
+
+
+def events_differ(comparison: Comparison, first: int, indexed: Columns, messages: Sequence[Message]) -> list[Difference]:
+    """Of each kind of difference the first one, between these messages and the pointers to them from ordinal ``first`` on."""
+    events = events_in(messages, comparison.mappings, comparison.decode)
+    columns = columns_of(comparison.topic, events, dict.fromkeys((event.type for event in events), 0))
+    indexed.flags = [flag & UNREADABLE for flag in indexed.flags]
+    found = [_differs(words, name, first, columns, indexed) for name, words in _COMPARED.items()]
+    texts = comparison.names.texts_of(indexed.types)
+    found.append(_first("type", first, [event.type for event in events], [texts[type] for type in indexed.types]))
+    aggregates = [_aggregate_of(comparison.topic, event) for event in events]
+    found.append(_first("aggregate", first, aggregates, _aggregates(comparison, indexed.streams)))
+    if comparison.values_of is not None:
+        found.append(_values_differ(comparison.names, first, comparison.values_of(comparison.topic, events), indexed))
+    return [one for one in found if one is not None]
+
+
+def _differs(words: str, name: str, first: int, store: Columns, index: Columns) -> Difference | None:
+    one, other = getattr(store, name), getattr(index, name)
+    if one == other:
+        return None
+    if name in _TIMES:
+        one, other = [time_of(time).isoformat() for time in one], [time_of(time).isoformat() for time in other]
+    if name == "flags":
+        one, other = [_READABLE[flag] for flag in one], [_READABLE[flag] for flag in other]
+    return _first(words, first, one, other)
+
+
+_READABLE = ("readable", "unreadable")
+
+
+def _first(words: str, first: int, store: Sequence[object], index: Sequence[object]) -> Difference | None:
+    for place, (one, other) in enumerate(zip(store, index, strict=True)):
+        if one != other:
+            return Difference(first + place, f"the {words} is {_shown(one)} in the store and {_shown(other)} in the index")
+    return None
+
+
+def _shown(value: object) -> str:
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    cut = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return (cut if cut.isprintable() else ascii(cut)) if cut.strip() else "none"
+
+
+def _aggregate_of(topic: Topic, event: Event) -> AggregateKey:
+    return NO_STREAM if event.problem or topic.derived else (event.aggregate_type, event.aggregate_id)
+
+
+def _aggregates(comparison: Comparison, streams: Sequence[int]) -> list[AggregateKey]:
+    """Type and id of the aggregate that each stream's number stands for."""
+    known = comparison.streams
+    if len(known) > MOST_STREAMS:
+        known.clear()
+    new = set(streams) - known.keys() - {0}
+    if new:
+        rows = bulk.query(
+            f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE partition_id = %s AND id IN {bulk.in_list()}",
+            [comparison.partition, bulk.as_list(sorted(new))],
+        )
+        texts = comparison.names.texts_of({type for _, type, _ in rows})
+        known.update({id: (texts[type], aggregate_id) for id, type, aggregate_id in rows})
+    return [known.get(stream, NO_STREAM) for stream in streams]
+
+
+def _values_differ(names: Names, first: int, values: Sequence[Sequence[Stored]], indexed: Columns) -> Difference | None:
+    """Searchable values are compared, and never shown."""
+    texts = names.texts_of({name for found in indexed.values.values() for name, _ in found})
+    for place in range(len(indexed)):
+        there = {(texts[name], text) for name, text in indexed.values.get(place, ())}
+        if there != set(values[place] if place < len(values) else ()):
+            return Difference(first + place, "its searchable values are not those that the index has")
+    return None

@@ -1,0 +1,154 @@
+"""Whether the key tables find each event of a partition, and nothing else of it.
+
+Where a partition has many events in each slice, its rows of a slice are read once and compared as a set; where it has few,
+its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk through it all.
+Looking up sees a key that is missing, but not one too many.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from eventstore.index import bulk
+from eventstore.index.blocks import FULL, Columns
+from eventstore.index.keys import Key as HashKey
+from eventstore.index.keys import Link, hashes, value_hash
+from eventstore.index.secret import index_key
+
+WORTH_READING = 2_048
+"""Events of the partition a slice from which on the slice is read whole."""
+
+IDS, LINKS, STREAMS = "index_idkey", "index_linkkey", "index_streamkey"
+_COLUMN = {IDS: "hash", LINKS: "hash", STREAMS: "stream_id"}
+
+Key = tuple[str, int, int]
+"""The table, the hash or stream, and the ordinal."""
+Found = tuple[int, str]
+"""An ordinal, and what is wrong with its keys."""
+
+
+@dataclass(kw_only=True, slots=True)
+class KeyCheck:
+    """How far the keys of one partition's row are compared. Blocks come in order, up to ``end`` (an ordinal)."""
+
+    partition: int
+    end: int
+    key: HashKey
+    whole: bool
+    """Whether slices are read whole."""
+    first_slice: int
+    before: int = 0
+    """The slice of the block before."""
+    pools: dict[int, set[Key]] = field(default_factory=dict)
+    """The rows of the slices that were read whole and may still be asked for, without those that were."""
+
+
+def key_check(partition: int, end: int, first_slice: int, last_slice: int) -> KeyCheck:
+    """For the partition's row, whose first block lies in one slice and its last in the other."""
+    whole = end >= WORTH_READING * (last_slice - first_slice + 1)
+    return KeyCheck(partition=partition, end=end, whole=whole, first_slice=first_slice, key=index_key())
+
+
+def check_keys(check: KeyCheck, columns: Columns, first: int, slice: int) -> list[Found]:
+    """What is wrong with the keys of this block, which begins at ordinal ``first`` and says ``slice``.
+
+    A block says the slice of its latest event; its others may lie in earlier ones, as far back as the block before.
+    """
+    expected = _expected(check, columns, first)
+    slices = range(check.before if first else 0, slice + 1)
+    found: set[Key] = set()
+    extra: list[Found] = []
+    if check.whole:
+        extra = _close(check, slices.start)
+        for number in range(max(slices.start, check.first_slice), slices.stop):
+            if number not in check.pools:
+                check.pools[number] = set(_read(check.partition, number))
+            there = check.pools[number] & expected.keys()
+            check.pools[number] -= there
+            found |= there
+        slices = range(slices.start, min(slices.stop, check.first_slice))
+    missing = expected.keys() - found
+    if missing and slices:
+        missing -= set(_looked_up(check.partition, missing, slices, first))
+    check.before = slice
+    return [*extra, *((ordinal, expected[table, key, ordinal]) for table, key, ordinal in missing)]
+
+
+def finish(check: KeyCheck) -> list[Found]:
+    """Keys that no block explains, once all blocks have been compared."""
+    return _close(check, max(check.pools, default=0) + 1)
+
+
+def _close(check: KeyCheck, before: int) -> list[Found]:
+    """Give up the slices before this one: nobody asks for them any more."""
+    extra = []
+    for number in [number for number in check.pools if number < before]:
+        left = [(table, ordinal) for table, _, ordinal in check.pools.pop(number) if ordinal < check.end]
+        extra += [(ordinal, f"{_TOO_MANY[table]} too (slice {number})") for table, ordinal in left]
+    return extra
+
+
+_TOO_MANY = {
+    IDS: "the index has a key of another event id for it",
+    LINKS: "the index has a key of a correlation, causation or value that it does not have for it",
+    STREAMS: "the index counts it to another stream",
+}
+
+
+def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str]:
+    """Each key that the block's events must have, and what is wrong where it is missing."""
+    expected: dict[Key, str] = {}
+
+    def add(table: str, keys: Iterable[int], places: Iterable[int], missing: str) -> None:
+        expected.update({(table, key, first + place): missing for key, place in zip(keys, places, strict=True)})
+
+    add(IDS, hashes(check.key, columns.ids).tolist(), range(len(columns)), "it is not found by its event id")
+    for link, texts, name in (
+        (Link.CORRELATION, columns.correlations, "correlation id"),
+        (Link.CAUSATION, columns.causations, "causation id"),
+        (Link.ORIGINAL, columns.originals, "original"),
+    ):
+        places = [place for place, text in enumerate(texts) if text]
+        if places:
+            keys = hashes(check.key, [texts[place] for place in places], link).tolist()
+            add(LINKS, keys, places, f"it is not found by its {name}")
+    for place, values in columns.values.items():
+        keys = [value_hash(check.key, name, text) for name, text in values]
+        add(LINKS, keys, [place] * len(keys), "it is not found by a searchable value")
+    places = [place for place, stream in enumerate(columns.streams) if stream]
+    add(STREAMS, [columns.streams[place] for place in places], places, "it is not found in its stream")
+    return expected
+
+
+def _read(partition: int, slice: int) -> Iterator[Key]:
+    """All keys of the partition in this slice."""
+    for table in (IDS, LINKS):
+        rows = bulk.query(f"SELECT hash, ordinal FROM {table} WHERE slice = %s AND partition_id = %s", [slice, partition])
+        yield from ((table, hash, ordinal) for hash, ordinal in rows)
+    rows = bulk.query(
+        "SELECT k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
+        "WHERE k.slice = %s AND s.partition_id = %s",
+        [slice, partition],
+    )
+    yield from ((STREAMS, stream, ordinal) for stream, ordinal in rows)
+
+
+def _looked_up(partition: int, wanted: Iterable[Key], slices: range, first: int) -> Iterator[Key]:
+    """Those of these keys of a block that these slices have."""
+    by_table: dict[str, list[int]] = {}
+    for table, key, _ in wanted:
+        by_table.setdefault(table, []).append(key)
+    for table, keys in by_table.items():
+        for key, ordinal in _rows(table, sorted(set(keys)), slices, partition, first):
+            yield table, key, ordinal
+
+
+def _rows(table: str, keys: Sequence[int], slices: range, partition: int, first: int) -> list[tuple[int, int]]:
+    column = _COLUMN[table]
+    mine, parameters = ("", []) if table == STREAMS else (" AND k.partition_id = %s", [partition])
+    inside = f"{mine} AND k.ordinal BETWEEN %s AND %s"
+    # On SQLite CROSS JOIN fixes the order of the loops: a look into the tree for each slice and key.
+    return bulk.query(
+        f"SELECT k.{column}, k.ordinal FROM {bulk.listed('s')} CROSS JOIN {bulk.listed('w')} "
+        f"{'JOIN' if bulk.postgres() else 'CROSS JOIN'} {table} k ON k.slice = s.value AND k.{column} = w.value{inside}",
+        [bulk.as_list(slices), bulk.as_list(keys), *parameters, first, first + FULL - 1],
+    )

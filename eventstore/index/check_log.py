@@ -1,0 +1,97 @@
+"""A partition's log as the check reads it: from its first message to its end as it is now, a bounded piece at a time."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from eventstore.errors import InvalidPosition, StoreUnreachable
+from eventstore.events import Message, Topic
+from eventstore.index.models import IndexedPartition
+from eventstore.storage import Edge, Ends, Reader, Storage
+
+PIECE = 4_096
+WAIT = 0.5
+PATIENCE = 30.0
+"""Seconds without any message after which the store is given up before the end that it named."""
+
+
+class Log:
+    """Belongs to one thread. ``stopped``: a read was given up since it was to end."""
+
+    def __init__(self, storage: Storage, topic: str, number: int, stop: threading.Event) -> None:
+        self.storage, self.topic, self.number, self.stop = storage, topic, number, stop
+        self.reader: Reader | None = None
+        self.stopped = False
+        self._waiting: deque[Message] = deque()
+        self._until, self._reached = "", ""
+        self.first: str | None = None
+        """Where the store begins, as far as that is known."""
+
+    def begin(self) -> None:
+        """Learn where the log begins and how far it is to be read."""
+        ends = self._ends()
+        self.first = ends.first.token if ends.first else None
+        self._until = ends.last.token if ends.last else ""
+
+    def head(self) -> str | None:
+        """The token of the next message; ``None`` at the end."""
+        if not self._waiting and self._reached < self._until:
+            self._read()
+        return self._waiting[0].position.token if self._waiting else None
+
+    def take_equal(self, tokens: Sequence[str]) -> list[Message]:
+        """The next messages, as long as they are at these tokens, of those that have been read."""
+        taken: list[Message] = []
+        for token in tokens:
+            if not self._waiting or self._waiting[0].position.token != token:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    def trimmed(self, token: str) -> bool:
+        """Whether the store no longer has the beginning up to this token, maybe only since a moment ago."""
+        if self.first is not None and token >= self.first:
+            ends = self._ends()
+            self.first = ends.first.token if ends.first else None
+        return self.first is None or token < self.first
+
+    def label(self, token: str) -> str:
+        """The position for people."""
+        try:
+            return self.storage.position(self.topic, self.number, token).label or token
+        except InvalidPosition:
+            return "a position that is none of this store"
+
+    def _ends(self) -> Ends:
+        found = self.storage.ends(self.topic)
+        if self.number < len(found):
+            return found[self.number]
+        return Ends(topic=self.topic, partition=self.number, first=None, last=None)
+
+    def _read(self) -> None:
+        assert self.reader is not None
+        deadline = time.monotonic() + PATIENCE
+        while not self.stop.is_set():
+            messages = self.reader.read(limit=PIECE, timeout=WAIT)
+            if messages:
+                self._reached = messages[-1].position.token
+                self._waiting.extend(message for message in messages if message.position.token <= self._until)
+                return
+            if time.monotonic() > deadline:
+                raise StoreUnreachable(f"The store stopped delivering {self.topic} before its end. Run this again.")
+        self.stopped = True
+
+
+@contextmanager
+def open_log(storage: Storage, topic: Topic, row: IndexedPartition, stop: threading.Event) -> Iterator[Log]:
+    """The log of this row's partition. A partition that the store has no more is an empty one."""
+    log = Log(storage, topic.name, row.number, stop)
+    log.begin()
+    if row.number >= topic.partitions:
+        yield log
+        return
+    with storage.open_reader(topic.name, row.number, after=Edge.EARLIEST) as reader:
+        log.reader = reader
+        yield log

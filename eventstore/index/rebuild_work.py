@@ -1,0 +1,122 @@
+"""A rebuild under way: its rows, its leases, and how far it has to get."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db.models import Max, QuerySet
+
+from eventstore.config import Config
+from eventstore.envelope.reading import Decode
+from eventstore.errors import EventStoreError
+from eventstore.events import Topic
+from eventstore.index import leases
+from eventstore.index.leases import Leased
+from eventstore.index.models import IndexedPartition
+from eventstore.index.readers import ValuesOf
+from eventstore.index.writer import Memory
+from eventstore.storage import Storage
+
+DB = "index"
+LOOK = 2.0
+"""Seconds between two looks at where the live build and the store's ends are."""
+RENEW = leases.LEASE.total_seconds() / 4
+
+OnProgress = Callable[[int], object]
+"""Told how many more events, or slices, are done."""
+
+
+class AnotherRebuild(EventStoreError):
+    """Another process rebuilds this topic now, or has taken it over."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Work:
+    """A rebuild under way. ``reached`` and ``goals`` are tokens by partition: where the new build is, and has to get to."""
+
+    storage: Storage
+    config: Config
+    topic: Topic
+    build: int
+    owner: str
+    values_of: ValuesOf | None
+    batch: int
+    on_progress: OnProgress
+    stop: threading.Event
+    decode: Decode
+    memory: Memory = field(default_factory=Memory)
+    epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Row and epoch of each partition."""
+    reached: dict[int, str] = field(default_factory=dict)
+    goals: dict[int, str] = field(default_factory=dict)
+    shortened: set[int] = field(default_factory=set)
+    """Partitions whose live build has events at the end that the store has no more."""
+    look_at: float = 0.0
+    renew_at: float = 0.0
+
+
+def rows_of(topic: str) -> "QuerySet[IndexedPartition]":
+    return IndexedPartition.objects.using(DB).filter(topic=topic)
+
+
+def next_build(topic: str) -> int:
+    return int(rows_of(topic).aggregate(build=Max("build"))["build"] or 0) + 1
+
+
+def take_partitions(work: Work) -> None:
+    """Make and lease the new build's row of every partition that the topic has by now."""
+    work.topic = work.storage.topic(work.topic.name)
+    rows = [
+        IndexedPartition(topic=work.topic.name, number=number, kind=work.topic.kind.value, build=work.build, live=False)
+        for number in range(work.topic.partitions)
+        if number not in work.epochs
+    ]
+    IndexedPartition.objects.using(DB).bulk_create(rows, ignore_conflicts=True)
+    mine = rows_of(work.topic.name).filter(build=work.build, live=False)
+    new = mine.exclude(pk__in=[row for row, _ in work.epochs.values()])
+    epochs = take_all(work.owner, new)
+    for row in mine.filter(pk__in=epochs):
+        work.epochs[row.number] = (row.pk, epochs[row.pk])
+        work.reached[row.number] = row.checkpoint
+
+
+def take_all(owner: str, rows: "QuerySet[IndexedPartition]") -> dict[int, int]:
+    wanted = [leased(row) for row in rows]
+    epochs = leases.take(owner, wanted, live=False)
+    if len(epochs) < len(wanted):
+        raise AnotherRebuild("Another process is rebuilding this topic. Wait for its end, or stop it first.")
+    return epochs
+
+
+def leased(row: IndexedPartition) -> Leased:
+    return Leased(
+        id=row.pk,
+        topic=row.topic,
+        number=row.number,
+        epoch=row.epoch,
+        owner=row.owner,
+        free=False,
+        checkpoint=row.checkpoint,
+    )
+
+
+def look(work: Work) -> None:
+    """Renew the leases and see how far the new build has to get: to the live one's place, but no farther than the store."""
+    if time.monotonic() >= work.renew_at:
+        leases.renew(work.owner)
+        work.renew_at = time.monotonic() + RENEW
+    if time.monotonic() < work.look_at:
+        return
+    live = dict(rows_of(work.topic.name).filter(live=True).values_list("number", "checkpoint"))
+    ends = {ends.partition: ends.last.token if ends.last else "" for ends in work.storage.ends(work.topic.name)}
+    for number in work.epochs:
+        end = ends.get(number, "")
+        work.goals[number] = min(live.get(number, end), end)
+        if live.get(number, "") > end:
+            work.shortened.add(number)
+    work.look_at = time.monotonic() + LOOK
+
+
+def behind(work: Work) -> list[int]:
+    return [number for number in work.epochs if work.reached[number] < work.goals[number]]

@@ -1,0 +1,126 @@
+"""Removing a build of a partition that nobody reads any more, in pieces so small that no writer has to wait.
+
+The partition's own row goes on standing, marked as removed: slices are numbered by how many events the whole index has ever
+taken in, and only grow.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import F, QuerySet
+
+from eventstore.index import bulk, leases
+from eventstore.index.models import IndexedPartition
+
+DB = "index"
+PIECE = 5_000
+"""Rows a transaction."""
+BLOCKS = 200
+LONGEST_PAUSE = 0.5
+
+REMOVING, REMOVED = "removing", "removed"
+"""What stands in place of a topic's kind in rows whose build is being removed, or has been."""
+
+
+def to_be_removed(topic: str = "") -> "QuerySet[IndexedPartition]":
+    """The rows whose build is being removed, of this topic or of all."""
+    rows = IndexedPartition.objects.using(DB).filter(live=False, kind=REMOVING).order_by("pk")
+    return rows.filter(topic=topic) if topic else rows
+
+
+def give_up(rows: "QuerySet[IndexedPartition]") -> None:
+    """Mark these rows, so that they are removed by whoever comes next, and never taken up again."""
+    rows.update(live=False, kind=REMOVING, owner="", leased_until=None, epoch=F("epoch") + 1)
+
+
+def slices_of(row: IndexedPartition) -> int:
+    """How many slices are gone through to remove this row's build."""
+    return row.slice + 1
+
+
+def remove(row: IndexedPartition, owner: str, on_slice: Callable[[int], object], stop: threading.Event) -> bool:
+    """Remove the build of this row, which ``owner`` has leased; ``False`` where it was stopped: the rest goes the next time.
+
+    ``on_slice`` is told of each slice that is done.
+    """
+    turn = _Turn(owner, stop)
+    keys = "slice, hash, partition_id, ordinal"
+    for slice in range(slices_of(row)):
+        for table in ("index_idkey", "index_linkkey"):
+            chosen = f"SELECT {keys} FROM {table} WHERE slice = %s AND partition_id = %s LIMIT {PIECE}"
+            if not turn.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [slice, row.pk]):
+                return False
+        chosen = (
+            "SELECT k.slice, k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
+            f"WHERE k.slice = %s AND s.partition_id = %s LIMIT {PIECE}"
+        )
+        statement = f"DELETE FROM index_streamkey WHERE (slice, stream_id, ordinal) IN ({chosen})"
+        if not turn.until_none(statement, [slice, row.pk]):
+            return False
+        on_slice(1)
+    if not _remove_streams(row.pk, turn):
+        return False
+    for statement in _OTHERS:
+        if not turn.until_none(statement, [row.pk]):
+            return False
+    # ``next_ordinal`` stays: the numbers of slices are made of it.
+    IndexedPartition.objects.using(DB).filter(pk=row.pk, owner=owner).update(kind=REMOVED, checkpoint="")
+    return True
+
+
+_OTHERS = (
+    f"DELETE FROM index_anomalyrow WHERE id IN (SELECT id FROM index_anomalyrow WHERE partition_id = %s LIMIT {PIECE})",
+    "DELETE FROM index_anomalycount WHERE partition_id = %s",
+    "DELETE FROM index_typecount WHERE partition_id = %s",
+    "DELETE FROM index_hourcount WHERE (partition_id, type_id, hour) IN "
+    f"(SELECT partition_id, type_id, hour FROM index_hourcount WHERE partition_id = %s LIMIT {PIECE})",
+    "DELETE FROM index_blockrow WHERE (partition_id, first_ordinal) IN "
+    f"(SELECT partition_id, first_ordinal FROM index_blockrow WHERE partition_id = %s LIMIT {BLOCKS})",
+)
+
+
+def _remove_streams(partition: int, turn: "_Turn") -> bool:
+    last = 0
+    while True:
+        rows = bulk.query(
+            f"SELECT id FROM index_streamrow WHERE id > %s AND partition_id = %s ORDER BY id LIMIT {PIECE}", [last, partition]
+        )
+        if not rows:
+            return True
+        ids = [row[0] for row in rows]
+        if turn.piece(f"DELETE FROM index_streamrow WHERE id IN {bulk.in_list()}", [bulk.as_list(ids)]) is None:
+            return False
+        last = ids[-1]
+
+
+class _Turn:
+    """One piece after the other, with as long a pause behind each as it took: others want to write as well."""
+
+    def __init__(self, owner: str, stop: threading.Event) -> None:
+        self.owner, self.stop = owner, stop
+        self._renew_at = 0.0
+
+    def until_none(self, statement: str, parameters: Sequence[Any]) -> bool:
+        """Run it until it finds nothing more to remove; ``False`` where it was stopped."""
+        while True:
+            removed = self.piece(statement, parameters)
+            if not removed:
+                return removed is not None
+
+    def piece(self, statement: str, parameters: Sequence[Any]) -> int | None:
+        """How many rows one run removed; ``None`` where it was stopped."""
+        if self.stop.is_set():
+            return None
+        if time.monotonic() >= self._renew_at:
+            leases.renew(self.owner)
+            self._renew_at = time.monotonic() + leases.LEASE.total_seconds() / 4
+        begun = time.monotonic()
+        with transaction.atomic(using=DB), connections[DB].cursor() as cursor:
+            cursor.execute(statement, parameters)
+            removed = int(cursor.rowcount)
+        if removed:
+            self.stop.wait(min(LONGEST_PAUSE, time.monotonic() - begun))
+        return removed

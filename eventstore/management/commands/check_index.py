@@ -1,0 +1,103 @@
+"""Compare the index to the store."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from tqdm import tqdm
+
+from eventstore.errors import EventStoreError, UnknownTopic
+from eventstore.index.checking import PartitionReport, check_topic
+from eventstore.index.queries import indexed_topics
+from eventstore.management.stopping import Stop, stopping_by_signal
+from eventstore.opening import open_storage
+from eventstore.searchable import values_by
+from eventstore.storage import Storage
+
+FAILED = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Read every indexed event again and compare it to the index. Exit status: 0 no difference, 1 differences, 2 it could "
+        "not be done, 130 or 143 stopped by a signal."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--topic", default="", help="only this one")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+
+    def handle(self, *args: Any, topic: str, progress: bool, **options: Any) -> None:
+        storage = open_storage(
+            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+        )
+        with stopping_by_signal() as stop:
+            try:
+                reports = self.run(storage, topic, progress, stop)
+            except EventStoreError as error:
+                raise CommandError(str(error), returncode=FAILED) from error
+            except DatabaseError as error:
+                said = f"The index's database did not answer ({type(error).__name__}). Nothing was changed: run this again."
+                raise CommandError(said, returncode=FAILED) from error
+            finally:
+                storage.close()
+        self.conclude(reports, stop)
+
+    def run(self, storage: Storage, topic: str, progress: bool, stop: Stop) -> list[PartitionReport]:
+        wanted = storage.topic(topic).name if topic else ""
+        indexed = {found.topic: found.events for found in indexed_topics() if not wanted or found.topic == wanted}
+        if wanted and not indexed:
+            raise CommandError(f"{wanted} is not indexed yet.", returncode=FAILED)
+        reports: list[PartitionReport] = []
+        config = settings.EVENTDESK
+        values_of = values_by(config.searchables, settings.EVENTDESK_HASH_KEY)
+        disabled = not progress and not sys.stderr.isatty()
+        with tqdm(total=sum(indexed.values()), unit=" events", unit_scale=True, desc="check", disable=disabled) as bar:
+            for name, events in indexed.items():
+                if stop.is_set():
+                    break
+                try:
+                    known = storage.topic(name)
+                except UnknownTopic:
+                    self.say(f"{name}: the store no longer has this topic; its {events:,} events are left as they are")
+                    bar.update(events)
+                    continue
+                for report in check_topic(storage, config, known, bar.update, stop, values_of):
+                    self.say(in_words(report))
+                    reports.append(report)
+        return reports
+
+    def say(self, line: str) -> None:
+        """A line above the progress bar."""
+        with tqdm.external_write_mode():
+            self.stdout.write(line)
+
+    def conclude(self, reports: Sequence[PartitionReport], stop: Stop) -> None:
+        different = sum(bool(report.difference) for report in reports)
+        compared = sum(report.compared for report in reports)
+        if stop.number:
+            self.stdout.write(f"stopped after {compared:,} events; {differences(different)} so far")
+            sys.exit(128 + stop.number)
+        self.stdout.write(f"{compared:,} events compared; {differences(different)}")
+        if different:
+            sys.exit(1)
+
+
+def differences(count: int) -> str:
+    """How many partitions differ, in words."""
+    return f"{count:,} {'partition differs' if count == 1 else 'partitions differ'}" if count else "no difference"
+
+
+def in_words(report: PartitionReport) -> str:
+    """One partition's report as a line."""
+    name = f"{report.topic} partition {report.partition}"
+    trimmed = f"; the first {report.trimmed:,} events are no longer in the store" if report.trimmed else ""
+    if report.difference:
+        return f"{name}: {report.difference}{trimmed}"
+    if report.stopped:
+        return f"{name}: stopped after {report.compared:,} of {report.indexed:,} events, no difference so far{trimmed}"
+    return f"{name}: {report.indexed:,} events, no difference{trimmed}"

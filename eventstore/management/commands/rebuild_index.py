@@ -1,0 +1,114 @@
+"""Index topics anew, beside what pages read."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from tqdm import tqdm
+
+from eventstore.errors import EventStoreError, UnknownTopic
+from eventstore.events import Topic
+from eventstore.index import rebuilding
+from eventstore.index.queries import indexed_topics
+from eventstore.management.stopping import Stop, stopping_by_signal
+from eventstore.opening import open_storage
+from eventstore.searchable import values_by
+from eventstore.storage import Storage
+
+FAILED = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Index a topic (or each in turn) anew beside its old index, put the new one in its place and remove the old one. What "
+        "was stopped is taken up again. Exit status: 0 done, 2 it could not be done, 130 or 143 stopped by a signal."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--topic", default="", help="only this one")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        begun = parser.add_mutually_exclusive_group()
+        begun.add_argument(
+            "--restart", action="store_true", help="throw away what an unfinished rebuild has built, and begin anew"
+        )
+        begun.add_argument("--discard", action="store_true", help="only throw away what unfinished rebuilds have left")
+
+    def handle(self, *args: Any, topic: str, progress: bool, restart: bool, discard: bool, **options: Any) -> None:
+        self.hidden = not progress and not sys.stderr.isatty()
+        storage = open_storage(
+            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+        )
+        with stopping_by_signal() as stop:
+            try:
+                for known in list(self.topics(storage, topic)):
+                    if restart or discard:
+                        self.discard(known.name)
+                    if not discard and not stop.is_set():
+                        self.rebuild(storage, known, stop)
+                    self.remove(known.name, stop)
+                    if stop.is_set():
+                        break
+            except EventStoreError as error:
+                raise CommandError(str(error), returncode=FAILED) from error
+            except DatabaseError as error:
+                kind = type(error).__name__
+                said = f"The index's database did not do this ({kind}). Pages read what they did before: run this again."
+                raise CommandError(said, returncode=FAILED) from error
+            finally:
+                storage.close()
+        if stop.number:
+            sys.exit(128 + stop.number)
+
+    def topics(self, storage: Storage, name: str) -> Iterable[Topic]:
+        """Those that are to be rebuilt, of those that are indexed."""
+        indexed = {found.topic for found in indexed_topics()}
+        if name:
+            known = storage.topic(name)
+            if known.name not in indexed:
+                raise CommandError(f"{known.name} is not indexed yet: there is nothing to rebuild.", returncode=FAILED)
+            yield known
+            return
+        for one in sorted(indexed):
+            try:
+                yield storage.topic(one)
+            except UnknownTopic:
+                self.stdout.write(f"{one}: the store no longer has this topic; its index is left as it is")
+
+    def rebuild(self, storage: Storage, topic: Topic, stop: Stop) -> None:
+        begun = rebuilding.unfinished(topic.name)
+        done = rebuilding.events_of(topic.name, begun) if begun is not None else 0
+        if begun is not None:
+            self.stdout.write(f"{topic.name}: going on after {done:,} events")
+        total = max(rebuilding.events_of(topic.name, None), done)
+        values_of = values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
+        with tqdm(total=total, initial=done, unit=" events", unit_scale=True, desc=topic.name, disable=self.hidden) as bar:
+            found = rebuilding.rebuild_topic(storage, settings.EVENTDESK, topic, bar.update, stop, values_of=values_of)
+        if not found.live:
+            self.stdout.write(
+                f"{topic.name}: stopped after {found.events:,} of {found.before:,} events. Pages read what they did before. "
+                "Run this again to go on, or with --discard to throw it away."
+            )
+            return
+        fewer = found.before - found.events
+        said = f", {fewer:,} fewer than before: the store no longer has them" if fewer > 0 else ""
+        self.stdout.write(f"{topic.name}: {found.events:,} events rebuilt{said}")
+
+    def discard(self, topic: str) -> None:
+        if rebuilding.discard(topic):
+            self.stdout.write(f"{topic}: the unfinished rebuild is thrown away")
+
+    def remove(self, topic: str, stop: Stop) -> None:
+        """What was replaced or thrown away, now or earlier. Nobody reads it: a stop leaves the rest for the next time."""
+        slices = rebuilding.slices_to_remove(topic)
+        if not slices or stop.is_set():
+            return
+        with tqdm(total=slices, unit=" slices", desc="removing the old", disable=self.hidden) as bar:
+            done = rebuilding.remove_old(topic, bar.update, stop)
+        if not done:
+            self.stdout.write(
+                f"{topic}: not all of the old index is removed; the next rebuild (or --discard) removes the rest"
+            )

@@ -1,0 +1,7 @@
+"""The check of an index on PostgreSQL: the very tests that run on SQLite, collected here once more."""
+
+import pytest
+
+from tests.unit.test_checking import *  # noqa: F403
+
+pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs

@@ -1,0 +1,145 @@
+"""``check_index`` and ``rebuild_index`` as a person at a shell meets them: words, exit status, and a stop on the way."""
+
+import io
+import os
+import signal
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from tqdm import tqdm
+
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.index.models import IndexedPartition
+from eventstore.management.commands import check_index, rebuild_index
+from tests.unit.test_checking import catch_up, publish
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+
+class StoppingBar(tqdm):  # type: ignore[misc] # tqdm has no types
+    """A progress bar at whose first step somebody presses Ctrl-C."""
+
+    def update(self, n: float | None = 1) -> bool | None:
+        os.kill(os.getpid(), signal.SIGINT)
+        return bool(super().update(n))
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit status and what was said."""
+    out = io.StringIO()
+    try:
+        call_command(*arguments, stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    except CommandError as error:
+        return error.returncode, f"{out.getvalue()}{error}"
+    return 0, out.getvalue()
+
+
+@pytest.fixture
+def storage() -> DatabaseStorage:
+    """Two topics, all of them indexed."""
+    storage = DatabaseStorage()
+    storage.create_topic("documents")
+    storage.create_topic("patients", partitions=2)
+    publish(storage, 300)
+    publish(storage, 20, "documents")
+    catch_up(storage)
+    return storage
+
+
+def damage(statement: str) -> None:
+    with connections["index"].cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.rowcount > 0
+
+
+def test_a_healthy_index_ends_with_0_and_a_line_for_each_partition(storage: DatabaseStorage) -> None:
+    status, said = run("check_index")
+    assert status == 0
+    assert "documents partition 0: 20 events, no difference\n" in said
+    assert said.count("patients partition ") == 2
+    assert said.endswith("320 events compared; no difference\n")
+
+
+def test_a_difference_ends_with_1_and_names_topic_partition_and_place(storage: DatabaseStorage) -> None:
+    row = IndexedPartition.objects.using("index").get(topic="documents").pk
+    damage(f"DELETE FROM index_idkey WHERE partition_id = {row} AND ordinal = 7")
+    status, said = run("check_index")
+    assert status == 1
+    assert "documents partition 0: ordinal 7 (7): it is not found by its event id\n" in said
+    assert "1 partition differs" in said
+    assert "secret" not in said
+
+
+def test_one_topic_alone_is_checked_where_it_is_named(storage: DatabaseStorage) -> None:
+    damage("UPDATE index_streamrow SET events = events + 1")
+    status, said = run("check_index", "--topic", "documents")
+    assert status == 1
+    assert "patients" not in said
+
+
+@pytest.mark.parametrize("command", ["check_index", "rebuild_index"])
+def test_a_topic_that_is_unknown_or_not_indexed_ends_with_2_and_says_so(command: str, storage: DatabaseStorage) -> None:
+    assert run(command, "--topic", "nothing")[0] == 2
+    storage.create_topic("fresh")
+    status, said = run(command, "--topic", "fresh")
+    assert status == 2
+    assert "fresh is not indexed yet" in said
+
+
+@pytest.mark.parametrize("command", ["check_index", "rebuild_index"])
+def test_an_index_without_topics_is_no_error(command: str) -> None:
+    assert run(command)[0] == 0
+
+
+def test_a_check_that_is_stopped_ends_with_130_and_says_how_far_it_came(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_index, "tqdm", StoppingBar)
+    before = signal.getsignal(signal.SIGINT)
+    status, said = run("check_index", "--topic", "patients")
+    assert status == 130
+    assert "stopped after" in said
+    assert "no difference so far" in said
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_rebuild_says_how_many_events_and_checks_clean(storage: DatabaseStorage) -> None:
+    damage("UPDATE index_streamrow SET events = events + 1")
+    status, said = run("rebuild_index")
+    assert status == 0
+    assert "patients: 300 events rebuilt\n" in said
+    assert "documents: 20 events rebuilt\n" in said
+    assert run("check_index")[0] == 0
+    assert not IndexedPartition.objects.using("index").filter(live=False).exclude(kind="removed").exists()
+
+
+def test_a_rebuild_that_is_stopped_ends_with_130_goes_on_the_next_time_or_is_thrown_away(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*options: str) -> str:
+        with monkeypatch.context() as patch:
+            patch.setattr(rebuild_index, "tqdm", StoppingBar)
+            status, said = run("rebuild_index", "--topic", "patients", *options)
+        assert status == 130
+        assert "Pages read what they did before." in said
+        assert run("check_index")[0] == 0
+        return said
+
+    stopped()
+    assert "going on after" in stopped() + stopped("--restart") + run("rebuild_index", "--topic", "patients")[1]
+    publish(storage, 1)
+    stopped()
+    status, said = run("rebuild_index", "--topic", "patients", "--discard")
+    assert (status, said) == (0, "patients: the unfinished rebuild is thrown away\n")
+    assert run("rebuild_index", "--discard") == (0, "")
+    assert run("check_index")[0] == 0
+
+
+def test_beginning_anew_and_throwing_away_exclude_each_other() -> None:
+    arguments: tuple[Any, ...] = ("rebuild_index", "--restart", "--discard")
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command(*arguments)
