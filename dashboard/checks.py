@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
+from eventstore import hash_key_problem
+
 SAFE_SQLITE = (3, 51, 3)
 """Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""
 SHORTEST_SECRET = 32
@@ -26,6 +28,8 @@ def serving_problems() -> list[str]:
     problems = []
     if settings.DEBUG and not settings.DEMO:
         problems.append("DEBUG is for demo mode only.")
+    if problem := hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY):
+        problems.append(problem)
     if settings.DEMO:
         return problems
     if not settings.SECRET_KEY_GIVEN:
@@ -52,6 +56,13 @@ def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> 
             id="eventdesk.W001",
         )
     ]
+
+
+@register("eventdesk")
+def check_hash_key(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Without the key nothing could be written to the index, nor looked up in it."""
+    problem = hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
+    return [Error(problem, id="eventdesk.E002")] if problem else []
 
 
 @register("eventdesk")

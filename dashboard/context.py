@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from dashboard import access, standing, words
+from dashboard import access, searching, standing, words
 from dashboard.models import Person
 
 
@@ -30,11 +30,15 @@ _PLACES = (
     ("Audit", "audit", "read_audit"),
 )
 _BELOW = {
+    "anomalies": "overview",
+    "anomalies_of_kind": "overview",
+    "indexing": "overview",
     "aggregate_type": "aggregates",
     "aggregate": "aggregates",
     "event": "aggregates",
     "topic": "topics",
     "tail": "topics",
+    "search": "topics",
     "subscription": "subscriptions",
     "cursor_reset_new": "subscriptions",
     "cursor_resets": "subscriptions",
@@ -42,7 +46,8 @@ _BELOW = {
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """``installation``, ``places``, ``role``, ``may`` (action → bool) and ``foot``; nothing is asked before it is used."""
+    """``installation``, ``places``, ``role``, ``may`` (action → bool), ``searchable`` (names of values that the search box
+    looks for as well) and ``foot``; nothing is asked before it is used."""
     person = getattr(request, "user", None)
     known = isinstance(person, Person)
     return {
@@ -51,6 +56,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "role": person.get_role_display() if isinstance(person, Person) else "",
         "may": {action: access.allows(person, action) for action in access.TABLE} if person is not None else {},
         "places": places(request) if known else [],
+        "searchable": searching.searchable_names(person) if isinstance(person, Person) else [],
         "foot": SimpleLazyObject(foot),
     }
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from dashboard import showing, wiring
+from dashboard.anomaly_words import Noticed, noticed
 from dashboard.masking import Shown, Viewer, sees, show
-from dashboard.payloads import Payload, payload_of
+from dashboard.payloads import Payload, payload_of_event
 from dashboard.showing import EventLine
 from eventstore import Event, Pointer, Row
 
@@ -13,6 +16,7 @@ MOST_TOGETHER = 200
 """As many events of a conversation, or effects, as the index answers with."""
 LONGEST_VALUE = 4_000
 HIDDEN = "hidden from your role"
+KEPT_AS_HASH = "kept as a hash"
 _CORE = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
 """Attributes whose names alone say nothing about anybody."""
 
@@ -47,6 +51,9 @@ class Detail:
     effects: Sequence[EventLine]
     payload: Payload | None
     notes: Sequence[str]
+    noticed: Sequence[Noticed]
+    values: Sequence[Fact]
+    """The searchable values that the index keeps of it."""
     most: int = MOST_TOGETHER
 
 
@@ -64,15 +71,17 @@ def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
         facts=_facts(event, viewer) if event else (),
         attributes=attribute_facts(event.attributes, viewer) if event else (),
         attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
-        message=_message_facts(event, viewer) if event else (),
+        message=_message_facts(event, viewer) if event else _pointer_facts(pointer, viewer),
         properties=property_facts(event.message.properties, viewer) if event else (),
         correlation_id=correlation,
         conversation=_lines(gateway.conversation(correlation)) if correlation else (),
         cause_id=cause,
         causes=_lines(gateway.pointers_of(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(gateway.effects_of(line.event_id)),
-        payload=payload_of(event.data, event.content_type, viewer, limit) if event else None,
+        payload=payload_of_event(event, viewer, limit) if event else None,
         notes=event.notes if event else (),
+        noticed=noticed(gateway.noticed_about(pointer), viewer) if pointer else (),
+        values=value_facts(pointer.values, viewer) if pointer else (),
     )
 
 
@@ -97,6 +106,18 @@ def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
     return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
 
 
+def value_facts(values: Sequence[tuple[str, str]], viewer: Viewer) -> list[Fact]:
+    """What the index keeps of the payload: nothing for whoever sees no values, as which of them an event has says something of
+    it. A hash is never shown: with the key it could be compared to guesses."""
+    if not viewer.sees_values:
+        return []
+    readable = {searchable.name for searchable in settings.EVENTDESK.searchables if not searchable.hashed}
+    return [
+        Fact(name=name, value=show(text, f"data.{name}", viewer) if name in readable else KEPT_AS_HASH)
+        for name, text in values
+    ]
+
+
 def _facts(event: Event, viewer: Viewer) -> list[Fact]:
     """What the envelope says beyond id, type, time and aggregate."""
     given = (
@@ -114,10 +135,27 @@ def _message_facts(event: Event, viewer: Viewer) -> list[Fact]:
     given = (
         ("Payload", f"{len(message.payload):,} bytes", "size"),
         ("Producer", message.producer, "producer"),
-        ("Schema version", message.schema_version, "schema_version"),
+        ("Schema", _schema_of(event), "schema_version"),
     )
     facts = [_fact(name, value, path, viewer) for name, value, path in given if value]
     return [key, *facts] if key else facts
+
+
+def _pointer_facts(pointer: Pointer | None, viewer: Viewer) -> list[Fact]:
+    """What the index alone knows of the message."""
+    if pointer is None:
+        return []
+    given = (
+        ("Payload", f"{pointer.size:,} bytes", "size"),
+        ("Schema", f"version {pointer.schema_version}" if pointer.schema_version else "", "schema_version"),
+    )
+    return [_fact(name, value, path, viewer) for name, value, path in given if value]
+
+
+def _schema_of(event: Event) -> str:
+    kind = event.schema.kind if event.schema else ""
+    version = event.message.schema_version
+    return f"{kind}, version {version}" if kind and version else f"version {version}" if version else ""
 
 
 def _fact(name: str, value: str, path: str, viewer: Viewer) -> Fact:

@@ -8,11 +8,17 @@ import secrets
 from pathlib import Path
 
 DEMO_KEY = "demo-secret-key"
+DEMO_HASH_KEY = "demo-hash-key"
 
 
 def demo_secret_key(directory: Path) -> str:
     """The demo's secret key: made once for each data directory, so that a login outlives a restart."""
     return kept(directory / DEMO_KEY, secrets.token_urlsafe(50))
+
+
+def demo_hash_key(directory: Path) -> str:
+    """The key of the demo's hashed searchable values: it has to last as long as the index that lies beside it."""
+    return kept(directory / DEMO_HASH_KEY, secrets.token_urlsafe(50))
 
 
 def kept(path: Path, fresh: str) -> str:

@@ -6,7 +6,7 @@ Nothing is parsed into values and written again: numbers keep their digits and o
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Never
 
@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import words
 from dashboard.masking import Viewer, sees
+from eventstore import Event, SchemaUse
 
 MOST_BYTES = 1_000_000
 """However much is asked for, a page shows no more of a payload than this; the rest is a download."""
@@ -43,13 +44,15 @@ _CSS = {"key": "j-key", "text": "j-text", "number": "j-number", "word": "j-word"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payload:
-    """``kind``: ``hidden``, ``empty``, ``json``, ``text`` or ``binary``. ``shown`` of ``size`` bytes are in ``html``."""
+    """``kind``: ``hidden``, ``empty``, ``encrypted``, ``json``, ``text`` or ``binary``. ``shown`` of ``size`` bytes are in
+    ``html``; where ``converted``, these are the bytes of the JSON that was made of the payload by its schema."""
 
     kind: str
     size: int = 0
     shown: int = 0
     html: SafeString | str = ""
     note: str = ""
+    converted: bool = False
 
     @property
     def cut(self) -> bool:
@@ -62,6 +65,32 @@ class Payload:
 
 
 HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but no payloads.")
+
+
+def payload_of_event(event: Event, viewer: Viewer, limit: int) -> Payload:
+    """As ``payload_of`` the event's data, with what its message says of it: absent, encrypted, or written with a schema."""
+    if not sees("data", viewer):
+        return HIDDEN
+    message = event.message
+    if message.null:
+        return Payload(kind="empty", note="This message has no payload at all (a tombstone: what its key meant is deleted).")
+    if message.encrypted:
+        held = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
+        note = f"Encrypted by its publisher: its payload cannot be shown.{held}"
+        return Payload(kind="encrypted", size=len(message.payload), note=note)
+    found = payload_of(event.data, event.content_type, viewer, limit)
+    if event.schema is None:
+        return found
+    converted = event.schema.converted and bool(event.data)
+    return replace(found, note=" ".join(filter(None, [_schema_note(event.schema), found.note])), converted=converted)
+
+
+def _schema_note(schema: SchemaUse) -> str:
+    if schema.problem:
+        return f"Shown as it is: {schema.problem}."
+    made = ", shown as JSON" if schema.converted else f": {schema.note}" if schema.note else ""
+    kind = schema.kind[:1].upper() + schema.kind[1:]
+    return f"{kind}, schema version {schema.version}{made}."
 
 
 def payload_of(data: bytes, content_type: str, viewer: Viewer, limit: int) -> Payload:

@@ -7,11 +7,13 @@ segment.
 """
 
 import re
+from functools import lru_cache
 
-from django.urls import register_converter
+from django.urls import get_script_prefix, register_converter, reverse
 
 PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 EMPTY = "~"
+AS_IT_IS = re.compile(r"[A-Za-z0-9._-]+")
 WRITTEN = re.compile(r"(?:[A-Za-z0-9._-]|~[0-9A-F]{2})+")
 ESCAPE = re.compile(rb"~([0-9A-F]{2})")
 
@@ -22,6 +24,8 @@ def segment(text: str) -> str:
         return EMPTY
     if text in {".", ".."}:
         return "~2E" * len(text)
+    if AS_IT_IS.fullmatch(text):
+        return text
     return "".join(chr(byte) if byte in PLAIN else f"~{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
@@ -36,6 +40,20 @@ def unsegment(written: str) -> str:
     if segment(text) != written:
         raise ValueError("not a segment: the same name is written in another way")
     return text
+
+
+def address(page: str, *names: str) -> str:
+    """The path of a page whose URL has these names as its segments: what ``reverse`` says, for lists. A page of fifty events
+    asks for a hundred and more, and asking the URL table for each was a sixth of what the page cost."""
+    first, *rest = _around(get_script_prefix(), page, len(names))
+    return first + "".join(segment(name) + after for name, after in zip(names, rest, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _around(prefix: str, page: str, count: int) -> list[str]:
+    """What stands before, between and after the names in the page's path. ``prefix`` is part of it, and so of what is kept."""
+    stand_in = "0-name-0"
+    return reverse(page, args=[stand_in] * count).split(stand_in)
 
 
 class SegmentConverter:

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 
 from dashboard.databases import database
-from dashboard.kept_secrets import demo_secret_key
+from dashboard.kept_secrets import demo_hash_key, demo_secret_key
 from eventstore import InvalidConfiguration, load_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,6 +21,7 @@ DEMO = os.environ.get("EVENTDESK_DEMO") == "1"
 DEBUG = DEMO and os.environ.get("EVENTDESK_DEBUG") == "1"
 SECRET_KEY_GIVEN = os.environ.get("EVENTDESK_SECRET_KEY", "") or (demo_secret_key(DATA_DIR) if DEMO else "")
 SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
+EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
 ALLOWED_HOSTS = HOSTS_GIVEN or ["localhost", "127.0.0.1", "[::1]"]
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 import msgspec
 from django.conf import settings
 from django.template.loader import get_template
-from django.urls import reverse
 from jmespath.exceptions import JMESPathError
 
 from dashboard import words
+from dashboard.anomaly_words import AnomalyWords, of_kinds
 from dashboard.masking import MASKED, Shown, Viewer, sees, show
-from eventstore import Event, Placeholder, Pointer, Position, Row
+from dashboard.segments import address
+from eventstore import Anomaly, Event, Missing, Placeholder, Pointer, Position, Row
 
 TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000
@@ -25,6 +26,12 @@ LONGEST_VALUE = 80
 UNREADABLE = "Unreadable message"
 NOT_SAID = "(not said)"
 MOST_APART = timedelta(minutes=1)
+MISSING_IN_WORDS = {
+    Missing.NOTHING: "",
+    Missing.AWAY: "payload not readable now",
+    Missing.TRIMMED: "payload gone",
+    Missing.OTHER: "another event lies there now",
+}
 _NOTHING, _TOO_LONG, _UNREADABLE = object(), object(), object()
 
 
@@ -33,8 +40,10 @@ class EventLine:
     """``pieces`` are the story, text and masked marks in turn. ``at`` is the position, encoded.
 
     ``problem`` says why a message fits no envelope; ``payload_unreadable`` that its story wants values of a payload that
-    cannot be parsed (said only to whoever sees payloads); ``trimmed`` that its payload could not be read from the store;
-    ``unindexed`` that the index has not come so far. ``version`` is ``None`` for these and for copies in derived topics.
+    cannot be parsed (said only to whoever sees payloads); ``missing`` why its payload could not be read from the store;
+    ``encrypted`` that nobody here can read it, and ``misread`` that it does not fit its schema;
+    ``unindexed`` that the index has not come so far. ``noticed`` are the kinds of what the index noticed about it, but for
+    those that ``problem`` and ``misread`` say already. ``version`` is ``None`` for these and for copies in derived topics.
     """
 
     event_id: str
@@ -56,14 +65,21 @@ class EventLine:
     key: Shown
     problem: str
     payload_unreadable: bool
-    trimmed: bool
+    missing: Missing
+    encrypted: bool
+    misread: bool
     unindexed: bool
     derived: bool
+    noticed: Sequence[AnomalyWords]
 
     @property
     def published_apart(self) -> bool:
         """Whether the event was published at another time than it happened: imported, or late."""
         return abs(self.published - self.time) > MOST_APART
+
+    @property
+    def missing_words(self) -> str:
+        return MISSING_IN_WORDS[self.missing]
 
 
 def event_line(row: Row, viewer: Viewer) -> EventLine:
@@ -71,7 +87,7 @@ def event_line(row: Row, viewer: Viewer) -> EventLine:
     event, pointer = row.event, row.pointer
     if event is None:
         assert pointer is not None
-        return pointer_line(pointer)
+        return pointer_line(pointer, row.missing)
     aggregate = ("", "") if event.problem else (event.aggregate_type, event.aggregate_id)
     pieces, payload_unreadable = story(event, viewer)
     return EventLine(
@@ -94,14 +110,17 @@ def event_line(row: Row, viewer: Viewer) -> EventLine:
         key=key_of(event, viewer),
         problem=event.problem,
         payload_unreadable=payload_unreadable,
-        trimmed=False,
+        missing=Missing.NOTHING,
+        encrypted=event.message.encrypted,
+        misread=event.schema is not None and bool(event.schema.problem),
         unindexed=pointer is None,
         derived=pointer.derived if pointer else False,
+        noticed=_noticed(pointer, misread=event.schema is not None and bool(event.schema.problem)),
     )
 
 
-def pointer_line(pointer: Pointer) -> EventLine:
-    """An event as the index alone knows it: its type's own words, and no value."""
+def pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> EventLine:
+    """An event as the index alone knows it: its type's own words, and no value. ``missing``: why, where it was asked for."""
     return EventLine(
         event_id=pointer.event_id,
         id_is_position=pointer.unreadable,
@@ -122,9 +141,12 @@ def pointer_line(pointer: Pointer) -> EventLine:
         key="",
         problem="fits no envelope: open it to see why" if pointer.unreadable else "",
         payload_unreadable=False,
-        trimmed=True,
+        missing=missing,
+        encrypted=False,
+        misread=False,
         unindexed=False,
         derived=pointer.derived,
+        noticed=_noticed(pointer, misread=False),
     )
 
 
@@ -135,11 +157,18 @@ def render_line(line: EventLine) -> str:
 
 def event_url(event_id: str, position: Position) -> str:
     """The event's page, at this very position: an id may exist more than once, or not be indexed yet."""
-    return f"{reverse('event', args=[event_id])}?{urlencode({'at': position.encode()})}"
+    return f"{address('event', event_id)}?{urlencode({'at': position.encode()})}"
 
 
 def aggregate_url(type: str, id: str) -> str:
-    return reverse("aggregate", args=[type, id]) if id else ""
+    return address("aggregate", type, id) if id else ""
+
+
+def _noticed(pointer: Pointer | None, *, misread: bool) -> Sequence[AnomalyWords]:
+    if pointer is None or not pointer.anomalies:
+        return ()
+    said = {Anomaly.UNREADABLE, Anomaly.SCHEMA} if misread else {Anomaly.UNREADABLE}
+    return [found for found in of_kinds(pointer.anomalies) if found.kind not in said]
 
 
 def tone_of(event_type: str) -> int:
@@ -164,7 +193,7 @@ def story(event: Event, viewer: Viewer) -> tuple[tuple[Shown, ...], bool]:
         return (UNREADABLE,), False
     own_words = (words.of_type(event.type),)
     parts = settings.EVENTDESK.story(event.type)
-    if parts is None:
+    if parts is None or event.message.encrypted:
         return own_words, False
     document = _document(event, viewer, parts)
     if document is _UNREADABLE or document is _TOO_LONG:

@@ -4,18 +4,35 @@ from django.urls import URLPattern
 
 from dashboard.views import (
     aggregates,
+    anomalies,
     audit,
     cursor_resets,
     events,
     health,
+    indexing,
     login,
     overview,
+    searches,
     subscriptions,
     tail,
     topics,
 )
 
-_PAGES = (login, health, overview, topics, tail, aggregates, events, subscriptions, cursor_resets, audit)
+_PAGES = (
+    login,
+    health,
+    overview,
+    anomalies,
+    indexing,
+    topics,
+    tail,
+    searches,
+    aggregates,
+    events,
+    subscriptions,
+    cursor_resets,
+    audit,
+)
 
 urlpatterns: list[URLPattern] = [pattern for page in _PAGES for pattern in page.urls]
 

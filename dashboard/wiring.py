@@ -6,11 +6,12 @@ from django.conf import settings
 
 from dashboard.access import may
 from dashboard.audit import DatabaseRecord
-from eventstore import Gateway, Hub, open_storage
+from eventstore import Gateway, Hub, Scans, open_storage
 
 _lock = threading.Lock()
 _gateway: Gateway | None = None
 _hub: Hub | None = None
+_scans: Scans | None = None
 
 
 def gateway() -> Gateway:
@@ -23,7 +24,13 @@ def gateway() -> Gateway:
                 admin_url=settings.PULSAR_ADMIN_URL,
                 namespaces=settings.EVENTSTORE_NAMESPACES,
             )
-            _gateway = Gateway(storage=storage, config=settings.EVENTDESK, record=DatabaseRecord(), may=may)
+            _gateway = Gateway(
+                storage=storage,
+                config=settings.EVENTDESK,
+                record=DatabaseRecord(),
+                may=may,
+                hash_key=settings.EVENTDESK_HASH_KEY,
+            )
         return _gateway
 
 
@@ -37,12 +44,23 @@ def hub() -> Hub:
         return _hub
 
 
-def close() -> None:
-    """Let go of the store and the tails; the next use builds them anew."""
-    global _gateway, _hub  # noqa: PLW0603
+def scans() -> Scans:
+    """This process's searches over topics."""
+    global _scans  # noqa: PLW0603
     with _lock:
+        if _scans is None:
+            _scans = Scans()
+        return _scans
+
+
+def close() -> None:
+    """Let go of the store, the tails and the searches; the next use builds them anew."""
+    global _gateway, _hub, _scans  # noqa: PLW0603
+    with _lock:
+        if _scans is not None:
+            _scans.close()
         if _hub is not None:
             _hub.close()
         if _gateway is not None:
             _gateway.close()
-        _gateway = _hub = None
+        _gateway = _hub = _scans = None

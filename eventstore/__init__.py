@@ -27,17 +27,27 @@ if TYPE_CHECKING:
         StoreClosed,
         StoreRefused,
         StoreUnreachable,
+        TooManySearches,
         UnknownEvent,
         UnknownSubscription,
         UnknownTopic,
         VersionConflict,
     )
-    from eventstore.events import Event, Message, NewMessage, Page, Position, Topic, TopicKind
-    from eventstore.gateway import Gateway, Row
+    from eventstore.events import Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
+    from eventstore.filtered_streams import FilteredStream
+    from eventstore.gateway import Gateway
     from eventstore.generated import health_history, misfits, oldest_form
     from eventstore.importing import ImportSummary, import_messages, parse_lines
-    from eventstore.index.pointers import Aggregate, AggregateType, IndexedTopic, Pointer
+    from eventstore.index.anomalies import Anomaly
+    from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
+    from eventstore.index.progress import TopicProgress
     from eventstore.opening import open_storage
+    from eventstore.rows import Missing, Row
+    from eventstore.scanning.progress import Progress, ScanState
+    from eventstore.scanning.scan import Scan
+    from eventstore.scanning.scans import Scans
+    from eventstore.search import Filter, InvalidFilter, Verdict, parse_filter
+    from eventstore.searchable import hash_key_problem
     from eventstore.storage import Capabilities, Consumer, Edge, Storage, Subscription, SubscriptionType
     from eventstore.stories import Placeholder
     from eventstore.tail import Hub
@@ -50,16 +60,25 @@ _WHERE = {
     "cursor_resets": ["Move", "ResetPlan"],
     "errors": [
         "EventStoreError", "InvalidConfiguration", "InvalidMessage", "InvalidName", "InvalidPosition", "NotAllowed",
-        "NotSupported", "StalePlan", "StoreClosed", "StoreRefused", "StoreUnreachable", "UnknownEvent",
-        "UnknownSubscription", "UnknownTopic", "VersionConflict",
+        "NotSupported", "StalePlan", "StoreClosed", "StoreRefused", "StoreUnreachable",
+        "TooManySearches", "UnknownEvent", "UnknownSubscription", "UnknownTopic", "VersionConflict",
     ],
     "envelope.write": ["document_to_message"],
-    "events": ["Event", "Message", "NewMessage", "Page", "Position", "Topic", "TopicKind"],
-    "gateway": ["Gateway", "Row"],
+    "events": ["Event", "Message", "NewMessage", "Page", "Position", "SchemaUse", "Topic", "TopicKind"],
+    "filtered_streams": ["FilteredStream"],
+    "gateway": ["Gateway"],
     "generated": ["health_history", "misfits", "oldest_form"],
     "importing": ["ImportSummary", "import_messages", "parse_lines"],
-    "index.pointers": ["Aggregate", "AggregateType", "IndexedTopic", "Pointer"],
+    "index.anomalies": ["Anomaly"],
+    "index.pointers": ["Aggregate", "AggregateType", "AnomalyLine", "IndexedTopic", "Pointer"],
+    "index.progress": ["TopicProgress"],
     "opening": ["open_storage"],
+    "rows": ["Missing", "Row"],
+    "scanning.progress": ["Progress", "ScanState"],
+    "scanning.scan": ["Scan"],
+    "scanning.scans": ["Scans"],
+    "search": ["Filter", "InvalidFilter", "Verdict", "parse_filter"],
+    "searchable": ["hash_key_problem"],
     "storage": ["Capabilities", "Consumer", "Edge", "Storage", "Subscription", "SubscriptionType"],
     "stories": ["Placeholder"],
     "tail": ["Hub"],
@@ -71,6 +90,8 @@ __all__ = [
     "Actor",
     "Aggregate",
     "AggregateType",
+    "Anomaly",
+    "AnomalyLine",
     "Backlog",
     "Capabilities",
     "Config",
@@ -79,16 +100,20 @@ __all__ = [
     "Edge",
     "Event",
     "EventStoreError",
+    "Filter",
+    "FilteredStream",
     "Gateway",
     "Hub",
     "ImportSummary",
     "IndexedTopic",
     "InvalidConfiguration",
+    "InvalidFilter",
     "InvalidMessage",
     "InvalidName",
     "InvalidPosition",
     "May",
     "Message",
+    "Missing",
     "Move",
     "NewMessage",
     "NotAllowed",
@@ -97,9 +122,14 @@ __all__ = [
     "Placeholder",
     "Pointer",
     "Position",
+    "Progress",
     "Record",
     "ResetPlan",
     "Row",
+    "Scan",
+    "ScanState",
+    "Scans",
+    "SchemaUse",
     "StalePlan",
     "State",
     "Storage",
@@ -108,21 +138,26 @@ __all__ = [
     "StoreUnreachable",
     "Subscription",
     "SubscriptionType",
+    "TooManySearches",
     "Topic",
     "TopicKind",
+    "TopicProgress",
     "UnknownEvent",
     "UnknownSubscription",
     "UnknownTopic",
+    "Verdict",
     "VersionConflict",
     "Viewer",
     "acting",
     "document_to_message",
+    "hash_key_problem",
     "health_history",
     "import_messages",
     "load_config",
     "misfits",
     "oldest_form",
     "open_storage",
+    "parse_filter",
     "parse_lines",
     "reason_of",
 ]

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from eventstore.config_lines import KeyPath, KeyProblem, line_of, show_path
 from eventstore.envelope.mapping import MappingTable, TopicMapping, compile_mapping
 from eventstore.errors import InvalidConfiguration
+from eventstore.searchable import Searchable, SearchableTable, compile_searchables
 from eventstore.stories import InvalidStory, StoryParts, story_for, story_parts
 
 MAX_PAGE_SIZE = 200
@@ -42,6 +43,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A longer payload is cut, and opened on demand."""
     page_size: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)] = 50
     """Rows of a list."""
+    payload_cache_megabytes: Annotated[int, Meta(ge=0, le=100_000)] = 64
+    """Memory of each web process for events that pages have read in the last minute; 0 keeps none."""
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,6 +53,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     installation: Installation = Installation()
     limits: Limits = Limits()
     mapping: tuple[MappingTable, ...] = ()
+    searchable: tuple[SearchableTable, ...] = ()
     stories: dict[str, Any] = {}
 
 
@@ -59,6 +63,7 @@ class Config(Struct, frozen=True, kw_only=True):
     installation: Installation = Installation()
     limits: Limits = Limits()
     mappings: tuple[TopicMapping, ...] = ()
+    searchables: tuple[Searchable, ...] = ()
     stories: dict[str, StoryParts] = {}
     path: str = ""
     """Where it was read from; empty for the defaults."""
@@ -111,6 +116,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
         installation=file.installation,
         limits=file.limits,
         mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
+        searchables=compile_searchables(file.searchable),
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
         path=path,
     )

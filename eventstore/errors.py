@@ -57,9 +57,25 @@ class NotAllowed(EventStoreError):
     """The access table does not let this person do this."""
 
 
+class TooManySearches(EventStoreError):
+    """As many searches that read topics as this process takes at a time are running already."""
+
+
 class StalePlan(EventStoreError):
     """What was previewed is no longer what would happen: look at the new preview and confirm that."""
 
 
 class InvalidConfiguration(EventStoreError):
     """The configuration file or an address in the environment cannot be used; the text says where."""
+
+
+class InvalidFilter(EventStoreError):
+    """A search filter that cannot be read; the text says at which character, and what to do."""
+
+
+def place_of(error: Exception) -> str:
+    """Where an error was raised, file and line: what a log may say of an unforeseen one, whose text may hold a payload."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "an unknown place"

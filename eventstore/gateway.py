@@ -3,43 +3,53 @@
 It composes the driver with the index and the envelope. Looking is free; every act passes ``may`` and the record.
 """
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from django.db import DatabaseError, connections
+
+from eventstore import copies
 from eventstore.acting import Actor, May, Record, acting
 from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
-from eventstore.errors import StalePlan, StoreUnreachable, UnknownEvent, UnknownTopic
+from eventstore.errors import InvalidPosition, StalePlan, StoreUnreachable, UnknownEvent
 from eventstore.events import Event, Message, Page, Position, Topic, TopicKind
-from eventstore.index import queries
-from eventstore.index.pointers import Aggregate, AggregateType, IndexedTopic, Pointer
+from eventstore.filtered_streams import FilteredStream, filtered
+from eventstore.index import counting, noticed, progress, queries
+from eventstore.index.anomalies import Anomaly
+from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
+from eventstore.index.progress import Progress, TopicProgress
 from eventstore.merging import Item, Lane, encode_cursor, merge
+from eventstore.payload_cache import PayloadCache
+from eventstore.rows import Missing, Row, Rows
+from eventstore.scanning.scan import Request, Scan
+from eventstore.schemas import Schemas
+from eventstore.search import Filter
+from eventstore.searchable import lookup_forms
 from eventstore.storage import Storage, Subscription
 
+T = TypeVar("T")
+
 MOST_ROWS = 200
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One line of a list: the event, its pointer, or both. An event alone is not indexed yet; a pointer alone could not be
-    read from the store (it is away, or retention has trimmed the event)."""
-
-    position: Position
-    event: Event | None = None
-    pointer: Pointer | None = None
 
 
 class Gateway:
     """All that pages and commands can ask of the event store. Any call may raise an ``EventStoreError``."""
 
-    def __init__(self, *, storage: Storage, config: Config, record: Record, may: May) -> None:
+    def __init__(self, *, storage: Storage, config: Config, record: Record, may: May, hash_key: str = "") -> None:
+        """``hash_key`` is the secret by which searchable values are hashed."""
         self.storage = storage
+        self._hash_key = hash_key
         self.config = config
         self.record = record
         self.may = may
+        self.schemas = Schemas(storage.schema)
+        cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
+        self._rows = Rows(storage=storage, read=self.read, cache=cache)
 
     # -- topics
 
@@ -80,9 +90,30 @@ class Gateway:
                 boundaries[str(number)] = "-" + first.token
         return encode_cursor("newer", boundaries)
 
+    def scan(
+        self,
+        topic: Topic,
+        filter: Filter,
+        keep: Callable[[Row], T],
+        *,
+        newest_first: bool = True,
+        published_since: datetime | None = None,
+        onward: str = "",
+    ) -> Scan[T]:
+        """A search that reads the topic, not begun yet: ``Scans.start`` begins it. What ``keep`` makes of a match is kept;
+        it is called in the search's own thread."""
+        request = Request(
+            topic=topic, filter=filter, newest_first=newest_first, published_since=published_since, onward=onward
+        )
+
+        def keep_row(event: Event) -> T:
+            return keep(Row(position=event.position, event=event, pointer=_pointer_at(event.position)))
+
+        return Scan(self.storage, request, read=self.read, keep=keep_row)
+
     def latest_known(self, topic: Topic, limit: int = 50) -> Sequence[Row]:
         """The topic's last events as the index knows them: what can be said while the store is away."""
-        return [self._row(pointer) for pointer in queries.latest_pointers(topic.name, min(limit, MOST_ROWS))]
+        return [self._rows.row(pointer) for pointer in queries.latest_pointers(topic.name, min(limit, MOST_ROWS))]
 
     def tail_start(self, topic: Topic, *, limit: int = 50) -> tuple[Sequence[Row], Mapping[int, str]]:
         """What a tail's page begins with: the newest events, and for each partition the token of the last event that there
@@ -113,51 +144,113 @@ class Gateway:
     def aggregate(self, type: str, id: str) -> Aggregate | None:
         return queries.aggregate(type, id)
 
-    def stream(self, type: str, id: str, *, cursor: str | None = None, limit: int = 50) -> Page[Row]:
-        """An aggregate's events, newest first, its streams merged by time; without payloads where the store is away."""
+    def stream(self, type: str, id: str, *, cursor: str | None = None, limit: int = 50, payloads: bool = True) -> Page[Row]:
+        """An aggregate's events, newest first, its streams merged by time; without payloads where the store is away, or
+        where they are not asked for."""
         page = merge(queries.stream_lanes(type, id), cursor, min(limit, MOST_ROWS))
-        return Page(items=self._with_events(page.items), newer=page.newer, older=page.older)
+        rows = self._rows.of(page.items) if payloads else [self._rows.row(pointer) for pointer in page.items]
+        return Page(items=rows, newer=page.newer, older=page.older)
+
+    def filtered_stream(
+        self, type: str, id: str, filter: Filter, *, cursor: str | None = None, limit: int = 50
+    ) -> FilteredStream[Row]:
+        """Those of an aggregate's events that match, newest first: a bounded piece of its streams, and where to go on."""
+
+        def fetch(pointers: Sequence[Pointer]) -> list[tuple[Row, Event | None]]:
+            return [(row, row.event) for row in self._rows.of(pointers)]
+
+        lanes = queries.stream_lanes(type, id)
+        return filtered(lanes, filter, fetch, cursor=cursor, limit=min(limit, MOST_ROWS))
 
     # -- events
 
     def pointers_of(self, event_id: str) -> Sequence[Pointer]:
         """Where the index knows events of this id: originals first. More than one is worth a warning."""
-        return [self._labelled(pointer) for pointer in queries.by_event_id(event_id)]
+        return [self._rows.labelled(pointer) for pointer in queries.by_event_id(event_id)]
 
     def row_at(self, position: Position) -> Row:
         """The event at a position, with its pointer; ``UnknownEvent`` where neither store nor index has it."""
-        position = self._labelled_position(position)
+        position = self._rows.labelled_position(position)
         pointer = queries.at(position)
         try:
-            message = self.storage.fetch([position]).get(position)
-        except (StoreUnreachable, UnknownTopic):
+            message = self._rows.messages([position]).get(position)
+        except StoreUnreachable:
             if pointer is None:
                 raise
-            message = None
-        if message is None and pointer is None:
+            return self._rows.row(pointer, missing=Missing.AWAY)
+        if pointer is not None:
+            return self._rows.row(pointer, message, missing=Missing.TRIMMED)
+        if message is None:
             raise UnknownEvent("There is no event at this position, or retention has trimmed it.")
-        return Row(
-            position=position,
-            event=self.read(message) if message else None,
-            pointer=self._labelled(pointer) if pointer else None,
-        )
+        return Row(position=position, event=self.read(message))
 
-    def unreadable(self, limit: int = 20) -> tuple[int, bool, Sequence[Pointer]]:
-        """How many indexed messages fit no envelope, whether there may be more (1,000 are counted), and the newest of them."""
-        newest = queries.latest_unreadable(min(limit, MOST_ROWS))
-        return *queries.unreadable_count(), [self._labelled(pointer) for pointer in newest]
+    def by_value(self, text: str) -> Mapping[str, Sequence[Pointer]]:
+        """The events that have this text as a declared searchable value: by the value's name, each by time (at most 200).
+
+        To whoever may not see payloads this must not be answered: values could be found out by guessing.
+        """
+        forms = lookup_forms(text, self.config.searchables, self._hash_key)
+        found = {name: [self._rows.labelled(p) for p in queries.by_value(name, stored)] for name, stored in forms}
+        return {name: pointers for name, pointers in found.items() if pointers}
+
+    def copies_of(self, pointer: Pointer) -> Sequence[Pointer]:
+        """The copies of this event in derived topics that name it as their original, oldest first."""
+        return [self._rows.labelled(copy) for copy in copies.copies_of(self.storage, pointer)]
+
+    def originals_of(self, copy: Pointer) -> Sequence[Pointer]:
+        """What this copy in a derived topic is a copy of, as far as that is indexed."""
+        return [self._rows.labelled(pointer) for pointer in copies.originals_of(self.storage, copy)]
+
+    def hours(self, topic: str, hours: int = 24) -> Sequence[tuple[datetime, Mapping[str, int]]]:
+        """How many events of each type happened in each of the topic's last hours that have any, in order."""
+        return counting.hours_of(topic, hours)
+
+    def anomaly_counts(self) -> Mapping[str, int]:
+        """How many indexed events have an anomaly of each kind (``Anomaly``)."""
+        return noticed.anomaly_counts()
+
+    def anomalies(
+        self,
+        kind: Anomaly,
+        *,
+        aggregate: tuple[str, str] | None = None,
+        before: str = "",
+        after: str = "",
+        limit: int = 50,
+    ) -> Page[AnomalyLine]:
+        """A kind's anomalies (of one aggregate's type and id), the last noticed first; ``newer`` is the ``after`` of the page
+        above, ``older`` the next's ``before``."""
+        page = noticed.anomaly_lines(
+            kind.value,
+            before=_number(before),
+            after=_number(after),
+            limit=min(limit, MOST_ROWS),
+            streams=queries.stream_numbers(*aggregate) if aggregate else None,
+        )
+        lines = [replace(line, pointer=self._rows.labelled(line.pointer)) for line in page.items]
+        return Page(items=lines, newer=page.newer, older=page.older)
+
+    def noticed_about(self, pointer: Pointer) -> Mapping[str, str]:
+        """What the index noticed about this event: by kind, in words (empty where the kind says all)."""
+        place = pointer.position
+        return noticed.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
+
+    def index_progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
+        """How far the index is: with everything together, and with each topic, by name. Needs no store."""
+        topics = progress.topics()
+        return progress.together([topic.progress for topic in topics]), topics
 
     def conversation(self, correlation_id: str) -> Sequence[Pointer]:
         """The events of one correlation id, by time (at most 200)."""
-        return [self._labelled(pointer) for pointer in queries.by_correlation(correlation_id)]
+        return [self._rows.labelled(pointer) for pointer in queries.by_correlation(correlation_id)]
 
     def effects_of(self, event_id: str) -> Sequence[Pointer]:
         """The events that name this one as their cause, by time (at most 200)."""
-        return [self._labelled(pointer) for pointer in queries.caused_by(event_id)]
+        return [self._rows.labelled(pointer) for pointer in queries.caused_by(event_id)]
 
     def read(self, message: Message) -> Event:
-        """The message through the envelope, by this installation's mappings. Never raises."""
-        return read_event(message, self.config.mappings)
+        """The message through the envelope, by this installation's mappings and its own schema. Never raises."""
+        return read_event(message, self.config.mappings, self.schemas.decoded)
 
     # -- subscriptions
 
@@ -173,7 +266,7 @@ class Gateway:
     ) -> Sequence[Row]:
         """The events that the subscription receives next (of these partitions), as far as the index knows them: each
         partition's first one first."""
-        return self._with_events(first_waiting(subscription, min(limit, MOST_ROWS), partitions))
+        return self._rows.of(first_waiting(subscription, min(limit, MOST_ROWS), partitions))
 
     def plan_cursor_reset(self, topic: str, name: str, target: Target) -> ResetPlan:
         """What moving the cursor would do; nothing is touched."""
@@ -231,19 +324,20 @@ class Gateway:
         pointers = queries.at_each([message.position for message in messages])
         return [Row(position=m.position, event=self.read(m), pointer=pointers.get(m.position)) for m in messages]
 
-    def _with_events(self, pointers: Sequence[Pointer]) -> list[Row]:
-        try:
-            messages = self.storage.fetch([pointer.position for pointer in pointers])
-        except (StoreUnreachable, UnknownTopic):
-            messages = {}
-        return [self._row(pointer, messages.get(pointer.position)) for pointer in pointers]
 
-    def _row(self, pointer: Pointer, message: Message | None = None) -> Row:
-        labelled = self._labelled(pointer)
-        return Row(position=labelled.position, event=self.read(message) if message else None, pointer=labelled)
+def _pointer_at(position: Position) -> Pointer | None:
+    """What the index knows of it; nothing where its database does not answer: a search needs it for nothing else."""
+    try:
+        return queries.at_each([position]).get(position)
+    except DatabaseError:
+        connections["index"].close()  # a broken one would not come back by itself
+        return None
 
-    def _labelled(self, pointer: Pointer) -> Pointer:
-        return replace(pointer, position=self._labelled_position(pointer.position))
 
-    def _labelled_position(self, position: Position) -> Position:
-        return self.storage.position(position.topic, position.partition, position.token)
+def _number(cursor: str) -> int | None:
+    """The number that a page of anomalies ends with; ``InvalidPosition`` for what no page ever said."""
+    if not cursor:
+        return None
+    if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
+        return int(cursor)
+    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")

@@ -96,6 +96,24 @@ def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_
     return Page(items=items, newer=encode_cursor("newer", far) if more else None, older=older)
 
 
+def older_piece(
+    lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int
+) -> tuple[Sequence[T], Callable[[int], str | None]]:
+    """What ``merge`` answers of an older page, for whoever may end within it: its items, and by how many of them were taken
+    (one at least) the cursor just behind; ``None`` at the end."""
+    given = decode_cursor(cursor)[1] if cursor else {}
+    start = {name: given.get(name, BEGINNING if cursor else END) for name in lanes}
+    heads = {name: list(_read_backward(lanes[name], start[name], limit + 1)) for name in lanes}
+    order = _take(heads, limit, True)
+
+    def behind(count: int) -> str | None:
+        taken = order[:count]
+        more = any(len(heads[name]) > taken.count(name) for name in lanes)
+        return encode_cursor("older", _boundaries(start, heads, taken, True)[1]) if more else None
+
+    return _values(heads, order), behind
+
+
 def _read_forward(lane: Lane[T], boundary: str, limit: int) -> Sequence[Item[T]]:
     if boundary == END:
         return []

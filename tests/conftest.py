@@ -8,6 +8,7 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -17,7 +18,9 @@ pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Passwords of test accounts need no protection, and a strong hash of each would take most of the time."""
+    """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time."""
+    hypothesis.settings.register_profile("desk", deadline=None)  # a busy machine is no failure
+    hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,12 +73,22 @@ def started() -> datetime:
 def whole_history(end: datetime) -> Mapping[str, Sequence[NewMessage]]:
     """Topic → its messages in order, the same for the same end."""
     topics: dict[str, list[NewMessage]] = {topic: [] for topic in PARTITIONS}
-    for event in health_history(SEED, PATIENTS, end=end, days=DAYS, poison=True):
+    for event in numbered(health_history(SEED, PATIENTS, end=end, days=DAYS, poison=True)):
         topics[topic_of(event)].append(as_message(event))
     topics["documents"].extend(misfits(SEED))
     topics["users"].extend(oldest_form(SEED, USERS, end=end, days=DAYS))
     topics["appointments-mailer-DLQ"].extend(_dead_letters(topics["appointments"]))
     return topics
+
+
+def numbered(events: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
+    """The same events, each aggregate's counted anew in each topic: a service knows only what it says itself, and a number
+    that another topic has would be missing from this one."""
+    counts = Counter[tuple[str, object, object]]()
+    for event in events:
+        stream = (topic_of(event), event["aggregatetype"], event["aggregateid"])
+        counts[stream] += 1
+        yield {**event, "sequence": counts[stream]}
 
 
 def topic_of(event: Mapping[str, object]) -> str:

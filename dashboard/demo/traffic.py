@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, started, topic_of
+from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, numbered, started, topic_of
 from eventstore import Consumer, EventStoreError, Message, NewMessage, Position, Storage, health_history
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _new_events(stop: threading.Event) -> Iterator[tuple[str, Mapping[str, objec
         round_seed = int(time.time())
         offset = PATIENTS + _rounds_so_far(round_seed) * PATIENTS_AT_A_TIME
         end = datetime.now(UTC) + timedelta(days=60)  # so that appointments lie ahead
-        for event in health_history(round_seed, PATIENTS_AT_A_TIME, end=end, days=60):
+        for event in numbered(health_history(round_seed, PATIENTS_AT_A_TIME, end=end, days=60)):
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             yield topic_of(event), as_other_patient(event, offset) | {"time": now}
 

@@ -19,10 +19,12 @@ from eventstore import InvalidPosition, Position, Row, UnknownEvent
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The event that an address means, and the other places where the index knows its id."""
+    """The event that an address means, and where else the index knows its id: ``others`` are events, ``same_id`` copies of
+    one in derived topics."""
 
     row: Row
     others: list[EventLine]
+    same_id: list[EventLine]
 
 
 @page("browse")
@@ -31,7 +33,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
     detail = detail_of(found.row, viewer_of(request), limit)
-    context: dict[str, Any] = {"detail": detail, "others": found.others, "payload_url": _payload_url(found.row)}
+    context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(found.row), **_copies(found)}
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:
@@ -64,7 +66,28 @@ def _find(id: str, at: str) -> Found:
     row = gateway.row_at(place)
     if _id_of(row) != id:
         raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
-    return Found(row=row, others=[pointer_line(pointer) for pointer in pointers if pointer.position != place])
+    elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
+    return Found(
+        row=row,
+        others=[pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
+        same_id=[pointer_line(pointer) for pointer in elsewhere if pointer.derived],
+    )
+
+
+def _copies(found: Found) -> dict[str, Any]:
+    """The others of this id; the event's copies in derived topics; of a copy, what it is a copy of."""
+    pointer = found.row.pointer
+    if pointer is None:
+        return {"others": found.others, "copies": found.same_id}
+    gateway = wiring.gateway()
+    if pointer.derived:
+        originals = [pointer_line(original) for original in gateway.originals_of(pointer)]
+        at = {line.at for line in originals}
+        others = [line for line in found.others if line.at not in at]
+        return {"originals": originals, "original_said": pointer.original, "others": others, "copies": found.same_id}
+    named = [pointer_line(copy) for copy in gateway.copies_of(pointer)]
+    at = {line.at for line in named}
+    return {"others": found.others, "copies": [*named, *(line for line in found.same_id if line.at not in at)]}
 
 
 def _position_in(id: str) -> Position:

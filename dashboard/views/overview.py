@@ -8,19 +8,19 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard import backlog_lists, showing, standing, words
+from dashboard.anomaly_words import AnomalyWords, of_kinds
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore import Counted, EventStoreError, State
+from eventstore import Anomaly, Counted, EventStoreError, State
 
 MOST_LINES = 100
 MOST_STUCK = 20
 LOOKED_INTO = 5
 """Stuck subscriptions whose first waiting events are looked up: a look may cost the broker a read."""
 MOST_HEADS = 3
-NEWEST_UNREADABLE = 3
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind before that is worth a line."""
 
@@ -45,6 +45,19 @@ class Waiting:
     oldest: Line | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anomalies:
+    """How many events have an anomaly of a kind, in words, and the one that was noticed last."""
+
+    words: AnomalyWords
+    events: int
+    newest: EventLine | None
+
+    @property
+    def counted(self) -> str:
+        return self.words.counted(self.events)
+
+
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_lists.gathered_or_last_known()
@@ -53,21 +66,19 @@ def overview(request: HttpRequest) -> HttpResponse:
     index = standing.index_standing()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
-    unreadable, or_more, newest_unreadable = gateway().unreadable(NEWEST_UNREADABLE)
+    noticed = _noticed()
     context = {
         "found": found,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
         "stuck": _stuck(stuck[:MOST_STUCK], viewer_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
-        "unreadable": unreadable,
-        "unreadable_or_more": or_more,
-        "newest_unreadable": [showing.pointer_line(pointer) for pointer in newest_unreadable],
+        "noticed": noticed,
         "index": index,
         "index_behind": _index_behind(index),
         "waiting": _waiting(lines) if found else None,
         "healthy": found.counted(State.HEALTHY) if found else 0,
-        "attention": len(stuck) + bool(unreadable) + bool(_index_behind(index)) + bool(found and found.silent),
+        "attention": len(stuck) + bool(noticed) + bool(_index_behind(index)) + bool(found and found.silent),
         "lists_consumers": gateway().storage.capabilities.lists_consumers,
         "known_at": _known_at(found),
     }
@@ -105,6 +116,17 @@ def _heads(line: Line, viewer: Viewer) -> Sequence[EventLine]:
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
     return [showing.event_line(row, viewer) for row in rows]
+
+
+def _noticed() -> list[Anomalies]:
+    """What the index noticed about events, each kind that there is."""
+    counts = gateway().anomaly_counts()
+    return [Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in of_kinds(counts)]
+
+
+def _newest(kind: Anomaly) -> EventLine | None:
+    lines = gateway().anomalies(kind, limit=1).items
+    return showing.pointer_line(lines[0].pointer) if lines else None
 
 
 def _index_behind(index: standing.IndexStanding) -> str:

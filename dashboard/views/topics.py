@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import showing, wiring
+from dashboard import searching, showing, standing, wiring
+from dashboard.hours import HOURS, strip_of
 from dashboard.pages import page, render, viewer_of
-from eventstore import IndexedTopic, Page, Row, StoreUnreachable, Topic, TopicKind
+from dashboard.searching import Asked
+from eventstore import IndexedTopic, Page, Row, ScanState, StoreUnreachable, TooManySearches, Topic, TopicKind
 
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 
@@ -52,6 +55,9 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     found = gateway.topic(topic)
     indexed = gateway.indexed_topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
+    asked = searching.asked(request)
+    if asked.text:
+        return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
     cursor = request.GET.get("cursor") or None
     try:
         if since is not None:
@@ -72,10 +78,26 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "since_problem": problem,
             "at_newest": cursor is None,
             "known_at": indexed.caught_up_at if indexed else None,
+            "hours": strip_of(gateway.hours(found.name, HOURS)) if cursor is None else None,
         },
         status=503 if away and not events.items else 200,
         away=away,
     )
+
+
+def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[str, Any]) -> HttpResponse:
+    """What matches the filter, as far as it is found. Where it cannot be used, nothing: the whole list would look like an
+    answer."""
+    context: dict[str, Any] = {**known, "topic": topic, "filter": asked, "search_problem": asked.problem}
+    if asked.filter is None or known["since_problem"]:
+        return render(request, "topics/show.html", context, status=asked.status)
+    try:
+        search = searching.search_of(request, topic, asked.filter, known["since"])
+    except TooManySearches as error:
+        return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
+    failed = search.progress.state is ScanState.FAILED
+    context["search"] = search
+    return render(request, "topics/show.html", context, away=standing.why_away() if failed else None)
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:

@@ -27,6 +27,23 @@ PAGES = (
     "audit/",
     "topics/no-such-topic/",
 )
+NOTICED = (
+    "anomalies/",
+    "anomalies/sequence-skips/",
+    "anomalies/duplicate-id/",
+    "anomalies/unreadable/",
+    "anomalies/schema/",
+    "anomalies/sequence-skips/?type=order&id=skips",
+    "index/",
+    "topics/orders/",
+    "aggregates/order/skips/",
+    "aggregates/order/",
+    "aggregates/?q=twice-1",
+    "events/skips-5/",
+    "events/twice-1/",
+    "events/clean-2/",
+)
+"""Pages that show what the index noticed, how it keeps up, and copies with their originals."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +53,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for role in ("viewer", "support"):
             running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
         running.manage("import_events", "-", "--topic", "documents", stdin=documents())
+        planting = running.spawn("planting", "-m", "tests.browser.planting", "orders")
+        assert planting.wait(timeout=60) == 0
+        running.processes.pop("planting")
+        running.manage("run_index", "--until-caught-up")
         process = running.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "3")
         assert process.wait(timeout=60) == 0
         running.processes.pop("projection")
@@ -90,7 +111,7 @@ def test_no_page_has_an_axe_violation_or_scrolls_sideways(
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    for path in PAGES:
+    for path in (*PAGES, *NOTICED):
         page.goto(desk.url + path)
         page.wait_for_load_state("networkidle")
         results = Axe().run(page)
@@ -166,7 +187,7 @@ def test_narrow_tables_show_every_cell_and_the_places_are_all_in_sight(
     context = open_context(chromium, session_cookie, viewport={"width": 360, "height": 900})
     page = context.new_page()
     hidden: list[str] = []
-    for path in (*PAGES[:7], "subscriptions/", PAGES[11], "audit/"):
+    for path in (*PAGES[:7], "subscriptions/", PAGES[11], "audit/", *NOTICED):
         page.goto(desk.url + path)
         page.wait_for_load_state("networkidle")
         for selector in ("table.stacks td, table.stacks tbody th", ".places a"):
@@ -199,4 +220,37 @@ def test_a_viewer_sees_neither_payloads_nor_acts(desk: Desk, chromium: Browser) 
     expect(page.get_by_role("button", name="Preview")).to_have_count(0)
     answer = page.goto(f"{desk.url}topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest")
     assert answer is not None and answer.status == 403
+    context.close()
+
+
+def test_from_the_overview_to_what_was_noticed_and_from_its_event_to_the_copies(
+    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+) -> None:
+    context = open_context(chromium, session_cookie, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(desk.url)
+    page.get_by_role("link", name="1 sequence number skips some").click()
+    page.get_by_role("link", name="Order changed").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Order changed")
+    expect(page.locator("main")).to_contain_text("2 is followed by 5: 2 missing")
+    page.goto(f"{desk.url}events/clean-2/")
+    page.locator("[data-copy]").first.locator("a").click()
+    expect(page.locator("main")).to_contain_text("This is a copy in a derived topic")
+    page.locator("[data-originals] a").click()
+    expect(page.locator(".event")).to_have_attribute("data-event-id", "clean-2")
+    expect(page.locator(".event")).to_have_attribute("data-version", "2")
+    context.close()
+
+
+def test_the_indexs_page_keeps_itself_fresh(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+    context = open_context(chromium, session_cookie)
+    page = context.new_page()
+    page.goto(f"{desk.url}index/")
+    row = page.locator('[data-topic="fresh-ones"]')
+    expect(row).to_have_count(0)
+    planting = desk.spawn("fresh", "-m", "tests.browser.planting", "fresh-ones")
+    assert planting.wait(timeout=60) == 0
+    desk.processes.pop("fresh")
+    expect(row).to_have_attribute("data-state", "up to date", timeout=60_000)
+    assert page.evaluate("performance.getEntriesByType('navigation').length") == 1
     context.close()

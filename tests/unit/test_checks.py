@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
 
 from dashboard import checks
+from dashboard.kept_secrets import demo_hash_key, demo_secret_key
+from eventstore.config import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "x" * 32
@@ -59,6 +62,41 @@ def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monk
     monkeypatch.delitem(sys.modules, "dashboard.asgi", raising=False)
     with pytest.raises(ImproperlyConfigured, match="EVENTDESK_SECRET_KEY"):
         importlib.import_module("dashboard.asgi")
+
+
+HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("", "EVENTDESK_HASH_KEY is missing"), ("x" * 31, "EVENTDESK_HASH_KEY is too short")]
+)
+def test_hashed_searchable_values_without_a_key_are_an_error(settings: Any, key: str, said: str) -> None:
+    installation(settings)
+    settings.EVENTDESK = parse_config(HASHED, "desk.toml")
+    settings.EVENTDESK_HASH_KEY = key
+    (error,) = checks.check_hash_key(app_configs=None)
+    assert (error.id, said in error.msg, key not in error.msg or not key) == ("eventdesk.E002", True, True)
+    with pytest.raises(ImproperlyConfigured, match=said):
+        checks.require_serving_settings()
+    with pytest.raises(CommandError, match=said):
+        call_command("run_index", "--until-caught-up")
+
+
+@pytest.mark.parametrize(("text", "key"), [(HASHED, SECRET), (HASHED + "hashed = false\n", ""), ("", "")])
+def test_a_key_is_asked_for_only_where_a_value_is_hashed(settings: Any, text: str, key: str) -> None:
+    installation(settings)
+    settings.EVENTDESK = parse_config(text, "desk.toml")
+    settings.EVENTDESK_HASH_KEY = key
+    assert checks.check_hash_key(app_configs=None) == []
+    checks.require_serving_settings()
+
+
+def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
+    made = {demo_secret_key(tmp_path), demo_hash_key(tmp_path)}
+    assert made == {demo_secret_key(tmp_path), demo_hash_key(tmp_path)}
+    assert len(made) == 2
+    assert all(len(secret) >= checks.SHORTEST_SECRET for secret in made)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")

@@ -13,6 +13,7 @@ from eventstore.config import Config, Installation, Kind, Limits, load_config, p
 from eventstore.config_lines import line_of
 from eventstore.envelope.mapping import MappingTable, SourceTable
 from eventstore.errors import InvalidConfiguration
+from eventstore.searchable import SearchableTable
 from eventstore.stories import InvalidStory, Placeholder, story_parts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,8 @@ def test_every_field_is_documented() -> None:
     expected = {f"installation.{field.name}" for field in msgspec.structs.fields(Installation)}
     expected |= {f"limits.{field.name}" for field in msgspec.structs.fields(Limits)}
     expected |= {f"mapping.{field.name}" for field in msgspec.structs.fields(MappingTable)}
-    documented = set(re.findall(r"^\| `((?:installation|limits|mapping)\.\w+)`", DOCUMENTATION, re.MULTILINE))
+    expected |= {f"searchable.{field.name}" for field in msgspec.structs.fields(SearchableTable)}
+    documented = set(re.findall(r"^\| `((?:installation|limits|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE))
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):
         assert re.search(rf"\b{field.encode_name} = ", DOCUMENTATION), field.encode_name
@@ -62,7 +64,7 @@ def test_every_field_is_documented() -> None:
 
 def test_the_documented_defaults_are_the_true_ones() -> None:
     rows = re.findall(r"^\| `(\w+)\.(\w+)` \| `([^`]+)` \|", DOCUMENTATION, re.MULTILINE)
-    assert len(rows) == 6
+    assert len(rows) == 7
     for section, name, default in rows:
         config = parse_config(f"[{section}]\n{name} = {default}\n", "desk.toml")
         assert getattr(config, section) == getattr(Config(), section), name
@@ -82,6 +84,7 @@ def test_every_documented_toml_example_is_accepted() -> None:
 
 
 SOURCE = '[[mapping]]\ntopics = ["a"]\n'
+SEARCHABLE = '[[searchable]]\ntopics = ["a"]\nname = "b"\npath = "c"\n'
 MISTAKES = {
     "broken TOML": ("[limits]\npage_size = = 3\n", 2, "not TOML"),
     "an open string": ('[installation]\n\nname = "x\n', 3, "not TOML"),
@@ -117,6 +120,20 @@ MISTAKES = {
         3,
         "type already has another source",
     ),
+    "a searchable value without a path": (
+        '[[searchable]]\ntopics = ["a"]\nname = "b"\n',
+        1,
+        "searchable[0].path: this key is",
+    ),
+    "a searchable value for no topic": (SEARCHABLE.replace('["a"]', "[]"), 2, "searchable[0].topics"),
+    "a searchable value's broken path": (SEARCHABLE.replace('"c"', '"c..d"'), 4, "searchable[0].path: expected a JMESPath"),
+    "a searchable value's odd name": (
+        SEARCHABLE.replace('"b"', '"E-mail address"'),
+        3,
+        "searchable[0].name: expected a short",
+    ),
+    "neither hashed nor not": (SEARCHABLE + 'hashed = "yes"\n', 5, "searchable[0].hashed: expected true or false"),
+    "hashed here and readable there": (SEARCHABLE + SEARCHABLE + "hashed = false\n", 9, "searchable[1].hashed: b is declared"),
     "the second mapping": (SOURCE + 'type = { from = "key" }\n\n[[mapping]]\ntopics = 3\n', 6, "mapping[1].topics"),
     "a sub-table of the second mapping": (
         SOURCE + 'type = {from="key"}\n[[mapping]]\ntopics = ["b"]\n[mapping.type]\nfrom = "key"\nname = "x"\n',

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.demo.history import PARTITIONS, as_message, topic_of, whole_history
+from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.traffic import as_other_patient, build_timeline, understood
 from eventstore import Edge, NewMessage, SubscriptionType, health_history
 from eventstore.routing import partition_of
@@ -85,3 +85,19 @@ def until(true: Callable[[], bool], stop: threading.Event) -> None:
             return
         stop.wait(0.1)
     raise AssertionError("it did not come to that")
+
+
+def test_the_index_finds_nothing_odd_in_the_demos_history_but_what_is_meant_to_be(desk: Desk) -> None:
+    for topic, messages in whole_history(END).items():
+        desk.gateway.storage.create_topic(topic, partitions=PARTITIONS[topic])
+        desk.gateway.storage.append(topic, messages)
+    desk.index()
+    assert desk.gateway.anomaly_counts() == {"unreadable": 4 + len(whole_history(END)["users"])}
+
+
+def test_each_service_numbers_what_it_says_itself() -> None:
+    seen: dict[tuple[str, object], list[object]] = {}
+    for event in numbered(health_history(3, 30, end=END)):
+        seen.setdefault((topic_of(event), (event["aggregatetype"], event["aggregateid"])), []).append(event["sequence"])
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen.values())
+    assert len({topic for topic, _ in seen}) == 4

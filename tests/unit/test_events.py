@@ -1,6 +1,5 @@
 """Positions and the other values: compared, kept as text, never changed."""
 
-from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +37,7 @@ def test_positions_of_different_partitions_have_no_order(other: Position) -> Non
 
 def test_the_label_takes_no_part_in_comparison() -> None:
     assert place(label="1") == place(label="one")
+    assert not place(label="1") != place(label="one")  # noqa: SIM202 - the other operator is what is tested
     assert len({place(label="1"), place(label="one")}) == 1
 
 
@@ -79,7 +79,7 @@ def test_a_text_that_is_no_position_is_refused(text: str) -> None:
 
 
 def test_values_do_not_change() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         place().partition = 2  # type: ignore[misc]
     with pytest.raises(TypeError):
         event().attributes["id"] = "2"  # type: ignore[index]

@@ -10,7 +10,7 @@ import pytest
 
 from eventstore.errors import InvalidPosition
 from eventstore.events import Page
-from eventstore.merging import Item, Lane, decode_cursor, encode_cursor, merge
+from eventstore.merging import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -242,3 +242,27 @@ def packed(content: object) -> str:
 def test_a_damaged_cursor_is_refused_in_words(damaged: str) -> None:
     with pytest.raises(InvalidPosition, match="damaged"):
         merge(lanes(Log("a", [1])), damaged, 5)
+
+
+def test_a_page_may_end_within_a_piece_whatever_arrives_meanwhile() -> None:
+    seed = random.randrange(1 << 32)
+    rng = random.Random(seed)
+    for _ in range(100):
+        logs = [Log(name, [rng.randrange(50) for _ in range(rng.randrange(9))]) for name in "abc"[: rng.randrange(1, 4)]]
+        before, shown, cursor = values(logs), list[str](), None
+        while True:
+            items, behind = older_piece(lanes(*logs), cursor, rng.randrange(1, 8))
+            if not items:
+                break
+            looked = rng.randrange(1, len(items) + 1)
+            shown += items[:looked]
+            for log in logs:
+                log.add(rng.randrange(100))
+            cursor = behind(looked)
+            if cursor is None:
+                break
+        assert sorted(shown) == sorted(before), f"seed {seed}"
+        assert all(
+            [v for v in shown if v[0] == log.name] == sorted((v for v in shown if v[0] == log.name), reverse=True)
+            for log in logs
+        )

@@ -1,10 +1,11 @@
 """Any name goes into a URL as one segment, and comes out as it was."""
 
 import pytest
+from django.urls import reverse, set_script_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.segments import SegmentConverter, segment, unsegment
+from dashboard.segments import SegmentConverter, address, segment, unsegment
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~")
@@ -66,3 +67,17 @@ def test_the_url_converter_is_the_same_pair() -> None:
     converter = SegmentConverter()
     assert converter.to_url("a/b~") == "a~2Fb~7E"
     assert converter.to_python("a~2Fb~7E") == "a/b~"
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("prefix", ["/", "/desk/"])
+def test_an_address_is_what_the_url_table_says_whatever_the_name_and_wherever_the_desk_is_mounted(
+    name: str, prefix: str
+) -> None:
+    set_script_prefix(prefix)
+    try:
+        assert address("event", name) == reverse("event", args=[name])
+        assert address("aggregate", name, "4711") == reverse("aggregate", args=[name, "4711"])
+        assert address("aggregate", "patient", name).startswith(prefix)
+    finally:
+        set_script_prefix("/")

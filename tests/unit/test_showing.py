@@ -9,7 +9,7 @@ import pytest
 from dashboard import showing
 from dashboard.masking import MASKED, Viewer
 from dashboard.segments import unsegment
-from eventstore import Event, Message, Pointer, Position, Row
+from eventstore import Event, Message, Missing, Pointer, Position, Row
 from eventstore.config import parse_config
 from eventstore.envelope import read_event
 from tests.hostile import NAMES, PAYLOADS, message
@@ -115,7 +115,7 @@ def test_without_a_template_the_type_speaks_for_itself() -> None:
 def test_a_pointer_alone_tells_what_the_index_knows() -> None:
     line = showing.event_line(Row(position=PLACE, pointer=pointer()), SUPPORT)
     assert line.pieces == ("Document uploaded",)
-    assert line.trimmed
+    assert line.missing is Missing.NOTHING
     assert line.version == 16
 
 
@@ -192,3 +192,16 @@ def test_no_payload_breaks_a_line(label: str) -> None:
 
 
 PUBLISHED = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (Missing.AWAY, "payload not readable now"),
+        (Missing.TRIMMED, "payload gone"),
+        (Missing.OTHER, "another event lies there now"),
+    ],
+)
+def test_a_line_says_why_its_payload_is_missing(missing: Missing, words: str) -> None:
+    line = showing.event_line(Row(position=PLACE, pointer=pointer(), missing=missing), SUPPORT)
+    assert words in showing.render_line(line)

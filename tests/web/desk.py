@@ -10,13 +10,29 @@ from typing import Protocol
 
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import override_settings
 
 from dashboard import backlog_lists, standing, wiring
 from eventstore import Edge, Gateway, NewMessage, Position, SubscriptionType
+from eventstore.config import parse_config
 from eventstore.index.following import Following, index_until_caught_up
+from eventstore.searchable import values_by
 from tests.people import person
 
 TOPIC, NAME = "patients", "mailer"
+HASH_KEY = "only-for-tests-" + "k" * 32
+SEARCHABLE = """
+[[searchable]]
+topics = ["patients"]
+name = "email"
+path = "email"
+
+[[searchable]]
+topics = ["patients"]
+name = "city"
+path = "city"
+hashed = false
+"""
 
 
 class Answer(Protocol):
@@ -54,6 +70,7 @@ class Desk:
             config=self.gateway.config,
             stop=threading.Event(),
             on_batch=lambda topic, partition, events: None,
+            values_of=values_by(self.gateway.config.searchables, self.gateway._hash_key),
         )
         index_until_caught_up(following)
 
@@ -70,6 +87,18 @@ class Desk:
             for message in received:
                 consumer.acknowledge(message.position)
             return [message.position for message in received]
+
+    @contextmanager
+    def searchable(self) -> Iterator[None]:
+        """With two declared values: ``email``, kept as a hash, and ``city``, kept as it is."""
+        config, key = self.gateway.config, self.gateway._hash_key
+        declared = parse_config(SEARCHABLE, "searchable.toml")
+        with override_settings(EVENTDESK=declared, EVENTDESK_HASH_KEY=HASH_KEY):
+            self.gateway.config, self.gateway._hash_key = declared, HASH_KEY
+            try:
+                yield
+            finally:
+                self.gateway.config, self.gateway._hash_key = config, key
 
     def get(self, url: str, role: str = "support", *, fragment: bool = False) -> HttpResponse:
         backlog_lists.forget()

@@ -14,9 +14,9 @@ from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
 OPEN = {"login", "healthz", "readyz"}
-POSTED = {"cursor_resets"}
+POSTED = {"cursor_resets", "search_stops"}
 WITHOUT_ACTION = OPEN | {"logout"}
-PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711"}
+PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable"}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)
 NAMES = [str(route.name) for route in ROUTES]
 
@@ -37,6 +37,7 @@ def address(route: URLPattern) -> str:
 
 def test_the_table_has_the_pages_that_this_walk_is_about() -> None:
     assert {"overview", "topics", "topic", "tail", "aggregates", "aggregate", "event", "subscriptions", "audit"} <= set(NAMES)
+    assert {"search", "search_stops", "anomalies", "anomalies_of_kind", "indexing"} <= set(NAMES)
     assert len(NAMES) == len(set(NAMES))
 
 

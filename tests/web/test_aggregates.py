@@ -1,7 +1,9 @@
 """Finding an aggregate, and reading its stream as a story."""
 
+import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -219,3 +221,134 @@ def test_hostile_aggregates_are_found_opened_and_shown_as_text(desk: Desk) -> No
         assert attribute(of_type, "data-aggregate-id") == [name]
         assert f'href="{reverse("aggregate", args=[name, name])}"' in of_type.content.decode()
         assert search(desk, name).status_code in (200, 302)
+
+
+@pytest.mark.parametrize("asked", ['"p-1"', "'p-1'", "<p-1>", "“p-1”", "p-1.", "p-1,", " `p-1`; "])
+def test_quotes_and_stops_that_came_along_with_an_id_do_no_harm(desk: Desk, asked: str) -> None:
+    desk.publish(3, key="p-{}")
+    assert search(desk, asked).headers["Location"] == "/aggregates/patient/p-1/"
+
+
+def test_an_id_that_has_such_signs_itself_is_found_as_it_is(desk: Desk) -> None:
+    desk.publish(1, key='"p-1"')
+    desk.publish(1, key="p-1", start=1)
+    assert search(desk, '"p-1"').headers["Location"] == reverse("aggregate", args=["patient", '"p-1"'])
+
+
+def test_other_letters_are_offered_and_not_taken(desk: Desk) -> None:
+    desk.publish(1, key="p-1")
+    answer = search(desk, "P-1")
+    assert answer.status_code == 200
+    assert "Nothing found" in text(answer)
+    assert 'href="/aggregates/?q=p-1"' in answer.content.decode()
+    assert search(desk, "p-1").status_code == 302
+
+
+@pytest.mark.parametrize("asked", ["patient", "Patient", "PATIENT"])
+def test_a_type_is_found_by_its_name(desk: Desk, asked: str) -> None:
+    desk.publish(2, key="p-{}", topic="letters")
+    assert search(desk, asked).headers["Location"] == "/aggregates/patient/"
+
+
+def test_a_topic_is_found_by_its_name(desk: Desk) -> None:
+    desk.publish(1, topic="letters")
+    assert search(desk, "letters").headers["Location"] == "/topics/letters/"
+
+
+def test_a_colon_between_type_and_id_is_understood(desk: Desk) -> None:
+    desk.publish(12, key="p-{}")
+    assert search(desk, "patient:p-1").headers["Location"] == "/aggregates/patient/p-1/"
+
+
+def test_where_nothing_is_found_it_says_what_it_looked_for_and_offers_the_payloads(desk: Desk) -> None:
+    desk.publish(1)
+    desk.publish(3, topic="letters", start=1)
+    answer = search(desk, 'Erika "M" \\')
+    assert "Looked for: an aggregate whose id begins with this, an event and a correlation with exactly this id" in text(
+        answer
+    )
+    urls = [url for url in attribute(answer, "href") if "filter=" in url]
+    assert [url.split("?")[0] for url in urls] == ["/topics/letters/", "/topics/patients/"]
+    found = desk.get(urls[0].replace("&amp;", "&"))
+    assert found.status_code == 200
+    assert "Read all 3 events." in text(found)
+    assert "payloads can be read through" not in text(search_as(desk, "Erika", "viewer"))
+
+
+def search_as(desk: Desk, text: str, role: str) -> Any:
+    return desk.get(f"/aggregates/?{urlencode({'q': text})}", role)
+
+
+def test_what_is_too_long_is_said_to_be_and_not_cut(desk: Desk) -> None:
+    desk.publish(1, key="x" * 1_024)
+    answer = search(desk, "x" * 1_000_000)
+    assert answer.status_code == 200
+    assert "too long to be searched for" in text(answer)
+    assert len(answer.content) < 30_000
+    assert search(desk, "x" * 1_024).status_code == 302
+
+
+def test_where_there_are_more_than_are_shown_a_link_leads_to_all(desk: Desk) -> None:
+    desk.publish(21, key="p-{}")
+    answer = search(desk, "p-")
+    assert len(attribute(answer, "data-aggregate-id")) == 20
+    [url] = [url for url in attribute(answer, "href") if "?q=p-" in url]
+    assert len(attribute(desk.get(url), "data-aggregate-id")) == 21
+    assert "All whose id begins with it" not in text(search(desk, "p-1"))
+
+
+def registered(desk: Desk, *values: tuple[str, str]) -> None:
+    """A patient's event for each, with this id and this address, indexed."""
+    desk.gateway.storage.create_topic("patients")
+    for number, (patient, email) in enumerate(values):
+        body = json.dumps({"email": email, "city": "Bonn"}).encode()
+        message = NewMessage(payload=body, key=patient, properties=event(number, key=patient).properties)
+        desk.gateway.storage.append("patients", [message])
+    desk.index()
+
+
+@pytest.mark.parametrize("asked", ["erika@example.org", " Erika@Example.org ", '"erika@example.org"', "erika@example.org."])
+def test_a_declared_value_leads_to_the_aggregate_that_has_it(desk: Desk, asked: str) -> None:
+    with desk.searchable():
+        registered(desk, ("p-1", "erika@example.org"), ("p-2", "max@example.org"), ("p-1", "Erika@example.org"))
+        assert search(desk, asked).headers["Location"] == "/aggregates/patient/p-1/"
+
+
+def test_a_value_that_several_aggregates_have_lists_their_events(desk: Desk) -> None:
+    with desk.searchable():
+        registered(desk, ("p-1", "a@example.org"), ("p-2", "b@example.org"), ("p-3", "a@example.org"))
+        answer = search(desk, "bonn")
+        assert attribute(answer, "data-aggregate-id") == ["p-1", "p-2", "p-3"]
+        assert "3 events whose city is this, oldest first" in text(answer)
+        assert attribute(search(desk, "a@example.org"), "data-event-id") == ["e-0", "e-2"]
+
+
+def test_who_sees_no_payload_finds_nothing_by_a_value_and_is_not_told_of_any(desk: Desk) -> None:
+    with desk.searchable():
+        registered(desk, ("p-1", "erika@example.org"), ("p-2", "erika@example.org"))
+        for asked in ("erika@example.org", "bonn"):
+            answer = search(desk, asked, role="viewer")
+            assert "Nothing found" in text(answer)
+            assert "p-1" not in answer.content.decode()
+            assert "city" not in text(answer).partition("Looked for:")[2]
+        assert "or a value" not in desk.get("/", "viewer").content.decode()
+
+
+def test_the_box_says_which_values_it_looks_for_and_so_does_the_answer(desk: Desk) -> None:
+    assert "or a value" not in desk.get("/").content.decode()
+    with desk.searchable():
+        desk.publish(1)
+        assert "Find an aggregate, event or correlation id, or a value: city, email" in unescape(
+            desk.get("/").content.decode()
+        )
+        assert "an event whose city or email is this, a topic and an aggregate type" in text(search(desk, "nobody"))
+    assert "exactly this id, a topic and an aggregate type" in text(search(desk, "nobody"))
+
+
+def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eventstore.index import queries
+
+    desk.publish(30, partitions=3, key="p-{}")
+    assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
+    monkeypatch.setattr(queries, "MOST_COUNTED_APART", 5)
+    assert "about 30" in text(desk.get("/aggregates/"))

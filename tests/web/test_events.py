@@ -1,13 +1,14 @@
 """One event: found by id or position, shown whole and safely, with its cause and its effects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from django.urls import reverse
 
-from eventstore import NewMessage, Position, StoreUnreachable
+from eventstore import Message, NewMessage, Position, StoreUnreachable
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 
@@ -180,6 +181,25 @@ def test_a_trimmed_event_is_not_called_away(desk: Desk, monkeypatch: pytest.Monk
     assert "no longer holds this event" in text(answer)
 
 
+def test_another_event_at_its_position_is_not_shown_as_this_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(2)
+    fetch = desk.gateway.storage.fetch
+
+    def swapped(positions: Sequence[Position]) -> Mapping[Position, Message]:
+        """What a store answers whose topic was deleted and filled anew."""
+        return {position: msgspec.structs.replace(other, position=position) for position in positions}
+
+    [place] = [pointer.position for pointer in desk.gateway.pointers_of("e-1")]
+    other = fetch([place])[place]
+    monkeypatch.setattr(desk.gateway.storage, "fetch", swapped)
+    said = text(desk.get("/events/e-0/"))
+    assert "the store now holds another event than the one that was indexed" in said
+    assert "Erika" not in said
+    assert "another event lies there now" in text(desk.get("/aggregates/patient/4711/"))
+    assert desk.get("/events/e-0/payload/").status_code == 404
+    assert "Erika" in text(desk.get("/events/e-1/"))
+
+
 def test_hostile_events_are_opened_and_shown_as_text(desk: Desk) -> None:
     desk.gateway.storage.create_topic("patients")
     published = hostile.messages()
@@ -201,3 +221,75 @@ def test_hostile_events_are_opened_and_shown_as_text(desk: Desk) -> None:
             assert attribute(answer, "data-position")[0] == position.encode()
         raw = desk.get(at(listed[position.encode()], position).replace("/?", "/payload/?"))
         assert raw.content == message.payload
+
+
+def test_copies_and_originals_lead_to_each_other(desk: Desk) -> None:
+    original = put(desk, 1)
+    replayed = put(desk, 9, topic="patients-replay", replayof="e-1")
+    desk.gateway.storage.create_topic("patients-mailer-DLQ")
+    origin = {**event(1).properties, "ORIGIN_MESSAGE_ID": original.label, "REAL_TOPIC": "patients"}
+    letter = desk.gateway.storage.append("patients-mailer-DLQ", [NewMessage(payload=b"{}", key="4711", properties=origin)])[0]
+    put(desk, 1, topic="another-topic-replay", replayof="somebody-else")
+    desk.index()
+    answer = desk.get(at("e-1", original))
+    assert set(attribute(answer, "data-copy")[:2]) == {replayed.encode(), letter.encode()}
+    assert "This id exists" not in text(answer), "copies are no duplicates"
+    for id, place in (("e-9", replayed), ("e-1", letter)):
+        copy = desk.get(at(id, place))
+        assert attribute(copy, "data-originals") == ["1"]
+        assert "This is a copy in a derived topic" in text(copy)
+        assert f"at={quote(original.encode(), safe='')}" in copy.content.decode()
+
+
+def test_a_copy_whose_original_is_not_known_says_what_it_names(desk: Desk) -> None:
+    place = put(desk, 7, topic="patients-replay", replayof="long-gone")
+    desk.index()
+    answer = desk.get(at("e-7", place))
+    assert "It names long-gone as its original, which is not in the index." in text(answer)
+
+
+def test_a_copy_that_names_nothing_and_has_an_id_of_its_own_says_so(desk: Desk) -> None:
+    place = put(desk, 7, topic="patients-replay")
+    desk.index()
+    assert "It does not say which event it is a copy of." in text(desk.get(at("e-7", place)))
+
+
+def test_an_event_without_copies_has_no_word_of_them(desk: Desk) -> None:
+    put(desk, 1)
+    desk.index()
+    answer = desk.get("/events/e-1/")
+    assert "copies-title" not in answer.content.decode()
+    assert "data-originals" not in answer.content.decode()
+
+
+def test_the_searchable_values_that_the_index_keeps_are_named_and_hashes_are_never_shown(desk: Desk) -> None:
+    with desk.searchable():
+        put(desk, 1, b'{"email": "Erika@example.org", "city": "K\xc3\xb6ln"}')
+        desk.index()
+        [pointer] = desk.gateway.pointers_of("e-1")
+        stored = dict(pointer.values)
+        answer = desk.get("/events/e-1/")
+        assert "Searchable values" in text(answer)
+        assert "emailkept as a hash" in text(answer)
+        assert "citykoeln" in text(answer).replace("köln", "koeln")
+        assert stored["email"] not in answer.content.decode()
+        hidden = desk.get("/events/e-1/", "viewer")
+        assert hidden.status_code == 200
+        assert "Searchable values" not in text(hidden), "which values an event has says something of it"
+        assert "kept as a hash" not in text(hidden)
+        assert "köln" not in hidden.content.decode().lower()
+
+
+def test_a_value_whose_declaration_is_gone_is_not_shown(desk: Desk) -> None:
+    with desk.searchable():
+        put(desk, 1, b'{"city": "Bonn"}')
+        desk.index()
+    answer = desk.get("/events/e-1/")
+    assert "citykept as a hash" in text(answer)
+
+
+def test_of_a_trimmed_event_the_index_still_tells_the_size(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(1)
+    monkeypatch.setattr(type(desk.gateway.storage), "fetch", lambda *_: {})
+    assert "28 bytes" in text(desk.get("/events/e-0/"))
+    assert "28 bytes" not in text(desk.get("/events/e-0/", "viewer"))

@@ -7,7 +7,8 @@ import pytest
 
 from dashboard import backlog_lists, standing
 from eventstore import NewMessage
-from eventstore.index.models import IndexedPartition, PointerRow
+from eventstore.index.models import IndexedPartition
+from tests.indexing import publish_everything_at
 from tests.web.desk import Desk, attribute, opened_desk, text
 
 
@@ -29,7 +30,7 @@ def everything_happened_long_ago() -> None:
     from eventstore.drivers.database.models import CursorRow
 
     then = datetime.now(UTC) - timedelta(hours=3)
-    PointerRow.objects.using("index").update(published=then)
+    publish_everything_at(then)
     CursorRow.objects.using("store").update(moved=then)
 
 
@@ -71,16 +72,17 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     desk.subscribe()
     everything_happened_long_ago()
     answer = desk.get("/")
-    assert attribute(answer, "data-attention") == ["stuck", "unreadable"]
+    assert attribute(answer, "data-attention") == ["stuck", "noticed"]
+    assert attribute(answer, "data-noticed") == ["unreadable"]
     assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
     assert "1 message fits no envelope" in text(answer)
 
 
-def test_very_many_unreadable_messages_are_counted_so_far_and_no_further(desk: Desk) -> None:
+def test_very_many_unreadable_messages_are_all_counted(desk: Desk) -> None:
     desk.gateway.storage.create_topic("patients")
     desk.gateway.storage.append("patients", [NewMessage(payload=b"\xff", key="k")] * 1001)
     desk.index()
-    assert "1,000 or more messages fit no envelope" in text(desk.get("/"))
+    assert "1,001 messages fit no envelope" in text(desk.get("/"))
 
 
 def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:

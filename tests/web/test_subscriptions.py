@@ -7,7 +7,8 @@ import pytest
 from django.urls import reverse
 
 from eventstore import SubscriptionType
-from eventstore.index.models import IndexedPartition, PointerRow
+from eventstore.index.models import IndexedPartition
+from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 LIST = "/subscriptions/"
@@ -28,7 +29,7 @@ def make_old(desk: Desk) -> None:
     from eventstore.drivers.database.models import CursorRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=1)
-    PointerRow.objects.using("index").update(published=then)
+    publish_everything_at(then)
     MessageRow.objects.using("store").update(published=then)
     CursorRow.objects.using("store").update(moved=then)
 

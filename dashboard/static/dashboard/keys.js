@@ -1,4 +1,4 @@
-// The keyboard: / searches, j and k walk the lines of a list (a table with data-lines), Enter opens, ? shows the keys.
+// The keyboard: / searches, f filters the list that has one, j and k walk the lines of a list (a table with data-lines), Enter opens, ? shows the keys.
 "use strict";
 (() => {
   const typing = (element) => element.closest("input, textarea, select, [contenteditable], dialog[open]");
@@ -26,6 +26,7 @@
 
   const actions = {
     "/": () => { const search = document.getElementById("search"); search?.focus(); search?.select(); },
+    f: () => { const filter = document.getElementById("filter"); filter?.focus(); filter?.select(); },
     j: () => walk(1),
     k: () => walk(-1),
     "?": () => document.getElementById("help")?.showModal(),

@@ -1,0 +1,149 @@
+"""Filters and the searches that read a topic, as pages need them: who may filter by what, and how a search is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from dashboard import showing, wiring, words
+from dashboard.access import allows
+from dashboard.models import Person
+from dashboard.pages import person_of, viewer_of
+from dashboard.roles_in_words import who_may
+from dashboard.showing import EventLine
+from eventstore import Filter, InvalidFilter, Progress, Scan, ScanState, Topic, parse_filter
+
+PATIENCE = 1.5
+"""Seconds that a page waits for the first matches before it comes without them."""
+LONGEST_SHOWN = 4_096
+"""Characters of an unusable filter that stay in its field."""
+OLDEST_FIRST = "oldest"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A filter as somebody asked for it. ``filter`` is ``None`` where there is none, or where it cannot be used: then
+    ``problem`` says why, and ``status`` is what the page answers with."""
+
+    text: str = ""
+    filter: Filter | None = None
+    problem: str = ""
+    status: int = HTTPStatus.OK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A search as a page shows it, at one moment. ``lines`` are its matches from ``start`` on."""
+
+    id: str
+    progress: Progress
+    lines: Sequence[EventLine]
+    start: int
+    newest_first: bool
+    poll_url: str
+    here_url: str
+    """The page with this very search."""
+    anew_url: str
+    onward_url: str
+    turned_url: str
+    """The same search from the other end."""
+
+    @property
+    def running(self) -> bool:
+        return self.progress.state is ScanState.RUNNING
+
+    @property
+    def pace(self) -> str:
+        """How quick it is, and how long it still takes where known; nothing in the first second, which tells little."""
+        if self.progress.seconds < 1 or not self.progress.read:
+            return ""
+        left = self.progress.seconds_left
+        to_go = "" if left is None else f", about {words.duration(left + 0.5)} to go"
+        return f"{self.progress.rate:,.0f} events a second{to_go}."
+
+
+def searchable_names(person: Person) -> list[str]:
+    """The declared values that this person's searches look into as well, by name: none for whoever may not see payloads."""
+    declared = settings.EVENTDESK.searchables
+    return sorted({searchable.name for searchable in declared}) if declared and allows(person, "see_payloads") else []
+
+
+def asked(request: HttpRequest) -> Asked:
+    """The filter of this page's address. Filters that look at values which the person may not see are refused: whether an
+    event matches would say what it holds."""
+    text = request.GET.get("filter", "").strip()
+    if not text:
+        return Asked()
+    try:
+        filter = parse_filter(text)
+    except InvalidFilter as error:
+        return Asked(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
+    if filter.reads_payload and not viewer_of(request).sees_values:
+        return Asked(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
+    return Asked(text=filter.text, filter=None if filter.empty else filter)
+
+
+def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetime | None) -> Found:
+    """The search that the page's address names, or a new one; waited for until there is something to show.
+
+    ``TooManySearches`` where no other may begin now.
+    """
+    newest_first = request.GET.get("order", "") != OLDEST_FIRST
+    owner, id = owner_of(request), request.GET.get("search", "")
+    scan = wiring.scans().get(owner, id) if id else None
+    if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
+        viewer = viewer_of(request)
+        scan = wiring.gateway().scan(
+            topic,
+            filter,
+            lambda row: showing.event_line(row, viewer),
+            newest_first=newest_first,
+            published_since=since,
+            onward=request.GET.get("from", ""),
+        )
+        id = wiring.scans().start(owner, scan)
+    scan.wait(PATIENCE, matches=settings.EVENTDESK.limits.page_size)
+    return found(id, scan)
+
+
+def owner_of(request: HttpRequest) -> str:
+    """Whose search it is: a person as long as they see the same, since matches are kept as they were shown."""
+    return f"{person_of(request).pk} {viewer_of(request).profile}"
+
+
+def found(id: str, scan: Scan[EventLine], start: int = 0) -> Found:
+    """The search as it stands. Whoever asks keeps it alive."""
+    progress = scan.progress()
+    lines = scan.matches(start)
+    asked = scan.request
+    page = reverse("topic", args=[asked.topic.name])
+    query = {"filter": asked.filter.text}
+    if asked.published_since:
+        query["since"] = asked.published_since.isoformat()
+    order = {} if asked.newest_first else {"order": OLDEST_FIRST}
+    turned = {"order": OLDEST_FIRST} if asked.newest_first else {}
+    onward = {"from": progress.onward} if progress.onward else {}
+    return Found(
+        id=id,
+        progress=progress,
+        lines=lines,
+        start=start,
+        newest_first=asked.newest_first,
+        poll_url=f"{reverse('search', args=[id])}?{urlencode({'seen': start + len(lines)})}",
+        here_url=f"{page}?{urlencode({**query, **order, 'search': id})}",
+        anew_url=f"{page}?{urlencode({**query, **order})}",
+        onward_url=f"{page}?{urlencode({**query, **order, **onward})}" if onward else "",
+        turned_url=f"{page}?{urlencode({**query, **turned})}",
+    )
+
+
+def _not_by_values() -> str:
+    return (
+        "Your role sees ids, types and times, so you can filter by type, aggregate, id, correlation, causation and time. "
+        f"Looking into payloads, texts, keys and properties takes the role {who_may('see_payloads')}."
+    )

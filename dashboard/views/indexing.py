@@ -1,0 +1,125 @@
+"""How the index keeps up: for each topic how much is indexed, how far behind that is, how quick, and who does it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+
+from dashboard import words
+from dashboard.pages import page, render
+from dashboard.wiring import gateway
+from eventstore import TopicKind, TopicProgress
+
+KEEPS_UP = 60.0
+"""Seconds behind up to which a topic counts as up to date."""
+
+Mark = tuple[str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A topic. ``bar`` goes from 0 to 1, ``None`` where that is not known; the other figures are in words."""
+
+    topic: str
+    derived: str
+    mark: Mark
+    bar: float | None
+    percent: str
+    indexed: int
+    waiting: str
+    behind: str
+    come_to: datetime | None
+    """When the last indexed event was published, where the topic is behind."""
+    rate: str
+    to_go: str
+    indexers: int
+    partitions: int
+
+
+@page("browse")
+def indexing(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    whole, topics = gateway().index_progress()
+    lines = [_line(topic, now) for topic in topics]
+    context = {
+        "lines": lines,
+        "whole": whole,
+        "waiting": _waiting(whole.behind, exact=whole.exact),
+        "behind": _behind(_seconds_behind(whole.caught_up_at, now)),
+        "rate": _rate(whole.rate),
+        "to_go": _to_go(whole.seconds_to_go),
+        "percent": _percent(whole.fraction),
+        "late": sum(line.mark[0] != "ok" for line in lines),
+        "unattended": sum(line.mark[0] == "bad" for line in lines),
+        "as_of": now,
+    }
+    return render(request, "indexing/index.html", context, fragment="indexing/_standing.html")
+
+
+def _line(topic: TopicProgress, now: datetime) -> Line:
+    progress = topic.progress
+    seconds = _seconds_behind(progress.caught_up_at, now)
+    return Line(
+        topic=topic.topic,
+        derived="" if topic.kind == TopicKind.EVENTS else topic.kind,
+        mark=_mark(topic, seconds),
+        bar=progress.fraction,
+        percent=_percent(progress.fraction),
+        indexed=progress.indexed,
+        waiting=_waiting(progress.behind, exact=progress.exact),
+        behind=_behind(seconds),
+        come_to=progress.published if progress.behind else None,
+        rate=_rate(progress.rate),
+        to_go=_to_go(progress.seconds_to_go),
+        indexers=topic.indexers,
+        partitions=progress.partitions,
+    )
+
+
+def _mark(topic: TopicProgress, seconds: float | None) -> Mark:
+    """Tone, sign and word."""
+    if seconds is not None and seconds < KEEPS_UP:
+        return "ok", "✓", "up to date"
+    if not topic.indexers:
+        return "bad", "✕", "nobody indexes it"
+    if topic.progress.behind and not topic.progress.rate:
+        return "warn", "▲", "does not move"
+    return "info", "○", "catching up"
+
+
+def _seconds_behind(caught_up_at: datetime | None, now: datetime) -> float | None:
+    return None if caught_up_at is None else max(0.0, (now - caught_up_at).total_seconds())
+
+
+def _behind(seconds: float | None) -> str:
+    return "never caught up yet" if seconds is None else words.duration(seconds)
+
+
+def _waiting(behind: int | None, *, exact: bool) -> str:
+    """Events that wait to be indexed."""
+    if behind is None:
+        return "not counted yet"
+    if not behind:
+        return "none"
+    return words.number(behind) if exact else f"about {words.number(behind)}"
+
+
+def _rate(rate: float) -> str:
+    """Events a second."""
+    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 0.05 else words.NOTHING
+
+
+def _to_go(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    return f"about {words.duration(seconds + 0.5)}" if seconds else words.NOTHING
+
+
+def _percent(fraction: float | None) -> str:
+    """Rounded down: what says 100 % is all."""
+    return "" if fraction is None else f"{int(fraction * 1000) / 10:g} %"
+
+
+urls = [path("index/", indexing, name="indexing")]

@@ -1,0 +1,46 @@
+"""From an event to its copies in derived topics, and from a copy to what it is a copy of, as far as both are indexed."""
+
+from collections.abc import Sequence
+
+from eventstore.events import TopicKind
+from eventstore.index import queries
+from eventstore.index.pointers import Pointer
+from eventstore.storage import Storage
+from eventstore.topic_kinds import belongs_to
+
+
+def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:
+    """The copies that name this event as their original, by its id or by its place, oldest first.
+
+    A place counts within the topics that belong to the event's own: the embedded store begins to number anew in each topic.
+    """
+    place = storage.position(pointer.position.topic, pointer.position.partition, pointer.position.token)
+    by_place = [copy for copy in queries.copies_of(place.label) if belongs_to(copy.position.topic, place.topic)]
+    found = {copy.position: copy for copy in (*queries.copies_of(pointer.event_id), *by_place)}
+    return sorted(found.values(), key=lambda copy: copy.published)
+
+
+def originals_of(storage: Storage, copy: Pointer) -> Sequence[Pointer]:
+    """The event whose id the copy names, or which lies at the place that it names; else whatever has the copy's own id."""
+    found = _with_id(copy.original) or _at_label(storage, copy)
+    return found or ([] if copy.unreadable else _with_id(copy.event_id))
+
+
+def _with_id(event_id: str) -> list[Pointer]:
+    return [pointer for pointer in queries.by_event_id(event_id) if not pointer.derived] if event_id else []
+
+
+def _at_label(storage: Storage, copy: Pointer) -> list[Pointer]:
+    """What lies at the place that the copy names, in the topics that its own topic belongs to."""
+    topics = [
+        topic
+        for topic in queries.indexed_topics()
+        if topic.kind == TopicKind.EVENTS and belongs_to(copy.position.topic, topic.topic)
+    ]
+    places = [
+        position
+        for topic in topics
+        for number in range(topic.partitions)
+        if (position := storage.labelled(topic.topic, number, copy.original)) is not None
+    ]
+    return list(queries.at_each(places).values())

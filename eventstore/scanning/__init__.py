@@ -1,0 +1,5 @@
+"""Searches that read a topic: what the index cannot answer is looked for in the events themselves.
+
+``spans``: what is to be read of each partition; ``reading``: reading it in bounded pieces, partitions side by side, merged by
+publish time; ``scan``: one running search and how far it is; ``scans``: those of this process.
+"""

@@ -1,0 +1,229 @@
+"""One search: a thread that reads a topic through a filter, and how far it is."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from django.db import DatabaseError, connections
+
+from eventstore.errors import EventStoreError, place_of
+from eventstore.events import Event, Message, Position, Topic
+from eventstore.scanning.progress import Ending, Progress
+from eventstore.scanning.reading import opened
+from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
+from eventstore.search import Filter, Verdict
+from eventstore.storage import Storage
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+MARGIN = timedelta(days=1)
+"""How much later than its publishing an event may say that it happened (clocks differ) and still be found by its time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """Where a search stops by itself. ``unwatched``: seconds since somebody last asked how far it is."""
+
+    matches: int = 200
+    events: int = 5_000_000
+    seconds: float = 900.0
+    unwatched: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What is looked for, and where. ``published_since`` leaves out what was published before; ``onward`` is the
+    ``Progress.onward`` of an earlier search in the same direction, to go on from there."""
+
+    topic: Topic
+    filter: Filter
+    newest_first: bool = True
+    published_since: datetime | None = None
+    onward: str = ""
+
+
+class Scan(Generic[T]):
+    """Reads in a thread of its own from ``start`` on. What ``keep`` makes of a match is kept; its payload is let go.
+
+    The events are those that were there at the start. A lower bound on the events' own time (``Filter.since``) saves
+    reading what was published more than ``MARGIN`` before it: an event is published after it happened. An upper bound
+    saves nothing, since an event may be published long after it happened.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        request: Request,
+        *,
+        read: Callable[[Message], Event],
+        keep: Callable[[Event], T],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.request = request
+        self.bounds = bounds or Bounds()
+        self._storage, self._read, self._keep = storage, read, keep
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._matches: list[T] = []
+        self._spans: Sequence[Span] | None = None
+        self._expected: Expected | None = None
+        self._reached: dict[int, Position] = {}
+        self._reached_time: datetime | None = None
+        self._seen = self._unknown = 0
+        self._ending: Ending | None = None
+        self._problem = ""
+        self._started = self._asked = time.monotonic()
+        self._ended = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"search {request.topic.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, ending: Ending = Ending.ASKED) -> None:
+        """End it now; what was found stays. Does nothing once it has ended."""
+        with self._lock:
+            self._end(ending)
+
+    def wait(self, seconds: float, *, matches: int) -> None:
+        """Until it has ended or found so many, but no longer than this."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ending is not None or len(self._matches) >= matches, timeout=seconds)
+
+    def join(self, seconds: float) -> None:
+        """Until its thread has let go of the store."""
+        self._thread.join(timeout=seconds)
+
+    @property
+    def running(self) -> bool:
+        return self._ending is None
+
+    @property
+    def holds_thread(self) -> bool:
+        """Whether its thread still lives: that of an ended one waits for what the store was asked for last."""
+        return self._thread.is_alive()
+
+    def matches(self, start: int = 0) -> Sequence[T]:
+        """What was kept of the matches, in the order in which they were found, from this one on."""
+        with self._lock:
+            return self._matches[start:]
+
+    def progress(self) -> Progress:
+        """How far it is now. Whoever asks keeps it alive."""
+        with self._lock:
+            self._asked = time.monotonic()
+            seconds = (self._ended or self._asked) - self._started
+            may_go_on = self._ending is not None and self._ending is not Ending.EVERYTHING and self._spans is not None
+            return Progress(
+                ending=self._ending,
+                problem=self._problem,
+                read=self._seen,
+                expected=self._expected.events if self._expected else None,
+                expected_at_least=bool(self._expected and self._expected.at_least),
+                matches=len(self._matches),
+                most_matches=self.bounds.matches,
+                unknown=self._unknown,
+                seconds=seconds,
+                reached=self._reached_time,
+                newest_first=self.request.newest_first,
+                since=self.since,
+                since_is_derived=self.request.published_since != self.since,
+                continued=bool(self.request.onward),
+                onward=onward_of(self._spans or (), self._reached, self.request.newest_first) if may_go_on else "",
+            )
+
+    @property
+    def since(self) -> datetime | None:
+        """What was published before this is not read; ``None`` where all is."""
+        event_time, published = self.request.filter.since, self.request.published_since
+        derived = None if event_time is None else _earlier(event_time)
+        return max((moment for moment in (derived, published) if moment is not None), default=None)
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            self._read_through()
+        except EventStoreError as error:
+            self._problem = str(error)
+            self.stop(Ending.STORE)
+        except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
+            log.error("A search ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
+            self.stop(Ending.BROKEN)
+        finally:
+            connections.close_all()
+
+    def _read_through(self) -> None:
+        request = self.request
+        self._spans = spans_of(
+            self._storage,
+            request.topic,
+            since=self.since,
+            onward=request.onward,
+            newest_first=request.newest_first,
+        )
+        self._expected = _expected(self._spans)
+        with opened(
+            self._storage, self._spans, newest_first=request.newest_first, stopped=lambda: self._ending is not None
+        ) as messages:
+            for message in messages:
+                if not self._look(message):
+                    return
+        self.stop(Ending.EVERYTHING)  # no news where it was stopped
+
+    def _look(self, message: Message) -> bool:
+        """Whether to go on behind this message."""
+        event = self._read(message)
+        verdict = self.request.filter.judge(event)
+        kept = [self._keep(event)] if verdict is Verdict.MATCH else ()
+        with self._lock:
+            if self._ending is not None:
+                return False
+            self._seen += 1
+            self._reached[message.position.partition] = message.position
+            self._reached_time = message.published
+            self._unknown += verdict is Verdict.UNKNOWN
+            if kept:
+                self._matches += kept
+                self._changed.notify_all()
+            if ending := self._bound_reached():
+                self._end(ending)
+            return self._ending is None
+
+    def _bound_reached(self) -> Ending | None:
+        bounds, now = self.bounds, time.monotonic()
+        if len(self._matches) >= bounds.matches:
+            return Ending.MATCHES
+        if self._seen >= bounds.events:
+            return Ending.EVENTS
+        if now - self._started > bounds.seconds:
+            return Ending.SECONDS
+        if now - self._asked > bounds.unwatched:
+            return Ending.UNWATCHED
+        return None
+
+    def _end(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+            self._ended = time.monotonic()
+            self._changed.notify_all()
+
+
+def _expected(spans: Sequence[Span]) -> Expected | None:
+    """Unknown also where the index does not answer: a search needs it for nothing else."""
+    try:
+        return expected_of(spans)
+    except DatabaseError:
+        return None
+
+
+def _earlier(moment: datetime) -> datetime | None:
+    try:
+        return moment - MARGIN
+    except OverflowError:
+        return None

@@ -1,0 +1,75 @@
+"""Payloads that do not decode by their schemas, as a real registry has them: each is noticed, and none that decodes."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pulsar
+import pytest
+from pulsar.schema import AvroSchema, Record, Schema, String
+
+from eventstore.config import Config
+from eventstore.index.anomalies import Anomaly
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.storage import Storage
+from scripts.local_pulsar import LocalPulsar
+from tests.contract.stores import storage_from
+from tests.namespaces import own_namespace
+from tests.stream_check import looking
+from tests.unit.avro_payloads import record
+
+pytestmark = pytest.mark.broker
+
+
+class Order(Record):  # type: ignore[misc]
+    email = String()
+
+
+class Ready(Schema):  # type: ignore[misc]
+    """A publisher whose payloads are encoded already."""
+
+    def __init__(self) -> None:
+        super().__init__(bytes, pulsar._pulsar.SchemaType.AVRO, record(("email", "string")), "ready")
+
+    def encode(self, obj: bytes) -> bytes:
+        return obj
+
+    def decode(self, data: bytes) -> bytes:
+        return data
+
+
+@pytest.fixture
+def storage(pulsar_broker: LocalPulsar, desk_databases: dict[str, str]) -> Iterator[Storage]:
+    opened = storage_from(own_namespace(pulsar_broker))
+    yield opened
+    opened.close()
+
+
+def publish(client: Any, topic: str, schema: Any, value: Any, id: str, **more: str) -> None:
+    properties = {"ce_specversion": "1.0", "ce_id": id, "ce_type": "T", "ce_source": "/s", **more}
+    producer = client.create_producer(f"persistent://{topic}", schema=schema, batching_enabled=False)
+    producer.send(value, partition_key="o-1", properties=properties)
+    producer.close()
+
+
+def test_a_payload_that_does_not_decode_is_noticed_of_its_event_and_its_aggregate(storage: Storage, client: Any) -> None:
+    name = storage.create_topic("orders").name
+    publish(client, name, Ready(), b"\x02a", "good")
+    publish(client, name, Ready(), b"\xff\xff Erika", "bad")
+    publish(client, name, Ready(), b"\x02b", "good-again")
+    other = storage.create_topic("others").name
+    publish(client, other, AvroSchema(Order), Order(email="a"), "other")
+    letters = storage.create_topic("orders-mailer-DLQ").name
+    publish(client, letters, Ready(), b"\xff\xff Erika", "bad", ORIGIN_MESSAGE_ID="1:1:-1")
+    index_until_caught_up(
+        Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
+    )
+    gateway = looking(storage)
+    assert gateway.anomaly_counts() == {Anomaly.SCHEMA: 1}
+    [line] = gateway.anomalies(Anomaly.SCHEMA).items
+    assert (line.pointer.event_id, line.pointer.position.topic) == ("bad", name)
+    assert "its schema version 0 is Avro, and the payload does not fit it" in line.detail
+    assert "Erika" not in line.detail
+    aggregate = gateway.aggregate("orders", "o-1")
+    assert aggregate is not None
+    assert (aggregate.events, aggregate.anomalies) == (3, {Anomaly.SCHEMA: 1})

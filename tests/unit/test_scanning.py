@@ -1,0 +1,486 @@
+"""Searches that read a topic: what they find, what they say of what they read, how they end, and what they hold."""
+
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from eventstore.config import Config
+from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.errors import StoreUnreachable, TooManySearches
+from eventstore.events import Event, Message, NewMessage, Topic
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.scanning import reading
+from eventstore.scanning.progress import Ending, Progress, ScanState
+from eventstore.scanning.scan import Bounds, Request, Scan
+from eventstore.scanning.scans import Scans
+from eventstore.search import parse_filter
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LONG = 60.0
+
+
+@pytest.fixture
+def storage() -> Iterator[DatabaseStorage]:
+    storage = DatabaseStorage()
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def scans() -> Iterator[Scans]:
+    scans = Scans()
+    yield scans
+    scans.close()
+
+
+def publish(
+    storage: DatabaseStorage, count: int, *, partitions: int = 1, start: int = 0, payload: bytes = b'{"n": %d}'
+) -> Topic:
+    """Events of so many aggregates, a second apart, whose payload has their number."""
+    topic = storage.create_topic("patients", partitions=partitions)
+    messages = [message(number, payload % number if b"%d" in payload else payload) for number in range(start, start + count)]
+    storage.append("patients", messages)
+    for row in MessageRow.objects.filter(published__gt=START + timedelta(days=200)):
+        number = int(row.properties.split('"ce_id":')[1].split('"')[1].removeprefix("e-"))
+        MessageRow.objects.filter(pk=row.pk).update(published=START + timedelta(seconds=number))
+    return topic
+
+
+def message(number: int, payload: bytes) -> NewMessage:
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e-{number}",
+        "ce_type": "patient.even" if number % 2 == 0 else "patient.odd",
+        "ce_source": "/tests",
+        "ce_time": (START + timedelta(seconds=number)).isoformat(),
+        "ce_aggregatetype": "patient",
+        "ce_aggregateid": f"p-{number % 7}",
+    }
+    return NewMessage(payload=payload, key=f"p-{number % 7}", properties=properties)
+
+
+def index(storage: DatabaseStorage) -> None:
+    following = Following(
+        storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None
+    )
+    index_until_caught_up(following)
+
+
+def scan_of(storage: Any, topic: Topic, text: str, *, bounds: Bounds | None = None, **request: Any) -> Scan[str]:
+    def keep(event: Event) -> str:
+        return event.id
+
+    def read(message: Message) -> Event:
+        return read_event(message, ())
+
+    asked = Request(topic=topic, filter=parse_filter(text), **request)
+    return Scan(storage, asked, read=read, keep=keep, bounds=bounds)
+
+
+def ended(scan: Scan[str]) -> Progress:
+    scan.start()
+    scan.join(LONG)
+    assert not scan.running
+    return scan.progress()
+
+
+def ids(*numbers: int) -> list[str]:
+    return [f"e-{number}" for number in numbers]
+
+
+class Held:
+    """A storage that reads on only when it is told to: ``let`` so many reads through."""
+
+    def __init__(self, storage: DatabaseStorage) -> None:
+        self._storage = storage
+        self._allowed = threading.Semaphore(0)
+        self.reads = 0
+
+    def let(self, reads: int = 1) -> None:
+        for _ in range(reads):
+            self._allowed.release()
+
+    def read_backward(self, *args: Any, **names: Any) -> Sequence[Message]:
+        assert self._allowed.acquire(timeout=LONG)
+        self.reads += 1
+        return self._storage.read_backward(*args, **names)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+
+@contextmanager
+def held(storage: DatabaseStorage) -> Iterator[Held]:
+    """Whatever a test leaves waiting is let through at its end."""
+    it = Held(storage)
+    try:
+        yield it
+    finally:
+        it.let(1_000)
+
+
+class _With:
+    """A storage of which some calls are others."""
+
+    def __init__(self, storage: Any, **instead: Any) -> None:
+        self._storage, self._instead = storage, instead
+
+    def __getattr__(self, name: str) -> Any:
+        return self._instead.get(name) or getattr(self._storage, name)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten messages a piece, so that small topics have several."""
+    for name in ("SMALLEST", "FIRST", "LARGEST"):
+        monkeypatch.setattr(reading, name, 10)
+
+
+# -- what it finds
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_it_finds_every_match_in_order_of_publishing_and_says_that_all_was_read(
+    storage: DatabaseStorage, small_pieces: None, partitions: int, newest_first: bool
+) -> None:
+    topic = publish(storage, 45, partitions=partitions)
+    scan = scan_of(storage, topic, "type:patient.even data.n>=10", newest_first=newest_first)
+    progress = ended(scan)
+    expected = ids(*range(10, 45, 2))
+    assert scan.matches() == (expected[::-1] if newest_first else expected)
+    assert (progress.state, progress.complete, progress.read) == (ScanState.FINISHED, True, 45)
+    assert progress.words == "Read all 45 events."
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "There is no event to read."), (1, "Read all 1 event.")])
+def test_an_empty_topic_and_one_event_are_answers_too(storage: DatabaseStorage, count: int, words: str) -> None:
+    progress = ended(scan_of(storage, publish(storage, count), "type:nothing"))
+    assert (progress.complete, progress.words, progress.matches) == (True, words, 0)
+
+
+def test_the_filters_verdict_is_every_events_own(storage: DatabaseStorage, small_pieces: None) -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)  # noqa: T201
+    dice = random.Random(seed)
+    topic = publish(storage, dice.randrange(1, 80), partitions=dice.randrange(1, 5))
+    for text in ("data.n>20", '"1"', "aggregate:p-3 or type:patient.odd", "not id:e-5", "data.n<=7 time>=2026-01-01T00:00:03"):
+        filter = parse_filter(text)
+        whole = [
+            read_event(message, ())
+            for partition in range(topic.partitions)
+            for message in storage.read_forward("patients", partition, limit=1_000)
+        ]
+        for newest_first in (True, False):
+            scan = scan_of(storage, topic, text, newest_first=newest_first)
+            assert ended(scan).complete
+            assert sorted(scan.matches()) == sorted(event.id for event in whole if filter.matches(event)), (seed, text)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_what_is_published_meanwhile_is_not_read(storage: DatabaseStorage, small_pieces: None, newest_first: bool) -> None:
+    topic = publish(storage, 30)
+
+    def ends_then_more(name: str) -> Any:
+        found = storage.ends(name)
+        storage.append("patients", [message(1_000, b"{}")])
+        return found
+
+    scan = scan_of(_With(storage, ends=ends_then_more), topic, "type:patient.*", newest_first=newest_first)
+    progress = ended(scan)
+    assert (progress.read, progress.complete) == (30, True)
+    assert "e-1000" not in scan.matches()
+
+
+def test_payloads_that_cannot_be_looked_into_are_counted_and_make_the_answer_incomplete(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 3)
+    publish(storage, 2, start=3, payload=b"no json")
+    progress = ended(scan_of(storage, topic, "data.n>=0"))
+    assert (progress.matches, progress.unknown, progress.complete) == (3, 2, False)
+    assert progress.state is ScanState.FINISHED
+    assert progress.words == "Read all 5 events. 2 events could not be looked into: whether they match is not known."
+
+
+def test_hostile_messages_are_read_through(storage: DatabaseStorage) -> None:
+    from tests import hostile
+
+    topic = storage.create_topic("patients")
+    storage.append("patients", hostile.messages())
+    progress = ended(scan_of(storage, topic, 'data.text~"(a+)+$" or "closing" or data.a.b.c>1'))
+    assert progress.read == len(hostile.messages())
+    assert progress.state is ScanState.FINISHED
+
+
+# -- where it begins and ends
+
+
+def test_nothing_published_before_a_time_is_read(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 20, partitions=2)
+    since = START + timedelta(seconds=15)
+    for newest_first in (True, False):
+        scan = scan_of(storage, topic, "type:patient.*", published_since=since, newest_first=newest_first)
+        progress = ended(scan)
+        assert sorted(scan.matches()) == sorted(ids(15, 16, 17, 18, 19))
+        assert progress.words == "Read all 5 events published since then."
+        assert not progress.since_is_derived
+    later = ended(scan_of(storage, topic, "type:patient.*", published_since=START + timedelta(days=1)))
+    assert (later.read, later.complete) == (0, True)
+
+
+def test_a_lower_bound_on_the_events_time_saves_reading_what_was_published_a_day_before(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 20)
+    row = MessageRow.objects.order_by("number").first()
+    assert row is not None
+    MessageRow.objects.filter(pk=row.pk).update(published=START - timedelta(days=3))
+    scan = scan_of(storage, topic, "time>=2026-01-01T00:00:05")
+    progress = ended(scan)
+    assert scan.matches() == ids(*range(19, 4, -1))
+    assert progress.read == 19
+    assert progress.since == START + timedelta(seconds=5) - timedelta(days=1)
+    assert progress.since_is_derived
+
+
+def test_an_upper_bound_saves_nothing_since_events_are_imported_late(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 5)
+    assert ended(scan_of(storage, topic, "time<1999-01-01")).read == 5
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_stopped_search_goes_on_from_there_without_gap_or_double(
+    storage: DatabaseStorage, small_pieces: None, newest_first: bool
+) -> None:
+    topic = publish(storage, 47, partitions=3)
+    found: list[str] = []
+    onward, steps = "", 0
+    while True:
+        bounds = Bounds(events=10)
+        scan = scan_of(storage, topic, "type:patient.*", bounds=bounds, newest_first=newest_first, onward=onward)
+        progress = ended(scan)
+        found += scan.matches()
+        steps += 1
+        onward = progress.onward
+        if not onward:
+            break
+        assert progress.read == 10
+    assert steps == 5
+    assert progress.words == "Read the remaining 7 events."
+    order = ids(*range(47))
+    assert found == (order[::-1] if newest_first else order)
+
+
+@pytest.mark.parametrize("onward", ["x", "W10", "e30", "WyJuZXdlciIseyIwIjoiKzEifV0", "ä"])
+def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(storage: DatabaseStorage, onward: str) -> None:
+    progress = ended(scan_of(storage, publish(storage, 1), "type:x", onward=onward))
+    assert progress.state is ScanState.FAILED
+    assert "damaged" in progress.problem
+
+
+@pytest.mark.parametrize(
+    ("bounds", "ending", "words"),
+    [
+        (Bounds(matches=3), Ending.MATCHES, "Stopped at 3 matches, after 3 of 9 events."),
+        (Bounds(events=4), Ending.EVENTS, "Stopped after 4 of 9 events: no search reads more at once."),
+        (Bounds(seconds=-1), Ending.SECONDS, "Stopped after 1 of 9 events: no search takes longer than this."),
+        (Bounds(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since nobody was looking any more."),
+    ],
+)
+def test_each_bound_ends_it_and_says_so(storage: DatabaseStorage, bounds: Bounds, ending: Ending, words: str) -> None:
+    topic = publish(storage, 9)
+    index(storage)
+    progress = ended(scan_of(storage, topic, "type:patient.*", bounds=bounds))
+    assert (progress.ending, progress.state, progress.complete) == (ending, ScanState.STOPPED, False)
+    assert progress.words == f"{words} Older events were not read."
+
+
+# -- how far it is
+
+
+def test_how_many_there_are_is_what_the_index_counts(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 12, partitions=3)
+    unknown = ended(scan_of(storage, topic, "type:x"))
+    assert unknown.expected is None
+    index(storage)
+    assert ended(scan_of(storage, topic, "type:x")).expected == 12
+    since = START + timedelta(seconds=8)
+    assert ended(scan_of(storage, topic, "type:x", published_since=since)).expected == 4
+    publish(storage, 3, start=12)
+    behind = ended(scan_of(storage, topic, "type:x"))
+    assert (behind.expected, behind.expected_at_least, behind.read) == (12, True, 15)
+
+
+def test_stopping_keeps_what_was_found_and_says_what_was_not_read(storage: DatabaseStorage, small_pieces: None) -> None:
+    topic = publish(storage, 30)
+    index(storage)
+    with held(storage) as slow:
+        scan = scan_of(slow, topic, "type:patient.even")
+        slow.let()
+        scan.start()
+        scan.wait(LONG, matches=5)
+        running = scan.progress()
+        assert (running.state, running.words, running.expected) == (ScanState.RUNNING, "", 30)
+        assert scan.running
+        scan.stop()
+        at_once = scan.progress()
+        assert at_once.state is ScanState.STOPPED
+        slow.let(100)
+        scan.join(LONG)
+        later = scan.progress()
+    assert later.read == at_once.read
+    assert scan.matches() == ids(28, 26, 24, 22, 20)[: later.matches]
+    assert later.words.startswith("Stopped after ") and later.words.endswith(" of 30 events. Older events were not read.")
+    assert later.onward
+
+
+def test_a_store_that_goes_away_fails_it_with_what_was_read(storage: DatabaseStorage, small_pieces: None) -> None:
+    topic = publish(storage, 30)
+    index(storage)
+    reads = []
+
+    def twice_then_away(*args: Any, **names: Any) -> Any:
+        reads.append(1)
+        if len(reads) > 2:
+            raise StoreUnreachable("Pulsar does not answer.")
+        return storage.read_backward(*args, **names)
+
+    scan = scan_of(_With(storage, read_backward=twice_then_away), topic, "type:patient.even")
+    progress = ended(scan)
+    assert (progress.state, progress.ending, progress.read) == (ScanState.FAILED, Ending.STORE, 20)
+    assert progress.words == ("The store broke off after 20 of 30 events. Pulsar does not answer. Older events were not read.")
+    rest = scan_of(storage, topic, "type:patient.even", onward=progress.onward)
+    ended(rest)
+    assert [*scan.matches(), *rest.matches()] == ids(*range(28, -1, -2))
+
+
+def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
+    storage: DatabaseStorage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("Erika Mustermann")
+
+    progress = ended(scan_of(_With(storage, read_backward=broken), publish(storage, 1), "type:x"))
+    assert progress.ending is Ending.BROKEN
+    [logged] = [entry for entry in caplog.records if entry.name == "eventstore.scanning.scan"]
+    assert logged.levelname == "ERROR"
+    assert "an unforeseen ZeroDivisionError at " in logged.getMessage()
+    assert "test_scanning.py:" in logged.getMessage()
+    assert logged.exc_info is None
+    assert "Erika" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_pieces_are_bounded_whatever_the_payloads(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+    topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
+    limits: list[int] = []
+
+    def noted(*args: Any, **names: Any) -> Any:
+        limits.append(names["limit"])
+        return storage.read_backward(*args, **names)
+
+    assert ended(scan_of(_With(storage, read_backward=noted), topic, "type:nothing")).complete
+    assert limits[0] == reading.FIRST
+    assert max(limits[1:]) <= 50_000 // 5_000
+
+
+# -- those of a process
+
+
+def test_another_search_of_the_same_person_ends_the_one_before(storage: DatabaseStorage, scans: Scans) -> None:
+    topic = publish(storage, 5)
+    with held(storage) as slow:
+        first = scan_of(slow, topic, "type:x")
+        first_id = scans.start("anna", first)
+        assert scans.get("anna", first_id) is first
+        assert scans.get("bert", first_id) is None
+        second_id = scans.start("anna", scan_of(storage, topic, "type:x"))
+        assert first.progress().ending is Ending.REPLACED
+        assert scans.get("anna", first_id) is None
+        assert scans.get("anna", second_id) is not None
+
+
+def test_only_so_many_run_at_a_time(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 5)
+    scans = Scans(most_at_once=2)
+    with held(storage) as slow:
+        for owner in ("anna", "bert"):
+            scans.start(owner, scan_of(slow, topic, "type:x"))
+        with pytest.raises(TooManySearches, match="2 searches are running already"):
+            scans.start("carl", scan_of(slow, topic, "type:x"))
+        scans.start("anna", scan_of(slow, topic, "type:x"))  # instead of her own
+    scans.close()
+
+
+def test_beginning_anew_again_and_again_piles_up_no_threads(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 5)
+    scans = Scans(most_at_once=3)
+    with held(storage) as slow:
+        mine = []
+        with pytest.raises(TooManySearches, match=r"3 ended searches still wait for the store.*Try again in a moment"):
+            for _ in range(20):
+                mine.append(scan_of(slow, topic, "type:x"))
+                scans.start("anna", mine[-1])
+        assert sum(scan.holds_thread for scan in mine) == 4
+        assert mine[-2].running, "what is refused ends nothing"
+        with pytest.raises(TooManySearches, match="and 1 more is running"):
+            scans.start("bert", scan_of(slow, topic, "type:x"))
+        mine[-2].stop()
+        with pytest.raises(TooManySearches, match="4 ended searches"):
+            scans.start("bert", scan_of(slow, topic, "type:x"))
+        slow.let(1_000)
+        for scan in mine[:-1]:
+            scan.join(LONG)
+        scans.start("bert", scan_of(storage, topic, "type:x"))
+        scans.close()
+
+
+def test_closing_waits_for_those_that_were_replaced(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 5)
+    scans = Scans()
+    with held(storage) as slow:
+        first, second = scan_of(slow, topic, "type:x"), scan_of(slow, topic, "type:x")
+        scans.start("anna", first)
+        scans.start("anna", second)
+        slow.let(1_000)
+        scans.close()
+        assert not first.holds_thread
+        assert not second.holds_thread
+
+
+def test_closing_ends_all_of_them_and_frees_their_threads(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 5)
+    scans = Scans()
+    with held(storage) as slow:
+        mine = [scan_of(slow, topic, "type:x") for _ in range(3)]
+        for number, scan in enumerate(mine):
+            scans.start(str(number), scan)
+        slow.let(1_000)
+        scans.close()
+    assert all(not scan.running for scan in mine)
+    assert all(not scan._thread.is_alive() for scan in mine)
+
+
+def test_ended_searches_are_forgotten_in_the_end(storage: DatabaseStorage, scans: Scans) -> None:
+    topic = publish(storage, 1)
+    started = {}
+    for number in range(60):
+        scan = scan_of(storage, topic, "type:x")
+        started[f"p{number}"] = scans.start(f"p{number}", scan)
+        scan.join(LONG)
+    kept = [owner for owner, id in started.items() if scans.get(owner, id)]
+    assert len(kept) == 50
+    assert kept[-1] == "p59"
+
+
+def test_it_leaves_no_trace_in_the_store(storage: DatabaseStorage) -> None:
+    topic = publish(storage, 30, partitions=3)
+    for newest_first in (True, False):
+        assert ended(scan_of(storage, topic, "type:x", newest_first=newest_first)).complete
+    assert storage.subscriptions("patients") == []
