@@ -1,0 +1,164 @@
+"""How quickly the index takes in a topic, against a bare reader loop; and whether it stays as quick, and small, as it grows.
+
+``sqlite_ratio`` and ``postgres_ratio``: a topic on a real broker, indexed by what ``run_index --until-caught-up`` runs, into
+empty databases, against the better of two synchronous loops of the bare client, before and after, that touch each message's
+key, properties, id and publish time. ``flatness`` and ``bytes_per_event``: ten times as many events from memory into SQLite;
+the rate over the last tenth divided by that over the first (only the writing is timed), and what lies on the disk.
+
+``EVENTS`` sets the events of the topic, ``FEED`` those from memory. Each figure comes from a process of its own.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.material import fed, publish
+from benchmarks.running import desk_in_a_folder, rate, report, say, scale
+from scripts.local_postgres import LocalPostgres
+from scripts.local_pulsar import LocalPulsar
+
+EVENTS = 1_000_000
+FEED_TIMES = 10
+TENTHS = 10
+TOPIC = "public/default/bench"
+READ_MILLISECONDS = 30_000
+
+T = TypeVar("T")
+
+
+def main() -> None:
+    count = scale(EVENTS)
+    figures: dict[str, float] = {"events": count}
+    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
+        say("starting the broker")
+        broker = LocalPulsar(Path(folder))
+        broker.start()
+        try:
+            figures |= _against_the_bare_loop(broker, count)
+        finally:
+            broker.stop()
+    figures |= apart(feed, _feed(count))
+    report(figures)
+
+
+def apart(work: Callable[..., T], *arguments: object) -> T:
+    """What the function answers in a new process, so that no figure depends on what was measured before it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def bare(service_url: str, count: int) -> float:
+    """Events a second of a loop that reads with the bare client and touches what the index needs."""
+    import pulsar
+
+    def read_all() -> None:
+        for _ in range(count):
+            message = reader.read_next(READ_MILLISECONDS)
+            message.partition_key()
+            message.properties()
+            message.message_id()
+            message.publish_timestamp()
+
+    client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
+    reader = client.create_reader(TOPIC, pulsar.MessageId.earliest)
+    found = rate(count, read_all)
+    client.close()
+    return found
+
+
+def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> float:
+    """Events a second of indexing the topic into an empty database: SQLite where there is no URL."""
+    os.environ["INDEX_DATABASE_URL"] = database_url
+    with desk_in_a_folder():
+        from eventstore.config import Config
+        from eventstore.drivers.pulsar.storage import PulsarStorage
+        from eventstore.index.following import Following, index_until_caught_up
+
+        storage = PulsarStorage(service_url=service_url, admin_url=admin_url)
+        following = Following(
+            storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None
+        )
+        totals: list[int] = []
+        found = rate(count, lambda: totals.append(index_until_caught_up(following)))
+        storage.close()
+    if totals != [count]:
+        raise SystemExit(f"{totals[0]:,} events were indexed, not {count:,}")
+    return found
+
+
+def feed(count: int) -> dict[str, float]:
+    """Write so many events from memory; the figures of how it went."""
+    os.environ.pop("INDEX_DATABASE_URL", None)
+    with desk_in_a_folder() as folder:
+        from eventstore.events import Topic
+        from eventstore.index.following import BATCH
+        from eventstore.index.writer import Memory, open_partition, write_batch
+
+        partition = open_partition(Topic(name=TOPIC), 0, Memory())
+        rates: list[float] = []
+        done, since, spent = 0, 0, 0.0
+        for events in fed(TOPIC, count, min(BATCH, max(1, count // TENTHS))):
+            begun = time.perf_counter()
+            write_batch(partition, events)
+            spent += time.perf_counter() - begun
+            done += len(events)
+            if done >= count * (len(rates) + 1) // TENTHS:
+                rates.append((done - since) / spent)
+                say(f"fed {done:,} of {count:,}: {rates[-1]:,.0f} events/s")
+                since, spent = done, 0.0
+        size = _on_disk(folder)
+    return {
+        "fed": count,
+        "feed_first_per_second": rates[0],
+        "feed_last_per_second": rates[-1],
+        "flatness": rates[-1] / rates[0],
+        "bytes_per_event": size / count,
+    }
+
+
+def _against_the_bare_loop(broker: LocalPulsar, count: int) -> dict[str, float]:
+    apart(publish, broker.service_url, TOPIC, count)
+    before = apart(bare, broker.service_url, count)
+    say(f"bare loop {before:,.0f} events/s")
+    sqlite = apart(indexed, broker.service_url, broker.admin_url, "", count)
+    say(f"indexed into SQLite {sqlite:,.0f} events/s")
+    with LocalPostgres() as server:
+        postgres = apart(indexed, broker.service_url, broker.admin_url, server.create_database("index"), count)
+    say(f"indexed into PostgreSQL {postgres:,.0f} events/s")
+    after = apart(bare, broker.service_url, count)
+    say(f"bare loop again {after:,.0f} events/s")
+    best = max(before, after)
+    return {
+        "bare_per_second": best,
+        "sqlite_per_second": sqlite,
+        "postgres_per_second": postgres,
+        "sqlite_ratio": sqlite / best,
+        "postgres_ratio": postgres / best,
+    }
+
+
+def _feed(count: int) -> int:
+    text = os.environ.get("FEED", "")
+    if text and not (text.isdigit() and int(text) >= TENTHS):
+        sys.exit(f"FEED takes a whole number from {TENTHS} up.")
+    return int(text) if text else max(TENTHS, FEED_TIMES * count)
+
+
+def _on_disk(folder: Path) -> int:
+    """Bytes of the index's files, once its log is written back."""
+    from django.db import connections
+
+    with connections["index"].cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return sum(path.stat().st_size for path in folder.glob("index.sqlite3*"))
+
+
+if __name__ == "__main__":
+    main()

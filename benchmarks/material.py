@@ -1,0 +1,129 @@
+"""Events to measure with: about 500 bytes each, UUIDs for ids, fifty events an aggregate, spread over the whole history.
+
+Every event has a correlation id and every other one a causation id. They are made in bulk, so that making them is not what is
+measured, and published within bounded memory.
+"""
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.running import say
+
+if TYPE_CHECKING:
+    from eventstore.events import Event
+
+SEED = 3
+AN_AGGREGATE = 50
+TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "shared"))
+START = datetime(2024, 5, 1, tzinfo=UTC)
+STEP = timedelta(milliseconds=100)
+PIECE = 5_000
+TEXT = "x" * 125
+
+A_LEDGER, AN_ENTRY = 50_000, 100
+
+
+def uuids(count: int) -> list[str]:
+    """Random ones, as they are mostly written."""
+    digits = os.urandom(16 * count).hex()
+    return [
+        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-{digits[at + 12 : at + 16]}-"
+        f"{digits[at + 16 : at + 20]}-{digits[at + 20 : at + 32]}"
+        for at in range(0, 32 * count, 32)
+    ]
+
+
+def aggregate_ids(events: int) -> list[str]:
+    """The aggregates of so many events."""
+    return uuids(max(1, events // AN_AGGREGATE))
+
+
+def fed(topic: str, count: int, batch: int) -> Iterator[list["Event"]]:
+    """So many events in lists of ``batch``, as if they had been read from one partition of the topic."""
+    from eventstore.events import NOTHING, Event, Message, Position
+    from eventstore.ordering import encode
+
+    chance, aggregates, payload = random.Random(SEED), aggregate_ids(count), b"x" * 200
+    for first in range(0, count, batch):
+        size = min(batch, count - first)
+        ids, correlations, causations = uuids(size), uuids(size), uuids(size)
+        published = START + STEP * first
+        events = []
+        for place, number in enumerate(range(first, first + size)):
+            aggregate = aggregates[int(chance.random() * len(aggregates))]
+            token = encode(5 + number // A_LEDGER, number % A_LEDGER // AN_ENTRY, number % AN_ENTRY + 1)
+            message = Message(
+                position=Position(topic=topic, partition=0, token=token),
+                payload=payload,
+                published=published,
+                key=aggregate,
+                properties=NOTHING,
+            )
+            events.append(
+                Event(
+                    message=message,
+                    id=ids[place],
+                    time=START + STEP * number,
+                    data=payload,
+                    type=TYPES[number % len(TYPES)],
+                    aggregate_type="document",
+                    aggregate_id=aggregate,
+                    correlation_id=correlations[place],
+                    causation_id=causations[place] if number % 2 else "",
+                )
+            )
+        yield events
+
+
+def publish(service_url: str, topic: str, count: int) -> None:
+    """Publish so many events by the bare client, in batches; at most some thousands are in memory."""
+    import pulsar
+
+    client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
+    producer = client.create_producer(
+        topic,
+        batching_enabled=True,
+        batching_max_messages=500,
+        batching_max_publish_delay_ms=5,
+        block_if_queue_full=True,
+        max_pending_messages=PIECE,
+    )
+    total = 0
+    for done, (payload, properties, key) in enumerate(_messages(count), start=1):
+        producer.send_async(payload, None, properties=properties, partition_key=key)
+        total += len(payload) + len(key) + sum(len(name) + len(value) for name, value in properties.items())
+        if done % max(1, count // 5) == 0:
+            say(f"published {done:,} of {count:,}")
+    producer.flush()
+    client.close()
+    say(f"{count:,} events of {total // count} bytes: key, properties and payload")
+
+
+def _messages(count: int) -> Iterator[tuple[bytes, dict[str, str], str]]:
+    """Payload, properties and key of each."""
+    chance, aggregates = random.Random(SEED), aggregate_ids(count)
+    for first in range(0, count, PIECE):
+        size = min(PIECE, count - first)
+        columns = uuids(size), uuids(size), uuids(size)
+        for number, own in zip(range(first, first + size), zip(*columns, strict=True), strict=True):
+            aggregate = aggregates[int(chance.random() * len(aggregates))]
+            payload = f'{{"documentId":"{aggregate}","text":"{TEXT}"}}'.encode()
+            yield payload, _properties(number, own), aggregate
+
+
+def _properties(number: int, own: Sequence[str]) -> dict[str, Any]:
+    id, correlation, causation = own
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": id,
+        "ce_source": "/services/documents",
+        "ce_type": TYPES[number % len(TYPES)],
+        "ce_time": (START + STEP * number).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "ce_datacontenttype": "application/json",
+        "ce_aggregatetype": "document",
+        "ce_correlationid": correlation,
+    }
+    return properties | ({"ce_causationid": causation} if number % 2 else {})

@@ -1,0 +1,181 @@
+"""How long a person waits for an aggregate, its payloads, an event by id and a conversation; and whether that grows with the
+topic.
+
+A topic of ``EVENTS`` (10,000,000) events on a real broker, fifty an aggregate and spread over the whole of it, and one of a
+hundredth of that, each indexed into a SQLite of its own. Every figure is the 95th percentile over ``ASKED`` different things,
+chosen by chance. ``aggregate_p95_ms``: an aggregate and a page of fifty of its events out of the index, rendered;
+``payloads_cold_p95_ms``: the same page with its fifty payloads, of which this process has none; ``payloads_warm_p95_ms``: once
+more; ``id_p95_ms``: the slower of an event by its id and a conversation by its correlation id. ``growth`` is the worst ratio
+of a figure to the small topic's, where it is more than 20 ms above it, else 1. ``scan_seconds``: what finding one aggregate's
+events costs by reading the topic with the bare client.
+"""
+
+import math
+import os
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.index import apart
+from benchmarks.material import SEED, publish
+from benchmarks.running import desk_in_a_folder, report, say, scale
+from scripts.local_pulsar import LocalPulsar
+
+if TYPE_CHECKING:
+    from eventstore.gateway import Gateway
+    from eventstore.index.pointers import Pointer
+    from eventstore.storage import Storage
+
+EVENTS = 10_000_000
+SMALLER = 100
+ASKED = 100
+WARM = 10
+"""So many pages are asked for again and again: what a person goes back and forth between."""
+ONCE = 5
+A_PAGE = 50
+ALLOWED_MORE_MS = 20.0
+READ_MILLISECONDS = 30_000
+TIMES = ("aggregate_p95_ms", "payloads_cold_p95_ms", "payloads_warm_p95_ms", "id_p95_ms")
+
+
+def main() -> None:
+    count = scale(EVENTS)
+    with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder:
+        say("starting the broker")
+        broker = LocalPulsar(Path(folder))
+        broker.start()
+        try:
+            small = _of_a_topic(broker, "public/default/small", max(A_PAGE, count // SMALLER))
+            large = _of_a_topic(broker, "public/default/large", count)
+            scan = apart(scanned, broker.service_url, "public/default/large", count)
+        finally:
+            broker.stop()
+    figures = {"events": count, **large, "scan_seconds": scan}
+    figures |= {f"small_{name}": small[name] for name in TIMES}
+    figures["growth"] = max(_growth(small[name], large[name]) for name in TIMES)
+    report(figures)
+
+
+def scanned(service_url: str, topic: str, count: int) -> float:
+    """Seconds of reading the topic with the bare client for the key of its first message."""
+    import pulsar
+
+    client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
+    reader = client.create_reader(topic, pulsar.MessageId.earliest)
+    begun = time.perf_counter()
+    wanted = reader.read_next(READ_MILLISECONDS).partition_key()
+    found = 1
+    for _ in range(count - 1):
+        found += reader.read_next(READ_MILLISECONDS).partition_key() == wanted
+    spent = time.perf_counter() - begun
+    client.close()
+    say(f"a scan found {found} events of one aggregate in {spent:,.1f} s")
+    return spent
+
+
+def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str, float]:
+    """Index the topic, and ask."""
+    os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url}
+    with desk_in_a_folder():
+        from dashboard import wiring
+        from eventstore.index.following import Following, index_until_caught_up
+
+        gateway = wiring.gateway()
+        following = Following(
+            storage=_only(gateway.storage, topic),
+            config=gateway.config,
+            stop=threading.Event(),
+            on_batch=lambda topic, partition, events: None,
+        )
+        begun = time.perf_counter()
+        indexed = index_until_caught_up(following)
+        if indexed != count:
+            raise SystemExit(f"{indexed:,} events were indexed, not {count:,}")
+        say(f"indexed {topic} in {time.perf_counter() - begun:,.0f} s")
+        figures = _figures(gateway, topic, count)
+        wiring.close()
+    return figures
+
+
+def _only(storage: "Storage", topic: str) -> "Storage":
+    """The same storage, in which there is no other topic to index."""
+    there = [storage.topic(topic)]
+    storage.topics = lambda: there  # type: ignore[method-assign]
+    return storage
+
+
+def _of_a_topic(broker: LocalPulsar, topic: str, count: int) -> dict[str, float]:
+    apart(publish, broker.service_url, topic, count)
+    figures = apart(asked, broker.service_url, broker.admin_url, topic, count)
+    say(f"{topic}: " + ", ".join(f"{name} {figures[name]:,.1f}" for name in TIMES))
+    return figures
+
+
+def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
+    chosen = _chosen(topic, count)
+    for found in chosen[ASKED:]:  # what a process does once only: imports, the first connection, the templates
+        _page(gateway, found, payloads=True)
+    asked = chosen[:ASKED]
+
+    def times(ask: Callable[["Pointer"], object], of: Sequence["Pointer"] = asked) -> float:
+        spent = [_milliseconds(partial(ask, found)) for found in of]
+        return sorted(spent)[math.ceil(0.95 * len(spent)) - 1]
+
+    by_id = times(lambda found: gateway.pointers_of(found.event_id))
+    by_correlation = times(lambda found: gateway.conversation(found.correlation_id))
+    without = times(lambda found: _page(gateway, found, payloads=False))
+    cold = times(lambda found: _page(gateway, found, payloads=True))
+    warm = times(lambda found: _page(gateway, found, payloads=True), asked[-WARM:] * (ASKED // WARM))
+    return {
+        "aggregate_p95_ms": without,
+        "payloads_cold_p95_ms": cold,
+        "payloads_warm_p95_ms": warm,
+        "id_p95_ms": max(by_id, by_correlation),
+    }
+
+
+def _chosen(topic: str, count: int) -> list["Pointer"]:
+    """Events of as many different aggregates, all over the topic."""
+    from eventstore.index import queries
+
+    row = queries.partition_row(topic, 0)
+    assert row is not None
+    ordinals = random.Random(SEED).sample(range(count), min(count, 3 * (ASKED + ONCE)))
+    by_aggregate = {found.aggregate_id: found for found in queries.at_ordinals(row, ordinals)}
+    chosen = list(by_aggregate.values())
+    random.Random(SEED).shuffle(chosen)
+    return chosen[: ASKED + ONCE]
+
+
+def _page(gateway: "Gateway", found: "Pointer", *, payloads: bool) -> str:
+    """An aggregate and the newest fifty of its events, as lines of a page."""
+    from dashboard import showing
+    from dashboard.masking import Viewer
+
+    viewer = Viewer(name="bench", sees_values=payloads)
+    aggregate = gateway.aggregate(found.aggregate_type, found.aggregate_id)
+    assert aggregate is not None
+    rows = gateway.stream(aggregate.type, aggregate.id, limit=A_PAGE, payloads=payloads).items
+    missing = sum(row.event is None for row in rows)
+    if payloads and missing:
+        raise SystemExit(f"{missing} payloads of a page were not read")
+    return "".join(showing.render_line(showing.event_line(row, viewer)) for row in rows)
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _growth(small: float, large: float) -> float:
+    return large / small if large - small > ALLOWED_MORE_MS else 1.0
+
+
+if __name__ == "__main__":
+    main()
