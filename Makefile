@@ -31,9 +31,9 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pyth
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
-# Two workers, a file at a time: most of a test's time is waiting for processes, and a file's fixtures are shared.
+# Three workers, a file at a time: most of a test's time is waiting for processes, and a file's fixtures are shared.
 # Each worker has its own databases, broker and PostgreSQL.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 # exec: a signal to make reaches the server itself, and no shell stands between.
 run: install
