@@ -99,6 +99,12 @@ def why_away() -> StoreUnreachable | None:
     return None
 
 
+def known_away() -> StoreUnreachable | None:
+    """Why the store does not answer, as far as that is known now: a page whose payloads are all in memory says so as well."""
+    store = store_standing()
+    return StoreUnreachable(store.words) if store.reachable is False else None
+
+
 def _ask() -> StoreStanding:
     global _last  # noqa: PLW0603
     try:

@@ -172,7 +172,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         context,
         fragment="aggregates/_detail.html",
         status=asked.status,
-        away=standing.why_away() if any(row.event is None for row in stream.items) else None,
+        away=standing.why_away() if any(row.event is None for row in stream.items) else standing.known_away(),
     )
 
 

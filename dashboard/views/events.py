@@ -38,7 +38,9 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:
         context["places"] = places(request, under="topics")
-    return render(request, "events/show.html", context, away=standing.why_away() if detail.event is None else None)
+    return render(
+        request, "events/show.html", context, away=standing.why_away() if detail.event is None else standing.known_away()
+    )
 
 
 @page("see_payloads")

@@ -155,5 +155,5 @@ def test_a_viewer_is_told_what_may_be_asked_for(desk: Desk, chromium: Browser) -
     expect(page.get_by_role("alert")).to_contain_text("takes the role support")
     expect(page.locator("#search-rows tr")).to_have_count(0)
     ask(desk, page, "id:e7")
-    expect(page.locator("#search-rows tr")).to_have_count(1)
+    expect(page.locator("#search-rows tr")).to_have_count(1, timeout=30_000)
     context.close()

@@ -15,13 +15,9 @@ from tests.indexing import event, index, pointers
 
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
 from tests.unit.test_backlogs import *  # noqa: F403
-from tests.unit.test_index_anomalies import *  # noqa: F403
-from tests.unit.test_index_ordinals import *  # noqa: F403
 from tests.unit.test_index_queries import *  # noqa: F403
-from tests.unit.test_index_seen import *  # noqa: F403
 from tests.unit.test_index_writer import *  # noqa: F403
 from tests.unit.test_index_writer import together
-from tests.unit.test_stream_keys import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs
 
