@@ -34,8 +34,8 @@ EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
 EVENTSTORE_NAMESPACES = os.environ.get("EVENTSTORE_NAMESPACES") or "public/default"
 PULSAR_ADMIN_URL = os.environ.get("PULSAR_ADMIN_URL", "")
 
+# Without daphne, which is started by its own command: as an app it would load a whole web server into every command.
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

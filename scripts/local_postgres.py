@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import sql
+
+from scripts.ports import free_port
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -46,7 +47,7 @@ class LocalPostgres:
         self._directory = Path(tempfile.mkdtemp(prefix="eventdesk-postgres-"))
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         try:
@@ -144,12 +145,6 @@ def _as_postgres() -> dict[str, Any]:
 def _version(initdb: Path) -> int:
     name = initdb.parent.parent.name
     return int(name) if name.isdigit() else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -8,47 +8,26 @@ with the settings without which an event store loses its events: inactive topics
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from scripts.ports import LOOPBACK, free_ports, port_is_free
 from scripts.pulsar_distribution import VERSION, BrokerProblem, distribution, require_programs
 
 MEMORY = "-Xms512m -Xmx1g -XX:MaxDirectMemorySize=1g"
-LOOPBACK = "127.0.0.1"
 
 # The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
 LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
 
 
-# -- ports and configuration
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+# -- configuration
 
 
 def settings(port: int, web_port: int) -> Mapping[str, str]:

@@ -1,17 +1,22 @@
 """A whole desk of its own, as it is run: daphne and the indexer as processes, on a free loopback port, in a fresh folder."""
 
+import atexit
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
+
+from scripts.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 60.0
@@ -19,14 +24,8 @@ ENDED_WITHIN = 15.0
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Desk:
-    """``with Desk(folder, {...}) as desk``: migrated, served and indexed until the block ends. ``url`` ends with a slash."""
+    """``with Desk(folder, {...}) as desk``: served and indexed until the block ends. ``url`` ends with a slash."""
 
     def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
@@ -45,8 +44,8 @@ class Desk:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        for alias in ("default", "index", "store"):
-            self.manage("migrate", "--database", alias, "--verbosity", "0")
+        for file in _migrated().glob("*.sqlite3"):
+            shutil.copy(file, self.data)
         self.start_index()
         self.start_web()
         return self
@@ -112,3 +111,14 @@ class Desk:
                 return bool(answer.status == 200)
         except (HTTPError, URLError, OSError):
             return False
+
+
+@cache
+def _migrated() -> Path:
+    """The three databases with their tables and nothing in them, made once a run: every desk starts on a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="eventdesk-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    empty = Desk(folder)
+    for alias in ("default", "index", "store"):
+        empty.manage("migrate", "--database", alias, "--verbosity", "0")
+    return folder

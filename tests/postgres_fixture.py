@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
+from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from dashboard.databases import database
@@ -44,7 +45,7 @@ def store_on_postgres(desk_databases: dict[str, str], store_tables_on_postgres: 
     """The alias ``store`` is an empty PostgreSQL for this test and its threads; the value is its ``STORE_DATABASE_URL``."""
     with alias_on("store", store_tables_on_postgres):
         yield store_tables_on_postgres
-        call_command("flush", database="store", interactive=False, inhibit_post_migrate=True, verbosity=0)
+        _empty("store")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def index_on_postgres(desk_databases: dict[str, str], index_tables_on_postgres: 
     """As ``store_on_postgres``, for the alias ``index``; the value is its ``INDEX_DATABASE_URL``."""
     with alias_on("index", index_tables_on_postgres):
         yield index_tables_on_postgres
-        call_command("flush", database="index", interactive=False, inhibit_post_migrate=True, verbosity=0)
+        _empty("index")
 
 
 @contextmanager
@@ -81,6 +82,15 @@ def alias_on(alias: str, url: str) -> Iterator[None]:
         yield
     finally:
         _switch(alias, before)
+
+
+def _empty(alias: str) -> None:
+    """As Django's ``flush``, which truncates: that takes a fifth of a second, however little there is, and this no time."""
+    names = connections[alias].introspection.django_table_names(only_existing=True, include_views=False)
+    with transaction.atomic(alias), connections[alias].cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # in any order, whatever refers to what
+        for name in names:
+            cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
 
 
 def _switch(alias: str, config: dict[str, object]) -> None:

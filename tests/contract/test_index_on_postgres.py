@@ -11,13 +11,13 @@ from django.db import connections, transaction
 from eventstore.events import Topic
 from eventstore.index.models import NameRow
 from eventstore.index.names import Names
+from tests.index.test_index_queries import *  # noqa: F403
+from tests.index.test_index_writer import *  # noqa: F403
+from tests.index.test_index_writer import together
 from tests.indexing import event, index, pointers
 
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
 from tests.unit.test_backlogs import *  # noqa: F403
-from tests.unit.test_index_queries import *  # noqa: F403
-from tests.unit.test_index_writer import *  # noqa: F403
-from tests.unit.test_index_writer import together
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
+
+from scripts.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90.0
@@ -105,9 +106,3 @@ def members(group: int) -> dict[int, str]:
         except OSError:
             continue  # it ended while we looked
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Self, TypeVar
 
@@ -146,17 +146,19 @@ def _kill_again_and_again(
     name = storage.create_topic("permits", partitions=PARTITIONS).name
     restart_at = chance.randrange(kills) if broker else -1
     caught = 0
-    with Indexers(address, indexers) as processes, ExitStack() as ending:
+    restarts: list[Future[None]] = []
+    with Indexers(address, indexers) as processes, ThreadPoolExecutor() as beside:
         for kill, piece in enumerate(pieces[:-1]):
             before = _indexed(name)
             _publish(storage, name, piece)
             if broker and kill == restart_at:
-                ending.callback(_restart(broker).join)
+                restarts.append(beside.submit(_away_and_back, broker))
             _until(partial(_has_advanced, name, before, processes), "an indexer goes on")
             time.sleep(chance.random() * 0.3)
             processes.kill(chance.choice(_until(processes.at_work, "an indexer is at work")))
             caught += _indexed(name) < sum(map(len, pieces[: kill + 1]))
-        ending.close()
+        for restart in restarts:
+            restart.result()
         _publish(storage, name, pieces[-1])
         _until(partial(_has_advanced, name, len(documents) - 1, processes), "everything is indexed")
         assert processes.end() == [0] * indexers
@@ -179,16 +181,9 @@ def _publish(storage: Storage, name: str, documents: Sequence[Document]) -> None
     assert import_messages(storage, name, parse_lines(io.BytesIO(text))).imported == len(documents)
 
 
-def _restart(broker: LocalPulsar) -> threading.Thread:
-    """Take the broker away and bring it back, while the test goes on; the thread ends when it is back."""
-
-    def away_and_back() -> None:
-        broker.stop()
-        broker.start()
-
-    thread = threading.Thread(target=away_and_back)
-    thread.start()
-    return thread
+def _away_and_back(broker: LocalPulsar) -> None:
+    broker.stop()
+    broker.start()
 
 
 def _indexed(name: str) -> int:

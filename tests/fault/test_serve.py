@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, free_port, members
+from scripts.ports import free_port
+from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 CHILDREN = ("run_index", "daphne", "run_demo_traffic")
@@ -29,10 +30,41 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def started(data: Path) -> Iterator[list[Serving]]:
+    """The demo as it runs for the tests that leave it running: one, or none."""
+    running: list[Serving] = []
+    yield running
+    _end_all(running)
+
+
 @pytest.fixture
-def serving(data: Path) -> Iterator[Serving]:
-    with Serving(demo_environment(data)) as running:
+def lasting(data: Path, started: list[Serving]) -> Serving:
+    """For a test that leaves it running: the next such test gets the same."""
+    if not started:
+        started.append(Serving(demo_environment(data)))
+    return started[0].until_ready()
+
+
+@pytest.fixture
+def alone(data: Path, started: list[Serving]) -> Path:
+    """The data directory, in which nothing runs."""
+    _end_all(started)
+    return data
+
+
+@pytest.fixture
+def serving(alone: Path) -> Iterator[Serving]:
+    """For a test that ends it."""
+    with Serving(demo_environment(alone)) as running:
         yield running.until_ready()
+
+
+def _end_all(running: list[Serving]) -> None:
+    while running:
+        with running.pop() as serving:
+            serving.process.send_signal(signal.SIGTERM)
+            assert serving.ended() == 0
 
 
 def manage(data: Path, *arguments: str, **environment: str) -> str:
@@ -66,99 +98,28 @@ print({name: sum(1 for p in range(topics[name]) for _ in messages(name, p)) for 
 """
 
 
-def test_it_answers_on_loopback_only_and_keeps_its_secrets_to_its_owner(serving: Serving, data: Path) -> None:
-    assert serving.get("/healthz")[0] == 200
+def test_it_answers_on_loopback_only_and_keeps_its_secrets_to_its_owner(lasting: Serving, data: Path) -> None:
+    assert lasting.get("/healthz")[0] == 200
     listening = Path("/proc/net/tcp").read_text()
-    assert f"0100007F:{serving.port:04X}" in listening
-    assert f"00000000:{serving.port:04X}" not in listening
+    assert f"0100007F:{lasting.port:04X}" in listening
+    assert f"00000000:{lasting.port:04X}" not in listening
     for name in ("demo-logins", "demo-secret-key"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
-    assert [login.split()[0] for login in serving.logins] == ["viewer-1", "support-1", "approver-1", "admin-1"]
+    assert [login.split()[0] for login in lasting.logins] == ["viewer-1", "support-1", "approver-1", "admin-1"]
 
 
-def test_a_second_start_has_the_same_logins_and_no_second_history(data: Path, serving: Serving) -> None:
-    assert serving.logins == (data / "demo-logins").read_text().splitlines()
-    assert "already" in serving.output
+def test_a_second_start_has_the_same_logins_and_no_second_history(data: Path, lasting: Serving) -> None:
+    assert lasting.logins == (data / "demo-logins").read_text().splitlines()
+    assert "already" in lasting.output
 
 
-def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) -> None:
-    code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
-    manage(tmp_path, "migrate", "-v", "0")
-    fresh = shell(tmp_path, code).splitlines()
-    assert len(fresh) == 4
-    assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
-    serving.process.send_signal(number)
-    assert serving.ended() == 0
-    assert "has ended" in serving.output
-    assert "Traceback" not in serving.output
-
-
-def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(serving: Serving) -> None:
-    os.killpg(serving.process.pid, signal.SIGINT)
-    assert serving.ended() == 0
-    assert "Traceback" not in serving.output
-
-
-@pytest.mark.parametrize(
-    ("send", "number"), [(os.kill, signal.SIGTERM), (os.kill, signal.SIGKILL), (os.killpg, signal.SIGINT)]
-)
-def test_make_run_ends_with_its_make(
-    data: Path, tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
-) -> None:
-    makefile = (ROOT / "Makefile").read_text().replace("$(BIN)/python", sys.executable).replace("run: install", "run:")
-    (tmp_path / "Makefile").write_text(makefile)
-    command = [shutil.which("make") or "make", "--no-print-directory", "-f", str(tmp_path / "Makefile"), "run"]
-    with Serving(demo_environment(data), command) as serving:
-        serving.until_ready()
-        send(serving.process.pid, number)
-        assert serving.ended() != 0  # make says that it was interrupted
-        assert "Traceback" not in serving.output
-
-
-def test_a_kill_leaves_no_orphan(serving: Serving) -> None:
-    assert all(serving.child(word) for word in CHILDREN)
-    serving.process.kill()
-    assert serving.ended() == -signal.SIGKILL  # and none of the children is left
-
-
-def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line(serving: Serving) -> None:
-    os.kill(serving.child("daphne"), signal.SIGKILL)
-    assert serving.ended() == 128 + signal.SIGKILL
-    assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in serving.output
-
-
-def test_an_indexer_that_dies_comes_back_and_the_pages_stay(serving: Serving) -> None:
-    before = serving.child("run_index")
+def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) -> None:
+    before = lasting.child("run_index")
     os.kill(before, signal.SIGKILL)
-    serving.until(lambda: "starting it again" in serving.output, "it says so")
-    serving.until(lambda: any("run_index" in c for c in members(serving.process.pid).values()), "the indexer is back")
-    assert serving.child("run_index") != before
-    assert serving.get("/healthz")[0] == 200
-
-
-def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(data: Path, tmp_path: Path) -> None:
-    shutil.copy(data / "demo-started", tmp_path)
-    manage(tmp_path, "migrate", "--database", "store", "-v", "0")
-    manage(tmp_path, "migrate", "-v", "0")
-    whole = shell(
-        tmp_path, "from dashboard.demo.history import *\nprint({k: len(v) for k, v in whole_history(started()).items()})"
-    )
-    for _ in range(4):
-        with subprocess.Popen(
-            [sys.executable, "manage.py", "seed_demo"], cwd=ROOT, env=demo_environment(tmp_path, EVENTDESK_DEMO="1")
-        ) as seeding:
-            written = tmp_path / "store.sqlite3-wal"
-            size = written.stat().st_size if written.exists() else 0
-            while seeding.poll() is None and not (written.exists() and written.stat().st_size > size):
-                pass
-            seeding.kill()
-    manage(tmp_path, "seed_demo")
-    assert eval(shell(tmp_path, COUNT)) == eval(whole)
-    assert "already" in manage(tmp_path, "seed_demo")
+    lasting.until(lambda: "starting it again" in lasting.output, "it says so")
+    lasting.until(lambda: any("run_index" in c for c in members(lasting.process.pid).values()), "the indexer is back")
+    assert lasting.child("run_index") != before
+    assert lasting.get("/healthz")[0] == 200
 
 
 RESET = """
@@ -181,15 +142,87 @@ print((at_poison, storage.subscription(storage.topic("patients").name, "search-i
 """
 
 
-def test_after_a_cursor_reset_the_demos_consumers_receive_again(serving: Serving, data: Path) -> None:
+def test_after_a_cursor_reset_the_demos_consumers_receive_again(lasting: Serving, data: Path) -> None:
     def standing() -> tuple[bool, int]:
         at_poison, backlog = eval(shell(data, STANDING))
         return at_poison, backlog
 
-    serving.until(lambda: standing()[0], "app-timeline stands at its poison, connected")
+    lasting.until(lambda: standing()[0], "app-timeline stands at its poison, connected")
     shell(data, RESET)
-    serving.until(lambda: standing()[1] < 20, "search-index has read everything again")
-    serving.until(lambda: standing()[0], "app-timeline has read everything before its poison again")
+    lasting.until(lambda: standing()[1] < 20, "search-index has read everything again")
+    lasting.until(lambda: standing()[0], "app-timeline has read everything before its poison again")
+
+
+def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) -> None:
+    code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
+    manage(tmp_path, "migrate", "-v", "0")
+    fresh = shell(tmp_path, code).splitlines()
+    assert len(fresh) == 4
+    assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.soak)])
+def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
+    serving.process.send_signal(number)
+    assert serving.ended() == 0
+    assert "has ended" in serving.output
+    assert "Traceback" not in serving.output
+
+
+def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(serving: Serving) -> None:
+    os.killpg(serving.process.pid, signal.SIGINT)
+    assert serving.ended() == 0
+    assert "Traceback" not in serving.output
+
+
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.kill, signal.SIGKILL), (os.killpg, signal.SIGINT), pytest.param(os.kill, signal.SIGTERM, marks=pytest.mark.soak)],
+)
+def test_make_run_ends_with_its_make(
+    alone: Path, tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
+) -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("$(BIN)/python", sys.executable).replace("run: install", "run:")
+    (tmp_path / "Makefile").write_text(makefile)
+    command = [shutil.which("make") or "make", "--no-print-directory", "-f", str(tmp_path / "Makefile"), "run"]
+    with Serving(demo_environment(alone), command) as serving:
+        serving.until_ready()
+        send(serving.process.pid, number)
+        assert serving.ended() != 0  # make says that it was interrupted
+        assert "Traceback" not in serving.output
+
+
+def test_a_kill_leaves_no_orphan(serving: Serving) -> None:
+    assert all(serving.child(word) for word in CHILDREN)
+    serving.process.kill()
+    assert serving.ended() == -signal.SIGKILL  # and none of the children is left
+
+
+def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line(serving: Serving) -> None:
+    os.kill(serving.child("daphne"), signal.SIGKILL)
+    assert serving.ended() == 128 + signal.SIGKILL
+    assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in serving.output
+
+
+def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(data: Path, tmp_path: Path) -> None:
+    shutil.copy(data / "demo-started", tmp_path)
+    manage(tmp_path, "migrate", "--database", "store", "-v", "0")
+    manage(tmp_path, "migrate", "-v", "0")
+    whole = shell(
+        tmp_path, "from dashboard.demo.history import *\nprint({k: len(v) for k, v in whole_history(started()).items()})"
+    )
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "manage.py", "seed_demo"], cwd=ROOT, env=demo_environment(tmp_path, EVENTDESK_DEMO="1")
+        ) as seeding:
+            written = tmp_path / "store.sqlite3-wal"
+            size = written.stat().st_size if written.exists() else 0
+            while seeding.poll() is None and not (written.exists() and written.stat().st_size > size):
+                pass
+            seeding.kill()
+    manage(tmp_path, "seed_demo")
+    assert eval(shell(tmp_path, COUNT)) == eval(whole)
+    assert "already" in manage(tmp_path, "seed_demo")
 
 
 def refused(data: Path, *arguments: str, **environment: str) -> str:

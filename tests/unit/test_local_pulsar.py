@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from scripts import pulsar_distribution
-from scripts.local_pulsar import LocalPulsar, configured, free_ports, port_is_free
+from scripts.local_pulsar import LocalPulsar, configured
+from scripts.ports import free_ports, port_is_free
 from scripts.pulsar_distribution import BrokerProblem, distribution, missing_programs
 
 

@@ -15,9 +15,10 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard import demo
 from dashboard.audit import settle
 from dashboard.checks import serving_problems
+from dashboard.demo.history import is_seeded
 from dashboard.settling import what_the_store_shows
 from dashboard.supervisor import Child, Supervisor, end_with_parent
-from dashboard.wiring import close
+from dashboard.wiring import close, gateway
 from eventstore import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -79,7 +80,11 @@ class Command(BaseCommand):
             self.say("puts the demo history there by hand.")
             return False
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        for step in ("seed_demo", "run_index --until-caught-up"):
+        steps = ["seed_demo", "run_index --until-caught-up"]
+        if is_seeded(gateway().storage):
+            self.say("The demo history is there already.")
+            steps.pop(0)
+        for step in steps:
             code = 0 if supervisor.stopping else supervisor.run_to_end([*manage, *step.split()])
             if code and not supervisor.stopping:
                 raise CommandError(f"{step} ended with exit status {code}: see above.")

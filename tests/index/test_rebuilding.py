@@ -21,8 +21,8 @@ from eventstore.index.rebuild_work import AnotherRebuild
 from eventstore.index.rebuilding import Rebuilt, discard, rebuild_topic, remove_old, unfinished
 from eventstore.index.removing import REMOVED
 from eventstore.index.writer import CheckpointMoved, Memory, open_partition, write_batch
+from tests.index.test_checking import Shortened, message, publish
 from tests.indexing import event
-from tests.unit.test_checking import Shortened, message, publish
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 600

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.models import IndexedPartition
 from eventstore.management.commands import check_index, rebuild_index
-from tests.unit.test_checking import catch_up, publish
+from tests.index.test_checking import catch_up, publish
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
