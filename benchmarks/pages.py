@@ -3,11 +3,11 @@ topic.
 
 A topic of ``EVENTS`` (10,000,000) events on a real broker, fifty an aggregate and spread over the whole of it, and one of a
 hundredth of that, each indexed into a SQLite of its own. Every figure is the 95th percentile over ``ASKED`` different things,
-chosen by chance. ``aggregate_p95_ms``: an aggregate and a page of fifty of its events out of the index, rendered;
-``payloads_cold_p95_ms``: the same page with its fifty payloads, of which this process has none; ``payloads_warm_p95_ms``: once
-more; ``id_p95_ms``: the slower of an event by its id and a conversation by its correlation id. ``growth`` is the worst ratio
-of a figure to the small topic's, where it is more than 20 ms above it, else 1. ``scan_seconds``: what finding one aggregate's
-events costs by reading the topic with the bare client.
+chosen by chance. ``aggregate_p95_ms``: an aggregate and a page of fifty of its events out of the index, rendered as its page
+renders them; ``payloads_cold_p95_ms``: the same with its fifty payloads, of which this process has none;
+``payloads_warm_p95_ms``: once more; ``id_p95_ms``: the slower of an event by its id and a conversation by its correlation id.
+``growth`` is the worst ratio of a figure to the small topic's, where it is more than 20 ms above it, else 1. ``scan_seconds``:
+what finding one aggregate's events costs by reading the topic with the bare client.
 """
 
 import math
@@ -153,7 +153,9 @@ def _chosen(topic: str, count: int) -> list["Pointer"]:
 
 
 def _page(gateway: "Gateway", found: "Pointer", *, payloads: bool) -> str:
-    """An aggregate and the newest fifty of its events, as lines of a page."""
+    """An aggregate and the newest fifty of its events, as lines of its page."""
+    from django.template.loader import render_to_string
+
     from dashboard import showing
     from dashboard.masking import Viewer
 
@@ -164,7 +166,7 @@ def _page(gateway: "Gateway", found: "Pointer", *, payloads: bool) -> str:
     missing = sum(row.event is None for row in rows)
     if payloads and missing:
         raise SystemExit(f"{missing} payloads of a page were not read")
-    return "".join(showing.render_line(showing.event_line(row, viewer)) for row in rows)
+    return render_to_string("aggregates/_stream_rows.html", {"lines": [showing.event_line(row, viewer) for row in rows]})
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -1,6 +1,6 @@
 """CloudEvents 1.0 read from a message: binary mode (``ce_*`` properties) and structured JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from eventstore.envelope.documents import split_document
 from eventstore.envelope.mapping import last_segment
@@ -9,6 +9,11 @@ from eventstore.events import Event, Message
 
 PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"
+_ATTRIBUTES = (
+    "id", "type", "source", "specversion", "aggregatetype", "aggregateid", "correlationid", "correlation_id",
+    "causationid", "causation_id", "sequence", "time", "subject",
+)  # fmt: skip
+_AS_PROPERTIES = tuple(PREFIX + name for name in _ATTRIBUTES)
 _PARTS = ("id", "type", "aggregate type", "aggregate id", "correlation id", "causation id", "sequence")
 _CONTENT_TYPES = ("content-type", "Content-Type", "contentType", "content_type")
 
@@ -21,8 +26,9 @@ def is_binary(message: Message) -> bool:
 
 def read_binary(message: Message) -> Event:
     """The event of a message in binary mode: the payload is the data alone. ``Misfit`` where it is none."""
-    content_type = message.properties.get("ce_datacontenttype") or declared_type(message)
-    return _event(message, message.properties, PREFIX, BinaryAttributes(message.properties), message.payload, content_type)
+    properties = message.properties
+    content_type = properties.get("ce_datacontenttype") or declared_type(message)
+    return _event(message, properties, _AS_PROPERTIES, BinaryAttributes(properties), message.payload, content_type)
 
 
 class BinaryAttributes(Mapping[str, str]):
@@ -62,7 +68,7 @@ def read_structured(message: Message) -> Event | None:
         return None
     if not all(attributes.get(name) for name in ("specversion", "id", "source", "type")):
         return None
-    return _event(message, attributes, "", attributes, data, content_type)
+    return _event(message, attributes, _ATTRIBUTES, attributes, data, content_type)
 
 
 def declared_type(message: Message) -> str:
@@ -76,30 +82,42 @@ def _read_document(message: Message) -> Event:
         attributes, data, content_type = split_document(message.payload)
     except Misfit as misfit:
         raise Misfit(f"it is declared as {STRUCTURED}, but of its payload: {misfit}") from misfit
-    return _event(message, attributes, "", attributes, data, content_type)
+    return _event(message, attributes, _ATTRIBUTES, attributes, data, content_type)
 
 
 def _event(
-    message: Message, written: Mapping[str, str], prefix: str, attributes: Mapping[str, str], data: bytes, content_type: str
+    message: Message,
+    written: Mapping[str, str],
+    names: Sequence[str],
+    attributes: Mapping[str, str],
+    data: bytes,
+    content_type: str,
 ) -> Event:
-    """The event whose attributes are ``written`` under names with this prefix."""
+    """The event whose attributes are ``written`` under these names, in the order of ``_ATTRIBUTES``.
+
+    Every event that is indexed passes here: names that are made anew for each were a fifth of what reading it cost.
+    """
+    (
+        of_id, of_type, of_source, of_version, of_aggregate_type, of_aggregate_id, of_correlation, of_correlation_,
+        of_causation, of_causation_, of_sequence, of_time, of_subject,
+    ) = names  # fmt: skip
     get = written.get
-    id, type, source = get(prefix + "id"), get(prefix + "type"), get(prefix + "source")
-    if not (id and type and source and get(prefix + "specversion") == "1.0"):
+    id, type, source = get(of_id), get(of_type), get(of_source)
+    if not (id and type and source and get(of_version) == "1.0"):
         raise Misfit(required_problem(attributes))
-    aggregate_type = get(prefix + "aggregatetype") or last_segment(message.position.topic)
-    aggregate_id = get(prefix + "aggregateid") or message.key
+    aggregate_type = get(of_aggregate_type) or last_segment(message.position.topic)
+    aggregate_id = get(of_aggregate_id) or message.key
     if not aggregate_id:
         raise Misfit("it has neither aggregateid nor a key")
     if not aggregate_type:
         raise Misfit("it has neither aggregatetype nor a topic with a name")
-    correlation_id = get(prefix + "correlationid") or get(prefix + "correlation_id", "")
-    causation_id = get(prefix + "causationid") or get(prefix + "causation_id", "")
-    sequence = get(prefix + "sequence", "")
+    correlation_id = get(of_correlation) or get(of_correlation_, "")
+    causation_id = get(of_causation) or get(of_causation_, "")
+    sequence = get(of_sequence, "")
     texts = (id, type, aggregate_type, aggregate_id, correlation_id, causation_id, sequence)
     if problem := problem_of(_PARTS, texts):
         raise Misfit(problem)
-    time, notes = time_or_stand_in(get(prefix + "time", ""), message)
+    time, notes = time_or_stand_in(get(of_time, ""), message)
     return Event(
         message=message,
         id=id,
@@ -107,7 +125,7 @@ def _event(
         data=data,
         type=type,
         source=source,
-        subject=get(prefix + "subject", ""),
+        subject=get(of_subject, ""),
         content_type=content_type,
         aggregate_type=aggregate_type,
         aggregate_id=aggregate_id,

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from eventstore.config import Config
 from eventstore.errors import EventStoreError, StoreUnreachable
+from eventstore.index import collecting
 from eventstore.index.handover import Handover
 from eventstore.index.indexer import End, Indexer, Look
 from eventstore.index.leases import Leased
@@ -145,7 +146,8 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         done=done,
     )
     try:
-        yield indexer
+        with collecting.seldom():
+            yield indexer
     finally:
         indexer.over.set()
         try:

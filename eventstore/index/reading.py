@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from eventstore.events import Position
 from eventstore.index import bulk
 from eventstore.index.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
-from eventstore.index.models import AnomalyRow, BlockRow, IndexedPartition, StreamRow
+from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.names import Names
 from eventstore.index.pointers import Pointer
 
@@ -55,8 +55,11 @@ def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
         by_partition.setdefault(partition, []).append(first)
     found: dict[PlaceOf, Columns] = {}
     for partition, firsts in by_partition.items():
-        rows = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal__in=firsts)
-        for first, data in rows.values_list("first_ordinal", "data"):
+        rows = bulk.query(
+            f"SELECT first_ordinal, data FROM index_blockrow WHERE partition_id = %s AND first_ordinal IN {bulk.in_list()}",
+            [partition, bulk.as_list(firsts)],
+        )
+        for first, data in rows:
             found[partition, first] = opened(bytes(data))
     return found
 
@@ -129,7 +132,9 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
 
 def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
     """The aggregate type's number and the aggregate's id of each stream."""
-    rows = StreamRow.objects.using(DB).filter(pk__in=ids).values_list("id", "type_id", "aggregate_id")
+    rows = bulk.query(
+        f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {bulk.in_list()}", [bulk.as_list(list(ids))]
+    )
     return {id: (type, aggregate_id) for id, type, aggregate_id in rows}
 
 
@@ -139,8 +144,11 @@ def _anomalies(places: Sequence[PlaceOf]) -> dict[PlaceOf, tuple[str, ...]]:
         by_partition.setdefault(partition, []).append(ordinal)
     found: dict[PlaceOf, tuple[str, ...]] = {}
     for partition, ordinals in by_partition.items():
-        rows = AnomalyRow.objects.using(DB).filter(partition=partition, ordinal__in=ordinals).order_by("id")
-        for ordinal, kind in rows.values_list("ordinal", "kind"):
+        rows = bulk.query(
+            f"SELECT ordinal, kind FROM index_anomalyrow WHERE partition_id = %s AND ordinal IN {bulk.in_list()} ORDER BY id",
+            [partition, bulk.as_list(ordinals)],
+        )
+        for ordinal, kind in rows:
             found[partition, ordinal] = (*found.get((partition, ordinal), ()), kind)
     return found
 

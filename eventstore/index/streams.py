@@ -3,6 +3,7 @@ bounds, and in ``StreamRow``."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,12 +20,11 @@ AggregateKey = tuple[str, str]
 
 
 class Stream(msgspec.Struct, kw_only=True):
-    """A ``StreamRow`` in memory. ``new``: not in the database yet. Times are microseconds since 1970."""
+    """A ``StreamRow`` in memory. Times are microseconds since 1970."""
 
     id: int
     key: AggregateKey
     type: int
-    new: bool
     events: int = 0
     first_slice: int = 0
     first_time: int = 0
@@ -46,6 +46,7 @@ class Stream(msgspec.Struct, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_number = attrgetter("id")
 
 Known = OrderedDict[AggregateKey, Stream]
 
@@ -64,30 +65,42 @@ _COLUMNS = {
 _CHANGING = ("events", "first_time", "last_time", "last_types", "last_sequence")
 
 
-def streams_of(partition: int, keys: Collection[AggregateKey], known: Known, slice: int, names: Names) -> None:
-    """Put the stream of each of these aggregates into ``known``: read it where it was met before, else begin it."""
+def streams_of(
+    partition: int, keys: Collection[AggregateKey], known: Known, slice: int, names: Names
+) -> Collection[AggregateKey]:
+    """Put the stream of each of these aggregates into ``known``: read it where it was met before, else begin it. Answers
+    those that are begun."""
     missing = [key for key in keys if key not in known]
     if not missing:
-        return
+        return ()
     types = names.numbers_of({type for type, _ in missing})
     found = _read(partition, missing, types)
     fresh = [key for key in missing if key not in found]
     for key, id in zip(fresh, _new_ids(len(fresh)), strict=True):
-        found[key] = Stream(id=id, key=key, type=types[key[0]], new=True, first_slice=slice)
+        found[key] = Stream(id=id, key=key, type=types[key[0]], first_slice=slice)
     known.update(found)
+    return fresh
+
+
+def used(known: Known, keys: Iterable[AggregateKey]) -> dict[AggregateKey, Stream]:
+    """The streams of these aggregates, all of which are known; what is used last is forgotten last."""
+    if len(known) > MOST_KEPT // 2:  # before, none is about to be forgotten
+        for key in keys:
+            known.move_to_end(key)
+    return {key: known[key] for key in keys}
 
 
 def save(partition: int, streams: Iterable[Stream]) -> None:
-    """Write these streams as they are now."""
-    rows = []
-    written: dict[tuple[int, ...], str] = {}
-    for stream in streams:
-        stream.new = False
-        types = written.get(stream.last_types) or written.setdefault(stream.last_types, _encode(stream.last_types).decode())
-        rows.append((
+    """Write these streams as they are now, in the order in which they lie in the table: that takes a quarter less."""
+    ordered = sorted(streams, key=_number)
+    written = {types: _encode(types).decode() for types in {stream.last_types for stream in ordered}}
+    rows = [
+        (
             stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_slice,
-            stream.first_time, stream.last_time, types, stream.last_sequence,
-        ))  # fmt: skip
+            stream.first_time, stream.last_time, written[stream.last_types], stream.last_sequence,
+        )
+        for stream in ordered
+    ]  # fmt: skip
     changes = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
     bulk.insert("index_streamrow", _COLUMNS, rows, on_conflict=f"(id) DO UPDATE SET {changes}")
 
@@ -100,10 +113,13 @@ def trim(known: Known) -> None:
 
 def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, int]) -> Known:
     by_number = {number: type for type, number in types.items()}
+    # SQLite, told by an old ANALYZE that there are hardly any streams, would read all of them for each that is asked for:
+    # a CROSS JOIN is taken in its own order, and by this index.
+    by_index = "" if bulk.postgres() else " INDEXED BY streams_by_type"
     rows = bulk.select(
         "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_slice, s.first_time, s.last_time, s.last_types, "
-        "s.last_sequence FROM {given} JOIN index_streamrow s "
-        "ON s.aggregate_id = given.wanted_id AND s.type_id = given.wanted_type AND s.partition_id = %s",
+        f"s.last_sequence FROM {{given}} CROSS JOIN index_streamrow s{by_index} "
+        "WHERE s.aggregate_id = given.wanted_id AND s.type_id = given.wanted_type AND s.partition_id = %s",
         {"wanted_id": "text", "wanted_type": "bigint"},
         [(id, types[type]) for type, id in keys],
         [partition],
@@ -115,7 +131,7 @@ def _found(row: Any, types: Mapping[int, str]) -> tuple[AggregateKey, Stream]:
     id, type, aggregate_id, events, first_slice, first_time, last_time, last_types, last_sequence = row
     key = (types[type], aggregate_id)
     stream = Stream(
-        id=id, key=key, type=type, new=False, events=events, first_slice=first_slice, first_time=first_time,
+        id=id, key=key, type=type, events=events, first_slice=first_slice, first_time=first_time,
         last_time=last_time, last_types=msgspec.json.decode(last_types, type=tuple[int, ...]), last_sequence=last_sequence,
     )  # fmt: skip
     return key, stream

@@ -1,9 +1,9 @@
 """Writing a batch of one partition's events into the index, with its checkpoint, in one transaction."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import transaction
@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from eventstore.errors import EventStoreError
-from eventstore.events import Event, Position, Topic
+from eventstore.events import Event, Message, Position, Topic
 from eventstore.index import anomalies, bulk, streams
 from eventstore.index.anomalies import Anomaly, Noticed
 from eventstore.index.blocks import FULL, UNREADABLE, Columns, decoded, encoded
@@ -21,12 +21,13 @@ from eventstore.index.names import Names
 from eventstore.index.originals import original_of
 from eventstore.index.secret import index_key
 from eventstore.index.seen import Seen
-from eventstore.index.streams import Stream
+from eventstore.index.streams import AggregateKey, Stream
 
 DB = "index"
 Stored = tuple[str, str]
 """A searchable value: its name, and its text or hash."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 HOUR = 3_600_000_000
 
 
@@ -134,8 +135,7 @@ def note_caught_up(topic: Topic, partition: int) -> None:
 
 def microseconds(time: datetime) -> int:
     """Since 1970, exactly."""
-    since = time - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (time - EPOCH) // MICROSECOND
 
 
 def _write(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]]) -> int:
@@ -197,50 +197,51 @@ def _columns(partition: Partition, events: Sequence[Event], slice: int) -> tuple
 
 def columns_of(topic: Topic, events: Sequence[Event], types: Mapping[str, int]) -> Columns:
     """All that the events themselves say; ``types``: each type's number. Streams, versions and values are left empty."""
+    messages = [event.message for event in events]
     return Columns(
-        tokens=[event.message.position.token for event in events],
+        tokens=[message.position.token for message in messages],
         ids=[event.id for event in events],
         types=[types[event.type] if event.type else 0 for event in events],
-        times=[(d.days * 86_400 + d.seconds) * 1_000_000 + d.microseconds for event in events for d in (event.time - EPOCH,)],
-        published=_published(events),
+        times=[(event.time - EPOCH) // MICROSECOND for event in events],
+        published=_published(messages),
         correlations=[event.correlation_id for event in events],
         causations=[event.causation_id for event in events],
-        sizes=[len(event.message.payload) for event in events],
+        sizes=[len(message.payload) for message in messages],
         flags=[UNREADABLE if event.problem else 0 for event in events],
-        schemas=[event.message.schema_version for event in events],
+        schemas=[message.schema_version for message in messages],
         originals=[original_of(event) for event in events] if topic.derived else [""] * len(events),
     )
 
 
-def _published(events: Sequence[Event]) -> list[int]:
+def _published(messages: Sequence[Message]) -> list[int]:
     found: list[int] = []
     before, number = None, 0
-    for event in events:
-        published = event.message.published
-        if published is not before:  # a whole batch has the same
-            before, number = published, microseconds(published)
+    for message in messages:
+        if message.published is not before:  # a whole batch has the same
+            before = message.published
+            number = microseconds(before)
         found.append(number)
     return found
 
 
 def _into_streams(partition: Partition, events: Sequence[Event], columns: Columns, slice: int) -> list[Noticed]:
     """Fill the columns of streams and versions, and save the streams."""
-    known = partition.known
-    keys = {(event.aggregate_type, event.aggregate_id) for event in events if not event.problem}
-    streams.streams_of(partition.id, keys, known, slice, partition.memory.names)
-    before = {key: (known[key].events, known[key].new) for key in keys}
+    keys = [None if event.problem else (event.aggregate_type, event.aggregate_id) for event in events]
+    met = dict.fromkeys(key for key in keys if key is not None)
+    begun = streams.streams_of(partition.id, met, partition.known, slice, partition.memory.names)
+    touched = streams.used(partition.known, met)
     noticed: list[Noticed] = []
     numbers, versions = columns.streams, columns.versions
-    for place, (event, type, time) in enumerate(zip(events, columns.types, columns.times, strict=True)):
+    for place, (event, key, type, time) in enumerate(zip(events, keys, columns.types, columns.times, strict=True)):
+        stream = None if key is None else touched[key]
         if event.schema is not None and event.schema.problem and not event.schema.unanswered:
-            of = 0 if event.problem else known[event.aggregate_type, event.aggregate_id].id
+            of = 0 if stream is None else stream.id
             noticed.append(Noticed(place=place, kind=Anomaly.SCHEMA, stream=of, detail=event.schema.problem))
-        if event.problem:
+        if stream is None:
             numbers.append(0)
             versions.append(0)
             noticed.append(Noticed(place=place, kind=Anomaly.UNREADABLE, stream=0, detail=event.problem))
             continue
-        stream = known[event.aggregate_type, event.aggregate_id]
         if stream.add(type, time):
             detail = anomalies.earlier_by(stream.last_time - time)
             noticed.append(Noticed(place=place, kind=Anomaly.TIME_GOES_BACK, stream=stream.id, detail=detail))
@@ -248,26 +249,29 @@ def _into_streams(partition: Partition, events: Sequence[Event], columns: Column
             noticed.append(found)
         numbers.append(stream.id)
         versions.append(stream.events)
-    _count_types(partition.id, [(known[key], *there) for key, there in before.items()])
-    for key in keys:
-        known.move_to_end(key)
-    streams.save(partition.id, [known[key] for key in keys])
+    _count_types(partition.id, touched, begun, keys)
+    streams.save(partition.id, touched.values())
     return noticed
 
 
-def _count_types(partition: int, touched: Sequence[tuple[Stream, int, bool]]) -> None:
-    """Add what the batch brought to the streams: each with the events that it had before, and whether it is new."""
-    counts: dict[int, list[int]] = {}
-    for stream, events, new in touched:
-        count = counts.setdefault(stream.type, [0, 0, stream.last_time])
-        count[0] += new
-        count[1] += stream.events - events
-        count[2] = max(count[2], stream.last_time)
+def _count_types(
+    partition: int,
+    touched: Mapping[AggregateKey, Stream],
+    begun: Collection[AggregateKey],
+    keys: Iterable[AggregateKey | None],
+) -> None:
+    """Add what the batch brought to its streams, of which these are begun by it; ``keys`` has the aggregate of each event."""
+    events = Counter([key[0] for key in keys if key is not None])
+    new = Counter([key[0] for key in begun])
+    last: dict[str, tuple[int, int]] = {}
+    for (type, _), stream in touched.items():
+        if type not in last or stream.last_time > last[type][1]:
+            last[type] = (stream.type, stream.last_time)
     larger = "greatest" if bulk.postgres() else "max"
     bulk.insert(
         "index_typecount",
         dict.fromkeys(("partition_id", "type_id", "streams", "events", "last_time"), "bigint"),
-        [(partition, type, *count) for type, count in counts.items()],
+        [(partition, number, new[type], events[type], latest) for type, (number, latest) in last.items()],
         on_conflict="(partition_id, type_id) DO UPDATE SET streams = index_typecount.streams + excluded.streams, "
         "events = index_typecount.events + excluded.events, "
         f"last_time = {larger}(index_typecount.last_time, excluded.last_time)",
@@ -275,7 +279,7 @@ def _count_types(partition: int, touched: Sequence[tuple[Stream, int, bool]]) ->
 
 
 def _count_hours(partition: int, columns: Columns) -> None:
-    counts = Counter(zip(columns.types, (time // HOUR for time in columns.times), strict=True))
+    counts = Counter(zip(columns.types, [time // HOUR for time in columns.times], strict=True))
     bulk.insert(
         "index_hourcount",
         dict.fromkeys(("partition_id", "type_id", "hour", "events"), "bigint"),

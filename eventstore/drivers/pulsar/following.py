@@ -101,6 +101,10 @@ def queue_for(internals: Mapping[str, Any]) -> int:
     return max(QUEUE // 2, min(LONGEST_QUEUE, QUEUE_BYTES * entries // size))
 
 
+def _milliseconds_until(deadline: float) -> int:
+    return max(1, int(1000 * (deadline - time.monotonic())))
+
+
 class PulsarReader:
     """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on."""
 
@@ -144,23 +148,26 @@ class PulsarReader:
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
         """Take what has arrived. This loop is what catching up costs: what can stand outside of it, does."""
         read_next, message_of, after = self._reader._reader.read_next, self._messages.of, self._after
-        room = READ_BYTES
+        room, left, last = READ_BYTES, limit, self._last
+        patience = _milliseconds_until(deadline)
         try:
-            while len(found) < limit and room > 0:
-                # With something in hand, the queue may still be empty for a moment only, between two deliveries.
-                patience = LINGER_MILLISECONDS if found else max(1, int(1000 * (deadline - time.monotonic())))
-                try:
-                    raw = read_next(patience)
-                except pulsar.Timeout:
-                    return
+            while left > 0 and room > 0:
+                raw = read_next(patience)
                 message = message_of(raw)
                 token = message.position.token
-                if token > after:  # a reconnection may begin with the whole of a batch again
-                    found.append(message)
-                    after, self._last = token, raw
-                    room -= len(message.payload)
+                if token <= after:  # a reconnection may begin with the whole of a batch again
+                    patience = LINGER_MILLISECONDS if found else _milliseconds_until(deadline)
+                    continue
+                found.append(message)
+                after, last = token, raw
+                room -= len(message.payload)
+                left -= 1
+                # With something in hand, the queue may still be empty for a moment only, between two deliveries.
+                patience = LINGER_MILLISECONDS
+        except pulsar.Timeout:
+            return
         finally:
-            self._after = after
+            self._after, self._last = after, last
 
     def _open(self) -> Any:
         if self._last is not None:

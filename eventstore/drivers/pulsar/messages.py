@@ -16,32 +16,40 @@ class Messages:
 
     def __init__(self, topic: str, partition: int) -> None:
         self._positions = Positions(topic, partition)
-        self._milliseconds, self._published = 0, EPOCH
+        self._published, self._schema, self._producer = EPOCH, "", ""
 
     def of(self, raw: Any) -> Message:
         """The message that the client's own object holds. Text that is not UTF-8 comes as a replacement character."""
-        milliseconds = raw.publish_timestamp()
-        if milliseconds != self._milliseconds:  # all of a batch have the same
-            self._milliseconds, self._published = milliseconds, EPOCH + timedelta(milliseconds=milliseconds)
+        position = self._positions.of(raw.message_id())
+        new_entry = self._positions.new_entry
+        if new_entry:
+            self._begin_entry(raw)
         try:
-            key, properties, producer = raw.partition_key(), raw.properties(), raw.producer_name()
+            key, properties = raw.partition_key(), raw.properties()
         except UnicodeDecodeError:
-            key, properties, producer = _text(raw.partition_key), _properties(raw), _text(raw.producer_name)
+            key, properties = _text(raw.partition_key), _properties(raw)
         happened = raw.event_timestamp()
-        schema = raw.int_schema_version()
         payload = raw.data()
         message = Message(
-            position=self._positions.of(raw.message_id()),
+            position=position,
             payload=payload,
             published=self._published,
             key=key or None,
             properties=properties or NOTHING,
             event_time=time_of(happened) if happened else None,
-            schema_version=str(schema) if schema >= 0 else "",  # the number of the topic's schema that it was written with
-            producer=producer,
+            schema_version=self._schema,
+            producer=self._producer,
         )
         # Entries are encrypted as a whole: what follows in an entry was decrypted, or would have come with its first message.
-        return message if payload and not self._positions.new_entry else marked(message, raw)
+        return message if payload and not new_entry else marked(message, raw)
+
+    def _begin_entry(self, raw: Any) -> None:
+        """What an entry says once for all messages in it: when and by whom it was published, and by which schema."""
+        milliseconds = raw.publish_timestamp()
+        self._published = EPOCH + timedelta(milliseconds=milliseconds)
+        schema = raw.int_schema_version()
+        self._schema = str(schema) if schema >= 0 else ""  # the number of the topic's schema that it was written with
+        self._producer = _text(raw.producer_name)
 
 
 def time_of(milliseconds: int) -> datetime | None:
