@@ -453,10 +453,12 @@ def test_writers_of_many_partitions_that_share_aggregates_lose_no_count() -> Non
 def test_writers_of_one_partition_get_in_each_others_way_and_leave_a_gapless_index() -> None:
     log = [event(number, aggregate=("patient", str(number % 3))) for number in range(120)]
     moved = threading.Semaphore(0)
+    all_open = threading.Barrier(3, timeout=60)  # they stand at the same checkpoint, which only one of them can move
 
     def write(size: int) -> None:
         memory = Memory()
         partition = open_partition(PATIENTS, 0, memory)
+        all_open.wait()
         while (done := partition.checkpoint.next_ordinal) < len(log):
             try:
                 write_batch(partition, log[done : done + size])
