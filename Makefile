@@ -59,6 +59,6 @@ soak: install-dev
 pulsar: install
 	@exec $(BIN)/python -m scripts.local_pulsar
 
-bench: install
+bench: install-dev
 	@test -n '$(NAME)' || { echo 'Which one? make bench NAME=import'; exit 1; }
 	@exec $(BIN)/python -m benchmarks.$(NAME)

@@ -6,10 +6,11 @@ Every check goes through here: a view asks ``allows``, and every act passes ``ma
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dashboard.models import Person, Role
+from dashboard.models import ApiToken, Person, Role
 from eventstore import Actor
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ COMMAND_LINE = "command line"
 SHELL = "shell"
 """The operating system's user. Who has a shell on the server can read its databases: the table binds no such person."""
 
+SCRIPT = "script"
+"""A script with an API token: its role decides, where a rule lets tokens in at all."""
+
 EVERYBODY = frozenset({Role.VIEWER, Role.SUPPORT, Role.APPROVER, Role.ADMIN})
 HELPERS = frozenset({Role.SUPPORT, Role.APPROVER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 ANYWHERE = frozenset({PAGE, COMMAND_LINE, SHELL})
 NO_PAGE = frozenset({COMMAND_LINE, SHELL})
+SCRIPTS_TOO = ANYWHERE | {SCRIPT}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,19 +45,23 @@ class Rule:
 TABLE: Mapping[str, Rule] = MappingProxyType(
     {
         "browse": Rule(roles=EVERYBODY),
-        "tail": Rule(roles=EVERYBODY),
-        "see_payloads": Rule(roles=HELPERS),
+        "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
+        "see_payloads": Rule(roles=HELPERS, via=SCRIPTS_TOO),
         "reset_cursor": Rule(roles=HELPERS),
         "read_audit": Rule(roles=HELPERS),
         "publish": Rule(roles=ADMINS, via=NO_PAGE),
         "manage_people": Rule(roles=ADMINS, via=NO_PAGE),
+        "make_token": Rule(roles=ADMINS, via=NO_PAGE),
+        "revoke_token": Rule(roles=ADMINS, via=NO_PAGE),
     }
 )
 
 
-def allows(person: "Person | AnonymousUser", action: str) -> bool:
-    """Whether this account may do this from a page now. ``KeyError`` for an action that the table does not know."""
-    return _person_may(person, TABLE[action], PAGE)
+def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
+    """Whether this account may do this from a page now, or a script with this token. ``KeyError`` for an action that the table
+    does not know."""
+    rule = TABLE[action]
+    return _token_may(somebody, rule) if isinstance(somebody, ApiToken) else _person_may(somebody, rule, PAGE)
 
 
 def may(actor: Actor, action: str, scope: str) -> bool:
@@ -65,6 +74,10 @@ def may(actor: Actor, action: str, scope: str) -> bool:
         return SHELL in rule.via
     person = Person.objects.filter(username=actor.name).first()
     return person is not None and _person_may(person, rule, actor.via)
+
+
+def _token_may(token: ApiToken, rule: Rule) -> bool:
+    return token.in_force(datetime.now(UTC)) and SCRIPT in rule.via and token.role in rule.roles
 
 
 def _person_may(person: "Person | AnonymousUser", rule: Rule, via: str) -> bool:

@@ -29,6 +29,8 @@ ACTIONS = {
     "reset_cursor": "Reset cursor",
     "publish": "Publish",
     "manage_people": "Make account",
+    "make_token": "Make API token",
+    "revoke_token": "Revoke API token",
 }
 LONGEST = 300
 

@@ -1,4 +1,4 @@
-"""What daphne serves: pages, and the tail's websocket behind an origin check and the session's login."""
+"""What daphne serves: pages, and the tail's websocket behind an origin check and the session's login, or an API token."""
 
 import os
 
@@ -7,17 +7,11 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 pages = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from dashboard.checks import require_serving_settings  # noqa: E402
+from dashboard.sockets.door import with_origin_or_token  # noqa: E402
 from dashboard.sockets.routing import urlpatterns  # noqa: E402
 
 require_serving_settings()
-application = ProtocolTypeRouter(
-    {
-        "http": pages,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(urlpatterns))),
-    }
-)
+application = ProtocolTypeRouter({"http": pages, "websocket": with_origin_or_token(URLRouter(urlpatterns))})

@@ -38,6 +38,7 @@ _BELOW = {
     "event": "aggregates",
     "topic": "topics",
     "tail": "topics",
+    "tails": "topics",
     "search": "topics",
     "subscription": "subscriptions",
     "cursor_reset_new": "subscriptions",

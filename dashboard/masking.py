@@ -17,7 +17,7 @@ from dashboard.access import allows
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from dashboard.models import Person
+    from dashboard.models import ApiToken, Person
 
 OPEN_PATHS = frozenset(
     {
@@ -69,8 +69,8 @@ MASKED = Masked()
 Shown = str | Masked
 
 
-def viewer_of(person: "Person | AnonymousUser") -> Viewer:
-    return Viewer(name=person.get_username(), sees_values=allows(person, "see_payloads"))
+def viewer_of(somebody: "Person | AnonymousUser | ApiToken") -> Viewer:
+    return Viewer(name=somebody.get_username(), sees_values=allows(somebody, "see_payloads"))
 
 
 def show(value: object, path: str, viewer: Viewer) -> Shown:

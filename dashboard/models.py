@@ -1,5 +1,6 @@
 """What ``default`` holds of this project's own: people, and the record of what they did."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Never
 
 from django.contrib.auth.models import AbstractUser
@@ -20,6 +21,30 @@ class Person(AbstractUser):
     """An account. Only ``role`` and ``is_active`` decide access: Django's staff and superuser marks mean nothing here."""
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.OUTSIDER, blank=True)
+
+
+class ApiToken(models.Model):
+    """What a script shows instead of a login. ``hash`` is the SHA-256 of its text, which nobody keeps: with 32 random bytes in
+    it, there is nothing to guess. ``last_used`` is right to a minute. Made and read through ``dashboard.tokens`` alone.
+    """
+
+    name = models.CharField(max_length=150, unique=True)
+    hash = models.CharField(max_length=64, unique=True)
+    role = models.CharField(max_length=20, choices=Role.choices)
+    made = models.DateTimeField()
+    ends = models.DateTimeField()
+    revoked = models.DateTimeField(null=True)
+    last_used = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.role})"
+
+    def in_force(self, now: datetime) -> bool:
+        return self.revoked is None and now < self.ends
+
+    def get_username(self) -> str:
+        """How it is named where people are; no account's name holds a space."""
+        return f"{self.name} (API token)"
 
 
 class State(models.TextChoices):

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import showing, wiring, words
+from dashboard import masking, showing, wiring, words
 from dashboard.access import allows
 from dashboard.models import Person
 from dashboard.pages import person_of, viewer_of
@@ -76,14 +76,19 @@ def searchable_names(person: Person) -> list[str]:
 def asked(request: HttpRequest) -> Asked:
     """The filter of this page's address. Filters that look at values which the person may not see are refused: whether an
     event matches would say what it holds."""
-    text = request.GET.get("filter", "").strip()
+    return asked_by(request.GET.get("filter", ""), viewer_of(request))
+
+
+def asked_by(text: str, viewer: masking.Viewer) -> Asked:
+    """As ``asked``, of a filter that came otherwise."""
+    text = text.strip()
     if not text:
         return Asked()
     try:
         filter = parse_filter(text)
     except InvalidFilter as error:
         return Asked(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
-    if filter.reads_payload and not viewer_of(request).sees_values:
+    if filter.reads_payload and not viewer.sees_values:
         return Asked(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
     return Asked(text=filter.text, filter=None if filter.empty else filter)
 

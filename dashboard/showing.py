@@ -2,19 +2,20 @@
 request, on a page and in a frame alike."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import msgspec
 from django.conf import settings
-from django.template.loader import get_template
 from jmespath.exceptions import JMESPathError
 
 from dashboard import words
 from dashboard.anomaly_words import AnomalyWords, of_kinds
+from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.segments import address
 from eventstore import Anomaly, Event, Missing, Placeholder, Pointer, Position, Row
@@ -23,6 +24,8 @@ TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000
 """Bytes of a payload that is parsed for a story line; of a longer one only its type is said."""
 LONGEST_VALUE = 80
+LONGEST_KEPT = 200
+"""Characters of a type whose words are kept."""
 UNREADABLE = "Unreadable message"
 NOT_SAID = "(not said)"
 MOST_APART = timedelta(minutes=1)
@@ -133,7 +136,7 @@ def pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> EventL
         published=pointer.published,
         type=pointer.type,
         tone=tone_of(pointer.type),
-        pieces=(UNREADABLE if pointer.unreadable else words.of_type(pointer.type),),
+        pieces=(UNREADABLE if pointer.unreadable else words_of(pointer.type),),
         aggregate_type=pointer.aggregate_type,
         aggregate_id=pointer.aggregate_id,
         aggregate_url=aggregate_url(pointer.aggregate_type, pointer.aggregate_id),
@@ -151,13 +154,22 @@ def pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> EventL
 
 
 def render_line(line: EventLine) -> str:
-    """The line as one ``<tr>``: for frames; pages include the same template."""
-    return get_template("components/_event_row.html").render({"row": line})
+    """The line as one ``<tr>``: pages show the same."""
+    return event_row(line)
+
+
+def render_lines(lines: Iterable[EventLine]) -> str:
+    """The lines as ``<tr>`` in their order, for frames."""
+    return event_rows(lines)
 
 
 def event_url(event_id: str, position: Position) -> str:
     """The event's page, at this very position: an id may exist more than once, or not be indexed yet."""
-    return f"{address('event', event_id)}?{urlencode({'at': position.encode()})}"
+    at = f"{quote_plus(position.token)}%40{position.partition}%40{_quoted(position.topic)}"
+    return f"{address('event', event_id)}?at={at}"
+
+
+_quoted = lru_cache(maxsize=256)(quote_plus)
 
 
 def aggregate_url(type: str, id: str) -> str:
@@ -176,6 +188,14 @@ def tone_of(event_type: str) -> int:
     return NO_TONE if not event_type else zlib.crc32(event_type.encode("utf-8", "surrogatepass")) % TONES
 
 
+def words_of(event_type: str) -> str:
+    """``words.of_type``, kept for the next event of the same type: no store has many."""
+    return _kept_words(event_type) if len(event_type) <= LONGEST_KEPT else words.of_type(event_type)
+
+
+_kept_words = lru_cache(maxsize=1024)(words.of_type)
+
+
 def key_of(event: Event, viewer: Viewer) -> Shown:
     """The message's key: an id where it is the aggregate's, else a value like any other."""
     key = event.message.key
@@ -191,7 +211,7 @@ def story(event: Event, viewer: Viewer) -> tuple[tuple[Shown, ...], bool]:
     """
     if event.problem:
         return (UNREADABLE,), False
-    own_words = (words.of_type(event.type),)
+    own_words = (words_of(event.type),)
     parts = settings.EVENTDESK.story(event.type)
     if parts is None or event.message.encrypted:
         return own_words, False

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from eventstore.searchable import hash_key_problem
     from eventstore.storage import Capabilities, Consumer, Edge, Storage, Subscription, SubscriptionType
     from eventstore.stories import Placeholder
-    from eventstore.tail import Hub
-    from eventstore.viewing import Viewer
+    from eventstore.tail import Counts, Entry, Hub, Piece, Start, Take, Viewer, place_key
 
 _WHERE = {
     "acting": ["Actor", "May", "Record", "acting", "reason_of"],
@@ -81,8 +80,7 @@ _WHERE = {
     "searchable": ["hash_key_problem"],
     "storage": ["Capabilities", "Consumer", "Edge", "Storage", "Subscription", "SubscriptionType"],
     "stories": ["Placeholder"],
-    "tail": ["Hub"],
-    "viewing": ["Viewer"],
+    "tail": ["Counts", "Entry", "Hub", "Piece", "Start", "Take", "Viewer", "place_key"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
@@ -97,7 +95,9 @@ __all__ = [
     "Config",
     "Consumer",
     "Counted",
+    "Counts",
     "Edge",
+    "Entry",
     "Event",
     "EventStoreError",
     "Filter",
@@ -119,6 +119,7 @@ __all__ = [
     "NotAllowed",
     "NotSupported",
     "Page",
+    "Piece",
     "Placeholder",
     "Pointer",
     "Position",
@@ -131,6 +132,7 @@ __all__ = [
     "Scans",
     "SchemaUse",
     "StalePlan",
+    "Start",
     "State",
     "Storage",
     "StoreClosed",
@@ -138,6 +140,7 @@ __all__ = [
     "StoreUnreachable",
     "Subscription",
     "SubscriptionType",
+    "Take",
     "TooManySearches",
     "Topic",
     "TopicKind",
@@ -159,6 +162,7 @@ __all__ = [
     "open_storage",
     "parse_filter",
     "parse_lines",
+    "place_key",
     "reason_of",
 ]
 

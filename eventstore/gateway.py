@@ -115,17 +115,6 @@ class Gateway:
         """The topic's last events as the index knows them: what can be said while the store is away."""
         return [self._rows.row(pointer) for pointer in queries.latest_pointers(topic.name, min(limit, MOST_ROWS))]
 
-    def tail_start(self, topic: Topic, *, limit: int = 50) -> tuple[Sequence[Row], Mapping[int, str]]:
-        """What a tail's page begins with: the newest events, and for each partition the token of the last event that there
-        is ("" for none): whoever follows from these places misses nothing that is not among the rows."""
-        places = {ends.partition: ends.last for ends in self.storage.ends(topic.name)}
-        rows = self.events(topic, limit=limit).items
-        for row in rows:
-            last = places.get(row.position.partition)
-            if last is None or last < row.position:
-                places[row.position.partition] = row.position
-        return rows, {partition: last.token if last else "" for partition, last in places.items()}
-
     # -- aggregates
 
     def aggregate_types(self) -> Sequence[AggregateType]:

@@ -30,7 +30,7 @@ LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </d
 # -- configuration
 
 
-def settings(port: int, web_port: int) -> Mapping[str, str]:
+def settings(port: int, web_port: int, *, websockets: bool = False) -> Mapping[str, str]:
     return {
         "brokerServicePort": str(port),
         "webServicePort": str(web_port),
@@ -42,7 +42,7 @@ def settings(port: int, web_port: int) -> Mapping[str, str]:
         "defaultRetentionSizeInMB": "-1",
         "allowAutoTopicCreation": "true",
         "allowAutoTopicCreationType": "non-partitioned",
-        "webSocketServiceEnabled": "false",
+        "webSocketServiceEnabled": str(websockets).lower(),
         # Its own is 1000 entries without a bound in bytes: one event in the middle of a topic then costs 60 ms, not 5.
         "dbStorage_readAheadCacheBatchBytesSize": str(256 * 1024),
         "brokerShutdownTimeoutMs": "5000",
@@ -70,12 +70,22 @@ def configured(original: str, changes: Mapping[str, str]) -> str:
 class LocalPulsar:
     """A broker with its data in one folder. ``stop`` and ``start`` keep ports and data; as a context manager it does both."""
 
-    def __init__(self, data: Path, *, port: int = 0, web_port: int = 0, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        web_port: int = 0,
+        websockets: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """``websockets``: with the broker's own websocket endpoints, on its web port."""
         chosen = free_ports(3)
         self.data = data.resolve()
         self.port = port or chosen[0]
         self.web_port = web_port or chosen[1]
         self.bookie_port = chosen[2]
+        self.websockets = websockets
         self.say = say
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -137,7 +147,7 @@ class LocalPulsar:
     def _command(self, home: Path) -> Sequence[str]:
         configuration = self.data / "standalone.conf"
         original = (home / "conf" / "standalone.conf").read_text()
-        configuration.write_text(configured(original, settings(self.port, self.web_port)))
+        configuration.write_text(configured(original, settings(self.port, self.web_port, websockets=self.websockets)))
         return [
             *(str(home / "bin" / "pulsar"), "standalone", "--no-stream-storage", "--no-functions-worker"),
             *("--config", str(configuration), "--advertised-address", LOOPBACK),

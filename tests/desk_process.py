@@ -69,11 +69,11 @@ class Desk:
             raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
         return done
 
-    def spawn(self, name: str, *command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+    def spawn(self, name: str, *command: str, stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
         """Start a process in the desk's environment; it ends with the desk."""
         log = (self.data / f"{name}.log").open("ab")
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=self.environment, stdout=stdout or log, stderr=log
+            [sys.executable, *command], cwd=ROOT, env=self.environment, stdin=stdin, stdout=stdout or log, stderr=log
         )
         log.close()
         self.processes[name] = process

@@ -1,18 +1,27 @@
-"""Who is behind an open websocket now: asked again and again, since logins end and roles are taken away."""
+"""Who is behind an open websocket now: asked again and again, since logins end, tokens are revoked and roles change."""
 
 from importlib import import_module
 from typing import Any
 
 from channels.auth import get_user
+from channels.db import database_sync_to_async
 from django.conf import settings
 
-from dashboard.models import Person
+from dashboard import tokens
+from dashboard.models import ApiToken, Person
+
+Watcher = Person | ApiToken
+HASH_IN_SCOPE = "api_token_hash"
+"""Where the scope of a script's socket holds the hash of its token (put there by ``dashboard.sockets.door``)."""
 
 _Session = import_module(settings.SESSION_ENGINE).SessionStore
 
 
-async def person_now(scope: dict[str, Any]) -> Person | None:
-    """The active person whose session opened the socket; ``None`` once they have logged out, or were shut out."""
+async def watcher_now(scope: dict[str, Any]) -> Watcher | None:
+    """The token that opened the socket, or the active person whose session did; ``None`` once it holds no longer."""
+    if HASH_IN_SCOPE in scope:
+        token: ApiToken | None = await database_sync_to_async(tokens.in_use)(scope[HASH_IN_SCOPE])
+        return token
     key = scope["session"].session_key
     if key is None:
         return None

@@ -7,13 +7,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import masking, words
+from dashboard import event_rows, masking, words
 from dashboard.segments import segment as to_segment
 
 register = template.Library()
-
-IN_ONE_LINE = 24
-"""Characters of an id that are never broken: they fit the narrowest page."""
 
 register.filter("shorten", words.shorten)
 register.filter("visible", words.visible)
@@ -22,6 +19,8 @@ register.filter("size", words.size)
 register.filter("number", words.number)
 register.filter("short_topic", words.short_topic)
 register.filter("segment", to_segment)
+register.filter("event_row", event_rows.event_row)
+register.simple_tag(event_rows.story_line)
 
 
 @register.filter
@@ -30,16 +29,7 @@ def when(value: datetime | None, style: str = "") -> SafeString | str:
 
     ``style``: empty for day and time, ``clock`` for the time alone where it is today's, ``exact`` with fractions of a second.
     """
-    if value is None:
-        return words.NOTHING
-    at = value.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}" title="{}" data-style="{}">{}</time>',
-        at.isoformat(),
-        words.exact(at),
-        style or "day",
-        words.moment(at, style, timezone.now()),
-    )
+    return words.NOTHING if value is None else SafeString(event_rows.time_tag(value, style or "day", timezone.now()))
 
 
 @register.filter
@@ -55,25 +45,19 @@ def ago(value: datetime | None) -> SafeString | str:
 @register.filter
 def seen(shown: masking.Shown, length: int = 0) -> SafeString:
     """What ``masking.show`` answered: the masked mark, or the text (shortened to ``length`` if given), isolated."""
-    if isinstance(shown, masking.Masked):
-        return shown.__html__()
-    text = words.visible(shown)
-    return format_html("<bdi>{}</bdi>", words.shorten(text, length) if length else text)
+    return SafeString(event_rows.shown_tag(shown, length))
 
 
 @register.simple_tag
-def ident(text: object, length: int = 24) -> SafeString:
+def ident(text: object, length: int = event_rows.IN_ONE_LINE) -> SafeString:
     """An id: monospaced, shortened in the middle, whole in its title, and isolated from the text around it."""
-    whole = words.visible(str(text))
-    short = words.shorten(whole, length)
-    fits = " nowrap" if len(short) <= IN_ONE_LINE else ""
-    return format_html('<bdi class="id{}" title="{}">{}</bdi>', fits, whole, short)
+    return SafeString(event_rows.id_tag(str(text), length))
 
 
 @register.simple_tag
 def copy(text: object, what: str) -> SafeString:
     """The button that copies exactly this text."""
-    return format_html('<button type="button" class="copy" data-copy="{}" aria-label="Copy {}" hidden></button>', text, what)
+    return SafeString(event_rows.copy_tag(str(text), what))
 
 
 @register.simple_tag

@@ -1,28 +1,219 @@
-"""A topic's tail: the last events, and from then on the new ones as they are published."""
+"""The live tail: one topic, several, or one aggregate, followed as it is published. Every choice is in the address.
+
+The page holds no events itself: its script opens the websocket and says there how to begin (``data-begin``).
+"""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
 
-from dashboard import showing, wiring
-from dashboard.pages import page, render, viewer_of
+from dashboard import searching, wiring, words
+from dashboard.pages import page, render
+from eventstore import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
-FIRST_ROWS = 50
+MOST_TOPICS = 20
+LAST, MOST_LAST = 50, 10_000
+LONGEST_NAME = 1024
+WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
+WRONG_NUMBER = f"Give a number of events from 1 to {MOST_LAST:,}."
+WRONG_PLACE = "This position cannot be watched from: it is damaged, or of another topic. Open the event again from a list."
+WRONG_START = "Begin from now, from the last events, from a time or from a position."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """Where a tail begins, as somebody chose it. ``problem`` says what is wrong with that; then it begins nowhere."""
+
+    kind: str = "now"
+    last: int = LAST
+    time: datetime | None = None
+    position: str = ""
+    problem: str = ""
+
+    @property
+    def words(self) -> str:
+        match self.kind:
+            case "last":
+                return "the last event" if self.last == 1 else f"the last {words.number(self.last)} events"
+            case "time":
+                return "a time"
+            case "position":
+                return "an event"
+            case _:
+                return "now"
+
+    def message(self) -> object:
+        """As the socket is asked for it."""
+        match self.kind:
+            case "last":
+                return {"last": self.last}
+            case "time":
+                return {"time": self.time.isoformat() if self.time else ""}
+            case "position":
+                return {"position": self.position}
+            case _:
+                return "now"
+
+    def query(self) -> Mapping[str, str]:
+        """As it stands in the address."""
+        match self.kind:
+            case "last":
+                return {"from": "last", "last": str(self.last)}
+            case "time":
+                return {"from": "time", "time": self.time.isoformat() if self.time else ""}
+            case "position":
+                return {"from": "position", "position": self.position}
+            case _:
+                return {"from": "now"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """What is followed: these topics, and of them one aggregate where there is one. ``told`` are the topics that the address
+    asks for by name: none where its path is the topic's own, or where an aggregate is followed wherever it has events."""
+
+    topics: Sequence[Topic] = ()
+    told: Sequence[str] = ()
+    aggregate_type: str = ""
+    aggregate_id: str = ""
+
+    def query(self) -> list[tuple[str, str]]:
+        """As it stands in the address."""
+        one = [("aggregate_type", self.aggregate_type), ("aggregate_id", self.aggregate_id)]
+        return [("topic", name) for name in self.told] + (one if self.aggregate_id else [])
+
+    def message(self) -> dict[str, object]:
+        """As the socket is asked for it."""
+        said: dict[str, object] = {"topics": list(self.told)} if self.told else {}
+        return said | ({"aggregate": {"type": self.aggregate_type, "id": self.aggregate_id}} if self.aggregate_id else {})
 
 
 @page("tail")
 def tail(request: HttpRequest, topic: str) -> HttpResponse:
+    found = wiring.gateway().topic(topic)
+    return _show(request, Watched(topics=[found]), reverse("tail", args=[found.name]))
+
+
+@page("tail")
+def several(request: HttpRequest) -> HttpResponse:
+    """Several topics or an aggregate; what to follow is chosen here where the address does not say it."""
+    names = list(dict.fromkeys(request.GET.getlist("topic")))
+    type, id = (request.GET.get(name, "")[:LONGEST_NAME] for name in ("aggregate_type", "aggregate_id"))
+    if len(names) > MOST_TOPICS:
+        return _choose(request, names, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
+    if "choose" in request.GET or not (names or id):
+        return _choose(request, names)
     gateway = wiring.gateway()
-    found = gateway.topic(topic)
-    rows, places = gateway.tail_start(found, limit=FIRST_ROWS)
-    viewer = viewer_of(request)
-    context = {
-        "topic": found,
-        "lines": [showing.event_line(row, viewer) for row in rows],
-        "tail_places": json.dumps(places, separators=(",", ":")),
+    topics = [gateway.topic(name) for name in names]
+    if id and not topics:
+        aggregate = gateway.aggregate(type, id)
+        if aggregate is None:
+            why = "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
+            return _choose(request, names, why)
+        found = sorted({stream.topic for stream in aggregate.streams})
+        if len(found) > MOST_TOPICS:
+            return _choose(request, names, f"It has events in {len(found)} topics; a tail follows at most {MOST_TOPICS}.")
+        topics = [Topic(name=name) for name in found]
+    told = [topic.name for topic in topics] if names else []
+    return _show(request, Watched(topics=topics, told=told, aggregate_type=type, aggregate_id=id), reverse("tails"))
+
+
+def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
+    asked = searching.asked(request)
+    start = _start(request, watched)
+    named = watched.query() or [("topic", topic.name) for topic in watched.topics]
+    kept = [*named, *start.query().items(), ("filter", asked.text)]
+    context: dict[str, Any] = {
+        "watched": watched,
+        "page": page,
+        "type_words": words.of_type(watched.aggregate_type),
+        "filter": asked,
+        "start": start,
+        "most": MOST_LAST,
+        "live": f"{page}live/",
+        "begin": json.dumps({**watched.message(), "from": start.message(), "filter": asked.text}),
+        "choose_url": f"{reverse('tails')}?{urlencode([*kept, ('choose', '1')])}",
     }
-    return render(request, "tail/show.html", context)
+    status = HTTPStatus.BAD_REQUEST if start.problem else asked.status
+    return render(request, "tail/show.html", context, status=status)
 
 
-urls = [path("topics/<segment:topic>/tail/", tail, name="tail")]
+def _choose(request: HttpRequest, chosen: Sequence[str], problem: str = "") -> HttpResponse:
+    """The topics that can be followed, those of the address chosen already."""
+    gateway = wiring.gateway()
+    try:
+        topics, away = gateway.topics(), None
+    except StoreUnreachable as error:
+        known = gateway.indexed_topics().values()
+        topics = [Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)) for topic in known]
+        away = error
+    watched = Watched(
+        told=chosen,
+        aggregate_type=request.GET.get("aggregate_type", "")[:LONGEST_NAME],
+        aggregate_id=request.GET.get("aggregate_id", "")[:LONGEST_NAME],
+    )
+    context = {
+        "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
+        "chosen": frozenset(chosen),
+        "watched": watched,
+        "filter": searching.asked(request),
+        "start": _start(request, watched),
+        "most": MOST_LAST,
+        "most_topics": MOST_TOPICS,
+        "problem": problem,
+    }
+    return render(request, "tail/choose.html", context, status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, away=away)
+
+
+def _start(request: HttpRequest, watched: Watched) -> Start:
+    """Where the address says to begin. Where it does not: with the last events, so that a quiet topic is no empty page; for
+    an aggregate from now, since the last events of its topics would hardly be its own."""
+    kind = request.GET.get("from", "").strip() or ("now" if watched.aggregate_id else "last")
+    match kind:
+        case "now":
+            return Start()
+        case "last":
+            return _last(request.GET.get("last", "").strip() or str(LAST))
+        case "time":
+            return _time(request.GET.get("time", "").strip())
+        case "position":
+            return _position(request.GET.get("position", "").strip(), watched)
+        case _:
+            return Start(problem=WRONG_START)
+
+
+def _last(text: str) -> Start:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    return Start(kind="last", last=number) if 1 <= number <= MOST_LAST else Start(kind="last", problem=WRONG_NUMBER)
+
+
+def _time(text: str) -> Start:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return Start(kind="time", problem=WRONG_TIME)
+    if not 1 < when.year < 9999:
+        return Start(kind="time", problem=WRONG_TIME)
+    return Start(kind="time", time=when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC))
+
+
+def _position(text: str, watched: Watched) -> Start:
+    try:
+        topic = Position.decode(text).topic
+    except InvalidPosition:
+        topic = ""
+    known = topic in {found.name for found in watched.topics} or not watched.topics
+    return Start(kind="position", position=text) if topic and known else Start(kind="position", problem=WRONG_PLACE)
+
+
+urls = [
+    path("tail/", several, name="tails"),
+    path("topics/<segment:topic>/tail/", tail, name="tail"),
+]

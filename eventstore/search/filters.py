@@ -1,7 +1,8 @@
 """The filter as everybody uses it: parsed once, then asked about events and about the index's pointers."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,6 +57,26 @@ class Filter:
         """
         answer = self._on_pointer(pointer)
         return answer is True if pointer.unreadable and not self.reads_payload else answer
+
+    def of_aggregate(self, type: str, id: str) -> "Filter":
+        """This filter, of one aggregate's events alone: by type and id exactly, which ``aggregate:type/id`` cannot tell apart
+        where they hold a stroke themselves. Two with the same ``text`` ask for the same."""
+
+        def on_event(look: Look) -> Answer:
+            event = look.event
+            if event.problem or event.aggregate_type != type or event.aggregate_id != id:
+                return False
+            return self._on_event(look)
+
+        def on_pointer(pointer: Pointer) -> Answer:
+            if pointer.derived and not pointer.aggregate_type:
+                return None
+            if (pointer.aggregate_type, pointer.aggregate_id) != (type, id):
+                return False
+            return self._on_pointer(pointer)
+
+        text = f"aggregate {json.dumps([type, id])} {self.text}"
+        return replace(self, text=text, empty=False, _on_event=on_event, _on_pointer=on_pointer)
 
 
 def parse_filter(text: str) -> Filter:

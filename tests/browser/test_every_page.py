@@ -16,6 +16,7 @@ PAGES = (
     "topics/",
     "topics/documents/",
     "topics/documents/tail/",
+    "tail/",
     "aggregates/",
     "aggregates/document/",
     "aggregates/document/d1/",
@@ -187,7 +188,7 @@ def test_narrow_tables_show_every_cell_and_the_places_are_all_in_sight(
     context = open_context(chromium, session_cookie, viewport={"width": 360, "height": 900})
     page = context.new_page()
     hidden: list[str] = []
-    for path in (*PAGES[:7], "subscriptions/", PAGES[11], "audit/", *NOTICED):
+    for path in (*PAGES[:8], "subscriptions/", PAGES[12], "audit/", *NOTICED):
         page.goto(desk.url + path)
         page.wait_for_load_state("networkidle")
         for selector in ("table.stacks td, table.stacks tbody th", ".places a"):

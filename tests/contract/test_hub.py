@@ -11,8 +11,8 @@ from eventstore.config import Config
 from eventstore.envelope import read_event
 from eventstore.events import NewMessage, Topic
 from eventstore.storage import Storage
-from eventstore.tail import Hub
-from eventstore.viewing import MOST_WAITING, Viewer
+from eventstore.tail import Hub, Start, Take, Viewer, place_key
+from eventstore.tail.viewer import MOST_WAITING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
 
@@ -29,20 +29,27 @@ def numbered(count: int, start: int = 0) -> list[NewMessage]:
     return [NewMessage(payload=str(number).encode(), key=f"k{number % 17}") for number in range(start, start + count)]
 
 
-def places(storage: Storage, topic: Topic) -> dict[int, str]:
+def places(storage: Storage, *topics: Topic) -> Start:
     """Where a page stands that has just been loaded."""
-    return {ends.partition: ends.last.token if ends.last else "" for ends in storage.ends(topic.name)}
+    ends = [end for topic in topics for end in storage.ends(topic.name)]
+    return Start(places={place_key(end.topic, end.partition): end.last.token if end.last else "" for end in ends})
 
 
-def taken(viewer: Viewer, count: int, *, limit: int = 500) -> list[int]:
-    """The numbers of the next events, in the order in which they came."""
+def numbers_of(take: Take) -> list[int]:
+    return [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
+
+
+def taken(viewer: Viewer, count: int) -> list[int]:
+    """The numbers of the next events, in the order in which they came; nothing may be skipped."""
     found: list[int] = []
     end = time.monotonic() + PATIENCE
     while len(found) < count and time.monotonic() < end:
-        batch = viewer.take(limit)
-        assert batch.skipped == 0
-        found += [int(entry.event.message.payload) for entry in batch.entries]
-        if not batch.entries:
+        take = viewer.take()
+        counts = take.counts
+        assert (counts.sampled, counts.slow, counts.older) == (0, 0, 0)
+        assert counts.matched == counts.shown
+        found += numbers_of(take)
+        if not take.pieces:
             time.sleep(0.02)
     return found
 
@@ -61,8 +68,8 @@ def test_a_viewer_gets_what_is_published_from_its_place_on(storage: Storage, top
     watched = topic(partitions=3)
     storage.append(watched.name, numbered(10))
     woken = threading.Event()
-    viewer = hub.open(watched, places(storage, watched), woken.set)
-    assert list(viewer.take(500).entries) == []
+    viewer = hub.open([watched], places(storage, watched), woken.set)
+    assert list(viewer.take().pieces) == []
     storage.append(watched.name, numbered(20, start=10))
     assert woken.wait(PATIENCE)
     numbers = taken(viewer, 20)
@@ -72,27 +79,59 @@ def test_a_viewer_gets_what_is_published_from_its_place_on(storage: Storage, top
 
 def test_on_an_empty_topic_the_first_event_arrives(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open(watched, places(storage, watched), lambda: None)
+    viewer = hub.open([watched], places(storage, watched), lambda: None)
     storage.append(watched.name, numbered(1))
     assert taken(viewer, 1) == [0]
+
+
+def test_from_now_on_means_nothing_older_and_its_places_say_where_that_is(
+    storage: Storage, topic: MakeTopic, hub: Hub
+) -> None:
+    watched = topic(partitions=2)
+    storage.append(watched.name, numbered(10))
+    viewer = hub.open([watched], Start(), lambda: None)
+    first = viewer.take()
+    assert list(first.pieces) == []
+    assert first.places == places(storage, watched).places
+    storage.append(watched.name, numbered(5, start=10))
+    assert sorted(taken(viewer, 5)) == list(range(10, 15))
+
+
+def test_two_topics_are_watched_together(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+    one, other = topic(), topic(partitions=2)
+    storage.append(one.name, numbered(5))
+    viewer = hub.open([one, other], Start(places={}), lambda: None)
+    storage.append(other.name, numbered(5, start=5))
+    merged: dict[str, str] = {}
+    found: list[int] = []
+
+    def all_are_there() -> bool:
+        take = viewer.take()
+        found.extend(numbers_of(take))
+        merged.update(take.places)
+        return len(found) == 10 and viewer.take().counts.published == 10
+
+    assert eventually(all_are_there)
+    assert sorted(found) == list(range(10))
+    assert merged == places(storage, one, other).places
 
 
 def test_a_viewer_that_comes_back_gets_what_it_missed_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=2)
     before = places(storage, watched)
-    first = hub.open(watched, before, lambda: None)
+    first = hub.open([watched], before, lambda: None)
     storage.append(watched.name, numbered(5))
     assert sorted(taken(first, 5)) == list(range(5))
     had = places(storage, watched)
     first.close()
     storage.append(watched.name, numbered(30, start=5))
-    again = hub.open(watched, had, lambda: None)
+    again = hub.open([watched], had, lambda: None)
     storage.append(watched.name, numbered(7, start=35))
     numbers = taken(again, 37)
     assert sorted(numbers) == list(range(5, 42))
     assert in_order_for_each_key(numbers)
     time.sleep(0.3)
-    assert list(again.take(500).entries) == []
+    assert list(again.take().pieces) == []
 
 
 def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_double(
@@ -109,66 +148,69 @@ def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_doubl
     publisher = threading.Thread(target=publish)
     publisher.start()
     viewers = []
-    for _ in range(6):
-        viewers.append(hub.open(watched, start, lambda: None))
+    for number in range(6):
+        viewers.append(hub.open([watched], start, lambda: None, complete=number % 2 == 0))
         time.sleep(0.02)
     publisher.join()
     for viewer in viewers:
         assert sorted(taken(viewer, total)) == list(range(total))
 
 
-def test_one_that_was_away_too_long_gets_the_last_ones_and_is_told(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
-    watched = topic()
-    storage.append(watched.name, numbered(MOST_WAITING + 20))
-    viewer = hub.open(watched, {0: ""}, lambda: None)
-    batch = viewer.take(10_000)
-    assert batch.more_missed
-    assert [int(entry.event.message.payload) for entry in batch.entries] == list(range(20, MOST_WAITING + 20))
-    assert not viewer.take(10_000).more_missed
-
-
 def test_a_burst_that_a_page_can_hold_arrives_whole_a_frame_at_a_time(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open(watched, places(storage, watched), lambda: None)
+    viewer = hub.open([watched], places(storage, watched), lambda: None)
+    assert list(viewer.take().pieces) == []
     storage.append(watched.name, numbered(MOST_WAITING))
-    assert eventually(lambda: viewer.tail.ring.next_number >= MOST_WAITING)
-    assert taken(viewer, MOST_WAITING, limit=100) == list(range(MOST_WAITING))
+    assert taken(viewer, MOST_WAITING) == list(range(MOST_WAITING))
 
 
 def test_a_slow_viewer_is_told_how_many_it_did_not_get(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open(watched, places(storage, watched), lambda: None)
-    storage.append(watched.name, numbered(MOST_WAITING + 30))
-    assert eventually(lambda: viewer.tail.ring.next_number >= MOST_WAITING + 30)
-    batch = viewer.take(20)
-    assert [int(entry.event.message.payload) for entry in batch.entries] == list(range(30, 50))
-    assert batch.skipped == 30
-    assert taken(viewer, MOST_WAITING - 20, limit=100) == list(range(50, MOST_WAITING + 30))
+    viewer = hub.open([watched], places(storage, watched), lambda: None)
+    fast = hub.open([watched], Start(), lambda: None, complete=True)
+    viewer.take()
+    for start in (0, 300, 600):
+        storage.append(watched.name, numbered(300, start=start))
+        assert taken(fast, 300) == list(range(start, start + 300))
+    found, last = [], viewer.take()
+    assert last.counts.slow >= 100
+    while last.pieces:
+        found += numbers_of(last)
+        last = viewer.take()
+    counts = last.counts
+    assert (counts.published, counts.matched, counts.shown) == (900, 900, len(found))
+    assert counts.shown + counts.slow + counts.sampled == 900
+    assert found == sorted(found) and found[-1] == 899
 
 
 def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=2)
-    viewers = [hub.open(watched, places(storage, watched), lambda: None) for _ in range(10)]
+    viewers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
     readers = [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {watched.name} ")]
-    assert sorted(readers) == [f"tail {watched.name} 0", f"tail {watched.name} 1"]
+    assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat")]
     storage.append(watched.name, numbered(40))
     for viewer in viewers:
         assert sorted(taken(viewer, 40)) == list(range(40))
-    assert all(entry.event.message.published.tzinfo is UTC for entry in viewers[0].tail.ring.since(0).entries)
+    entries = [entry for chunk in viewers[0].tails[0].ring.since(0).chunks for entry in chunk.entries]
+    assert len(entries) == 40
+    assert all(entry.message.published.tzinfo is UTC for entry in entries)
 
 
 def test_closing_the_hub_ends_its_readers(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    hub.open(watched, places(storage, watched), lambda: None)
+    viewer = hub.open([watched], places(storage, watched), lambda: None)
     hub.close()
+    assert viewer.ended
     assert eventually(lambda: not any(thread.name.startswith(f"tail {watched.name} ") for thread in threading.enumerate()))
 
 
 def test_a_viewer_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    first = hub.open(watched, places(storage, watched), lambda: None)
-    first.tail.stop()
-    assert not first.tail.join(first), "a tail that has stopped takes nobody any more"
-    second = hub.open(watched, places(storage, watched), lambda: None)
+    first = hub.open([watched], places(storage, watched), lambda: None)
+    stopped = first.tails[0]
+    stopped.stop()
+    assert first.ended
+    second = hub.open([watched], places(storage, watched), lambda: None)
+    assert second.tails[0] is not stopped, "a tail that has stopped takes nobody any more"
     storage.append(watched.name, numbered(3))
     assert taken(second, 3) == [0, 1, 2]

@@ -1,55 +1,138 @@
 """The ring: bounded, numbered, and exact about what it no longer has."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
-from eventstore.events import Event, Message, Position
-from eventstore.ring import Ring
+from eventstore.search import parse_filter
+from eventstore.tail.pieces import Chunk
+from eventstore.tail.ring import OBJECTS_OF_A_CHUNK, Ring
+from tests.unit.tail_entries import entries, numbers_of
 
-
-def event(number: int, size: int = 10) -> Event:
-    position = Position(topic="t", partition=0, token=f"{number:04d}")
-    message = Message(position=position, payload=b"x" * size, published=datetime(2026, 1, 1, tzinfo=UTC))
-    return Event(message=message, id=str(number), time=message.published, data=message.payload)
+T1 = parse_filter("type:t1")
 
 
-def ids(ring: Ring, since: int) -> list[str]:
-    return [entry.event.id for entry in ring.since(since).entries]
+class Viewer:
+    left = False
+
+
+def ring_of(*chunks: Sequence[int], most_events: int = 1_000, most_bytes: int = 10_000_000) -> Ring:
+    ring = Ring({0: ""}, most_events=most_events, most_bytes=most_bytes)
+    for numbers in chunks:
+        ring.add(entries(numbers), sealed=0.0)
+    return ring
+
+
+def numbers_in(chunks: Sequence[Chunk]) -> list[list[int]]:
+    return [numbers_of(chunk.entries) for chunk in chunks]
 
 
 def test_an_empty_ring_has_nothing_and_has_lost_nothing() -> None:
-    found = Ring().since(0)
-    assert (list(found.entries), found.lost, found.next_number) == ([], 0, 0)
+    found = Ring({0: "000007"}).since(0)
+    assert (list(found.chunks), dict(found.gone)) == ([], {})
+    assert Ring({0: "000007"}).gone == {0: "000007"}
 
 
-def test_a_viewer_gets_what_came_since_its_place_in_order() -> None:
-    ring = Ring()
-    ring.add([event(0), event(1)])
+def test_a_viewer_gets_what_was_sealed_since_its_place_in_order() -> None:
+    ring = ring_of([0, 1])
     place = ring.next_number
-    ring.add([event(2), event(3)])
-    assert ids(ring, place) == ["2", "3"]
-    assert ids(ring, ring.next_number) == []
+    ring.add(entries([2, 3]), sealed=0.0)
+    ring.add(entries([4]), sealed=0.0)
+    assert numbers_in(ring.since(place).chunks) == [[2, 3], [4]]
+    assert list(ring.since(ring.next_number).chunks) == []
 
 
-def test_beyond_its_events_the_oldest_go_and_are_counted_for_whoever_had_not_read_them() -> None:
-    ring = Ring(most_events=3)
-    ring.add([event(number) for number in range(5)])
-    found = ring.since(1)
-    assert [entry.event.id for entry in found.entries] == ["2", "3", "4"]
-    assert found.lost == 1
-    assert found.next_number == 5
+def test_beyond_its_events_the_oldest_go_and_their_last_place_is_said() -> None:
+    ring = ring_of([0, 1], [2], [3, 4], most_events=3)
+    found = ring.since(0)
+    assert numbers_in(found.chunks) == [[2], [3, 4]]
+    assert found.gone == {0: "000001"}
+    assert not ring.since(1).gone
 
 
-def test_a_viewer_that_lost_everything_is_told_the_whole_number() -> None:
-    ring = Ring(most_events=2)
-    ring.add([event(number) for number in range(10)])
-    assert ring.since(0).lost == 8
+def test_bytes_bound_it_too_but_the_newest_chunk_stays_however_large() -> None:
+    ring = Ring({0: ""}, most_bytes=20_000)
+    ring.add(entries([0], size=9_000), sealed=0.0)
+    ring.add(entries([1], size=9_000), sealed=0.0)
+    assert numbers_in(ring.since(0).chunks) == [[1]]
+    ring.add(entries([2], size=5_000_000), sealed=0.0)
+    assert numbers_in(ring.since(0).chunks) == [[2]]
+    ring.add(entries([3]), sealed=0.0)
+    assert numbers_in(ring.since(0).chunks) == [[3]]
 
 
-def test_bytes_bound_it_too_but_the_newest_event_stays_however_large() -> None:
-    ring = Ring(most_bytes=100)
-    ring.add([event(0, 60), event(1, 60)])
-    assert ids(ring, 0) == ["1"]
-    ring.add([event(2, 5_000_000)])
-    assert ids(ring, 0) == ["2"]
-    ring.add([event(3, 10)])
-    assert ids(ring, 0) == ["3"]
+def test_what_is_made_of_its_events_counts_as_well_and_goes_with_them() -> None:
+    ring, viewer = ring_of(most_bytes=50_000), Viewer()
+    tally = ring.watch(viewer, None, None).tally
+    ring.add(entries([0]), sealed=0.0)
+    (chunk,) = ring.since(0).chunks
+    before = ring.bytes
+    piece = tally.look_at(chunk).slices[0].piece
+    for _ in range(2):
+        assert piece.made("text", lambda given: "x" * 40_000) == "x" * 40_000
+    assert ring.bytes == before + 40_000
+    ring.add(entries([1], size=20_000), sealed=0.0)
+    assert numbers_in(ring.since(0).chunks) == [[1]]
+    assert 20_000 < ring.bytes < 20_000 + 2 * OBJECTS_OF_A_CHUNK
+    piece.made("more", lambda given: "x" * 40_000)
+    assert ring.bytes < 20_000 + 2 * OBJECTS_OF_A_CHUNK, "it is not the ring's any more"
+
+
+def test_a_filter_in_use_has_counted_what_is_gone() -> None:
+    ring, viewer = ring_of([0, 1], most_events=4), Viewer()
+    begun = ring.watch(viewer, T1, 500)
+    assert (begun.number, begun.events, begun.matched) == (1, 2, 0)
+    for start in range(2, 20, 2):
+        ring.add(entries([start, start + 1]), sealed=0.0)
+    first = ring.since(begun.number).chunks[0]
+    assert (numbers_of(first.entries), first.before) == ([16, 17], 16)
+    assert first.looks[begun.tally.key].before == len([number for number in range(2, 16) if number % 3 == 1])
+
+
+def test_a_filter_that_comes_later_looks_at_what_is_there_already() -> None:
+    ring = ring_of([0, 1, 2], [3, 4, 5], [6, 7])
+    standing = ring.watch(Viewer(), T1, 500, number=1)
+    ring.add(entries([8, 9, 10]), sealed=0.0)
+    earlier = ring.watch(Viewer(), T1, 500, number=0)
+    assert earlier.tally is standing.tally
+    looks = [chunk.looks[earlier.tally.key] for chunk in ring.since(0).chunks]
+    assert [look.before - earlier.matched for look in looks] == [0, 1, 2, 3]
+    assert looks[1].before == standing.matched
+    assert earlier.tally.total - earlier.matched == 4
+
+
+def test_whoever_wants_to_stand_where_nothing_is_left_is_told_where_it_stands() -> None:
+    ring = ring_of([0], [1], [2], most_events=1)
+    standing = ring.watch(Viewer(), T1, 500, number=0)
+    assert (standing.number, standing.events) == (2, 2)
+
+
+def test_viewers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last() -> None:
+    ring, one, other = ring_of(), Viewer(), Viewer()
+    tally = ring.watch(one, T1, 500).tally
+    assert ring.watch(other, parse_filter("type:t1"), 500).tally is tally
+    ring.add(entries([0, 1, 2]), sealed=0.0)
+    (chunk,) = ring.since(0).chunks
+    ring.leave(one)
+    assert (len(chunk.looks), len(chunk.pieces)) == (1, 1)
+    ring.watch(other, None, 500)
+    assert list(chunk.pieces) == []
+    ring.leave(other)
+    assert (len(chunk.looks), len(chunk.pieces)) == (0, 0)
+    ring.watch(one, T1, 500)
+    ring.add(entries([3]), sealed=0.0)
+    assert not ring.since(1).chunks[0].looks, "whoever has left is not counted for"
+
+
+def test_places_meet_the_ring_where_it_has_all_that_lies_behind_them() -> None:
+    ring = Ring({0: "000002", 1: ""}, most_events=4)
+    assert ring.meet({0: "000001", 1: ""}, None) is None, "what came before the tail is in the store alone"
+    assert ring.meet({0: "000002", 1: ""}, 0) == 0
+    ring.add(entries([3, 4]), sealed=0.0)
+    ring.add(entries([0, 1], partition=1), sealed=0.0)
+    assert ring.meet({0: "000002", 1: ""}, None) == 0
+    assert ring.meet({0: "000002", 1: ""}, 3) is None, "more wait than are wanted"
+    assert ring.meet({0: "000003", 1: "000001"}, None) == 0
+    assert ring.meet({0: "000004", 1: ""}, 2) == 1
+    assert ring.meet({0: "000004", 1: "000001"}, 0) == 2
+    assert ring.meet({0: "000099", 1: "000001"}, 0) == 2, "the store may be ahead of the ring"
+    ring.add(entries([5]), sealed=0.0)
+    assert ring.meet({0: "000002", 1: ""}, None) is None, "some of it is gone by now"

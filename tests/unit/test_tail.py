@@ -1,29 +1,335 @@
-"""What a viewer that comes back gets, where publishers' clocks disagree."""
+"""What viewers are given over the embedded store: where they start, what they missed, and that it adds up whatever happens."""
 
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connections
 
 from eventstore.config import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.events import NewMessage
-from eventstore.tail import Hub
+from eventstore.errors import InvalidPosition, StoreUnreachable
+from eventstore.events import Message, NewMessage, Topic
+from eventstore.search import parse_filter
+from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, catching_up, ring
+from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+ODD = parse_filter("type:odd")
 
-def test_a_partitions_order_stands_whatever_the_publish_times_say() -> None:
-    storage = DatabaseStorage()
+
+@pytest.fixture
+def storage() -> DatabaseStorage:
+    return DatabaseStorage()
+
+
+@pytest.fixture
+def hub(storage: DatabaseStorage) -> Iterator[Hub]:
+    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+def numbered(count: int, start: int = 0) -> list[NewMessage]:
+    """Envelopes whose payloads are their numbers, over many keys, half of them of the type ``odd``."""
+    return [
+        NewMessage(
+            payload=str(number).encode(),
+            key=f"k{number % 7}",
+            properties={
+                "ce_id": str(number),
+                "ce_type": "odd" if number % 2 else "even",
+                "ce_source": "/s",
+                "ce_specversion": "1.0",
+            },
+        )
+        for number in range(start, start + count)
+    ]
+
+
+def publish_a_minute_apart() -> None:
+    """As if the events had been published by the order of their numbers, whichever their partitions."""
+    for row in MessageRow.objects.all():
+        published = BEGUN + timedelta(minutes=int(bytes(row.payload)))
+        MessageRow.objects.filter(pk=row.pk).update(published=published)
+
+
+def numbers_of(take: Take) -> list[int]:
+    return [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
+
+
+class Watching:
+    """A viewer, all that it was given, and the places that it would come back with."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.numbers: list[int] = []
+        self.places: dict[str, str] = {}
+        self.counts = Counts()
+
+    def take(self) -> Take:
+        take = self.viewer.take()
+        self.numbers += numbers_of(take)
+        self.places.update(take.places)
+        self.counts = counts = take.counts
+        assert counts.matched == counts.shown + counts.sampled + counts.slow + (counts.older or 0)
+        return take
+
+    def until(self, published: int) -> "Watching":
+        """Take until it has passed so many events."""
+
+        def there() -> bool:
+            self.take()
+            return self.counts.published >= published
+
+        assert eventually(there), self.counts
+        assert not self.take().pieces
+        assert self.counts.published == published
+        return self
+
+
+@pytest.fixture
+def watch(hub: Hub) -> Callable[..., Watching]:
+    def opened(topics: Topic | list[Topic], start: Start, **options: object) -> Watching:
+        watched = topics if isinstance(topics, list) else [topics]
+        return Watching(hub.open(watched, start, lambda: None, **options))  # type: ignore[arg-type]
+
+    return opened
+
+
+Watch = Callable[..., Watching]
+
+
+def test_a_partitions_order_stands_whatever_the_publish_times_say(storage: DatabaseStorage, watch: Watch) -> None:
     topic = storage.create_topic("documents")
     storage.append("documents", [NewMessage(payload=str(number).encode(), key="k") for number in range(4)])
-    start = datetime(2026, 1, 1, tzinfo=UTC)
     for number, minute in enumerate((11, 13, 12, 14)):
-        MessageRow.objects.filter(number=number).update(published=start + timedelta(minutes=minute))
-    hub = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
-    viewer = hub.open(topic, {0: ""}, lambda: None)
-    try:
-        assert [entry.event.message.payload for entry in viewer.take(10).entries] == [b"0", b"1", b"2", b"3"]
-    finally:
-        hub.close()
+        MessageRow.objects.filter(number=number).update(published=BEGUN + timedelta(minutes=minute))
+    assert watch(topic, Start(places={"documents#0": ""})).until(4).numbers == [0, 1, 2, 3]
+
+
+def test_each_start_begins_where_it_says_and_gives_what_was_missed_in_order(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "SMALLEST_READ", 3)
+    monkeypatch.setattr(catching_up, "LARGEST_READ", 5)
+    one, other = storage.create_topic("one", partitions=2), storage.create_topic("other")
+    positions = [*storage.append("one", numbered(20)), *storage.append("other", numbered(10, start=20))]
+    publish_a_minute_apart()
+    both = [one, other]
+
+    assert watch(both, Start(since=BEGUN + timedelta(minutes=12))).until(18).numbers == list(range(12, 30))
+    assert watch(both, Start(since=BEGUN)).until(30).numbers == list(range(30))
+    assert watch(both, Start(since=datetime(2999, 1, 1, tzinfo=UTC))).until(0).numbers == []
+    assert watch(both, Start(last=13)).until(13).numbers == list(range(17, 30))
+    assert watch(both, Start(last=10_000)).until(30).numbers == list(range(30))
+    assert watch(both, Start(position=positions[8]), complete=True).until(22).numbers == list(range(8, 30))
+    assert watch(both, Start(position=positions[29])).until(1).numbers == [29]
+    assert watch(one, Start(last=1), filter=ODD).until(1).numbers == [19]
+    assert watch(one, Start(last=4), filter=ODD).until(4).numbers == [17, 19]
+
+    with pytest.raises(InvalidPosition, match="in none of the topics"):
+        watch(other, Start(position=positions[8]))
+    with pytest.raises(InvalidPosition):
+        watch(other, Start(places={"other#0": "not a token"}))
+
+
+@pytest.mark.parametrize(
+    ("start", "problem"),
+    [
+        ({"last": 0}, "1 to 10,000"),
+        ({"last": 10_001}, "1 to 10,000"),
+        ({"since": datetime(2026, 1, 1)}, "zone"),  # noqa: DTZ001 -- that is what is wrong
+        ({"since": BEGUN, "last": 1}, "one place"),
+    ],
+)
+def test_a_start_that_says_nothing_clear_is_refused(start: dict[str, object], problem: str) -> None:
+    with pytest.raises(InvalidPosition, match=problem):
+        Start(**start)  # type: ignore[arg-type]
+
+
+def test_a_page_that_missed_too_much_gets_the_last_and_the_number_of_the_others(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "MOST_MISSED", 50)
+    monkeypatch.setattr(catching_up, "MOST_KEPT", 20)
+    topic = storage.create_topic("documents", partitions=2)
+    storage.append("documents", numbered(80))
+    publish_a_minute_apart()
+    page = watch(topic, Start(places={}))
+    assert page.until(80).numbers == list(range(60, 80))
+    assert page.counts == Counts(published=80, matched=80, shown=20, older=60)
+    storage.append("documents", numbered(5, start=80))
+    assert sorted(page.until(85).numbers) == list(range(60, 85))
+
+    filtered = watch(topic, Start(places={}), filter=ODD).until(85)
+    assert sorted(filtered.numbers) == list(range(65, 85, 2))
+    assert filtered.counts.older is None, "nobody knows how many of them match"
+
+    script = watch(topic, Start(places={}), complete=True).until(85)
+    assert sorted(script.numbers) == list(range(85))
+    assert script.counts.older == 0
+
+
+def test_an_event_larger_than_every_bound_comes_like_any_other(storage: DatabaseStorage, watch: Watch) -> None:
+    topic = storage.create_topic("documents")
+    missed, live = watch(topic, Start(places={}), complete=True), watch(topic, Start(), complete=True)
+    live.take()
+    for number in range(3):
+        storage.append("documents", [NewMessage(payload=str(number).encode() + b" " * (number % 2) * 3_000_000, key="k")])
+    assert live.until(3).numbers == [0, 1, 2]
+    assert missed.until(3).numbers == [0, 1, 2]
+    assert watch(topic, Start(places={})).until(3).numbers == [0, 1, 2]
+
+
+def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: DatabaseStorage, watch: Watch) -> None:
+    topic = storage.create_topic("documents")
+    page, script = watch(topic, Start()), watch(topic, Start(), complete=True)
+    page.take(), script.take()
+    storage.append("documents", numbered(250))
+    assert eventually(lambda: page.viewer.tails[0].ring.next_number > 0)
+    assert len(numbers_of(page.take())) == 100
+    for watching in (page, script):
+        watching.viewer.set_filter(ODD)
+        watching.until(250)
+    assert page.numbers == [*range(100), *range(101, 250, 2)]
+    assert script.numbers == list(range(1, 250, 2))
+    assert page.counts == Counts(published=250, matched=75, shown=75)
+    assert script.counts == Counts(published=250, matched=125, shown=125)
+    page.viewer.set_filter(None)
+    assert page.take().counts == Counts(published=250)
+
+
+def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring, "MOST_EVENTS", 40)
+    monkeypatch.setattr(batches, "BEAT", 0.005)
+    topic = storage.create_topic("documents", partitions=2)
+    fast = watch(topic, Start(), complete=True)
+    page, filtered = watch(topic, Start()), watch(topic, Start(), filter=ODD)
+    script = watch(topic, Start(), complete=True, filter=ODD)
+    for start in range(0, 300, 20):
+        storage.append("documents", numbered(20, start=start))
+        fast.until(start + 20)
+        if start == 0:
+            page.take(), filtered.take(), script.take()
+    assert page.until(300).counts.slow >= 200
+    assert page.counts.matched == 300
+    assert filtered.until(300).counts.matched == 150
+    assert filtered.counts.slow >= 100
+    assert sorted(script.until(300).numbers) == list(range(1, 300, 2))
+    assert page.places == filtered.places == script.places == fast.places
+
+
+def test_while_the_store_is_away_a_viewer_says_so_and_then_goes_on(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = storage.create_topic("documents")
+    storage.append("documents", numbered(10))
+    page = watch(topic, Start(places={}))
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "read_forward", _away)
+        assert page.take().state == "away"
+        assert not page.viewer.waiting, "it is not asked again at once"
+    assert eventually(lambda: page.viewer.waiting)
+    assert page.until(10).numbers == list(range(10))
+    assert page.take().state == "live"
+    page.viewer.tails[0].stop()
+    assert page.viewer.ended and not page.viewer.waiting
+
+
+def _away(*arguments: object, **options: object) -> list[Message]:
+    raise StoreUnreachable("The store does not answer now.")
+
+
+def test_a_viewer_that_was_closed_takes_nothing_and_leaves_nothing_behind(storage: DatabaseStorage, watch: Watch) -> None:
+    topic = storage.create_topic("documents")
+    page = watch(topic, Start(), filter=ODD)
+    (tail,) = page.viewer.tails
+    storage.append("documents", numbered(3))
+    assert eventually(lambda: tail.ring.next_number > 0)
+    page.viewer.close()
+    page.viewer.set_filter(parse_filter("type:even"))
+    assert not page.take().pieces
+    assert not tail.watched
+    assert [dict(chunk.looks) for chunk in tail.ring.since(0).chunks] == [{}]
+
+
+@pytest.mark.parametrize("total", [500, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_nothing_is_missed_or_doubled_whatever_viewers_do(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int
+) -> None:
+    """Small rings and chunks, so that viewers fall off and come back all the time; threads, as in a server."""
+    seed = random.randrange(1_000_000)
+    monkeypatch.setattr(ring, "MOST_EVENTS", 60)
+    monkeypatch.setattr(batches, "FULL_EVENTS", 7)
+    monkeypatch.setattr(batches, "BEAT", 0.004)
+    monkeypatch.setattr(catching_up, "NEAR", 20)
+    topics = [storage.create_topic("one", partitions=2), storage.create_topic("two")]
+    done = threading.Event()
+
+    def publish() -> None:
+        luck = random.Random(seed)
+        number = 0
+        while number < total:
+            count = min(luck.choice([1, 3, 40]), total - number)
+            storage.append(luck.choice(topics).name, numbered(count, start=number))
+            number += count
+            time.sleep(luck.choice([0, 0, 0.003, 0.02]))
+        done.set()
+        connections.close_all()
+
+    problems: list[str] = []
+
+    def watch(which: int) -> None:
+        try:
+            problems.extend(_watched(hub, topics, random.Random(seed + which), done, total, complete=which % 2 == 0))
+        except Exception as error:
+            problems.append(f"{which}: {error!r}")
+            raise
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=publish), *(threading.Thread(target=watch, args=(which,)) for which in range(4))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, f"seed {seed}: {problems}"
+
+
+def _watched(
+    hub: Hub, topics: list[Topic], luck: random.Random, done: threading.Event, total: int, *, complete: bool
+) -> list[str]:
+    """Watch from the beginning to the end, leaving and coming back, changing the filter, dozing; what went wrong."""
+    every_event = [None, parse_filter("type:odd or type:even"), parse_filter("source:/s")]
+    places: dict[str, str] = {}
+    seen: list[int] = []
+    passed = 0
+    while passed < total:
+        viewer = hub.open(topics, Start(places=places), lambda: None, complete=complete, filter=luck.choice(every_event))
+        watching = Watching(viewer)
+        for _ in range(luck.choice([1, 5, 30])):
+            watching.take()
+            if luck.random() < 0.1:
+                viewer.set_filter(luck.choice(every_event))
+            time.sleep(luck.choice([0.001, 0.005] if done.is_set() else [0, 0.001, 0.01, 0.1]))
+        watching.take()
+        passed += watching.counts.published
+        seen += watching.numbers
+        places |= watching.places
+        viewer.close()
+    doubled = [number for number, times in Counter(seen).items() if times > 1]
+    wrong = [f"doubled {doubled[:5]}"] if doubled else []
+    wrong += [f"{passed} of {total} passed"] if passed != total else []
+    wrong += [f"only {len(seen)} seen"] if complete and len(seen) != total else []
+    return wrong

@@ -1,12 +1,12 @@
-"""The tail's page and what its socket leaves behind; the socket as a program sees it is in ``tests/browser``."""
+"""The tail's page: what the address chooses, how the script is told of it, and what its socket leaves behind."""
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Iterator
-from html import unescape
 from importlib import import_module
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -16,10 +16,11 @@ from django.test import Client
 
 from dashboard import wiring
 from dashboard.models import Person
-from dashboard.sockets.tail import TailSocket
+from dashboard.sockets.tail.consumer import TailSocket
 from eventstore import Hub, NewMessage, Viewer
 from tests.contract.helpers import eventually
-from tests.web.desk import Desk, opened_desk
+from tests.hostile import NAMES
+from tests.web.desk import Answer, Desk, attribute, opened_desk, text
 
 TOPIC = "patients"
 
@@ -27,38 +28,128 @@ TOPIC = "patients"
 @pytest.fixture
 def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
     with opened_desk() as made:
+        made.gateway.storage.create_topic(TOPIC)
         yield made
 
 
-def test_the_page_begins_with_the_last_events_and_says_where_it_stands(desk: Desk) -> None:
-    desk.publish(3, topic=TOPIC)
-    body = unescape(desk.get(f"/topics/{TOPIC}/tail/").content.decode())
-    assert re.findall(r'<tr data-event-id="([^"]+)"', body) == ["e-2", "e-1", "e-0"]
-    found = re.search(r'id="tail" data-places="([^>]+)">', body)
-    assert found
-    last = desk.gateway.storage.ends(TOPIC)[0].last
-    assert last is not None
-    assert json.loads(found[1]) == {"0": last.token}
+def begin(response: Answer) -> Any:
+    """What the page's script is told to ask its socket for."""
+    return json.loads(attribute(response, "data-begin")[0])
 
 
-def test_an_empty_topic_says_that_events_will_appear(desk: Desk) -> None:
-    desk.gateway.storage.create_topic("quiet")
-    body = desk.get("/topics/quiet/tail/").content.decode()
-    assert "No event yet" in body
-    assert "<tr data-event-id" not in body
+def test_a_topics_tail_begins_with_the_last_events_over_the_topics_own_socket(desk: Desk) -> None:
+    page = desk.get(f"/topics/{TOPIC}/tail/")
+    assert begin(page) == {"from": {"last": 50}, "filter": ""}
+    assert attribute(page, "data-live") == [f"/topics/{TOPIC}/tail/live/"]
+    assert "<tr data-event-id" not in page.content.decode()
+    assert attribute(page, "data-refused") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("from=now", "now"),
+        ("from=last&last=1", {"last": 1}),
+        ("from=last&last=10000", {"last": 10_000}),
+        ("from=time&time=2026-11-22T21:10", {"time": "2026-11-22T21:10:00+00:00"}),
+        ("from=time&time=2026-11-22T22:10%2B01:00", {"time": "2026-11-22T21:10:00+00:00"}),
+        ("from=position&position=0118@0@patients", {"position": "0118@0@patients"}),
+    ],
+)
+def test_where_it_begins_is_in_the_address(desk: Desk, asked: str, told: object) -> None:
+    page = desk.get(f"/topics/{TOPIC}/tail/?{asked}&filter=type:a")
+    assert page.status_code == 200
+    assert begin(page) == {"from": told, "filter": "type:a"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "from=last&last=0",
+        "from=last&last=10001",
+        "from=last&last=-5",
+        "from=last&last=%D9%A3",
+        "from=time&time=",
+        "from=time&time=yesterday",
+        "from=time&time=0001-01-01",
+        "from=position&position=0118@0@another-topic",
+        "from=position&position=../x",
+        "from=the-moon",
+    ],
+)
+def test_a_beginning_that_cannot_be_is_said_and_nothing_is_watched(desk: Desk, asked: str) -> None:
+    page = desk.get(f"/topics/{TOPIC}/tail/?{asked}")
+    assert page.status_code == 400
+    assert attribute(page, "data-refused") == ["start"]
+    assert 'id="start-problem"' in page.content.decode()
+
+
+@pytest.mark.parametrize(("role", "filter", "status"), [("support", "type:(", 400), ("viewer", "data.name:Erika", 403)])
+def test_a_filter_that_is_refused_says_why_and_nothing_is_watched(desk: Desk, role: str, filter: str, status: int) -> None:
+    page = desk.get(f"/topics/{TOPIC}/tail/?filter={quote(filter)}", role)
+    assert page.status_code == status
+    assert attribute(page, "data-refused") == ["filter"]
+    assert 'id="filter-problem"' in page.content.decode()
+
+
+def test_several_topics_are_followed_in_one_tail_each_once(desk: Desk) -> None:
+    desk.gateway.storage.create_topic("scans")
+    page = desk.get("/tail/?topic=patients&topic=scans&topic=patients&from=now")
+    assert begin(page) == {"topics": ["patients", "scans"], "from": "now", "filter": ""}
+    assert attribute(page, "data-live") == ["/tail/live/"]
+    assert desk.get("/tail/?topic=patients&topic=no-such-topic").status_code == 404
+
+
+def test_an_aggregate_is_followed_from_now_wherever_the_index_knows_it(desk: Desk) -> None:
+    desk.publish(2, topic=TOPIC)
+    desk.publish(1, topic="scans")
+    page = desk.get("/tail/?aggregate_type=patient&aggregate_id=4711")
+    assert begin(page) == {"aggregate": {"type": "patient", "id": "4711"}, "from": "now", "filter": ""}
+    assert 'href="/topics/scans/" data-topic-page' in page.content.decode()
+    own = desk.get("/aggregates/patient/4711/").content.decode()
+    assert 'href="/tail/?aggregate_type=patient&amp;aggregate_id=4711"' in own
+    unknown = desk.get("/tail/?aggregate_type=patient&aggregate_id=nobody")
+    assert unknown.status_code == 400
+    assert "Choose its topics" in text(unknown)
+    assert begin(desk.get("/tail/?aggregate_type=patient&aggregate_id=nobody&topic=patients"))["topics"] == [TOPIC]
+
+
+def test_without_a_choice_the_page_asks_for_one(desk: Desk) -> None:
+    page = desk.get("/tail/")
+    assert page.status_code == 200
+    assert attribute(page, "value").count(TOPIC) == 1
+    many = desk.get("/tail/?" + "&".join(f"topic=t{number}" for number in range(21)))
+    assert many.status_code == 400
+    assert "at most 20 topics" in text(many)
+    assert "checked" in desk.get(f"/tail/?topic={TOPIC}&choose=1").content.decode()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "\x00" not in name and name.isprintable()])
+def test_hostile_names_stand_in_the_page_as_text(desk: Desk, name: str) -> None:
+    page = desk.get(f"/tail/?topic={TOPIC}&aggregate_type={quote(name, safe='')}&aggregate_id={quote(name, safe='')}")
+    if name:
+        assert begin(page)["aggregate"] == {"type": name, "id": name}
+    body = page.content.decode()
+    assert "<script>" not in body
+    assert "<img" not in body
+
+
+def test_the_event_page_leads_to_the_tail_from_there(desk: Desk) -> None:
+    place = desk.publish(1, topic=TOPIC)[0]
+    link = f"/topics/{TOPIC}/tail/?from=position&amp;position={quote(place.encode(), safe='')}"
+    assert link in desk.get("/events/e-0/").content.decode()
 
 
 def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.gateway.storage.create_topic(TOPIC)
     desk.gateway.storage.append(TOPIC, [NewMessage(payload=b"{}", key="k")])
     opening, go_on = threading.Event(), threading.Event()
     opened: list[Viewer] = []
     plainly = Hub.open
 
-    def slowly(hub: Hub, *arguments: object) -> Viewer:
+    def slowly(hub: Hub, *arguments: Any, **named: Any) -> Viewer:
         opening.set()
         assert go_on.wait(20)
-        opened.append(plainly(hub, *arguments))  # type: ignore[arg-type]
+        opened.append(plainly(hub, *arguments, **named))
         return opened[-1]
 
     monkeypatch.setattr(Hub, "open", slowly)
@@ -69,14 +160,14 @@ def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: D
         socket.scope.update(scope)
         connected, _ = await socket.connect()
         assert connected
-        await socket.send_json_to({"places": {"0": ""}})
+        await socket.send_json_to({"begin": {}})
         assert await asyncio.to_thread(opening.wait, 20)
         await socket.disconnect()
         go_on.set()
 
     try:
         async_to_sync(come_and_go)()
-        assert eventually(lambda: bool(opened) and not opened[0].tail.watched)
+        assert eventually(lambda: bool(opened) and not any(tail.watched for tail in opened[0].tails))
     finally:
         wiring.close()
 

@@ -1,21 +1,23 @@
-"""One topic's tail: a synchronous reader for each partition, in threads of their own, and the ring that they fill.
+"""One topic's tail: a synchronous reader for each partition and a sealer, in threads of their own, and the ring they fill.
 
-A viewer is told that there is something new by its ``wake``, called from a reader's thread once a batch.
+A viewer is told that there is something new by its ``wake``, called from the sealer's thread once a chunk.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.db import connections
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic, place_of
 from eventstore.events import Event, Message, Position, Topic
-from eventstore.ring import Ring
 from eventstore.storage import Edge, Reader, Storage
-from eventstore.viewing import Viewer
+from eventstore.tail.batches import Batch
+from eventstore.tail.pieces import Entry, Reading
+from eventstore.tail.ring import Ring, User
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,12 @@ LINGER = 20.0
 ENDED_WITHIN = 5.0
 ASK_WHETHER_IT_LIVES = 3.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+class Watcher(User, Protocol):
+    """Who watches a topic: ``wake`` is called from a thread of the tail, and must not wait."""
+
+    wake: Callable[[], None]
 
 
 @dataclass(kw_only=True)
@@ -49,13 +57,14 @@ class TopicTail:
         forget: Callable[["TopicTail"], None],
     ) -> None:
         self.topic = topic
-        self._forget = forget
-        self.ring = Ring()
+        self.ring = Ring({})
         self.away = False
+        self._forget = forget
         self._storage = storage
-        self._read = read
+        self.reading = Reading(read)
+        self._batch = Batch({})
         self._lock = threading.Lock()
-        self._viewers: set[Viewer] = set()
+        self._watchers: set[Watcher] = set()
         self._left_at = time.monotonic()
         self._stop = threading.Event()
         self._ready = threading.Semaphore(0)
@@ -63,14 +72,15 @@ class TopicTail:
 
     def start(self) -> None:
         """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time."""
-        for ends in self._storage.ends(self.topic.name):
-            after: Position | Edge = ends.last or Edge.EARLIEST
-            name = f"tail {self.topic.name} {ends.partition}"
-            thread = threading.Thread(target=self._follow, args=(ends.partition, after), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        ends = self._storage.ends(self.topic.name)
+        places = {end.partition: end.last.token if end.last else "" for end in ends}
+        self.ring, self._batch = Ring(places), Batch(places)
+        for end in ends:
+            after: Position | Edge = end.last or Edge.EARLIEST
+            self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, after)
+        self._run(f"tail {self.topic.name} beat", self._seal)
         deadline = time.monotonic() + READY_WITHIN
-        for _ in self._threads:
+        for _ in ends:
             if not self._ready.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 self.stop()
                 raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
@@ -78,6 +88,7 @@ class TopicTail:
     def stop(self) -> None:
         """End the readers, and tell the viewers: they have to open another tail."""
         self._stop.set()
+        self._batch.close()
         self._forget(self)
         self._wake_everybody()
 
@@ -94,28 +105,58 @@ class TopicTail:
     def watched(self) -> bool:
         """Whether anybody watches now."""
         with self._lock:
-            return bool(self._viewers)
+            return bool(self._watchers)
 
-    def join(self, viewer: Viewer) -> bool:
-        """Whether the viewer is in: a tail that has stopped meanwhile takes nobody any more."""
+    def read_to(self) -> tuple[int, Mapping[int, str]]:
+        """How many events were read, the first of which are in the ring and the others on their way; and by partition, the
+        token of the last one."""
+        return self._batch.handed_in()
+
+    def join(self, watcher: Watcher) -> bool:
+        """Whether the watcher is in: a tail that has stopped meanwhile takes nobody any more."""
         with self._lock:
             if self._stop.is_set():
                 return False
-            self._viewers.add(viewer)
+            self._watchers.add(watcher)
             return True
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, watcher: Watcher) -> None:
         with self._lock:
-            self._viewers.discard(viewer)
+            self._watchers.discard(watcher)
             self._left_at = time.monotonic()
+        self.ring.leave(watcher)
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Hand in what one partition's reader has read; waits while more is on its way than the sealer can look at."""
+        self._batch.add(messages)
+        if self.away:
+            self._note_away(False)
+
+    def _run(self, name: str, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _seal(self) -> None:
+        """Seal what was read, a chunk a beat, until the tail stops."""
+        try:
+            for messages in self._batch.sealed():
+                entries = tuple(Entry(message, self.reading) for message in messages)
+                self.ring.add(entries, sealed=time.monotonic())
+                self._wake_everybody()
+        except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
+            log.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
+            self.stop()
+        finally:
+            connections.close_all()
 
     def _stop_if_abandoned(self) -> None:
         with self._lock:
-            abandoned = not self._viewers and time.monotonic() - self._left_at > LINGER
+            abandoned = not self._watchers and time.monotonic() - self._left_at > LINGER
             if abandoned:
                 self._stop.set()
         if abandoned:
-            self._forget(self)
+            self.stop()
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
         """Read one partition until the tail stops, going on after the last event whatever happens to the store."""
@@ -145,16 +186,11 @@ class TopicTail:
             if messages:
                 follower.place = messages[-1].position
                 follower.pause = SHORTEST_PAUSE
-                self._publish(messages)
+                self.publish(messages)
             if follower.partition == 0 and time.monotonic() - asked > ASK_WHETHER_IT_LIVES:
                 self._ask_whether_it_lives()
                 asked = time.monotonic()
             self._stop_if_abandoned()
-
-    def _publish(self, messages: Sequence[Message]) -> None:
-        self.ring.add([self._read(message) for message in messages])
-        self.away = False
-        self._wake_everybody()
 
     def _ask_whether_it_lives(self) -> None:
         """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
@@ -175,6 +211,6 @@ class TopicTail:
 
     def _wake_everybody(self) -> None:
         with self._lock:
-            wakes = [viewer.wake for viewer in self._viewers]
+            wakes = [watcher.wake for watcher in self._watchers]
         for wake in wakes:
             wake()

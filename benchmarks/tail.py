@@ -1,0 +1,232 @@
+"""Fifty people and fifty scripts watch one topic: how many events reach them a second, how late, and whether the counts hold.
+
+A real broker, the desk's web server as it is run, a topic of one partition, events of about 500 bytes; publisher and viewers
+are processes of their own. ``EVENTS`` (1,000) is the quiet load, a second; ``SECONDS`` (20) how long each load lasts;
+``VIEWERS`` (50) how many watch.
+
+``fanout_ratio``: events delivered a second in all to the JSON viewers, against as many on the broker's own websocket reader,
+by the same program under the same load (five times the quiet one). ``json_p99_ms``: publish to receipt, at the quiet load.
+``json_behind_s``: when the last JSON viewer had everything of the five-fold load, after the last was published.
+``frame_p99_ms``: publish to frame for page viewers at the quiet load. ``counts_exact``: 1 where every JSON viewer got every
+event once and in order, and at twenty times the quiet load every page viewer's counts add up to what was published, its rows
+to what it was told. ``kb_per_viewer``, ``kb_per_silent_viewer``: what the web server's memory grew by for each of 200 page
+viewers that read, and of 200 that never do.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from benchmarks.index import apart
+from benchmarks.running import SHORTEST, report, say, scale
+from benchmarks.tail_publishing import publish
+from benchmarks.tail_watching import Seen, Watching, watch
+from scripts.local_pulsar import LocalPulsar
+from tests.desk_process import Desk
+from tests.logging_in import cookie_of
+
+QUIET, BUSY, WILD = 1, 5, 20
+PATIENCE = 15.0
+"""Seconds after the last event was published that a viewer waits for what is missing."""
+CROWD = 200
+PASSWORD = "only-for-this-benchmark"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What everything is measured on."""
+
+    broker: LocalPulsar
+    desk: Desk
+    token: str
+    cookie: str
+    rate: int
+    seconds: int
+    viewers: int
+
+
+def main() -> None:
+    rate, seconds, viewers = scale(1_000), _setting("SECONDS", 20), _setting("VIEWERS", 50)
+    with (
+        tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder,
+        _ground(Path(folder), rate, seconds, viewers) as ground,
+    ):
+        figures: dict[str, float] = {"events_per_second": rate, "seconds": seconds, "viewers": viewers}
+        figures |= _json(ground)
+        figures |= _page(ground)
+        figures |= _memory(ground)
+    figures["counts_exact"] = int(bool(figures.pop("json_exact")) and bool(figures.pop("page_exact")))
+    report(figures)
+
+
+# -- the loads
+
+
+def _json(ground: Ground) -> dict[str, float]:
+    quiet, busy, endpoint = (
+        _watched(ground, kind, times) for kind, times in (("json", QUIET), ("json", BUSY), ("endpoint", BUSY))
+    )
+    behind = max(seen.last_at for seen in busy.seen) - busy.published_at
+    return {
+        "fanout_ratio": busy.per_second / endpoint.per_second,
+        "json_per_second": busy.per_second,
+        "endpoint_per_second": endpoint.per_second,
+        "json_p50_ms": quiet.percentile(50),
+        "json_p99_ms": quiet.percentile(99),
+        "busy_p99_ms": busy.percentile(99),
+        "json_behind_s": behind,
+        "endpoint_p99_ms": endpoint.percentile(99),
+        "json_exact": all(_all_in_order(seen, run.expected) for run in (quiet, busy) for seen in run.seen),
+    }
+
+
+def _page(ground: Ground) -> dict[str, float]:
+    quiet, wild = _watched(ground, "page", QUIET), _watched(ground, "page", WILD)
+    return {
+        "frame_p50_ms": quiet.percentile(50),
+        "frame_p99_ms": quiet.percentile(99),
+        "wild_p99_ms": wild.percentile(99),
+        "page_exact": all(_adds_up(seen, run.expected) for run in (quiet, wild) for seen in run.seen),
+    }
+
+
+def _memory(ground: Ground) -> dict[str, float]:
+    """Kilobytes a viewer, over what the server has with one viewer of such a topic at the same load."""
+    alone = _watched(ground, "page", QUIET, viewers=1).kilobytes
+    reading = _watched(ground, "page", QUIET, viewers=CROWD).kilobytes
+    silent = _watched(ground, "page", QUIET, viewers=CROWD, silent=True).kilobytes
+    say(f"the server had {alone:,} KB with one viewer, {reading:,} with {CROWD}, {silent:,} with {CROWD} that do not read")
+    return {"kb_per_viewer": (reading - alone) / CROWD, "kb_per_silent_viewer": (silent - alone) / CROWD}
+
+
+# -- a load and its viewers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """``begun`` and ``published_at`` are the clock's times before the first event and after the last; ``kilobytes`` is the
+    most that the web server had in memory meanwhile."""
+
+    expected: int
+    seen: Sequence[Seen]
+    begun: float
+    published_at: float
+    kilobytes: int
+
+    @property
+    def per_second(self) -> float:
+        """Events delivered to all viewers together."""
+        ended = max(seen.last_at for seen in self.seen)
+        return sum(seen.events for seen in self.seen) / max(ended - self.begun, SHORTEST)
+
+    def percentile(self, percent: float) -> float:
+        """Of the delays from publish to receipt, in milliseconds; 0 where nothing came."""
+        delays = np.concatenate([np.frombuffer(seen.delays, dtype=np.float32) for seen in self.seen])
+        return float(np.percentile(delays, percent)) * 1_000 if len(delays) else 0.0
+
+
+def _watched(ground: Ground, kind: str, times: int, *, viewers: int = 0, silent: bool = False) -> Run:
+    """A new topic under this load, watched by so many."""
+    rate = times * ground.rate
+    expected, topic = rate * ground.seconds, f"public/default/{kind}-{time.monotonic_ns()}"
+    apart(publish, ground.broker.service_url, topic, rate, 1)
+    watching = Watching(
+        kind=kind,
+        urls=[_address(ground, kind, topic)] * (viewers or ground.viewers),
+        headers=_headers(ground, kind),
+        expected=expected,
+        patience=0 if silent else PATIENCE,
+        silent=silent,
+    )
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as pool:
+        ready, over = manager.Event(), manager.Event()
+        watched = pool.submit(watch, watching, ready, over)
+        while not (ready.wait(1.0) or watched.done()):
+            pass
+        begun = time.time()
+        published = pool.submit(publish, ground.broker.service_url, topic, rate, expected)
+        kilobytes = _most_memory(ground, published)
+        over.set()
+        run = Run(expected=expected, seen=watched.result(), begun=begun, published_at=published.result(), kilobytes=kilobytes)
+    p50, p99 = run.percentile(50), run.percentile(99)
+    say(f"{len(run.seen)} {kind} at {rate:,}/s: {run.per_second:,.0f} events/s in all, p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
+    return run
+
+
+def _most_memory(ground: Ground, until: "Future[float]") -> int:
+    most = 0
+    while not until.done():
+        status = Path(f"/proc/{ground.desk.processes['web'].pid}/status").read_text()
+        most = max(most, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")))
+        time.sleep(0.5)
+    return most
+
+
+def _all_in_order(seen: Seen, expected: int) -> bool:
+    return (seen.events, seen.gaps, seen.counts["published"], seen.counts["shown"]) == (expected, 0, expected, expected)
+
+
+def _adds_up(seen: Seen, expected: int) -> bool:
+    counts, skipped = seen.counts, seen.counts["skipped"]
+    given = counts["shown"] + skipped["sampled"] + skipped["slow"] + skipped["older"]
+    return (counts["published"], given, counts["shown"]) == (expected, expected, seen.events)
+
+
+def _address(ground: Ground, kind: str, topic: str) -> str:
+    if kind == "endpoint":
+        return f"ws://127.0.0.1:{ground.broker.web_port}/ws/v2/reader/persistent/{topic}?messageId=latest"
+    return f"ws://127.0.0.1:{ground.desk.port}/topics/{quote(topic, safe='').replace('%', '~')}/tail/live/"
+
+
+def _headers(ground: Ground, kind: str) -> tuple[tuple[str, str], ...]:
+    match kind:
+        case "json":
+            return (("Authorization", f"Bearer {ground.token}"),)
+        case "page":
+            return ("Cookie", ground.cookie), ("Origin", ground.desk.url.rstrip("/"))
+    return ()
+
+
+# -- the ground
+
+
+@contextmanager
+def _ground(folder: Path, rate: int, seconds: int, viewers: int) -> Iterator[Ground]:
+    say("starting the broker, with its websockets")
+    broker = LocalPulsar(folder / "broker", websockets=True, say=say)
+    desk = Desk(folder, {"EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url})
+    broker.start()
+    try:
+        for alias in ("default", "index", "store"):
+            desk.manage("migrate", "--database", alias, "--verbosity", "0")
+        desk.start_web()
+        token = desk.manage("create_token", "bench", "--role", "support", "--days", "1").stdout.decode().split()[-1]
+        desk.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+        cookie = cookie_of(desk, "support", PASSWORD)
+        yield Ground(broker=broker, desk=desk, token=token, cookie=cookie, rate=rate, seconds=seconds, viewers=viewers)
+    finally:
+        for name in list(desk.processes):
+            desk.end(name)
+        broker.stop()
+
+
+def _setting(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    if text and not (text.isdigit() and int(text) > 0):
+        sys.exit(f"{name} takes a whole number above 0.")
+    return int(text) if text else default
+
+
+if __name__ == "__main__":
+    main()

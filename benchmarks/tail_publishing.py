@@ -1,0 +1,48 @@
+"""Numbered events of about 500 bytes, published at a steady rate; each says in its payload and id when it was published."""
+
+import json
+import time
+
+NAMESPACE = "public/default"
+TICK = 0.01
+TEXT = "x" * 180
+TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "shared"))
+
+
+def publish(service_url: str, topic: str, rate: int, count: int) -> float:
+    """Publish so many, ``rate`` a second, by the bare client; the clock's time of the last."""
+    import pulsar
+
+    client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
+    producer = client.create_producer(
+        topic, batching_enabled=True, batching_max_publish_delay_ms=2, block_if_queue_full=True, max_pending_messages=5_000
+    )
+    begun, sent = time.monotonic(), 0
+    while sent < count:
+        due = min(count, int((time.monotonic() - begun) * rate) + 1)
+        for number in range(sent, due):
+            key, payload, properties = event(number, time.time())
+            producer.send_async(payload, None, properties=properties, partition_key=key)
+        sent = due
+        time.sleep(TICK)
+    producer.flush()
+    ended = time.time()
+    client.close()
+    return ended
+
+
+def event(number: int, now: float) -> tuple[str, bytes, dict[str, str]]:
+    """Key, payload and properties, some 500 bytes together."""
+    aggregate = f"document-{number % 997:08}-0000-4000"
+    payload = json.dumps({"n": number, "at": now, "documentId": aggregate, "text": TEXT}).encode()
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{number}-{now:.4f}",
+        "ce_source": "/services/documents",
+        "ce_type": TYPES[number % len(TYPES)],
+        "ce_time": "2026-01-31T09:20:39.000Z",
+        "ce_datacontenttype": "application/json",
+        "ce_aggregatetype": "document",
+        "ce_correlationid": f"{number:08}-aaaa-4000-8000",
+    }
+    return aggregate, payload, properties

@@ -1,0 +1,200 @@
+"""The viewers of the tail's benchmark: one program with as many websockets as asked for, whatever serves them.
+
+Three kinds: ``json`` (the desk's subprotocol for scripts), ``page`` (what the page is sent) and ``endpoint`` (the broker's own
+reader). Each acknowledges what it gets as that protocol wants it.
+"""
+
+import asyncio
+import json
+import re
+import time
+from array import array
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec import Struct
+from msgspec.json import Decoder
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks.running import say
+
+CONNECTING_AT_ONCE = 10
+_ROW = re.compile(r'data-event-id=\\"(\d+)-([\d.]+)\\"')
+
+
+class Signal(Protocol):
+    """An event that processes share."""
+
+    def set(self) -> None: ...
+    def wait(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watching:
+    """What to watch: an address for each viewer, the headers of the handshake, and the number of events that will come.
+
+    A viewer is done that has them all, or has waited ``patience`` seconds since the last was published. A ``silent`` one never
+    reads at all.
+    """
+
+    kind: str
+    urls: Sequence[str]
+    headers: tuple[tuple[str, str], ...] = ()
+    expected: int
+    patience: float
+    silent: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Seen:
+    """What one viewer has seen. ``delays``: seconds from publish to receipt, of every event it got."""
+
+    events: int = 0
+    gaps: int = 0
+    """Events that did not follow on the one before."""
+    next_number: int = 0
+    last_at: float = 0.0
+    """The clock when the last event came."""
+    delays: "array[float]" = field(default_factory=lambda: array("f"))
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, number: int, published: float, now: float) -> None:
+        self.events += 1
+        self.gaps += number != self.next_number
+        self.next_number = number + 1
+        self.delays.append(now - published)
+        self.last_at = now
+
+
+class _Payload(Struct):
+    n: int
+    at: float
+
+
+class _Event(Struct):
+    data: _Payload
+
+
+class _Frame(Struct):
+    frame: int
+    events: list[_Event]
+    counts: dict[str, Any]
+
+
+class _Message(Struct):
+    messageId: str  # the endpoint's own word
+    payload: bytes
+
+
+_frame = Decoder(_Frame).decode
+_message = Decoder(_Message).decode
+_payload = Decoder(_Payload).decode
+
+
+def watch(watching: Watching, ready: Signal, published: Signal) -> list[Seen]:
+    """Watch until everything has come, or patience ends. ``ready`` is set once every viewer is connected, ``published`` by
+    whoever publishes, after the last event."""
+    return asyncio.run(_watch(watching, ready, published))
+
+
+async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[Seen]:
+    gate, opened = asyncio.Semaphore(CONNECTING_AT_ONCE), asyncio.Barrier(len(watching.urls) + 1)
+
+    async def one(url: str) -> Seen:
+        seen = Seen()
+        async with gate:
+            connection = await _connected(watching, url)
+        await opened.wait()
+        if watching.silent:
+            connection.transport.pause_reading()
+            await over
+        else:
+            reading = asyncio.create_task(_READ[watching.kind](connection, seen, watching.expected))
+            await asyncio.wait([reading, over], return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            else:
+                reading.cancel()
+                say(f"a viewer had {seen.events:,} of {watching.expected:,} events when its time was over")
+        connection.transport.abort()
+        return seen
+
+    async def time_is_over() -> None:
+        await asyncio.to_thread(published.wait)
+        await asyncio.sleep(watching.patience)
+
+    over = asyncio.create_task(time_is_over())
+    viewers = [asyncio.create_task(one(url)) for url in watching.urls]
+    await opened.wait()
+    ready.set()
+    try:
+        return await asyncio.gather(*viewers)
+    finally:
+        over.cancel()
+
+
+async def _connected(watching: Watching, url: str) -> ClientConnection:
+    """Open, and for the desk begun: its first frame says that it follows."""
+    subprotocols: Any = ["eventdesk.json"] if watching.kind == "json" else None
+    headers = dict(watching.headers)
+    origin: Any = headers.pop("Origin", None)
+    connection = await connect(
+        url,
+        additional_headers=headers,
+        origin=origin,
+        subprotocols=subprotocols,
+        compression=None,
+        max_size=None,
+        open_timeout=60,
+    )
+    if watching.kind != "endpoint":
+        await connection.send('{"begin":{}}')
+        first = json.loads(await connection.recv())
+        if "frame" not in first:
+            raise SystemExit(f"the desk answered: {first.get('problem')}")
+        await connection.send('{"ack":1}')
+    return connection
+
+
+async def _read_json(connection: ClientConnection, seen: Seen, expected: int) -> None:
+    while seen.events < expected:
+        frame = _frame(await connection.recv(decode=False))
+        now = time.time()
+        await connection.send(f'{{"ack":{frame.frame}}}')
+        for event in frame.events:
+            seen.note(event.data.n, event.data.at, now)
+        seen.counts = frame.counts
+
+
+async def _read_page(connection: ClientConnection, seen: Seen, expected: int) -> None:
+    """``next_number`` is of no use here: above so many rows a second they are a sample."""
+    while True:
+        text = await connection.recv(decode=True)
+        now = time.time()
+        frame = json.loads(text)
+        await connection.send(f'{{"ack":{frame["frame"]}}}')
+        rows = _ROW.findall(text)
+        for number, published in rows:
+            seen.note(int(number), float(published), now)
+        seen.counts = frame["counts"]
+        skipped = seen.counts["skipped"]
+        accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
+        if seen.counts["published"] >= expected and accounted >= expected:
+            return
+
+
+async def _read_endpoint(connection: ClientConnection, seen: Seen, expected: int) -> None:
+    while seen.events < expected:
+        message = _message(await connection.recv(decode=False))
+        now = time.time()
+        await connection.send(f'{{"messageId":"{message.messageId}"}}')
+        payload = _payload(message.payload)
+        seen.note(payload.n, payload.at, now)
+
+
+_READ: dict[str, Callable[[ClientConnection, Seen, int], Coroutine[Any, Any, None]]] = {
+    "json": _read_json,
+    "page": _read_page,
+    "endpoint": _read_endpoint,
+}

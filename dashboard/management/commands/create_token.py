@@ -1,0 +1,44 @@
+"""Make an API token, with which a script may watch the live tail."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError
+
+from dashboard import tokens
+from dashboard.access import may
+from dashboard.actors import add_as_option, command_line_actor
+from dashboard.audit import DatabaseRecord
+from dashboard.models import Role
+from eventstore import EventStoreError, acting
+
+ROLES = [str(role) for role in Role if role]
+
+
+class Command(BaseCommand):
+    help = "Make an API token for a script. It is shown this once, and kept as a hash only."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="what the script is called: letters, digits and @ . + - _")
+        parser.add_argument("--role", required=True, choices=ROLES, help="what the script sees and may do")
+        parser.add_argument("--days", required=True, type=int, help=f"how long it holds, 1 to {tokens.MOST_DAYS}")
+        add_as_option(parser)
+
+    def handle(self, *args: Any, name: str, role: str, days: int, actor: str = "", **options: Any) -> None:
+        if not 1 <= days <= tokens.MOST_DAYS:
+            raise CommandError(f"--days takes a whole number from 1 to {tokens.MOST_DAYS}. Nothing was changed.")
+        try:
+            tokens.check_name(name)
+            details = {"role": role, "days": days}
+            with acting(DatabaseRecord(), may, command_line_actor(actor), "make_token", name, details):
+                token, text = tokens.make(name, Role(role), days)
+        except EventStoreError as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except IntegrityError as error:
+            raise CommandError(f"There is a token {name!r} already. Nothing was changed.") from error
+        self.stdout.write(f"{name} holds until {token.ends:%Y-%m-%d %H:%M} UTC, with the role {role}.")
+        self.stdout.write(f"Token: {text}")

@@ -1,0 +1,28 @@
+"""Show which API tokens there are."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from dashboard import tokens
+from dashboard.models import ApiToken
+
+
+class Command(BaseCommand):
+    help = "List every API token: name, role, state and last use. The tokens themselves are nowhere to be read."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for token in tokens.every():
+            used = f"last used {_day(token.last_used)}" if token.last_used else "never used"
+            self.stdout.write(f"{token.name}\t{token.role}\t{_state(token)}\t{used}")
+
+
+def _state(token: ApiToken) -> str:
+    if token.revoked:
+        return f"revoked {_day(token.revoked)}"
+    return f"{'holds until' if token.in_force(datetime.now(UTC)) else 'ended'} {_day(token.ends)}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

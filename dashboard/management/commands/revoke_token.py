@@ -1,0 +1,30 @@
+"""End an API token before its time: the sockets that it opened are closed within seconds."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard import tokens
+from dashboard.access import may
+from dashboard.actors import add_as_option, command_line_actor
+from dashboard.audit import DatabaseRecord
+from eventstore import EventStoreError, acting
+
+
+class Command(BaseCommand):
+    help = "Revoke an API token. It stays in the list, and its name stays taken."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        add_as_option(parser)
+
+    def handle(self, *args: Any, name: str, actor: str = "", **options: Any) -> None:
+        if not any(token.name == name for token in tokens.in_force()):
+            raise CommandError(f"There is no token {name!r} in force. See list_tokens.")
+        try:
+            with acting(DatabaseRecord(), may, command_line_actor(actor), "revoke_token", name, {}):
+                tokens.revoke(name)
+        except EventStoreError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{name} is revoked.")

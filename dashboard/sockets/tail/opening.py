@@ -1,0 +1,52 @@
+"""From what a client asks for to the viewer that watches it. Blocks: for a thread."""
+
+from collections.abc import Callable, Sequence
+
+from dashboard import wiring
+from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
+from eventstore import Filter, Topic, UnknownTopic, Viewer, parse_filter
+
+
+class NothingKnown(UnknownTopic):
+    """The index knows no event of the aggregate."""
+
+
+def topics_of(begin: Begin) -> list[Topic]:
+    """The topics to watch, each once. ``UnknownTopic`` for one that is not there, ``NothingKnown`` for an aggregate that is in
+    none, ``NotUnderstood`` where it is in too many, ``StoreUnreachable`` where nobody can say."""
+    storage = wiring.gateway().storage
+    names = begin.topics or _topics_of_aggregate(*(begin.aggregate or ("", "")))
+    return list({topic.name: topic for topic in map(storage.topic, names)}.values())
+
+
+def filter_of(begin: Begin, chosen: Filter | None) -> Filter | None:
+    """What the viewer filters by: what was asked for, of the one aggregate where there is one."""
+    if begin.aggregate is None:
+        return chosen
+    return (chosen or parse_filter("")).of_aggregate(*begin.aggregate)
+
+
+def open_viewer(
+    begin: Begin, filter: Filter | None, wake: Callable[[], None], *, complete: bool
+) -> tuple[Viewer, Sequence[str]]:
+    """The viewer, and the full names of the topics that it watches; any ``EventStoreError``, and ``NotUnderstood``."""
+    topics = topics_of(begin)
+    names = [topic.name for topic in topics]
+    position = begin.start.position
+    if position is not None and position.topic not in names:
+        raise NotUnderstood("The position to begin from is not in a topic that this tail follows.")
+    return wiring.hub().open(topics, begin.start, wake, filter=filter, complete=complete), names
+
+
+def _topics_of_aggregate(type: str, id: str) -> list[str]:
+    found = wiring.gateway().aggregate(type, id)
+    names = sorted({stream.topic for stream in found.streams}) if found else []
+    if not names:
+        raise NothingKnown(
+            "The index knows no event of this aggregate, so that there is no topic to follow: name topics as well."
+        )
+    if len(names) > MOST_TOPICS:
+        raise NotUnderstood(
+            f"This aggregate is in {len(names)} topics, and a tail follows {MOST_TOPICS}: name those to follow."
+        )
+    return names

@@ -1,0 +1,173 @@
+// The tail's rows: at most so many, drawn once an animation frame. While one reads further down, has a row in focus or has
+// paused, new ones wait behind a button that says how many.
+//
+// Rows are kept as text. While they pour in, only the uppermost are built: nobody reads the five-hundredth then, and building
+// them all took most of the browser's time. The others follow as soon as somebody scrolls or pauses, or it is quiet.
+const MOST_ROWS = 500;
+const LOWEST_ROW = 56; // pixels: no row is less high
+const A_STEP = 8; // rows that are built at once, so that no task is long
+const QUIET = 700; // milliseconds without a new row
+const POURING = 4; // rows at once, again and again
+const AT_THE_TOP = 80;
+
+export function rowsOf(body, pill, empty) {
+  // Newest first. Of these the page has `built`, behind the first `above`, which it is about to have; beneath them stand
+  // `stale` rows for a moment, which had others between them and what is newer.
+  let rows = [];
+  let above = 0;
+  let built = 0;
+  let stale = 0;
+  let waiting = []; // {rows, newest first; count}, oldest first
+  let held = 0;
+  let paused = false;
+  let pressed = false;
+  let due = 0;
+  let quiet = 0;
+  let busy = false;
+  let pouring = false;
+  let takenAt = 0;
+
+  const selecting = () => {
+    const selection = getSelection();
+    return selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
+  };
+  const reading = () => paused || pressed || scrollY > AT_THE_TOP || body.contains(document.activeElement) || selecting();
+
+  const schedule = () => {
+    due ||= requestAnimationFrame(draw);
+  };
+
+  function draw() {
+    due = 0;
+    const back = reading();
+    if (waiting.length && !back) take();
+    if (above) raise();
+    else if (stale) clear();
+    else if (back || !busy) fill();
+    if (waiting.length) {
+      pill.hidden = held === 0;
+      pill.textContent = `${held.toLocaleString("en-GB")} new ↑`;
+    }
+  }
+
+  const build = (texts) => {
+    const template = document.createElement("template");
+    template.innerHTML = texts.join(""); // ready rows of our own server, every value escaped there
+    return template.content;
+  };
+
+  const inSight = () => Math.ceil(innerHeight / LOWEST_ROW) + 2;
+
+  // What waits becomes the uppermost of the rows. More than can be seen at once is not built for now.
+  const take = () => {
+    const fresh = waiting.reduce((sofar, batch) => batch.rows.concat(sofar), []).slice(0, MOST_ROWS);
+    waiting = [];
+    held = 0;
+    rows = fresh.concat(rows).slice(0, MOST_ROWS);
+    above += fresh.length;
+    pouring = fresh.length >= POURING && performance.now() - takenAt < QUIET / 2;
+    takenAt = performance.now();
+    if (above > inSight()) {
+      above = inSight();
+      stale += built;
+      built = 0;
+    }
+    empty.hidden = rows.length > 0;
+    pill.hidden = true;
+    busy = true;
+    clearTimeout(quiet);
+    quiet = setTimeout(() => {
+      busy = false;
+      schedule();
+    }, QUIET);
+  };
+
+  const raise = () => {
+    const count = Math.min(A_STEP, above);
+    body.prepend(build(rows.slice(above - count, above)));
+    above -= count;
+    built += count;
+    const room = stale || pouring ? inSight() : Math.min(rows.length, MOST_ROWS);
+    for (let over = built + stale - room; over > 0; over -= 1) {
+      body.lastElementChild.remove();
+      if (stale) stale -= 1;
+      else built -= 1;
+    }
+    schedule();
+  };
+
+  const clear = () => {
+    for (; stale; stale -= 1) body.lastElementChild.remove();
+    schedule();
+  };
+
+  // Builds the next of the rows that are only text so far, a few at a time: whoever has just paused waits for nothing.
+  const fill = () => {
+    if (built >= rows.length) return;
+    const next = rows.slice(built, built + A_STEP);
+    body.append(build(next));
+    built += next.length;
+    schedule();
+  };
+
+  addEventListener("scroll", schedule, { passive: true });
+  document.addEventListener("focusin", schedule);
+  document.addEventListener("focusout", schedule);
+  document.addEventListener("selectionchange", () => {
+    if (waiting.length) schedule();
+  });
+  // What is pressed must still be there when the button comes up again.
+  body.addEventListener("pointerdown", () => { pressed = true; });
+  for (const end of ["pointerup", "pointercancel"]) {
+    addEventListener(end, () => {
+      if (!pressed) return;
+      pressed = false;
+      schedule();
+    });
+  }
+
+  const add = (texts, count) => {
+    waiting.push({ rows: texts, count });
+    held += count;
+    // Of what waits, no more is kept than will be shown; the button goes on counting.
+    let kept = waiting.reduce((sum, batch) => sum + batch.rows.length, 0);
+    while (waiting.length > 1 && kept - waiting[0].rows.length >= MOST_ROWS) kept -= waiting.shift().rows.length;
+    schedule();
+  };
+
+  return {
+    // Rows as the server sends them, oldest first; no value in them holds a bare "</tr>".
+    add(html, count) {
+      const texts = html.split("</tr>").slice(0, -1).map((text) => `${text.trim()}</tr>`);
+      add(texts.reverse(), count);
+    },
+    // A line across the list, for what changed between the rows above it and those below.
+    note(words) {
+      if (!rows.length && !waiting.length) return;
+      const row = document.createElement("tr");
+      row.className = "note-row tail-note";
+      const cell = row.insertCell();
+      cell.colSpan = 4;
+      cell.className = "full";
+      cell.textContent = words;
+      add([row.outerHTML], 0);
+    },
+    pause(value) {
+      paused = value;
+      schedule();
+    },
+    show() {
+      scrollTo({ top: 0 });
+      if (waiting.length) take();
+      schedule();
+    },
+    // When the newest row that has come, drawn or not, was published; null where there is none.
+    newest() {
+      const all = waiting.flatMap((batch) => batch.rows.slice(0, 1)).reverse().concat(rows.slice(0, 2));
+      const text = all.find((row) => row.includes("data-position="));
+      const row = text && build([text]);
+      const time = row && (row.querySelector(".published time") ?? row.querySelector("time"));
+      return time ? time.dateTime : null;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+"""API tokens: what a script shows in place of a login. Each has a role and an end; of its text only a hash is kept."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db.models import Q
+
+from dashboard.models import ApiToken, Role
+
+BEGINS = "edk_"
+"""By which people, and programs that look for leaked secrets, know one."""
+LONGEST = 200
+"""Characters of what is taken for a token at all."""
+MOST_DAYS = 3_650
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+_check_name = RegexValidator(
+    r"\A[\w.@+-]{1,150}\Z", "A token's name holds letters, digits and @ . + - _ and at most 150 of them."
+)
+
+
+def check_name(name: str) -> None:
+    """``ValidationError`` where no token can be called so, or another is: revoked and ended ones keep their names."""
+    _check_name(name)
+    if ApiToken.objects.filter(name=name).exists():
+        raise ValidationError(f"There is a token {name!r} already. Nothing was changed.")
+
+
+def make(name: str, role: Role, days: int) -> tuple[ApiToken, str]:
+    """A new token and its text, which cannot be had again. ``IntegrityError`` where another is called so."""
+    text = BEGINS + secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    token = ApiToken(name=name, hash=hash_of(text), role=role, made=now, ends=now + timedelta(days=days))
+    token.save(force_insert=True)
+    return token, text
+
+
+def revoke(name: str) -> bool:
+    """End a token now; answers whether there was one to end."""
+    now = datetime.now(UTC)
+    return ApiToken.objects.filter(name=name, revoked=None, ends__gt=now).update(revoked=now) > 0
+
+
+def in_force() -> Sequence[ApiToken]:
+    return [token for token in every() if token.in_force(datetime.now(UTC))]
+
+
+def every() -> Sequence[ApiToken]:
+    """All that were ever made, by name."""
+    return list(ApiToken.objects.order_by("name"))
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def in_use(hash: str) -> ApiToken | None:
+    """The token of this hash, if it is in force now; that it is used is noted."""
+    token = ApiToken.objects.filter(hash=hash).first()
+    now = datetime.now(UTC)
+    if token is None or not token.in_force(now):
+        return None
+    long_ago = Q(last_used=None) | Q(last_used__lt=now - USE_NOTED_EVERY)
+    if token.last_used is None or now - token.last_used > USE_NOTED_EVERY:
+        ApiToken.objects.filter(long_ago, hash=hash).update(last_used=now)
+    return token

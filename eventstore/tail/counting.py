@@ -1,0 +1,42 @@
+"""How many events lie between two places that nobody reads: by the index's ordinals, or the store's own count."""
+
+from django.db import DatabaseError, connections
+
+from eventstore.events import Position
+from eventstore.index import queries
+from eventstore.index.ordinals import ordinal_after
+from eventstore.storage import Storage
+
+
+def events_between(storage: Storage, topic: str, partition: int, lower: str, upper: str) -> int | None:
+    """The events behind ``lower`` ("" for the beginning) up to ``upper``, which lies in the store, included; ``None`` where
+    neither the store counts events nor the index has come so far."""
+    if storage.capabilities.backlog_unit != "events":
+        return indexed_between(topic, partition, lower, upper, including_upper=True)
+    held = [_held(storage, topic, partition, token) for token in (lower, upper)]
+    return max(0, held[1] - held[0])
+
+
+def indexed_between(topic: str, partition: int, lower: str, upper: str, *, including_upper: bool) -> int | None:
+    """As ``events_between``, of all that the index ever saw there, trimmed or not."""
+    try:
+        row = queries.partition_rows(topic).get(partition)
+        if row is None or row.checkpoint < upper:
+            return None
+        behind_lower = ordinal_after(row, _position(topic, partition, lower))
+        behind_upper = ordinal_after(row, _position(topic, partition, upper), inclusive=not including_upper)
+    except DatabaseError:
+        connections["index"].close()  # a broken one would not come back by itself
+        return None
+    return max(0, behind_upper - behind_lower)
+
+
+def _held(storage: Storage, topic: str, partition: int, token: str) -> int:
+    if not token:
+        return 0
+    amounts = storage.amounts(topic, {partition: storage.position(topic, partition, token)})
+    return amounts[partition].before if partition in amounts else 0
+
+
+def _position(topic: str, partition: int, token: str) -> Position | None:
+    return Position(topic=topic, partition=partition, token=token) if token else None

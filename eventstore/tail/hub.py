@@ -1,0 +1,97 @@
+"""This process's tails, by topic: whoever watches, a partition is read once."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from eventstore.events import Event, Message, Topic
+from eventstore.search import Filter
+from eventstore.storage import Storage
+from eventstore.tail.lane import Lane
+from eventstore.tail.start import Start, places_at
+from eventstore.tail.tally import rows_a_second
+from eventstore.tail.topic_tail import TopicTail
+from eventstore.tail.viewer import Viewer, Wake
+
+
+class Hub:
+    """A topic's tail starts with its first viewer and stops some time after the last has gone."""
+
+    def __init__(self, *, storage: Storage, read: Callable[[Message], Event]) -> None:
+        self._storage = storage
+        self._read = read
+        self._lock = threading.Lock()
+        self._tails: dict[str, TopicTail] = {}
+        self._gates: dict[str, threading.Lock] = {}
+        """One a topic: starting a tail takes a while, and must not keep the others waiting."""
+
+    def open(
+        self, topics: Sequence[Topic], start: Start, wake: Wake, *, filter: Filter | None = None, complete: bool = False
+    ) -> Viewer:
+        """Watch these topics, at least one, together: first what lies between the start and now, then the live events, with
+        neither gap nor double. ``complete``: every event; else what a page can show.
+
+        Blocks for a moment. ``StoreUnreachable`` where the store is away, ``UnknownTopic``, and ``InvalidPosition`` for a
+        start that is none of these topics'.
+        """
+        watched = list({topic.name: topic for topic in topics}.values())
+        if not watched:
+            raise ValueError("a viewer needs a topic to watch")
+        rate = None if complete else rows_a_second(len(watched))
+        lanes: list[Lane] = []
+        try:
+            for topic in watched:
+                lanes.append(self._lane_of(topic, wake, rate))
+            self._begin(lanes, start, filter)
+        except BaseException:
+            for lane in lanes:
+                lane.close()
+            raise
+        return Viewer(self._storage, lanes, complete=complete)
+
+    def close(self) -> None:
+        """Stop every tail; their viewers have ended."""
+        with self._lock:
+            tails, self._tails = list(self._tails.values()), {}
+        for tail in tails:
+            tail.stop()
+        for tail in tails:
+            tail.wait_for_end()
+
+    def _begin(self, lanes: Sequence[Lane], start: Start, filter: Filter | None) -> None:
+        """The tails read already, so that whatever the places are, what comes behind them is in the store or in a ring."""
+        if start.now:
+            for lane in lanes:
+                lane.begin_now(filter)
+            return
+        places = places_at(self._storage, [lane.tail.topic for lane in lanes], start)
+        for lane in lanes:
+            lane.begin_at(filter, places[lane.topic], from_places=start.places is not None)
+
+    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None) -> Lane:
+        while True:
+            tail = self._tail_of(topic)
+            lane = Lane(tail, wake, rate=rate)
+            if tail.join(lane):
+                return lane
+
+    def _tail_of(self, topic: Topic) -> TopicTail:
+        with self._lock:
+            gate = self._gates.setdefault(topic.name, threading.Lock())
+        with gate:
+            with self._lock:
+                there = self._tails.get(topic.name)
+            if there is not None and there.topic == topic and not there.stopped:
+                return there
+            if there is not None:
+                there.stop()
+            tail = TopicTail(self._storage, self._read, topic, self._forget)
+            tail.start()
+            with self._lock:
+                self._tails[topic.name] = tail
+            return tail
+
+    def _forget(self, tail: TopicTail) -> None:
+        """Let go of a tail that has stopped, and of all that its ring holds."""
+        with self._lock:
+            if self._tails.get(tail.topic.name) is tail:
+                del self._tails[tail.topic.name]

@@ -1,0 +1,192 @@
+"""A bounded memory of the last chunks of a topic, numbered without gaps, that any number of viewers read at their own pace."""
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from eventstore.search import Filter
+from eventstore.tail.pieces import Chunk, Entry
+from eventstore.tail.tally import Tally, key_of
+
+MOST_EVENTS = 50_000
+MOST_BYTES = 64 * 1024 * 1024
+OBJECTS_OF_A_CHUNK = 2_000
+"""Bytes that a chunk takes in memory beside its entries."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Since:
+    """The chunks from a number on. Where some of them are gone, ``gone`` has the last tokens that the ring let go of, by
+    partition; else it is empty."""
+
+    chunks: Sequence[Chunk]
+    gone: Mapping[int, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where a user stands whose matches are counted: before chunk ``number``, with so many ``events`` of the ring before it,
+    of which its tally has counted so many as ``matched``."""
+
+    tally: Tally
+    number: int
+    events: int
+    matched: int
+
+
+class User(Protocol):
+    """Whoever has a filter's matches counted. ``left`` is the ring's to set, under its lock."""
+
+    left: bool
+
+
+class Ring:
+    """Bounded in events and in bytes, with what was made of the events; the newest chunk is always kept, however large.
+
+    ``before``: by partition, the token behind which everything comes into the ring ("" for the beginning).
+    """
+
+    def __init__(self, before: Mapping[int, str], *, most_events: int | None = None, most_bytes: int | None = None) -> None:
+        self._most_events = most_events or MOST_EVENTS
+        self._most_bytes = most_bytes or MOST_BYTES
+        self._lock = threading.Lock()
+        self._chunks: deque[Chunk] = deque()
+        self._tallies: dict[object, Tally] = {}
+        self._gone = dict(before)
+        self._bytes = 0
+        self._next = self._events = 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next chunk."""
+        return self._next
+
+    @property
+    def bytes(self) -> int:
+        """What it holds now, as far as that is accounted for."""
+        return self._bytes
+
+    @property
+    def gone(self) -> Mapping[int, str]:
+        """By partition, the last token that the ring no longer has: all behind it is there, or comes."""
+        with self._lock:
+            return dict(self._gone)
+
+    def add(self, entries: Sequence[Entry], *, sealed: float) -> None:
+        """Seal these entries, at least one, into the next chunk. The filters in use look at it here, in the tail's thread, so
+        that they have counted it whoever takes it. Called by one thread."""
+        chunk = Chunk(entries, sealed=sealed, grow=self._grow)
+        while True:
+            with self._lock:
+                unseen = [tally for tally in self._tallies.values() if tally.key not in chunk.looks]
+                if not unseen:
+                    self._append(chunk)
+                    return
+            for tally in unseen:
+                tally.look_at(chunk, live=True)
+
+    def since(self, number: int) -> Since:
+        """Every chunk from ``number`` on; costs what it answers, not what the ring holds."""
+        with self._lock:
+            return self._since(number)
+
+    def watch(self, user: User, filter: Filter | None, rate: int | None, number: int | None = None) -> Standing:
+        """Have this filter's matches counted for a user that is to stand before chunk ``number`` (``None``: the next one), or
+        before the first one that is still there. A user has one tally: the one it had before is let go."""
+        with self._lock:
+            stands = self._next if number is None else number
+            tally = self._tally_of(user, filter, rate)
+            chunks = self._since(stands).chunks
+            first = chunks[0] if chunks else None
+            number, events = (first.number, first.before) if first else (self._next, self._events)
+            older = [chunk for chunk in chunks if chunk.number < tally.since]
+            matched = first.looks[tally.key].before if first and not older else tally.total
+        for chunk in older:
+            tally.look_at(chunk)
+        with self._lock:
+            for chunk in reversed(older):
+                if chunk.number < tally.since:
+                    look = tally.look_at(chunk)
+                    tally.floor -= look.matched
+                    look.before, tally.since = tally.floor, chunk.number
+            matched = older[0].looks[tally.key].before if older else matched
+            self._drop_unused()
+            return Standing(tally=tally, number=number, events=events, matched=matched)
+
+    def leave(self, user: User) -> None:
+        """Nothing is counted for this user any more, nor ever again."""
+        with self._lock:
+            user.left = True
+            for tally in self._tallies.values():
+                tally.users.discard(user)
+            self._drop_unused()
+
+    def meet(self, places: Mapping[int, str], most: int | None) -> int | None:
+        """The number of the first chunk that holds anything behind these places; ``None`` where something behind them is gone
+        from the ring, or where more than ``most`` events wait there."""
+        with self._lock:
+            if any(places.get(partition, "") < token for partition, token in self._gone.items()):
+                return None
+            number, waiting = self._next, 0
+            for chunk in reversed(self._chunks):
+                if any(token > places.get(partition, "") for partition, token in chunk.last.items()):
+                    number, waiting = chunk.number, self._events - chunk.before
+            return None if most is not None and waiting > most else number
+
+    def _append(self, chunk: Chunk) -> None:
+        chunk.number, chunk.before = self._next, self._events
+        chunk.size += OBJECTS_OF_A_CHUNK
+        for tally in self._tallies.values():
+            look = chunk.looks[tally.key]
+            look.before = tally.total
+            tally.total += look.matched
+        self._chunks.append(chunk)
+        self._next += 1
+        self._events += len(chunk.entries)
+        self._bytes += chunk.size
+        while len(self._chunks) > 1 and (
+            self._events - self._chunks[0].before > self._most_events or self._bytes > self._most_bytes
+        ):
+            oldest = self._chunks.popleft()
+            oldest.gone = True
+            self._bytes -= oldest.size
+            self._gone.update(oldest.last)
+
+    def _since(self, number: int) -> Since:
+        first = self._next - len(self._chunks)
+        chunks = [self._chunks[index] for index in range(max(0, number - first), len(self._chunks))]
+        return Since(chunks=chunks, gone=dict(self._gone) if number < first else {})
+
+    def _grow(self, chunk: Chunk, amount: int) -> None:
+        with self._lock:
+            if not chunk.gone:
+                chunk.size += amount
+                self._bytes += amount
+
+    def _tally_of(self, user: User, filter: Filter | None, rate: int | None) -> Tally:
+        for other in self._tallies.values():
+            other.users.discard(user)
+        key = (key_of(filter), rate)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = Tally(filter, rate, self._next)
+            self._tallies[key] = tally
+        if not user.left:
+            tally.users.add(user)
+        return tally
+
+    def _drop_unused(self) -> None:
+        """Let go of filters that nobody uses any more, and of what was made for them."""
+        unused = [tally for tally in self._tallies.values() if not tally.users]
+        if not unused:
+            return
+        for tally in unused:
+            del self._tallies[tally.key]
+        used = {tally.key[0] for tally in self._tallies.values()}
+        for chunk in self._chunks:
+            for tally in unused:
+                chunk.looks.pop(tally.key, None)
+                if tally.key[0] not in used:
+                    chunk.pieces.pop(tally.key[0], None)

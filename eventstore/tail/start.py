@@ -1,0 +1,166 @@
+"""Where a viewer begins, and what that means in each partition."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from eventstore.errors import InvalidPosition
+from eventstore.events import Message, Position, Topic
+from eventstore.storage import Storage
+
+MOST_LAST = 10_000
+
+SMALLEST_READ, LARGEST_READ = 20, 1_000
+BYTES_A_READ = 4 * 1024 * 1024
+"""Bytes of payload after which a read ends, as far as earlier ones tell how large the next is."""
+
+Places = Mapping[int, str]
+"""By partition, the token of the last event that a viewer has; "" for the beginning."""
+
+
+def place_key(topic: str, partition: int) -> str:
+    """How a place is named where it leaves the process."""
+    return f"{topic}#{partition}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """Where a viewer begins: at most one is set; none means from now on.
+
+    ``places``: behind these events, by ``place_key`` ("" means from the beginning, and so do partitions that are not named).
+    ``since``: what was published at or after this time. ``position``: this event and what follows it in its partition, in the
+    others what was published since it. ``last``: so many events of all topics together, 1 to 10,000.
+    """
+
+    places: Mapping[str, str] | None = None
+    since: datetime | None = None
+    position: Position | None = None
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        if sum(choice is not None for choice in (self.places, self.since, self.position, self.last)) > 1:
+            raise InvalidPosition("A tail begins at one place: name places, a time, a position or a number of events.")
+        if self.since is not None and self.since.tzinfo is None:
+            raise InvalidPosition("The time to begin at must say its zone, as in 2026-01-31T12:00:00Z.")
+        if self.last is not None and not 1 <= self.last <= MOST_LAST:
+            raise InvalidPosition(f"A tail can begin 1 to {MOST_LAST:,} events back.")
+
+    @property
+    def now(self) -> bool:
+        return self.places is None and self.since is None and self.position is None and self.last is None
+
+
+def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[str, dict[int, str]]:
+    """By topic and partition, the place behind which the viewer begins; for any start but "now"."""
+    if start.places is not None:
+        return {topic.name: _named(storage, topic, start.places) for topic in topics}
+    if start.last is not None:
+        return _places_before_last(storage, topics, start.last)
+    if start.position is not None:
+        return _places_at_position(storage, topics, start.position)
+    assert start.since is not None, "a start at now needs no reading"
+    return {topic.name: _places_since(storage, topic, start.since) for topic in topics}
+
+
+def newest_first(storage: Storage, topic: str, partition: int, *, down_to: str = "") -> Iterator["Mark"]:
+    """The partition's events, the newest first, down to (without) a place; read in pieces, and no payload is kept."""
+    before: Position | None = None
+    limit = SMALLEST_READ
+    while True:
+        found = storage.read_backward(topic, partition, before=before, limit=limit)
+        for message in found:
+            if message.position.token <= down_to:
+                return
+            yield Mark(published=message.published, position=message.position, size=len(message.payload))
+        if len(found) < limit:
+            return
+        before = found[-1].position
+        limit = next_limit(limit, found, LARGEST_READ)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """Where an event lies; ``size`` is its payload's, in bytes."""
+
+    published: datetime
+    position: Position
+    size: int
+
+
+def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_bytes: int) -> dict[str, dict[int, str]]:
+    """The places behind which the last events lie, at most so many (and so many bytes, but at least one) of what is behind
+    ``places``, of all topics together."""
+    ends = {(topic, end.partition): end.last.token for topic in places for end in storage.ends(topic) if end.last is not None}
+    lanes = [
+        newest_first(storage, topic, partition, down_to=token)
+        for topic, of_topic in places.items()
+        for partition, token in of_topic.items()
+    ]
+    oldest: dict[tuple[str, int], Position] = {}
+    room = most_bytes
+    for mark in islice(merge(*lanes, key=lambda mark: mark.published, reverse=True), most):
+        if room < mark.size and oldest:
+            break
+        room -= mark.size
+        oldest[mark.position.topic, mark.position.partition] = mark.position
+    found: dict[str, dict[int, str]] = {}
+    for topic, of_topic in places.items():
+        for partition, token in of_topic.items():
+            first = oldest.get((topic, partition))
+            newest = ends.get((topic, partition), "")
+            found.setdefault(topic, {})[partition] = max(token, _before(storage, first) if first else newest)
+    return found
+
+
+def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
+    """How many messages the next read may ask for, where this one's tell how large they are."""
+    largest = max((len(message.payload) for message in found), default=0)
+    return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
+
+
+def _named(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+    tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}
+    return {
+        partition: storage.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()
+    }
+
+
+def _places_before_last(storage: Storage, topics: Sequence[Topic], last: int) -> dict[str, dict[int, str]]:
+    everything = {topic.name: dict.fromkeys(range(topic.partitions), "") for topic in topics}
+    return last_of(storage, everything, last, MOST_LAST * BYTES_A_READ)
+
+
+def _places_since(storage: Storage, topic: Topic, when: datetime) -> dict[int, str]:
+    """What is there only later than this look at the ends comes anyway, whatever its time says."""
+    places: dict[int, str] = {}
+    for ends in storage.ends(topic.name):
+        first = storage.first_since(topic.name, ends.partition, when)
+        places[ends.partition] = _before(storage, first) if first else ends.last.token if ends.last else ""
+    return places
+
+
+def _places_at_position(storage: Storage, topics: Sequence[Topic], position: Position) -> dict[str, dict[int, str]]:
+    topic = next((topic for topic in topics if topic.name == position.topic), None)
+    if topic is None or position.partition >= topic.partitions:
+        raise InvalidPosition("This position is in none of the topics that are to be watched. Open the event again.")
+    exact = storage.position(position.topic, position.partition, position.token)
+    found = storage.read_forward(exact.topic, exact.partition, after=exact, inclusive=True, limit=1)
+    others = [other for other in topics if other is not topic or topic.partitions > 1]
+    if found:
+        places = {other.name: _places_since(storage, other, found[0].published) for other in others}
+    else:  # nothing is left from there on: the others have nothing newer to begin with
+        places = {other.name: _last_places(storage, other.name) for other in others}
+    places.setdefault(topic.name, {})[position.partition] = _before(storage, exact)
+    return places
+
+
+def _last_places(storage: Storage, topic: str) -> dict[int, str]:
+    return {ends.partition: ends.last.token if ends.last else "" for ends in storage.ends(topic)}
+
+
+def _before(storage: Storage, position: Position) -> str:
+    """The place just before this one: whoever stands behind it is given this event next."""
+    found = storage.read_backward(position.topic, position.partition, before=position, limit=1)
+    return found[0].position.token if found else ""

@@ -1,0 +1,135 @@
+"""A viewer: places in the tails of one or several topics, and a filter."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from eventstore.errors import StoreUnreachable
+from eventstore.search import Filter
+from eventstore.storage import Storage
+from eventstore.tail.catching_up import Behind
+from eventstore.tail.counts import State, Take, Tallying
+from eventstore.tail.lane import Lane, Waiting
+from eventstore.tail.pieces import Piece
+from eventstore.tail.topic_tail import TopicTail
+
+Wake = Callable[[], None]
+"""Called when there is something new, from another thread; must not wait."""
+
+MOST_WAITING = 500
+"""Rows that may wait for a page before the oldest are passed over: it keeps no more."""
+ROWS_A_TAKE = 100
+EVENTS_A_TAKE, BYTES_A_TAKE = 2_000, 1024 * 1024
+TRY_AGAIN = 1.0
+
+
+class Viewer:
+    """What the hub opens. A page (not ``complete``) is given at most some 500 rows a second, a sample of more, and is never
+    kept waiting by more than 500; ``complete`` means every event, however long it takes.
+
+    ``take`` reads the store unless the take before it said that the state is live; ``set_filter`` looks through what waits:
+    call them in a thread. ``close`` never waits.
+    """
+
+    def __init__(self, storage: Storage, lanes: Sequence[Lane], *, complete: bool) -> None:
+        self._lanes = lanes
+        self._complete = complete
+        self._counts = Tallying()
+        self._behind = Behind(storage, lanes, self._counts, complete=complete)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._lag: int | None = None
+        self._try_again = 0.0
+
+    @property
+    def tails(self) -> Sequence[TopicTail]:
+        """What it watches."""
+        return [lane.tail for lane in self._lanes]
+
+    @property
+    def ended(self) -> bool:
+        """A tail has stopped under the viewer: what it misses is had by opening another, from its places."""
+        return any(lane.tail.stopped for lane in self._lanes)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a take would give something, or bring the viewer nearer to it."""
+        if any(lane.number is None for lane in self._lanes):
+            return time.monotonic() >= self._try_again
+        return any(lane.waiting for lane in self._lanes)
+
+    def take(self) -> Take:
+        """What is there for the viewer now. While the store is away that is only told: nothing is lost, and a later take goes
+        on. Any other ``EventStoreError`` means that this viewer cannot go on."""
+        with self._lock:
+            pieces: list[Piece] = []
+            away = any(lane.tail.away for lane in self._lanes)
+            if not self._closed:
+                try:
+                    pieces = self._take()
+                except StoreUnreachable:
+                    away, self._try_again = True, time.monotonic() + TRY_AGAIN
+            self._note_lag(pieces)
+            return Take(
+                pieces=pieces,
+                counts=self._counts.told(),
+                places={key: token for lane in self._lanes for key, token in lane.news().items()},
+                lag_ms=self._lag,
+                state="away" if away else self._state(),
+            )
+
+    def set_filter(self, filter: Filter | None) -> None:
+        """From here on only what passes this filter (``None``: everything), what waits included; the counts begin again, but
+        for ``published``."""
+        with self._lock:
+            for lane in self._lanes:
+                lane.set_filter(filter, self._counts)
+            self._counts.begin_again()
+
+    def close(self) -> None:
+        self._closed = True
+        for lane in self._lanes:
+            lane.close()
+
+    def _take(self) -> list[Piece]:
+        if pieces := self._behind.take():
+            return pieces
+        waiting = [waiting for lane in self._lanes for waiting in lane.slices(self._counts)]
+        if len(self._lanes) > 1:
+            waiting.sort(key=lambda waiting: waiting.chunk.sealed)
+        return self._given(waiting if self._complete else self._bounded(waiting))
+
+    def _bounded(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+        """Pass over the oldest where more rows wait than a page keeps."""
+        too_many = sum(one.rows for one in waiting) - MOST_WAITING
+        first = 0
+        while too_many > 0:
+            one = waiting[first]
+            self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+            one.lane.advance(one)
+            too_many -= one.rows
+            first += 1
+        return waiting[first:]
+
+    def _given(self, waiting: Sequence[Waiting]) -> list[Piece]:
+        most = EVENTS_A_TAKE if self._complete else ROWS_A_TAKE
+        pieces: list[Piece] = []
+        rows = size = 0
+        for one in waiting:
+            rows, size = rows + one.rows, size + one.slice.bytes
+            if pieces and one.rows and (rows > most or size > BYTES_A_TAKE):
+                break
+            self._counts.give(published=one.slice.end - one.slice.start, matched=one.slice.matched, shown=one.rows)
+            one.lane.advance(one)
+            if one.rows:
+                pieces.append(one.slice.piece)
+        return pieces
+
+    def _state(self) -> State:
+        return "catching up" if any(lane.number is None for lane in self._lanes) else "live"
+
+    def _note_lag(self, pieces: Sequence[Piece]) -> None:
+        if pieces:
+            newest = max(piece.entries[-1].message.published for piece in pieces)
+            self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))

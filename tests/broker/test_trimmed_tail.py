@@ -1,0 +1,55 @@
+"""What a viewer is told that comes back after retention has trimmed what it missed."""
+
+import threading
+
+import httpx
+import pytest
+
+from eventstore.config import Config
+from eventstore.drivers.pulsar.storage import PulsarStorage
+from eventstore.envelope import read_event
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.tail import Counts, Hub, Start, Viewer, place_key
+from tests.broker.conftest import MakeTopic
+from tests.broker.test_payloads import truncate
+from tests.contract.helpers import eventually, numbered
+
+pytestmark = pytest.mark.broker
+
+
+def taken(viewer: Viewer, count: int) -> tuple[list[int], Counts]:
+    found: list[int] = []
+
+    def all_are_there() -> bool:
+        found.extend(int(entry.message.payload) for piece in viewer.take().pieces for entry in piece.entries)
+        return len(found) >= count
+
+    assert eventually(all_are_there)
+    return found, viewer.take().counts
+
+
+def test_what_is_gone_is_counted_where_the_index_knows_and_said_in_any_case(
+    storage: PulsarStorage, admin: httpx.Client, topic: MakeTopic, desk_databases: dict[str, str]
+) -> None:
+    indexed, unknown = topic(), topic()
+    config = Config()
+    hub = Hub(storage=storage, read=lambda message: read_event(message, config.mappings))
+    following = Following(storage=storage, config=config, stop=threading.Event(), on_batch=lambda *_: None)
+    try:
+        for name in (indexed, unknown):
+            positions = storage.append(name, numbered(30))
+            if name == indexed:
+                index_until_caught_up(following)
+            truncate(admin, name)
+            storage.append(name, numbered(3, start=30))
+            if name == indexed:
+                index_until_caught_up(following)
+            back = Start(places={place_key(name, 0): positions[9].token})
+            viewer = hub.open([storage.topic(name)], back, lambda: None)
+            found, counts = taken(viewer, 3)
+            assert found == [30, 31, 32]
+            assert (counts.shown, counts.older) == (3, 20 if name == indexed else None)
+            assert counts.published == (23 if name == indexed else 3)
+            viewer.close()
+    finally:
+        hub.close()

@@ -1,0 +1,61 @@
+"""A publisher of numbered events in a process of its own, told on its standard input: ``python -m tests.publisher``.
+
+A line is ``{"topic": …, "first": …, "count": …, "partitions": …, "size": …}``; what it has published it confirms with a line.
+"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from eventstore.events import NewMessage
+from tests.contract.stores import storage_of_this_process
+from tests.desk_process import Desk
+
+AT_ONCE = 500
+
+
+class Publisher:
+    """Such a process beside a desk, and ending with it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._process = desk.spawn("publisher", "-m", "tests.publisher", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def publish(self, topic: str, first: int, count: int = 1, *, partitions: int = 1, size: int = 0) -> None:
+        """Publish the events numbered from ``first`` on; they are in the store once this returns."""
+        assert self._process.stdin
+        assert self._process.stdout
+        told = {"topic": topic, "first": first, "count": count, "partitions": partitions, "size": size}
+        self._process.stdin.write(json.dumps(told).encode() + b"\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == b"done\n"
+
+
+def event(number: int, size: int = 0) -> NewMessage:
+    """Event ``e<number>`` of the document ``d0``, ``d1`` or ``d2``; every tenth is of another type."""
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e{number}",
+        "ce_type": "DocumentScanned" if number % 10 == 0 else "DocumentUploaded",
+        "ce_source": "/documents",
+        "ce_aggregatetype": "document",
+        "ce_aggregateid": f"d{number % 3}",
+    }
+    payload = json.dumps({"n": number, "secret": f"payload-{number}" + "x" * size}).encode()
+    return NewMessage(payload=payload, key=f"d{number % 3}", properties=properties)
+
+
+def main() -> None:
+    storage = storage_of_this_process()
+    for line in sys.stdin:
+        told: dict[str, Any] = json.loads(line)
+        name = storage.create_topic(told["topic"], partitions=told["partitions"]).name
+        numbers = range(told["first"], told["first"] + told["count"])
+        for start in range(0, len(numbers), AT_ONCE):
+            storage.append(name, [event(number, told["size"]) for number in numbers[start : start + AT_ONCE]])
+        print("done", flush=True)  # noqa: T201 - what its reader waits for
+    storage.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Messages and entries for tests of the tail's parts: as a reader would hand them over."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from eventstore.config import Config
+from eventstore.envelope import read_event
+from eventstore.events import Message, Position
+from eventstore.tail.pieces import Entry, Reading
+
+READING = Reading(lambda message: read_event(message, Config().mappings))
+
+
+def message(number: int, *, size: int = 10, partition: int = 0) -> Message:
+    """The number is its token, its id and, by its remainder by 3, its type: ``t0``, ``t1`` or ``t2``."""
+    return Message(
+        position=Position(topic="t", partition=partition, token=f"{number:06d}"),
+        payload=b"x" * size,
+        published=datetime(2026, 1, 1, tzinfo=UTC),
+        key="k",
+        properties={"ce_id": str(number), "ce_type": f"t{number % 3}", "ce_source": "/s", "ce_specversion": "1.0"},
+    )
+
+
+def entries(numbers: Sequence[int], *, size: int = 10, partition: int = 0) -> list[Entry]:
+    return [Entry(message(number, size=size, partition=partition), READING) for number in numbers]
+
+
+def numbers_of(found: Sequence[Entry]) -> list[int]:
+    return [int(entry.message.position.token) for entry in found]

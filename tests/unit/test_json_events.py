@@ -1,0 +1,165 @@
+"""An event as scripts get it: whole for those who see values, masked for the others, and readable whatever it holds."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from dashboard.json_events import DEEPEST, MOST_BYTES, event_json
+from dashboard.masking import Viewer
+from eventstore.envelope import read_event
+from eventstore.events import Event
+from tests.unit.messages import CE, message
+
+ALL = Viewer(name="support", sees_values=True)
+LITTLE = Viewer(name="viewer", sees_values=False)
+BINARY = {**CE, "ce_datacontenttype": "application/json", "ce_aggregatetype": "patient", "ce_aggregateid": "4711"}
+
+
+def an_event(payload: bytes = b'{"name": "Erika"}', *, key: str | None = "4711", **extra: str) -> Event:
+    return read_event(message(payload, key=key, properties={**BINARY, **extra}))
+
+
+def shown(event: Event, viewer: Viewer = ALL) -> dict[str, Any]:
+    text = event_json(event, viewer)
+    msgspec.json.decode(text)  # a strict parser takes it as well
+    return dict(json.loads(text))
+
+
+def test_an_event_is_whole() -> None:
+    event = an_event(
+        ce_correlationid="c1", ce_causationid="e0", ce_subject="S", ce_time="2026-01-31T09:00:00+01:00", other="no"
+    )
+    assert shown(event) == {
+        "id": "e-1",
+        "type": "PatientRegistered",
+        "source": "/patients",
+        "time": "2026-01-31T08:00:00Z",
+        "aggregatetype": "patient",
+        "aggregateid": "4711",
+        "correlationid": "c1",
+        "causationid": "e0",
+        "topic": "public/default/patients",
+        "partition": 0,
+        "position": event.position.encode(),
+        "published": "2026-01-31T09:20:39Z",
+        "key": "4711",
+        "attributes": {"datacontenttype": "application/json", "subject": "S"},
+        "data": {"name": "Erika"},
+    }
+
+
+def test_a_viewer_gets_ids_types_and_times_and_the_names_of_what_is_hidden() -> None:
+    event = an_event(b'{"name": "Erika"}', ce_patientname="Erika", ce_subject="Erika")
+    masked = shown(event, LITTLE)
+    assert masked["masked"] == ["source", "attributes", "data"]
+    assert (masked["id"], masked["aggregateid"], masked["key"]) == ("e-1", "4711", "4711")
+    assert not set(masked) & {"source", "attributes", "data", "data_base64"}
+    assert b"Erika" not in event_json(event, LITTLE)
+    assert b"patientname" not in event_json(event, LITTLE)
+
+
+def test_a_key_that_is_no_aggregates_id_is_hidden_from_a_viewer() -> None:
+    masked = shown(an_event(key="Erika Mustermann"), LITTLE)
+    assert "key" not in masked
+    assert masked["masked"] == ["source", "key", "attributes", "data"]
+
+
+def test_what_a_viewer_gets_does_not_say_whether_there_is_a_value() -> None:
+    full, bare = an_event(b'{"a": 1}', ce_subject="s"), an_event(b"")
+    assert event_json(full, LITTLE) == event_json(bare, LITTLE)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a":1.10,"a":2}',
+        b"[]",
+        b"null",
+        b" {}\n",
+        b'"text"',
+        b"123456789012345678901234567890",
+        b'{"\xc3\xbc":"\xe2\x82\xac"}',
+        b"[" * 9 + b"]" * 9,
+    ],
+)
+def test_json_goes_in_as_it_is_written(payload: bytes) -> None:
+    assert b'"data":' + payload in event_json(an_event(payload), ALL)
+    assert shown(an_event(payload))["data"] == json.loads(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"plain",
+        b"\xff\xfe\x00",
+        b'{"a":',
+        b'{"a":1}{"b":2}',
+        b'{"a":NaN}',
+        b'{"a":1e999}',
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'],"frame":0,"events":[',
+        b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1),
+        b"[" * 100_000,
+        b'{"a":' + b"9" * 5_000 + b"}",
+    ],
+)
+def test_what_could_trip_a_parser_goes_in_as_base64(payload: bytes) -> None:
+    found = shown(an_event(payload))
+    assert "data" not in found
+    assert base64.b64decode(found["data_base64"]) == payload
+
+
+def test_many_brackets_side_by_side_or_in_a_text_are_not_deep() -> None:
+    for payload in (b"[" + b",".join([b"[]"] * 500) + b"]", b'"' + b"[{" * 500 + b'\\""'):
+        assert "data" in shown(an_event(payload))
+
+
+def test_a_payload_that_says_it_is_text_is_not_taken_for_a_number() -> None:
+    assert "data_base64" in shown(an_event(b"12", ce_datacontenttype="text/plain"))
+    assert shown(an_event(b"12", ce_datacontenttype="application/vnd.x+json; charset=utf-8"))["data"] == 12
+
+
+def test_a_tombstone_and_an_encrypted_payload_are_said_to_be_so() -> None:
+    event = an_event(b"")
+    tombstone = shown(msgspec.structs.replace(event, message=msgspec.structs.replace(event.message, null=True)))
+    assert tombstone["tombstone"] is True
+    assert not set(tombstone) & {"data", "data_base64"}
+    event = an_event(b"{}")
+    encrypted = shown(msgspec.structs.replace(event, message=msgspec.structs.replace(event.message, encrypted=True)))
+    assert (encrypted["encrypted"], "data" in encrypted) == (True, False)
+
+
+def test_what_fits_no_envelope_says_why_and_names_no_aggregate() -> None:
+    found = shown(read_event(message(b"raw", key="k")))
+    assert found["problem"].startswith("fits no envelope")
+    assert "aggregateid" not in found
+    assert (found["id"], found["key"]) == (found["position"], "k")
+    masked = shown(read_event(message(b"raw", key="k")), LITTLE)
+    assert masked["problem"] == found["problem"]
+    assert "key" not in masked
+
+
+def test_half_of_a_surrogate_pair_breaks_nothing() -> None:
+    event = read_event(message(b"{}", key="a\ud800b"))
+    assert shown(event)["key"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize("payload", [b'"' + b"x" * MOST_BYTES + b'"', b"\xff" * MOST_BYTES])
+def test_of_an_event_beyond_all_bounds_its_ids_types_and_times_are_left(payload: bytes) -> None:
+    event = an_event(payload)
+    found = shown(event)
+    assert found["left_out"] == ["source", "key", "attributes", "data"]
+    assert (found["id"], found["position"]) == ("e-1", event.position.encode())
+    assert len(event_json(event, ALL)) < 1_000
+    assert "left_out" not in shown(event, LITTLE)
+
+
+def test_a_time_is_written_in_utc() -> None:
+    event = msgspec.structs.replace(an_event(), time=datetime(2026, 1, 1, tzinfo=UTC))
+    assert shown(event)["time"] == "2026-01-01T00:00:00Z"

@@ -1,0 +1,103 @@
+"""What a client of the tail says first: understood, or refused with a word on what was wrong."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, NotUnderstood, read_begin
+from eventstore import Position
+
+SINCE = datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)
+
+
+def test_an_address_with_a_topic_needs_nothing_more() -> None:
+    begin = read_begin({}, "t")
+    assert (begin.topics, begin.aggregate, begin.filter) == (("t",), None, "")
+    assert begin.start.now
+
+
+def test_topics_are_named_once_each_and_an_aggregate_may_stand_alone() -> None:
+    assert read_begin({"topics": ["a", "b", "a"]}).topics == ("a", "b")
+    begin = read_begin({"aggregate": {"type": "patient", "id": '4/7"11'}})
+    assert (begin.topics, begin.aggregate) == ((), ("patient", '4/7"11'))
+    assert read_begin({"aggregate": {"type": "", "id": "x"}}, "t").aggregate == ("", "x")
+
+
+@pytest.mark.parametrize("written", ["2026-01-31T09:20:39Z", "2026-01-31T10:20:39+01:00", "2026-01-31T09:20:39.000000+00:00"])
+def test_a_time_is_an_instant(written: str) -> None:
+    assert read_begin({"from": {"time": written}}, "t").start.since == SINCE
+
+
+def test_a_position_a_number_and_places_are_taken_as_they_are() -> None:
+    position = Position(topic="a@b", partition=3, token="07")
+    assert read_begin({"from": {"position": position.encode()}}, "t").start.position == position
+    assert read_begin({"from": {"last": 1}}, "t").start.last == 1
+    assert read_begin({"from": {"last": MOST_LAST}}, "t").start.last == MOST_LAST
+    places = {"public/default/a#b#0": "07", "t#12": ""}
+    assert read_begin({"from": {"places": places}}, "t").start.places == places
+    assert read_begin({"from": {"places": {}}}, "t").start.places == {}
+
+
+NONSENSE: list[Any] = [
+    None,
+    [],
+    "now",
+    0,
+    {"form": "now"},
+    {"from": None},
+    {"from": "yesterday"},
+    {"from": {}},
+    {"from": []},
+    {"from": {"time": "2026-01-31"}},
+    {"from": {"time": "2026-01-31T09:20:39"}},
+    {"from": {"time": "0001-01-01T00:00:00+14:00"}},
+    {"from": {"time": "9999-12-31T23:59:59-14:00"}},
+    {"from": {"time": "soon"}},
+    {"from": {"time": ""}},
+    {"from": {"time": "2026-01-31T09:20:39Z" + " " * 1000}},
+    {"from": {"time": 1769851239}},
+    {"from": {"time": "2026-01-31T09:20:39Z", "last": 5}},
+    {"from": {"position": "nowhere"}},
+    {"from": {"position": "../@0@t"}},
+    {"from": {"position": "07@99999999999@t"}},
+    {"from": {"last": 0}},
+    {"from": {"last": -1}},
+    {"from": {"last": MOST_LAST + 1}},
+    {"from": {"last": True}},
+    {"from": {"last": 1.5}},
+    {"from": {"last": "5"}},
+    {"from": {"places": []}},
+    {"from": {"places": {"0": ""}}},
+    {"from": {"places": {"t#": ""}}},
+    {"from": {"places": {"#0": ""}}},
+    {"from": {"places": {"t#-1": ""}}},
+    {"from": {"places": {"t#0": 5}}},
+    {"from": {"places": {"t#²": ""}}},
+    {"from": {"places": {f"t#{number}": "" for number in range(10_001)}}},
+    {"topics": ["other"]},
+    {"topics": "other"},
+    {"topics": [5]},
+    {"topics": [""]},
+    {"aggregate": "patient/4711"},
+    {"aggregate": {"type": "patient"}},
+    {"aggregate": {"type": "patient", "id": ""}},
+    {"aggregate": {"type": "patient", "id": "4711", "topic": "t"}},
+    {"aggregate": {"type": "patient", "id": "x" * 1025}},
+    {"filter": None},
+    {"filter": ["type:a"]},
+]
+
+
+@pytest.mark.parametrize("said", NONSENSE)
+def test_nonsense_is_refused_with_a_sentence(said: Any) -> None:
+    with pytest.raises(NotUnderstood) as refused:
+        read_begin(said, "t")
+    assert str(refused.value).endswith(".")
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("said", [{}, {"topics": []}, {"topics": ["t"] * (MOST_TOPICS + 1)}, {"filter": "type:a"}])
+def test_somebody_must_say_what_to_watch_and_not_too_much_of_it(said: Any) -> None:
+    with pytest.raises(NotUnderstood):
+        read_begin(said)

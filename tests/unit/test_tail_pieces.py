@@ -1,0 +1,139 @@
+"""What viewers share: entries parsed once, things made once, samples, and the batches of which chunks are made."""
+
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from eventstore.events import Event, Message
+from eventstore.search import parse_filter
+from eventstore.tail import batches
+from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
+from eventstore.tail.pieces import Chunk, Entry, Piece, Reading
+from eventstore.tail.tally import ROWS_A_SLICE, Tally, rows_a_second, sample
+from tests.unit.tail_entries import READING, entries, message, numbers_of
+
+
+def chunk_of(count: int, *, sealed: float = 0.0) -> Chunk:
+    return Chunk(entries(range(count)), sealed=sealed, grow=lambda chunk, amount: None)
+
+
+def run(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_an_entry_is_parsed_when_it_is_asked_for_and_once_for_all_threads() -> None:
+    parsed: list[Event] = []
+
+    def read(read: Message) -> Event:
+        parsed.append(READING.read(read))
+        return parsed[-1]
+
+    entry, found = Entry(message(1), Reading(read)), []
+    assert not parsed
+    threads = [threading.Thread(target=lambda: found.append(entry.event)) for _ in range(8)]
+    run(threads)
+    assert len(parsed) == 1
+    assert all(event is parsed[0] for event in found)
+
+
+def test_what_is_made_of_a_piece_is_made_once_for_each_key_by_whoever_asks_first() -> None:
+    piece, made, texts = Piece(entries([1, 2])), [], []
+
+    def make(given: Sequence[Entry]) -> str:
+        made.append(numbers_of(given))
+        return f"text {len(made)}"
+
+    threads = [threading.Thread(target=lambda: texts.append(piece.made("masked", make))) for _ in range(8)]
+    run(threads)
+    assert (made, set(texts)) == ([[1, 2]], {"text 1"})
+    assert piece.made("open", make) == "text 2"
+
+
+def test_what_could_not_be_made_is_tried_again() -> None:
+    piece = Piece(entries([1]))
+    with pytest.raises(ZeroDivisionError):
+        piece.made("text", lambda given: 1 // 0)
+    assert piece.made("text", lambda given: 7) == 7
+
+
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 777, 1_000])
+def test_a_sample_is_spread_evenly_and_has_the_newest(count: int) -> None:
+    chosen = list(sample(count, 50))
+    assert len(chosen) == min(count, 50)
+    assert chosen == sorted(set(chosen))
+    assert not count or chosen[-1] == count - 1
+    steps = [after - before for before, after in pairwise([-1, *chosen])]
+    assert not steps or max(steps) - min(steps) <= 1
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 450, 2_000])
+@pytest.mark.parametrize("text", ["", "type:t1", "type:none"])
+def test_a_pages_slices_stand_for_the_whole_chunk_each_event_once(count: int, text: str) -> None:
+    chunk, wanted = chunk_of(count), parse_filter(text)
+    look = Tally(wanted, 500, 0).look_at(chunk, live=True)
+    assert [part.start for part in look.slices] == [0, *(part.end for part in look.slices[:-1])]
+    assert look.slices[-1].end == count
+    assert sum(part.matched for part in look.slices) == look.matched
+    for part in look.slices:
+        matching = [entry for entry in chunk.entries[part.start : part.end] if wanted.matches(entry.event)]
+        assert part.matched == len(matching)
+        assert len(part.piece.entries) <= ROWS_A_SLICE
+        assert set(numbers_of(part.piece.entries)) <= set(numbers_of(matching))
+        assert part is look.slices[-1] or part.piece.entries[-1] is chunk.entries[part.end - 1]
+    assert sum(len(part.piece.entries) for part in look.slices) == min(500, look.matched)
+
+
+def test_a_burst_is_shown_whole_and_a_flood_at_the_rate_of_rows() -> None:
+    tally = Tally(None, rows_a_second(1), 0)
+    looks = [tally.look_at(chunk_of(400, sealed=1_000 + beat / 10), live=True) for beat in range(21)]
+    rows = [sum(len(part.piece.entries) for part in look.slices) for look in looks]
+    assert rows[0] == 400
+    assert sum(rows) == pytest.approx(500 + 20 * 50, abs=2)
+    assert min(rows) >= 49
+    later = tally.look_at(chunk_of(400, sealed=1_010), live=True)
+    assert sum(len(part.piece.entries) for part in later.slices) == 400
+
+
+def test_no_event_is_parsed_where_every_event_is_wanted() -> None:
+    def never(message: Message) -> Event:
+        raise AssertionError("parsed")
+
+    chunk = Chunk([Entry(message(1), Reading(never))], sealed=0.0, grow=lambda chunk, amount: None)
+    for rate in (None, 500):
+        assert Tally(parse_filter(""), rate, 0).look_at(chunk).matched == 1
+
+
+def test_what_is_read_is_sealed_in_chunks_that_are_full_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_OPEN", 100)
+    batch = Batch({0: ""})
+    small = [message(number) for number in range(2 * FULL_EVENTS + 5)]
+    huge = [message(9_000, size=3 * FULL_BYTES), message(9_001), message(9_002, size=FULL_BYTES - 20), message(9_003)]
+    batch.add([*small, *huge])
+    chunks = batch.sealed()
+    found = [next(chunks) for _ in range(5)]
+    assert [len(chunk) for chunk in found] == [FULL_EVENTS, FULL_EVENTS, 5, 1, 3]
+    assert [one for chunk in found for one in chunk] == [*small, *huge]
+    batch.close()
+    assert next(chunks, None) is None
+
+
+def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> None:
+    batch = Batch({0: ""})
+    some = [message(number) for number in range(FULL_EVENTS)]
+    for _ in range(batches.MOST_OPEN):
+        batch.add(some)
+    reader = threading.Thread(target=batch.add, args=([message(9_999)],))
+    reader.start()
+    reader.join(timeout=0.05)
+    assert reader.is_alive()
+    assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS, {0: "000999"})
+    chunks = batch.sealed()
+    next(chunks)
+    reader.join(timeout=20)
+    assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
+    batch.close()

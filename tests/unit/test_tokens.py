@@ -1,0 +1,178 @@
+"""API tokens: kept as hashes, in force for a while, with the rights of their role where tokens are let in at all."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from dashboard import tokens
+from dashboard.access import TABLE, allows
+from dashboard.audit import acts, verify
+from dashboard.masking import viewer_of
+from dashboard.models import ApiToken, Role, State
+from tests import people
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def made(role: str = "viewer", name: str = "nightly") -> str:
+    return tokens.make(name, Role(role), 7)[1]
+
+
+def used(text: str) -> ApiToken | None:
+    return tokens.in_use(tokens.hash_of(text))
+
+
+def test_a_token_is_found_by_its_text_and_its_text_is_kept_nowhere() -> None:
+    text = made("support")
+    found = used(text)
+    assert found is not None
+    assert (found.name, found.role) == ("nightly", "support")
+    stored = " ".join(str(value) for value in ApiToken.objects.values().get().values())
+    assert text not in stored
+    assert text.removeprefix(tokens.BEGINS) not in stored
+
+
+def test_no_two_tokens_are_alike_and_each_is_long() -> None:
+    texts = {made(name=f"t{number}") for number in range(20)}
+    assert len(texts) == 20
+    assert all(len(text) > 43 for text in texts)
+
+
+@pytest.mark.parametrize("text", ["", "edk_", "edk_wrong", "\ud800", "x" * 10_000, "' OR 1=1 --"])
+def test_a_wrong_token_is_nobodys(text: str) -> None:
+    made()
+    assert used(text) is None
+
+
+def test_the_stored_hash_itself_opens_nothing() -> None:
+    made()
+    assert used(ApiToken.objects.get().hash) is None
+
+
+def test_a_token_ends_at_its_end() -> None:
+    text = made()
+    ApiToken.objects.update(ends=datetime.now(UTC))
+    assert used(text) is None
+
+
+def test_a_revoked_token_is_over_at_once_and_cannot_be_revoked_again() -> None:
+    text = made()
+    assert tokens.revoke("nightly")
+    assert used(text) is None
+    assert not tokens.revoke("nightly")
+    assert not tokens.revoke("no-such")
+
+
+def test_its_last_use_is_noted_once_a_minute_at_the_most() -> None:
+    text = made()
+    assert ApiToken.objects.get().last_used is None
+    used(text)
+    first = ApiToken.objects.get().last_used
+    assert first is not None
+    used(text)
+    assert ApiToken.objects.get().last_used == first
+    ApiToken.objects.update(last_used=first - timedelta(minutes=2))
+    used(text)
+    assert (ApiToken.objects.get().last_used or first) >= first
+
+
+@pytest.mark.parametrize("role", ["viewer", "support", "approver", "admin"])
+def test_a_token_may_watch_and_see_what_its_role_sees_and_nothing_else(role: str) -> None:
+    token, _ = tokens.make("script", Role(role), 1)
+    expected = {"tail"} if role == "viewer" else {"tail", "see_payloads"}
+    assert {action for action in TABLE if allows(token, action)} == expected
+    assert viewer_of(token).sees_values == (role != "viewer")
+    token.revoked = datetime.now(UTC)
+    assert not any(allows(token, action) for action in TABLE)
+
+
+def test_a_token_is_made_on_the_command_line_shown_once_and_on_the_record_without_its_text() -> None:
+    out = run("create_token", "nightly", "--role", "viewer", "--days", "30")
+    text = out.split("Token: ")[1].strip()
+    found = used(text)
+    assert found is not None
+    assert timedelta(days=29) < found.ends - datetime.now(UTC) <= timedelta(days=30)
+    (act,) = acts()
+    assert (act.action, act.scope, act.state, act.details) == (
+        "make_token",
+        "nightly",
+        State.DONE,
+        {"role": "viewer", "days": 30},
+    )
+    assert text not in str(act)
+    assert verify() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "days", "why"),
+    [
+        ("two words", "viewer", "1", "letters"),
+        ("", "viewer", "1", "letters"),
+        ("x" * 151, "viewer", "1", "150"),
+        ("new\n", "viewer", "1", "letters"),
+        ("fine", "", "1", "invalid choice"),
+        ("fine", "emperor", "1", "invalid choice"),
+        ("fine", "viewer", "0", "1 to"),
+        ("fine", "viewer", "-3", "1 to"),
+        ("fine", "viewer", "99999", "1 to"),
+        ("fine", "viewer", "soon", "invalid int"),
+    ],
+)
+def test_what_makes_no_token_is_refused_with_a_reason(name: str, role: str, days: str, why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        run("create_token", name, "--role", role, "--days", days)
+    assert not ApiToken.objects.exists()
+    assert acts() == []
+
+
+def test_a_name_is_taken_once_and_for_all() -> None:
+    made()
+    tokens.revoke("nightly")
+    with pytest.raises(CommandError, match="already"):
+        run("create_token", "nightly", "--role", "admin", "--days", "1")
+    assert ApiToken.objects.get().role == "viewer"
+
+
+def test_only_an_admin_makes_and_revokes_tokens_in_their_own_name() -> None:
+    people.support()
+    people.admin()
+    made()
+    with pytest.raises(CommandError, match="support may not"):
+        run("create_token", "mine", "--role", "admin", "--days", "1", "--as", "support")
+    with pytest.raises(CommandError, match="support may not"):
+        run("revoke_token", "nightly", "--as", "support")
+    assert [token.name for token in tokens.in_force()] == ["nightly"]
+    assert "revoked" in run("revoke_token", "nightly", "--as", "admin")
+    assert tokens.in_force() == []
+    assert [(act.actor, act.action, act.scope) for act in acts(actor="admin")] == [("admin", "revoke_token", "nightly")]
+
+
+def test_revoking_what_is_not_in_force_is_refused_and_leaves_no_record() -> None:
+    with pytest.raises(CommandError, match="no token"):
+        run("revoke_token", "nightly")
+    assert acts() == []
+
+
+def test_the_list_says_of_each_what_it_is_and_shows_no_secret() -> None:
+    assert run("list_tokens") == ""
+    texts = [made(name="a"), made("support", name="b"), made(name="c")]
+    used(texts[0])
+    tokens.revoke("b")
+    ApiToken.objects.filter(name="c").update(ends=datetime.now(UTC))
+    lines = run("list_tokens").splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["a", "b", "c"]
+    assert "holds until" in lines[0]
+    assert "last used" in lines[0]
+    assert "revoked" in lines[1]
+    assert "ended" in lines[2]
+    assert "never used" in lines[2]
+    hashes = [token.hash for token in tokens.every()]
+    assert not any(secret in "".join(lines) for secret in [*texts, *hashes])
