@@ -103,12 +103,11 @@ def subscription_urls() -> list[str]:
         "/subscriptions/",
         reverse("subscription", args=names),
         reverse("cursor_reset_new", args=names) + "?to=earliest",
-        reverse("tail", args=[TOPIC]),
     ]
 
 
 @pytest.mark.usefixtures("indexed")
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 def test_what_lives_in_the_store_alone_says_so_and_asks_again(away: Away, number: int) -> None:
     answer = away.get(subscription_urls()[number])
     assert answer.status_code in (200, 503)
