@@ -101,6 +101,16 @@ def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_confl
             connection.connection.execute(f"INSERT INTO {table} ({names}) VALUES {values}{clause}", parameters)
 
 
+def update(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+    """Change these rows of PostgreSQL, named by the first column: cheaper than an insertion that finds each of them there."""
+    if not rows:
+        return
+    given, parameters = _given(columns, rows)
+    id, *changing = columns
+    changes = ", ".join(f"{name} = given.{name}" for name in changing)
+    _execute(f"UPDATE {table} SET {changes} FROM {given} WHERE {table}.{id} = given.{id}", parameters)
+
+
 def select(statement: str, columns: Mapping[str, str], rows: Sequence[Row], extra: Sequence[Any] = ()) -> list[Any]:
     """Rows of a query in which ``{given}`` stands for these rows as a table called ``given``; ``extra`` parameters follow."""
     if not rows:
@@ -144,9 +154,21 @@ def _given(columns: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, list[A
     names = list(columns)
     if postgres():
         arrays = ", ".join(f"%s::{type}[]" for type in columns.values())
-        return f"unnest({arrays}) AS given ({', '.join(names)})", [list(column) for column in zip(*rows, strict=True)]
+        return f"unnest({arrays}) AS given ({', '.join(names)})", [
+            _array(type, values) for type, values in zip(columns.values(), zip(*rows, strict=True), strict=True)
+        ]
     picked = ", ".join(f"json_extract(value, '$[{number}]') AS {name}" for number, name in enumerate(names))
     return f"(SELECT {picked} FROM json_each(%s)) AS given", [_json([list(row) for row in rows])]
+
+
+def _array(type: str, values: Sequence[Any]) -> Any:
+    """An array for PostgreSQL: its own text of whole numbers and texts, since the client takes far longer over a list."""
+    if type in ("bigint", "integer") and None not in values:
+        return "{" + ",".join(map(str, values)) + "}"
+    if type == "text" and None not in values:
+        # A backslash makes the sign behind it an ordinary one, within quotes as well.
+        return '{"' + '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in values]) + '"}'
+    return list(values)
 
 
 def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:

@@ -90,10 +90,16 @@ def used(known: Known, keys: Iterable[AggregateKey]) -> dict[AggregateKey, Strea
     return {key: known[key] for key in keys}
 
 
-def save(partition: int, streams: Iterable[Stream]) -> None:
-    """Write these streams as they are now, in the order in which they lie in the table: that takes a quarter less."""
+def save(partition: int, streams: Iterable[Stream], begun: Collection[AggregateKey]) -> None:
+    """Write these streams as they are now, in the order in which they lie in the table: that takes a quarter less. ``begun``
+    are the aggregates of those that are not in the table yet."""
     ordered = sorted(streams, key=_number)
     written = {types: _encode(types).decode() for types in {stream.last_types for stream in ordered}}
+    there: list[Stream] = []
+    if bulk.postgres():  # SQLite takes both together as quickly
+        fresh = set(begun)
+        there = [stream for stream in ordered if stream.key not in fresh]
+        ordered = [stream for stream in ordered if stream.key in fresh]
     rows = [
         (
             stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_slice,
@@ -103,6 +109,8 @@ def save(partition: int, streams: Iterable[Stream]) -> None:
     ]  # fmt: skip
     changes = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
     bulk.insert("index_streamrow", _COLUMNS, rows, on_conflict=f"(id) DO UPDATE SET {changes}")
+    changed = [(s.id, s.events, s.first_time, s.last_time, written[s.last_types], s.last_sequence) for s in there]
+    bulk.update("index_streamrow", {name: _COLUMNS[name] for name in ("id", *_CHANGING)}, changed)
 
 
 def trim(known: Known) -> None:

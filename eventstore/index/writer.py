@@ -250,7 +250,7 @@ def _into_streams(partition: Partition, events: Sequence[Event], columns: Column
         numbers.append(stream.id)
         versions.append(stream.events)
     _count_types(partition.id, touched, begun, keys)
-    streams.save(partition.id, touched.values())
+    streams.save(partition.id, touched.values(), begun)
     return noticed
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import connections, transaction
 
 from eventstore.events import Topic
+from eventstore.index import bulk
 from eventstore.index.models import NameRow
 from eventstore.index.names import Names
 from tests.index.test_index_queries import *  # noqa: F403
@@ -101,3 +102,22 @@ def _wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end, "the writers did not come to the row that is held"
         time.sleep(0.01)
+
+
+HOSTILE_TEXTS = [
+    *("", "a", " a ", "a,b", '"', "'", "\\", '\\"', "{}", "{1,2}", "NULL", "null"),
+    *("\t\r\n", "%s", "ä🩺", "\x01", "e'\\x00"),
+]
+
+
+@pytest.mark.parametrize("texts", [HOSTILE_TEXTS, *([text] for text in HOSTILE_TEXTS)])
+def test_texts_reach_the_database_as_they_are(texts: list[str]) -> None:
+    rows = [(number - 1, text) for number, text in enumerate(texts)]
+    assert bulk.select("SELECT number, text FROM {given}", {"number": "bigint", "text": "text"}, rows) == rows
+
+
+def test_missing_numbers_and_bytes_reach_the_database_as_they_are() -> None:
+    rows = [(None, None, b"{\x00"), (1, "NULL", b"")]
+    columns = {"number": "bigint", "text": "text", "data": "bytea"}
+    found = bulk.select("SELECT number, text, data FROM {given}", columns, rows)
+    assert [(number, text, bytes(data)) for number, text, data in found] == rows
