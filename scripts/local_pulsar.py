@@ -22,6 +22,8 @@ from scripts.ports import LOOPBACK, free_ports, port_is_free
 from scripts.pulsar_distribution import VERSION, BrokerProblem, distribution, require_programs
 
 MEMORY = "-Xms512m -Xmx1g -XX:MaxDirectMemorySize=1g"
+SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""For a broker that is gone before thorough compilation has paid: it starts with half the work."""
 
 # The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
 LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
@@ -77,15 +79,18 @@ class LocalPulsar:
         port: int = 0,
         web_port: int = 0,
         websockets: bool = False,
+        short_lived: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
-        """``websockets``: with the broker's own websocket endpoints, on its web port."""
+        """``websockets``: with the broker's own websocket endpoints, on its web port. ``short_lived``: for minutes and little
+        traffic; slower, once it runs."""
         chosen = free_ports(3)
         self.data = data.resolve()
         self.port = port or chosen[0]
         self.web_port = web_port or chosen[1]
         self.bookie_port = chosen[2]
         self.websockets = websockets
+        self.short_lived = short_lived
         self.say = say
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -162,7 +167,7 @@ class LocalPulsar:
             "PULSAR_LOG_LEVEL": "warn",
             "PULSAR_STANDALONE_CONF": str(self.data / "standalone.conf"),
         }
-        return {**os.environ, **own}
+        return {**os.environ, **own, **({"PULSAR_GC": SHORT_LIVED} if self.short_lived else {})}
 
     def _wait_until_healthy(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout

@@ -25,7 +25,7 @@ def started(data: Path) -> LocalPulsar:
     missing = missing_programs()
     if missing:
         _left_out(f"the Pulsar tests need {' and '.join(missing)}")
-    broker = LocalPulsar(data)
+    broker = LocalPulsar(data, short_lived=True)
     try:
         broker.start()
     except BrokerProblem as problem:
