@@ -34,8 +34,8 @@ class Signal(Protocol):
 class Watching:
     """What to watch: an address for each viewer, the headers of the handshake, and the number of events that will come.
 
-    A viewer is done that has them all, or has waited ``patience`` seconds since the last was published. A ``silent`` one never
-    reads at all.
+    A viewer is done that has them all, or has waited ``patience`` seconds since it was told that the last was published; none
+    leaves before it is told. A ``silent`` one never reads at all.
     """
 
     kind: str
@@ -93,8 +93,8 @@ _payload = Decoder(_Payload).decode
 
 
 def watch(watching: Watching, ready: Signal, published: Signal) -> list[Seen]:
-    """Watch until everything has come, or patience ends. ``ready`` is set once every viewer is connected, ``published`` by
-    whoever publishes, after the last event."""
+    """Watch until everything has come, or patience ends. ``ready`` is set once every viewer is connected, ``published`` some
+    time after the last event by whoever publishes: then the viewers may leave."""
     return asyncio.run(_watch(watching, ready, published))
 
 
@@ -114,6 +114,7 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
             await asyncio.wait([reading, over], return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 reading.result()
+                await asyncio.wait([told])
             else:
                 reading.cancel()
                 say(f"a viewer had {seen.events:,} of {watching.expected:,} events when its time was over")
@@ -121,9 +122,10 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
         return seen
 
     async def time_is_over() -> None:
-        await asyncio.to_thread(published.wait)
+        await asyncio.wait([told])
         await asyncio.sleep(watching.patience)
 
+    told = asyncio.create_task(asyncio.to_thread(published.wait))
     over = asyncio.create_task(time_is_over())
     viewers = [asyncio.create_task(one(url)) for url in watching.urls]
     await opened.wait()

@@ -124,17 +124,20 @@ def _goes_in_as_it_is(event: Event) -> bool:
     data, media = event.data, event.content_type.partition(";")[0].strip().lower()
     if media and not media.endswith(("/json", "+json")) and data[:1] not in (b"{", b"["):
         return False
-    if data.count(b"{") + data.count(b"[") > DEEPEST and _depth(data) > DEEPEST:
+    if len(data) > MOST_BYTES:  # it will be left out, whatever it is
         return False
     try:
         _parse(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return True
+    return data.count(b"{") + data.count(b"[") <= DEEPEST or _depth(data) <= DEEPEST
 
 
 def _depth(data: bytes) -> int:
-    """How deep its brackets go, those in texts left out."""
+    """How deep the brackets of this JSON go, those in texts left out.
+
+    Only of what was parsed: where a text has no end, looking for one from every quotation mark takes the square of its length.
+    """
     depth = deepest = 0
     for found in _TOKEN.finditer(data):
         depth += (found[1] is not None) - (found[2] is not None)

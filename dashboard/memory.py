@@ -18,5 +18,5 @@ def give_back_freed_memory() -> bool:
     if mallopt is None:
         return False
     settings = {M_ARENA_MAX: 1, M_MMAP_THRESHOLD: LARGE, M_TRIM_THRESHOLD: LARGE}
-    taken = [mallopt(name, value) for name, value in settings.items()]
-    return taken == [1, 1, 1]
+    taken = [mallopt(name, value) == 1 for name, value in settings.items()]  # each is told, whatever became of the one before
+    return all(taken)

@@ -1,15 +1,19 @@
 """API tokens: what a script shows in place of a login. Each has a role and an end; of its text only a hash is kept."""
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.db import DatabaseError
 from django.db.models import Q
 
 from dashboard.models import ApiToken, Role
+
+log = logging.getLogger(__name__)
 
 BEGINS = "edk_"
 """By which people, and programs that look for leaked secrets, know one."""
@@ -64,7 +68,15 @@ def in_use(hash: str) -> ApiToken | None:
     now = datetime.now(UTC)
     if token is None or not token.in_force(now):
         return None
-    long_ago = Q(last_used=None) | Q(last_used__lt=now - USE_NOTED_EVERY)
     if token.last_used is None or now - token.last_used > USE_NOTED_EVERY:
-        ApiToken.objects.filter(long_ago, hash=hash).update(last_used=now)
+        _note_use(token, now)
     return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """Where this cannot be written, for instance since another writer is long about it, the token holds all the same."""
+    long_ago = Q(last_used=None) | Q(last_used__lt=now - USE_NOTED_EVERY)
+    try:
+        ApiToken.objects.filter(long_ago, pk=token.pk).update(last_used=now)
+    except DatabaseError as error:
+        log.warning("the use of token %s could not be noted: %s", token.name, type(error).__name__)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         UnknownSubscription,
         UnknownTopic,
         VersionConflict,
+        place_of,
     )
     from eventstore.events import Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
     from eventstore.filtered_streams import FilteredStream
@@ -61,6 +62,7 @@ _WHERE = {
         "EventStoreError", "InvalidConfiguration", "InvalidMessage", "InvalidName", "InvalidPosition", "NotAllowed",
         "NotSupported", "StalePlan", "StoreClosed", "StoreRefused", "StoreUnreachable",
         "TooManySearches", "UnknownEvent", "UnknownSubscription", "UnknownTopic", "VersionConflict",
+        "place_of",
     ],
     "envelope.write": ["document_to_message"],
     "events": ["Event", "Message", "NewMessage", "Page", "Position", "SchemaUse", "Topic", "TopicKind"],
@@ -163,6 +165,7 @@ __all__ = [
     "parse_filter",
     "parse_lines",
     "place_key",
+    "place_of",
     "reason_of",
 ]
 

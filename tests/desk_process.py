@@ -27,6 +27,8 @@ INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 class Desk:
     """``with Desk(folder, {...}) as desk``: served and indexed until the block ends. ``url`` ends with a slash."""
 
+    application = "dashboard.asgi:application"
+
     def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -83,7 +85,7 @@ class Desk:
         self.spawn("index", "manage.py", "run_index")
 
     def start_web(self) -> None:
-        self.spawn("web", "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "dashboard.asgi:application")
+        self.spawn("web", "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), self.application)
         deadline = time.monotonic() + READY_WITHIN
         while not self._answers():
             if self.processes["web"].poll() is not None or time.monotonic() > deadline:

@@ -41,7 +41,7 @@ def event(number: int, size: int = 0) -> NewMessage:
         "ce_aggregatetype": "document",
         "ce_aggregateid": f"d{number % 3}",
     }
-    payload = json.dumps({"n": number, "secret": f"payload-{number}" + "x" * size}).encode()
+    payload = json.dumps({"n": number, "secret": f"<b>payload-{number}</b>" + "x" * size}).encode()
     return NewMessage(payload=payload, key=f"d{number % 3}", properties=properties)
 
 

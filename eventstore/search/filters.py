@@ -1,6 +1,5 @@
 """The filter as everybody uses it: parsed once, then asked about events and about the index's pointers."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +29,8 @@ class Filter:
 
     ``text`` is what was given, without the space around it. ``reads_payload``: whether some answer needs the message; without
     it the index's pointer is enough. ``since`` (included) and ``until`` (excluded) bound the *event* time of every match, in
-    UTC: a hint where to begin, since publish times may differ.
+    UTC: a hint where to begin, since publish times may differ. ``aggregates``: the types and ids of ``of_aggregate``, which no
+    text says. Two filters ask for the same where text, bounds and these are the same.
     """
 
     text: str
@@ -38,6 +38,7 @@ class Filter:
     reads_payload: bool
     since: datetime | None
     until: datetime | None
+    aggregates: tuple[tuple[str, str], ...] = ()
     _on_event: Callable[[Look], Answer]
     _on_pointer: Callable[[Pointer], Answer]
 
@@ -60,7 +61,7 @@ class Filter:
 
     def of_aggregate(self, type: str, id: str) -> "Filter":
         """This filter, of one aggregate's events alone: by type and id exactly, which ``aggregate:type/id`` cannot tell apart
-        where they hold a stroke themselves. Two with the same ``text`` ask for the same."""
+        where they hold a stroke themselves."""
 
         def on_event(look: Look) -> Answer:
             event = look.event
@@ -75,8 +76,8 @@ class Filter:
                 return False
             return self._on_pointer(pointer)
 
-        text = f"aggregate {json.dumps([type, id])} {self.text}"
-        return replace(self, text=text, empty=False, _on_event=on_event, _on_pointer=on_pointer)
+        aggregates = (*self.aggregates, (type, id))
+        return replace(self, aggregates=aggregates, empty=False, _on_event=on_event, _on_pointer=on_pointer)
 
 
 def parse_filter(text: str) -> Filter:

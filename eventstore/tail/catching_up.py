@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 
+from eventstore.errors import StoreUnreachable
 from eventstore.events import Message
 from eventstore.storage import Storage
 from eventstore.tail.counting import events_between, indexed_between
@@ -18,7 +19,7 @@ from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
 
 MOST_MISSED = 5_000
-"""A page that missed more is given the last ones only."""
+"""A page that missed more is given the last ones only. What its start asked for was not missed, and is given whole."""
 MOST_KEPT, MOST_KEPT_BYTES = 500, 16 * 1024 * 1024
 NEAR = 400
 """Events that may wait in the ring when a page goes over to it: fewer than would be passed over there."""
@@ -29,13 +30,16 @@ SECONDS_A_TAKE = 0.25
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """What was read of one partition. ``at_end``: the store has no more; ``gone`` is what the ring had let go of before."""
+    """What was read of one partition, behind ``place``. ``at_end``: the store has no more; ``gone`` is what the ring had let
+    go of before; ``trimmed``: between the place and what was read, something is gone."""
 
     lane: Lane
     partition: int
+    place: str
     messages: Sequence[Message]
     at_end: bool
     gone: str
+    trimmed: bool
 
     def up_to(self, horizon: datetime | None) -> Sequence[Message]:
         """What comes first and is not published behind the horizon; all of it where the horizon is its own."""
@@ -44,11 +48,27 @@ class Read:
         late = (index for index, message in enumerate(self.messages) if message.published > horizon)
         return self.messages[: next(late, len(self.messages))]
 
+    def lost(self, passed: Sequence[Message]) -> int | None:
+        """How many events behind the place are neither among those that are passed now nor to come: retention has trimmed
+        them. ``None`` where nobody knows."""
+        lost = [self._between(self.place, passed[0].position.token, False)] if passed and self.trimmed else []
+        end = passed[-1].position.token if passed else self.place
+        if self._behind(passed) > end:
+            lost.append(self._between(end, self.gone, True))
+        return None if None in lost else sum(events or 0 for events in lost)
+
     def note_place(self, passed: Sequence[Message]) -> None:
-        """Nothing is left of what is gone from the ring where the store ends before it: retention has trimmed it."""
-        place = passed[-1].position.token if passed else self.lane.places[self.partition]
-        through = self.at_end and len(passed) == len(self.messages)
-        self.lane.places[self.partition] = max(place, self.gone) if through else place
+        self.lane.places[self.partition] = self._behind(passed)
+
+    def _behind(self, passed: Sequence[Message]) -> str:
+        """The place behind these. Nothing is left of what is gone from the ring where the store ends before it."""
+        place = passed[-1].position.token if passed else self.place
+        return max(place, self.gone) if self.at_end and len(passed) == len(self.messages) else place
+
+    def _between(self, lower: str, upper: str, including_upper: bool) -> int | None:
+        """Without an index nobody knows how many it was, nor, from a beginning, whether it was anything."""
+        found = indexed_between(self.lane.topic, self.partition, lower, upper, including_upper=including_upper)
+        return found if lower else found or 0
 
 
 class Behind:
@@ -67,8 +87,13 @@ class Behind:
         until = time.monotonic() + SECONDS_A_TAKE
         most = EVENTS_COMPLETE if self._complete else EVENTS_OF_A_PAGE
         while (lanes := self._still_behind()) and given < most and size < BYTES_A_TAKE and time.monotonic() < until:
-            self._look_back(lanes)
-            entries = self._read_on(lanes, most - given)
+            try:
+                self._look_back(lanes)
+                entries = self._read_on(lanes, most - given)
+            except StoreUnreachable:
+                if pieces:  # they are counted, and behind the places: the next take says that the store is away
+                    break
+                raise
             if entries:
                 pieces.append(Piece(entries))
             given += len(entries)
@@ -78,6 +103,7 @@ class Behind:
     def _begin(self) -> None:
         self._passed = 0
         self._looked_back = False
+        self._published = self._published_by_now()
         self._hurries = self._complete
         """Whether to go over to the rings as soon as they can be met, however much waits there."""
 
@@ -93,26 +119,31 @@ class Behind:
         return ()
 
     def _look_back(self, lanes: Sequence[Lane]) -> None:
-        """Once for each time behind: say what retention has trimmed, and take a page that missed too much to the end."""
+        """Take a page to the end that missed too much, or that does not come nearer to it; once for each time behind."""
+        if self._hurries or self._still_asks(lanes):
+            return
         if not self._looked_back:
-            for lane in lanes:
-                if lane.from_places:
-                    self._leave_out_trimmed(lane)
-            self._looked_back = True
-            if not self._complete and self._waiting(lanes) > MOST_MISSED:
+            if any(lane.missed for lane in lanes) and self._waiting(lanes) > MOST_MISSED:
                 self._go_to_the_end(lanes)
-        elif not self._hurries and self._passed > MOST_MISSED:
-            self._hurries = True
+            self._looked_back = True
+        elif self._passed > MOST_MISSED:
             if any(lane.meets(None) is None for lane in lanes):
                 self._go_to_the_end(lanes)
+            self._hurries = True
 
-    def _leave_out_trimmed(self, lane: Lane) -> None:
-        """Without an index nobody knows how many it was, nor, from a beginning, whether it was anything."""
-        for ends in self._storage.ends(lane.topic):
-            place = lane.places.get(ends.partition, "")
-            if ends.first is not None and place < ends.first.token:
-                lost = indexed_between(lane.topic, ends.partition, place, ends.first.token, including_upper=False)
-                self._leave_out(lane, lost if place else lost or 0)
+    def _still_asks(self, lanes: Sequence[Lane]) -> bool:
+        """Whether a page is still given what its start asked for, or what was published in the meantime and is less."""
+        asking = [lane for lane in lanes if lane.asked_for]
+        if asking and not any(lane.owes for lane in asking):
+            meanwhile = self._published_by_now() - self._published
+            comes_nearer = meanwhile < self._passed // 2
+            self._passed, self._published = 0, self._published + meanwhile
+            for lane in asking:
+                lane.ask_for_all() if comes_nearer else lane.ask_for_nothing()
+        return any(lane.owes for lane in lanes)
+
+    def _published_by_now(self) -> int:
+        return sum(lane.tail.read_to()[0] for lane in self._lanes)
 
     def _waiting(self, lanes: Sequence[Lane]) -> int:
         """At least so many events wait: where the store counts entries, each may be many."""
@@ -127,7 +158,6 @@ class Behind:
 
     def _go_to_the_end(self, lanes: Sequence[Lane]) -> None:
         """Leave out all but the last events, and count what is left out."""
-        self._hurries = True
         places = last_of(self._storage, {lane.topic: lane.places for lane in lanes}, MOST_KEPT, MOST_KEPT_BYTES)
         for lane in lanes:
             for partition, token in places[lane.topic].items():
@@ -135,6 +165,7 @@ class Behind:
                 if token > place:
                     self._leave_out(lane, events_between(self._storage, lane.topic, partition, place, token))
                     lane.places[partition] = token
+        self._hurries = True
 
     def _leave_out(self, lane: Lane, events: int | None) -> None:
         self._counts.leave_out(events, filtered=lane.tally.filter is not None)
@@ -146,6 +177,8 @@ class Behind:
             most = EVENTS_FILTERED
         limit = max(1, min(self._limit, most // max(1, len(asked))))
         reads = [self._piece(lane, partition, gone, limit) for lane, partition, gone in asked]
+        if reads and not any(read.messages for read in reads):  # the rest is in the rings alone, however much it is
+            self._hurries = True
         self._limit = next_limit(limit, [message for read in reads for message in read.messages], LARGEST_READ)
         horizon = min((read.messages[-1].published for read in reads if not read.at_end), default=None)
         passed = [(read, read.up_to(horizon)) for read in reads]
@@ -153,20 +186,39 @@ class Behind:
         in_time = merge(*(_of_lane(read.lane, messages) for read, messages in passed), key=lambda one: one[1].published)
         entries = self._passed_on(list(in_time))
         for read, messages in passed:
+            self._leave_out(read.lane, read.lost(messages))
             read.note_place(messages)
         return entries
 
     def _piece(self, lane: Lane, partition: int, gone: str, limit: int) -> Read:
+        """Read from the place on, with the event that lies there: where it still does, nothing was trimmed behind it."""
         token = lane.places[partition]
         after = self._storage.position(lane.topic, partition, token) if token else None
-        messages = self._storage.read_forward(lane.topic, partition, after=after, limit=limit)
-        return Read(lane=lane, partition=partition, messages=messages, at_end=len(messages) < limit, gone=gone)
+        most = limit + 1 if after else limit
+        found = self._storage.read_forward(lane.topic, partition, after=after, inclusive=after is not None, limit=most)
+        goes_on = bool(found) and found[0].position.token == token
+        return Read(
+            lane=lane,
+            partition=partition,
+            place=token,
+            messages=found[1:] if goes_on else found,
+            at_end=len(found) < most,
+            gone=gone,
+            trimmed=not goes_on and self._is_trimmed(lane, partition, token),
+        )
+
+    def _is_trimmed(self, lane: Lane, partition: int, token: str) -> bool:
+        """Whether the partition begins behind this place by now; from a beginning, whoever was there before asks."""
+        if not token:
+            return lane.from_places
+        ends = next((ends for ends in self._storage.ends(lane.topic) if ends.partition == partition), None)
+        return ends is None or ends.first is None or ends.first.token > token
 
     def _passed_on(self, found: Sequence[tuple[Lane, Message]]) -> list[Entry]:
         """Those that match; all are counted."""
         given: list[Entry] = []
         for lane, message in found:
-            entry = Entry(message, lane.tail.reading)
+            entry = Entry(message, lane.reading)
             if lane.tally.filter is None or lane.tally.filter.matches(entry.event):
                 given.append(entry)
         self._passed += len(found)

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from eventstore.errors import EventStoreError
 from eventstore.events import Event, Message, Topic
 from eventstore.search import Filter
 from eventstore.storage import Storage
@@ -13,6 +15,15 @@ from eventstore.tail.topic_tail import TopicTail
 from eventstore.tail.viewer import Viewer, Wake
 
 
+@dataclass(kw_only=True)
+class Gate:
+    """One at a time starts a topic's tail: ``ended`` counts those who have tried, ``failure`` is what the last one met."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: int = 0
+    failure: EventStoreError | None = None
+
+
 class Hub:
     """A topic's tail starts with its first viewer and stops some time after the last has gone."""
 
@@ -21,7 +32,7 @@ class Hub:
         self._read = read
         self._lock = threading.Lock()
         self._tails: dict[str, TopicTail] = {}
-        self._gates: dict[str, threading.Lock] = {}
+        self._gates: dict[str, Gate] = {}
         """One a topic: starting a tail takes a while, and must not keep the others waiting."""
 
     def open(
@@ -76,8 +87,11 @@ class Hub:
 
     def _tail_of(self, topic: Topic) -> TopicTail:
         with self._lock:
-            gate = self._gates.setdefault(topic.name, threading.Lock())
-        with gate:
+            gate = self._gates.setdefault(topic.name, Gate())
+            ended = gate.ended
+        with gate.lock:
+            if gate.failure is not None and gate.ended > ended:  # met while this one waited: no need to wait for it again
+                raise _again(gate.failure)
             with self._lock:
                 there = self._tails.get(topic.name)
             if there is not None and there.topic == topic and not there.stopped:
@@ -85,13 +99,29 @@ class Hub:
             if there is not None:
                 there.stop()
             tail = TopicTail(self._storage, self._read, topic, self._forget)
-            tail.start()
-            with self._lock:
-                self._tails[topic.name] = tail
+            self._start(tail, gate)
             return tail
+
+    def _start(self, tail: TopicTail, gate: Gate) -> None:
+        gate.failure = None
+        try:
+            tail.start()
+        except EventStoreError as error:
+            gate.failure = _again(error)
+            raise
+        finally:
+            gate.ended += 1
+        with self._lock:
+            if not tail.stopped:  # else it has been let go of already
+                self._tails[tail.topic.name] = tail
 
     def _forget(self, tail: TopicTail) -> None:
         """Let go of a tail that has stopped, and of all that its ring holds."""
         with self._lock:
             if self._tails.get(tail.topic.name) is tail:
                 del self._tails[tail.topic.name]
+
+
+def _again(error: EventStoreError) -> EventStoreError:
+    """The same once more, which holds nothing of where it was raised."""
+    return type(error)(*error.args)

@@ -4,12 +4,21 @@ from collections.abc import Callable, Sequence
 
 from eventstore.search import Filter
 from eventstore.tail.counts import Tallying
-from eventstore.tail.pieces import Chunk, Slice, places_of
+from eventstore.tail.pieces import Chunk, Reading, Slice, places_of
 from eventstore.tail.start import Places, place_key
+from eventstore.tail.tally import nothing_of
 from eventstore.tail.topic_tail import TopicTail
 
 AT_THE_END = "~"
 """Sorts behind every token."""
+
+MOST_WAITING = 500
+"""Rows that may wait for a page before the oldest are passed over: it keeps no more."""
+EVENTS_A_TAKE, BYTES_A_TAKE = 2_000, 1024 * 1024
+CHUNKS_A_TAKE = 200
+"""Of a complete viewer: no more is looked at than is given."""
+MANY_CHUNKS = 50
+"""To go through more of them takes its time."""
 
 
 class Waiting:
@@ -28,7 +37,11 @@ class Waiting:
 
 class Lane:
     """``places`` are the last events passed, by partition. Of chunk ``number`` (``None``: it reads the store) so many slices
-    were passed; ``floors`` are places up to which the ring's events must be left out, since the viewer has passed them."""
+    were passed; ``floors`` are places up to which the ring's events must be left out, since the viewer has passed them.
+
+    ``from_places``: the viewer comes back; ``fell_behind``: the ring has gone on without it. ``asked_for``: where neither is
+    so, the places up to which the store is read whatever it takes, since that is what the start asked for.
+    """
 
     def __init__(self, tail: TopicTail, wake: Callable[[], None], *, rate: int | None) -> None:
         self.tail, self.wake = tail, wake
@@ -36,7 +49,9 @@ class Lane:
         self.number: int | None = None
         self.floors: dict[int, str] = {}
         self.places: dict[int, str] = {}
-        self.from_places = False
+        self.from_places = self.fell_behind = False
+        self.asked_for: Places = {}
+        self.reading = Reading(tail.reading.read)
         self._told: dict[int, str] = {}
         self._rate = rate
         self._passed_slices = 0
@@ -54,6 +69,27 @@ class Lane:
         """Whether the ring has something that the viewer has not passed."""
         return self.number is not None and self.tail.ring.next_number > self.number
 
+    def has_behind(self, chunk: Chunk) -> bool:
+        """Whether the ring has more than up to this chunk."""
+        return self.tail.ring.next_number > chunk.number + 1
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether going on may take a while: reading the store, cutting off what the viewer has, or passing a lot."""
+        if self.number is None:
+            return True
+        return self.waiting and (bool(self.floors) or self.tail.ring.next_number - self.number > MANY_CHUNKS)
+
+    @property
+    def missed(self) -> bool:
+        """Whether what waits was missed, and not asked for."""
+        return self.from_places or self.fell_behind
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is still something to come of what the start asked for."""
+        return any(self.places.get(partition, "") < token for partition, token in self.asked_for.items())
+
     def begin_now(self, filter: Filter | None) -> None:
         """Stand behind everything that the tail has read."""
         number = self.tail.ring.next_number
@@ -64,7 +100,17 @@ class Lane:
     def begin_at(self, filter: Filter | None, places: Places, *, from_places: bool) -> None:
         """Stand behind these places. ``from_places``: somebody has been there, so that what is gone since must be said."""
         self.places, self.from_places = dict(places), from_places
+        if not from_places:
+            self.ask_for_all()
         self.tally = self.tail.ring.watch(self, filter, self._rate).tally
+
+    def ask_for_all(self) -> None:
+        """Whatever the tail has read by now is wanted from the store."""
+        self.asked_for = dict(self.tail.read_to()[1])
+
+    def ask_for_nothing(self) -> None:
+        """From here on what waits was missed like anything else."""
+        self.asked_for = {}
 
     def meets(self, most: int | None) -> int | None:
         """The chunk at which the ring goes on; ``None`` where it does not reach back so far, or has more than ``most``."""
@@ -72,6 +118,7 @@ class Lane:
 
     def join(self, number: int) -> None:
         """Go on in the ring with this chunk; the lane stays behind if it is gone by now."""
+        self.fell_behind, self.asked_for = False, {}
         self._join(self.tally.filter, number)
 
     def _join(self, filter: Filter | None, number: int) -> None:
@@ -90,20 +137,40 @@ class Lane:
     def _fall_behind(self) -> None:
         """Go on in the store, behind what the viewer has passed."""
         self.number, self._passed_slices = None, 0
-        self.floors = {}
-        self.from_places = True
+        self.floors, self.asked_for = {}, {}
+        self.fell_behind = True
 
     def slices(self, counts: Tallying) -> Sequence[Waiting]:
-        """All that waits in the ring; passes over what the ring has no more, or falls behind."""
+        """What waits in the ring: for a page all that it keeps, else a take's worth. Passes over what the ring has no more, or
+        falls behind."""
         if self.number is None or not self.waiting:
             return ()
-        since = self.tail.ring.since(self.number)
+        complete = self._rate is None
+        since = self.tail.ring.since(self.number, CHUNKS_A_TAKE if complete else None)
         if since.gone and not self._pass_over(since.chunks[0], since.gone, counts):
             return ()
         found: list[Waiting] = []
-        for chunk in since.chunks:
-            found += self._rest(chunk) if self._overlaps(chunk) else self._shared(chunk)
+        rows = size = 0
+        for chunk in since.chunks if complete else self._kept(since.chunks, counts):
+            for one in self._rest(chunk) if self._overlaps(chunk) else self._shared(chunk):
+                found.append(one)
+                rows, size = rows + one.rows, size + one.slice.bytes
+            if complete and (rows > EVENTS_A_TAKE or size > BYTES_A_TAKE):
+                break
         return found
+
+    def _kept(self, chunks: Sequence[Chunk], counts: Tallying) -> Sequence[Chunk]:
+        """The newest chunks, with as many rows as a page keeps: those before are passed over without a look at each."""
+        rows, first = 0, len(chunks)
+        while first and rows < MOST_WAITING:
+            first -= 1
+            rows += self.tally.look_at(chunks[first]).rows
+        if not first or self.floors:
+            return chunks
+        for chunk in chunks[:first]:
+            self.places.update(chunk.last)
+        self._go_on_with(chunks[first], counts)
+        return chunks[first:]
 
     def advance(self, waiting: Waiting) -> None:
         """Note that this slice, the next one, was passed."""
@@ -148,17 +215,21 @@ class Lane:
         if self._rate is None or self.floors:
             self._fall_behind()
             return False
-        look = self.tally.look_at(first)
-        counts.pass_over(published=first.before - self._published, matched=look.before - self._matched)
-        self.number, self._passed_slices = first.number, 0
-        self._published, self._matched = first.before, look.before
+        self._go_on_with(first, counts)
         self.places.update({at: max(token, self.places.get(at, "")) for at, token in gone.items()})
         return True
 
-    def _shared(self, chunk: Chunk) -> list[Waiting]:
+    def _go_on_with(self, chunk: Chunk, counts: Tallying) -> None:
+        """Stand before this chunk: what lies between was passed without a look, and is counted."""
         look = self.tally.look_at(chunk)
+        counts.pass_over(published=chunk.before - self._published, matched=look.before - self._matched)
+        self.number, self._passed_slices = chunk.number, 0
+        self._published, self._matched = chunk.before, look.before
+
+    def _shared(self, chunk: Chunk) -> list[Waiting]:
+        slices = self.tally.look_at(chunk).slices or (nothing_of(len(chunk.entries)),)
         first = self._passed_slices if chunk.number == self.number else 0
-        last = len(look.slices) - 1
+        last = len(slices) - 1
         return [
             Waiting(
                 self,
@@ -168,25 +239,24 @@ class Lane:
                 ends_chunk=first + index == last,
                 rest=False,
             )
-            for index, part in enumerate(look.slices[first:])
+            for index, part in enumerate(slices[first:])
         ]
 
     def _rest(self, chunk: Chunk) -> list[Waiting]:
-        entries = [
-            entry for entry in chunk.entries if self._is_new(entry.message.position.partition, entry.message.position.token)
-        ]
-        look = self.tally.look_at_rest(entries)
-        last = look.slices[-1]
+        places = [entry.message.position for entry in chunk.entries]
+        rest = [index for index, place in enumerate(places) if self._is_new(place.partition, place.token)]
+        entries = [chunk.entries[index] for index in rest]
+        slices = self.tally.look_at_rest(chunk, rest).slices or (nothing_of(len(rest)),)
         return [
             Waiting(
                 self,
                 chunk,
                 part,
                 tokens=places_of(entries[part.start : part.end]),
-                ends_chunk=part is last,
+                ends_chunk=part is slices[-1],
                 rest=True,
             )
-            for part in look.slices
+            for part in slices
         ]
 
     def _overlaps(self, chunk: Chunk) -> bool:

@@ -1,7 +1,7 @@
 """What a tail hands out: entries, pieces of them with what is made of them once, and the sealed chunks that hold both."""
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -12,7 +12,12 @@ T = TypeVar("T")
 OBJECTS_OF_AN_ENTRY = 1_200
 """Bytes that an event takes in memory beside its payload and properties, parsed (measured, rounded up)."""
 
-FilterKey = tuple[str, datetime | None, datetime | None]
+OBJECTS_OF_A_LOOK = 400
+OBJECTS_OF_A_SLICE = 900
+BYTES_OF_A_MATCH = 64
+"""What a filter takes in memory: a chunk that it looked at, a slice with its piece, and an event that matched."""
+
+FilterKey = tuple[str, datetime | None, datetime | None, tuple[tuple[str, str], ...]]
 TallyKey = tuple[FilterKey, int | None]
 
 
@@ -27,7 +32,10 @@ class Reading:
 
 
 class Entry:
-    """A message in a tail, parsed when somebody first asks for its event, and once for all."""
+    """A message in a tail, parsed when somebody first asks for its event, and once for all.
+
+    Parsing what has a schema may ask the store's registry: see ``ask_for_schemas``.
+    """
 
     __slots__ = ("_event", "_reading", "message")
 
@@ -45,6 +53,24 @@ class Entry:
                 if event is None:
                     event = self._event = self._reading.read(self.message)
         return event
+
+    def parse_before_others(self) -> Event:
+        """The event, for whoever alone has the entry yet: it may wait for the registry, and so must hold no lock."""
+        if self._event is None:
+            self._event = self._reading.read(self.message)
+        return self._event
+
+
+def ask_for_schemas(entries: Sequence[Entry]) -> None:
+    """Have this thread wait for the store's registry, before anybody else has the entries: the schemas that it knows are
+    remembered, and where it does not tell one, the events are parsed here and now."""
+    known: set[str] = set()
+    for entry in entries:
+        version = entry.message.schema_version
+        if version and version not in known:
+            use = entry.parse_before_others().schema
+            if use is not None and use.kind:
+                known.add(version)
 
 
 class Grows(Protocol):
@@ -95,39 +121,55 @@ class Slice:
         self.piece, self.start, self.end, self.matched, self.bytes = piece, start, end, matched, bytes
 
 
+class Account:
+    """The memory that a look takes: ``size`` bytes, which the ring counts from when they are ``counted`` until it lets go, and
+    then forgets the ``chunk``."""
+
+    __slots__ = ("chunk", "counted", "size")
+
+    def __init__(self, chunk: "Chunk", size: int) -> None:
+        self.chunk: Chunk | None = chunk
+        self.size, self.counted = size, False
+
+    def grow(self, amount: int) -> None:
+        if (chunk := self.chunk) is not None:
+            chunk.grow(self, amount)
+
+
 class Look:
-    """A chunk as one tally sees it. ``before``: how many events the tally had counted before this chunk."""
+    """A chunk as one tally sees it: ``slices`` stand for all of its events, or there is none since nothing ``matched``.
+    ``before``: how many events the tally had counted before this chunk."""
 
-    __slots__ = ("before", "matched", "slices")
+    __slots__ = ("account", "before", "matched", "rows", "slices")
 
-    def __init__(self, matched: int, slices: Sequence[Slice]) -> None:
-        self.matched, self.slices, self.before = matched, slices, 0
+    def __init__(self, matched: int, slices: Sequence[Slice], account: Account | None = None) -> None:
+        self.matched, self.slices, self.account, self.before = matched, slices, account, 0
+        self.rows = sum(len(part.piece.entries) for part in slices)
 
 
 class Chunk:
     """The events of one beat, immutable from its sealing on; only what was made of them is added.
 
     ``before`` counts the events of the ring before it, ``first`` and ``last`` are its tokens by partition, ``sealed`` is a
-    monotonic time. ``size`` and ``gone`` belong to the ring.
+    monotonic time. ``size`` belongs to the ring. ``matches``: by filter, which of the entries match.
     """
 
-    __slots__ = ("_grow", "before", "bytes", "entries", "first", "gone", "last", "looks", "number", "pieces", "sealed", "size")
+    __slots__ = ("_grow", "before", "bytes", "entries", "first", "last", "looks", "matches", "number", "sealed", "size")
 
-    def __init__(self, entries: Sequence[Entry], *, sealed: float, grow: Callable[["Chunk", int], None]) -> None:
+    def __init__(self, entries: Sequence[Entry], *, sealed: float, grow: Callable[[Account, int], None]) -> None:
         self.entries, self.sealed, self._grow = entries, sealed, grow
         self.number = self.before = 0
-        self.gone = False
         self.looks: dict[TallyKey, Look] = {}
-        self.pieces: dict[FilterKey, tuple[Sequence[int], Piece]] = {}
+        self.matches: dict[FilterKey, Sequence[int]] = {}
         self.first: dict[int, str] = {}
         for entry in entries:
             self.first.setdefault(entry.message.position.partition, entry.message.position.token)
         self.last = places_of(entries)
         self.bytes = sum(len(entry.message.payload) for entry in entries)
-        self.size = self.bytes + sum(_beside_payload(entry.message.properties) for entry in entries)
+        self.size = self.bytes + sum(_beside_payload(entry.message) for entry in entries)
 
-    def grow(self, amount: int) -> None:
-        self._grow(self, amount)
+    def grow(self, account: Account, amount: int) -> None:
+        self._grow(account, amount)
 
 
 def places_of(entries: Sequence[Entry]) -> dict[int, str]:
@@ -135,5 +177,7 @@ def places_of(entries: Sequence[Entry]) -> dict[int, str]:
     return {entry.message.position.partition: entry.message.position.token for entry in entries}
 
 
-def _beside_payload(properties: Mapping[str, str]) -> int:
-    return OBJECTS_OF_AN_ENTRY + sum(len(name) + len(value) for name, value in properties.items())
+def _beside_payload(message: Message) -> int:
+    """What a schema makes of a payload is about as large again."""
+    converted = len(message.payload) if message.schema_version else 0
+    return OBJECTS_OF_AN_ENTRY + converted + sum(len(name) + len(value) for name, value in message.properties.items())

@@ -4,10 +4,11 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from eventstore.search import Filter
-from eventstore.tail.pieces import Chunk, Entry
+from eventstore.tail.pieces import Account, Chunk, Entry, Look, TallyKey
 from eventstore.tail.tally import Tally, key_of
 
 MOST_EVENTS = 50_000
@@ -87,10 +88,10 @@ class Ring:
             for tally in unseen:
                 tally.look_at(chunk, live=True)
 
-    def since(self, number: int) -> Since:
-        """Every chunk from ``number`` on; costs what it answers, not what the ring holds."""
+    def since(self, number: int, most: int | None = None) -> Since:
+        """Every chunk from ``number`` on, or the first so many of them; costs what it answers where that is the newest."""
         with self._lock:
-            return self._since(number)
+            return self._since(number, most)
 
     def watch(self, user: User, filter: Filter | None, rate: int | None, number: int | None = None) -> Standing:
         """Have this filter's matches counted for a user that is to stand before chunk ``number`` (``None``: the next one), or
@@ -111,8 +112,10 @@ class Ring:
                     look = tally.look_at(chunk)
                     tally.floor -= look.matched
                     look.before, tally.since = tally.floor, chunk.number
+                    self._count(chunk, look)
             matched = older[0].looks[tally.key].before if older else matched
             self._drop_unused()
+            self._trim()
             return Standing(tally=tally, number=number, events=events, matched=matched)
 
     def leave(self, user: User) -> None:
@@ -146,24 +149,62 @@ class Ring:
         self._next += 1
         self._events += len(chunk.entries)
         self._bytes += chunk.size
+        for key in [key for key in chunk.looks if key not in self._tallies]:  # its last user has left meanwhile
+            self._forget(chunk, key)
+        for look in chunk.looks.values():
+            self._count(chunk, look)
+        self._trim()
+
+    def _trim(self) -> None:
         while len(self._chunks) > 1 and (
             self._events - self._chunks[0].before > self._most_events or self._bytes > self._most_bytes
         ):
             oldest = self._chunks.popleft()
-            oldest.gone = True
             self._bytes -= oldest.size
             self._gone.update(oldest.last)
+            for look in oldest.looks.values():
+                if look.account is not None:
+                    look.account.chunk = None
 
-    def _since(self, number: int) -> Since:
-        first = self._next - len(self._chunks)
-        chunks = [self._chunks[index] for index in range(max(0, number - first), len(self._chunks))]
+    def _since(self, number: int, most: int | None = None) -> Since:
+        held = len(self._chunks)
+        first = self._first
+        wanted = max(0, self._next - max(number, first))
+        if wanted <= held // 2:
+            chunks = list(islice(reversed(self._chunks), wanted))[::-1][:most]
+        else:
+            chunks = list(islice(self._chunks, held - wanted, None if most is None else held - wanted + most))
         return Since(chunks=chunks, gone=dict(self._gone) if number < first else {})
 
-    def _grow(self, chunk: Chunk, amount: int) -> None:
+    def _count(self, chunk: Chunk, look: Look) -> None:
+        """From now on the look's memory counts as the ring's, unless the chunk is gone already."""
+        account = look.account
+        if account is not None and account.chunk is not None and not account.counted and chunk.number >= self._first:
+            account.counted = True
+            self._add(chunk, account.size)
+
+    def _grow(self, account: Account, amount: int) -> None:
         with self._lock:
-            if not chunk.gone:
-                chunk.size += amount
-                self._bytes += amount
+            account.size += amount
+            if account.counted and account.chunk is not None:
+                self._add(account.chunk, amount)
+                self._trim()
+
+    def _add(self, chunk: Chunk, amount: int) -> None:
+        chunk.size += amount
+        self._bytes += amount
+
+    @property
+    def _first(self) -> int:
+        return self._next - len(self._chunks)
+
+    def _forget(self, chunk: Chunk, key: TallyKey) -> None:
+        """Give back what this filter's look at the chunk took."""
+        look = chunk.looks.pop(key, None)
+        if look is not None and look.account is not None:
+            if look.account.counted:
+                self._add(chunk, -look.account.size)
+            look.account.chunk = None
 
     def _tally_of(self, user: User, filter: Filter | None, rate: int | None) -> Tally:
         for other in self._tallies.values():
@@ -187,6 +228,6 @@ class Ring:
         used = {tally.key[0] for tally in self._tallies.values()}
         for chunk in self._chunks:
             for tally in unused:
-                chunk.looks.pop(tally.key, None)
+                self._forget(chunk, tally.key)
                 if tally.key[0] not in used:
-                    chunk.pieces.pop(tally.key[0], None)
+                    chunk.matches.pop(tally.key[0], None)

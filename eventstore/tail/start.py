@@ -11,6 +11,8 @@ from eventstore.events import Message, Position, Topic
 from eventstore.storage import Storage
 
 MOST_LAST = 10_000
+MOST_LAST_BYTES = 64 * 1024 * 1024
+"""Bytes of payload that a start so many events back reads to find them."""
 
 SMALLEST_READ, LARGEST_READ = 20, 1_000
 BYTES_A_READ = 4 * 1024 * 1024
@@ -31,7 +33,8 @@ class Start:
 
     ``places``: behind these events, by ``place_key`` ("" means from the beginning, and so do partitions that are not named).
     ``since``: what was published at or after this time. ``position``: this event and what follows it in its partition, in the
-    others what was published since it. ``last``: so many events of all topics together, 1 to 10,000.
+    others what was published since it. ``last``: so many events of all topics together, 1 to 10,000; of large ones as
+    many as hold 64 MB together, at least one.
     """
 
     places: Mapping[str, str] | None = None
@@ -129,7 +132,7 @@ def _named(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int
 
 def _places_before_last(storage: Storage, topics: Sequence[Topic], last: int) -> dict[str, dict[int, str]]:
     everything = {topic.name: dict.fromkeys(range(topic.partitions), "") for topic in topics}
-    return last_of(storage, everything, last, MOST_LAST * BYTES_A_READ)
+    return last_of(storage, everything, last, MOST_LAST_BYTES)
 
 
 def _places_since(storage: Storage, topic: Topic, when: datetime) -> dict[int, str]:

@@ -4,7 +4,20 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from eventstore.search import Filter
-from eventstore.tail.pieces import Chunk, Entry, FilterKey, Grows, Look, Piece, Slice, TallyKey
+from eventstore.tail.pieces import (
+    BYTES_OF_A_MATCH,
+    OBJECTS_OF_A_LOOK,
+    OBJECTS_OF_A_SLICE,
+    Account,
+    Chunk,
+    Entry,
+    FilterKey,
+    Grows,
+    Look,
+    Piece,
+    Slice,
+    TallyKey,
+)
 
 ROWS_A_SECOND = 500
 """Above this rate a page is shown a sample."""
@@ -12,12 +25,16 @@ ROWS_A_SLICE = 100
 """The most rows that a page is given in one piece."""
 FEWEST_ROWS_A_SECOND = 25
 
-EVERY_EVENT: FilterKey = ("", None, None)
+EVERY_EVENT: FilterKey = ("", None, None, ())
+NOTHING = Piece(())
+"""What is given of a chunk in which nothing matches: it is all chunks' alone."""
 
 
 def key_of(filter: Filter | None) -> FilterKey:
     """What tells filters apart: one text may mean other times tomorrow."""
-    return EVERY_EVENT if filter is None or filter.empty else (filter.text, filter.since, filter.until)
+    if filter is None or filter.empty:
+        return EVERY_EVENT
+    return (filter.text, filter.since, filter.until, filter.aggregates)
 
 
 class Tally:
@@ -42,34 +59,31 @@ class Tally:
         second's budget."""
         look = chunk.looks.get(self.key)
         if look is None:
-            matching, piece = self._matching(chunk)
+            matching = self._matching(chunk)
+            account = Account(chunk, OBJECTS_OF_A_LOOK)
             most = self._rows_for(len(matching), chunk.sealed) if live else None
-            look = chunk.looks.setdefault(self.key, self._look(chunk.entries, matching, piece, most, chunk))
+            slices = self._slices(chunk.entries, matching, most, account)
+            account.size += OBJECTS_OF_A_SLICE * len(slices) + BYTES_OF_A_MATCH * len(matching)
+            look = chunk.looks.setdefault(self.key, Look(len(matching), slices, account))
         return look
 
-    def look_at_rest(self, entries: Sequence[Entry]) -> Look:
-        """As ``look_at`` for entries that only one viewer needs."""
-        matching = self._indexes(entries)
-        return self._look(entries, matching, Piece([entries[index] for index in matching]), None, None)
+    def look_at_rest(self, chunk: Chunk, rest: Sequence[int]) -> Look:
+        """As ``look_at``, of those of the chunk's entries that only one viewer needs; none is looked into again."""
+        entries = [chunk.entries[index] for index in rest]
+        matched = set(self._matching(chunk)) if self.filter else None
+        matching = [number for number, index in enumerate(rest) if matched is None or index in matched]
+        return Look(len(matching), self._slices(entries, matching, None, None))
 
-    def passed(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Those of these entries that match."""
-        return entries if self.filter is None else [entry for entry in entries if self.filter.matches(entry.event)]
-
-    def _matching(self, chunk: Chunk) -> tuple[Sequence[int], Piece]:
-        """The chunk's matches, shared by all tallies of this filter."""
-        found = chunk.pieces.get(self.key[0])
-        if found is None:
-            indexes = self._indexes(chunk.entries)
-            entries = chunk.entries if self.filter is None else [chunk.entries[index] for index in indexes]
-            found = chunk.pieces.setdefault(self.key[0], (indexes, Piece(entries, chunk)))
-        return found
-
-    def _indexes(self, entries: Sequence[Entry]) -> Sequence[int]:
+    def _matching(self, chunk: Chunk) -> Sequence[int]:
+        """Which of the chunk's entries match, shared by all tallies of this filter."""
         if self.filter is None:
-            return range(len(entries))
-        matches = self.filter.matches
-        return [index for index, entry in enumerate(entries) if matches(entry.event)]
+            return range(len(chunk.entries))
+        found = chunk.matches.get(self.key[0])
+        if found is None:
+            matches = self.filter.matches
+            indexes = tuple(index for index, entry in enumerate(chunk.entries) if matches(entry.event))
+            found = chunk.matches.setdefault(self.key[0], indexes)
+        return found
 
     def _rows_for(self, matched: int, now: float) -> int | None:
         """How many rows of this chunk a page is shown: all while the last second had few, then a share of the rate."""
@@ -81,20 +95,32 @@ class Tally:
         self._budget -= rows
         return rows
 
-    def _look(
-        self, entries: Sequence[Entry], matching: Sequence[int], piece: Piece, most: int | None, holder: Grows | None
-    ) -> Look:
+    def _slices(
+        self, entries: Sequence[Entry], matching: Sequence[int], most: int | None, holder: Grows | None
+    ) -> Sequence[Slice]:
+        if not matching:
+            return ()
         if self.rate is None:
-            size = sum(len(entry.message.payload) for entry in piece.entries)
-            return Look(len(matching), [Slice(piece=piece, start=0, end=len(entries), matched=len(matching), bytes=size)])
+            return (_whole(entries, matching, holder),)
         chosen = sample(len(matching), self.rate if most is None else most)
-        cuts = range(0, max(1, len(chosen)), ROWS_A_SLICE)
-        return Look(len(matching), _slices(entries, matching, [chosen[cut : cut + ROWS_A_SLICE] for cut in cuts], holder))
+        cuts = range(0, len(chosen), ROWS_A_SLICE)
+        return _slices(entries, matching, [chosen[cut : cut + ROWS_A_SLICE] for cut in cuts], holder)
+
+
+def nothing_of(count: int) -> Slice:
+    """What stands for so many entries none of which match."""
+    return Slice(piece=NOTHING, start=0, end=count, matched=0, bytes=0)
 
 
 def sample(count: int, most: int) -> Sequence[int]:
     """At most ``most`` of the numbers below ``count``, evenly spread, the last one among them."""
     return range(count) if count <= most else [(number + 1) * count // most - 1 for number in range(most)]
+
+
+def _whole(entries: Sequence[Entry], matching: Sequence[int], holder: Grows | None) -> Slice:
+    given = entries if len(matching) == len(entries) else tuple(entries[index] for index in matching)
+    size = sum(len(entry.message.payload) for entry in given)
+    return Slice(piece=Piece(given, holder), start=0, end=len(entries), matched=len(matching), bytes=size)
 
 
 def _slices(

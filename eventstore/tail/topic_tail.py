@@ -16,7 +16,7 @@ from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, Un
 from eventstore.events import Event, Message, Position, Topic
 from eventstore.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
-from eventstore.tail.pieces import Entry, Reading
+from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
 from eventstore.tail.ring import Ring, User
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,9 @@ class TopicTail:
     ) -> None:
         self.topic = topic
         self.ring = Ring({})
-        self.away = False
+        self._away: frozenset[int | None] = frozenset()
+        """The partitions that are not read now; ``None`` stands for the store that does not answer."""
+        self._failed: EventStoreError | None = None
         self._forget = forget
         self._storage = storage
         self.reading = Reading(read)
@@ -71,7 +73,8 @@ class TopicTail:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time."""
+        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time, or at once
+        whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
         ends = self._storage.ends(self.topic.name)
         places = {end.partition: end.last.token if end.last else "" for end in ends}
         self.ring, self._batch = Ring(places), Batch(places)
@@ -81,13 +84,17 @@ class TopicTail:
         self._run(f"tail {self.topic.name} beat", self._seal)
         deadline = time.monotonic() + READY_WITHIN
         for _ in ends:
-            if not self._ready.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            in_time = self._ready.acquire(timeout=max(0.0, deadline - time.monotonic()))
+            if self._failed is not None:
+                raise self._failed
+            if not in_time or self.stopped:
                 self.stop()
                 raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
 
     def stop(self) -> None:
         """End the readers, and tell the viewers: they have to open another tail."""
         self._stop.set()
+        self._ready.release(self.topic.partitions + 1)
         self._batch.close()
         self._forget(self)
         self._wake_everybody()
@@ -100,6 +107,11 @@ class TopicTail:
     @property
     def stopped(self) -> bool:
         return self._stop.is_set()
+
+    @property
+    def away(self) -> bool:
+        """Whether the store, or a partition of it, cannot be read now."""
+        return bool(self._away)
 
     @property
     def watched(self) -> bool:
@@ -129,8 +141,6 @@ class TopicTail:
     def publish(self, messages: Sequence[Message]) -> None:
         """Hand in what one partition's reader has read; waits while more is on its way than the sealer can look at."""
         self._batch.add(messages)
-        if self.away:
-            self._note_away(False)
 
     def _run(self, name: str, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
@@ -142,13 +152,19 @@ class TopicTail:
         try:
             for messages in self._batch.sealed():
                 entries = tuple(Entry(message, self.reading) for message in messages)
+                ask_for_schemas(entries)
                 self.ring.add(entries, sealed=time.monotonic())
                 self._wake_everybody()
-        except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
-            log.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
+        except StoreClosed:
             self.stop()
+        except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
+            self._end_at(error)
         finally:
             connections.close_all()
+
+    def _end_at(self, error: Exception) -> None:
+        log.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
+        self.stop()
 
     def _stop_if_abandoned(self) -> None:
         with self._lock:
@@ -168,14 +184,17 @@ class TopicTail:
                         self._ready.release()
                         follower.announced = True
                     self._read_on(reader, follower)
-            except (StoreClosed, UnknownTopic):
+            except (StoreClosed, UnknownTopic) as error:
+                self._failed = error
                 self.stop()
             except EventStoreError as error:
                 log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
-                self._note_away(True)
+                self._note_away(partition, True)
                 self._stop_if_abandoned()
                 self._stop.wait(follower.pause)
                 follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
+            except Exception as error:  # noqa: BLE001 -- a partition that nobody reads is not to look like a quiet one
+                self._end_at(error)
             finally:
                 connections.close_all()
 
@@ -183,6 +202,7 @@ class TopicTail:
         asked = time.monotonic()
         while not self._stop.is_set():
             messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
+            self._note_away(follower.partition, False)
             if messages:
                 follower.place = messages[-1].position
                 follower.pause = SHORTEST_PAUSE
@@ -198,16 +218,18 @@ class TopicTail:
             self._storage.ping()
             partitions = self._storage.topic(self.topic.name).partitions
         except StoreUnreachable:
-            self._note_away(True)
+            self._note_away(None, True)
             return
-        self._note_away(False)
+        self._note_away(None, False)
         if partitions != self.topic.partitions:
             self.stop()
 
-    def _note_away(self, away: bool) -> None:
-        if away != self.away:
-            self.away = away
-            self._wake_everybody()
+    def _note_away(self, partition: int | None, away: bool) -> None:
+        if (partition in self._away) == away:
+            return
+        with self._lock:
+            self._away = self._away | {partition} if away else self._away - {partition}
+        self._wake_everybody()
 
     def _wake_everybody(self) -> None:
         with self._lock:

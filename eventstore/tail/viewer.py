@@ -4,23 +4,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from eventstore.errors import StoreUnreachable
 from eventstore.search import Filter
 from eventstore.storage import Storage
 from eventstore.tail.catching_up import Behind
 from eventstore.tail.counts import State, Take, Tallying
-from eventstore.tail.lane import Lane, Waiting
+from eventstore.tail.lane import BYTES_A_TAKE, EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
 from eventstore.tail.pieces import Piece
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]
 """Called when there is something new, from another thread; must not wait."""
 
-MOST_WAITING = 500
-"""Rows that may wait for a page before the oldest are passed over: it keeps no more."""
 ROWS_A_TAKE = 100
-EVENTS_A_TAKE, BYTES_A_TAKE = 2_000, 1024 * 1024
 TRY_AGAIN = 1.0
 
 
@@ -28,8 +26,8 @@ class Viewer:
     """What the hub opens. A page (not ``complete``) is given at most some 500 rows a second, a sample of more, and is never
     kept waiting by more than 500; ``complete`` means every event, however long it takes.
 
-    ``take`` reads the store unless the take before it said that the state is live; ``set_filter`` looks through what waits:
-    call them in a thread. ``close`` never waits.
+    ``take`` may read the store, or pass a lot, while ``takes_long`` says so; ``set_filter`` looks through what waits: call
+    them in a thread. ``close`` never waits.
     """
 
     def __init__(self, storage: Storage, lanes: Sequence[Lane], *, complete: bool) -> None:
@@ -58,6 +56,11 @@ class Viewer:
         if any(lane.number is None for lane in self._lanes):
             return time.monotonic() >= self._try_again
         return any(lane.waiting for lane in self._lanes)
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether a take now may read the store or look through a lot; else it takes a moment."""
+        return any(lane.is_slow for lane in self._lanes)
 
     def take(self) -> Take:
         """What is there for the viewer now. While the store is away that is only told: nothing is lost, and a later take goes
@@ -95,9 +98,7 @@ class Viewer:
     def _take(self) -> list[Piece]:
         if pieces := self._behind.take():
             return pieces
-        waiting = [waiting for lane in self._lanes for waiting in lane.slices(self._counts)]
-        if len(self._lanes) > 1:
-            waiting.sort(key=lambda waiting: waiting.chunk.sealed)
+        waiting = _in_time([lane.slices(self._counts) for lane in self._lanes])
         return self._given(waiting if self._complete else self._bounded(waiting))
 
     def _bounded(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
@@ -127,9 +128,19 @@ class Viewer:
         return pieces
 
     def _state(self) -> State:
-        return "catching up" if any(lane.number is None for lane in self._lanes) else "live"
+        return "catching up" if self.takes_long else "live"
 
     def _note_lag(self, pieces: Sequence[Piece]) -> None:
         if pieces:
             newest = max(piece.entries[-1].message.published for piece in pieces)
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
+
+
+def _in_time(several: Sequence[Sequence[Waiting]]) -> Sequence[Waiting]:
+    """What waits in all lanes, by when it was sealed; only as far as every lane has said what it has."""
+    if len(several) == 1:
+        return several[0]
+    cut = [of_lane[-1].chunk for of_lane in several if of_lane and of_lane[-1].lane.has_behind(of_lane[-1].chunk)]
+    horizon = min((chunk.sealed for chunk in cut), default=inf)
+    waiting = [one for of_lane in several for one in of_lane if one.chunk.sealed <= horizon]
+    return sorted(waiting, key=lambda one: one.chunk.sealed)

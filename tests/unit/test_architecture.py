@@ -168,5 +168,6 @@ FACADE = [
     "parse_filter",
     "parse_lines",
     "place_key",
+    "place_of",
     "reason_of",
 ]

@@ -115,6 +115,28 @@ def test_what_could_trip_a_parser_goes_in_as_base64(payload: bytes) -> None:
     assert base64.b64decode(found["data_base64"]) == payload
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * (DEEPEST + 1) + b'"' + b'\\"' * 300_000,
+        b"[" * (DEEPEST + 1) + b'"x' * 250_000,
+        b"[{" * 200_000,
+        b'{"' + b"\\" * 600_000,
+    ],
+)
+def test_a_payload_made_to_be_slow_is_dealt_with_like_any_other(payload: bytes) -> None:
+    """It was looked through once from every quotation mark on: for these that would be hours."""
+    assert len(payload) <= MOST_BYTES
+    assert "data" not in shown(an_event(payload))
+
+
+def test_brackets_in_a_text_with_escapes_do_not_count_and_those_around_it_do() -> None:
+    text = b'"' + b'[{\\"\\\\' * 60 + b'"'
+    for levels in (DEEPEST, DEEPEST + 1):
+        found = shown(an_event(b"[" * levels + text + b"]" * levels))
+        assert ("data" in found) == (levels == DEEPEST)
+
+
 def test_many_brackets_side_by_side_or_in_a_text_are_not_deep() -> None:
     for payload in (b"[" + b",".join([b"[]"] * 500) + b"]", b'"' + b"[{" * 500 + b'\\""'):
         assert "data" in shown(an_event(payload))

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +18,9 @@ from eventstore.envelope import read_event
 from eventstore.errors import InvalidPosition, StoreUnreachable
 from eventstore.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
-from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, catching_up, ring
+from eventstore.search.look import Look
+from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, catching_up, lane, ring
+from eventstore.tail import viewer as viewers
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -245,6 +248,61 @@ def test_while_the_store_is_away_a_viewer_says_so_and_then_goes_on(
     assert page.take().state == "live"
     page.viewer.tails[0].stop()
     assert page.viewer.ended and not page.viewer.waiting
+
+
+def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "FULL_EVENTS", 4)
+    monkeypatch.setattr(lane, "CHUNKS_A_TAKE", 5)
+    monkeypatch.setattr(lane, "MANY_CHUNKS", 9)
+    monkeypatch.setattr(lane, "MOST_WAITING", 60)
+    monkeypatch.setattr(viewers, "MOST_WAITING", 60)
+    one, other = storage.create_topic("one"), storage.create_topic("other")
+    page, script = watch([one, other], Start()), watch([one, other], Start(), complete=True)
+    odd = watch([one, other], Start(), complete=True, filter=parse_filter("type:none"))
+    for watching in (page, script, odd):
+        watching.take()
+        assert not watching.viewer.takes_long
+    for topic in (one, other):
+        storage.append(topic.name, numbered(120))
+    assert eventually(lambda: [tail.ring.next_number for tail in script.viewer.tails] == [30, 30])
+    assert script.viewer.takes_long and page.viewer.takes_long
+    built = [len(of_lane.slices(script.viewer._counts)) for of_lane in script.viewer._lanes]
+    assert max(built) <= 5, "what is not given now is not made ready now"
+    assert script.take().state == "catching up", "what comes next would keep the loop from others"
+    assert odd.take().counts.published <= 40
+    assert sorted(script.until(240).numbers) == sorted([*range(120), *range(120)])
+    assert odd.until(240).counts.matched == 0
+    assert page.until(240).counts.slow >= 100
+    assert (page.counts.matched, page.counts.shown <= 60) == (240, True)
+    assert not any(watching.viewer.takes_long for watching in (page, script, odd))
+    assert page.places == script.places == odd.places
+
+
+def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
+    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = storage.create_topic("documents")
+    first = watch(topic, Start(), filter=ODD)
+    storage.append("documents", numbered(300))
+    assert first.until(300).numbers == list(range(1, 300, 2))
+    looked: list[Look] = []
+
+    def is_odd(look: Look) -> bool:
+        looked.append(look)
+        return look.event.type == "odd"
+
+    counted = replace(parse_filter("type:odd or type:none"), _on_event=is_odd)
+    script = watch(topic, Start(), filter=counted, complete=True)
+    (of_topic,) = script.viewer._lanes
+    (chunk, *_) = of_topic.tail.ring.since(0).chunks
+    of_topic.floors = {0: chunk.entries[9].message.position.token}
+    for _ in range(3):
+        rest = of_topic._rest(chunk)
+    assert len(looked) == len(chunk.entries)
+    given = [entry.message.payload for one in rest for entry in one.slice.piece.entries]
+    assert given == [str(number).encode() for number in range(11, len(chunk.entries), 2)]
 
 
 def _away(*arguments: object, **options: object) -> list[Message]:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
-from eventstore.events import Event, Message
+from eventstore.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
 from eventstore.tail import batches
 from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
-from eventstore.tail.pieces import Chunk, Entry, Piece, Reading
-from eventstore.tail.tally import ROWS_A_SLICE, Tally, rows_a_second, sample
+from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
+from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, rows_a_second, sample
 from tests.unit.tail_entries import READING, entries, message, numbers_of
 
 
@@ -39,6 +40,39 @@ def test_an_entry_is_parsed_when_it_is_asked_for_and_once_for_all_threads() -> N
     run(threads)
     assert len(parsed) == 1
     assert all(event is parsed[0] for event in found)
+
+
+@pytest.mark.parametrize("kind", ["Avro", ""])
+def test_the_registry_is_asked_ahead_and_no_lock_is_held_meanwhile(kind: str) -> None:
+    """Once for a schema that it knows; where it does not tell, for each event, lest somebody else has to wait for it."""
+    parsed: list[str] = []
+
+    def read(read: Message) -> Event:
+        assert not reading.lock.locked()
+        parsed.append(read.position.token)
+        use = SchemaUse(kind=kind, version=read.schema_version, problem="" if kind else "it does not answer")
+        return replace(READING.read(read), schema=use if read.schema_version else None)
+
+    reading = Reading(read)
+    versions = ["", "1", "1", "2", "1", ""]
+    found = [Entry(replace(message(number), schema_version=version), reading) for number, version in enumerate(versions)]
+    ask_for_schemas(found)
+    assert parsed == (["000001", "000003"] if kind else ["000001", "000002", "000003", "000004"])
+    assert found[1].event is found[1].event
+    assert len(parsed) == len(set(parsed))
+
+
+def test_a_filter_that_reads_like_an_aggregates_is_another() -> None:
+    alike = [
+        parse_filter('aggregate ["patient", "4711"] type:t1'),
+        parse_filter("type:t1").of_aggregate("patient", "4711"),
+        parse_filter("type:t1").of_aggregate("patient", "4712"),
+        parse_filter("type:t1").of_aggregate("patient", "4712").of_aggregate("patient", "4711"),
+        parse_filter("type:t1"),
+        parse_filter("").of_aggregate("patient", "4711"),
+    ]
+    assert len({key_of(filter) for filter in [*alike, None]}) == len(alike) + 1
+    assert key_of(alike[1]) == key_of(parse_filter("type:t1").of_aggregate("patient", "4711"))
 
 
 def test_what_is_made_of_a_piece_is_made_once_for_each_key_by_whoever_asks_first() -> None:
@@ -76,6 +110,9 @@ def test_a_sample_is_spread_evenly_and_has_the_newest(count: int) -> None:
 def test_a_pages_slices_stand_for_the_whole_chunk_each_event_once(count: int, text: str) -> None:
     chunk, wanted = chunk_of(count), parse_filter(text)
     look = Tally(wanted, 500, 0).look_at(chunk, live=True)
+    if not look.matched:
+        assert not look.slices, "nothing is kept of what nobody is given"
+        return
     assert [part.start for part in look.slices] == [0, *(part.end for part in look.slices[:-1])]
     assert look.slices[-1].end == count
     assert sum(part.matched for part in look.slices) == look.matched

@@ -2,9 +2,11 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from dashboard import tokens
 from dashboard.access import TABLE, allows
@@ -82,6 +84,23 @@ def test_its_last_use_is_noted_once_a_minute_at_the_most() -> None:
     ApiToken.objects.update(last_used=first - timedelta(minutes=2))
     used(text)
     assert (ApiToken.objects.get().last_used or first) >= first
+
+
+def test_a_token_whose_use_cannot_be_noted_holds_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    text = made()
+
+    def refuse_writing(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError("database is locked, says a text with Erika in it")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(refuse_writing):
+        found = used(text)
+    assert found is not None
+    assert found.last_used is None
+    assert "OperationalError" in caplog.text
+    assert "Erika" not in caplog.text
+    assert text not in caplog.text
 
 
 @pytest.mark.parametrize("role", ["viewer", "support", "approver", "admin"])

@@ -53,10 +53,22 @@ class Watched:
             database.execute(statement, values)
 
 
+class SmallDesk(Desk):
+    """One whose tails keep no more than ``HELD`` events."""
+
+    application = "tests.web.small_ring:application"
+
+
+HELD = 2_000
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """One desk for all of these tests, with an event in its topic."""
-    with Desk(tmp_path_factory.mktemp("desk")) as desk:
+    """One desk for all of these tests, with an event in its topic; its story lines show a value of the payload."""
+    folder = tmp_path_factory.mktemp("desk")
+    config = folder / "desk.toml"
+    config.write_text('[stories]\n"Document*" = "<i>{data.secret}"\n', encoding="utf-8")
+    with SmallDesk(folder, {"EVENTDESK_CONFIG": str(config)}) as desk:
         made = Watched(desk=desk, publisher=Publisher(desk))
         desk.manage("shell", "-c", MAKE.format(people=ROLES, tokens=TOKENS, password=PASSWORD))
         made.cookies, made.tokens = json.loads((desk.data / "made.json").read_text())
@@ -132,18 +144,22 @@ def test_a_token_that_has_ended_or_was_revoked_is_refused(watched: Watched) -> N
 
 
 def test_rows_arrive_escaped_and_in_order_and_a_viewer_sees_no_value(watched: Watched) -> None:
-    for name in ("support", "viewer"):
+    watched.publisher.publish("rows", 0, 3)
 
-        async def work(name: str = name) -> Follower:
-            async with following(watched.page(by=name), **{"from": {"last": 1}}) as follower:
-                await follower.until_count(1)
-                return follower
+    async def rows(name: str) -> str:
+        async with following(watched.page("rows", by=name), **{"from": {"last": 3}}) as follower:
+            await follower.until_count(3)
+            assert follower.frames[0]["topics"] == ["rows"]
+            assert all("topics" not in frame for frame in follower.frames[1:])
+            return follower.rows
 
-        follower = run(work)
-        assert 'data-event-id="e0"' in follower.rows
-        assert "payload-0" not in follower.rows  # no story line is configured that would show it, to either
-        assert follower.frames[0]["topics"] == [TOPIC]
-        assert all("topics" not in frame for frame in follower.frames[1:])
+    whole, masked = run(lambda: rows("support")), run(lambda: rows("viewer"))
+    for shown in (whole, masked):
+        assert re.findall('data-event-id="(.*?)"', shown) == ["e0", "e1", "e2"]
+        assert "<b>" not in shown
+        assert "<i>" not in shown
+    assert [f"&lt;b&gt;payload-{number}&lt;/b&gt;" in whole for number in range(3)] == [True] * 3
+    assert "payload-" not in masked
 
 
 def test_a_script_gets_whole_events_by_token_and_by_session_alike_and_a_viewer_masked_ones(watched: Watched) -> None:
@@ -160,7 +176,7 @@ def test_a_script_gets_whole_events_by_token_and_by_session_alike_and_a_viewer_m
 
     by_token, by_session, masked = run(work)
     assert by_token == by_session
-    assert (by_token["id"], by_token["topic"], by_token["data"]) == ("e0", TOPIC, {"n": 0, "secret": "payload-0"})
+    assert (by_token["id"], by_token["topic"], by_token["data"]) == ("e0", TOPIC, {"n": 0, "secret": "<b>payload-0</b>"})
     assert masked["masked"] == ["source", "attributes", "data"]
     assert "payload-0" not in json.dumps(masked)
 
@@ -285,7 +301,7 @@ def test_an_aggregates_topics_are_those_that_the_index_knows(watched: Watched) -
 
 
 def test_of_a_burst_that_no_buffer_holds_a_script_gets_every_event(watched: Watched) -> None:
-    count = 12_000
+    count = 5 * HELD  # the window takes three frames of 2,000 at the most
 
     async def work() -> Follower:
         async with following(watched.script("burst")) as follower:
@@ -299,6 +315,7 @@ def test_of_a_burst_that_no_buffer_holds_a_script_gets_every_event(watched: Watc
     watched.publisher.publish("burst", 0)
     follower = run(work)
     assert follower.ids == [f"e{number}" for number in range(1, count + 1)]
+    assert "catching up" in [frame["state"] for frame in follower.frames[1:]]  # it was behind what is in memory
     assert follower.frames[-1]["counts"] == {
         "published": count,
         "matched": count,
@@ -376,7 +393,7 @@ def test_who_sees_no_values_may_not_find_them_out_by_filters(watched: Watched, f
 def test_who_acknowledges_nothing_gets_three_frames_and_no_more(watched: Watched) -> None:
     watched.publisher.publish("unread", 0)
 
-    async def work() -> tuple[int, list[str]]:
+    async def work() -> tuple[int, list[str], list[str]]:
         async with watched.script("unread") as connection:
             follower = Follower(connection)
             await follower.say(begin={"from": {"places": {"unread#0": ""}}})
@@ -385,13 +402,17 @@ def test_who_acknowledges_nothing_gets_three_frames_and_no_more(watched: Watched
                 await asyncio.sleep(0.25)
             for _ in range(3):
                 await follower.next(acknowledge=False)
+            for number in range(20):  # nor is it told of each filter that is refused
+                await follower.say(filter="type:(" + "x" * number)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(connection.recv(), 1)
+            assert follower.problems == []
             await follower.say(ack=3)
             await follower.until_count(8)
-            return len(follower.frames), follower.ids
+            return len(follower.frames), follower.ids, follower.problems
 
-    frames, ids = run(work)
+    frames, ids, problems = run(work)
+    assert len(problems) == 1
     assert frames >= 4
     assert ids == [f"e{number}" for number in range(8)]
 

@@ -9,11 +9,11 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import msgspec
 from autobahn.exception import Disconnected
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
@@ -23,11 +23,10 @@ from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, read_begin
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, open_viewer
-from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer
+from dashboard.sockets.tail.threads import opening, reading
+from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer, place_of
 
 log = logging.getLogger(__name__)
-
-State = Literal["live", "catching up", "away"]
 
 FRAME_EVERY = 0.1
 COUNTS_EVERY = 1.0
@@ -40,7 +39,10 @@ LONGEST_SAID = 500_000
 BEGIN_AGAIN = 4012
 """The tail under this socket has stopped, for instance since the topic has more partitions now; or the person sees other
 things now."""
-NOT_LOGGED_IN, NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY, OUR_FAULT = 4401, 4403, 4404, 4400, 4503, 4500
+NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY, OUR_FAULT = 4403, 4404, 4400, 4503, 4500
+
+Chosen = tuple[Filter | None, str]
+"""A filter (``None``: every event) and its text."""
 
 
 class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -48,7 +50,6 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     viewer: Viewer | None = None
     begin: Begin | None = None
-    state: State = "catching up"
     framing: Framing
 
     async def connect(self) -> None:
@@ -57,14 +58,15 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.news = asyncio.Event()
         self.stirred = False
         self.portions: deque[Portion] = deque()
-        self.new_filter: Filter | None = None
-        self.filter_changed = False
+        self.chosen: Chosen = None, ""
+        self.in_force: Chosen = self.chosen
+        self.refused = ""
         self.door = threading.Lock()
         self.gone = self.ending = False
         self.tasks: set[asyncio.Task[None]] = set()
         watcher = await watcher_now(self.scope)
         if watcher is None or not access.allows(watcher, "tail"):
-            await self.close(NOT_LOGGED_IN if watcher is None else NOT_ALLOWED)
+            await self.close()  # not accepted: the handshake is answered with 403, and no close code is sent
             return
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, viewer=masking.viewer_of(watcher))
@@ -95,7 +97,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 self.acknowledged = min(self.sent, max(self.acknowledged, number))
                 self.news.set()
             case {"filter": str(text), **other} if not other and self.begin is not None:
-                await self._change_filter(text)
+                self._change_filter(text)
             case {"begin": said, **other} if not other and self.begin is None:
                 await self._begin(said)
             case _:
@@ -113,19 +115,23 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if asked.problem:
             await self._end(BAD_REQUEST, asked.problem)
             return
+        self.chosen = self.in_force = filter_of(self.begin, asked.filter), asked.text
         self.framing.filter = asked.text
-        self._spawn(self._run(self.begin, filter_of(self.begin, asked.filter)))
+        self._spawn(self._run(self.begin, self.chosen[0]))
 
-    async def _change_filter(self, text: str) -> None:
-        """From the next frame on; where it is refused, the old one stays."""
+    def _change_filter(self, text: str) -> None:
+        """From the next frame on; where it is refused, the old one stays, and that is said with the next frame."""
         assert self.begin is not None
         asked = searching.asked_by(text, self.framing.viewer)
         if asked.problem:
-            await self._say_problem(asked.problem)
-            return
-        self.new_filter, self.new_filter_text = filter_of(self.begin, asked.filter), asked.text
-        self.filter_changed = True
+            self.refused = asked.problem  # the newest alone: whoever does not read must not have them pile up
+        else:
+            self.chosen = filter_of(self.begin, asked.filter), asked.text
         self.news.set()
+
+    @property
+    def filter_changed(self) -> bool:
+        return self.chosen is not self.in_force
 
     # -- what it is sent
 
@@ -164,17 +170,19 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 viewer.close()
             return viewer
 
-        viewer: Viewer = await database_sync_to_async(open_it, thread_sensitive=False)()
-        return viewer
+        return await opening(open_it)
 
     async def _feed(self, viewer: Viewer) -> None:
         """Frame after frame, until the tail under the viewer has ended."""
         due = time.monotonic()
         while await self._something_to_say(viewer):
-            if self.filter_changed or self.state != "live":  # looks through what waits, or reads the store
-                text = await database_sync_to_async(self._next_frame, thread_sensitive=False)(viewer)
+            if not self.portions and (self.filter_changed or viewer.takes_long):
+                text = await reading(partial(self._next_frame, viewer))
             else:
                 text = self._next_frame(viewer)
+            if self.refused:
+                problem, self.refused = self.refused, ""
+                await self._say_problem(problem)
             await self.send(text_data=text)
             self.last_sent = now = time.monotonic()
             # From when it was due, not from now: else a tail that seals ten times a second would be answered every other time.
@@ -186,7 +194,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         while not self.ending and (self.portions or viewer.waiting or not viewer.ended):
             self.news.clear()
             silent = time.monotonic() - self.last_sent
-            at_once = self.portions or viewer.waiting or self.filter_changed
+            at_once = self.portions or viewer.waiting or self.filter_changed or self.refused
             patience = 0.0 if at_once else COUNTS_EVERY if self.stirred else STATUS_EVERY
             window_is_open = self.sent - self.acknowledged < MOST_UNACKNOWLEDGED
             if window_is_open and silent >= patience:
@@ -205,14 +213,13 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         return frame_text(self.sent, self.portions.popleft(), self.framing)
 
     def _take(self, viewer: Viewer) -> None:
-        if self.filter_changed:
-            self.filter_changed = False
-            viewer.set_filter(self.new_filter)
-            self.framing.filter = self.new_filter_text
+        chosen = self.chosen  # once: the event loop may exchange it meanwhile
+        if chosen is not self.in_force:
+            viewer.set_filter(chosen[0])
+            self.in_force, self.framing.filter = chosen, chosen[1]
+            self.framing.begin_again()
         self.stirred = False
-        take = viewer.take()
-        self.state = take.state
-        self.portions.extend(portions(take, self.framing))
+        self.portions.extend(portions(viewer.take(), self.framing))
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:
@@ -255,12 +262,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         task.add_done_callback(self.tasks.discard)
 
     async def _or_close(self, work: Any) -> None:
-        """No task of a socket ends by a fault of ours and leaves it open and silent."""
+        """No task of a socket ends by a fault of ours and leaves it open and silent. The error's text may hold a value."""
         try:
             await work
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the last resort
+            log.error("A tail's socket ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
             await self._end(OUR_FAULT)
-            raise
 
 
 def _decoded(text: str | None) -> Any:

@@ -32,6 +32,12 @@ class Framing:
     viewer: masking.Viewer
     filter: str = ""
     topics: Sequence[str] = field(default_factory=tuple)
+    counts: Counts = field(default_factory=Counts)
+    """Of the take before."""
+
+    def begin_again(self) -> None:
+        """With another filter, for which all is counted anew but what was published."""
+        self.counts = Counts(published=self.counts.published)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +53,11 @@ class Portion:
 
 
 def portions(take: Take, framing: Framing) -> list[Portion]:
-    """At least one; several where the take is too large for a frame."""
+    """At least one; several where the take is too large for a frame.
+
+    The last has the take's counts. Those before it count what they give, and nothing that the take passed beside: whoever is
+    cut off after one of them gets that counted again, or not at all, but not twice.
+    """
     groups: list[list[tuple[Part, Piece, int]]] = [[]]
     size = 0
     for piece in take.pieces:
@@ -59,23 +69,24 @@ def portions(take: Take, framing: Framing) -> list[Portion]:
                 size = 0
             groups[-1].append((part, piece, end))
             size += part[1]
-    left = 0
+    before, framing.counts = framing.counts, take.counts
+    given = 0
     made: list[Portion] = []
-    for group in reversed(groups):
-        last = not made
+    for group in groups:
+        last = group is groups[-1]
         count = sum(part[2] for part, _, _ in group)
+        given += count
         made.append(
             Portion(
                 texts=[part[0] for part, _, _ in group],
                 count=count,
-                counts=take.counts if last else _without(take.counts, left),
+                counts=take.counts if last else _with(before, given),
                 places=take.places if last else _places_behind(group),
                 lag_ms=take.lag_ms,
                 state=take.state,
             )
         )
-        left += count
-    return made[::-1]
+    return made
 
 
 def frame_text(number: int, portion: Portion, framing: Framing) -> str:
@@ -106,9 +117,9 @@ def _counts_text(counts: Counts) -> str:
     )
 
 
-def _without(counts: Counts, left: int) -> Counts:
-    """The counts before so many of the events that were given."""
-    return replace(counts, published=counts.published - left, matched=counts.matched - left, shown=counts.shown - left)
+def _with(counts: Counts, given: int) -> Counts:
+    """The counts, and so many events given since."""
+    return replace(counts, published=counts.published + given, matched=counts.matched + given, shown=counts.shown + given)
 
 
 def _places_behind(group: Sequence[tuple[Part, Piece, int]]) -> dict[str, str]:

@@ -1,0 +1,78 @@
+"""The tail's socket from within: what an unforeseen error ends in, filters that change at a bad moment, its threads."""
+
+import asyncio
+import threading
+from collections import deque
+from typing import Any
+
+import pytest
+
+from dashboard.masking import Viewer as Eyes
+from dashboard.sockets.tail.consumer import OUR_FAULT, TailSocket
+from dashboard.sockets.tail.frames import Framing
+from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
+from eventstore import Counts, Filter, Take, parse_filter
+
+
+def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    async def fault() -> None:
+        raise ValueError("no room for Erika Mustermann")
+
+    async def work() -> None:
+        socket = TailSocket()
+        socket.base_send, socket.ending = say, False
+        await socket._or_close(fault())
+
+    asyncio.run(work())
+    assert [(message["type"], message["code"]) for message in said] == [("websocket.close", OUR_FAULT)]
+    assert "ValueError" in caplog.text
+    assert "test_tail_consumer.py" in caplog.text
+    assert "Mustermann" not in caplog.text
+
+
+class Interrupted:
+    """A viewer whose reader chooses another filter just while it is given one."""
+
+    def __init__(self, socket: TailSocket, then: tuple[Filter | None, str]) -> None:
+        self.socket, self.then = socket, then
+        self.filters: list[Filter | None] = []
+
+    def set_filter(self, filter: Filter | None) -> None:
+        self.filters.append(filter)
+        self.socket.chosen = self.then
+
+    def take(self) -> Take:
+        return Take(pieces=[], counts=Counts(), places={}, lag_ms=None, state="live")
+
+
+def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it_is_in_force() -> None:
+    first, second = ((parse_filter(text), text) for text in ("type:a", "type:b"))
+    socket = TailSocket()
+    socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
+    socket.portions, socket.sent, socket.in_force, socket.chosen = deque(), 0, (None, ""), first
+    viewer: Any = Interrupted(socket, second)
+    assert '"filter":"type:a"' in socket._next_frame(viewer)
+    assert socket.filter_changed
+    assert '"filter":"type:b"' in socket._next_frame(viewer)
+    assert viewer.filters == [first[0], second[0]]
+    assert not socket.filter_changed
+
+
+def test_openings_that_wait_keep_nothing_else_waiting() -> None:
+    released = threading.Event()
+
+    async def work() -> list[int]:
+        waiting = [asyncio.create_task(opening(released.wait)) for _ in range(3 * OPENING_AT_ONCE)]
+        await asyncio.sleep(0)
+        try:
+            return [await reading(lambda: 1), await asyncio.to_thread(lambda: 2)]
+        finally:
+            released.set()
+            await asyncio.gather(*waiting)
+
+    assert asyncio.run(work()) == [1, 2]

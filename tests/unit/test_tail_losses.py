@@ -1,0 +1,279 @@
+"""What a viewer that reads the store is given and told where the store goes away, trims, or holds more than was asked for."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from eventstore.config import Config
+from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.database.storage import CAPABILITIES, DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.errors import StoreUnreachable
+from eventstore.events import Message, NewMessage, Topic
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.storage import Ends
+from eventstore.tail import Counts, Hub, Start, Viewer, catching_up
+from eventstore.tail import ring as rings
+from eventstore.tail import start as starts
+from eventstore.tail.topic_tail import TopicTail
+from tests.contract.helpers import eventually
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Trimming(DatabaseStorage):
+    """The embedded store as a broker would have it: it trims, and its amounts are entries."""
+
+    capabilities = replace(CAPABILITIES, backlog_unit="entries")
+
+    def trim(self, topic: str, before: int) -> None:
+        """Have nothing left before the event of this number in the only partition."""
+        MessageRow.objects.filter(partition__topic__name=topic, number__lt=before).delete()
+
+    def ends(self, topic: str) -> Sequence[Ends]:
+        return [self._trimmed(end) for end in super().ends(topic)]
+
+    def _trimmed(self, end: Ends) -> Ends:
+        first = self.read_forward(end.topic, end.partition, limit=1)
+        return replace(end, first=first[0].position, last=end.last) if first else replace(end, first=None)
+
+
+class Failing:
+    """``read_forward`` of a store that answers so many times, and then not at all until it is told to."""
+
+    def __init__(self, storage: DatabaseStorage, answers: int) -> None:
+        self._read, self.answers, self.asked = storage.read_forward, answers, 0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Sequence[Message]:
+        self.asked += 1
+        if self.answers == 0:
+            raise StoreUnreachable("The store does not answer now.")
+        self.answers -= 1
+        return self._read(*arguments, **options)
+
+
+@pytest.fixture
+def storage() -> Trimming:
+    return Trimming()
+
+
+@pytest.fixture
+def hub(storage: Trimming, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(catching_up, "SMALLEST_READ", 3)
+    monkeypatch.setattr(catching_up, "LARGEST_READ", 5)
+    monkeypatch.setattr(catching_up, "SECONDS_A_TAKE", 20.0)
+    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topic(storage: Trimming) -> Topic:
+    return storage.create_topic("documents")
+
+
+def numbered(count: int, start: int = 0) -> list[NewMessage]:
+    return [NewMessage(payload=str(number).encode(), key="k") for number in range(start, start + count)]
+
+
+def index(storage: Trimming) -> None:
+    index_until_caught_up(Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda *_: None))
+
+
+class Watching:
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer, self.numbers, self.counts = viewer, list[int](), Counts()
+        self.places: dict[str, str] = {}
+
+    def take(self) -> str:
+        take = self.viewer.take()
+        self.numbers += [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
+        self.places.update(take.places)
+        self.counts = counts = take.counts
+        assert counts.matched == counts.shown + counts.sampled + counts.slow + (counts.older or 0)
+        return take.state
+
+    def until(self, newest: int) -> "Watching":
+        def is_there() -> bool:
+            return self.take() == "live" and newest in self.numbers
+
+        assert eventually(is_there), (self.numbers[-3:], self.counts)
+        return self
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_what_was_read_before_the_store_went_away_is_given(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, complete: bool
+) -> None:
+    storage.append(topic.name, numbered(40))
+    monkeypatch.setattr(rings, "MOST_EVENTS", 1)
+    watching = Watching(hub.open([topic], Start(places={}), lambda: None, complete=complete))
+    failing = Failing(storage, answers=2)
+    monkeypatch.setattr(storage, "read_forward", failing)
+    assert watching.take() == "catching up"
+    assert watching.numbers == list(range(8)), "two reads, and the third failed"
+    assert (watching.counts.shown, watching.places) == (8, {"documents#0": _token(storage, topic, 7)})
+    assert watching.take() == "away"
+    assert watching.counts.shown == 8
+    failing.answers = 1_000
+    assert watching.until(39).numbers == list(range(40))
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_nothing_left_of_what_was_missed_is_counted_or_said(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
+) -> None:
+    monkeypatch.setattr(rings, "MOST_EVENTS", 2)
+    storage.append(topic.name, numbered(10))
+    places = {"documents#0": storage.read_forward(topic.name, 0, limit=4)[3].position.token}
+    follower = Watching(hub.open([topic], Start(), lambda: None, complete=True))
+    for number in range(10, 16):
+        storage.append(topic.name, numbered(1, start=number))
+        follower.until(number)
+    if indexed:
+        index(storage)
+    storage.trim(topic.name, 16)
+    page = Watching(hub.open([topic], Start(places=places), lambda: None)).until(15)
+    assert page.numbers == [14, 15], "the ring has them still"
+    assert page.counts.older == (10 if indexed else None)
+    assert page.counts.published == (12 if indexed else 2)
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_what_is_trimmed_while_a_slow_script_reads_is_counted_or_said(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
+) -> None:
+    monkeypatch.setattr(catching_up, "EVENTS_COMPLETE", 5)
+    storage.append(topic.name, numbered(60))
+    if indexed:
+        index(storage)
+    script = Watching(hub.open([topic], Start(since=FIRST), lambda: None, complete=True))
+    script.take()
+    had = len(script.numbers)
+    assert 0 < had < 20
+    assert script.counts.older == 0
+    storage.trim(topic.name, 50)
+    script.until(59)
+    assert script.numbers == [*range(had), *range(50, 60)]
+    assert script.counts.older == (50 - had if indexed else None)
+    assert script.counts.published == (60 if indexed else had + 10)
+
+
+def test_a_place_that_was_trimmed_itself_with_nothing_behind_it_is_no_loss(storage: Trimming, hub: Hub, topic: Topic) -> None:
+    storage.append(topic.name, numbered(10))
+    index(storage)
+    storage.trim(topic.name, 5)
+    places = {"documents#0": _token(storage, topic, 4)}
+    page = Watching(hub.open([topic], Start(places=places), lambda: None)).until(9)
+    assert (page.numbers, page.counts) == ([5, 6, 7, 8, 9], Counts(published=5, matched=5, shown=5))
+
+
+def _token(storage: Trimming, topic: Topic, number: int) -> str:
+    labelled = storage.labelled(topic.name, 0, str(number))
+    assert labelled is not None
+    return labelled.token
+
+
+def test_what_is_trimmed_is_counted_once_by_a_page_that_also_skips(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
+    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
+    storage.append(topic.name, numbered(100))
+    index(storage)
+    place = _token(storage, topic, 9)
+    storage.trim(topic.name, 50)
+    page = Watching(hub.open([topic], Start(places={"documents#0": place}), lambda: None)).until(99)
+    assert page.numbers == list(range(90, 100))
+    assert page.counts == Counts(published=90, matched=90, shown=10, older=80)
+
+
+def test_an_outage_between_two_topics_counts_nothing_twice(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = storage.create_topic("other")
+    for one in (topic, other):
+        storage.append(one.name, numbered(20))
+    index(storage)
+    places = {f"{one.name}#0": _token(storage, one, 4) for one in (topic, other)}
+    for one in (topic, other):
+        storage.trim(one.name, 10)
+    page = Watching(hub.open([topic, other], Start(places=places), lambda: None))
+    failing = Failing(storage, answers=1)
+    monkeypatch.setattr(storage, "read_forward", failing)
+    assert page.take() == "away"
+    failing.answers = 1_000
+    page.until(19)
+    assert sorted(page.numbers) == sorted([*range(10, 20), *range(10, 20)])
+    assert page.counts == Counts(published=30, matched=30, shown=20, older=10)
+
+
+def test_a_page_goes_over_to_a_ring_that_alone_has_what_waits(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "NEAR", 5)
+    storage.append(topic.name, numbered(4))
+    follower = Watching(hub.open([topic], Start(), lambda: None, complete=True))
+    storage.append(topic.name, numbered(30, start=4))
+    follower.until(33)
+    storage.trim(topic.name, 34)
+    page = Watching(hub.open([topic], Start(places={"documents#0": _token(storage, topic, 3)}), lambda: None))
+    page.take()
+    assert page.take() == "live"
+    assert page.until(33).numbers == list(range(4, 34))
+
+
+def test_what_a_start_asked_for_is_given_however_much_it_is(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
+    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
+    positions = storage.append(topic.name, numbered(120))
+    wanted = [Start(since=FIRST), Start(position=positions[0]), Start(last=120)]
+    for start in wanted:
+        page = Watching(hub.open([topic], start, lambda: None)).until(119)
+        assert (page.numbers, page.counts.older) == (list(range(120)), 0)
+    back = Watching(hub.open([topic], Start(places={}), lambda: None)).until(119)
+    assert back.numbers == list(range(110, 120))
+
+
+def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
+    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
+    monkeypatch.setattr(catching_up, "NEAR", 1)
+    monkeypatch.setattr(catching_up, "EVENTS_OF_A_PAGE", 5)
+    monkeypatch.setattr(rings, "MOST_EVENTS", 8)
+    storage.append(topic.name, numbered(10))
+    page = Watching(hub.open([topic], Start(last=10), lambda: None))
+    (tail,) = page.viewer.tails
+    for published in range(10, 310, 15):
+        storage.append(topic.name, numbered(15, start=published))
+        assert eventually(partial(_has_read, tail, published + 5))
+        page.take()
+    page.until(309)
+    assert page.numbers[:10] == list(range(10))
+    assert page.counts.older is None, "the store counts entries, and nothing is indexed"
+    assert page.numbers == sorted(set(page.numbers))
+
+
+def _has_read(tail: TopicTail, events: int) -> bool:
+    return tail.read_to()[0] == events
+
+
+def test_large_events_bound_how_far_back_a_start_reads(
+    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "MOST_LAST_BYTES", 1_000)
+    storage.append(topic.name, [NewMessage(payload=b"1".rjust(300), key="k") for _ in range(20)])
+    page = Watching(hub.open([topic], Start(last=10), lambda: None))
+    page.until(1)
+    assert page.counts.published == 3

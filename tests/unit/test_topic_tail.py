@@ -1,0 +1,198 @@
+"""One topic's readers: what they say of a store that is away, of faults, and of a start that fails."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from eventstore.config import Config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.events import Event, Message, NewMessage, Position, Topic
+from eventstore.storage import Reader
+from eventstore.tail import Hub, Start, topic_tail
+from tests.contract.helpers import eventually
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+SECRET = "patient 4711"
+
+
+class Faulty(DatabaseStorage):
+    """The embedded store, of which some partitions cannot be read: what ``fault`` makes for them is raised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: set[int] = set()
+        self.fault: Callable[[], Exception] = lambda: StoreUnreachable("The store does not answer now.")
+        self.opened = 0
+        self.may_open = threading.Event()
+        self.may_open.set()
+
+    def open_reader(self, topic: str, partition: int, *, after: Any) -> Reader:
+        self.opened += 1
+        assert self.may_open.wait(30)
+        self._fail_where_broken(partition)
+        reader = super().open_reader(topic, partition, after=after)
+        read = reader.read
+
+        def reading(*, limit: int, timeout: float) -> Sequence[Message]:
+            self._fail_where_broken(partition)
+            return read(limit=limit, timeout=min(timeout, 0.02))
+
+        reader.read = reading  # type: ignore[method-assign]
+        return reader
+
+    def _fail_where_broken(self, partition: int) -> None:
+        if partition in self.broken:
+            raise self.fault()
+
+
+@pytest.fixture
+def storage() -> Faulty:
+    return Faulty()
+
+
+@pytest.fixture
+def topic(storage: Faulty) -> Topic:
+    return storage.create_topic("documents", partitions=2)
+
+
+@pytest.fixture
+def hub(storage: Faulty) -> Iterator[Hub]:
+    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+def message(number: int, version: str = "") -> Message:
+    return Message(
+        position=Position(topic="documents", partition=0, token=f"{number:06d}"),
+        payload=b"{}",
+        published=datetime(2026, 1, 1, tzinfo=UTC),
+        schema_version=version,
+    )
+
+
+def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(storage: Faulty, topic: Topic, hub: Hub) -> None:
+    viewer = hub.open([topic], Start(), lambda: None)
+    (tail,) = viewer.tails
+    assert viewer.take().state == "live"
+    storage.broken = {1}
+    assert eventually(lambda: viewer.take().state == "away")
+    storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
+    assert eventually(lambda: tail.ring.next_number > 0)
+    assert viewer.take().state == "away", "what the other partition gave says nothing of this one"
+    tail._ask_whether_it_lives()
+    assert tail.away, "nor does a store that answers"
+    storage.broken = set()
+    assert eventually(lambda: viewer.take().state == "live")
+
+
+def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
+    storage: Faulty, topic: Topic, hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    viewer = hub.open([topic], Start(), lambda: None)
+    storage.fault = lambda: ValueError(SECRET)
+    with caplog.at_level(logging.ERROR):
+        storage.broken = {1}
+        assert eventually(lambda: viewer.ended)
+        assert eventually(lambda: "ValueError" in caplog.text)
+    assert SECRET not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [UnknownTopic, StoreClosed])
+def test_a_start_that_cannot_succeed_says_why_at_once(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
+) -> None:
+    monkeypatch.setattr(topic_tail, "READY_WITHIN", 10_000.0)
+    storage.broken, storage.fault = {0, 1}, lambda: error("This is why.")
+    with pytest.raises(error, match="This is why"):
+        hub.open([topic], Start(), lambda: None)
+    storage.fault = lambda: ValueError(SECRET)
+    with pytest.raises(StoreUnreachable):
+        hub.open([topic], Start(), lambda: None)
+    assert not hub._tails
+    storage.broken = set()
+    assert hub.open([topic], Start(), lambda: None).take().state == "live"
+
+
+def test_a_tail_that_ends_as_it_starts_is_not_kept(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = topic_tail.TopicTail.start
+
+    def start_and_end(tail: topic_tail.TopicTail) -> None:
+        start(tail)
+        tail.stop()
+
+    monkeypatch.setattr(topic_tail.TopicTail, "start", start_and_end)
+    assert hub._tail_of(topic).stopped
+    assert not hub._tails, "it would keep its ring"
+    monkeypatch.undo()
+    assert not hub.open([topic], Start(), lambda: None).ended
+
+
+def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[str] = []
+    waiting = threading.Semaphore(0)
+
+    def started(tail: topic_tail.TopicTail) -> None:
+        starts.append(tail.topic.name)
+        for _ in range(3):
+            assert waiting.acquire(timeout=30)
+        assert eventually(lambda: len(_at_the_gate()) == 3)
+        raise StoreUnreachable("The store does not let documents be followed now.")
+
+    def _at_the_gate() -> list[threading.Thread]:
+        return [thread for thread in openers if thread.is_alive() and thread is not openers[0]]
+
+    monkeypatch.setattr(topic_tail.TopicTail, "start", started)
+    found: list[str] = []
+
+    def open_it(number: int) -> None:
+        if number:
+            assert eventually(lambda: bool(starts))
+            waiting.release()
+        with pytest.raises(StoreUnreachable) as raised:
+            hub.open([topic], Start(), lambda: None)
+        found.append(str(raised.value))
+
+    openers = [threading.Thread(target=open_it, args=(number,)) for number in range(4)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert found == ["The store does not let documents be followed now."] * 4
+    assert len(starts) == 1
+    monkeypatch.undo()
+    assert hub.open([topic], Start(), lambda: None).take().state == "live", "whoever comes later tries again"
+
+
+def test_what_has_a_schema_is_parsed_by_the_tail_itself(storage: Faulty, topic: Topic) -> None:
+    """Asking the registry takes its time, and a viewer's take must not wait for that."""
+    threads: list[str] = []
+
+    def read(read: Message) -> Event:
+        threads.append(threading.current_thread().name)
+        return read_event(replace(read, schema_version=""), Config().mappings)
+
+    hub = Hub(storage=storage, read=read)
+    try:
+        viewer = hub.open([topic], Start(), lambda: None)
+        viewer.tails[0].publish([message(1), message(2, "7"), message(3, "7")])
+        assert eventually(lambda: viewer.waiting)
+        assert threads == ["tail documents beat"] * 2, "without an answer of the registry, each of them"
+        taken = [entry for piece in viewer.take().pieces for entry in piece.entries]
+        assert [entry.event.message.schema_version for entry in taken] == [""] * 3
+        assert len(threads) == 3
+    finally:
+        hub.close()
