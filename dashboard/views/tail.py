@@ -4,8 +4,8 @@ The page holds no events itself: its script opens the websocket and says there h
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
+from django.utils import timezone
 
 from dashboard import searching, wiring, words
 from dashboard.pages import page, render
@@ -24,6 +25,7 @@ LONGEST_NAME = 1024
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 WRONG_NUMBER = f"Give a number of events from 1 to {MOST_LAST:,}."
 WRONG_PLACE = "This position cannot be watched from: it is damaged, or of another topic. Open the event again from a list."
+TOO_LONG = f"No aggregate has a type or an id of more than {LONGEST_NAME:,} characters: choose topics instead."
 WRONG_START = "Begin from now, from the last events, from a time or from a position."
 
 
@@ -105,24 +107,44 @@ def tail(request: HttpRequest, topic: str) -> HttpResponse:
 def several(request: HttpRequest) -> HttpResponse:
     """Several topics or an aggregate; what to follow is chosen here where the address does not say it."""
     names = list(dict.fromkeys(request.GET.getlist("topic")))
-    type, id = (request.GET.get(name, "")[:LONGEST_NAME] for name in ("aggregate_type", "aggregate_id"))
+    type, id = request.GET.get("aggregate_type", ""), request.GET.get("aggregate_id", "")
+    if max(len(type), len(id)) > LONGEST_NAME:
+        return _choose(request, Watched(told=names), TOO_LONG)
+    asked = Watched(told=names, aggregate_type=type, aggregate_id=id)
     if len(names) > MOST_TOPICS:
-        return _choose(request, names, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
+        return _choose(request, asked, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
     if "choose" in request.GET or not (names or id):
-        return _choose(request, names)
-    gateway = wiring.gateway()
-    topics = [gateway.topic(name) for name in names]
-    if id and not topics:
-        aggregate = gateway.aggregate(type, id)
-        if aggregate is None:
-            why = "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
-            return _choose(request, names, why)
-        found = sorted({stream.topic for stream in aggregate.streams})
-        if len(found) > MOST_TOPICS:
-            return _choose(request, names, f"It has events in {len(found)} topics; a tail follows at most {MOST_TOPICS}.")
-        topics = [Topic(name=name) for name in found]
+        return _choose(request, asked)
+    if names:
+        topics, why = [wiring.gateway().topic(name) for name in names], ""
+    else:
+        topics, why = _topics_of(type, id)
+    if why:
+        return _choose(request, asked, why)
     told = [topic.name for topic in topics] if names else []
-    return _show(request, Watched(topics=topics, told=told, aggregate_type=type, aggregate_id=id), reverse("tails"))
+    return _show(request, replace(asked, topics=topics, told=told), reverse("tails"))
+
+
+def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
+    """Where the index knows events of this aggregate; or why it cannot be followed there."""
+    aggregate = wiring.gateway().aggregate(type, id)
+    if aggregate is None:
+        return [], "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
+    found = _still_there({stream.topic for stream in aggregate.streams})
+    if not found:
+        return [], "The topics in which the index knows events of this aggregate are gone. Choose others."
+    if len(found) > MOST_TOPICS:
+        return [], f"It has events in {len(found)} topics; a tail follows at most {MOST_TOPICS}."
+    return [Topic(name=name) for name in found], ""
+
+
+def _still_there(names: Collection[str]) -> list[str]:
+    """Without the topics that were deleted, whose events the index still knows; all of them while the store is away."""
+    try:
+        there = {topic.name for topic in wiring.gateway().topics()}
+    except StoreUnreachable:
+        return sorted(names)
+    return sorted(there.intersection(names))
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
@@ -138,6 +160,7 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
         "start": start,
         "most": MOST_LAST,
         "live": f"{page}live/",
+        "opened": timezone.now(),
         "begin": json.dumps({**watched.message(), "from": start.message(), "filter": asked.text}),
         "choose_url": f"{reverse('tails')}?{urlencode([*kept, ('choose', '1')])}",
     }
@@ -145,8 +168,8 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
     return render(request, "tail/show.html", context, status=status)
 
 
-def _choose(request: HttpRequest, chosen: Sequence[str], problem: str = "") -> HttpResponse:
-    """The topics that can be followed, those of the address chosen already."""
+def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpResponse:
+    """The topics that can be followed, those that are told chosen already."""
     gateway = wiring.gateway()
     try:
         topics, away = gateway.topics(), None
@@ -154,14 +177,9 @@ def _choose(request: HttpRequest, chosen: Sequence[str], problem: str = "") -> H
         known = gateway.indexed_topics().values()
         topics = [Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)) for topic in known]
         away = error
-    watched = Watched(
-        told=chosen,
-        aggregate_type=request.GET.get("aggregate_type", "")[:LONGEST_NAME],
-        aggregate_id=request.GET.get("aggregate_id", "")[:LONGEST_NAME],
-    )
     context = {
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
-        "chosen": frozenset(chosen),
+        "chosen": frozenset(watched.told),
         "watched": watched,
         "filter": searching.asked(request),
         "start": _start(request, watched),

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -89,6 +90,11 @@ def newest(page: Page) -> str | None:
     return page.locator("#tail-rows tr").first.get_attribute("data-event-id")
 
 
+def filter_by(page: Page, text: str) -> None:
+    page.locator("#filter").fill(text)
+    page.keyboard.press("Enter")
+
+
 def expect_newest(page: Page, number: int) -> None:
     expect(page.locator("#tail-rows tr").first).to_have_attribute("data-event-id", f"e{number}", timeout=20_000)
 
@@ -144,6 +150,15 @@ def test_space_pauses_and_goes_on_and_the_page_keeps_so_many_rows(running: Runni
     # The others are built once it is quiet: all that were given, but no more than so many.
     expect(page.locator("#tail-rows tr")).to_have_count(min(said["shown"], MOST_ROWS))
     assert page.get_by_role("img", name="Events published a second").count() == 1
+    page.keyboard.press("j")
+    page.keyboard.press("Space")  # also from a row in focus, where it would scroll
+    expect_state(page, "paused")
+    page.keyboard.press("Shift+Space")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
+    expect_state(page, "paused")
+    page.keyboard.press("Space")
+    expect_state(page, "live")
 
 
 def test_a_filter_is_changed_without_another_connection_and_refused_at_its_field(
@@ -228,6 +243,7 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
     expect_newest(page, last)
     running.desk.end("web")
     expect_state(page, "away")
+    filter_by(page, "data.n>")
     last = running.publish(40)
     running.desk.start_web()
     expect_state(page, "live")
@@ -235,6 +251,8 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
     expect(page.locator("#tail-rows tr")).to_have_count(45)
     assert rows(page) == [f"e{number}" for number in range(last, first - 1, -1)]  # neither gap nor double
     expect(page.locator("#tail-gone")).to_be_hidden()
+    expect(page.locator("#filter-problem")).to_be_visible()
+    expect(page.locator("#tail-problem")).to_be_hidden()
     running.desk.end("web")
     expect_state(page, "away")
     last = running.publish(6_000)
@@ -246,6 +264,13 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
     assert said["published"] == 6_045
     assert said["matched"] == said["shown"] + said["sampled"] + said["slow"] + said["older"]
     assert said["older"] > 0
+    gap = f"{said['older']:,} events are older"
+    expect(page.locator("#tail-gone")).to_contain_text(gap)
+    filter_by(page, "type:DocumentScanned")
+    page.wait_for_url("**filter=type%3ADocumentScanned")
+    running.publish(10)
+    expect(page.locator("#tail-counts")).to_contain_text("Published 10 · matched 1 · shown 1 · skipped 0")
+    expect(page.locator("#tail-gone")).to_contain_text(gap)  # what the page missed it still has not shown
     link = page.locator("#tail-gone a[data-topic-page]")
     target = link.get_attribute("href")
     assert target is not None and "since" in parse_qs(urlsplit(target).query)
@@ -255,14 +280,16 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
 
 SECONDS_OF_LOAD = 10
 EVENTS_A_SECOND = 5_000
-PAUSE_ANSWERS_AFTER = """() => new Promise((done) => {
-  const begun = performance.now();
-  const state = document.getElementById("tail-state");
+LEAST_EVENTS_A_SECOND = 3_000
+NOTE_ANSWERS = """() => {
+  window.answers = [];  // milliseconds from each key to the state that it brings
+  let pressed = null;
+  addEventListener("keydown", (event) => { pressed = event.timeStamp; }, { capture: true });
   new MutationObserver(() => {
-    if (state.dataset.state === "paused") done(performance.now() - begun);
-  }).observe(state, { attributes: true });
-  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: " ", bubbles: true }));
-})"""
+    if (pressed !== null) answers.push(performance.now() - pressed);
+    pressed = null;
+  }).observe(document.getElementById("tail-state"), { attributeFilter: ["data-state"] });
+}"""
 
 
 @pytest.mark.parametrize("seconds", [SECONDS_OF_LOAD, pytest.param(60, marks=pytest.mark.soak)])
@@ -280,35 +307,52 @@ def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
 
     load = Load(running, seconds)
     load.start()
-    page.wait_for_timeout(1000 * min(10, seconds * 0.3))
+    page.wait_for_timeout(1000 * min(10, seconds * 0.2))
+    page.keyboard.press("j")
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement.matches('a[data-line]')")  # whatever comes, what one reads is not taken away
+    page.keyboard.press("Escape")
+    page.evaluate(NOTE_ANSWERS)
     before = heap()
     window.browser.start_tracing(page=page, categories=["toplevel"])  # type: ignore[union-attr]
-    watched_from, most_rows = time.monotonic(), 0
+    watched_from, most_rows, rounds = time.monotonic(), 0, 0
     while load.is_alive():
         page.wait_for_timeout(500)
         most_rows = max(most_rows, page.locator("#tail-rows tr").count())
+        rounds += 1
+        if rounds % 4 == 1:
+            for _ in ("pause", "go on"):
+                page.keyboard.press("Space")
+                page.wait_for_timeout(50)
     watched = time.monotonic() - watched_from
     tasks = tasks_of(window.browser.stop_tracing())  # type: ignore[union-attr]
-    pause = page.evaluate(PAUSE_ANSWERS_AFTER)
+    answers = page.evaluate("answers")
     long_tasks = sum(own for _, own in tasks if own >= LONG)
     by_the_clock = sum(took for took, _ in tasks if took >= LONG)
     load.join()
     grown = heap() - before
+    rate = load.published / load.took
     print(  # noqa: T201
-        f"{load.published / load.took:,.0f} events a second for {load.took:.1f} s;"
+        f"{rate:,.0f} events a second for {load.took:.1f} s;"
         f" long tasks {100 * long_tasks / watched:.1f} % ({100 * by_the_clock / watched:.1f} % by the clock);"
         f" heap {before:.1f} MB, and {grown:+.1f};"
-        f" pause answered after {pause:.0f} ms; {counted(page)}"
+        f" pause answered after {', '.join(f'{answer:.0f}' for answer in answers)} ms; {counted(page)}"
     )
     assert len(tasks) > 100  # they were looked at
     assert most_rows <= MOST_ROWS
     assert grown < 10
     assert long_tasks < 0.05 * watched
-    assert pause < 100
+    assert len(answers) >= 4
+    assert median(answers) < 100
     expect(page.locator("#tail-counts")).to_have_attribute("data-published", str(load.published), timeout=30_000)
     said = counted(page)
     assert said["matched"] == said["published"] == said["shown"] + said["sampled"] + said["slow"] + said["older"]
-    assert said["sampled"] > 0 or load.published < 600 * load.took
+    assert said["sampled"] > 0 or rate < 600
+    if seconds > SECONDS_OF_LOAD:
+        assert by_the_clock < 0.05 * watched
+        assert rate >= LEAST_EVENTS_A_SECOND
+    elif rate < LEAST_EVENTS_A_SECOND:
+        pytest.skip(f"all this holds, but at {rate:,.0f} events a second: this machine publishes no more beside a browser")
 
 
 LONG = 0.05

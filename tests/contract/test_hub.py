@@ -12,7 +12,7 @@ from eventstore.envelope import read_event
 from eventstore.events import NewMessage, Topic
 from eventstore.storage import Storage
 from eventstore.tail import Hub, Start, Take, Viewer, place_key
-from eventstore.tail.viewer import MOST_WAITING
+from eventstore.tail.lane import MOST_WAITING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
 

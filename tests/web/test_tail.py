@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -16,8 +16,11 @@ from django.test import Client
 
 from dashboard import wiring
 from dashboard.models import Person
+from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import TailSocket
-from eventstore import Hub, NewMessage, Viewer
+from dashboard.sockets.tail.opening import NothingKnown, topics_of
+from eventstore import Hub, NewMessage, Start, UnknownTopic, Viewer
+from eventstore.drivers.database.models import MessageRow, TopicRow
 from tests.contract.helpers import eventually
 from tests.hostile import NAMES
 from tests.web.desk import Answer, Desk, attribute, opened_desk, text
@@ -114,6 +117,37 @@ def test_an_aggregate_is_followed_from_now_wherever_the_index_knows_it(desk: Des
     assert begin(desk.get("/tail/?aggregate_type=patient&aggregate_id=nobody&topic=patients"))["topics"] == [TOPIC]
 
 
+def test_an_aggregate_is_followed_though_a_topic_of_it_is_gone(desk: Desk) -> None:
+    desk.publish(1, topic=TOPIC)
+    desk.publish(1, topic="scans")
+    asked = "/tail/?aggregate_type=patient&aggregate_id=4711"
+    aggregate = Begin(aggregate=("patient", "4711"), start=Start())
+    assert [topic.name for topic in topics_of(aggregate)] == [TOPIC, "scans"]
+    delete("scans")
+    assert [topic.name for topic in topics_of(aggregate)] == [TOPIC]
+    page = desk.get(asked)
+    assert page.status_code == 200
+    assert 'href="/topics/patients/" data-topic-page' in page.content.decode()
+    assert 'href="/topics/scans/" data-topic-page' not in page.content.decode()
+    with pytest.raises(UnknownTopic):
+        topics_of(Begin(topics=(TOPIC, "scans"), start=Start()))  # what is asked for by its name must be there
+    delete(TOPIC)
+    assert desk.get(asked).status_code == 400
+    assert "are gone" in text(desk.get(asked))
+    with pytest.raises(NothingKnown, match="are gone"):
+        topics_of(aggregate)
+
+
+@pytest.mark.parametrize("name", ["aggregate_type", "aggregate_id"])
+def test_an_aggregate_of_too_long_a_name_is_refused_and_not_cut(desk: Desk, name: str) -> None:
+    named = {"aggregate_type": "patient", "aggregate_id": "4711", name: "x" * 1_025}
+    for more in ("", f"&topic={TOPIC}", "&choose=1"):
+        page = desk.get(f"/tail/?{urlencode(named)}{more}")
+        assert page.status_code == 400
+        assert "more than 1,024 characters" in text(page)
+        assert "xxx" not in text(page)
+
+
 def test_without_a_choice_the_page_asks_for_one(desk: Desk) -> None:
     page = desk.get("/tail/")
     assert page.status_code == 200
@@ -170,6 +204,13 @@ def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: D
         assert eventually(lambda: bool(opened) and not any(tail.watched for tail in opened[0].tails))
     finally:
         wiring.close()
+
+
+def delete(topic: str) -> None:
+    """As its operator can; the index still knows it."""
+    found = TopicRow.objects.get(name=topic)
+    MessageRow.objects.filter(partition__topic=found).delete()
+    found.delete()
 
 
 def scope_of(desk: Desk) -> dict[str, object]:

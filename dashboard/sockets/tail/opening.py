@@ -1,6 +1,7 @@
 """From what a client asks for to the viewer that watches it. Blocks: for a thread."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from dashboard import wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
@@ -8,15 +9,18 @@ from eventstore import Filter, Topic, UnknownTopic, Viewer, parse_filter
 
 
 class NothingKnown(UnknownTopic):
-    """The index knows no event of the aggregate."""
+    """There is no topic in which the index knows an event of the aggregate."""
 
 
 def topics_of(begin: Begin) -> list[Topic]:
     """The topics to watch, each once. ``UnknownTopic`` for one that is not there, ``NothingKnown`` for an aggregate that is in
     none, ``NotUnderstood`` where it is in too many, ``StoreUnreachable`` where nobody can say."""
     storage = wiring.gateway().storage
-    names = begin.topics or _topics_of_aggregate(*(begin.aggregate or ("", "")))
-    return list({topic.name: topic for topic in map(storage.topic, names)}.values())
+    if begin.aggregate is not None and not begin.topics:
+        found = _topics_of_aggregate(*begin.aggregate)
+    else:
+        found = [storage.topic(name) for name in begin.topics]
+    return list({topic.name: topic for topic in found}.values())
 
 
 def filter_of(begin: Begin, chosen: Filter | None) -> Filter | None:
@@ -38,15 +42,21 @@ def open_viewer(
     return wiring.hub().open(topics, begin.start, wake, filter=filter, complete=complete), names
 
 
-def _topics_of_aggregate(type: str, id: str) -> list[str]:
-    found = wiring.gateway().aggregate(type, id)
-    names = sorted({stream.topic for stream in found.streams}) if found else []
+def _topics_of_aggregate(type: str, id: str) -> list[Topic]:
+    """Those that are still there: the index remembers what it knew of deleted ones."""
+    gateway = wiring.gateway()
+    aggregate = gateway.aggregate(type, id)
+    names = sorted({stream.topic for stream in aggregate.streams}) if aggregate else []
     if not names:
         raise NothingKnown(
             "The index knows no event of this aggregate, so that there is no topic to follow: name topics as well."
         )
-    if len(names) > MOST_TOPICS:
-        raise NotUnderstood(
-            f"This aggregate is in {len(names)} topics, and a tail follows {MOST_TOPICS}: name those to follow."
-        )
-    return names
+    found: list[Topic] = []
+    for name in names:
+        with suppress(UnknownTopic):
+            found.append(gateway.storage.topic(name))
+        if len(found) > MOST_TOPICS:
+            raise NotUnderstood(f"This aggregate is in more than {MOST_TOPICS} topics: name those to follow.")
+    if not found:
+        raise NothingKnown("The topics in which the index knows events of this aggregate are gone: name topics as well.")
+    return found

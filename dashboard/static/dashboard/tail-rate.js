@@ -28,7 +28,6 @@ export function rateOf(line, svg) {
 
   const draw = (filtered) => {
     const now = Math.floor(Date.now() / 1000);
-    for (const second of seconds.keys()) if (second < now - SECONDS) seconds.delete(second);
     const length = Math.max(1, Math.min(SMOOTHED, now - began));
     const sum = over(now, length);
     words.textContent =
@@ -54,7 +53,7 @@ export function rateOf(line, svg) {
   };
 
   return {
-    // What has come since the last frame. What was published before the page watched tells nothing of now.
+    // What has come since the last frame. live: both were; what was published before tells nothing of now.
     add(since, live) {
       const second = Math.floor(Date.now() / 1000);
       const one = at(second);
@@ -62,6 +61,7 @@ export function rateOf(line, svg) {
         if (live || name === "sampled" || name === "shown") one[name] += Math.max(0, since[name]);
       }
       seconds.set(second, one);
+      for (const past of seconds.keys()) if (past < second - SECONDS) seconds.delete(past); // here: a hidden page draws nothing
     },
     draw,
   };

@@ -11,6 +11,7 @@ const POURING = 4; // rows at once, again and again
 const AT_THE_TOP = 80;
 
 export function rowsOf(body, pill, empty) {
+  const region = body.closest("[role=region]");
   // Newest first. Of these the page has `built`, behind the first `above`, which it is about to have; beneath them stand
   // `stale` rows for a moment, which had others between them and what is newer.
   let rows = [];
@@ -31,7 +32,8 @@ export function rowsOf(body, pill, empty) {
     const selection = getSelection();
     return selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
   };
-  const reading = () => paused || pressed || scrollY > AT_THE_TOP || body.contains(document.activeElement) || selecting();
+  const holding = () => body.contains(document.activeElement) || selecting();
+  const reading = () => paused || scrollY > AT_THE_TOP || holding();
 
   const schedule = () => {
     due ||= requestAnimationFrame(draw);
@@ -39,16 +41,23 @@ export function rowsOf(body, pill, empty) {
 
   function draw() {
     due = 0;
+    if (pressed) return;
     const back = reading();
     if (waiting.length && !back) take();
-    if (above) raise();
-    else if (stale) clear();
-    else if (back || !busy) fill();
+    if (above || stale) {
+      // Either moves or takes away what somebody holds.
+      if (!holding()) settle();
+    } else if (back || !busy) fill();
     if (waiting.length) {
       pill.hidden = held === 0;
       pill.textContent = `${held.toLocaleString("en-GB")} new ↑`;
     }
   }
+
+  const settle = () => {
+    if (above) raise();
+    else clear();
+  };
 
   const build = (texts) => {
     const template = document.createElement("template");
@@ -73,13 +82,19 @@ export function rowsOf(body, pill, empty) {
       built = 0;
     }
     empty.hidden = rows.length > 0;
-    pill.hidden = true;
+    hidePill();
     busy = true;
     clearTimeout(quiet);
     quiet = setTimeout(() => {
       busy = false;
       schedule();
     }, QUIET);
+  };
+
+  // Whoever used it by the keyboard goes on from the rows, not from the top of the page.
+  const hidePill = () => {
+    if (document.activeElement === pill) region.focus({ preventScroll: true });
+    pill.hidden = true;
   };
 
   const raise = () => {
@@ -114,17 +129,26 @@ export function rowsOf(body, pill, empty) {
   document.addEventListener("focusin", schedule);
   document.addEventListener("focusout", schedule);
   document.addEventListener("selectionchange", () => {
-    if (waiting.length) schedule();
+    if (waiting.length || above || stale) schedule();
   });
-  // What is pressed must still be there when the button comes up again.
-  body.addEventListener("pointerdown", () => { pressed = true; });
-  for (const end of ["pointerup", "pointercancel"]) {
+  // What is pressed must still be there when the button comes up again. That may be said to nobody: behind a menu, or where
+  // the window is left.
+  body.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) pressed = true;
+  });
+  for (const end of ["pointerup", "pointercancel", "contextmenu", "blur"]) {
     addEventListener(end, () => {
       if (!pressed) return;
       pressed = false;
       schedule();
     });
   }
+
+  const show = () => {
+    scrollTo({ top: 0 });
+    if (waiting.length) take();
+    schedule();
+  };
 
   const add = (texts, count) => {
     waiting.push({ rows: texts, count });
@@ -156,18 +180,11 @@ export function rowsOf(body, pill, empty) {
       paused = value;
       schedule();
     },
-    show() {
-      scrollTo({ top: 0 });
-      if (waiting.length) take();
-      schedule();
-    },
-    // When the newest row that has come, drawn or not, was published; null where there is none.
-    newest() {
-      const all = waiting.flatMap((batch) => batch.rows.slice(0, 1)).reverse().concat(rows.slice(0, 2));
-      const text = all.find((row) => row.includes("data-position="));
-      const row = text && build([text]);
-      const time = row && (row.querySelector(".published time") ?? row.querySelector("time"));
-      return time ? time.dateTime : null;
+    show,
+    // From a row in focus back to the rows as a whole.
+    leave() {
+      region.focus({ preventScroll: true });
+      if (!paused) show();
     },
   };
 }

@@ -1,75 +1,128 @@
 // The tail's connection: begins as the page asks, acknowledges each frame, and comes back by itself after a cut, a restart or
 // a sleep. `places` (the last event of each partition, merged from frame to frame) is where it goes on, without gap or double.
 const SILENCE = 15000; // the server says something every five seconds
+const SILENCE_AT_FIRST = 60000; // but opening the tails of many topics may take it a while
+const STEADY = 10000; // what breaks sooner after its first frame will likely break again
+const SHORTEST_PAUSE = 600;
 const LONGEST_PAUSE = 5000;
+const BAD_REQUEST = 4400;
+const STORE_AWAY = 4503;
+const BEGIN_AGAIN = 4012;
 const FINAL = {
-  4400: "this page is out of date: load it again",
+  [BAD_REQUEST]: "this page is out of date: load it again",
   4401: "you may no longer watch: log in again",
   4403: "you may no longer watch: log in again",
   4404: "this topic is gone",
 };
+const AWAY = {
+  [STORE_AWAY]: "the store does not answer: trying again",
+  [BEGIN_AGAIN]: "the tail stopped: trying again",
+};
 
-// on: { frame(frame, first), problem(text), state(kind, words) }
-export function follow(address, begin, on) {
+// on: { frame(frame, first), problem(text, final), state(kind, words) }; a problem that is not final is the filter's.
+// filterStands: whether begin's filter is one that the server takes.
+export function follow(address, begin, on, filterStands) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   let socket = null;
-  let places = null;
-  let filter = begin.filter;
-  let inForce = begin.filter;
-  let pause = 300;
-  let again = 0;
+  let begun = false; // whether this connection has asked to begin
+  let watching = 0; // when its first frame came
   let lastHeard = 0;
+  let places = null;
+  let inForce = filterStands ? begin.filter : null;
+  let wanted = null; // a filter that was asked for, which no frame has confirmed yet
+  let pause = SHORTEST_PAUSE;
+  let restarted = false;
+  let again = 0;
+  let ended = true; // nothing is tried until somebody asks for it
 
   const connect = () => {
     clearTimeout(again);
+    if (ended) return;
     const mine = new WebSocket(`${scheme}//${location.host}${address}`);
-    let first = true;
     let opened = false;
+    let asked = null; // the unconfirmed filter that it began with
+    let why = ""; // the server's last word
     socket = mine;
+    begun = false;
+    watching = 0;
     lastHeard = Date.now();
     mine.addEventListener("open", () => {
       if (socket !== mine) return;
-      opened = true;
+      opened = begun = true;
       lastHeard = Date.now();
-      mine.send(JSON.stringify({ begin: { ...begin, from: places ? { places } : begin.from, filter } }));
+      asked = wanted;
+      const from = places ? { places } : begin.from;
+      mine.send(JSON.stringify({ begin: { ...begin, from, filter: wanted ?? inForce ?? begin.filter } }));
     });
     mine.addEventListener("message", (message) => {
       if (socket !== mine) return;
       lastHeard = Date.now();
       const said = JSON.parse(message.data);
       if (said.problem !== undefined) {
-        // At the very beginning it is the last word before the end; later the old filter stays in force.
-        if (!first) filter = inForce;
-        on.problem(said.problem, first);
+        // A filter was refused, and the old one stays in force; or it says why the connection is about to end.
+        if (watching && wanted !== null) refuse(said.problem);
+        else why = said.problem;
         return;
       }
-      pause = 300;
+      const first = !watching;
+      if (first) {
+        watching = Date.now();
+        if (wanted === asked) wanted = null;
+        if (why) refuse(why); // a filter that was asked for since
+        why = "";
+      }
       places = { ...places, ...said.places };
       inForce = said.filter;
+      if (wanted === inForce) wanted = null;
       on.frame(said, first);
-      first = false;
       mine.send(JSON.stringify({ ack: said.frame }));
     });
     mine.addEventListener("close", (event) => {
-      if (socket === mine) lost(event.code, opened);
+      if (socket === mine) lost(event.code, { opened, asked, why });
     });
+  };
+
+  const refuse = (text) => {
+    wanted = null;
+    on.problem(text, false);
   };
 
   const end = (words) => {
     clearTimeout(again);
+    ended = true;
+    const last = socket;
     socket = null;
+    last?.close();
     on.state("refused", words);
   };
 
-  const lost = (code, opened) => {
+  const lost = (code, { opened, asked, why }) => {
     socket = null;
-    if (FINAL[code]) {
-      end(FINAL[code]);
+    if (code === BAD_REQUEST && !watching && asked !== null) {
+      // Only a filter that was never in force can be at fault: without it the tail goes on.
+      if (wanted === asked) wanted = null;
+      on.problem(why, false);
+      if (wanted === null && inForce === null) end("not watching yet");
+      else connect();
       return;
     }
-    again = setTimeout(connect, code === 4012 ? 50 : pause + Math.random() * pause);
+    if (FINAL[code]) {
+      if (why) on.problem(why, true);
+      end(code === BAD_REQUEST && why ? "not watching any more" : FINAL[code]);
+      return;
+    }
+    if (watching && Date.now() - watching > STEADY) {
+      pause = SHORTEST_PAUSE;
+      restarted = false;
+    }
+    if (code === BEGIN_AGAIN && !restarted) {
+      restarted = true;
+      again = setTimeout(connect, 50);
+      return;
+    }
+    again = setTimeout(connect, (pause * (1 + Math.random())) / 2);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
-    if (code !== 4012) on.state("away", code === 4503 ? "the store does not answer: trying again" : "connection lost: trying again");
+    on.state("away", AWAY[code] ?? "connection lost: trying again");
     if (!opened) askThePage();
   };
 
@@ -77,28 +130,34 @@ export function follow(address, begin, on) {
   const askThePage = () => {
     fetch(location.href, { method: "HEAD", redirect: "manual" })
       .then((answer) => {
+        if (ended || socket?.readyState === WebSocket.OPEN) return; // it has been let in meanwhile
         if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) end(FINAL[4403]);
       })
       .catch(() => {}); // no answer is what the next try is for
   };
 
+  const connectAnew = () => {
+    ended = false;
+    connect();
+  };
+
   // A sleeping laptop or a cut network leaves a socket that looks open, says nothing, and takes a minute to close.
   setInterval(() => {
-    if (!socket || Date.now() - lastHeard <= SILENCE) return;
+    if (!socket || Date.now() - lastHeard <= (begun && !watching ? SILENCE_AT_FIRST : SILENCE)) return;
     const dead = socket;
-    lost(0, true);
+    lost(0, { opened: true, asked: null, why: "" });
     dead.close();
   }, 2000);
   addEventListener("online", () => {
-    if (!socket && again) connect();
+    if (!socket) connect();
   });
 
   return {
-    connect,
+    connect: connectAnew,
     setFilter(text) {
-      filter = text;
-      if (!socket) connect();
-      else if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ filter: text }));
+      wanted = text;
+      if (!socket) connectAnew();
+      else if (begun) socket.send(JSON.stringify({ filter: text }));
     },
   };
 }

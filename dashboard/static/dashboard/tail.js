@@ -1,6 +1,7 @@
 // The tail's page: brings its parts together. Everything that it says of itself comes from the server's frames.
 import { countsOf } from "./tail-counts.js";
 import { filterOf } from "./tail-filter.js";
+import { gapsOf } from "./tail-gaps.js";
 import { rateOf } from "./tail-rate.js";
 import { rowsOf } from "./tail-rows.js";
 import { follow } from "./tail-socket.js";
@@ -9,7 +10,6 @@ const byId = (id) => document.getElementById(id);
 const page = byId("tail");
 const state = byId("tail-state");
 const pauseButton = byId("tail-pause");
-const gone = byId("tail-gone");
 const empty = byId("tail-empty");
 const refusal = byId("tail-problem");
 
@@ -17,6 +17,7 @@ const rows = rowsOf(byId("tail-rows"), byId("tail-pill"), empty);
 const counts = countsOf(byId("tail-counts"), byId("tail-spoken"));
 const rate = rateOf(byId("tail-rates"), byId("tail-spark"));
 const begin = JSON.parse(page.dataset.begin);
+const gaps = gapsOf(byId("tail-gone"), begin, page.dataset.opened);
 const filter = filterOf(byId("tail-filter"), (text) => {
   refusal.hidden = true;
   if (page.dataset.refused === "start") byId("tail-filter").submit();
@@ -25,6 +26,7 @@ const filter = filterOf(byId("tail-filter"), (text) => {
 
 const LAG_LASTS = 3000;
 let paused = false;
+let wasLive = false;
 let standing = { kind: "connecting", words: "connecting" };
 let lag = { ms: 0, at: 0 };
 let due = 0;
@@ -61,10 +63,12 @@ const STATES = {
 };
 
 function received(frame, first) {
-  if (first) missedBefore = 0;
-  if (frame.counts.skipped.older !== missedBefore) missed(frame.counts.skipped.older);
+  refusal.hidden = true;
+  const live = frame.state === "live";
   const changed = filter.accept(frame.filter);
-  rate.add(counts.take(frame, first, changed), frame.state === "live" && !first);
+  gaps.take(frame, first, changed);
+  rate.add(counts.take(frame, first, changed), live && wasLive && !first);
+  wasLive = live;
   if (changed) {
     byId("tail-since").textContent = `${clock()}, when the filter was changed`;
     rows.note(frame.filter ? `From here upwards: ${frame.filter}` : "From here upwards: every event, without a filter");
@@ -77,24 +81,8 @@ function received(frame, first) {
   stand(...STATES[frame.state]);
 }
 
-// What was published while the page was away and is more than it shows: where it lies, from the last row that there was.
-let missedBefore = 0;
-function missed(older) {
-  missedBefore = older;
-  byId("tail-gone-count").textContent =
-    older === null ? "Events, how many is not known," : `${older.toLocaleString("en-GB")} event${older === 1 ? "" : "s"}`;
-  const since = rows.newest() ?? begin.from.time;
-  for (const link of gone.querySelectorAll("a[data-topic-page]")) {
-    const target = new URL(link.href);
-    if (since && gone.hidden) target.searchParams.set("since", since);
-    link.href = target.href;
-  }
-  gone.hidden = false;
-}
-
 function setPaused(value) {
   paused = value;
-  pauseButton.setAttribute("aria-pressed", String(paused));
   pauseButton.querySelector(".label").textContent = paused ? "Go on" : "Pause";
   rows.pause(paused);
   counts.say(paused ? "Paused" : "Going on");
@@ -112,7 +100,7 @@ const socket = follow(page.dataset.live, begin, {
     refusal.textContent = text;
   },
   state: stand,
-});
+}, page.dataset.refused !== "filter");
 
 byId("tail-pill").addEventListener("click", () => {
   if (paused) setPaused(false);
@@ -120,13 +108,15 @@ byId("tail-pill").addEventListener("click", () => {
 });
 pauseButton.addEventListener("click", () => setPaused(!paused));
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, button, a, summary");
-  if (event.key === " " && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    setPaused(!paused);
-  }
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape" && byId("tail-rows").contains(event.target)) rows.leave();
+  if (event.key !== " " || event.target.closest("input, textarea, select, button, summary, [contenteditable]")) return;
+  event.preventDefault();
+  if (!event.repeat) setPaused(!paused);
 });
 setInterval(() => {
+  gaps.awake();
   if (document.hidden) return;
   rate.draw(Boolean(filter.inForce()) || page.hasAttribute("data-aggregate"));
   write();

@@ -1,0 +1,130 @@
+"""An event's row as a browser reads it, whatever its texts hold: one row, these tags and attributes, and every value whole."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from dashboard.anomaly_words import of_kinds
+from dashboard.event_rows import event_row, event_rows
+from dashboard.masking import MASKED
+from dashboard.showing import EventLine
+from eventstore import Anomaly, Missing
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    '"><img src=x onerror="alert(1)">',
+    "' onmouseover='alert(1)",
+    "</tr></td></table><tr>",
+    "</TR ><!--",
+    "<script>alert(1)</script>",
+    "&lt;b&gt; &amp; &",
+    "right\u202eto left",
+    "half a pair \ud800",
+    "nul \x00 and\nlines\r\u2028",
+    "",
+    "x" * 5_000,
+)
+ROW_DATA = ("data-event-id", "data-aggregate-id", "data-aggregate-type", "data-position", "data-version")
+ATTRIBUTES = {
+    "tr": {*ROW_DATA},
+    "td": {"class"},
+    "time": {"datetime", "title", "data-style"},
+    "a": {"class", "href", "data-line"},
+    "span": {"class", "title", "aria-hidden", "data-noticed", "role", "aria-label"},
+    "bdi": {"class", "title"},
+    "div": {"class"},
+    "button": {"type", "class", "data-copy", "aria-label", "hidden"},
+}
+
+
+class Read(HTMLParser):
+    """What a row is made of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.others: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.others.append(data)
+
+    def handle_decl(self, decl: str) -> None:
+        self.others.append(decl)
+
+    def handle_pi(self, data: str) -> None:
+        self.others.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def line(text: str, **other: Any) -> EventLine:
+    """Each of whose texts is this one."""
+    at = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
+    texts: dict[str, Any] = {field.name: text for field in fields(EventLine) if field.type in {str, "str"}}
+    told: dict[str, Any] = {
+        "id_is_position": False,
+        "partition": 2,
+        "time": at,
+        "published": at,
+        "tone": 3,
+        "pieces": (text, MASKED, text),
+        "version": 16,
+        "key": text,
+        "payload_unreadable": True,
+        "missing": Missing.TRIMMED,
+        "encrypted": True,
+        "misread": True,
+        "unindexed": False,
+        "derived": True,
+        "noticed": of_kinds(Anomaly),
+    }
+    return EventLine(**{**texts, **told, **other})
+
+
+@pytest.mark.parametrize("other", [{}, {"aggregate_id": ""}, {"type": ""}, {"version": None}], ids=str)
+@pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text)[:40] for text in HOSTILE])
+def test_a_row_is_one_row_and_holds_its_texts_as_text(text: str, other: dict[str, Any]) -> None:
+    shown = line(text, **other)
+    html = event_row(shown)
+    assert html.count("</tr>") == 1 and html.endswith("</tr>\n")  # the page cuts frames there
+    row = Read(html)
+    assert (row.open, row.others) == ([], [])
+    assert row.tags[0][0] == "tr"
+    assert len(row.all("tr")) == 1
+    assert len(row.all("td")) == 4
+    assert set(dict(row.tags)) <= set(ATTRIBUTES)
+    for tag, attributes in row.tags:
+        assert set(attributes) <= ATTRIBUTES[tag], tag
+    data = (shown.event_id, shown.aggregate_id, shown.aggregate_type, shown.at, str(shown.version or ""))
+    assert tuple(row.all("tr")[0][name] for name in ROW_DATA) == data
+    assert [button["data-copy"] for button in row.all("button")] == [shown.at]
+    hrefs = [shown.aggregate_url, shown.url] if shown.aggregate_id else [shown.url]
+    assert [link["href"] for link in row.all("a")] == hrefs
+    read_by_people = row.text + "".join(attributes.get("title") or "" for _, attributes in row.tags)
+    assert not set(read_by_people) & set("\u202e\ud800\x00\r\u2028")
+
+
+def test_rows_stand_one_after_the_other() -> None:
+    lines = [line(text) for text in HOSTILE]
+    assert event_rows(lines).count("</tr>") == len(lines)
+    assert len(Read(event_rows(lines)).all("tr")) == len(lines)
+    assert event_rows([]) == ""
