@@ -30,8 +30,9 @@ export function rateOf(line, svg) {
     const now = Math.floor(Date.now() / 1000);
     const length = Math.max(1, Math.min(SMOOTHED, now - began));
     const sum = over(now, length);
+    const rate = said(sum.published / length);
     words.textContent =
-      `${said(sum.published / length)} events a second published` +
+      `${rate} ${rate === "1" ? "event" : "events"} a second published` +
       (filtered ? ` · ${said(sum.matched / length)} a second match` : "");
     sample.hidden = sum.sampled === 0;
     if (sum.sampled) {
