@@ -4,9 +4,6 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from dashboard.memory import give_back_freed_memory
-
-give_back_freed_memory()  # before there are threads: each would keep an arena of its own
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 pages = get_asgi_application()
 

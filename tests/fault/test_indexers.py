@@ -109,10 +109,11 @@ def test_killed_indexers_leave_no_trace(storage: Storage, address: Mapping[str, 
 
 
 @ON_PULSAR
+@ALONE_AND_THREE
 def test_killed_indexers_leave_no_trace_though_the_broker_is_restarted(
-    storage: Storage, address: Mapping[str, str], pulsar_broker: LocalPulsar
+    storage: Storage, address: Mapping[str, str], indexers: int, pulsar_broker: LocalPulsar
 ) -> None:
-    _kill_again_and_again(storage, address, 3, kills=3, broker=pulsar_broker)
+    _kill_again_and_again(storage, address, indexers, kills=3, broker=pulsar_broker)
 
 
 @pytest.mark.soak

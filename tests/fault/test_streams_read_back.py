@@ -78,6 +78,19 @@ def test_every_stream_reads_back_from_a_fresh_index(
     assert_ordinals_gapless(name, len(documents))
 
 
+@pytest.mark.parametrize(
+    ("address", "documents"),
+    [
+        ("database-sqlite", "generated"),
+        pytest.param("database-sqlite", "permit", marks=pytest.mark.permit),
+        pytest.param("database-postgres", "permit", marks=[pytest.mark.postgres, pytest.mark.permit]),
+        pytest.param("pulsar", "permit", marks=[pytest.mark.broker, pytest.mark.permit]),
+        # Kills on these, and on generated events, are in test_indexers as well.
+        pytest.param("database-postgres", "generated", marks=[pytest.mark.postgres, pytest.mark.soak]),
+        pytest.param("pulsar", "generated", marks=[pytest.mark.broker, pytest.mark.soak]),
+    ],
+    indirect=True,
+)
 def test_every_stream_reads_back_after_the_indexer_was_killed_on_the_way(
     storage: Storage, address: Mapping[str, str], documents: Sequence[Document]
 ) -> None:
