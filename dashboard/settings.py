@@ -9,7 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
-from dashboard.databases import database
+from dashboard.databases import SELDOM_WRITTEN_BACK, database
 from dashboard.kept_secrets import demo_hash_key, demo_secret_key
 from eventstore import InvalidConfiguration, load_config
 
@@ -85,7 +85,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": database(os.environ.get("DATABASE_URL", ""), DATA_DIR / "desk.sqlite3"),
-    "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3"),
+    "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3", pragmas=SELDOM_WRITTEN_BACK),
     "store": database(os.environ.get("STORE_DATABASE_URL", ""), DATA_DIR / "store.sqlite3"),
 }
 DATABASE_ROUTERS = ["dashboard.databases.RouteByLabel"]
