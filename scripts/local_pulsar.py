@@ -22,8 +22,15 @@ from scripts.ports import LOOPBACK, free_ports, port_is_free
 from scripts.pulsar_distribution import VERSION, BrokerProblem, distribution, require_programs
 
 MEMORY = "-Xms512m -Xmx1g -XX:MaxDirectMemorySize=1g"
+MEMORY_FOR_WEBSOCKETS = "-Xms1g -Xmx4g -XX:MaxDirectMemorySize=2g"
+"""The broker's own endpoints keep what their readers have not taken: fifty that are behind filled a gigabyte, and the broker
+never came back."""
+
 SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """For a broker that is gone before thorough compilation has paid: it starts with half the work."""
+
+IN_BETWEEN, DIRECT = "between", "direct"
+"""The names of the two ways by which clients are told to come, where something stands in between."""
 
 # The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
 LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
@@ -80,10 +87,14 @@ class LocalPulsar:
         web_port: int = 0,
         websockets: bool = False,
         short_lived: bool = False,
+        told_to_clients: int = 0,
+        deduplicates: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
         """``websockets``: with the broker's own websocket endpoints, on its web port. ``short_lived``: for minutes and little
-        traffic; slower, once it runs."""
+        traffic; slower, once it runs. ``told_to_clients``: the port at which clients are told to find it, where something
+        stands in between; who asks for the listener ``DIRECT`` is told its own. ``deduplicates``: what a producer sends again
+        after an outage is stored once."""
         chosen = free_ports(3)
         self.data = data.resolve()
         self.port = port or chosen[0]
@@ -91,6 +102,8 @@ class LocalPulsar:
         self.bookie_port = chosen[2]
         self.websockets = websockets
         self.short_lived = short_lived
+        self.told_to_clients = told_to_clients
+        self.deduplicates = deduplicates
         self.say = say
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -152,17 +165,29 @@ class LocalPulsar:
     def _command(self, home: Path) -> Sequence[str]:
         configuration = self.data / "standalone.conf"
         original = (home / "conf" / "standalone.conf").read_text()
-        configuration.write_text(configured(original, settings(self.port, self.web_port, websockets=self.websockets)))
+        configuration.write_text(configured(original, self._settings()))
         return [
             *(str(home / "bin" / "pulsar"), "standalone", "--no-stream-storage", "--no-functions-worker"),
-            *("--config", str(configuration), "--advertised-address", LOOPBACK),
+            *("--config", str(configuration), *([] if self.told_to_clients else ["--advertised-address", LOOPBACK])),
             *("--metadata-dir", str(self.data / "metadata"), "--bookkeeper-dir", str(self.data / "bookkeeper")),
             *("--bookkeeper-port", str(self.bookie_port)),
         ]
 
+    def _settings(self) -> Mapping[str, str]:
+        chosen = dict(settings(self.port, self.web_port, websockets=self.websockets))
+        if self.told_to_clients:  # which the broker takes in place of one address, not beside it
+            chosen |= {
+                "advertisedAddress": "",
+                "advertisedListeners": f"{IN_BETWEEN}:pulsar://{LOOPBACK}:{self.told_to_clients},{DIRECT}:{self.service_url}",
+                "internalListenerName": IN_BETWEEN,
+            }
+        if self.deduplicates:
+            chosen["brokerDeduplicationEnabled"] = "true"
+        return chosen
+
     def _environment(self) -> Mapping[str, str]:
         own = {
-            "PULSAR_MEM": MEMORY,
+            "PULSAR_MEM": MEMORY_FOR_WEBSOCKETS if self.websockets else MEMORY,
             "PULSAR_LOG_DIR": str(self.log.parent),
             "PULSAR_LOG_LEVEL": "warn",
             "PULSAR_STANDALONE_CONF": str(self.data / "standalone.conf"),

@@ -6,6 +6,7 @@ Where it cannot be started, the tests that need it are left out with the reason;
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,12 @@ def pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPul
     broker.stop()
 
 
-def started(data: Path) -> LocalPulsar:
+def started(data: Path, **options: Any) -> LocalPulsar:
+    """A broker of one's own, healthy; ``options`` are ``LocalPulsar``'s."""
     missing = missing_programs()
     if missing:
         _left_out(f"the Pulsar tests need {' and '.join(missing)}")
-    broker = LocalPulsar(data, short_lived=True)
+    broker = LocalPulsar(data, short_lived=True, **options)
     try:
         broker.start()
     except BrokerProblem as problem:
