@@ -77,13 +77,13 @@ class Relay:
             answers, asks = await asyncio.open_connection(LOOPBACK, self._target)
         except OSError:
             return  # nobody listens there: the caller's connection ends, too
+        directions = [asyncio.create_task(self._pass_on(*way)) for way in ((reader, asks), (answers, writer))]
         try:
-            directions = [asyncio.create_task(self._pass_on(*way)) for way in ((reader, asks), (answers, writer))]
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             for direction in directions:
                 direction.cancel()
             await asyncio.gather(*directions, return_exceptions=True)
-        finally:
             asks.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
