@@ -64,6 +64,16 @@ def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monk
         importlib.import_module("dashboard.asgi")
 
 
+@pytest.mark.parametrize("demo", [True, False])
+def test_a_store_that_cannot_be_opened_may_not_be_served(settings: Any, demo: bool) -> None:
+    installation(settings, demo=demo)
+    settings.EVENTSTORE_URL, settings.PULSAR_ADMIN_URL = "pulsar://127.0.0.1:6650", ""
+    with pytest.raises(ImproperlyConfigured, match="PULSAR_ADMIN_URL is missing"):
+        checks.require_serving_settings()
+    settings.PULSAR_ADMIN_URL = "http://127.0.0.1:8080"
+    checks.require_serving_settings()
+
+
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
 
 

@@ -103,10 +103,8 @@ def _again_in_demo_mode() -> None:
 
 
 def _refuse_unsafe(wanted_demo: bool, bind: str) -> None:
-    if wanted_demo or settings.DEMO:
-        if bind not in (LOOPBACK, "localhost", "::1"):
-            raise CommandError("Demo mode listens on loopback only: leave --bind away.")
-        return
+    if (wanted_demo or settings.DEMO) and bind not in (LOOPBACK, "localhost", "::1"):
+        raise CommandError("Demo mode listens on loopback only: leave --bind away.")
     if problems := serving_problems():
         raise CommandError(" ".join(problems))
 
