@@ -9,9 +9,10 @@ import os
 import secrets
 from pathlib import Path
 
+from dashboard.configuration import configuration
 from dashboard.databases import database
 from dashboard.kept_secrets import demo_hash_key, demo_secret_key
-from eventstore import InvalidConfiguration, load_config
+from eventstore import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()
@@ -26,13 +27,17 @@ HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").sp
 ALLOWED_HOSTS = HOSTS_GIVEN or ["localhost", "127.0.0.1", "[::1]"]
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
 
-try:
-    EVENTDESK = load_config(os.environ.get("EVENTDESK_CONFIG") or (str(BASE_DIR / "examples" / "demo.toml") if DEMO else ""))
-except InvalidConfiguration as problem:
-    raise SystemExit(f"eventdesk: {problem}") from problem
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
 EVENTSTORE_NAMESPACES = os.environ.get("EVENTSTORE_NAMESPACES") or "public/default"
 PULSAR_ADMIN_URL = os.environ.get("PULSAR_ADMIN_URL", "")
+try:
+    EVENTDESK = configuration(
+        os.environ.get("EVENTDESK_CONFIG", ""),
+        demo_path=str(BASE_DIR / "examples" / "demo.toml") if DEMO else "",
+        store_url=EVENTSTORE_URL,
+    )
+except InvalidConfiguration as problem:
+    raise SystemExit(f"eventdesk: {problem}") from problem
 
 # Without daphne, which is started by its own command: as an app it would load a whole web server into every command.
 INSTALLED_APPS = [
@@ -83,6 +88,7 @@ TEMPLATES = [
     }
 ]
 
+DATABASE_GIVEN = bool(os.environ.get("DATABASE_URL"))
 DATABASES = {
     "default": database(os.environ.get("DATABASE_URL", ""), DATA_DIR / "desk.sqlite3"),
     "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3"),

@@ -293,6 +293,9 @@ def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
     with Serving(environment) as serving:
         serving.until_ready()
         assert "nothing is written into it" in serving.output
+        login = serving.get("/login/")[1].decode()
+        assert f'127.0.0.1:{nobody} <span class="kind">BROKER</span>' in login
+        assert "DEMO" not in login
         assert not any("run_demo_traffic" in command for command in members(serving.process.pid).values())
         serving.process.send_signal(signal.SIGTERM)
         assert serving.ended() == 0
