@@ -24,7 +24,8 @@ SECRET_KEY_GIVEN = os.environ.get("EVENTDESK_SECRET_KEY", "") or (demo_secret_ke
 SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
-ALLOWED_HOSTS = HOSTS_GIVEN or ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # a demo is nobody's but this machine's
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
 
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
@@ -113,7 +114,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o]
+CSRF_TRUSTED_ORIGINS = [o.strip() for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o.strip()]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None

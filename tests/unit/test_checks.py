@@ -109,6 +109,15 @@ def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("demo", "hosts"), [("1", "localhost,127.0.0.1,[::1]"), ("0", "desk.example.org")])
+def test_a_demo_answers_to_names_of_the_loopback_alone(tmp_path: Path, demo: str, hosts: str) -> None:
+    """However its web server was started, and whatever address that listens on."""
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "EVENTDESK_DEMO": demo, "EVENTDESK_HOSTS": "desk.example.org"}
+    command = [sys.executable, "-c", "from dashboard import settings; print(','.join(settings.ALLOWED_HOSTS))"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == hosts
+
+
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 def test_two_databases_in_one_file_are_an_error(settings: Any) -> None:
     config = {"ENGINE": "django.db.backends.sqlite3", "NAME": "one.sqlite3"}
