@@ -3,12 +3,24 @@
 import os
 import sys
 
+NOTHING_DONE = 2
+"""As commands have it that tell "not at all" from "not all of it"."""
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except DatabaseError as error:
+        from eventstore.management.configured import NO_TABLES, lacks_tables
+
+        if not lacks_tables(error):
+            raise
+        print(f"CommandError: {NO_TABLES}", file=sys.stderr)  # noqa: T201
+        sys.exit(NOTHING_DONE)
 
 
 if __name__ == "__main__":

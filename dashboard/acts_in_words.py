@@ -92,7 +92,7 @@ def _outcome_facts(act: Act) -> list[tuple[str, str]]:
     if _gave_no_answer(act):
         return [("Why", _text(outcome["reason"]))]
     if act.state == State.UNKNOWN:
-        return [("The store shows", _text(outcome))]
+        return [("The store shows", _text(outcome))] if outcome else []  # an account is in no store
     if act.action == "reset_cursor":
         return []  # the counts are among the details already
     return _plain_facts(outcome)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
-from eventstore import hash_key_problem
+from eventstore import InvalidConfiguration, hash_key_problem, open_storage
 
 SAFE_SQLITE = (3, 51, 3)
 """Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""
@@ -24,11 +24,13 @@ def require_serving_settings() -> None:
 
 
 def serving_problems() -> list[str]:
-    """Outside demo mode a server needs a secret and hosts of its own, and never DEBUG."""
+    """A server needs a store's address; outside demo mode a secret and hosts of its own as well, and never DEBUG."""
     problems = []
     if settings.DEBUG and not settings.DEMO:
         problems.append("DEBUG is for demo mode only.")
     if problem := hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY):
+        problems.append(problem)
+    if problem := store_problem():
         problems.append(problem)
     if settings.DEMO:
         return problems
@@ -41,6 +43,18 @@ def serving_problems() -> list[str]:
     elif any(host.strip(".") in {"*", ""} for host in settings.HOSTS_GIVEN):
         problems.append("EVENTDESK_HOSTS must name hosts: * would let anybody choose the address that pages and mails show.")
     return problems
+
+
+def store_problem() -> str:
+    """Why the store's address cannot be used; empty where it can. Nothing is contacted: a store that is away may come back,
+    a wrong address would only have every process end in turn."""
+    try:
+        open_storage(
+            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+        ).close()
+    except InvalidConfiguration as error:
+        return str(error)
+    return ""
 
 
 @register("eventdesk", deploy=True)

@@ -9,9 +9,10 @@ import os
 import secrets
 from pathlib import Path
 
+from dashboard.configuration import configuration
 from dashboard.databases import SELDOM_WRITTEN_BACK, database
 from dashboard.kept_secrets import demo_hash_key, demo_secret_key
-from eventstore import InvalidConfiguration, load_config
+from eventstore import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()
@@ -23,16 +24,21 @@ SECRET_KEY_GIVEN = os.environ.get("EVENTDESK_SECRET_KEY", "") or (demo_secret_ke
 SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
-ALLOWED_HOSTS = HOSTS_GIVEN or ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # a demo is nobody's but this machine's
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
 
-try:
-    EVENTDESK = load_config(os.environ.get("EVENTDESK_CONFIG") or (str(BASE_DIR / "examples" / "demo.toml") if DEMO else ""))
-except InvalidConfiguration as problem:
-    raise SystemExit(f"eventdesk: {problem}") from problem
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
 EVENTSTORE_NAMESPACES = os.environ.get("EVENTSTORE_NAMESPACES") or "public/default"
 PULSAR_ADMIN_URL = os.environ.get("PULSAR_ADMIN_URL", "")
+try:
+    EVENTDESK = configuration(
+        os.environ.get("EVENTDESK_CONFIG", ""),
+        demo_path=str(BASE_DIR / "examples" / "demo.toml") if DEMO else "",
+        store_url=EVENTSTORE_URL,
+    )
+except InvalidConfiguration as problem:
+    raise SystemExit(f"eventdesk: {problem}") from problem
 
 # Without daphne, which is started by its own command: as an app it would load a whole web server into every command.
 INSTALLED_APPS = [
@@ -83,6 +89,7 @@ TEMPLATES = [
     }
 ]
 
+DATABASE_GIVEN = bool(os.environ.get("DATABASE_URL"))
 DATABASES = {
     "default": database(os.environ.get("DATABASE_URL", ""), DATA_DIR / "desk.sqlite3"),
     "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3", pragmas=SELDOM_WRITTEN_BACK),
@@ -107,7 +114,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o]
+CSRF_TRUSTED_ORIGINS = [o.strip() for o in os.environ.get("EVENTDESK_ORIGINS", "").split(",") if o.strip()]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None

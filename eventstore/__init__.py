@@ -12,7 +12,7 @@ from eventstore.acting import Actor, May, Record, acting, reason_of
 
 if TYPE_CHECKING:
     from eventstore.backlogs import Backlog, Counted, State
-    from eventstore.config import Config, load_config
+    from eventstore.config import Config, Installation, Kind, Limits, load_config
     from eventstore.cursor_resets import Move, ResetPlan
     from eventstore.envelope.write import document_to_message
     from eventstore.errors import (
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "acting": ["Actor", "May", "Record", "acting", "reason_of"],
     "backlogs": ["Backlog", "Counted", "State"],
-    "config": ["Config", "load_config"],
+    "config": ["Config", "Installation", "Kind", "Limits", "load_config"],
     "cursor_resets": ["Move", "ResetPlan"],
     "errors": [
         "EventStoreError", "InvalidConfiguration", "InvalidMessage", "InvalidName", "InvalidPosition", "NotAllowed",
@@ -108,11 +108,14 @@ __all__ = [
     "Hub",
     "ImportSummary",
     "IndexedTopic",
+    "Installation",
     "InvalidConfiguration",
     "InvalidFilter",
     "InvalidMessage",
     "InvalidName",
     "InvalidPosition",
+    "Kind",
+    "Limits",
     "May",
     "Message",
     "Missing",

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     DEMO = "DEMO"
     STAGING = "STAGING"
     PRODUCTION = "PRODUCTION"
+    BROKER = "BROKER"
+    """What a broker is whose installation nobody has named."""
 
 
 class Installation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

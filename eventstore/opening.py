@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from eventstore.errors import InvalidConfiguration
 from eventstore.storage import Storage
@@ -15,7 +15,7 @@ def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/def
     ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``, ``PULSAR_TLS_CERTIFICATE`` and ``PULSAR_TLS_KEY`` (files).
     ``InvalidConfiguration`` for anything else; nothing is contacted yet.
     """
-    scheme = urlsplit(url).scheme
+    scheme = _parts(url, "EVENTSTORE_URL").scheme
     if scheme == "database":
         from eventstore.drivers.database.storage import DatabaseStorage
 
@@ -30,14 +30,20 @@ def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/def
 def _open_pulsar(url: str, admin_url: str, namespaces: str) -> Storage:
     from eventstore.drivers.pulsar.storage import PulsarStorage
 
+    if not _parts(url, "EVENTSTORE_URL").netloc:
+        raise InvalidConfiguration("EVENTSTORE_URL names no broker: write pulsar://host:6650 or pulsar+ssl://host:6651.")
     if not admin_url:
         raise InvalidConfiguration(
             "PULSAR_ADMIN_URL is missing: give the address of Pulsar's admin REST API, such as http://127.0.0.1:8080."
         )
+    admin = _parts(admin_url, "PULSAR_ADMIN_URL")
+    if admin.scheme not in ("http", "https") or not admin.netloc:
+        raise InvalidConfiguration("PULSAR_ADMIN_URL must begin with http:// or https:// and name a host.")
     patterns = [pattern.strip() for pattern in namespaces.split(",") if pattern.strip()]
-    for pattern in patterns:
-        if pattern.count("/") != 1 or pattern.startswith("/") or pattern.endswith("/"):
-            raise InvalidConfiguration("EVENTSTORE_NAMESPACES takes tenant/namespace patterns, separated by commas.")
+    if not patterns or not all(_is_namespace(pattern) for pattern in patterns):
+        raise InvalidConfiguration(
+            "EVENTSTORE_NAMESPACES takes tenant/namespace patterns, separated by commas, such as public/default."
+        )
     return PulsarStorage(
         service_url=url,
         admin_url=admin_url,
@@ -47,6 +53,18 @@ def _open_pulsar(url: str, admin_url: str, namespaces: str) -> Storage:
         tls_certificate=os.environ.get("PULSAR_TLS_CERTIFICATE", ""),
         tls_key=os.environ.get("PULSAR_TLS_KEY", ""),
     )
+
+
+def _parts(address: str, variable: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise InvalidConfiguration(f"{variable} is no address: write it as in docs/point-at-your-pulsar.md.") from error
+
+
+def _is_namespace(pattern: str) -> bool:
+    tenant, _, namespace = pattern.partition("/")
+    return bool(tenant and namespace) and "/" not in namespace
 
 
 def _token() -> str:

@@ -30,6 +30,17 @@ NAMES = (
 )
 """As aggregate ids, keys, event ids, types and subscription names."""
 
+TOPICS = (
+    "emoji 🩺👩‍⚕️ and  spaces",
+    "right\u202eto left",
+    "~2F~ a%2Fb %252F",
+    "?query#fragment;a=b&c",
+    "quote ' \" ` \\ {{ 7*7 }}",
+    SCRIPT,
+    IMAGE,
+)
+"""As names of topics. Pulsar's broker refuses the last two, which hold ``<``, ``>`` and ``/``."""
+
 PAYLOADS: Mapping[str, bytes] = {
     "empty": b"",
     "binary": bytes(range(256)) * 8,

@@ -1,4 +1,8 @@
-"""One person of each role, with passwords that are fresh for each data directory and kept there."""
+"""One person of each role, with passwords that are fresh for each data directory and kept there.
+
+Demo mode may be started by mistake on an installation's database. So an account is touched only where the record says that
+the demo made it, and where ``DATABASE_URL`` names a database that holds people, but none of the demo's, nobody is added.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -9,12 +13,13 @@ from django.conf import settings
 
 from dashboard.access import may
 from dashboard.actors import command_line_actor
-from dashboard.audit import DatabaseRecord
+from dashboard.audit import DatabaseRecord, acts
 from dashboard.kept_secrets import kept
-from dashboard.models import Person, Role
+from dashboard.models import Person, Role, State
 from eventstore import InvalidConfiguration, acting
 
 LOGINS = "demo-logins"
+_ELSEWHERE = "Nothing was changed. Give the demo another EVENTDESK_DATA, and a DATABASE_URL of its own or none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,13 @@ class Login:
 
 
 def ensure_people() -> Sequence[Login]:
-    """The demo's logins, each with an account that it opens; made where it is missing or has another password."""
+    """The demo's logins, each with an account that it opens; made where it is missing or has another password.
+
+    ``InvalidConfiguration`` where the database is somebody's: nothing is changed then.
+    """
     path = Path(settings.DATA_DIR) / LOGINS
     logins = _read(path, kept(path, "".join(f"{login}\n" for login in _fresh())))
+    _refuse_somebodys_database([login.name for login in logins])
     for login in logins:
         _ensure(login)
     return logins
@@ -45,6 +54,21 @@ def _read(path: Path, text: str) -> Sequence[Login]:
     if not parts or any(len(part) != 3 or part[2] not in Role.values for part in parts):
         raise InvalidConfiguration(f"{path.name} in the data directory is damaged. Remove it: new passwords will be made.")
     return [Login(*part) for part in parts]
+
+
+def _refuse_somebodys_database(names: Sequence[str]) -> None:
+    there = list(Person.objects.filter(username__in=names).values_list("username", flat=True))
+    for name in there:
+        if not _made_by_demo(name):
+            raise InvalidConfiguration(f"There is an account {name!r} that the demo did not make. {_ELSEWHERE}")
+    if settings.DATABASE_GIVEN and not there and Person.objects.exists():
+        raise InvalidConfiguration(f"DATABASE_URL names a database of people that the demo did not make. {_ELSEWHERE}")
+
+
+def _made_by_demo(name: str) -> bool:
+    """Whether the last who made this account was the demo, by the record."""
+    made = [act for act in acts(action="manage_people", scope=name) if act.state != State.FAILED]
+    return bool(made) and bool(made[0].details.get("demo"))
 
 
 def _ensure(login: Login) -> None:

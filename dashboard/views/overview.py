@@ -14,13 +14,14 @@ from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore import Anomaly, Counted, EventStoreError, State
+from eventstore import Anomaly, Counted, EventStoreError, IndexedTopic, State, TopicKind
 
 MOST_LINES = 100
 MOST_STUCK = 20
 LOOKED_INTO = 5
 """Stuck subscriptions whose first waiting events are looked up: a look may cost the broker a read."""
 MOST_HEADS = 3
+MOST_DEAD_LETTERS = 5
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind before that is worth a line."""
 
@@ -58,6 +59,14 @@ class Anomalies:
         return self.words.counted(self.events)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetters:
+    """Dead-letter topics that hold events, those with most first; ``more`` are not shown."""
+
+    topics: Sequence[IndexedTopic]
+    more: int
+
+
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_lists.gathered_or_last_known()
@@ -66,19 +75,22 @@ def overview(request: HttpRequest) -> HttpResponse:
     index = standing.index_standing()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
-    noticed = _noticed()
+    noticed, dead_letters = _noticed(), _dead_letters()
     context = {
         "found": found,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
         "stuck": _stuck(stuck[:MOST_STUCK], viewer_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
+        "dead_letters": dead_letters,
         "noticed": noticed,
         "index": index,
         "index_behind": _index_behind(index),
         "waiting": _waiting(lines) if found else None,
         "healthy": found.counted(State.HEALTHY) if found else 0,
-        "attention": len(stuck) + bool(noticed) + bool(_index_behind(index)) + bool(found and found.silent),
+        "attention": sum(
+            [len(stuck), bool(dead_letters), bool(noticed), bool(_index_behind(index)), bool(found and found.silent)]
+        ),
         "lists_consumers": gateway().storage.capabilities.lists_consumers,
         "known_at": _known_at(found),
     }
@@ -122,6 +134,15 @@ def _noticed() -> list[Anomalies]:
     """What the index noticed about events, each kind that there is."""
     counts = gateway().anomaly_counts()
     return [Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in of_kinds(counts)]
+
+
+def _dead_letters() -> DeadLetters | None:
+    """By the index's own counts: neither the store nor a payload is asked for."""
+    indexed = gateway().indexed_topics().values()
+    holding = [topic for topic in indexed if topic.kind == TopicKind.DEAD_LETTER and topic.events]
+    most_first = sorted(holding, key=lambda topic: (-topic.events, topic.topic))
+    shown = most_first[:MOST_DEAD_LETTERS]
+    return DeadLetters(topics=shown, more=len(most_first) - len(shown)) if shown else None
 
 
 def _newest(kind: Anomaly) -> EventLine | None:

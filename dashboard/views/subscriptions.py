@@ -75,14 +75,15 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 
 def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable | None]:
     """The subscription now, or as the list last showed it; ``StoreUnreachable`` where it never did."""
-    asked = gateway()
+    asked, canonical = gateway(), topic
     try:
         found = asked.topic(topic)
-        return Line(topic=found, backlog=asked.backlog(found.name, name)), None
+        canonical = found.name  # the index tells it where the store is away
+        return Line(topic=found, backlog=asked.backlog(canonical, name)), None
     except StoreUnreachable as error:
         known = backlog_lists.last_known()
         for line in known.lines if known else ():
-            if (line.topic.name, line.subscription.name) == (topic, name):
+            if (line.topic.name, line.subscription.name) == (canonical, name):
                 return line, error
         raise
 

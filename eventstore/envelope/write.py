@@ -22,19 +22,20 @@ _CHECKED = {
     "causation_id": "causation id",
     "sequence": "sequence",
 }
+_NO_AGGREGATE = "it has neither aggregateid nor subject, so that it would belong to no aggregate"
 
 
 def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
     """The message of an event with these attributes (names without ``ce_``) and this data.
 
-    Keyed by ``aggregateid``, else ``subject``, else without a key. Reading it back gives every attribute as it is here.
+    Keyed by ``aggregateid``, else ``subject``. Reading it back gives every attribute as it is here.
     ``InvalidMessage`` where reading back would find that it fits no envelope.
     """
     texts = {shown: attributes[name] for name, shown in _CHECKED.items() if attributes.get(name)}
     if problem := required_problem(attributes) or text_problem(texts):
         raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
-    key = attributes.get("aggregateid") or attributes.get("subject") or None
-    if problem := text_problem({"key": key or ""}):
+    key = attributes.get("aggregateid") or attributes.get("subject") or ""
+    if problem := text_problem({"key": key}) if key else _NO_AGGREGATE:
         raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
     return NewMessage(
         payload=data,

@@ -243,6 +243,23 @@ def test_from_the_overview_to_what_was_noticed_and_from_its_event_to_the_copies(
     context.close()
 
 
+def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
+    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+) -> None:
+    context = open_context(chromium, session_cookie)
+    page = context.new_page()
+    page.goto(desk.url)
+    for link in ("a[href='/anomalies/']", "[data-noticed] a >> nth=1", "[data-lines] td a"):
+        link_of_now = page.locator(f"#standing {link}").first
+        link_of_now.focus()
+        where = link_of_now.get_attribute("href")
+        page.evaluate("document.getElementById('standing').dataset.old = 'yes'")
+        expect(page.locator("#standing:not([data-old])")).to_have_count(1, timeout=20_000)
+        expect(page.locator(f"#standing {link}").first).to_be_focused()
+        assert page.evaluate("document.activeElement.getAttribute('href')") == where
+    context.close()
+
+
 def test_the_indexs_page_keeps_itself_fresh(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()

@@ -57,8 +57,10 @@ def test_from_the_phone_call_to_the_audit_entry(desk: Desk, log_in: LogIn) -> No
     # Find the customer's document and read its history.
     page.get_by_role("link", name="Aggregates").first.click()
     page.get_by_role("link", name=re.compile("document", re.IGNORECASE)).first.click()
-    mine = f"d-0-{topic[-6:]}"
-    page.goto(page.url.split("?")[0] + f"?prefix={mine[:4]}")
+    mine, other = f"d-0-{topic[-6:]}", f"d-1-{topic[-6:]}"
+    expect(page.locator(f'[data-aggregate-id="{other}"]')).to_have_count(1)
+    page.get_by_label("Id begins with").fill(mine[:4])
+    expect(page.locator(f'[data-aggregate-id="{other}"]')).to_have_count(0)
     page.locator(f'[data-aggregate-id="{mine}"] a').first.click()
     stream = page.locator("[data-event-id]")
     expected = [one["id"] for one in reversed(events) if one["aggregateid"] == mine]

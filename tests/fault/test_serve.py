@@ -275,6 +275,16 @@ def test_outside_demo_mode_it_refuses_to_serve_unsafely(tmp_path: Path, environm
     assert said in refused(tmp_path, **environment)
 
 
+@pytest.mark.parametrize("demo", [True, False])
+def test_a_stores_address_that_cannot_be_used_is_refused_before_anything_starts(tmp_path: Path, demo: bool) -> None:
+    served = {"EVENTDESK_SECRET_KEY": SECRET, "EVENTDESK_HOSTS": "desk.example.org"}
+    said = refused(tmp_path, *(["--demo"] if demo else []), EVENTSTORE_URL="pulsar://127.0.0.1:1", **served)
+    assert said.strip() == f"CommandError: {MISSING}"
+
+
+MISSING = "PULSAR_ADMIN_URL is missing: give the address of Pulsar's admin REST API, such as http://127.0.0.1:8080."
+
+
 def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
     nobody = free_port()
     environment = demo_environment(
@@ -283,6 +293,9 @@ def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
     with Serving(environment) as serving:
         serving.until_ready()
         assert "nothing is written into it" in serving.output
+        login = serving.get("/login/")[1].decode()
+        assert f'127.0.0.1:{nobody} <span class="kind">BROKER</span>' in login
+        assert "DEMO" not in login
         assert not any("run_demo_traffic" in command for command in members(serving.process.pid).values())
         serving.process.send_signal(signal.SIGTERM)
         assert serving.ended() == 0

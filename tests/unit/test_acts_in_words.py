@@ -88,6 +88,11 @@ def test_what_the_store_shows_of_an_act_that_a_crash_left_open() -> None:
     assert told["The store shows"] == "stands at: 0: 7:3:0, backlog: 1,200"
 
 
+@pytest.mark.parametrize("action", ["manage_people", "make_token", "revoke_token"])
+def test_of_what_is_in_no_store_it_is_not_said_that_the_store_shows_something(action: str) -> None:
+    assert facts(action, {"role": "viewer"}, state=State.UNKNOWN, outcome={}) == {"Role": "viewer"}
+
+
 def test_other_acts_are_told_by_name_and_value() -> None:
     assert facts("publish", {"demo": True}, outcome={"imported": 4227}) == {"Demo": "yes", "Imported": "4,227"}
 

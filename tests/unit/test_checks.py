@@ -64,6 +64,16 @@ def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monk
         importlib.import_module("dashboard.asgi")
 
 
+@pytest.mark.parametrize("demo", [True, False])
+def test_a_store_that_cannot_be_opened_may_not_be_served(settings: Any, demo: bool) -> None:
+    installation(settings, demo=demo)
+    settings.EVENTSTORE_URL, settings.PULSAR_ADMIN_URL = "pulsar://127.0.0.1:6650", ""
+    with pytest.raises(ImproperlyConfigured, match="PULSAR_ADMIN_URL is missing"):
+        checks.require_serving_settings()
+    settings.PULSAR_ADMIN_URL = "http://127.0.0.1:8080"
+    checks.require_serving_settings()
+
+
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
 
 
@@ -97,6 +107,15 @@ def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
     assert len(made) == 2
     assert all(len(secret) >= checks.SHORTEST_SECRET for secret in made)
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("demo", "hosts"), [("1", "localhost,127.0.0.1,[::1]"), ("0", "desk.example.org")])
+def test_a_demo_answers_to_names_of_the_loopback_alone(tmp_path: Path, demo: str, hosts: str) -> None:
+    """However its web server was started, and whatever address that listens on."""
+    environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "EVENTDESK_DEMO": demo, "EVENTDESK_HOSTS": "desk.example.org"}
+    command = [sys.executable, "-c", "from dashboard import settings; print(','.join(settings.ALLOWED_HOSTS))"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == hosts
 
 
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")

@@ -3,13 +3,20 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.traffic import as_other_patient, build_timeline, understood
-from eventstore import Edge, NewMessage, SubscriptionType, health_history
+from dashboard.models import Person
+from eventstore import Edge, InvalidConfiguration, NewMessage, SubscriptionType, health_history
 from eventstore.routing import partition_of
+from tests.people import person
 from tests.web.desk import Desk, opened_desk
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -101,3 +108,62 @@ def test_each_service_numbers_what_it_says_itself() -> None:
         seen.setdefault((topic_of(event), (event["aggregatetype"], event["aggregateid"])), []).append(event["sequence"])
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen.values())
     assert len({topic for topic, _ in seen}) == 4
+
+
+def a_login(directory: Path) -> str:
+    """What the demo would write there itself, of one person."""
+    (directory / "demo-logins").write_text("support-1 a-long-test-password support\n")
+    return "support-1"
+
+
+@pytest.mark.django_db
+def test_the_demo_makes_its_people_and_mends_its_own_only(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    name = a_login(tmp_path)
+    ensure_people()
+    Person.objects.filter(username=name).update(role="admin")
+    (tmp_path / "demo-logins").write_text(f"{name} another-long-password support\n")
+    ensure_people()
+    made = Person.objects.get(username=name)
+    assert (made.role, made.check_password("another-long-password")) == ("support", True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by_command", [True, False])
+def test_an_account_of_the_demos_name_that_somebody_else_made_is_left_alone(
+    settings: Any, tmp_path: Path, by_command: bool
+) -> None:
+    settings.DATA_DIR = tmp_path
+    name = a_login(tmp_path)
+    if by_command:
+        ensure_people()
+        Person.objects.filter(username=name).delete()
+        call_command("create_user", name, "--role", "viewer", stdout=StringIO())
+    else:
+        person("viewer", name)
+    before = Person.objects.get(username=name)
+    with pytest.raises(InvalidConfiguration, match="'support-1' that the demo did not make"):
+        ensure_people()
+    after = Person.objects.get(username=name)
+    assert (after.role, after.password) == (before.role, before.password)
+
+
+@pytest.mark.django_db
+def test_a_database_of_other_people_gets_no_demo_accounts(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR, settings.DATABASE_GIVEN = tmp_path, True
+    ensure_people()
+    person("viewer", "anna")
+    ensure_people()  # its own are there: it is the demo's, with a guest
+    Person.objects.exclude(username="anna").delete()
+    with pytest.raises(InvalidConfiguration, match="DATABASE_URL names a database of people"):
+        ensure_people()
+    assert [somebody.username for somebody in Person.objects.all()] == ["anna"]
+
+
+@pytest.mark.parametrize("command", [("seed_demo",), ("seed_demo", "--yes-into-this-store"), ("run_demo_traffic",)])
+def test_outside_of_demo_mode_nothing_made_up_is_written(settings: Any, command: tuple[str, ...]) -> None:
+    settings.DEMO = False
+    for url in ("database://", "pulsar://127.0.0.1:1"):
+        settings.EVENTSTORE_URL = url
+        with pytest.raises(CommandError, match="demo mode only"):
+            call_command(*command)

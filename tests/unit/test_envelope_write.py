@@ -27,11 +27,13 @@ def test_an_event_is_written_in_binary_mode() -> None:
     assert new.event_time.isoformat() == "2026-01-31T08:20:39.266000+00:00"
 
 
-def test_the_key_is_the_aggregate_else_the_subject_else_none() -> None:
+def test_the_key_is_the_aggregate_else_the_subject() -> None:
     bare = {"specversion": "1.0", "id": "1", "type": "t", "source": "/s"}
     assert to_message(bare | {"subject": "s", "aggregateid": "a"}, b"").key == "a"
     assert to_message(bare | {"subject": "s"}, b"").key == "s"
-    assert to_message(bare, b"").key is None
+    for none in ({}, {"subject": "", "aggregateid": ""}):
+        with pytest.raises(InvalidMessage, match="neither aggregateid nor subject"):
+            to_message(bare | none, b"")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,7 @@ def test_the_key_is_the_aggregate_else_the_subject_else_none() -> None:
         (json(DOCUMENT | {"id": None}), "attribute id is missing"),
         (json(DOCUMENT | {"aggregateid": "a\u0000b"}), "its aggregate id holds control characters"),
         (json(DOCUMENT | {"aggregateid": None, "subject": "a\nb"}), "its key holds control characters"),
+        (json(DOCUMENT | {"aggregateid": None, "subject": None}), "neither aggregateid nor subject"),
         (json(DOCUMENT)[:-1] + b',"correlationid":"\\ud800"}', "not valid"),
         (b'{"secret-name": "\xff"}', "not valid"),
     ],

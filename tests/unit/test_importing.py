@@ -64,10 +64,14 @@ def test_a_byte_order_mark_and_a_last_line_without_an_end_do_no_harm() -> None:
 
 def test_a_bad_line_is_rejected_with_its_number_and_reason_and_the_rest_goes_on() -> None:
     secret = b'{"specversion": "1.0", "secret": \xff'
-    content = lines(DOCUMENT, b"{", secret, b"[]", {}, DOCUMENT | {"id": "a\nb"}, DOCUMENT | {"id": "2"})
+    nobodys = DOCUMENT | {"aggregateid": None, "subject": None}
+    content = lines(DOCUMENT, b"{", secret, b"[]", {}, DOCUMENT | {"id": "a\nb"}, nobodys, DOCUMENT | {"id": "2"})
     reasons = rejected(content)
-    assert [number for number, _ in reasons] == [2, 3, 4, 5, 6]
-    said = ["not valid JSON", "not valid JSON", "no JSON object", "attribute id is missing", "its id holds control characters"]
+    assert [number for number, _ in reasons] == [2, 3, 4, 5, 6, 7]
+    said = [
+        *("not valid JSON", "not valid JSON", "no JSON object", "attribute id is missing"),
+        *("its id holds control characters", "it has neither aggregateid nor subject"),
+    ]
     assert all(part in reason for part, (_, reason) in zip(said, reasons, strict=True))
     assert not any("secret" in reason for _, reason in reasons)
     assert [line.id for line in accepted(parsed(content))] == ["e-1", "2"]

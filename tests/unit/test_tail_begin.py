@@ -40,6 +40,9 @@ def test_a_position_a_number_and_places_are_taken_as_they_are() -> None:
 
 
 NONSENSE: list[Any] = [
+    {"aggregate": {"type": "patient", "id": "4\x0011"}},
+    {"aggregate": {"type": "\x00", "id": "4711"}},
+    {"aggregate": {"type": "patient", "id": "\ud800"}},
     None,
     [],
     "now",

@@ -110,6 +110,33 @@ def test_the_figures_say_what_waits_in_all_but_phantoms(desk: Desk) -> None:
     assert figure(body, "waiting") == "7"
 
 
+def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(2)
+    desk.publish(4, topic="patients-mailer-DLQ", start=10)
+    desk.publish(1, topic="orders-DLQ", start=20)
+    desk.gateway.storage.create_topic("empty-DLQ")
+    desk.index()
+    answer = desk.get("/")
+    assert attribute(answer, "data-attention") == ["dead-letters"]
+    assert attribute(answer, "data-events") == ["4", "1"]
+    seen = text(answer)
+    assert "1 thing." in seen
+    assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ Counted by the index" in seen
+    assert "whether or not somebody has dealt with them" in seen
+    assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
+    away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    monkeypatch.setattr(standing, "store_standing", lambda: away)
+    assert attribute(desk.get("/"), "data-events") == ["4", "1"]
+
+
+def test_many_dead_letter_topics_are_listed_bounded_with_most_first(desk: Desk) -> None:
+    for number in range(1, 8):
+        desk.publish(number, topic=f"t{number}-DLQ", start=100 * number)
+    answer = desk.get("/")
+    assert attribute(answer, "data-events") == ["7", "6", "5", "4", "3"]
+    assert "and 2 more dead-letter topics" in text(answer)
+
+
 def test_an_index_that_has_fallen_behind_is_worth_a_line(desk: Desk) -> None:
     desk.publish(1)
     IndexedPartition.objects.using("index").update(caught_up_at=datetime.now(UTC) - timedelta(minutes=10))

@@ -94,6 +94,17 @@ def test_a_form_from_elsewhere_is_refused_with_a_page_of_ours(desk: Desk) -> Non
     answer = Client(enforce_csrf_checks=True).post("/login/", {"username": "x", "password": "y"})
     assert answer.status_code == 403
     assert "This form is too old, or not from here" in text(answer)
+    assert "X-Forwarded-Proto" in text(answer)
+
+
+def test_behind_a_proxy_a_form_is_taken_where_the_documented_headers_come_along(desk: Desk, settings: Any) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/login/").cookies["csrftoken"].value
+    form = {"username": "x", "password": "y", "csrfmiddlewaretoken": token}
+    sent = {"Origin": "https://localhost", "Host": "localhost"}
+    assert browser.post("/login/", form, headers=sent).status_code == 403
+    assert browser.post("/login/", form, headers={**sent, "X-Forwarded-Proto": "https"}).status_code == 200
 
 
 def test_a_host_that_is_not_ours_gets_nothing(desk: Desk) -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from eventstore import Topic
+from dashboard import backlog_lists
+from dashboard.segments import segment
+from eventstore import Subscription, SubscriptionType, Topic
+from eventstore.backlogs import backlog_of
+from eventstore.drivers.pulsar.storage import CAPABILITIES
+from eventstore.storage import Cursor
 from tests.indexing import event, index, place
 from tests.people import person
 from tests.web.desk import forget_everything, text
@@ -58,6 +64,30 @@ def indexed() -> None:
     """What the index read while the broker was there."""
     topic = Topic(name=TOPIC)
     index([event(number, topic=TOPIC) for number in range(5)], topic=topic)
+
+
+@pytest.mark.usefixtures("indexed")
+@pytest.mark.parametrize("written", [TOPIC, "patients"])
+def test_a_subscription_comes_with_its_last_figures_by_its_topics_short_name_too(
+    away: Away, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    mailer = Subscription(
+        topic=TOPIC,
+        name="mailer",
+        type=SubscriptionType.SHARED,
+        cursors=[Cursor(partition=0, acknowledged=None, backlog=5)],
+        consumers=[],
+        moved=None,
+        delivered=None,
+        unacked=0,
+    )
+    line = backlog_lists.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES, timedelta(minutes=2)))
+    gathered = backlog_lists.Gathered(lines=[line], silent=[], as_of=datetime.now(UTC))
+    monkeypatch.setattr(backlog_lists, "_last", gathered)
+    answer = away.get(f"/topics/{segment(written)}/subscriptions/mailer/")
+    assert answer.status_code == 200
+    assert b"data-store-away" in answer.content
+    assert b'data-backlog="5"' in answer.content
 
 
 AT = place(2, topic=TOPIC).encode()

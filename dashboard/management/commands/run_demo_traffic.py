@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.demo import own_store
+from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.traffic import run
 from dashboard.wiring import close, gateway
 
@@ -16,6 +16,7 @@ class Command(BaseCommand):
     help = "Publish about two demo events a second into the embedded store, and run three consumers of them."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_demo_mode()
         if not own_store():
             raise CommandError("EVENTSTORE_URL names a broker, which demo traffic is never written into.")
         stop = threading.Event()

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.actors import add_as_option, command_line_actor
-from dashboard.demo import own_store
+from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.wiring import close, gateway
 from eventstore import EventStoreError, acting
@@ -24,6 +24,7 @@ class Command(BaseCommand):
         add_as_option(parser)
 
     def handle(self, *args: Any, yes_into_this_store: bool, actor: str = "", **options: Any) -> None:
+        require_demo_mode()
         if not own_store() and not yes_into_this_store:
             raise CommandError(
                 "EVENTSTORE_URL names a broker. The demo history is written into it only with --yes-into-this-store."

@@ -76,8 +76,8 @@ class Command(BaseCommand):
     def seed(self, supervisor: Supervisor) -> bool:
         """The demo's history, into a store of its own only: whether it is there."""
         if not demo.own_store():
-            self.say("EVENTSTORE_URL names a broker: nothing is written into it. `manage.py seed_demo --yes-into-this-store`")
-            self.say("puts the demo history there by hand.")
+            self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
+            self.say("EVENTDESK_DEMO=1 manage.py seed_demo --yes-into-this-store")
             return False
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         steps = ["seed_demo", "run_index --until-caught-up"]
@@ -103,10 +103,8 @@ def _again_in_demo_mode() -> None:
 
 
 def _refuse_unsafe(wanted_demo: bool, bind: str) -> None:
-    if wanted_demo or settings.DEMO:
-        if bind not in (LOOPBACK, "localhost", "::1"):
-            raise CommandError("Demo mode listens on loopback only: leave --bind away.")
-        return
+    if (wanted_demo or settings.DEMO) and bind not in (LOOPBACK, "localhost", "::1"):
+        raise CommandError("Demo mode listens on loopback only: leave --bind away.")
     if problems := serving_problems():
         raise CommandError(" ".join(problems))
 

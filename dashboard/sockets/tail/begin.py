@@ -64,8 +64,14 @@ def _aggregate(said: object) -> tuple[str, str] | None:
         case None:
             return None
         case {"type": str(type), "id": str(id), **other} if not other and id and max(len(type), len(id)) <= LONGEST_NAME:
-            return type, id
+            if _is_storable(type + id):
+                return type, id
     raise NotUnderstood('aggregate takes {"type": "…", "id": "…"}.')
+
+
+def _is_storable(text: str) -> bool:
+    """Whether databases can be asked for it: PostgreSQL takes no NUL, and nothing takes half of a surrogate pair."""
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _start(said: object) -> Start:

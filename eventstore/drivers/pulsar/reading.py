@@ -6,20 +6,23 @@ entries at once as the queue has room for, and each of them may be a batch of a 
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pulsar
 
-from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.following import QUEUE, close_raw, next_within, open_raw, until_the_end
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.link import Link
 from eventstore.drivers.pulsar.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
+from eventstore.errors import UnknownTopic
 from eventstore.events import Message, Position
+
+T = TypeVar("T")
 
 FIRST_STEP = 4
 """Entries that reading backward goes back at first; each further step is four times as long."""
@@ -40,6 +43,14 @@ class Shard:
 
     def __init__(self, link: Link, admin: Admin, log: TopicName, topic: str, partition: int) -> None:
         self.link, self.admin, self.log, self.topic, self.partition = link, admin, log, topic, partition
+
+    def internals(self) -> Json:
+        """What the broker tells of this log; nothing where it has none of a partition, which nobody has used yet."""
+        return self._unless_absent(lambda: self.admin.log_internals(self.log), {})
+
+    def last_id(self) -> tuple[int, int, int]:
+        """As ``Admin.last_message_id``."""
+        return self._unless_absent(lambda: self.admin.last_message_id(self.log), (-1, -1, -1))
 
     def forward(self, *, after: Position | None, limit: int, inclusive: bool = False) -> Sequence[Message]:
         """At most ``limit`` messages from a position or the first one on."""
@@ -63,7 +74,7 @@ class Shard:
         until there is enough, each range once. A chunked message that begins in one range and ends in the next comes with
         the earlier of them, which is why a range ends at the first message that is known, and not at an entry.
         """
-        layout, messages = layout_of(self.admin.log_internals(self.log)), self._messages()
+        layout, messages = layout_of(self.internals()), self._messages()
         if layout.last is None:
             return []
         before = before or whole_entry(self.topic, self.partition, *layout.last)
@@ -110,7 +121,9 @@ class Shard:
         differ, it is *a* place where the time is passed. All messages of a batch have one publish time.
         """
         milliseconds = max(0, -((EPOCH - when) // timedelta(milliseconds=1)))
-        ledger, entry = self.admin.entry_since(self.log, milliseconds)
+        ledger, entry = self._unless_absent(lambda: self.admin.entry_since(self.log, milliseconds), (-1, -1))
+        if ledger < 0:
+            return None
         start = pulsar.MessageId(-1, ledger, entry, -1)
         for raw in self._from_id(start, inclusive=True, queue=1):
             if raw.publish_timestamp() >= milliseconds:
@@ -124,6 +137,16 @@ class Shard:
     def last(self) -> Position | None:
         found = self.backward(before=None, limit=1)
         return found[0].position if found else None
+
+    def _unless_absent(self, ask: Callable[[], T], empty: T) -> T:
+        """The broker makes a partition's log when it is first used, and until then says that there is none: it is empty. Of a
+        topic that is its own only log, it means what it says."""
+        try:
+            return ask()
+        except UnknownTopic:
+            if str(self.log) == self.topic:
+                raise
+            return empty
 
     def _messages(self) -> Messages:
         return Messages(self.topic, self.partition)

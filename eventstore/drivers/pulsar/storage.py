@@ -143,7 +143,7 @@ class PulsarStorage:
         elif isinstance(after, Position):
             _checked(after, shard)
             start, inclusive, token = place_of(after.token).message_id(), False, after.token
-        queue = queue_for(self._admin.log_internals(shard.log))
+        queue = queue_for(shard.internals())
         return PulsarReader(
             self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token, queue=queue
         )
@@ -209,7 +209,7 @@ class PulsarStorage:
 
     def _latest(self, shard: Shard) -> tuple[Any, bool]:
         """The place of the last event now, as a fixed id."""
-        ledger, entry, batch = self._admin.last_message_id(shard.log)
+        ledger, entry, batch = shard.last_id()
         if entry < 0:
             return pulsar.MessageId.earliest, True
         return pulsar.MessageId(-1, ledger, entry, batch), False

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from eventstore.errors import EventStoreError, UnknownTopic
 from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.queries import indexed_topics
+from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
-from eventstore.opening import open_storage
 from eventstore.searchable import values_by
 from eventstore.storage import Storage
 
@@ -32,9 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
 
     def handle(self, *args: Any, topic: str, progress: bool, **options: Any) -> None:
-        storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
-        )
+        storage = configured_storage(FAILED)
         with stopping_by_signal() as stop:
             try:
                 reports = self.run(storage, topic, progress, stop)
@@ -42,7 +40,7 @@ class Command(BaseCommand):
                 raise CommandError(str(error), returncode=FAILED) from error
             except DatabaseError as error:
                 said = f"The index's database did not answer ({type(error).__name__}). Nothing was changed: run this again."
-                raise CommandError(said, returncode=FAILED) from error
+                raise CommandError(said_of(error, said), returncode=FAILED) from error
             finally:
                 storage.close()
         self.conclude(reports, stop)

@@ -14,8 +14,8 @@ from eventstore.errors import EventStoreError, UnknownTopic
 from eventstore.events import Topic
 from eventstore.index import rebuilding
 from eventstore.index.queries import indexed_topics
+from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
-from eventstore.opening import open_storage
 from eventstore.searchable import values_by
 from eventstore.storage import Storage
 
@@ -39,9 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, topic: str, progress: bool, restart: bool, discard: bool, **options: Any) -> None:
         self.hidden = not progress and not sys.stderr.isatty()
-        storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
-        )
+        storage = configured_storage(FAILED)
         with stopping_by_signal() as stop:
             try:
                 for known in list(self.topics(storage, topic)):
@@ -57,7 +55,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 kind = type(error).__name__
                 said = f"The index's database did not do this ({kind}). Pages read what they did before: run this again."
-                raise CommandError(said, returncode=FAILED) from error
+                raise CommandError(said_of(error, said), returncode=FAILED) from error
             finally:
                 storage.close()
         if stop.number:

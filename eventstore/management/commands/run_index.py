@@ -18,7 +18,7 @@ from eventstore.errors import EventStoreError, InvalidConfiguration
 from eventstore.index.bulk import MOST_EVENTS
 from eventstore.index.following import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
-from eventstore.opening import open_storage
+from eventstore.management.configured import configured_storage, said_of
 from eventstore.searchable import require_hash_key, values_by
 
 MOST_A_BATCH = MOST_EVENTS
@@ -44,9 +44,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         stop = threading.Event()
         _stop_on_signals(stop)
-        storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
-        )
+        storage = configured_storage()
         with tqdm(unit=" events", desc="index", disable=not sys.stderr.isatty()) as bar:
             following = Following(
                 storage=storage,
@@ -68,9 +66,9 @@ class Command(BaseCommand):
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
             except DatabaseError as error:
-                raise CommandError(
-                    f"The index's database did not do this ({type(error).__name__}). Nothing is half-written: run this again."
-                ) from error
+                kind = type(error).__name__
+                said = f"The index's database did not do this ({kind}). Nothing is half-written: run this again."
+                raise CommandError(said_of(error, said)) from error
             finally:
                 storage.close()
 
