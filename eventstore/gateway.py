@@ -225,9 +225,10 @@ class Gateway:
         return noticed.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
 
     def index_progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
-        """How far the index is: with everything together, and with each topic, by name. Needs no store."""
+        """How far the index is: with everything together that the store still has, and with each topic, by name. Needs no
+        store."""
         topics = progress.topics()
-        return progress.together([topic.progress for topic in topics]), topics
+        return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics
 
     def conversation(self, correlation_id: str) -> Sequence[Pointer]:
         """The events of one correlation id, by time (at most 200)."""

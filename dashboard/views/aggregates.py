@@ -214,7 +214,7 @@ def _look_up(text: str, viewer: Viewer) -> Hits:
         events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
         conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
-        topics=[topic for name, topic in gateway.indexed_topics().items() if text in (name, name.rpartition("/")[2])],
+        topics=[topic for topic in gateway.indexed_topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
     if hits.aggregates:
         return hits
@@ -223,6 +223,10 @@ def _look_up(text: str, viewer: Viewer) -> Hits:
     if hits:
         return hits
     return replace(hits, types=[type for type in gateway.aggregate_types() if text.lower() in _names_of(type)])
+
+
+def _is_named(topic: IndexedTopic, text: str) -> bool:
+    return text in (topic.topic, topic.topic.rpartition("/")[2])
 
 
 def _values(text: str) -> list[ValueHits]:
@@ -257,7 +261,11 @@ def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
     """Where payloads can be read through for it: topics with the address of that search, the largest topics first."""
     if not viewer_of(request).sees_values:
         return []
-    topics = [topic for topic in wiring.gateway().indexed_topics().values() if topic.kind == TopicKind.EVENTS]
+    topics = [
+        topic
+        for topic in wiring.gateway().indexed_topics().values()
+        if topic.kind == TopicKind.EVENTS and topic.gone_at is None
+    ]
     topics.sort(key=lambda topic: -topic.events)
     quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return [

@@ -112,7 +112,7 @@ def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: boo
         TopicLine(
             topic=Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)),
             indexed=topic,
-            gone=not away,
+            gone=not away or topic.gone_at is not None,
         )
         for topic in known.values()
         if topic.topic not in names

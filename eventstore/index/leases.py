@@ -27,7 +27,8 @@ PIECE = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leased:
-    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none."""
+    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none.
+    ``gone``: it is noted as no longer in the store."""
 
     id: int
     topic: str
@@ -36,6 +37,7 @@ class Leased:
     owner: str
     free: bool
     checkpoint: str
+    gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +52,34 @@ def partitions() -> list[Leased]:
     """Every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
     names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
-    rows = IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, free)
-    found = [(*row[:-1], bool(row[-1])) for row in rows]
-    dead = {owner for owner in {row[4] for row in found} if is_dead(owner)}
+    rows = list(IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, "gone_at", free))
+    dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
-        Leased(id=id, topic=topic, number=number, epoch=epoch, owner=owner, checkpoint=checkpoint, free=free or owner in dead)
-        for id, topic, number, epoch, owner, checkpoint, free in found
+        Leased(
+            id=id,
+            topic=topic,
+            number=number,
+            epoch=epoch,
+            owner=owner,
+            checkpoint=checkpoint,
+            free=bool(free) or owner in dead,
+            gone=gone_at is not None,
+        )
+        for id, topic, number, epoch, owner, checkpoint, gone_at, free in rows
     ]
+
+
+def note_gone(rows: Sequence[int]) -> None:
+    """The store, as far as it is watched, no longer has these partitions. What somebody has leased is watched by that one."""
+    for start in range(0, len(rows), PIECE):
+        some = IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE], gone_at__isnull=True)
+        some.filter(_free()).update(gone_at=Now(), behind=None)
+
+
+def note_back(rows: Sequence[int]) -> None:
+    """The store has these partitions after all, or again."""
+    for start in range(0, len(rows), PIECE):
+        IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
 
 
 def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:
@@ -72,12 +95,14 @@ def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]])
 
 
 def live_builds(topics: Collection[str]) -> dict[str, int]:
-    """The number of the live build of these topics, as far as they have one: a new partition belongs to it as well."""
+    """The number of the live build of these topics, as far as they have one: a new partition belongs to it as well. Of a
+    topic whose builds were all given up, the one that comes next: the rows of those that were removed go on standing."""
     wanted = sorted(topics)
     found: dict[str, int] = {}
     for start in range(0, len(wanted), PIECE):
-        rows = IndexedPartition.objects.using(DB).filter(live=True, topic__in=wanted[start : start + PIECE])
-        found.update(rows.values_list("topic").annotate(Max("build")))
+        rows = IndexedPartition.objects.using(DB).filter(topic__in=wanted[start : start + PIECE])
+        builds = rows.values_list("topic").annotate(newest=Max("build"), live=Max("build", filter=Q(live=True)))
+        found.update({topic: newest + 1 if live is None else live for topic, newest, live in builds})
     return found
 
 

@@ -70,13 +70,15 @@ class Aggregate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexedTopic:
-    """How far the index is in one topic. ``caught_up_at``: the oldest of its partitions' last caught-up moments."""
+    """How far the index is in one topic. ``caught_up_at``: the oldest of its partitions' last caught-up moments. ``gone_at``:
+    since when the store, as far as it is watched, has not had the topic any more; then nothing of it can be caught up."""
 
     topic: str
     kind: str
     partitions: int
     events: int
     caught_up_at: datetime | None
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

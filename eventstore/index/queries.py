@@ -29,7 +29,8 @@ MOST_COUNTED_APART = 20_000
 
 
 def indexed_topics() -> list[IndexedTopic]:
-    """The topics that the index follows, by name."""
+    """The topics that the index has, by name. Those of their partitions that have gone from the store hold up nothing."""
+    watched = Q(gone_at=None)
     rows = (
         IndexedPartition.objects.using(DB)
         .filter(live=True)
@@ -37,8 +38,10 @@ def indexed_topics() -> list[IndexedTopic]:
         .annotate(
             partitions=Count("id"),
             events=Sum("next_ordinal"),
-            oldest_caught_up=Min("caught_up_at"),
-            caught_up=Count("caught_up_at"),
+            watched=Count("id", filter=watched),
+            oldest_caught_up=Min("caught_up_at", filter=watched),
+            caught_up=Count("caught_up_at", filter=watched),
+            went=Max("gone_at"),
         )
         .order_by("topic")
     )
@@ -48,7 +51,8 @@ def indexed_topics() -> list[IndexedTopic]:
             kind=row["kind"],
             partitions=row["partitions"],
             events=row["events"],
-            caught_up_at=row["oldest_caught_up"] if row["caught_up"] == row["partitions"] else None,
+            caught_up_at=row["oldest_caught_up"] if row["caught_up"] == row["watched"] else None,
+            gone_at=None if row["watched"] else row["went"],
         )
         for row in rows
     ]

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from tqdm import tqdm
 
+from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.errors import StoreUnreachable
+from eventstore.events import Topic
+from eventstore.index import rebuilding, removing
 from eventstore.index.models import IndexedPartition
+from eventstore.index.queries import indexed_topics
 from eventstore.management.commands import check_index, rebuild_index
 from tests.index.test_checking import catch_up, publish
 
@@ -137,6 +143,73 @@ def test_a_rebuild_that_is_stopped_ends_with_130_goes_on_the_next_time_or_is_thr
     assert (status, said) == (0, "patients: the unfinished rebuild is thrown away\n")
     assert run("rebuild_index", "--discard") == (0, "")
     assert run("check_index")[0] == 0
+
+
+def drop(topic: str) -> None:
+    """Take the topic out of the store, as its administrator would."""
+    TopicRow.objects.using("store").get(name=topic).delete()
+
+
+def test_a_topic_that_the_store_no_longer_has_is_forgotten_and_comes_back_whole(storage: DatabaseStorage) -> None:
+    drop("documents")
+    status, said = run("check_index")
+    assert status == 0
+    assert "documents: the store no longer has this topic; its 20 events stay findable" in said
+    assert run("rebuild_index", "--topic", "documents", "--forget") == (0, "documents: 20 events forgotten\n")
+    assert [topic.topic for topic in indexed_topics()] == ["patients"]
+    with connections["index"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM index_blockrow b JOIN index_indexedpartition p ON p.id = b.partition_id "
+            "WHERE p.topic = 'documents'"
+        )
+        assert cursor.fetchone() == (0,)
+    storage.create_topic("documents")
+    publish(storage, 30, "documents")
+    catch_up(storage)
+    assert {topic.topic: topic.events for topic in indexed_topics()} == {"documents": 30, "patients": 300}
+    assert run("check_index")[0] == 0
+
+
+def test_forgetting_refuses_what_is_there_what_is_unknown_and_what_has_no_name(storage: DatabaseStorage) -> None:
+    for arguments, words in (
+        (("--topic", "documents"), "documents is in the store and watched"),
+        (("--topic", "nothing"), "The index has no topic nothing"),
+        ((), "--topic NAME"),
+    ):
+        status, said = run("rebuild_index", "--forget", *arguments)
+        assert status == 2
+        assert words in said
+    assert {topic.topic: topic.events for topic in indexed_topics()} == {"documents": 20, "patients": 300}
+
+
+def test_forgetting_refuses_while_the_store_is_away_or_an_indexer_follows_the_topic(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop("documents")
+    rows = IndexedPartition.objects.using("index").filter(topic="documents")
+    rows.update(owner="another", leased_until=datetime.now(UTC) + timedelta(minutes=1))
+    status, said = run("rebuild_index", "--topic", "documents", "--forget")
+    assert (status, "An indexer that runs now watches documents" in said) == (2, True)
+
+    def away(storage: DatabaseStorage, name: str) -> Topic:
+        raise StoreUnreachable("The store does not answer.")
+
+    rows.update(owner="", leased_until=None)
+    monkeypatch.setattr(DatabaseStorage, "topic", away)
+    assert run("rebuild_index", "--topic", "documents", "--forget") == (2, "The store does not answer.")
+    assert "documents" in [topic.topic for topic in indexed_topics()]
+
+
+def test_forgetting_that_is_stopped_is_ended_the_next_time(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop("documents")
+    with monkeypatch.context() as patch:
+        patch.setattr(removing, "remove", lambda *arguments: False)
+        patch.setattr(rebuilding, "remove", lambda *arguments: False)
+        status, said = run("rebuild_index", "--topic", "documents", "--forget")
+    assert status == 0
+    assert "not all of the old index is removed; running this again removes the rest" in said
+    assert run("rebuild_index", "--topic", "documents", "--forget") == (0, "documents: 0 events forgotten\n")
+    assert run("rebuild_index", "--topic", "documents", "--forget")[0] == 2
 
 
 def test_beginning_anew_and_throwing_away_exclude_each_other() -> None:

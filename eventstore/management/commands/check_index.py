@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 try:
                     known = storage.topic(name)
                 except UnknownTopic:
-                    self.say(f"{name}: the store no longer has this topic; its {events:,} events are left as they are")
+                    self.say(f"{name}: the store no longer has this topic; its {events:,} events stay findable")
                     bar.update(events)
                     continue
                 for report in check_topic(storage, config, known, bar.update, stop, values_of):
