@@ -21,6 +21,7 @@ from eventstore.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
+from eventstore.index.originals import original_of
 from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
 from eventstore.index.progress import Progress, TopicProgress
 from eventstore.merging import Item, Lane, encode_cursor, merge
@@ -185,6 +186,10 @@ class Gateway:
     def copies_of(self, pointer: Pointer) -> Sequence[Pointer]:
         """The copies of this event in derived topics that name it as their original, oldest first."""
         return [self._rows.labelled(copy) for copy in copies.copies_of(self.storage, pointer)]
+
+    def say_that_they_are_copies(self, rows: Sequence[Row]) -> int:
+        """How many of these events name an original, as replays, retries and dead letters do."""
+        return sum(bool(row.event and original_of(row.event)) for row in rows)
 
     def originals_of(self, copy: Pointer) -> Sequence[Pointer]:
         """What this copy in a derived topic is a copy of, as far as that is indexed."""

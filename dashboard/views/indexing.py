@@ -24,6 +24,8 @@ class Line:
 
     topic: str
     derived: str
+    now: str
+    """What kind of topic it is now, where it is indexed as another."""
     mark: Mark
     bar: float | None
     percent: str
@@ -64,10 +66,12 @@ def indexing(request: HttpRequest) -> HttpResponse:
 
 def _line(topic: TopicProgress, now: datetime) -> Line:
     progress = topic.progress
+    kind = gateway().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
     return Line(
         topic=topic.topic,
         derived="" if topic.kind == TopicKind.EVENTS else topic.kind,
+        now="" if kind == topic.kind else kind,
         mark=_mark(topic, seconds),
         bar=progress.fraction,
         percent=_percent(progress.fraction),

@@ -74,6 +74,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "indexed": indexed,
             "page": events,
             "lines": [showing.event_line(row, viewer) for row in events.items],
+            "copies": 0 if found.derived else gateway.say_that_they_are_copies(events.items),
             "since": since,
             "since_problem": problem,
             "at_newest": cursor is None,

@@ -96,6 +96,14 @@ def _check_partition(
 ) -> PartitionReport:
     while True:
         row = _rows(topic.name).get(number=number)
+        if row.kind != topic.kind.value:
+            on_progress(row.next_ordinal)
+            return PartitionReport(
+                topic=topic.name,
+                partition=number,
+                indexed=row.next_ordinal,
+                difference=f"it is indexed as {row.kind}, and the topic is {topic.kind.value} now: rebuild it",
+            )
         with open_log(storage, topic, row, stop) as log:
             walk = _Walk(
                 row=row,

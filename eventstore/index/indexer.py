@@ -5,10 +5,11 @@ All that an indexer writes into the index comes from this one thread: SQLite has
 would only wait for each other.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connections
@@ -23,6 +24,8 @@ from eventstore.index.meter import Meter
 from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
 from eventstore.index.writer import write_batch
+
+log = logging.getLogger(__name__)
 
 HOUSEKEEPING = 1.0
 RENEW = leases.LEASE.total_seconds() / 4
@@ -91,6 +94,8 @@ class Indexer:
         self._look_at, self._renew_at = 0.0, 0.0
         self._hungry = False
         self._free_since: dict[int, float] = {}
+        self._other_kinds: set[str] = set()
+        """The topics of which it was said that they are indexed as another kind than they are."""
 
     def step(self, timeout: float) -> None:
         """Write what the readers hand over within so many seconds, and keep the house when it is time to."""
@@ -119,6 +124,7 @@ class Indexer:
         self._share(self.left, topics or {})
         if topics is not None:
             _note_gone(found, wanted)
+            self._say_other_kinds(topics, wanted)
         self._forget_streams()
         self._measure()
 
@@ -204,7 +210,9 @@ class Indexer:
             return
         for row, epoch in leases.take(self.owner, list(chosen.values())).items():
             leased = chosen[row]
-            followed = Followed(topic=topics[leased.topic], number=leased.number, row=row, epoch=epoch)
+            # As what it was begun: a build of which one half are originals and the other copies would be neither.
+            topic = replace(topics[leased.topic], kind=leased.kind)
+            followed = Followed(topic=topic, number=leased.number, row=row, epoch=epoch)
             self.held[row] = followed
             self.readers.schedule.put(followed, now)
 
@@ -222,6 +230,13 @@ class Indexer:
                 del self.ends[leased.topic, leased.number]
         for moment, rows in reached.items():
             progress.note_caught_up(rows, moment)
+
+    def _say_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
+        other = {leased.topic: leased.kind for leased in wanted if leased.kind is not topics[leased.topic].kind}
+        for name in sorted(other.keys() - self._other_kinds):
+            is_now = topics[name].kind
+            log.warning("%s is indexed as %s, and is %s now: rebuild_index --topic %s", name, other[name], is_now, name)
+        self._other_kinds = set(other)
 
     def _measure(self) -> None:
         held = self.held_now()

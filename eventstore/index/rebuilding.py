@@ -87,7 +87,11 @@ def rebuild_topic(
     ``AnotherRebuild`` where somebody else does so now; ``StoreUnreachable`` where the store goes quiet: run it again to go
     on. Until the end, and after any error, the old build stays as it is. What it leaves is for ``remove_old``.
     """
-    build = unfinished(topic.name) or next_build(topic.name)
+    begun = unfinished(topic.name)
+    if begun is not None and rows_of(topic.name).filter(build=begun).exclude(kind=topic.kind.value).exists():
+        discard(topic.name)  # it was begun as another kind of topic
+        begun = None
+    build = begun or next_build(topic.name)
     work = Work(
         storage=storage,
         config=config,

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.test.utils import override_settings
 from tqdm import tqdm
 
+from eventstore.config import parse_config
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.errors import StoreUnreachable
@@ -20,6 +22,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.index.queries import indexed_topics
 from eventstore.management.commands import check_index, rebuild_index
 from tests.index.test_checking import catch_up, publish
+from tests.indexing import pointers
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -210,6 +213,36 @@ def test_forgetting_that_is_stopped_is_ended_the_next_time(storage: DatabaseStor
     assert "not all of the old index is removed; running this again removes the rest" in said
     assert run("rebuild_index", "--topic", "documents", "--forget") == (0, "documents: 0 events forgotten\n")
     assert run("rebuild_index", "--topic", "documents", "--forget")[0] == 2
+
+
+def test_a_topic_whose_kind_was_changed_is_indexed_on_as_it_was_until_it_is_rebuilt(
+    storage: DatabaseStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = parse_config('[topics]\ndead_letter = ["documents"]', "desk.toml")
+    other = DatabaseStorage(config.topics)
+    publish(storage, 5, "documents")
+    catch_up(other)
+    assert "documents is indexed as events, and is dead-letter now: rebuild_index --topic documents" in caplog.text
+    assert all(pointer.version for pointer in pointers("documents") if not pointer.unreadable)
+    with override_settings(EVENTDESK=config):
+        status, said = run("check_index", "--topic", "documents")
+        assert status == 1
+        assert "it is indexed as events, and the topic is dead-letter now: rebuild it" in said
+        assert run("rebuild_index", "--topic", "documents") == (0, "documents: 25 events rebuilt\n")
+        assert run("check_index")[0] == 0
+    assert [pointer.version for pointer in pointers("documents")] == [None] * 25
+
+
+def test_a_rebuild_that_was_begun_as_another_kind_of_topic_begins_anew(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild_index, "tqdm", StoppingBar)
+        assert run("rebuild_index", "--topic", "documents")[0] == 130
+    with override_settings(EVENTDESK=parse_config('[topics]\nretry = ["documents"]', "desk.toml")):
+        assert run("rebuild_index", "--topic", "documents")[0] == 0
+        assert run("check_index")[0] == 0
+    assert {pointer.derived for pointer in pointers("documents")} == {True}
 
 
 def test_beginning_anew_and_throwing_away_exclude_each_other() -> None:

@@ -136,6 +136,15 @@ def test_where_every_topic_is_gone_nothing_is_behind(desk: Desk) -> None:
     assert 'data-attention="index"' not in desk.get("/").content.decode()
 
 
+def test_a_topic_that_is_indexed_as_another_kind_than_it_is_says_so(desk: Desk) -> None:
+    desk.publish(5)
+    assert "rebuild_index" not in text(desk.get(PAGE))
+    IndexedPartition.objects.using("index").update(kind="dead-letter")
+    seen = text(desk.get(PAGE))
+    assert "events now" in seen
+    assert "indexed as dead-letter: rebuild_index --topic" in seen
+
+
 def test_htmx_gets_what_changes_alone_and_asks_again(desk: Desk) -> None:
     desk.publish(5)
     answer = desk.get(PAGE, fragment=True)

@@ -257,3 +257,16 @@ def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
 def test_a_topic_without_an_indexed_event_has_no_hours(desk: Desk) -> None:
     desk.gateway.storage.create_topic("patients")
     assert "data-hours" not in desk.get("/topics/patients/").content.decode()
+
+
+def test_a_page_of_copies_in_a_topic_that_passes_for_ordinary_asks_what_it_is(desk: Desk) -> None:
+    desk.publish(3, topic="orders-errors")
+    assert attribute(desk.get("/topics/orders-errors/"), "data-copies") == []
+    copy = NewMessage(payload=b"{}", key="k", properties={"ORIGIN_MESSAGE_ID": "5:0:-1"})
+    desk.gateway.storage.append("orders-errors", [copy, copy])
+    answer = desk.get("/topics/orders-errors/")
+    assert attribute(answer, "data-copies") == ["2"]
+    assert "2 of the 5 events on this page say that they are copies of another" in text(answer)
+    desk.gateway.storage.create_topic("orders-DLQ")
+    desk.gateway.storage.append("orders-DLQ", [copy])
+    assert attribute(desk.get("/topics/orders-DLQ/"), "data-copies") == []

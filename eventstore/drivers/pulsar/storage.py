@@ -22,6 +22,7 @@ from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.events import Message, NewMessage, Position, Topic
 from eventstore.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 PARALLEL_READS = 4
 """Partitions of a topic's page that are read side by side."""
@@ -52,6 +53,7 @@ class PulsarStorage:
         service_url: str,
         admin_url: str,
         namespaces: Sequence[str] = ("public/default",),
+        kinds: TopicKinds = BY_NAME,
         token: str = "",
         tls_trust_certs: str = "",
         tls_certificate: str = "",
@@ -60,7 +62,7 @@ class PulsarStorage:
         credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
         self._link = Link(service_url=service_url, **credentials)
         self._admin = Admin(url=admin_url, **credentials)
-        self._topics = Topics(self._admin, namespaces)
+        self._topics = Topics(self._admin, namespaces, kinds)
         self._publisher = Publisher(self._link)
         self._ends = EndsFinder(self._admin)
 

@@ -33,7 +33,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, topic: str, progress: bool, **options: Any) -> None:
         storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+            settings.EVENTSTORE_URL,
+            admin_url=settings.PULSAR_ADMIN_URL,
+            namespaces=settings.EVENTSTORE_NAMESPACES,
+            kinds=settings.EVENTDESK.topics,
         )
         with stopping_by_signal() as stop:
             try:

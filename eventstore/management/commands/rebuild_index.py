@@ -47,7 +47,10 @@ class Command(BaseCommand):
             raise CommandError("--forget takes the name of one topic: --topic NAME.", returncode=FAILED)
         self.hidden = not progress and not sys.stderr.isatty()
         storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+            settings.EVENTSTORE_URL,
+            admin_url=settings.PULSAR_ADMIN_URL,
+            namespaces=settings.EVENTSTORE_NAMESPACES,
+            kinds=settings.EVENTDESK.topics,
         )
         with stopping_by_signal() as stop:
             try:

@@ -45,7 +45,10 @@ class Command(BaseCommand):
         stop = threading.Event()
         _stop_on_signals(stop)
         storage = open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+            settings.EVENTSTORE_URL,
+            admin_url=settings.PULSAR_ADMIN_URL,
+            namespaces=settings.EVENTSTORE_NAMESPACES,
+            kinds=settings.EVENTDESK.topics,
         )
         with tqdm(unit=" events", desc="index", disable=not sys.stderr.isatty()) as bar:
             following = Following(
