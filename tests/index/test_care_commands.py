@@ -83,6 +83,19 @@ def test_a_difference_ends_with_1_and_names_topic_partition_and_place(storage: D
     assert "secret" not in said
 
 
+def test_what_is_not_indexed_at_all_ends_with_1_and_what_waits_is_said(storage: DatabaseStorage) -> None:
+    publish(storage, 1, "documents")
+    assert "documents partition 0: 20 events, no difference; 1 event more behind the checkpoint\n" in run("check_index")[1]
+    storage.create_topic("fresh")
+    assert run("check_index")[0] == 0
+    publish(storage, 3, "fresh")
+    status, said = run("check_index")
+    assert status == 1
+    assert (
+        "fresh partition 0: it is not indexed, and the store has events of it; 3 events more behind the checkpoint\n" in said
+    )
+
+
 def test_one_topic_alone_is_checked_where_it_is_named(storage: DatabaseStorage) -> None:
     damage("UPDATE index_streamrow SET events = events + 1")
     status, said = run("check_index", "--topic", "documents")
