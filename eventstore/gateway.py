@@ -16,7 +16,7 @@ from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
-from eventstore.errors import InvalidPosition, StalePlan, StoreUnreachable, UnknownEvent
+from eventstore.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
@@ -164,10 +164,11 @@ class Gateway:
         pointer = queries.at(position)
         try:
             message = self._rows.messages([position]).get(position)
-        except StoreUnreachable:
+        except (StoreUnreachable, StoreRefused) as error:
             if pointer is None:
                 raise
-            return self._rows.row(pointer, missing=Missing.AWAY)
+            refused = isinstance(error, StoreRefused)
+            return self._rows.row(pointer, missing=Missing.REFUSED if refused else Missing.AWAY)
         if pointer is not None:
             return self._rows.row(pointer, message, missing=Missing.TRIMMED)
         if message is None:

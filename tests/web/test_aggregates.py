@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,8 +10,10 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.urls import reverse
 
-from eventstore import NewMessage, StoreUnreachable
+from eventstore import NewMessage, Position, StoreRefused, StoreUnreachable
 from eventstore.config import parse_config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.events import Message
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 
@@ -352,3 +354,18 @@ def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monk
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
     monkeypatch.setattr(queries, "MOST_COUNTED_APART", 5)
     assert "about 30" in text(desk.get("/aggregates/"))
+
+
+def test_a_topic_that_the_store_refuses_leaves_the_page_with_the_indexs_lines(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place,) = desk.publish(1)
+
+    def refused(storage: DatabaseStorage, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        raise StoreRefused("The broker does not allow this.")
+
+    monkeypatch.setattr(DatabaseStorage, "fetch", refused)
+    for url in ("/aggregates/patient/4711/", f"/events/e-0/?at={quote(place.encode())}"):
+        answer = desk.get(url)
+        assert answer.status_code == 200
+        assert "does not let Eventdesk read this topic" in text(answer)
