@@ -22,8 +22,9 @@ from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.originals import original_of
-from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
+from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.index.progress import Progress, TopicProgress
+from eventstore.index.valued import by_value
 from eventstore.merging import Item, Lane, encode_cursor, merge
 from eventstore.payload_cache import PayloadCache
 from eventstore.rows import Missing, Row, Rows
@@ -175,14 +176,21 @@ class Gateway:
             raise UnknownEvent("There is no event at this position, or retention has trimmed it.")
         return Row(position=position, event=self.read(message))
 
-    def by_value(self, text: str) -> Mapping[str, Sequence[Pointer]]:
-        """The events that have this text as a declared searchable value: by the value's name, each by time (at most 200).
+    def by_value(self, text: str) -> Mapping[str, ValueMatches]:
+        """The events that have this text as a declared searchable value: by the value's name, each by time (at most 200, some
+        of each aggregate).
 
         To whoever may not see payloads this must not be answered: values could be found out by guessing.
         """
-        forms = lookup_forms(text, self.config.searchables, self._hash_key)
-        found = {name: [self._rows.labelled(p) for p in queries.by_value(name, stored)] for name, stored in forms}
-        return {name: pointers for name, pointers in found.items() if pointers}
+        forms: dict[str, list[str]] = {}
+        for name, stored in lookup_forms(text, self.config.searchables, self._hash_key):
+            forms.setdefault(name, []).append(stored)
+        found = {name: by_value(name, stored) for name, stored in forms.items()}
+        return {
+            name: replace(matches, pointers=[self._rows.labelled(pointer) for pointer in matches.pointers])
+            for name, matches in found.items()
+            if matches.pointers
+        }
 
     def copies_of(self, pointer: Pointer) -> Sequence[Pointer]:
         """The copies of this event in derived topics that name it as their original, oldest first."""

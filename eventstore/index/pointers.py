@@ -35,6 +35,16 @@ class Pointer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ValueMatches:
+    """Events that have a searchable value, by time. Where not all of them are here, there are some of every aggregate that was
+    met, and ``all_aggregates`` says whether that is every one."""
+
+    pointers: Sequence[Pointer] = ()
+    all_events: bool = True
+    all_aggregates: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AggregateType:
     """``aggregates`` and ``events`` count what is indexed by now. Of a type with very many streams in several partitions,
     ``aggregates`` is not ``exact``: it counts one twice that lies in two partitions."""

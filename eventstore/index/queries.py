@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from eventstore.errors import InvalidPosition
 from eventstore.events import Page, Position, TopicKind
 from eventstore.index.finding import places
-from eventstore.index.keys import Link, hashed, value_hash
+from eventstore.index.keys import Link, hashed
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.names import Names
 from eventstore.index.noticed import counts_of_streams
@@ -165,15 +165,6 @@ def caused_by(event_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """The originals that name this event as their cause, by time."""
     found = _at_hash("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
     return _originals((pointer for pointer in found if pointer.causation_id == event_id), limit)
-
-
-def by_value(name: str, stored: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
-    """The originals that have this searchable value (its text or its hash, as it was stored), by time."""
-    number = Names().known(name)
-    if number is None:
-        return []
-    found = _at_hash("index_linkkey", value_hash(index_key(), number, stored), derived=False)
-    return _originals((pointer for pointer in found if (name, stored) in pointer.values), limit)
 
 
 def copies_of(original: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:

@@ -24,6 +24,7 @@ from eventstore.index import leases, progress, queries, readers, watching, write
 from eventstore.index.following import Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
 from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.valued import by_value
 from eventstore.storage import Edge, Ends, Reader
 from tests.contract.helpers import eventually
 from tests.indexing import place
@@ -337,7 +338,7 @@ def test_searchable_values_are_asked_for_and_kept() -> None:
         return [[("number", str(number))] for number, _ in enumerate(events)]
 
     index_until_caught_up(following(storage, threading.Event(), values_of=values))
-    (found,) = queries.by_value("number", "1")
+    (found,) = by_value("number", ["1"]).pointers
     assert found.ordinal == 1
 
 

@@ -153,6 +153,7 @@ FACADE = [
     "UnknownEvent",
     "UnknownSubscription",
     "UnknownTopic",
+    "ValueMatches",
     "Verdict",
     "VersionConflict",
     "Viewer",

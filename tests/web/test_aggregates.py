@@ -14,6 +14,7 @@ from eventstore import NewMessage, Position, StoreRefused, StoreUnreachable
 from eventstore.config import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.events import Message
+from eventstore.index import valued
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 
@@ -323,6 +324,30 @@ def test_a_value_that_several_aggregates_have_lists_their_events(desk: Desk) -> 
         assert attribute(answer, "data-aggregate-id") == ["p-1", "p-2", "p-3"]
         assert "3 events whose city is this, oldest first" in text(answer)
         assert attribute(search(desk, "a@example.org"), "data-event-id") == ["e-0", "e-2"]
+
+
+def test_a_value_is_not_said_to_be_of_one_aggregate_alone_where_not_all_of_its_events_were_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.searchable():
+        registered(desk, *[("p-1", "a@example.org")] * 9)
+        assert search(desk, "a@example.org").headers["Location"] == "/aggregates/patient/p-1/"
+        monkeypatch.setattr(valued, "MOST_LOOKED_AT", 4)
+        answer = search(desk, "a@example.org")
+        assert answer.status_code == 200
+        assert attribute(answer, "data-more") == ["aggregates"]
+        assert "Some 8 events whose email is this" in text(answer)
+
+
+def test_both_ways_of_writing_a_number_are_looked_for(desk: Desk) -> None:
+    with desk.searchable():
+        for patient, city in (("p-1", '"007"'), ("p-2", "7")):
+            body = f'{{"city": {city}}}'.encode()
+            message = NewMessage(payload=body, key=patient, properties=event(1, key=patient).properties)
+            desk.gateway.storage.create_topic("patients")
+            desk.gateway.storage.append("patients", [message])
+        desk.index()
+        assert attribute(search(desk, "007"), "data-aggregate-id") == ["p-1", "p-2"]
 
 
 def test_who_sees_no_payload_finds_nothing_by_a_value_and_is_not_told_of_any(desk: Desk) -> None:
