@@ -155,6 +155,8 @@ def _write(partition: Partition, events: Sequence[Event], values: Sequence[Seque
     _count_hours(partition.id, columns)
     anomalies.record(partition.id, first, noticed)
     tail = _write_blocks(partition, columns, slice)
+    if not partition.topic.derived:
+        anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
     last = events[-1].position
     row.checkpoint, row.next_ordinal, row.slice = last.token, first + len(events), slice
     row.indexed_published_at = events[-1].message.published
