@@ -204,9 +204,11 @@ class Gateway:
         """What this copy in a derived topic is a copy of, as far as that is indexed."""
         return [self._rows.labelled(pointer) for pointer in copies.originals_of(self.storage, copy)]
 
-    def hours(self, topic: str, hours: int = 24) -> Sequence[tuple[datetime, Mapping[str, int]]]:
-        """How many events of each type happened in each of the topic's last hours that have any, in order."""
-        return counting.hours_of(topic, hours)
+    def hours(
+        self, topic: str, hours: int = 24, *, before: datetime | None = None
+    ) -> Sequence[tuple[datetime, Mapping[str, int]]]:
+        """How many events of each type happened in each of the topic's last hours that have any (before this), in order."""
+        return counting.hours_of(topic, hours, before)
 
     def anomaly_counts(self) -> Mapping[str, int]:
         """How many indexed events have an anomaly of each kind (``Anomaly``)."""

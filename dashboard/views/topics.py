@@ -79,11 +79,19 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "since_problem": problem,
             "at_newest": cursor is None,
             "known_at": indexed.caught_up_at if indexed else None,
-            "hours": strip_of(gateway.hours(found.name, HOURS)) if cursor is None else None,
+            **(_hours(found, request.GET.get("before", "")) if cursor is None else {}),
         },
         status=503 if away and not events.items else 200,
         away=away,
     )
+
+
+def _hours(topic: Topic, before: str) -> dict[str, Any]:
+    """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
+    gateway, (moment, _) = wiring.gateway(), _since(before)
+    strip = strip_of(gateway.hours(topic.name, HOURS, before=moment))
+    earlier = gateway.hours(topic.name, 1, before=strip.begins) if strip else ()
+    return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 
 
 def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[str, Any]) -> HttpResponse:

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from eventstore.events import Topic
 from eventstore.index import rebuilding, removing
 from eventstore.index.models import IndexedPartition
 from eventstore.index.queries import indexed_topics
-from eventstore.management.commands import check_index, rebuild_index
+from eventstore.management.commands import check_index, rebuild_index, run_index
 from tests.index.test_checking import catch_up, publish
 from tests.indexing import pointers
 
@@ -110,6 +111,17 @@ def test_a_topic_that_is_unknown_or_not_indexed_ends_with_2_and_says_so(command:
     status, said = run(command, "--topic", "fresh")
     assert status == 2
     assert "fresh is not indexed yet" in said
+
+
+@pytest.mark.parametrize("command", ["check_index", "rebuild_index"])
+def test_without_the_key_of_hashed_values_nothing_is_compared_or_built_with_another(
+    command: str, storage: DatabaseStorage
+) -> None:
+    config = parse_config('[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n', "desk.toml")
+    with override_settings(EVENTDESK=config, EVENTDESK_HASH_KEY=""):
+        status, said = run(command)
+    assert status == 2
+    assert "EVENTDESK_HASH_KEY is missing" in said
 
 
 @pytest.mark.parametrize("command", ["check_index", "rebuild_index"])
@@ -262,3 +274,13 @@ def test_beginning_anew_and_throwing_away_exclude_each_other() -> None:
     arguments: tuple[Any, ...] = ("rebuild_index", "--restart", "--discard")
     with pytest.raises(CommandError, match="not allowed with"):
         call_command(*arguments)
+
+
+@pytest.mark.parametrize("options", [(), ("--progress",)])
+def test_indexing_shows_its_bar_elsewhere_than_on_a_terminal_where_it_is_asked_to(
+    options: Sequence[str], storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run_index, "_stop_on_signals", lambda stop: None)
+    publish(storage, 7, "documents")
+    assert run("run_index", "--until-caught-up", *options) == (0, "7 events indexed\n")
+    assert ("index:" in capsys.readouterr().err) is bool(options)

@@ -270,3 +270,24 @@ def test_a_page_of_copies_in_a_topic_that_passes_for_ordinary_asks_what_it_is(de
     desk.gateway.storage.create_topic("orders-DLQ")
     desk.gateway.storage.append("orders-DLQ", [copy])
     assert attribute(desk.get("/topics/orders-DLQ/"), "data-copies") == []
+
+
+def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(desk: Desk) -> None:
+    desk.gateway.storage.create_topic(TOPIC)
+    days = ["2024-05-01T09:10:00Z", "2024-05-01T10:10:00Z", "2024-05-20T10:10:00Z", "2024-05-21T12:00:00Z"]
+    for number, time in enumerate(days):
+        properties = {**event(number).properties, "ce_time": time}
+        desk.gateway.storage.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()
+    seen = []
+    address = SHOW
+    while True:
+        answer = desk.get(address)
+        seen.append((attribute(answer, "data-total"), "The latest" in text(answer)))
+        found = [href for href in attribute(answer, "href") if href.startswith("?before=")]
+        if not found:
+            break
+        address = SHOW + found[0].partition("#")[0]
+    assert seen == [(["1"], False), (["1"], True), (["2"], True)]
+    assert attribute(desk.get(f"{SHOW}?before=nonsense"), "data-total") == ["1"]
+    assert "data-total" not in desk.get(f"{SHOW}?before=2024-05-01T09:59").content.decode()

@@ -15,7 +15,7 @@ from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.queries import indexed_topics
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.opening import open_storage
-from eventstore.searchable import values_by
+from eventstore.searchable import require_hash_key, values_by
 from eventstore.storage import Storage
 
 FAILED = 2
@@ -51,6 +51,7 @@ class Command(BaseCommand):
         self.conclude(reports, stop)
 
     def run(self, storage: Storage, topic: str, progress: bool, stop: Stop) -> list[PartitionReport]:
+        require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         wanted = storage.topic(topic).name if topic else ""
         indexed = {found.topic: found.events for found in indexed_topics() if not wanted or found.topic == wanted}
         if wanted and not indexed:

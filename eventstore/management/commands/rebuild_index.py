@@ -16,7 +16,7 @@ from eventstore.index import rebuilding
 from eventstore.index.queries import indexed_topics
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.opening import open_storage
-from eventstore.searchable import values_by
+from eventstore.searchable import require_hash_key, values_by
 from eventstore.storage import Storage
 
 FAILED = 2
@@ -70,6 +70,8 @@ class Command(BaseCommand):
             sys.exit(128 + stop.number)
 
     def rebuild_each(self, storage: Storage, topics: Iterable[Topic], stop: Stop, *, restart: bool, discard: bool) -> None:
+        if not discard:
+            require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         for known in topics:
             if restart or discard:
                 self.discard(known.name)
