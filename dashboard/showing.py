@@ -32,6 +32,7 @@ MOST_APART = timedelta(minutes=1)
 MISSING_IN_WORDS = {
     Missing.NOTHING: "",
     Missing.AWAY: "payload not readable now",
+    Missing.REFUSED: "payload refused by the store",
     Missing.TRIMMED: "payload gone",
     Missing.OTHER: "another event lies there now",
 }

@@ -32,7 +32,8 @@ class StoreStanding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexStanding:
-    """``behind``: seconds since every followed partition was last caught up; ``None`` while one of them never was."""
+    """``topics`` and ``events`` are all that are indexed. ``behind``: seconds since every partition that the store has was
+    last caught up; ``None`` while one of them never was."""
 
     topics: int
     events: int
@@ -61,15 +62,16 @@ def store_standing() -> StoreStanding:
 
 
 def index_standing() -> IndexStanding:
-    """How far the index is, over all followed topics."""
+    """How far the index is. A topic that has gone from the store can never be caught up with again, and holds up nothing."""
     topics = gateway().indexed_topics().values()
-    caught_up = [topic.caught_up_at for topic in topics]
+    caught_up = [topic.caught_up_at for topic in topics if topic.gone_at is None]
     known = [moment for moment in caught_up if moment is not None]
     now = timezone.now()
+    all_known = bool(topics) and len(known) == len(caught_up)
     return IndexStanding(
-        topics=len(caught_up),
+        topics=len(topics),
         events=sum(topic.events for topic in topics),
-        behind=max(0.0, (now - min(known)).total_seconds()) if known and len(known) == len(caught_up) else None,
+        behind=max(0.0, (now - min(known, default=now)).total_seconds()) if all_known else None,
     )
 
 

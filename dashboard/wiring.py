@@ -23,6 +23,7 @@ def gateway() -> Gateway:
                 settings.EVENTSTORE_URL,
                 admin_url=settings.PULSAR_ADMIN_URL,
                 namespaces=settings.EVENTSTORE_NAMESPACES,
+                kinds=settings.EVENTDESK.topics,
             )
             _gateway = Gateway(
                 storage=storage,

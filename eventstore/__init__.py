@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from eventstore.generated import health_history, misfits, oldest_form
     from eventstore.importing import ImportSummary, import_messages, parse_lines
     from eventstore.index.anomalies import Anomaly
-    from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
+    from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
     from eventstore.index.progress import TopicProgress
     from eventstore.opening import open_storage
     from eventstore.rows import Missing, Row
@@ -71,7 +71,7 @@ _WHERE = {
     "generated": ["health_history", "misfits", "oldest_form"],
     "importing": ["ImportSummary", "import_messages", "parse_lines"],
     "index.anomalies": ["Anomaly"],
-    "index.pointers": ["Aggregate", "AggregateType", "AnomalyLine", "IndexedTopic", "Pointer"],
+    "index.pointers": ["Aggregate", "AggregateType", "AnomalyLine", "IndexedTopic", "Pointer", "ValueMatches"],
     "index.progress": ["TopicProgress"],
     "opening": ["open_storage"],
     "rows": ["Missing", "Row"],
@@ -153,6 +153,7 @@ __all__ = [
     "UnknownEvent",
     "UnknownSubscription",
     "UnknownTopic",
+    "ValueMatches",
     "Verdict",
     "VersionConflict",
     "Viewer",

@@ -17,6 +17,7 @@ from eventstore.envelope.mapping import MappingTable, TopicMapping, compile_mapp
 from eventstore.errors import InvalidConfiguration
 from eventstore.searchable import Searchable, SearchableTable, compile_searchables
 from eventstore.stories import InvalidStory, StoryParts, story_for, story_parts
+from eventstore.topic_kinds import BY_NAME, TopicKinds, checked
 
 MAX_PAGE_SIZE = 200
 
@@ -54,6 +55,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    topics: TopicKinds = BY_NAME
     mapping: tuple[MappingTable, ...] = ()
     searchable: tuple[SearchableTable, ...] = ()
     stories: dict[str, Any] = {}
@@ -64,6 +66,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
     searchables: tuple[Searchable, ...] = ()
     stories: dict[str, StoryParts] = {}
@@ -117,6 +120,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
     return Config(
         installation=file.installation,
         limits=file.limits,
+        topics=checked(file.topics),
         mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
         searchables=compile_searchables(file.searchable),
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},

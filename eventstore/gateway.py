@@ -16,13 +16,15 @@ from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
-from eventstore.errors import InvalidPosition, StalePlan, StoreUnreachable, UnknownEvent
+from eventstore.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
-from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer
+from eventstore.index.originals import original_of
+from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.index.progress import Progress, TopicProgress
+from eventstore.index.valued import by_value
 from eventstore.merging import Item, Lane, encode_cursor, merge
 from eventstore.payload_cache import PayloadCache
 from eventstore.rows import Missing, Row, Rows
@@ -163,36 +165,50 @@ class Gateway:
         pointer = queries.at(position)
         try:
             message = self._rows.messages([position]).get(position)
-        except StoreUnreachable:
+        except (StoreUnreachable, StoreRefused) as error:
             if pointer is None:
                 raise
-            return self._rows.row(pointer, missing=Missing.AWAY)
+            refused = isinstance(error, StoreRefused)
+            return self._rows.row(pointer, missing=Missing.REFUSED if refused else Missing.AWAY)
         if pointer is not None:
             return self._rows.row(pointer, message, missing=Missing.TRIMMED)
         if message is None:
             raise UnknownEvent("There is no event at this position, or retention has trimmed it.")
         return Row(position=position, event=self.read(message))
 
-    def by_value(self, text: str) -> Mapping[str, Sequence[Pointer]]:
-        """The events that have this text as a declared searchable value: by the value's name, each by time (at most 200).
+    def by_value(self, text: str) -> Mapping[str, ValueMatches]:
+        """The events that have this text as a declared searchable value: by the value's name, each by time (at most 200, some
+        of each aggregate).
 
         To whoever may not see payloads this must not be answered: values could be found out by guessing.
         """
-        forms = lookup_forms(text, self.config.searchables, self._hash_key)
-        found = {name: [self._rows.labelled(p) for p in queries.by_value(name, stored)] for name, stored in forms}
-        return {name: pointers for name, pointers in found.items() if pointers}
+        forms: dict[str, list[str]] = {}
+        for name, stored in lookup_forms(text, self.config.searchables, self._hash_key):
+            forms.setdefault(name, []).append(stored)
+        found = {name: by_value(name, stored) for name, stored in forms.items()}
+        return {
+            name: replace(matches, pointers=[self._rows.labelled(pointer) for pointer in matches.pointers])
+            for name, matches in found.items()
+            if matches.pointers
+        }
 
     def copies_of(self, pointer: Pointer) -> Sequence[Pointer]:
         """The copies of this event in derived topics that name it as their original, oldest first."""
         return [self._rows.labelled(copy) for copy in copies.copies_of(self.storage, pointer)]
 
+    def say_that_they_are_copies(self, rows: Sequence[Row]) -> int:
+        """How many of these events name an original, as replays, retries and dead letters do."""
+        return sum(bool(row.event and original_of(row.event)) for row in rows)
+
     def originals_of(self, copy: Pointer) -> Sequence[Pointer]:
         """What this copy in a derived topic is a copy of, as far as that is indexed."""
         return [self._rows.labelled(pointer) for pointer in copies.originals_of(self.storage, copy)]
 
-    def hours(self, topic: str, hours: int = 24) -> Sequence[tuple[datetime, Mapping[str, int]]]:
-        """How many events of each type happened in each of the topic's last hours that have any, in order."""
-        return counting.hours_of(topic, hours)
+    def hours(
+        self, topic: str, hours: int = 24, *, before: datetime | None = None
+    ) -> Sequence[tuple[datetime, Mapping[str, int]]]:
+        """How many events of each type happened in each of the topic's last hours that have any (before this), in order."""
+        return counting.hours_of(topic, hours, before)
 
     def anomaly_counts(self) -> Mapping[str, int]:
         """How many indexed events have an anomaly of each kind (``Anomaly``)."""
@@ -225,9 +241,10 @@ class Gateway:
         return noticed.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
 
     def index_progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
-        """How far the index is: with everything together, and with each topic, by name. Needs no store."""
+        """How far the index is: with everything together that the store still has, and with each topic, by name. Needs no
+        store."""
         topics = progress.topics()
-        return progress.together([topic.progress for topic in topics]), topics
+        return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics
 
     def conversation(self, correlation_id: str) -> Sequence[Pointer]:
         """The events of one correlation id, by time (at most 200)."""

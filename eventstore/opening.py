@@ -6,28 +6,30 @@ from urllib.parse import SplitResult, urlsplit
 
 from eventstore.errors import InvalidConfiguration
 from eventstore.storage import Storage
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 
-def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/default") -> Storage:
+def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/default", kinds: TopicKinds = BY_NAME) -> Storage:
     """The storage at this URL: ``database://``, ``pulsar://host:port`` or ``pulsar+ssl://host:port``.
 
-    ``namespaces`` are patterns, separated by commas. Credentials for Pulsar come from the environment: ``PULSAR_TOKEN`` or
-    ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``, ``PULSAR_TLS_CERTIFICATE`` and ``PULSAR_TLS_KEY`` (files).
+    ``namespaces`` are patterns, separated by commas; ``kinds`` tells what each topic is for. Credentials for Pulsar come from
+    the environment: ``PULSAR_TOKEN`` or ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``, ``PULSAR_TLS_CERTIFICATE`` and
+    ``PULSAR_TLS_KEY`` (files).
     ``InvalidConfiguration`` for anything else; nothing is contacted yet.
     """
     scheme = _parts(url, "EVENTSTORE_URL").scheme
     if scheme == "database":
         from eventstore.drivers.database.storage import DatabaseStorage
 
-        return DatabaseStorage()
+        return DatabaseStorage(kinds)
     if scheme in ("pulsar", "pulsar+ssl"):
-        return _open_pulsar(url, admin_url, namespaces)
+        return _open_pulsar(url, admin_url, namespaces, kinds)
     raise InvalidConfiguration(
         "EVENTSTORE_URL must begin with database://, pulsar:// or pulsar+ssl://. Leave it out for the embedded store."
     )
 
 
-def _open_pulsar(url: str, admin_url: str, namespaces: str) -> Storage:
+def _open_pulsar(url: str, admin_url: str, namespaces: str, kinds: TopicKinds) -> Storage:
     from eventstore.drivers.pulsar.storage import PulsarStorage
 
     if not _parts(url, "EVENTSTORE_URL").netloc:
@@ -48,6 +50,7 @@ def _open_pulsar(url: str, admin_url: str, namespaces: str) -> Storage:
         service_url=url,
         admin_url=admin_url,
         namespaces=patterns,
+        kinds=kinds,
         token=_token(),
         tls_trust_certs=os.environ.get("PULSAR_TLS_TRUST_CERTS", ""),
         tls_certificate=os.environ.get("PULSAR_TLS_CERTIFICATE", ""),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from eventstore.errors import StoreUnreachable, UnknownTopic
+from eventstore.errors import StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.events import Event, Message, Position
 from eventstore.index.pointers import Pointer
 from eventstore.payload_cache import PayloadCache
@@ -18,6 +18,8 @@ class Missing(StrEnum):
     """It has one, or it was not asked for."""
     AWAY = "away"
     """The store, or the registry of the schema that it was written with, does not answer now."""
+    REFUSED = "refused"
+    """The store answers, and does not let us read this topic."""
     TRIMMED = "trimmed"
     """The store answers, and no longer holds it: retention, or the topic was truncated or deleted."""
     OTHER = "other"
@@ -42,13 +44,30 @@ class Rows:
         self._storage, self._read, self._cache = storage, read, cache
 
     def of(self, pointers: Sequence[Pointer]) -> list[Row]:
-        """A row for each; while the store is away, with the events that are in memory."""
+        """A row for each; while the store is away or refuses a topic, with the events that are in memory."""
         positions = [pointer.position for pointer in pointers]
+        try:
+            messages, missing = self._tried(positions)
+        except StoreRefused:  # one topic of several, maybe
+            messages, missing = {}, {}
+            for topic in {position.topic for position in positions}:
+                of_topic = [position for position in positions if position.topic == topic]
+                try:
+                    found, why = self._tried(of_topic)
+                except StoreRefused:
+                    found, why = self._cache.known(of_topic), {topic: Missing.REFUSED}
+                messages, missing = {**messages, **found}, {**missing, **why}
+        return [
+            self.row(pointer, messages.get(pointer.position), missing=missing[pointer.position.topic]) for pointer in pointers
+        ]
+
+    def _tried(self, positions: Sequence[Position]) -> tuple[Mapping[Position, Message], Mapping[str, Missing]]:
+        """What is there at these positions, and by topic why a message is missing that is not."""
         try:
             messages, missing = self.messages(positions), Missing.TRIMMED
         except StoreUnreachable:
             messages, missing = self._cache.known(positions), Missing.AWAY
-        return [self.row(pointer, messages.get(pointer.position), missing=missing) for pointer in pointers]
+        return messages, dict.fromkeys((position.topic for position in positions), missing)
 
     def messages(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """The messages at these positions: from memory what was read in the last minute, else from the store."""

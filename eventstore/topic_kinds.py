@@ -1,5 +1,13 @@
-"""What a topic is for, told from its name: the suffixes are those that Pulsar's clients give the topics they make."""
+"""What a topic is for: as the configuration says, else told from its name by the suffixes that Pulsar's clients give the
+topics they make."""
 
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from eventstore.config_lines import KeyProblem
+from eventstore.envelope.mapping import last_segment
 from eventstore.events import TopicKind
 
 _SUFFIXES = (
@@ -8,15 +16,48 @@ _SUFFIXES = (
     ("-replay", TopicKind.REPLAY),
     (".replay", TopicKind.REPLAY),
 )
+_KINDS = {
+    "ordinary": TopicKind.EVENTS,
+    "dead_letter": TopicKind.DEAD_LETTER,
+    "retry": TopicKind.RETRY,
+    "replay": TopicKind.REPLAY,
+}
+
+Patterns = tuple[Annotated[str, Meta(min_length=1)], ...]
+
+
+class TopicKinds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Patterns of the topics of each kind whose names do not tell it, or tell another; the first list that fits counts."""
+
+    ordinary: Patterns = ()
+    dead_letter: Patterns = ()
+    retry: Patterns = ()
+    replay: Patterns = ()
+
+    def of(self, name: str) -> TopicKind:
+        """The kind of the topic of this name, short or with its namespace: ``a/b/orders-DLQ`` is a dead-letter topic."""
+        last = last_segment(name)
+        if last.startswith("__"):
+            return TopicKind.SYSTEM  # the broker's own, whatever the patterns say
+        for key, kind in _KINDS.items():
+            if any(fnmatchcase(name, pattern) or fnmatchcase(last, pattern) for pattern in getattr(self, key)):
+                return kind
+        return next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), TopicKind.EVENTS)
+
+
+BY_NAME = TopicKinds()
+
+
+def checked(kinds: TopicKinds) -> TopicKinds:
+    """The same; ``KeyProblem`` where a pattern stands in two lists."""
+    stands: dict[str, str] = {}
+    for key in _KINDS:
+        for pattern in getattr(kinds, key):
+            if stands.setdefault(pattern, key) != key:
+                raise KeyProblem(("topics", key), f'"{pattern}" stands in topics.{stands[pattern]} as well: keep one')
+    return kinds
 
 
 def belongs_to(derived: str, original: str) -> bool:
     """Whether a derived topic's name is made of the original's, as clients make it: ``orders-mailer-DLQ`` of ``orders``."""
     return derived.startswith((f"{original}-", f"{original}."))
-
-
-def kind_of(name: str) -> TopicKind:
-    """The kind of the topic of this name, short or with its namespace: ``a/b/orders-DLQ`` is a dead-letter topic."""
-    if name.rpartition("/")[2].startswith("__"):
-        return TopicKind.SYSTEM
-    return next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), TopicKind.EVENTS)

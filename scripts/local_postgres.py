@@ -37,9 +37,14 @@ def binaries() -> Path | None:
 
 
 class LocalPostgres:
-    """One cluster in a temporary folder: a context manager, gone afterwards. ``stop`` and ``start`` again keep its data."""
+    """One cluster in a temporary folder: a context manager, gone afterwards. ``stop`` and ``start`` again keep its data.
 
-    def __init__(self) -> None:
+    ``durable``: what is committed is on the disk, as on every server that is meant to keep something. Without, as tests want
+    it, only as far as the operating system lives.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.durable = durable
         found = binaries()
         if found is None:
             raise PostgresProblem("install PostgreSQL (Debian: apt-get install postgresql)")
@@ -72,7 +77,8 @@ class LocalPostgres:
 
     def start(self) -> None:
         """Start the server on its port and wait until it answers."""
-        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        options += ["fsync=on", "synchronous_commit=on"] if self.durable else ["fsync=off"]
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

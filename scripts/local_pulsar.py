@@ -32,6 +32,10 @@ SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 IN_BETWEEN, DIRECT = "between", "direct"
 """The names of the two ways by which clients are told to come, where something stands in between."""
 
+READ_AHEAD_BYTES = 256 * 1024
+"""What the bookie reads ahead of an entry. Its own is 1000 entries without a bound in bytes: one event in the middle of a
+topic then costs 60 ms, not 5."""
+
 # The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
 LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
 
@@ -52,8 +56,7 @@ def settings(port: int, web_port: int, *, websockets: bool = False) -> Mapping[s
         "allowAutoTopicCreation": "true",
         "allowAutoTopicCreationType": "non-partitioned",
         "webSocketServiceEnabled": str(websockets).lower(),
-        # Its own is 1000 entries without a bound in bytes: one event in the middle of a topic then costs 60 ms, not 5.
-        "dbStorage_readAheadCacheBatchBytesSize": str(256 * 1024),
+        "dbStorage_readAheadCacheBatchBytesSize": str(READ_AHEAD_BYTES),
         "brokerShutdownTimeoutMs": "5000",
     }
 

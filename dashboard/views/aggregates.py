@@ -1,8 +1,6 @@
 """Aggregates: what the search box finds, the types, one type, and one aggregate's stream as a story."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -10,18 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from dashboard import searching, showing, standing, wiring, words
+from dashboard import search_box, searching, showing, standing, wiring, words
 from dashboard.anomaly_words import of_kinds
-from dashboard.details import MOST_TOGETHER, Detail, detail_of
+from dashboard.details import Detail, detail_of
 from dashboard.masking import Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
-from dashboard.showing import EventLine
 from eventstore import (
     Aggregate,
-    AggregateType,
     Filter,
     FilteredStream,
-    IndexedTopic,
     Page,
     Position,
     Row,
@@ -29,73 +24,18 @@ from eventstore import (
     UnknownEvent,
 )
 
-MOST_HITS = 20
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096
 """Characters of a filter or a cursor that a line's link takes along."""
 MOST_TOPICS = 6
 """Topics that are offered for looking into payloads, where nothing was found."""
-_BETWEEN = re.compile(r"\s*[/:]\s*|\s+")
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb<>"
-_BEHIND = ".,;:"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValueHits:
-    """The events that have the text as the declared searchable value of this name."""
-
-    name: str
-    lines: Sequence[EventLine]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hits:
-    """What a text may mean: aggregates whose id begins with it, events of this very id, a conversation, events with this as a
-    searchable value (asked for those alone who may see payloads), aggregate types and topics of this name.
-
-    ``text`` is what was looked for in the end: what was typed, or that text tidied. ``in_other_letters``: where nothing was
-    found, the same in small letters or capitals for which there is something.
-    """
-
-    text: str
-    aggregates: Sequence[Aggregate] = ()
-    events: Sequence[EventLine] = ()
-    conversation: Sequence[EventLine] = ()
-    values: Sequence[ValueHits] = ()
-    types: Sequence[AggregateType] = ()
-    topics: Sequence[IndexedTopic] = ()
-    in_other_letters: str = ""
-    most: int = MOST_HITS
-    most_together: int = MOST_TOGETHER
-
-    def only(self) -> str:
-        """The address of the only thing found; empty where there are more, or none."""
-        urls = [showing.aggregate_url(found.type, found.id) for found in self.aggregates]
-        urls += [line.url for line in (*self.events, *self.conversation)]
-        urls += [reverse("aggregate_type", args=[type.name]) for type in self.types]
-        urls += [reverse("topic", args=[topic.topic]) for topic in self.topics]
-        urls += {
-            line.aggregate_url for found in self.values for line in found.lines
-        }  # a value is looked up to find who has it
-        return urls[0] if len(urls) == 1 else ""
-
-    @property
-    def all_of(self) -> list[tuple[str, str]]:
-        """Where there may be more aggregates than are shown: their types, each with the address of all that begin so."""
-        if len(self.aggregates) < self.most:
-            return []
-        types = sorted({found.type for found in self.aggregates})
-        return [(type, f"{reverse('aggregate_type', args=[type])}?{urlencode({'q': self.text})}") for type in types]
-
-    def __bool__(self) -> bool:
-        return bool(self.aggregates or self.events or self.conversation or self.values or self.types or self.topics)
 
 
 @page("browse")
 def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     too_long = len(text) > LONGEST_QUERY
-    hits = _search(text, viewer_of(request)) if text and not too_long else None
+    hits = search_box.search(text, viewer_of(request)) if text and not too_long else None
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
     context = {
@@ -191,73 +131,15 @@ def _page_size() -> int:
     return settings.EVENTDESK.limits.page_size
 
 
-def _search(text: str, viewer: Viewer) -> Hits:
-    """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
-    bare = text.strip(_QUOTES).rstrip(_BEHIND).strip(_QUOTES).strip()
-    hits = _look_up(text, viewer)
-    if not hits and bare and bare != text:
-        hits = _look_up(bare, viewer) or hits
-    if hits:
-        return hits
-    other = next(
-        (other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and _look_up(other, viewer)), ""
-    )
-    return replace(hits, in_other_letters=other)
-
-
-def _look_up(text: str, viewer: Viewer) -> Hits:
-    """Each look-up is one question to the index, bounded by itself; the types are asked last, since that takes longest."""
-    gateway = wiring.gateway()
-    hits = Hits(
-        text=text,
-        aggregates=gateway.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
-        conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
-        values=_values(text) if viewer.sees_values else (),
-        topics=[topic for name, topic in gateway.indexed_topics().items() if text in (name, name.rpartition("/")[2])],
-    )
-    if hits.aggregates:
-        return hits
-    if _BETWEEN.search(text):
-        return replace(hits, aggregates=_of_a_named_type(text, gateway.aggregate_types()))
-    if hits:
-        return hits
-    return replace(hits, types=[type for type in gateway.aggregate_types() if text.lower() in _names_of(type)])
-
-
-def _values(text: str) -> list[ValueHits]:
-    found = wiring.gateway().by_value(text)
-    return [ValueHits(name=name, lines=[showing.pointer_line(pointer) for pointer in found[name]]) for name in sorted(found)]
-
-
-def _of_a_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregate]:
-    """What ``patient 4711``, ``patient/4711`` or ``patient:4711`` means: that aggregate, else those of the type whose id
-    begins so.
-
-    Asked of the types that there are, since type and id may hold spaces and slashes themselves.
-    """
-    gateway = wiring.gateway()
-    found: list[Aggregate] = []
-    for type in types:
-        for name in _names_of(type):
-            between = _BETWEEN.match(text, len(name))
-            if between and text[: len(name)].lower() == name and (id := text[between.end() :]):
-                exact = gateway.aggregate(type.name, id)
-                found += [exact] if exact else gateway.aggregates(type.name, prefix=id, limit=MOST_HITS).items
-                break
-    return found[:MOST_HITS]
-
-
-def _names_of(type: AggregateType) -> set[str]:
-    """What people call it, in small letters: its name, and that in plain words."""
-    return {type.name.lower(), words.of_type(type.name).lower()}
-
-
 def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
     """Where payloads can be read through for it: topics with the address of that search, the largest topics first."""
     if not viewer_of(request).sees_values:
         return []
-    topics = [topic for topic in wiring.gateway().indexed_topics().values() if topic.kind == TopicKind.EVENTS]
+    topics = [
+        topic
+        for topic in wiring.gateway().indexed_topics().values()
+        if topic.kind == TopicKind.EVENTS and topic.gone_at is None
+    ]
     topics.sort(key=lambda topic: -topic.events)
     quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return [

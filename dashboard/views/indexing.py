@@ -24,6 +24,8 @@ class Line:
 
     topic: str
     derived: str
+    now: str
+    """What kind of topic it is now, where it is indexed as another."""
     mark: Mark
     bar: float | None
     percent: str
@@ -36,6 +38,8 @@ class Line:
     to_go: str
     indexers: int
     partitions: int
+    gone_at: datetime | None
+    """Since when the store has not had the topic any more."""
 
 
 @page("browse")
@@ -43,16 +47,18 @@ def indexing(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     whole, topics = gateway().index_progress()
     lines = [_line(topic, now) for topic in topics]
+    watched = [line for line in lines if line.gone_at is None]
     context = {
         "lines": lines,
+        "watched": watched,
         "whole": whole,
         "waiting": _waiting(whole.behind, exact=whole.exact),
         "behind": _behind(_seconds_behind(whole.caught_up_at, now)),
         "rate": _rate(whole.rate),
         "to_go": _to_go(whole.seconds_to_go),
         "percent": _percent(whole.fraction),
-        "late": sum(line.mark[0] != "ok" for line in lines),
-        "unattended": sum(line.mark[0] == "bad" for line in lines),
+        "late": sum(line.mark[0] != "ok" for line in watched),
+        "unattended": sum(line.mark[0] == "bad" for line in watched),
         "as_of": now,
     }
     return render(request, "indexing/index.html", context, fragment="indexing/_standing.html")
@@ -60,10 +66,12 @@ def indexing(request: HttpRequest) -> HttpResponse:
 
 def _line(topic: TopicProgress, now: datetime) -> Line:
     progress = topic.progress
+    kind = gateway().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
     return Line(
         topic=topic.topic,
         derived="" if topic.kind == TopicKind.EVENTS else topic.kind,
+        now="" if kind == topic.kind else kind,
         mark=_mark(topic, seconds),
         bar=progress.fraction,
         percent=_percent(progress.fraction),
@@ -75,11 +83,14 @@ def _line(topic: TopicProgress, now: datetime) -> Line:
         to_go=_to_go(progress.seconds_to_go),
         indexers=topic.indexers,
         partitions=progress.partitions,
+        gone_at=topic.gone_at,
     )
 
 
 def _mark(topic: TopicProgress, seconds: float | None) -> Mark:
     """Tone, sign and word."""
+    if topic.gone_at is not None:
+        return "info", "○", "gone from the store"
     if seconds is not None and seconds < KEEPS_UP:
         return "ok", "✓", "up to date"
     if not topic.indexers:

@@ -174,7 +174,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
     try:
         topics, away = gateway.topics(), None
     except StoreUnreachable as error:
-        known = gateway.indexed_topics().values()
+        known = [topic for topic in gateway.indexed_topics().values() if topic.gone_at is None]
         topics = [Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)) for topic in known]
         away = error
     context = {

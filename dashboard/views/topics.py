@@ -74,15 +74,24 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "indexed": indexed,
             "page": events,
             "lines": [showing.event_line(row, viewer) for row in events.items],
+            "copies": 0 if found.derived else gateway.say_that_they_are_copies(events.items),
             "since": since,
             "since_problem": problem,
             "at_newest": cursor is None,
             "known_at": indexed.caught_up_at if indexed else None,
-            "hours": strip_of(gateway.hours(found.name, HOURS)) if cursor is None else None,
+            **(_hours(found, request.GET.get("before", "")) if cursor is None else {}),
         },
         status=503 if away and not events.items else 200,
         away=away,
     )
+
+
+def _hours(topic: Topic, before: str) -> dict[str, Any]:
+    """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
+    gateway, (moment, _) = wiring.gateway(), _since(before)
+    strip = strip_of(gateway.hours(topic.name, HOURS, before=moment))
+    earlier = gateway.hours(topic.name, 1, before=strip.begins) if strip else ()
+    return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 
 
 def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[str, Any]) -> HttpResponse:
@@ -112,7 +121,7 @@ def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: boo
         TopicLine(
             topic=Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)),
             indexed=topic,
-            gone=not away,
+            gone=not away or topic.gone_at is not None,
         )
         for topic in known.values()
         if topic.topic not in names

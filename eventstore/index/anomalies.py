@@ -28,6 +28,10 @@ class Anomaly(StrEnum):
     """The payload does not decode by the schema that it was written with."""
 
 
+LATE = frozenset({Anomaly.TIME_GOES_BACK, Anomaly.SEQUENCE_GOES_BACK})
+"""What is not noted of an event that comes a second time: that says so itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Noticed:
     """``place`` counts within the batch. ``stream`` is 0 for what belongs to none."""

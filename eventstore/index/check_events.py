@@ -58,9 +58,13 @@ _COMPARED = {
 _TIMES = ("times", "published")
 
 
-def events_differ(comparison: Comparison, first: int, indexed: Columns, messages: Sequence[Message]) -> list[Difference]:
-    """Of each kind of difference the first one, between these messages and the pointers to them from ordinal ``first`` on."""
-    events = events_in(messages, comparison.mappings, comparison.decode)
+def read_again(comparison: Comparison, messages: Sequence[Message]) -> list[Event]:
+    """The messages through the envelope."""
+    return events_in(messages, comparison.mappings, comparison.decode)
+
+
+def events_differ(comparison: Comparison, first: int, indexed: Columns, events: Sequence[Event]) -> list[Difference]:
+    """Of each kind of difference the first one, between these events and the pointers to them from ordinal ``first`` on."""
     columns = columns_of(comparison.topic, events, dict.fromkeys((event.type for event in events), 0))
     indexed.flags = [flag & UNREADABLE for flag in indexed.flags]
     found = [_differs(words, name, first, columns, indexed) for name, words in _COMPARED.items()]

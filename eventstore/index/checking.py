@@ -5,21 +5,21 @@ checkpoint that it had when its turn came.
 """
 
 import threading
-import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import msgspec
 from django.db.models import QuerySet
 
 from eventstore.config import Config
-from eventstore.events import Topic
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL, Columns, decoded
+from eventstore.errors import InvalidPosition
+from eventstore.events import Event, Position, Topic
+from eventstore.index.blocks import Columns
+from eventstore.index.check_anomalies import AnomalyCheck, anomalies_differ
+from eventstore.index.check_blocks import blocks_of
 from eventstore.index.check_counts import Counted, check_counts
-from eventstore.index.check_events import Comparison, Difference, events_differ
+from eventstore.index.check_events import Comparison, Difference, events_differ, read_again
 from eventstore.index.check_keys import KeyCheck, check_keys, finish, key_check
 from eventstore.index.check_log import Log, open_log
 from eventstore.index.models import BlockRow, IndexedPartition
@@ -28,9 +28,6 @@ from eventstore.schemas import Schemas
 from eventstore.storage import Storage
 
 DB = "index"
-BLOCKS = 16
-"""Blocks that are read and compared at once."""
-
 OnProgress = Callable[[int], object]
 """Told how many more events are done."""
 
@@ -49,6 +46,8 @@ class PartitionReport:
     """Events at the beginning that are no longer in the store: of them only the index's own order is checked."""
     difference: str = ""
     stopped: bool = False
+    behind: int | None = None
+    """How much the store had behind the checkpoint when it began, in ``Capabilities.backlog_unit``; ``None``: not told."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,6 +58,7 @@ class _Walk:
     log: Log
     events: Comparison
     keys: KeyCheck
+    anomalies: AnomalyCheck
     counted: Counted = field(default_factory=Counted)
     last_token: str = ""
     done: int = 0
@@ -73,12 +73,33 @@ def check_topic(
     stop: threading.Event,
     values_of: ValuesOf | None = None,
 ) -> list[PartitionReport]:
-    """Compare every partition of the topic that is indexed, in order of number; each report names the first difference.
+    """Compare every partition of the topic, in order of number; each report names the first difference. What of a topic is
+    not indexed at all is one where the store has any event of it.
 
     ``StoreUnreachable`` where the store goes quiet before a checkpoint: nothing is known of the rest then.
     """
-    numbers = _rows(topic.name).order_by("number").values_list("number", flat=True)
-    return [_check_partition(storage, config, topic, number, on_progress, stop, values_of) for number in list(numbers)]
+    numbers = list(_rows(topic.name).order_by("number").values_list("number", flat=True))
+    reports = [_check_partition(storage, config, topic, number, on_progress, stop, values_of) for number in numbers]
+    return reports + _not_indexed(storage, topic, numbers)
+
+
+def _not_indexed(storage: Storage, topic: Topic, indexed: Collection[int]) -> list[PartitionReport]:
+    """The partitions that the index has no row of."""
+    missing = set(range(topic.partitions)).difference(indexed)
+    if not missing:
+        return []
+    behind = storage.amounts(topic.name, dict.fromkeys(missing))
+    return [
+        PartitionReport(
+            topic=topic.name,
+            partition=ends.partition,
+            indexed=0,
+            difference="it is not indexed, and the store has events of it" if ends.last else "",
+            behind=behind[ends.partition].behind if ends.partition in behind else None,
+        )
+        for ends in storage.ends(topic.name)
+        if ends.partition in missing
+    ]
 
 
 def _rows(topic: str) -> "QuerySet[IndexedPartition]":
@@ -96,6 +117,15 @@ def _check_partition(
 ) -> PartitionReport:
     while True:
         row = _rows(topic.name).get(number=number)
+        if row.kind != topic.kind.value:
+            on_progress(row.next_ordinal)
+            return PartitionReport(
+                topic=topic.name,
+                partition=number,
+                indexed=row.next_ordinal,
+                difference=f"it is indexed as {row.kind}, and the topic is {topic.kind.value} now: rebuild it",
+            )
+        waiting = _behind(storage, row)
         with open_log(storage, topic, row, stop) as log:
             walk = _Walk(
                 row=row,
@@ -108,6 +138,7 @@ def _check_partition(
                     values_of=values_of,
                 ),
                 keys=key_check(row.pk, row.next_ordinal, _first_slice(row), row.slice),
+                anomalies=AnomalyCheck(partition=row.pk, derived=topic.derived),
             )
             difference = _first_difference(walk, on_progress, stop)
         if difference and not _rows(topic.name).filter(pk=row.pk).exists():
@@ -123,7 +154,18 @@ def _check_partition(
             trimmed=walk.trimmed,
             difference=difference,
             stopped=stop.is_set() and not difference and walk.done < row.next_ordinal,
+            behind=waiting,
         )
+
+
+def _behind(storage: Storage, row: IndexedPartition) -> int | None:
+    """How much lies behind the row's checkpoint, as far as the store tells."""
+    position = Position(topic=row.topic, partition=row.number, token=row.checkpoint) if row.checkpoint else None
+    try:
+        found = storage.amounts(row.topic, {row.number: position}).get(row.number)
+    except InvalidPosition:
+        return None  # the comparison itself will name it
+    return found.behind if found else None
 
 
 def _first_slice(row: IndexedPartition) -> int:
@@ -133,7 +175,7 @@ def _first_slice(row: IndexedPartition) -> int:
 
 def _first_difference(walk: _Walk, on_progress: OnProgress, stop: threading.Event) -> str:
     """In words; empty for none, or where it was stopped."""
-    for first, slice, columns in _blocks(walk.row):
+    for first, slice, columns in blocks_of(walk.row):
         if isinstance(columns, str):
             return columns
         found = _compared(walk, first, slice, columns)
@@ -155,55 +197,17 @@ def _end_differs(walk: _Walk) -> str:
     return check_counts(walk.row.pk, walk.counted, walk.row.next_ordinal)
 
 
-def _blocks(row: IndexedPartition) -> Iterator[tuple[int, int, Columns | str]]:
-    """First ordinal, slice and pointers of each block up to the row's end; words where one is not as it must be."""
-    expected = 0
-    while expected < row.next_ordinal:
-        rows = bulk.query(
-            "SELECT first_ordinal, first_token, slice, data FROM index_blockrow WHERE partition_id = %s "
-            f"AND first_ordinal >= %s AND first_ordinal < %s ORDER BY first_ordinal LIMIT {BLOCKS}",
-            [row.pk, expected, row.next_ordinal],
-        )
-        if not rows:
-            return
-        for first, first_token, slice, data in rows:
-            if first != expected:
-                yield first, slice, f"the index has no block from ordinal {expected:,} on; the next begins at {first:,}"
-                return
-            columns = _opened(bytes(data))
-            size = min(FULL, row.next_ordinal - first)
-            if columns is None or len(columns) < size:
-                yield first, slice, f"the index's block from ordinal {first:,} on is damaged"
-                return
-            if columns.tokens[0] != first_token:
-                yield (
-                    first,
-                    slice,
-                    f"the index's block from ordinal {first:,} on is listed under another position than it holds",
-                )
-                return
-            yield first, slice, columns.part(0, size)
-            expected = first + FULL
-
-
-def _opened(data: bytes) -> Columns | None:
-    try:
-        columns = decoded(data)
-    except (zlib.error, msgspec.MsgspecError, ValueError, TypeError, IndexError):
-        return None
-    lists = [getattr(columns, name) for name in Columns.__struct_fields__ if name != "values"]
-    return columns if all(len(column) == len(columns) for column in lists) else None
-
-
 def _compared(walk: _Walk, first: int, slice: int, columns: Columns) -> list[Difference]:
     """What differs in one block: of each kind the first, what says most of one event before the rest of it.
 
     Where it was stopped in between, nothing.
     """
-    found = _with_store(walk, first, columns)
+    events: list[Event | None] = []
+    found = _with_store(walk, first, columns, events)
     if found is None:
         return []
     found += _by_itself(walk, first, columns)
+    found += anomalies_differ(walk.anomalies, first, columns, events)
     found += [Difference(*one) for one in check_keys(walk.keys, columns, first, slice)]
     walk.counted.add_hours(columns)
     return found
@@ -226,8 +230,9 @@ def _by_itself(walk: _Walk, first: int, columns: Columns) -> list[Difference]:
     return found
 
 
-def _with_store(walk: _Walk, first: int, columns: Columns) -> list[Difference] | None:
-    """Hold the block against the next messages of the log; ``None`` where it was stopped."""
+def _with_store(walk: _Walk, first: int, columns: Columns, events: list[Event | None]) -> list[Difference] | None:
+    """Hold the block against the next messages of the log, whose events go into ``events`` (``None`` for what is trimmed);
+    ``None`` where it was stopped."""
     place = 0
     while place < len(columns):
         head = walk.log.head()
@@ -241,12 +246,15 @@ def _with_store(walk: _Walk, first: int, columns: Columns) -> list[Difference] |
             begins = [one for one in (head, walk.log.first) if one is not None]
             end = max(place + 1, bisect_left(columns.tokens, min(begins), place) if begins else len(columns))
             walk.trimmed += end - place
+            events += [None] * (end - place)
             place = end
         elif head < token:
             return [Difference(first + place, _not_next(walk, head, columns.tokens[place:]))]
         else:
             run = walk.log.take_equal(columns.tokens[place:])
-            if found := events_differ(walk.events, first + place, columns.part(place, place + len(run)), run):
+            read = read_again(walk.events, run)
+            events += read
+            if found := events_differ(walk.events, first + place, columns.part(place, place + len(run)), read):
                 return found
             place += len(run)
     return []

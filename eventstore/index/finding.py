@@ -20,12 +20,13 @@ def newest_slice() -> int:
     return int(newest)
 
 
-def places(table: str, hash: int, partitions: Sequence[int], *, limit: int) -> list[Place]:
-    """The places of a hash in these partitions' rows, the first written first."""
+def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:
+    """The places of a hash in these partitions' rows, the first written first, or the last."""
+    order = "slice DESC, partition_id DESC, ordinal DESC" if newest_first else "slice, partition_id, ordinal"
     parameters = [bulk.as_list(range(newest_slice() + 1)), hash, bulk.as_list(partitions), limit]
     rows = bulk.query(
         f"SELECT hash, partition_id, ordinal FROM {table} WHERE slice IN {bulk.in_list()} AND hash = %s "
-        f"AND partition_id IN {bulk.in_list()} ORDER BY slice, partition_id, ordinal LIMIT %s",
+        f"AND partition_id IN {bulk.in_list()} ORDER BY {order} LIMIT %s",
         parameters,
     )
     return [Place(*row) for row in rows]

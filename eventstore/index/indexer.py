@@ -5,10 +5,11 @@ All that an indexer writes into the index comes from this one thread: SQLite has
 would only wait for each other.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connections
@@ -23,6 +24,8 @@ from eventstore.index.meter import Meter
 from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
 from eventstore.index.writer import write_batch
+
+log = logging.getLogger(__name__)
 
 HOUSEKEEPING = 1.0
 RENEW = leases.LEASE.total_seconds() / 4
@@ -80,7 +83,8 @@ class Indexer:
         self.owner, self.readers, self.meter = owner, readers, meter
         self.on_batch, self.on_look, self.done = on_batch, on_look, done
         self.over = threading.Event()
-        self.topics: Mapping[str, Topic] = {}
+        self.topics: Mapping[str, Topic] | None = None
+        """What there is; ``None`` while the store has not told yet."""
         self.ends: dict[Shard, End] = {}
         """Ends that are waited for: they are taken out when they are reached."""
         self.held: dict[int, Followed] = {}
@@ -90,6 +94,8 @@ class Indexer:
         self._look_at, self._renew_at = 0.0, 0.0
         self._hungry = False
         self._free_since: dict[int, float] = {}
+        self._other_kinds: set[str] = set()
+        """The topics of which it was said that they are indexed as another kind than they are."""
 
     def step(self, timeout: float) -> None:
         """Write what the readers hand over within so many seconds, and keep the house when it is time to."""
@@ -106,15 +112,19 @@ class Indexer:
     def keep_house(self) -> None:
         """``DatabaseError`` where the index does not answer: nothing is lost, do it again."""
         self._look_at = time.monotonic() + HOUSEKEEPING
+        topics = self.topics  # once: the watching thread may replace it meanwhile
         found = leases.partitions()
-        wanted = self._wanted(found)
-        if leases.make_partitions(self.topics.values(), {(leased.topic, leased.number) for leased in found}):
+        wanted = _wanted(topics or {}, found)
+        if leases.make_partitions((topics or {}).values(), {(leased.topic, leased.number) for leased in found}):
             found = leases.partitions()
-            wanted = self._wanted(found)
+            wanted = _wanted(topics or {}, found)
         self.left = [leased for leased in wanted if not self.done(leased)] if self.done else wanted
         self._note_caught_up(found)
         self._drop_lost(self.left)
-        self._share(self.left)
+        self._share(self.left, topics or {})
+        if topics is not None:
+            _note_gone(found, wanted)
+            self._say_other_kinds(topics, wanted)
         self._forget_streams()
         self._measure()
 
@@ -157,11 +167,6 @@ class Indexer:
         if end is not None and position is not None and end.reached(position.token):
             self.look_soon()
 
-    def _wanted(self, found: Iterable[Leased]) -> list[Leased]:
-        """Those of these partitions that are of a topic which there is."""
-        topics = self.topics
-        return [leased for leased in found if leased.topic in topics and leased.number < topics[leased.topic].partitions]
-
     def _drop_lost(self, left: Collection[Leased]) -> None:
         """Partitions that another indexer has, or that are not to be indexed any more."""
         mine = {leased.id: leased for leased in left if leased.owner == self.owner}
@@ -179,21 +184,21 @@ class Indexer:
                 self.ends.pop((followed.topic.name, followed.number), None)
         leases.let_go(self.owner, rows)
 
-    def _share(self, left: Collection[Leased]) -> None:
+    def _share(self, left: Collection[Leased], topics: Mapping[str, Topic]) -> None:
         """Take what is free and let go what is too much, so that all indexers have the same, more or less."""
         others = leases.others(self.owner)
         somebody_hungry = any(member.hungry for member in others)
         share = leases.share_of(self.owner, others, len(left))
         if somebody_hungry and len(self.held) > share:
             self._let_go(sorted(self.held)[share:])
-        self._take(left, len(left) if not somebody_hungry else share)
+        self._take(left, topics, len(left) if not somebody_hungry else share)
         hungry = len(self.held) < min(share, len(left))
         if hungry != self._hungry or time.monotonic() >= self._renew_at:
             leases.attend(self.owner, hungry=hungry)
             leases.renew(self.owner)
             self._hungry, self._renew_at = hungry, time.monotonic() + RENEW
 
-    def _take(self, left: Collection[Leased], most: int) -> None:
+    def _take(self, left: Collection[Leased], topics: Mapping[str, Topic], most: int) -> None:
         """Lease what is free, up to so many; and what nobody wants."""
         now = time.monotonic()
         free = [leased for leased in left if leased.free]
@@ -205,7 +210,9 @@ class Indexer:
             return
         for row, epoch in leases.take(self.owner, list(chosen.values())).items():
             leased = chosen[row]
-            followed = Followed(topic=self.topics[leased.topic], number=leased.number, row=row, epoch=epoch)
+            # As what it was begun: a build of which one half are originals and the other copies would be neither.
+            topic = replace(topics[leased.topic], kind=leased.kind)
+            followed = Followed(topic=topic, number=leased.number, row=row, epoch=epoch)
             self.held[row] = followed
             self.readers.schedule.put(followed, now)
 
@@ -224,6 +231,13 @@ class Indexer:
         for moment, rows in reached.items():
             progress.note_caught_up(rows, moment)
 
+    def _say_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
+        other = {leased.topic: leased.kind for leased in wanted if leased.kind is not topics[leased.topic].kind}
+        for name in sorted(other.keys() - self._other_kinds):
+            is_now = topics[name].kind
+            log.warning("%s is indexed as %s, and is %s now: rebuild_index --topic %s", name, other[name], is_now, name)
+        self._other_kinds = set(other)
+
     def _measure(self) -> None:
         held = self.held_now()
         self.meter.note(held, self.late())
@@ -236,3 +250,17 @@ class Indexer:
         if sum(len(partition.known) for partition in writing) > MOST_STREAMS:
             for partition in writing:
                 partition.known.clear()
+
+
+def _wanted(topics: Mapping[str, Topic], found: Iterable[Leased]) -> list[Leased]:
+    """Those of these partitions that are of a topic which there is."""
+    return [leased for leased in found if leased.topic in topics and leased.number < topics[leased.topic].partitions]
+
+
+def _note_gone(found: Iterable[Leased], wanted: Collection[Leased]) -> None:
+    """Note which partitions have gone from the store, and which are there again."""
+    there = {leased.id for leased in wanted}
+    if gone := [leased.id for leased in found if leased.id not in there and leased.free and not leased.gone]:
+        leases.note_gone(gone)
+    if back := [leased.id for leased in wanted if leased.gone]:
+        leases.note_back(back)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Case, F, Max, Q, When
 from django.db.models.functions import Now
 
-from eventstore.events import Topic
+from eventstore.events import Topic, TopicKind
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.owners import is_dead
 
@@ -27,7 +27,8 @@ PIECE = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leased:
-    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none."""
+    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none.
+    ``gone``: it is noted as no longer in the store. ``kind``: as what kind of topic it is indexed."""
 
     id: int
     topic: str
@@ -36,6 +37,8 @@ class Leased:
     owner: str
     free: bool
     checkpoint: str
+    gone: bool = False
+    kind: TopicKind = TopicKind.EVENTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,34 +53,62 @@ def partitions() -> list[Leased]:
     """Every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
     names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
-    rows = IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, free)
-    found = [(*row[:-1], bool(row[-1])) for row in rows]
-    dead = {owner for owner in {row[4] for row in found} if is_dead(owner)}
+    rows = list(IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, "gone_at", "kind", free))
+    dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
-        Leased(id=id, topic=topic, number=number, epoch=epoch, owner=owner, checkpoint=checkpoint, free=free or owner in dead)
-        for id, topic, number, epoch, owner, checkpoint, free in found
+        Leased(
+            id=id,
+            topic=topic,
+            number=number,
+            epoch=epoch,
+            owner=owner,
+            checkpoint=checkpoint,
+            free=bool(free) or owner in dead,
+            gone=gone_at is not None,
+            kind=TopicKind(kind),
+        )
+        for id, topic, number, epoch, owner, checkpoint, gone_at, kind, free in rows
     ]
+
+
+def note_gone(rows: Sequence[int]) -> None:
+    """The store, as far as it is watched, no longer has these partitions. What somebody has leased is watched by that one."""
+    for start in range(0, len(rows), PIECE):
+        some = IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE], gone_at__isnull=True)
+        some.filter(_free()).update(gone_at=Now(), behind=None)
+
+
+def note_back(rows: Sequence[int]) -> None:
+    """The store has these partitions after all, or again."""
+    for start in range(0, len(rows), PIECE):
+        IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
 
 
 def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:
     """Rows for partitions of these topics that have none; whether there were any."""
     missing = [(topic, n) for topic in topics for n in range(topic.partitions) if (topic.name, n) not in known]
-    builds = live_builds({topic.name for topic, _ in missing})
-    rows = [
-        IndexedPartition(topic=topic.name, number=number, kind=topic.kind.value, build=builds.get(topic.name, 0))
-        for topic, number in missing
-    ]
+    builds = _builds({topic.name for topic, _ in missing})
+    rows = []
+    for topic, number in missing:
+        build, kind = builds.get(topic.name, (0, ""))
+        rows.append(IndexedPartition(topic=topic.name, number=number, kind=kind or topic.kind.value, build=build))
     IndexedPartition.objects.using(DB).bulk_create(rows, batch_size=PIECE, ignore_conflicts=True)
     return bool(rows)
 
 
-def live_builds(topics: Collection[str]) -> dict[str, int]:
-    """The number of the live build of these topics, as far as they have one: a new partition belongs to it as well."""
+def _builds(topics: Collection[str]) -> dict[str, tuple[int, str]]:
+    """Number and kind of the live build of these topics, as far as they have one: a new partition belongs to it as well. Of a
+    topic whose builds were all given up, the number that comes next: the rows of those that were removed go on standing."""
     wanted = sorted(topics)
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, str]] = {}
     for start in range(0, len(wanted), PIECE):
-        rows = IndexedPartition.objects.using(DB).filter(live=True, topic__in=wanted[start : start + PIECE])
-        found.update(rows.values_list("topic").annotate(Max("build")))
+        rows = IndexedPartition.objects.using(DB).filter(topic__in=wanted[start : start + PIECE])
+        live = Q(live=True)
+        builds = rows.values_list("topic").annotate(
+            Max("build"), of_live=Max("build", filter=live), kind=Max("kind", filter=live)
+        )
+        for topic, newest, of_live, kind in builds:
+            found[topic] = (newest + 1, "") if of_live is None else (of_live, kind)
     return found
 
 

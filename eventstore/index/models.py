@@ -51,6 +51,8 @@ class IndexedPartition(models.Model):
     behind_exact = models.BooleanField(default=False)
     """Whether the store counts events: else ``behind`` is estimated from what it does count."""
     measured_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+    """Since when the store, as far as it is watched, has had no such partition; ``None`` while it has."""
     owner = models.TextField(default="")
     epoch = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)

@@ -35,6 +35,16 @@ class Pointer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ValueMatches:
+    """Events that have a searchable value, by time. Where not all of them are here, there are some of every aggregate that was
+    met, and ``all_aggregates`` says whether that is every one."""
+
+    pointers: Sequence[Pointer] = ()
+    all_events: bool = True
+    all_aggregates: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AggregateType:
     """``aggregates`` and ``events`` count what is indexed by now. Of a type with very many streams in several partitions,
     ``aggregates`` is not ``exact``: it counts one twice that lies in two partitions."""
@@ -70,13 +80,15 @@ class Aggregate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexedTopic:
-    """How far the index is in one topic. ``caught_up_at``: the oldest of its partitions' last caught-up moments."""
+    """How far the index is in one topic. ``caught_up_at``: the oldest of its partitions' last caught-up moments. ``gone_at``:
+    since when the store, as far as it is watched, has not had the topic any more; then nothing of it can be caught up."""
 
     topic: str
     kind: str
     partitions: int
     events: int
     caught_up_at: datetime | None
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

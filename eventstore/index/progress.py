@@ -59,10 +59,12 @@ class TopicProgress:
     progress: Progress
     indexers: int
     """How many indexers have partitions of it now."""
+    gone_at: datetime | None = None
+    """Since when the store, as far as it is watched, has not had it any more; ``None`` while it has."""
 
 
 def topics() -> list[TopicProgress]:
-    """Every topic that the index follows, by name."""
+    """Every topic that the index has, by name."""
     now = timezone.now()
     rows = sorted(IndexedPartition.objects.using(DB).filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
@@ -105,10 +107,12 @@ def note(measured: Mapping[int, Progress]) -> None:
 
 
 def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicProgress:
+    watched = [row for row in rows if row.gone_at is None]
     return TopicProgress(
         topic=name,
         kind=rows[0].kind,
-        progress=together([_partition(row, now) for row in rows]),
+        progress=together([_partition(row, now) for row in watched or rows]),
+        gone_at=None if watched else max((row.gone_at for row in rows if row.gone_at), default=None),
         indexers=len({row.owner for row in rows if row.owner and row.leased_until and row.leased_until > now}),
     )
 

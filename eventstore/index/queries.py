@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from eventstore.errors import InvalidPosition
 from eventstore.events import Page, Position, TopicKind
 from eventstore.index.finding import places
-from eventstore.index.keys import Link, hashed, value_hash
+from eventstore.index.keys import Link, hashed
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.names import Names
 from eventstore.index.noticed import counts_of_streams
@@ -29,7 +29,8 @@ MOST_COUNTED_APART = 20_000
 
 
 def indexed_topics() -> list[IndexedTopic]:
-    """The topics that the index follows, by name."""
+    """The topics that the index has, by name. Those of their partitions that have gone from the store hold up nothing."""
+    watched = Q(gone_at=None)
     rows = (
         IndexedPartition.objects.using(DB)
         .filter(live=True)
@@ -37,8 +38,10 @@ def indexed_topics() -> list[IndexedTopic]:
         .annotate(
             partitions=Count("id"),
             events=Sum("next_ordinal"),
-            oldest_caught_up=Min("caught_up_at"),
-            caught_up=Count("caught_up_at"),
+            watched=Count("id", filter=watched),
+            oldest_caught_up=Min("caught_up_at", filter=watched),
+            caught_up=Count("caught_up_at", filter=watched),
+            went=Max("gone_at"),
         )
         .order_by("topic")
     )
@@ -48,7 +51,8 @@ def indexed_topics() -> list[IndexedTopic]:
             kind=row["kind"],
             partitions=row["partitions"],
             events=row["events"],
-            caught_up_at=row["oldest_caught_up"] if row["caught_up"] == row["partitions"] else None,
+            caught_up_at=row["oldest_caught_up"] if row["caught_up"] == row["watched"] else None,
+            gone_at=None if row["watched"] else row["went"],
         )
         for row in rows
     ]
@@ -161,15 +165,6 @@ def caused_by(event_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
     """The originals that name this event as their cause, by time."""
     found = _at_hash("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
     return _originals((pointer for pointer in found if pointer.causation_id == event_id), limit)
-
-
-def by_value(name: str, stored: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
-    """The originals that have this searchable value (its text or its hash, as it was stored), by time."""
-    number = Names().known(name)
-    if number is None:
-        return []
-    found = _at_hash("index_linkkey", value_hash(index_key(), number, stored), derived=False)
-    return _originals((pointer for pointer in found if (name, stored) in pointer.values), limit)
 
 
 def copies_of(original: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:

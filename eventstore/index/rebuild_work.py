@@ -31,6 +31,10 @@ class AnotherRebuild(EventStoreError):
     """Another process rebuilds this topic now, or has taken it over."""
 
 
+class StillIndexed(EventStoreError):
+    """A topic is not to be forgotten that somebody follows."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Work:
     """A rebuild under way. ``reached`` and ``goals`` are tokens by partition: where the new build is, and has to get to."""

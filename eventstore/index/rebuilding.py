@@ -22,11 +22,13 @@ from eventstore.index.exchanging import swapped
 from eventstore.index.followed import Followed
 from eventstore.index.following import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.handover import Batch, Handover
+from eventstore.index.models import IndexedPartition
 from eventstore.index.owners import new_owner
 from eventstore.index.readers import Readers, ValuesOf
 from eventstore.index.rebuild_work import (
     AnotherRebuild,
     OnProgress,
+    StillIndexed,
     Work,
     behind,
     leased,
@@ -42,6 +44,8 @@ from eventstore.schemas import Schemas
 from eventstore.storage import Storage
 
 log = logging.getLogger(__name__)
+
+DB = "index"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +87,11 @@ def rebuild_topic(
     ``AnotherRebuild`` where somebody else does so now; ``StoreUnreachable`` where the store goes quiet: run it again to go
     on. Until the end, and after any error, the old build stays as it is. What it leaves is for ``remove_old``.
     """
-    build = unfinished(topic.name) or next_build(topic.name)
+    begun = unfinished(topic.name)
+    if begun is not None and rows_of(topic.name).filter(build=begun).exclude(kind=topic.kind.value).exists():
+        discard(topic.name)  # it was begun as another kind of topic
+        begun = None
+    build = begun or next_build(topic.name)
     work = Work(
         storage=storage,
         config=config,
@@ -120,6 +128,34 @@ def discard(topic: str) -> bool:
     finally:
         leases.let_go(owner)
     return True
+
+
+def forgettable(name: str) -> str | None:
+    """The only topic of this name, or of this last part of its name, of which the index has anything."""
+    there = IndexedPartition.objects.using(DB).exclude(kind=REMOVED).values_list("topic", flat=True).distinct()
+    found = [topic for topic in there if name in (topic, topic.rpartition("/")[2])]
+    exact = [topic for topic in found if topic == name]
+    return (exact or found)[0] if exact or len(found) == 1 else None
+
+
+def forget(topic: str) -> int:
+    """Give up all that the index has of this topic, which the store no longer has, for ``remove_old`` to remove; answers how
+    many events of it pages have found so far.
+
+    ``StillIndexed`` where an indexer has a partition of it: that one watches it.
+    """
+    discard(topic)
+    owner = new_owner()
+    rows = rows_of(topic).filter(live=True)
+    events = events_of(topic, None)
+    try:
+        wanted = [leased(row) for row in rows]
+        if len(leases.take(owner, wanted)) < len(wanted):
+            raise StillIndexed(f"An indexer that runs now watches {topic}. Nothing was forgotten: end that one first.")
+        give_up(rows.filter(owner=owner))
+    finally:
+        leases.let_go(owner)
+    return events
 
 
 def remove_old(topic: str, on_slice: OnProgress, stop: threading.Event) -> bool:

@@ -6,7 +6,7 @@ are looked up. A topic's filter bits are its own, for an id that occurs in two t
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -33,6 +33,8 @@ BITS = 1 << 24
 """Bits of a filter: 16 for each of a million ids."""
 PROBES = 4
 COUNT_AGAIN = 5.0
+TOPIC_LOCK = 0x4576_4964
+"""The first half of the advisory locks' keys; the second is the topic's."""
 
 _STEPS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 Bits = NDArray[np.uint8]
@@ -49,6 +51,10 @@ class Seen:
         """The ordinal of each partition's row up to which the filters know its ids."""
         self._uncommitted: tuple[int, int] | None = None
         """Of the batch that is being written: its partition's row and first ordinal."""
+        self._looked: Mapping[int, int] = {}
+        """How far the rows of that batch's topic were when its ids were looked up."""
+        self._found: set[int] = set()
+        """The places of that batch whose ids were there already."""
         self._total, self._newest, self._counted = 0, 0, 0.0
         self._salts: dict[int, int] = {}
 
@@ -66,19 +72,25 @@ class Seen:
         self._total += len(columns)
         within = _again_within(columns.ids)
         if len(columns) <= FEW and self._live is None:
-            mine, everywhere = ends_of_topic(partition), range(newest_slice() + 1)
-            known = _known(mine, columns.ids, hashes, np.arange(len(columns)), everywhere)
+            self._looked, everywhere = ends_of_topic(partition), range(newest_slice() + 1)
+            known = _known(self._looked, columns.ids, hashes, np.arange(len(columns)), everywhere)
         else:
             known = self._by_filters(partition, columns.ids, hashes, key)
-        return [
-            Noticed(
-                place=place,
-                kind=Anomaly.DUPLICATE_ID,
-                stream=columns.streams[place],
-                detail="an earlier event of the topic has the same id",
-            )
-            for place in sorted(known | within)
-        ]
+        self._found = known | within
+        return _noticed(columns, self._found)
+
+    def twice_meanwhile(self, partition: int, columns: Columns) -> list[Noticed]:
+        """Those of the batch whose event id another writer has committed in the topic since ``twice`` looked, and that were
+        not noticed then. Call it last in the batch's transaction: until its end no other writer of the topic passes here,
+        so that of two who write the same id side by side the second finds the first's."""
+        if not bulk.postgres():
+            return []  # SQLite's transaction is the only one that writes
+        bulk.query("SELECT pg_advisory_xact_lock(%s, %s)", [TOPIC_LOCK, self._salt(partition) - (1 << 31)])
+        ends = ends_of_topic(partition)
+        moved = [row for row, end in ends.items() if row != partition and end > self._looked.get(row, 0)]
+        new = {id for row in moved for id in _ids_between(row, self._looked.get(row, 0), ends[row])}
+        late = {place for place, id in enumerate(columns.ids) if id in new} if new else set()
+        return _noticed(columns, late - self._found)
 
     def forget(self) -> None:
         """The batch was rolled back: others may write other events at its ordinals."""
@@ -88,7 +100,7 @@ class Seen:
 
     def _by_filters(self, partition: int, ids: Sequence[str], hashes: Hashes, key: Key) -> set[int]:
         self._load()
-        mine = ends_of_topic(partition)
+        mine = self._looked = ends_of_topic(partition)
         self._catch_up_with_others(mine, key)
         assert self._live is not None
         start, bits = self._live
@@ -152,6 +164,18 @@ class Seen:
             for row in IndexedPartition.objects.using(DB).all():
                 self._salts[row.pk] = crc32(f"{row.build} {row.topic}".encode("utf-8", "surrogatepass"))
         return self._salts.get(partition, 0)
+
+
+def _noticed(columns: Columns, places: Iterable[int]) -> list[Noticed]:
+    return [
+        Noticed(
+            place=place,
+            kind=Anomaly.DUPLICATE_ID,
+            stream=columns.streams[place],
+            detail="an earlier event of the topic has the same id",
+        )
+        for place in sorted(places)
+    ]
 
 
 def _again_within(ids: Sequence[str]) -> set[int]:

@@ -155,6 +155,8 @@ def _write(partition: Partition, events: Sequence[Event], values: Sequence[Seque
     _count_hours(partition.id, columns)
     anomalies.record(partition.id, first, noticed)
     tail = _write_blocks(partition, columns, slice)
+    if not partition.topic.derived:
+        anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
     last = events[-1].position
     row.checkpoint, row.next_ordinal, row.slice = last.token, first + len(events), slice
     row.indexed_published_at = events[-1].message.published
@@ -307,13 +309,10 @@ def _insert_links(slice: int, partition: Partition, first: int, columns: Columns
         bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
 
 
-_LATE = (Anomaly.TIME_GOES_BACK, Anomaly.SEQUENCE_GOES_BACK)
-
-
 def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> list[Noticed]:
     """An event that comes a second time comes late, too: that it is a duplicate says so."""
     again = {found.place for found in twice}
-    return [*(found for found in noticed if found.place not in again or found.kind not in _LATE), *twice]
+    return [*(found for found in noticed if found.place not in again or found.kind not in anomalies.LATE), *twice]
 
 
 def _named(values: Sequence[Sequence[Stored]], names: Names) -> dict[int, list[tuple[int, str]]]:

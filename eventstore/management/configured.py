@@ -21,7 +21,10 @@ def configured_storage(failed: int = 1) -> Storage:
     """The storage that the settings name; ``CommandError`` with this exit status where they name none that can be used."""
     try:
         return open_storage(
-            settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
+            settings.EVENTSTORE_URL,
+            admin_url=settings.PULSAR_ADMIN_URL,
+            namespaces=settings.EVENTSTORE_NAMESPACES,
+            kinds=settings.EVENTDESK.topics,
         )
     except InvalidConfiguration as error:
         raise CommandError(str(error), returncode=failed) from error

@@ -1,12 +1,19 @@
 """Messages above the broker's limit travel in chunks: several entries, one event."""
 
+import threading
+from typing import Any
+
+import pulsar
 import pytest
 
+from eventstore.drivers.pulsar.positions import place_of
+from eventstore.drivers.pulsar.resuming import FEWEST_BACK
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.errors import InvalidMessage, InvalidPosition
-from eventstore.events import NewMessage, Position
+from eventstore.events import Message, NewMessage, Position
 from eventstore.storage import Edge, SubscriptionType
-from tests.broker.conftest import MakeTopic
+from scripts.local_pulsar import LocalPulsar
+from tests.broker.conftest import MakeTopic, publish_batch
 
 pytestmark = pytest.mark.broker
 
@@ -79,6 +86,67 @@ def test_many_chunks_before_a_page_are_read_backward(storage: PulsarStorage, top
         assert [m.position for m in storage.read_backward(name, 0, before=places[cut], limit=2)] == places[
             max(0, cut - 2) : cut
         ][::-1]
+
+
+@pytest.fixture
+def woven(pulsar_broker: LocalPulsar, storage: PulsarStorage, client: Any, topic: MakeTopic) -> tuple[str, list[Message]]:
+    """A topic in which another publisher's events lie between the chunks of a large one, and all its events."""
+    beside = pulsar.Client(pulsar_broker.service_url)  # with a connection of its own
+    for _ in range(20):
+        name = topic()
+        settings = {"batching_enabled": False, "block_if_queue_full": True}
+        large = client.create_producer(f"persistent://{name}", chunking_enabled=True, **settings)
+        small = beside.create_producer(f"persistent://{name}", **settings)
+        small.send(b"before")
+        sending = threading.Thread(target=large.send, args=(LARGE,))
+        sending.start()
+        while sending.is_alive():
+            small.send(b"between")
+        small.send(b"behind")
+        found = storage.read_forward(name, 0, limit=10_000)
+        (whole,) = [message for message in found if message.payload == LARGE]
+        if any(place_of(whole.position.token).first_entry < _entry(one) < _entry(whole) for one in found):
+            beside.close()
+            return name, list(found)
+    beside.close()
+    pytest.fail("no event came between two chunks")
+
+
+def _entry(message: Message) -> tuple[int, int]:
+    place = place_of(message.position.token)
+    return place.ledger, place.entry
+
+
+def test_what_goes_on_between_two_chunks_gets_the_whole_all_the_same(
+    storage: PulsarStorage, woven: tuple[str, list[Message]]
+) -> None:
+    name, log = woven
+    places = [message.position for message in log]
+    end = next(number for number, message in enumerate(log) if message.payload == LARGE)
+    begun = place_of(places[end].token).first_entry
+    inside = [number for number, message in enumerate(log[:end]) if begun < _entry(message)]
+    for number in inside[: FEWEST_BACK - 2]:
+        with storage.open_reader(name, 0, after=places[number]) as reader:
+            found: list[Position] = []
+            while len(found) < len(places) - number - 1:
+                read = reader.read(limit=100, timeout=20)
+                assert read, "an event is missing"
+                found += [message.position for message in read]
+        assert found == places[number + 1 :]
+
+
+def test_a_reader_behind_a_position_brings_nothing_again_whatever_lies_before_it(
+    storage: PulsarStorage, client: Any, topic: MakeTopic
+) -> None:
+    name = topic()
+    publish_batch(client, name, [b"%d" % number for number in range(30)])
+    places = storage.append(name, [NewMessage(payload=b"x") for _ in range(5)])
+    log = [message.position for message in storage.read_forward(name, 0, limit=100)]
+    for number in (0, 7, 29, 30, 33):
+        with storage.open_reader(name, 0, after=log[number]) as reader:
+            assert reader.read(limit=1, timeout=20)[0].position == log[number + 1]
+    with storage.open_reader(name, 0, after=places[-1]) as reader:
+        assert reader.read(limit=1, timeout=0.5) == []
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "other", "long", "capitals"])

@@ -2,16 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import psycopg
 import pytest
 from django.db import connections, transaction
 
-from eventstore.events import Topic
-from eventstore.index import bulk
+from eventstore.events import Event, Topic
+from eventstore.index import bulk, seen
+from eventstore.index.anomalies import Anomaly, Noticed
+from eventstore.index.blocks import Columns
 from eventstore.index.models import NameRow
 from eventstore.index.names import Names
+from eventstore.index.noticed import anomaly_counts
+from eventstore.index.writer import Memory
 from tests.index.test_index_queries import *  # noqa: F403
 from tests.index.test_index_writer import *  # noqa: F403
 from tests.index.test_index_writer import together
@@ -81,6 +86,39 @@ def test_two_writers_that_meet_the_same_new_names_in_opposite_roles_do_not_block
     assert [pointer.type for pointer in pointers()] == ["admitted", "zoo"]
     assert [pointer.type for pointer in pointers(partition=1)] == ["patient", "zoo"]
     assert sorted(NameRow.objects.using("index").values_list("text", flat=True)) == ["admitted", "patient", "zoo"]
+
+
+@pytest.mark.parametrize("size", [1, seen.FEW, 3 * seen.FEW])
+@pytest.mark.parametrize("before", [1, 3 * seen.FEW])
+def test_an_id_that_several_write_at_the_same_moment_is_noticed_on_all_but_one(
+    monkeypatch: pytest.MonkeyPatch, size: int, before: int
+) -> None:
+    """Each of them looks before any other has committed. After a large batch, a writer has a filter in memory."""
+    writers = 3
+    memories = [Memory() for _ in range(writers)]
+    for number, memory in enumerate(memories):
+        index(_of_ids(number, 0, [f"{number}-{n}" for n in range(before)]), topic=PATIENTS, partition=number, memory=memory)
+    looked = threading.Barrier(writers, timeout=15)
+    late = seen.Seen.twice_meanwhile
+
+    def after_all_have_looked(self: seen.Seen, partition: int, columns: Columns) -> list[Noticed]:
+        looked.wait()
+        return late(self, partition, columns)
+
+    monkeypatch.setattr(seen.Seen, "twice_meanwhile", after_all_have_looked)
+
+    def write(number: int) -> None:
+        ids = ["same", *(f"{number} {n}" for n in range(1, size))]
+        index(_of_ids(number, before, ids), topic=PATIENTS, partition=number, memory=memories[number])
+
+    assert together(*(partial(write, number) for number in range(writers))) == []
+    marked = [Anomaly.DUPLICATE_ID in pointers(partition=number)[before].anomalies for number in range(writers)]
+    assert sorted(marked) == [False, True, True]
+    assert anomaly_counts() == {"duplicate-id": 2}
+
+
+def _of_ids(partition: int, start: int, ids: Sequence[str]) -> list[Event]:
+    return [event(start + number, partition=partition, id=id) for number, id in enumerate(ids)]
 
 
 def _number_of(name: str) -> int:

@@ -24,11 +24,14 @@ class Fetching:
     def __init__(self, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Position] = []
         self.away = False
+        self.refused = ""
         fetch = storage.fetch
 
         def counted(positions: Sequence[Position]) -> Mapping[Position, Message]:
             if self.away:
                 raise StoreUnreachable("The store does not answer.")
+            if any(position.topic == self.refused for position in positions):
+                raise StoreRefused("The broker does not allow this.")
             self.asked += positions
             return fetch(positions)
 
@@ -158,3 +161,17 @@ def test_an_event_whose_schema_cannot_be_asked_for_now_is_no_other_event(storage
     assert (row().event, row().missing) == (None, Missing.AWAY)
     error[0] = StoreRefused("no")
     assert (row().event, row().missing) == (None, Missing.OTHER)
+
+
+def test_a_topic_that_the_store_refuses_takes_nothing_from_the_others(
+    storage: Storage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open, closed = published(storage, topic().name, 2), published(storage, topic().name, 2)
+    fetching = Fetching(storage, monkeypatch)
+    fetching.refused = closed[0].position.topic
+    rows = Rows(storage=storage, read=lambda message: read_event(message, ()), cache=PayloadCache(most_bytes=1_000))
+    found = rows.of([open[0], closed[0], open[1], closed[1]])
+    assert [row.missing for row in found] == [Missing.NOTHING, Missing.REFUSED, Missing.NOTHING, Missing.REFUSED]
+    assert [row.event.data if row.event else None for row in found] == [b"0", None, b"1", None]
+    fetching.away = True
+    assert [row.missing for row in rows.of(closed)] == [Missing.AWAY, Missing.AWAY]

@@ -10,7 +10,7 @@ from django.db import connections
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.events import NewMessage, Position
-from eventstore.index import check_keys
+from eventstore.index import bulk, check_keys
 from eventstore.index.blocks import FULL, Columns, decoded, encoded
 from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.following import Following, index_until_caught_up
@@ -319,6 +319,86 @@ def test_one_partitions_difference_does_not_keep_the_others_from_being_compared(
     reports = check(storage)
     assert [bool(report.difference) for report in reports] == [False, True, False]
     assert sum(report.compared for report in reports if not report.difference) > 0
+
+
+def test_a_partition_or_a_topic_that_is_not_indexed_at_all_is_named_where_the_store_has_events_of_it() -> None:
+    storage = DatabaseStorage()
+    storage.create_topic("patients", partitions=3)
+    publish(storage, 200)
+    catch_up(storage)
+    IndexedPartition.objects.using("index").filter(number=1).delete()
+    reports = {report.partition: report for report in check(storage)}
+    assert [bool(reports[number].difference) for number in range(3)] == [False, True, False]
+    assert reports[1].difference == "it is not indexed, and the store has events of it"
+    assert reports[1].behind
+    storage.create_topic("empty", partitions=2)
+    assert [(report.difference, report.behind) for report in check(storage, "empty")] == [("", 0), ("", 0)]
+
+
+def test_what_lies_behind_the_checkpoint_is_counted(storage: Shortened) -> None:
+    assert check(storage)[0].behind == 0
+    publish(storage, 5)
+    assert check(storage)[0].behind == 5
+
+
+def odd_stream(numbers: Sequence[tuple[str, str, str]]) -> list[NewMessage]:
+    """Events of one aggregate: id, the publisher's number, and the second at which each happened."""
+    base = message(1)
+    return [
+        NewMessage(
+            payload=b"{}",
+            key="odd",
+            properties={**base.properties, "ce_id": id, "ce_sequence": number, "ce_time": f"2024-05-02T09:00:{second}Z"},
+        )
+        for id, number, second in numbers
+    ]
+
+
+ODD = [
+    ("a", "7", "10"), ("b", "8", "11"), ("c", "11", "12"), ("d", "9", "13"), ("e", "12", "05"), ("f", "13", "06"),
+    ("g", "x", "20"), ("h", "14", "21"), ("b", "8", "11"), ("i", "15", "22"), ("j", "0016", "23"), ("k", "18", "24"),
+]  # fmt: skip
+
+
+def test_anomalies_are_judged_again(storage: Shortened) -> None:
+    storage.append("patients", odd_stream(ODD))
+    catch_up(storage)
+    kinds = dict(bulk.query("SELECT kind, count(*) FROM index_anomalyrow GROUP BY kind", []))
+    assert kinds == {"unreadable": 1, "sequence-skips": 2, "sequence-goes-back": 1, "time-goes-back": 2, "duplicate-id": 1}
+    assert difference(storage) == ""
+    storage.gone = 300
+    assert difference(storage) == ""
+    storage.gone = COUNT + 3
+    assert difference(storage) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("unreadable", "it fits no envelope, and the index does not note it"),
+        ("sequence-skips", "its sequence skips, and the index does not note it"),
+        ("sequence-goes-back", "its sequence goes back, and the index does not note it"),
+        ("time-goes-back", "its time goes back, and the index does not note it"),
+    ],
+)
+def test_an_anomaly_that_is_not_noted_is_named_though_the_counts_agree(storage: Shortened, kind: str, words: str) -> None:
+    storage.append("patients", odd_stream(ODD))
+    catch_up(storage)
+    assert sql(f"DELETE FROM index_anomalyrow WHERE kind = '{kind}'") > 0
+    assert sql(f"DELETE FROM index_anomalycount WHERE kind = '{kind}'") > 0
+    assert words in difference(storage)
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "schema", "sequence-skips", "time-goes-back"])
+def test_an_anomaly_that_is_none_is_named(storage: Shortened, kind: str) -> None:
+    row = IndexedPartition.objects.using("index").get().pk
+    sql(
+        "INSERT INTO index_anomalyrow (partition_id, ordinal, kind, stream_id, detail) "
+        f"VALUES ({row}, 300, '{kind}', NULL, '')"
+    )
+    said = difference(storage)
+    assert said.startswith("ordinal 300 (")
+    assert "and it is not so" in said
 
 
 def test_a_check_that_is_stopped_says_how_far_it_came(storage: Shortened) -> None:

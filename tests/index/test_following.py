@@ -24,6 +24,7 @@ from eventstore.index import leases, progress, queries, readers, watching, write
 from eventstore.index.following import Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
 from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.valued import by_value
 from eventstore.storage import Edge, Ends, Reader
 from tests.contract.helpers import eventually
 from tests.indexing import place
@@ -217,6 +218,72 @@ def test_new_topics_are_found_and_those_that_went_are_let_go() -> None:
         assert eventually(lambda: indexed() == 5)
 
 
+def gone() -> set[str]:
+    """The topics of which a partition is noted as gone from the store."""
+    return set(IndexedPartition.objects.filter(gone_at__isnull=False).values_list("topic", flat=True))
+
+
+def test_a_topic_that_went_is_noted_as_gone_and_holds_up_nothing_until_it_is_back() -> None:
+    storage = Watched()
+    published(storage, 3)
+    published(storage, 3, topic="permits")
+    with running(storage):
+        assert eventually(lambda: (indexed(), indexed("permits")) == (3, 3))
+        storage.hidden = frozenset({"permits"})
+        assert eventually(lambda: gone() == {"permits"})
+        IndexedPartition.objects.filter(topic="permits").update(caught_up_at=None)
+        known = {topic.topic: topic for topic in queries.indexed_topics()}
+        assert known["permits"].gone_at is not None
+        assert (known["documents"].gone_at, known["permits"].events) == (None, 3)
+        storage.hidden = frozenset()
+        assert eventually(lambda: gone() == set())
+        assert eventually(lambda: "" not in owners().values())
+
+
+def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = RefusingAtFirst()
+    storage.refusals = 0
+    published(storage, 3)
+    index_until_caught_up(following(storage, threading.Event()))
+    storage.refusals = 1_000
+    with running(storage):
+        assert eventually(lambda: storage.refusals < 990)
+    assert gone() == set()
+
+
+def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:
+    storage, narrow = DatabaseStorage(), Watched()
+    narrow.hidden = frozenset({"permits"})
+    published(storage, 3)
+    published(storage, 3, topic="permits")
+    with running(storage, "wide"):
+        assert eventually(lambda: indexed("permits") == 3)
+        with running(narrow, "narrow"):
+            assert eventually(lambda: set(IndexerRow.objects.values_list("owner", flat=True)) == {"wide", "narrow"})
+            published(storage, 2, topic="permits")
+            assert eventually(lambda: indexed("permits") == 5)
+            assert gone() == set()
+
+
+def test_topics_that_change_in_the_middle_of_a_look_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watching thread replaces them whenever the store says so: between the leasing of a partition and its opening too."""
+    storage = DatabaseStorage()
+    published(storage, 3)
+    taken = leases.take
+    with following_module._indexer(following(storage, threading.Event(), owner="one")) as indexer:
+        indexer.topics = {topic.name: topic for topic in storage.topics()}
+
+        def take(*arguments: Any, **more: Any) -> dict[int, int]:
+            indexer.topics = {}
+            return taken(*arguments, **more)
+
+        monkeypatch.setattr(leases, "take", take)
+        indexer.keep_house()
+        assert owners() == {0: "one"}
+        indexer.keep_house()
+        assert owners() == {0: ""}
+
+
 def test_many_partitions_are_served_by_few_threads() -> None:
     storage = DatabaseStorage()
     published(storage, 200, partitions=60)
@@ -271,7 +338,7 @@ def test_searchable_values_are_asked_for_and_kept() -> None:
         return [[("number", str(number))] for number, _ in enumerate(events)]
 
     index_until_caught_up(following(storage, threading.Event(), values_of=values))
-    (found,) = queries.by_value("number", "1")
+    (found,) = by_value("number", ["1"]).pointers
     assert found.ordinal == 1
 
 

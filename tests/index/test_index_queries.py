@@ -13,11 +13,13 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.events import Position, Topic
-from eventstore.index import ordinals, queries, reading, writer
+from eventstore.index import ordinals, queries, reading, valued, writer
 from eventstore.index.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.keys import Link
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.names import Names
+from eventstore.index.pointers import ValueMatches
+from eventstore.index.valued import by_value
 from eventstore.index.writer import Memory, microseconds, open_partition, write_batch
 from eventstore.ordering import AFTER_ALL, encode
 from tests.hostile import NAMES
@@ -311,10 +313,37 @@ def test_searchable_values_are_found_by_name_and_text() -> None:
     partition = open_partition(PATIENTS, 0, Memory())
     batch = [event(number) for number in range(4)]
     write_batch(partition, batch, [[("city", "Berlin")], [], [("city", "Bonn"), ("name", "Berlin")], [("city", "Berlin")]])
-    assert [pointer.ordinal for pointer in queries.by_value("city", "Berlin")] == [0, 3]
-    assert [pointer.ordinal for pointer in queries.by_value("name", "Berlin")] == [2]
-    assert queries.by_value("street", "Berlin") == queries.by_value("city", "Rome") == []
+    assert [pointer.ordinal for pointer in by_value("city", ["Berlin"]).pointers] == [0, 3]
+    assert [pointer.ordinal for pointer in by_value("city", ["Rome", "Bonn", "Berlin"]).pointers] == [0, 2, 3]
+    assert [pointer.ordinal for pointer in by_value("name", ["Berlin"]).pointers] == [2]
+    assert by_value("street", ["Berlin"]) == by_value("city", ["Rome"]) == by_value("city", []) == ValueMatches()
     assert [pointer.values for pointer in pointers()][2] == (("city", "Bonn"), ("name", "Berlin"))
+
+
+def of_one_city(count: int, *, others: Sequence[int] = ()) -> None:
+    """So many events with one value, all of one aggregate but for those of these numbers, each of one of its own."""
+    partition = open_partition(PATIENTS, 0, Memory())
+    batch = [event(number, aggregate=("patient", f"p{number}" if number in others else "p")) for number in range(count)]
+    write_batch(partition, batch, [[("city", "Berlin")]] * count)
+
+
+def test_an_aggregate_with_many_events_of_a_value_hides_no_other() -> None:
+    of_one_city(900, others=[500, 880])
+    found = by_value("city", ["Berlin"])
+    assert {pointer.aggregate_id for pointer in found.pointers} == {"p", "p500", "p880"}
+    assert len(found.pointers) == 200
+    assert [pointer.ordinal for pointer in found.pointers] == sorted(pointer.ordinal for pointer in found.pointers)
+    assert (found.all_events, found.all_aggregates) == (False, True)
+
+
+def test_where_not_every_event_of_a_value_is_looked_at_no_aggregate_is_said_to_be_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(valued, "MOST_LOOKED_AT", 100)
+    of_one_city(500, others=[20, 250, 480])
+    found = by_value("city", ["Berlin"])
+    assert {pointer.aggregate_id for pointer in found.pointers} == {"p", "p20", "p480"}
+    assert (found.all_events, found.all_aggregates) == (False, False)
 
 
 def test_the_count_of_a_types_aggregates_is_exact_until_there_are_very_many_in_several_partitions(

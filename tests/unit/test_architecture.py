@@ -156,6 +156,7 @@ FACADE = [
     "UnknownEvent",
     "UnknownSubscription",
     "UnknownTopic",
+    "ValueMatches",
     "Verdict",
     "VersionConflict",
     "Viewer",

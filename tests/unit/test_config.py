@@ -15,6 +15,7 @@ from eventstore.envelope.mapping import MappingTable, SourceTable
 from eventstore.errors import InvalidConfiguration
 from eventstore.searchable import SearchableTable
 from eventstore.stories import InvalidStory, Placeholder, story_parts
+from eventstore.topic_kinds import TopicKinds
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
@@ -54,9 +55,12 @@ def test_the_example_writes_down_the_true_defaults() -> None:
 def test_every_field_is_documented() -> None:
     expected = {f"installation.{field.name}" for field in msgspec.structs.fields(Installation)}
     expected |= {f"limits.{field.name}" for field in msgspec.structs.fields(Limits)}
+    expected |= {f"topics.{field.name}" for field in msgspec.structs.fields(TopicKinds)}
     expected |= {f"mapping.{field.name}" for field in msgspec.structs.fields(MappingTable)}
     expected |= {f"searchable.{field.name}" for field in msgspec.structs.fields(SearchableTable)}
-    documented = set(re.findall(r"^\| `((?:installation|limits|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `((?:installation|limits|topics|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE)
+    )
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):
         assert re.search(rf"\b{field.encode_name} = ", DOCUMENTATION), field.encode_name
@@ -249,3 +253,13 @@ def test_the_very_type_wins_over_patterns_and_the_first_pattern_over_later_ones(
     config = parse_config('[stories]\n"a.*" = "first"\n"*" = "last"\n"a.b" = "very"\n', "desk.toml")
     assert [config.story(name) for name in ("a.b", "a.c", "x")] == [("very",), ("first",), ("last",)]
     assert Config().story("a.b") is None
+
+
+def test_the_kinds_of_topics_are_read_and_the_mistakes_in_them_named_with_their_lines() -> None:
+    given = parse_config('[topics]\ndead_letter = ["*-errors"]\nordinary = ["session-replay"]\n', "desk.toml").topics
+    assert given == TopicKinds(dead_letter=("*-errors",), ordinary=("session-replay",))
+    assert "line 2: topics.dead_letters: there is no such key" in refused('[topics]\ndead_letters = ["a"]\n')
+    assert "line 3: topics.retry: expected a list" in refused('[topics]\n\nretry = "a"\n')
+    assert 'line 3: topics.replay: "a" stands in topics.dead_letter as well' in refused(
+        '[topics]\ndead_letter = ["a"]\nreplay = ["b", "a"]\n'
+    )

@@ -6,7 +6,8 @@ import pytest
 
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
-from eventstore.drivers.pulsar.positions import batched, place_of, whole_entry
+from eventstore.drivers.pulsar.positions import Place, batched, place_of, whole_entry
+from eventstore.drivers.pulsar.resuming import start_behind
 from eventstore.drivers.pulsar.subscribing import _holes, _instant
 from eventstore.errors import InvalidName, InvalidPosition
 
@@ -100,3 +101,28 @@ def test_instants_come_with_any_number_of_digits(text: str) -> None:
 
 def test_what_is_no_instant_is_none() -> None:
     assert [_instant(text) for text in ("", "yesterday", "2026-01-02")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "start"),
+    [
+        (Place(ledger=9, entry=250), 300_000, (9, 150)),
+        (Place(ledger=9, entry=30), 300_000, (5, 430)),
+        (Place(ledger=5, entry=30), 300_000, (5, 0)),
+        (Place(ledger=9, entry=250, batch=4), 300_000, (9, 242)),
+        (Place(ledger=9, entry=250, whole=True), 300_000, (9, 242)),
+        (Place(ledger=9, entry=250), 4_000_000_000, (9, 237)),
+        (Place(ledger=9, entry=250), 64_000_000_000, (9, 242)),
+        (Place(ledger=9, entry=999), 300_000, (9, 199)),
+        (Place(ledger=4, entry=10), 300_000, None),
+    ],
+)
+def test_reading_goes_on_some_entries_before_a_position(place: Place, size: int, start: tuple[int, int] | None) -> None:
+    """Of 500 entries in ledger 5 and 300 in ledger 9."""
+    ledgers = [{"ledgerId": 5, "entries": 500}, {"ledgerId": 9, "entries": 0}]
+    internals = {"lastConfirmedEntry": "9:299", "ledgers": ledgers, "numberOfEntries": 800, "totalSize": size}
+    assert start_behind(internals, place) == start
+
+
+def test_in_a_log_of_which_nothing_is_known_reading_begins_at_the_position() -> None:
+    assert start_behind({}, Place(ledger=9, entry=250)) is None

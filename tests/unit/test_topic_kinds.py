@@ -3,7 +3,7 @@
 import pytest
 
 from eventstore.events import TopicKind
-from eventstore.topic_kinds import kind_of
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,33 @@ from eventstore.topic_kinds import kind_of
     ],
 )
 def test_the_name_tells_the_kind(name: str, kind: TopicKind) -> None:
-    assert kind_of(name) is kind
+    assert BY_NAME.of(name) is kind
+
+
+CONFIGURED = TopicKinds(
+    ordinary=("session-replay", "public/default/odd-*"),
+    dead_letter=("*-errors", "odd-*"),
+    retry=("again",),
+    replay=("*-again",),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("session-replay", TopicKind.EVENTS),
+        ("public/default/session-replay", TopicKind.EVENTS),
+        ("my-session-replay", TopicKind.REPLAY),
+        ("orders-errors", TopicKind.DEAD_LETTER),
+        ("public/default/orders-errors", TopicKind.DEAD_LETTER),
+        ("ORDERS-ERRORS", TopicKind.EVENTS),
+        ("public/default/odd-one", TopicKind.EVENTS),
+        ("public/other/odd-one", TopicKind.DEAD_LETTER),
+        ("again", TopicKind.RETRY),
+        ("once-again", TopicKind.REPLAY),
+        ("orders-DLQ", TopicKind.DEAD_LETTER),
+        ("__odd-errors", TopicKind.SYSTEM),
+    ],
+)
+def test_the_configuration_has_the_first_word(name: str, kind: TopicKind) -> None:
+    assert CONFIGURED.of(name) is kind

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,8 +10,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.urls import reverse
 
-from eventstore import NewMessage, StoreUnreachable
+from eventstore import NewMessage, Position, StoreRefused, StoreUnreachable
 from eventstore.config import parse_config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.events import Message
+from eventstore.index import valued
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 
@@ -323,6 +326,30 @@ def test_a_value_that_several_aggregates_have_lists_their_events(desk: Desk) -> 
         assert attribute(search(desk, "a@example.org"), "data-event-id") == ["e-0", "e-2"]
 
 
+def test_a_value_is_not_said_to_be_of_one_aggregate_alone_where_not_all_of_its_events_were_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.searchable():
+        registered(desk, *[("p-1", "a@example.org")] * 9)
+        assert search(desk, "a@example.org").headers["Location"] == "/aggregates/patient/p-1/"
+        monkeypatch.setattr(valued, "MOST_LOOKED_AT", 4)
+        answer = search(desk, "a@example.org")
+        assert answer.status_code == 200
+        assert attribute(answer, "data-more") == ["aggregates"]
+        assert "Some 8 events whose email is this" in text(answer)
+
+
+def test_both_ways_of_writing_a_number_are_looked_for(desk: Desk) -> None:
+    with desk.searchable():
+        for patient, city in (("p-1", '"007"'), ("p-2", "7")):
+            body = f'{{"city": {city}}}'.encode()
+            message = NewMessage(payload=body, key=patient, properties=event(1, key=patient).properties)
+            desk.gateway.storage.create_topic("patients")
+            desk.gateway.storage.append("patients", [message])
+        desk.index()
+        assert attribute(search(desk, "007"), "data-aggregate-id") == ["p-1", "p-2"]
+
+
 def test_who_sees_no_payload_finds_nothing_by_a_value_and_is_not_told_of_any(desk: Desk) -> None:
     with desk.searchable():
         registered(desk, ("p-1", "erika@example.org"), ("p-2", "erika@example.org"))
@@ -352,3 +379,18 @@ def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monk
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
     monkeypatch.setattr(queries, "MOST_COUNTED_APART", 5)
     assert "about 30" in text(desk.get("/aggregates/"))
+
+
+def test_a_topic_that_the_store_refuses_leaves_the_page_with_the_indexs_lines(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place,) = desk.publish(1)
+
+    def refused(storage: DatabaseStorage, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        raise StoreRefused("The broker does not allow this.")
+
+    monkeypatch.setattr(DatabaseStorage, "fetch", refused)
+    for url in ("/aggregates/patient/4711/", f"/events/e-0/?at={quote(place.encode())}"):
+        answer = desk.get(url)
+        assert answer.status_code == 200
+        assert "does not let Eventdesk read this topic" in text(answer)

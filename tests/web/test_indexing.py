@@ -112,6 +112,39 @@ def test_a_rate_of_an_indexer_that_has_gone_is_none(desk: Desk) -> None:
     assert "not known" in text(desk.get(PAGE))
 
 
+def test_a_topic_that_is_gone_from_the_store_is_shown_as_such_and_holds_up_no_figure(desk: Desk) -> None:
+    desk.publish(5)
+    desk.publish(3, topic="documents", start=10)
+    long_ago = now() - timedelta(days=3)
+    rows = IndexedPartition.objects.using("index").filter(topic="documents")
+    rows.update(gone_at=long_ago, caught_up_at=long_ago, behind=7)
+    answer = desk.get(PAGE)
+    assert states(desk) == {"documents": "gone from the store", "patients": "up to date"}
+    assert "All 1 topic is up to date." in text(answer)
+    assert "3 events stay findable" in text(answer)
+    assert "rebuild_index --topic NAME --forget" in text(answer)
+    assert "days" not in text(desk.get("/topics/"))
+    assert 'data-attention="index"' not in desk.get("/").content.decode()
+    rows.update(gone_at=None)
+    assert 'data-attention="index"' in desk.get("/").content.decode()
+
+
+def test_where_every_topic_is_gone_nothing_is_behind(desk: Desk) -> None:
+    desk.publish(5)
+    IndexedPartition.objects.using("index").update(gone_at=now(), caught_up_at=now() - timedelta(days=3))
+    assert "The store no longer has any of the 1 topic indexed." in text(desk.get(PAGE))
+    assert 'data-attention="index"' not in desk.get("/").content.decode()
+
+
+def test_a_topic_that_is_indexed_as_another_kind_than_it_is_says_so(desk: Desk) -> None:
+    desk.publish(5)
+    assert "rebuild_index" not in text(desk.get(PAGE))
+    IndexedPartition.objects.using("index").update(kind="dead-letter")
+    seen = text(desk.get(PAGE))
+    assert "events now" in seen
+    assert "indexed as dead-letter: rebuild_index --topic" in seen
+
+
 def test_htmx_gets_what_changes_alone_and_asks_again(desk: Desk) -> None:
     desk.publish(5)
     answer = desk.get(PAGE, fragment=True)

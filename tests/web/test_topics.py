@@ -257,3 +257,37 @@ def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
 def test_a_topic_without_an_indexed_event_has_no_hours(desk: Desk) -> None:
     desk.gateway.storage.create_topic("patients")
     assert "data-hours" not in desk.get("/topics/patients/").content.decode()
+
+
+def test_a_page_of_copies_in_a_topic_that_passes_for_ordinary_asks_what_it_is(desk: Desk) -> None:
+    desk.publish(3, topic="orders-errors")
+    assert attribute(desk.get("/topics/orders-errors/"), "data-copies") == []
+    copy = NewMessage(payload=b"{}", key="k", properties={"ORIGIN_MESSAGE_ID": "5:0:-1"})
+    desk.gateway.storage.append("orders-errors", [copy, copy])
+    answer = desk.get("/topics/orders-errors/")
+    assert attribute(answer, "data-copies") == ["2"]
+    assert "2 of the 5 events on this page say that they are copies of another" in text(answer)
+    desk.gateway.storage.create_topic("orders-DLQ")
+    desk.gateway.storage.append("orders-DLQ", [copy])
+    assert attribute(desk.get("/topics/orders-DLQ/"), "data-copies") == []
+
+
+def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(desk: Desk) -> None:
+    desk.gateway.storage.create_topic(TOPIC)
+    days = ["2024-05-01T09:10:00Z", "2024-05-01T10:10:00Z", "2024-05-20T10:10:00Z", "2024-05-21T12:00:00Z"]
+    for number, time in enumerate(days):
+        properties = {**event(number).properties, "ce_time": time}
+        desk.gateway.storage.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()
+    seen = []
+    address = SHOW
+    while True:
+        answer = desk.get(address)
+        seen.append((attribute(answer, "data-total"), "The latest" in text(answer)))
+        found = [href for href in attribute(answer, "href") if href.startswith("?before=")]
+        if not found:
+            break
+        address = SHOW + found[0].partition("#")[0]
+    assert seen == [(["1"], False), (["1"], True), (["2"], True)]
+    assert attribute(desk.get(f"{SHOW}?before=nonsense"), "data-total") == ["1"]
+    assert "data-total" not in desk.get(f"{SHOW}?before=2024-05-01T09:59").content.decode()

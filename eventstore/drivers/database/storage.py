@@ -17,6 +17,7 @@ from eventstore.drivers.database.places import number_in, position_labelled, pos
 from eventstore.errors import StoreClosed
 from eventstore.events import Message, NewMessage, Position, Topic
 from eventstore.storage import Amounts, Capabilities, Consumer, Edge, Ends, Reader, Schema, Subscription, SubscriptionType
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 CAPABILITIES = Capabilities(
     driver="database",
@@ -34,7 +35,8 @@ class DatabaseStorage:
 
     capabilities = CAPABILITIES
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: TopicKinds = BY_NAME) -> None:
+        self._kinds = kinds
         self._closed = threading.Event()
         self._turn = itertools.count()
         self._consumers: WeakSet[TableConsumer] = WeakSet()
@@ -43,15 +45,15 @@ class DatabaseStorage:
 
     def topics(self) -> Sequence[Topic]:
         with self._asked():
-            return topics.topics()
+            return topics.topics(self._kinds)
 
     def topic(self, name: str) -> Topic:
         with self._asked():
-            return topics.topic(name)
+            return topics.topic(name, self._kinds)
 
     def create_topic(self, name: str, *, partitions: int = 1) -> Topic:
         with self._asked():
-            return topics.create_topic(name, partitions)
+            return topics.create_topic(name, partitions, self._kinds)
 
     def ends(self, topic: str) -> Sequence[Ends]:
         with self._asked():

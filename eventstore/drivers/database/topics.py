@@ -11,21 +11,21 @@ from eventstore.drivers.database.places import number_of, position_of
 from eventstore.errors import InvalidName
 from eventstore.events import Position, Topic
 from eventstore.storage import Amounts, Ends
-from eventstore.topic_kinds import kind_of
+from eventstore.topic_kinds import TopicKinds
 
 MOST_PARTITIONS = 1_000
 
 
-def topics() -> Sequence[Topic]:
+def topics(kinds: TopicKinds) -> Sequence[Topic]:
     # Sorted here: PostgreSQL would sort by its own collation.
-    return sorted(map(_topic, TopicRow.objects.all()), key=lambda topic: topic.name)
+    return sorted((_topic(row, kinds) for row in TopicRow.objects.all()), key=lambda topic: topic.name)
 
 
-def topic(name: str) -> Topic:
-    return _topic(topic_row(name))
+def topic(name: str, kinds: TopicKinds) -> Topic:
+    return _topic(topic_row(name), kinds)
 
 
-def create_topic(name: str, partitions: int) -> Topic:
+def create_topic(name: str, partitions: int, kinds: TopicKinds) -> Topic:
     checked_name(name, "topic")
     if not 1 <= partitions <= MOST_PARTITIONS:
         raise InvalidName(f"A topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}.")
@@ -33,7 +33,7 @@ def create_topic(name: str, partitions: int) -> Topic:
         row, made = TopicRow.objects.get_or_create(name=name, defaults={"partitions": partitions})
         if made:
             PartitionRow.objects.bulk_create(PartitionRow(topic=row, number=number) for number in range(partitions))
-    return _topic(row)
+    return _topic(row, kinds)
 
 
 def ends(name: str) -> Sequence[Ends]:
@@ -52,8 +52,8 @@ def amounts(name: str, positions: Mapping[int, Position | None]) -> Mapping[int,
     return found
 
 
-def _topic(row: TopicRow) -> Topic:
-    return Topic(name=row.name, partitions=row.partitions, kind=kind_of(row.name))
+def _topic(row: TopicRow, kinds: TopicKinds) -> Topic:
+    return Topic(name=row.name, partitions=row.partitions, kind=kinds.of(row.name))
 
 
 def _ends(name: str, partition: int, count: int) -> Ends:

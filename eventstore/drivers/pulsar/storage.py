@@ -17,11 +17,13 @@ from eventstore.drivers.pulsar.names import check_new_subscription, full_name
 from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
 from eventstore.drivers.pulsar.publishing import Publisher
 from eventstore.drivers.pulsar.reading import Shard, near_ones
+from eventstore.drivers.pulsar.resuming import start_behind
 from eventstore.drivers.pulsar.side_by_side import side_by_side
 from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.events import Message, NewMessage, Position, Topic
 from eventstore.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 PARALLEL_READS = 4
 """Partitions of a topic's page that are read side by side."""
@@ -43,7 +45,7 @@ class PulsarStorage:
 
     ``namespaces`` are ``tenant/namespace`` patterns (``*``, ``?``, ``[…]``); ``tls_…`` are paths of PEM files. A chunked
     message that another publisher's messages are woven into is delivered at its last chunk; a reader that is opened between
-    its chunks does not get it.
+    its chunks gets it where it began not too long before (``resuming``).
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class PulsarStorage:
         service_url: str,
         admin_url: str,
         namespaces: Sequence[str] = ("public/default",),
+        kinds: TopicKinds = BY_NAME,
         token: str = "",
         tls_trust_certs: str = "",
         tls_certificate: str = "",
@@ -60,7 +63,7 @@ class PulsarStorage:
         credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
         self._link = Link(service_url=service_url, **credentials)
         self._admin = Admin(url=admin_url, **credentials)
-        self._topics = Topics(self._admin, namespaces)
+        self._topics = Topics(self._admin, namespaces, kinds)
         self._publisher = Publisher(self._link)
         self._ends = EndsFinder(self._admin)
 
@@ -138,12 +141,16 @@ class PulsarStorage:
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
         shard = self._shard(self._known(topic), partition)
         start, inclusive, token = pulsar.MessageId.earliest, True, ""
+        internals = shard.internals()
         if after is Edge.LATEST:
             start, inclusive = self._latest(shard)
         elif isinstance(after, Position):
             _checked(after, shard)
-            start, inclusive, token = place_of(after.token).message_id(), False, after.token
-        queue = queue_for(shard.internals())
+            place, token = place_of(after.token), after.token
+            earlier = start_behind(internals, place)
+            start = pulsar.MessageId(-1, *earlier, -1) if earlier else place.message_id()
+            inclusive = earlier is not None
+        queue = queue_for(internals)
         return PulsarReader(
             self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token, queue=queue
         )

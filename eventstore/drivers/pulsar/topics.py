@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName, check_new, full_name
 from eventstore.errors import InvalidName, UnknownTopic
-from eventstore.events import Topic
-from eventstore.topic_kinds import kind_of
+from eventstore.events import Topic, TopicKind
+from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 FRESH_SECONDS = 2.0
 COUNTED_SECONDS = 30.0
@@ -29,10 +29,11 @@ class Known:
 
     name: TopicName
     shards: int
+    kind: TopicKind
 
     @property
     def topic(self) -> Topic:
-        return Topic(name=str(self.name), partitions=max(1, self.shards), kind=kind_of(str(self.name)))
+        return Topic(name=str(self.name), partitions=max(1, self.shards), kind=self.kind)
 
     @property
     def logs(self) -> Sequence[TopicName]:
@@ -62,8 +63,8 @@ class Topics:
     broker is slow, many who wait are no more work for it than one.
     """
 
-    def __init__(self, admin: Admin, namespaces: Sequence[str]) -> None:
-        self._admin = admin
+    def __init__(self, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds = BY_NAME) -> None:
+        self._admin, self._kinds = admin, kinds
         self._patterns = tuple(namespaces)
         self._plain = tuple(pattern for pattern in namespaces if not any(sign in pattern for sign in WILD))
         self._lock = threading.Lock()
@@ -142,10 +143,13 @@ class Topics:
         shards = self._admin.partitions(name)
         if shards is None or self._is_a_partition(name):
             return None
-        known = Known(name=name, shards=shards)
+        known = self._make(name, shards)
         with self._lock:
             self._known[str(name)] = (when, known)
         return known
+
+    def _make(self, name: TopicName, shards: int) -> Known:
+        return Known(name=name, shards=shards, kind=self._kinds.of(str(name)))
 
     def _is_a_partition(self, name: TopicName) -> bool:
         folded = name.folded()
@@ -159,9 +163,9 @@ class Topics:
             if folded and folded[0] in partitioned:
                 logs[folded[0]].add(folded[1])
             elif name not in partitioned:
-                yield Known(name=name, shards=0)
+                yield self._make(name, 0)
         counts = self._counts({name: frozenset(logs[name]) for name in partitioned})
-        yield from (Known(name=name, shards=shards) for name, shards in counts.items() if shards)
+        yield from (self._make(name, shards) for name, shards in counts.items() if shards)
 
     def _counts(self, listed: Mapping[TopicName, frozenset[int]]) -> Mapping[TopicName, int]:
         """How many partitions each of these topics has, whose listed partitions have these numbers; 0 where it is gone."""

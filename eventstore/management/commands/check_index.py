@@ -15,7 +15,7 @@ from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.queries import indexed_topics
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
-from eventstore.searchable import values_by
+from eventstore.searchable import require_hash_key, values_by
 from eventstore.storage import Storage
 
 FAILED = 2
@@ -23,8 +23,8 @@ FAILED = 2
 
 class Command(BaseCommand):
     help = (
-        "Read every indexed event again and compare it to the index. Exit status: 0 no difference, 1 differences, 2 it could "
-        "not be done, 130 or 143 stopped by a signal."
+        "Read every indexed event again and compare it to the index, and look for what is not indexed at all. Exit status: 0 "
+        "no difference, 1 differences, 2 it could not be done, 130 or 143 stopped by a signal."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,26 +46,29 @@ class Command(BaseCommand):
         self.conclude(reports, stop)
 
     def run(self, storage: Storage, topic: str, progress: bool, stop: Stop) -> list[PartitionReport]:
+        require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         wanted = storage.topic(topic).name if topic else ""
         indexed = {found.topic: found.events for found in indexed_topics() if not wanted or found.topic == wanted}
         if wanted and not indexed:
             raise CommandError(f"{wanted} is not indexed yet.", returncode=FAILED)
+        if not wanted:
+            indexed |= {known.name: 0 for known in storage.topics() if known.name not in indexed}
         reports: list[PartitionReport] = []
         config = settings.EVENTDESK
         values_of = values_by(config.searchables, settings.EVENTDESK_HASH_KEY)
         disabled = not progress and not sys.stderr.isatty()
         with tqdm(total=sum(indexed.values()), unit=" events", unit_scale=True, desc="check", disable=disabled) as bar:
-            for name, events in indexed.items():
+            for name, events in sorted(indexed.items()):
                 if stop.is_set():
                     break
                 try:
                     known = storage.topic(name)
                 except UnknownTopic:
-                    self.say(f"{name}: the store no longer has this topic; its {events:,} events are left as they are")
+                    self.say(f"{name}: the store no longer has this topic; its {events:,} events stay findable")
                     bar.update(events)
                     continue
                 for report in check_topic(storage, config, known, bar.update, stop, values_of):
-                    self.say(in_words(report))
+                    self.say(in_words(report, storage.capabilities.backlog_unit))
                     reports.append(report)
         return reports
 
@@ -90,12 +93,15 @@ def differences(count: int) -> str:
     return f"{count:,} {'partition differs' if count == 1 else 'partitions differ'}" if count else "no difference"
 
 
-def in_words(report: PartitionReport) -> str:
-    """One partition's report as a line."""
+def in_words(report: PartitionReport, unit: str) -> str:
+    """One partition's report as a line; ``unit``: what the store counts behind the checkpoint."""
     name = f"{report.topic} partition {report.partition}"
-    trimmed = f"; the first {report.trimmed:,} events are no longer in the store" if report.trimmed else ""
+    rest = f"; the first {report.trimmed:,} events are no longer in the store" if report.trimmed else ""
+    if report.behind:
+        what = {"events": "event", "entries": "entry"}.get(unit, unit) if report.behind == 1 else unit
+        rest += f"; {report.behind:,} {what} more behind the checkpoint"
     if report.difference:
-        return f"{name}: {report.difference}{trimmed}"
+        return f"{name}: {report.difference}{rest}"
     if report.stopped:
-        return f"{name}: stopped after {report.compared:,} of {report.indexed:,} events, no difference so far{trimmed}"
-    return f"{name}: {report.indexed:,} events, no difference{trimmed}"
+        return f"{name}: stopped after {report.compared:,} of {report.indexed:,} events, no difference so far{rest}"
+    return f"{name}: {report.indexed:,} events, no difference{rest}"

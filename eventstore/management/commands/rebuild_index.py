@@ -16,7 +16,7 @@ from eventstore.index import rebuilding
 from eventstore.index.queries import indexed_topics
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
-from eventstore.searchable import values_by
+from eventstore.searchable import require_hash_key, values_by
 from eventstore.storage import Storage
 
 FAILED = 2
@@ -36,20 +36,23 @@ class Command(BaseCommand):
             "--restart", action="store_true", help="throw away what an unfinished rebuild has built, and begin anew"
         )
         begun.add_argument("--discard", action="store_true", help="only throw away what unfinished rebuilds have left")
+        begun.add_argument(
+            "--forget", action="store_true", help="remove the index of --topic, which the store no longer has, for good"
+        )
 
-    def handle(self, *args: Any, topic: str, progress: bool, restart: bool, discard: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, topic: str, progress: bool, restart: bool, discard: bool, forget: bool, **options: Any
+    ) -> None:
+        if forget and not topic:
+            raise CommandError("--forget takes the name of one topic: --topic NAME.", returncode=FAILED)
         self.hidden = not progress and not sys.stderr.isatty()
         storage = configured_storage(FAILED)
         with stopping_by_signal() as stop:
             try:
-                for known in list(self.topics(storage, topic)):
-                    if restart or discard:
-                        self.discard(known.name)
-                    if not discard and not stop.is_set():
-                        self.rebuild(storage, known, stop)
-                    self.remove(known.name, stop)
-                    if stop.is_set():
-                        break
+                if forget:
+                    self.forget(storage, topic, stop)
+                else:
+                    self.rebuild_each(storage, list(self.topics(storage, topic)), stop, restart=restart, discard=discard)
             except EventStoreError as error:
                 raise CommandError(str(error), returncode=FAILED) from error
             except DatabaseError as error:
@@ -60,6 +63,36 @@ class Command(BaseCommand):
                 storage.close()
         if stop.number:
             sys.exit(128 + stop.number)
+
+    def rebuild_each(self, storage: Storage, topics: Iterable[Topic], stop: Stop, *, restart: bool, discard: bool) -> None:
+        if not discard:
+            require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
+        for known in topics:
+            if restart or discard:
+                self.discard(known.name)
+            if not discard and not stop.is_set():
+                self.rebuild(storage, known, stop)
+            self.remove(known.name, stop)
+            if stop.is_set():
+                break
+
+    def forget(self, storage: Storage, name: str, stop: Stop) -> None:
+        """Only what the store says that it has not, or is not to watch: while it does not answer, nothing is known."""
+        try:
+            known = storage.topic(name)
+        except UnknownTopic:
+            known = None
+        if known is not None:
+            said = f"{known.name} is in the store and watched: its index would only be built again. Nothing was forgotten."
+            raise CommandError(said, returncode=FAILED)
+        topic = rebuilding.forgettable(name)
+        if topic is None:
+            raise CommandError(
+                f"The index has no topic {name}, or several of that last name: give the whole.", returncode=FAILED
+            )
+        events = rebuilding.forget(topic)
+        self.stdout.write(f"{topic}: {events:,} events forgotten")
+        self.remove(topic, stop, rest="running this again")
 
     def topics(self, storage: Storage, name: str) -> Iterable[Topic]:
         """Those that are to be rebuilt, of those that are indexed."""
@@ -74,7 +107,9 @@ class Command(BaseCommand):
             try:
                 yield storage.topic(one)
             except UnknownTopic:
-                self.stdout.write(f"{one}: the store no longer has this topic; its index is left as it is")
+                self.stdout.write(
+                    f"{one}: the store no longer has this topic; its index is left as it is (--forget removes it)"
+                )
 
     def rebuild(self, storage: Storage, topic: Topic, stop: Stop) -> None:
         begun = rebuilding.unfinished(topic.name)
@@ -99,14 +134,12 @@ class Command(BaseCommand):
         if rebuilding.discard(topic):
             self.stdout.write(f"{topic}: the unfinished rebuild is thrown away")
 
-    def remove(self, topic: str, stop: Stop) -> None:
+    def remove(self, topic: str, stop: Stop, rest: str = "the next rebuild (or --discard)") -> None:
         """What was replaced or thrown away, now or earlier. Nobody reads it: a stop leaves the rest for the next time."""
         slices = rebuilding.slices_to_remove(topic)
-        if not slices or stop.is_set():
+        if not slices:
             return
         with tqdm(total=slices, unit=" slices", desc="removing the old", disable=self.hidden) as bar:
             done = rebuilding.remove_old(topic, bar.update, stop)
         if not done:
-            self.stdout.write(
-                f"{topic}: not all of the old index is removed; the next rebuild (or --discard) removes the rest"
-            )
+            self.stdout.write(f"{topic}: not all of the old index is removed; {rest} removes the rest")

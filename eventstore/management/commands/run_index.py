@@ -33,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--batch", type=int, default=BATCH, help="events a transaction, at most (%(default)s)")
         parser.add_argument("--threads", type=int, default=THREADS, help="threads that read (%(default)s)")
 
-    def handle(self, *args: Any, until_caught_up: bool, batch: int, threads: int, **options: Any) -> None:
+        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+
+    def handle(self, *args: Any, until_caught_up: bool, batch: int, threads: int, progress: bool, **options: Any) -> None:
         if not 1 <= batch <= MOST_A_BATCH:
             raise CommandError(f"--batch takes a number from 1 to {MOST_A_BATCH}.")
         if not 1 <= threads <= MOST_THREADS:
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         _stop_on_signals(stop)
         storage = configured_storage()
-        with tqdm(unit=" events", desc="index", disable=not sys.stderr.isatty()) as bar:
+        with tqdm(unit=" events", desc="index", disable=not progress and not sys.stderr.isatty()) as bar:
             following = Following(
                 storage=storage,
                 config=settings.EVENTDESK,

@@ -1,0 +1,60 @@
+"""Who has a searchable value: of each aggregate that has it some events, however many another one has."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from eventstore.events import TopicKind
+from eventstore.index.finding import Place, places
+from eventstore.index.keys import value_hash
+from eventstore.index.models import IndexedPartition
+from eventstore.index.names import Names
+from eventstore.index.pointers import Pointer, ValueMatches
+from eventstore.index.reading import pointers_at
+from eventstore.index.secret import index_key
+
+DB = "index"
+MOST_MATCHES = 200
+MOST_LOOKED_AT = 1_000
+"""Candidates that are looked at from either end, the first indexed and the last: each may lie in a block of its own."""
+
+
+def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> ValueMatches:
+    """The originals that have this searchable value (any of these texts or hashes, as they were stored), by time: where there
+    are too many, some of each aggregate."""
+    number = Names().known(name)
+    if number is None:
+        return ValueMatches()
+    found: dict[Place, None] = {}
+    all_seen = True
+    for text in stored:
+        candidates, whole = _candidates(value_hash(index_key(), number, text))
+        found.update(dict.fromkeys(candidates))
+        all_seen &= whole
+    wanted = {(name, text) for text in stored}
+    pointers = pointers_at([(place.partition, place.ordinal) for place in found])
+    having = [pointer for pointer in pointers if pointer.version is not None and not wanted.isdisjoint(pointer.values)]
+    having.sort(key=_by_time)
+    by_aggregate: dict[tuple[str, str], list[Pointer]] = {}
+    for pointer in having:
+        by_aggregate.setdefault((pointer.aggregate_type, pointer.aggregate_id), []).append(pointer)
+    in_turn = [pointer for turn in zip_longest(*by_aggregate.values()) for pointer in turn if pointer is not None]
+    return ValueMatches(
+        pointers=tuple(sorted(in_turn[:limit], key=_by_time)),
+        all_events=all_seen and len(having) <= limit,
+        all_aggregates=all_seen and len(by_aggregate) <= limit,
+    )
+
+
+def _candidates(hash: int) -> tuple[list[Place], bool]:
+    """Where events lie that may have the value, and whether these are all."""
+    rows = IndexedPartition.objects.using(DB).filter(live=True, kind=TopicKind.EVENTS.value)
+    partitions = list(rows.values_list("pk", flat=True))
+    first = places("index_linkkey", hash, partitions, limit=MOST_LOOKED_AT + 1)
+    if len(first) <= MOST_LOOKED_AT:
+        return first, True
+    last = places("index_linkkey", hash, partitions, limit=MOST_LOOKED_AT, newest_first=True)
+    return [*first[:-1], *last], False
+
+
+def _by_time(pointer: Pointer) -> tuple[object, ...]:
+    return pointer.time, pointer.position.topic, pointer.ordinal
