@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,17 @@ def test_somebody_without_the_right_is_refused(watched: Watched) -> None:
 def test_another_sites_page_is_refused_however_logged_in_and_with_a_token_too(watched: Watched, origin: str) -> None:
     assert refused(lambda: watched.page(origin=origin))
     assert refused(lambda: socket(watched.desk, TOPIC, token=watched.tokens["support"], origin=origin))
+
+
+def test_a_page_of_another_program_on_the_same_host_is_refused(watched: Watched) -> None:
+    port = watched.desk.port
+    other_ports = [f"http://127.0.0.1:{port + 1}", "http://127.0.0.1"]
+    other_schemes = [f"https://127.0.0.1:{port}", f"ftp://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"]
+    others = [f"http://localhost:{port}", f"http://user@127.0.0.1:{port}", f"http://127.0.0.1:{port}/path"]
+    for origin in other_ports + other_schemes + others:
+        assert refused(partial(watched.page, origin=origin)), origin
+        assert refused(partial(watched.page, origin=origin, for_scripts=True)), origin
+    assert not refused(lambda: watched.page(origin=f"http://127.0.0.1:{port}"))
 
 
 def test_without_an_origin_a_cookie_opens_nothing(watched: Watched) -> None:
