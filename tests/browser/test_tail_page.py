@@ -1,9 +1,10 @@
 """The tail as somebody reads it: it accounts for itself, waits while one reads, and comes back by itself."""
 
 import json
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -105,6 +106,11 @@ def counted(page: Page) -> dict[str, int]:
     return {name: int(value) for name, value in said.items()}
 
 
+def accounted(said: dict[str, int]) -> int:
+    """Of those that matched: shown, or skipped for a reason."""
+    return said["shown"] + said["sampled"] + said["slow"] + said["older"] + said["passed"]
+
+
 @pytest.mark.parametrize("window", [(1400, "support"), (360, "support")], ids=["wide", "narrow"], indirect=True)
 def test_what_is_new_waits_in_sight_of_whoever_reads_further_down(running: Running, window: BrowserContext) -> None:
     page = follow(window, running)
@@ -146,7 +152,7 @@ def test_space_pauses_and_goes_on_and_the_page_keeps_so_many_rows(running: Runni
     expect_state(page, "live")
     expect_newest(page, last)
     said = counted(page)
-    assert said["matched"] == said["shown"] + said["sampled"] + said["slow"] + said["older"] == 550
+    assert said["matched"] == accounted(said) == 550
     # The others are built once it is quiet: all that were given, but no more than so many.
     expect(page.locator("#tail-rows tr")).to_have_count(min(said["shown"], MOST_ROWS))
     assert page.get_by_role("img", name="Events published a second").count() == 1
@@ -159,6 +165,62 @@ def test_space_pauses_and_goes_on_and_the_page_keeps_so_many_rows(running: Runni
     expect_state(page, "paused")
     page.keyboard.press("Space")
     expect_state(page, "live")
+
+
+HIDE = """() => {
+  const drawing = [];
+  const draw = window.requestAnimationFrame;
+  window.requestAnimationFrame = (work) => drawing.push(work);
+  Object.defineProperty(document, "hidden", { value: true, configurable: true });
+  window.unhide = () => {
+    delete document.hidden;
+    window.requestAnimationFrame = draw;
+    drawing.forEach((work) => draw(work));
+  };
+}"""
+"""As a browser does to a page in the background, of which Playwright knows none."""
+
+
+@pytest.mark.parametrize(
+    ("wait", "go_on", "why"),
+    [
+        (lambda page: page.keyboard.press("Space"), lambda page: page.keyboard.press("Space"), "while you had paused"),
+        (lambda page: page.keyboard.press("j"), lambda page: page.keyboard.press("Escape"), "while you read further down"),
+        (lambda page: page.evaluate(HIDE), lambda page: page.evaluate("unhide()"), "while this page was in the background"),
+    ],
+    ids=["paused", "reading", "hidden"],
+)
+def test_what_passes_by_while_newer_rows_wait_is_not_called_shown(
+    running: Running, window: BrowserContext, wait: Callable[[Page], None], go_on: Callable[[Page], None], why: str
+) -> None:
+    page = follow(window, running, f"topics/{TOPIC}/tail/?from=now&filter=type:DocumentUploaded")
+    page.wait_for_timeout(2_500)  # the link leads to two seconds before what it is about
+    running.publish(10)
+    expect(page.locator("#tail-rows tr")).to_have_count(9)
+    wait(page)
+    first = running.number + 1  # of ten, the first is scanned
+    for _ in range(5):
+        last = running.publish(250)
+        page.wait_for_timeout(700)
+    hidden = "background" in why
+    if not hidden:
+        expect(page.locator("#tail-counts")).to_have_attribute("data-matched", "1134")
+        expect(page.locator("#tail-pill")).to_have_text(re.compile(r"newest 500 of \d[\d,]+ ↑"))
+        expect(page.locator("#tail-counts")).to_contain_text(f"passed by {why}")
+        said = counted(page)
+        assert said["shown"] == 9 + MOST_ROWS  # those that wait included, and that is said
+        expect(page.locator("#tail-counts")).to_contain_text("shown 509, of which 500 wait")
+        expect(page.locator("#tail-gone")).to_be_hidden()  # nothing moves what one reads
+    go_on(page)
+    expect_newest(page, last)
+    expect(page.locator("#tail-counts")).to_contain_text("shown 509 · skipped")
+    said = counted(page)
+    assert said["matched"] == accounted(said) == 1_134
+    assert said["passed"] > 0
+    expect(page.locator("#tail-rows tr")).to_have_count(MOST_ROWS)
+    expect(page.locator("#tail-gone")).to_contain_text(f"{said['passed']:,} events passed by {why}. Read them where they lie")
+    page.locator("#tail-gone a[data-topic-page]").click()
+    expect(page.locator(f'tr[data-event-id="e{first}"]')).to_be_visible()  # the first that passed by
 
 
 def test_a_filter_is_changed_without_another_connection_and_refused_at_its_field(
@@ -237,14 +299,15 @@ def test_several_topics_and_one_aggregate_are_followed_in_one_tail(running: Runn
 def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_shows(
     running: Running, window: BrowserContext
 ) -> None:
-    page = follow(window, running, f"topics/{TOPIC}/tail/?from=now")
+    running.publish(1, "cut")
+    page = follow(window, running, "topics/cut/tail/?from=now")
     first = running.number
-    last = running.publish(5)
+    last = running.publish(5, "cut")
     expect_newest(page, last)
     running.desk.end("web")
     expect_state(page, "away")
     filter_by(page, "data.n>")
-    last = running.publish(40)
+    last = running.publish(40, "cut")
     running.desk.start_web()
     expect_state(page, "live")
     expect_newest(page, last)
@@ -255,27 +318,31 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
     expect(page.locator("#tail-problem")).to_be_hidden()
     running.desk.end("web")
     expect_state(page, "away")
-    last = running.publish(6_000)
+    gone = running.number
+    last = running.publish(6_000, "cut")
     running.desk.start_web()
     expect_state(page, "live")
     expect(page.locator("#tail-gone")).to_be_visible()
     expect_newest(page, last)
     said = counted(page)
     assert said["published"] == 6_045
-    assert said["matched"] == said["shown"] + said["sampled"] + said["slow"] + said["older"]
+    assert said["matched"] == accounted(said)
     assert said["older"] > 0
     gap = f"{said['older']:,} events are older"
     expect(page.locator("#tail-gone")).to_contain_text(gap)
     filter_by(page, "type:DocumentScanned")
     page.wait_for_url("**filter=type%3ADocumentScanned")
-    running.publish(10)
+    running.publish(10, "cut")
     expect(page.locator("#tail-counts")).to_contain_text("Published 10 · matched 1 · shown 1 · skipped 0")
     expect(page.locator("#tail-gone")).to_contain_text(gap)  # what the page missed it still has not shown
     link = page.locator("#tail-gone a[data-topic-page]")
     target = link.get_attribute("href")
     assert target is not None and "since" in parse_qs(urlsplit(target).query)
     link.click()
-    expect(page.locator("table")).to_contain_text("Document uploaded")
+    page.wait_for_url(lambda url: "since=" in url)
+    there = page.eval_on_selector_all("tr[data-event-id]", "(rows) => rows.map((row) => row.dataset.eventId)")
+    assert f"e{gone}" in there  # the first that was missed; and what lies before it is what this page had shown
+    assert set(there) <= {f"e{number}" for number in range(first - 1, last)}
 
 
 SECONDS_OF_LOAD = 10
@@ -346,7 +413,7 @@ def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
     assert median(answers) < 100
     expect(page.locator("#tail-counts")).to_have_attribute("data-published", str(load.published), timeout=30_000)
     said = counted(page)
-    assert said["matched"] == said["published"] == said["shown"] + said["sampled"] + said["slow"] + said["older"]
+    assert said["matched"] == said["published"] == accounted(said)
     assert said["sampled"] > 0 or rate < 600
     if seconds > SECONDS_OF_LOAD:
         assert by_the_clock < 0.05 * watched
