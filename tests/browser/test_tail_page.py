@@ -2,10 +2,12 @@
 
 import json
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -35,6 +37,10 @@ class Running:
         self.publisher.publish(topic, self.number, count)
         self.number += count
         return self.number - 1
+
+    def set_role(self, name: str, role: str) -> None:
+        with sqlite3.connect(self.desk.data / "desk.sqlite3", timeout=20) as database:
+            database.execute("UPDATE dashboard_person SET role = ? WHERE username = ?", (role, name))
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +349,97 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
     there = page.eval_on_selector_all("tr[data-event-id]", "(rows) => rows.map((row) => row.dataset.eventId)")
     assert f"e{gone}" in there  # the first that was missed; and what lies before it is what this page had shown
     assert set(there) <= {f"e{number}" for number in range(first - 1, last)}
+
+
+def test_of_more_than_can_be_read_it_shows_a_sample_and_says_so_and_how_far_it_is_behind(
+    running: Running, window: BrowserContext
+) -> None:
+    page = follow(window, running, f"topics/{TOPIC}/tail/?from=now")
+    expect(page.locator("#tail-sample")).to_be_hidden()
+    running.publish(1)
+    expect(page.locator("#tail-state")).to_have_text(re.compile(r"live · \d+ (ms|s) behind"))
+    expect(page.locator("#tail-state")).to_have_text(re.compile(r"live$"))  # what it was says nothing of now
+    running.publish(4_000)
+    expect(page.locator("#tail-sample")).to_be_visible()
+    expect(page.locator("#tail-sample")).to_have_text(re.compile(r"showing a sample, about 1 in \d+"))
+    expect(page.locator("#tail-counts")).to_contain_text(re.compile(r"matched 4,001 .*[\d,]+ sampled for the eye"))
+    said = counted(page)
+    assert said["matched"] == accounted(said) == 4_001
+    expect(page.locator("#tail-sample")).to_be_hidden(timeout=15_000)
+
+
+NOTE_WHAT_IS_SPOKEN = """() => {
+  window.spoken = [];
+  const line = document.getElementById("tail-spoken");
+  new MutationObserver(() => spoken.push([performance.now(), line.textContent])).observe(line, { childList: true });
+}"""
+
+
+def test_counts_are_read_aloud_now_and_then_and_rows_never(running: Running, window: BrowserContext) -> None:
+    page = follow(window, running, f"topics/{TOPIC}/tail/?from=now")
+    page.evaluate(NOTE_WHAT_IS_SPOKEN)
+    assert page.locator("#tail-spoken").get_attribute("role") == "status"  # polite
+    for _ in range(24):
+        running.publish(3)
+        page.wait_for_timeout(1_000)
+    spoken = page.evaluate("spoken")
+    assert len(spoken) >= 2
+    assert all(re.fullmatch(r"Published \d+ · matched \d+ · shown \d+ · skipped 0", text) for _, text in spoken)
+    times = [at for at, _ in spoken]
+    assert all(later - earlier >= 10_000 for earlier, later in pairwise(times))
+    loud = page.locator("[aria-live], [role=status], [role=alert], [role=log]")
+    assert not any(
+        page.locator("#tail-rows").evaluate("(rows, other) => other.contains(rows)", one) for one in loud.element_handles()
+    )
+
+
+def test_whoever_may_no_longer_watch_is_told_so_and_keeps_nothing_on_the_screen(running: Running, chromium: Browser) -> None:
+    running.desk.manage("create_user", "leaver", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+    running.cookies["leaver"] = logged_in(running.desk, chromium, "leaver")
+    here, elsewhere = chromium.new_context(), chromium.new_context()
+    for context in (here, elsewhere):
+        context.add_cookies(running.cookies["leaver"])  # type: ignore[arg-type]
+    page = here.new_page()
+    connections: list[str] = []
+    page.on("websocket", lambda socket: connections.append(socket.url))
+    page.goto(f"{running.desk.url}topics/{TOPIC}/tail/")
+    expect(page.locator("#tail-rows tr")).to_have_count(50)
+    page.keyboard.press("Space")
+    running.publish(3)
+    expect(page.locator("#tail-pill")).to_have_text("3 new ↑")
+    other = elsewhere.new_page()
+    other.goto(running.desk.url)
+    other.get_by_role("button", name="Log out").click()
+    expect_state(page, "refused")
+    expect(page.locator("#tail-state")).to_contain_text("you may no longer watch: log in again")
+    expect(page.locator("#tail-rows tr")).to_have_count(0)  # whoever sees this screen now may be somebody else
+    expect(page.locator("#tail-pill")).to_be_hidden()
+    expect(page.locator("#tail-empty")).to_contain_text("were taken away")
+    page.wait_for_timeout(3_000)
+    assert len(connections) == 1  # what is refused for good is not tried again
+    here.close()
+    elsewhere.close()
+
+
+def test_rows_that_came_before_a_role_was_changed_do_not_outlive_it(running: Running, chromium: Browser) -> None:
+    running.desk.manage("create_user", "changing", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+    running.cookies["changing"] = logged_in(running.desk, chromium, "changing")
+    context = chromium.new_context()
+    context.add_cookies(running.cookies["changing"])  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{running.desk.url}topics/{TOPIC}/tail/?filter=type:DocumentUploaded")
+    expect_state(page, "live")
+    expect(page.locator("#tail")).to_have_attribute("data-masking", "values")
+    running.set_role("changing", "viewer")
+    expect(page.locator("#tail")).to_have_attribute("data-masking", "masked", timeout=30_000)  # loaded again
+    expect_state(page, "live")
+    expect(page.locator("#filter")).to_have_value("type:DocumentUploaded")
+    running.desk.end("web")
+    expect_state(page, "away")
+    running.set_role("changing", "support")  # while nobody was connected to be told
+    running.desk.start_web()
+    expect(page.locator("#tail")).to_have_attribute("data-masking", "values", timeout=30_000)
+    context.close()
 
 
 SECONDS_OF_LOAD = 10

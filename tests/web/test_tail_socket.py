@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ ROLES = {
     "leaver": "viewer",
     "demoted": "support",
     "promoted": "viewer",
+    "expiring": "support",
     "nobody": "",
 }
 
@@ -96,7 +97,7 @@ people["leaver"].save()
 made = {{name: tokens.make(name, Role.VIEWER if name == "viewer" else Role.SUPPORT, 1)[1] for name in {tokens}}}
 (settings.DATA_DIR / "made.json").write_text(json.dumps([cookies, made]))
 """
-TOKENS = ["support", "viewer", "revoked", "ended", "open"]
+TOKENS = ["support", "viewer", "revoked", "ended", "open", "expiring"]
 
 
 # -- who gets in
@@ -489,6 +490,28 @@ def test_a_login_role_or_token_that_ends_closes_the_open_socket(watched: Watched
             return list(await asyncio.gather(*(each.close_code() for each in (left, demoted, promoted, revoked))))
 
     assert run(work) == [4403, 4403, 4012, 4403]
+
+
+def test_a_login_and_a_token_that_expire_close_the_open_socket(watched: Watched) -> None:
+    async def work() -> tuple[list[int | None], float]:
+        async with (
+            following(watched.page(by="expiring")) as person,
+            following(watched.page(by="expiring", for_scripts=True)) as page_for_scripts,
+            following(watched.script(by="expiring")) as script,
+        ):
+            expires = datetime.now(UTC) + timedelta(seconds=3)
+            at, key = expires.strftime("%Y-%m-%d %H:%M:%S.%f"), watched.cookies["expiring"].partition("=")[2]
+            session = "UPDATE django_session SET expire_date = ? WHERE session_key = ?"
+            await asyncio.to_thread(watched.sql, session, at, key)
+            await asyncio.to_thread(watched.sql, "UPDATE dashboard_apitoken SET ends = ? WHERE name = 'expiring'", at)
+            codes = list(await asyncio.gather(*(each.close_code() for each in (person, page_for_scripts, script))))
+            return codes, (datetime.now(UTC) - expires).total_seconds()
+
+    codes, after = run(work)
+    assert codes == [4403, 4403, 4403]
+    assert after > 0  # not before
+    assert refused(lambda: watched.page(by="expiring"))
+    assert refused(lambda: watched.script(by="expiring"))
 
 
 def test_the_server_has_nothing_to_report_of_all_this(watched: Watched) -> None:

@@ -213,6 +213,17 @@ export function rowsOf(body, pill, empty, on) {
     },
     // How many of those that are counted by the page wait, whatever else waits.
     waiting: (counted) => waiting.reduce((sum, batch) => sum + (counted(batch.from) ? batch.count : 0), 0),
+    // Takes them all away, and what waits.
+    clear() {
+      if (holding()) region.focus({ preventScroll: true });
+      rows = [];
+      waiting = [];
+      missed = [];
+      above = built = stale = held = 0;
+      body.replaceChildren();
+      pill.hidden = true;
+      empty.hidden = false;
+    },
     // A line across the list, for what changed between the rows above it and those below.
     note(words) {
       if (!rows.length && !waiting.length) return;

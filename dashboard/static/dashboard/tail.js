@@ -111,7 +111,14 @@ const socket = follow(page.dataset.live, begin, {
     refusal.textContent = text;
   },
   state: stand,
-}, page.dataset.refused !== "filter");
+  // The screen may be in front of somebody else by now, and rows may hold what only the one who was let in was to see.
+  barred() {
+    rows.clear();
+    empty.textContent = "The events that were here were taken away, since they may hold what not everybody may see.";
+  },
+  // So do rows that came before a role was changed. What was chosen stands in the address.
+  seesOther: () => location.reload(),
+}, { filterStands: page.dataset.refused !== "filter", masking: page.dataset.masking });
 
 byId("tail-pill").addEventListener("click", () => {
   if (paused) setPaused(false);
