@@ -1,25 +1,21 @@
 """The tail as somebody reads it: it accounts for itself, waits while one reads, and comes back by itself."""
 
-import json
 import re
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state, logged_in
 from tests.desk_process import Desk
 from tests.people import PASSWORD
 from tests.publisher import Publisher
 
-MOST_ROWS = 500
 TOPIC = "documents"
 
 
@@ -54,19 +50,6 @@ def running(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         yield made
 
 
-def logged_in(desk: Desk, chromium: Browser, name: str) -> list[dict[str, Any]]:
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(desk.url)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(desk.url)
-    cookies = [dict(cookie) for cookie in context.cookies()]
-    context.close()
-    return cookies
-
-
 @pytest.fixture
 def window(running: Running, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     width, name = getattr(request, "param", (1400, "support"))
@@ -81,10 +64,6 @@ def follow(window: BrowserContext, running: Running, path: str = f"topics/{TOPIC
     page.goto(running.desk.url + path)
     expect_state(page, "live")
     return page
-
-
-def expect_state(page: Page, state: str) -> None:
-    expect(page.locator("#tail-state")).to_have_attribute("data-state", state, timeout=30_000)
 
 
 def rows(page: Page) -> list[str]:
@@ -104,17 +83,6 @@ def filter_by(page: Page, text: str) -> None:
 
 def expect_newest(page: Page, number: int) -> None:
     expect(page.locator("#tail-rows tr").first).to_have_attribute("data-event-id", f"e{number}", timeout=20_000)
-
-
-def counted(page: Page) -> dict[str, int]:
-    """What the page says of itself."""
-    said = page.eval_on_selector("#tail-counts", "(line) => ({...line.dataset})")
-    return {name: int(value) for name, value in said.items()}
-
-
-def accounted(said: dict[str, int]) -> int:
-    """Of those that matched: shown, or skipped for a reason."""
-    return said["shown"] + said["sampled"] + said["slow"] + said["older"] + said["passed"]
 
 
 @pytest.mark.parametrize("window", [(1400, "support"), (360, "support")], ids=["wide", "narrow"], indirect=True)
@@ -440,117 +408,3 @@ def test_rows_that_came_before_a_role_was_changed_do_not_outlive_it(running: Run
     running.desk.start_web()
     expect(page.locator("#tail")).to_have_attribute("data-masking", "values", timeout=30_000)
     context.close()
-
-
-SECONDS_OF_LOAD = 10
-EVENTS_A_SECOND = 5_000
-LEAST_EVENTS_A_SECOND = 3_000
-NOTE_ANSWERS = """() => {
-  window.answers = [];  // milliseconds from each key to the state that it brings
-  let pressed = null;
-  addEventListener("keydown", (event) => { pressed = event.timeStamp; }, { capture: true });
-  new MutationObserver(() => {
-    if (pressed !== null) answers.push(performance.now() - pressed);
-    pressed = null;
-  }).observe(document.getElementById("tail-state"), { attributeFilter: ["data-state"] });
-}"""
-
-
-@pytest.mark.parametrize("seconds", [SECONDS_OF_LOAD, pytest.param(60, marks=pytest.mark.soak)])
-def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
-    running: Running, window: BrowserContext, seconds: int
-) -> None:
-    page = follow(window, running, f"topics/{TOPIC}/tail/?from=now")
-    inspector = window.new_cdp_session(page)
-
-    def heap() -> float:
-        """Megabytes that the page's scripts and its rows take, after a collection."""
-        inspector.send("HeapProfiler.collectGarbage")
-        used: float = inspector.send("Runtime.getHeapUsage")["usedSize"]
-        return used / 1e6
-
-    load = Load(running, seconds)
-    load.start()
-    page.wait_for_timeout(1000 * min(10, seconds * 0.2))
-    page.keyboard.press("j")
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.activeElement.matches('a[data-line]')")  # whatever comes, what one reads is not taken away
-    page.keyboard.press("Escape")
-    page.evaluate(NOTE_ANSWERS)
-    before = heap()
-    window.browser.start_tracing(page=page, categories=["toplevel"])  # type: ignore[union-attr]
-    watched_from, most_rows, rounds = time.monotonic(), 0, 0
-    while load.is_alive():
-        page.wait_for_timeout(500)
-        most_rows = max(most_rows, page.locator("#tail-rows tr").count())
-        rounds += 1
-        if rounds % 4 == 1:
-            for _ in ("pause", "go on"):
-                page.keyboard.press("Space")
-                page.wait_for_timeout(50)
-    watched = time.monotonic() - watched_from
-    tasks = tasks_of(window.browser.stop_tracing())  # type: ignore[union-attr]
-    answers = page.evaluate("answers")
-    long_tasks = sum(own for _, own in tasks if own >= LONG)
-    by_the_clock = sum(took for took, _ in tasks if took >= LONG)
-    load.join()
-    grown = heap() - before
-    rate = load.published / load.took
-    print(  # noqa: T201
-        f"{rate:,.0f} events a second for {load.took:.1f} s;"
-        f" long tasks {100 * long_tasks / watched:.1f} % ({100 * by_the_clock / watched:.1f} % by the clock);"
-        f" heap {before:.1f} MB, and {grown:+.1f};"
-        f" pause answered after {', '.join(f'{answer:.0f}' for answer in answers)} ms; {counted(page)}"
-    )
-    assert len(tasks) > 100  # they were looked at
-    assert most_rows <= MOST_ROWS
-    assert grown < 10
-    assert long_tasks < 0.05 * watched
-    assert len(answers) >= 4
-    assert median(answers) < 100
-    expect(page.locator("#tail-counts")).to_have_attribute("data-published", str(load.published), timeout=30_000)
-    said = counted(page)
-    assert said["matched"] == said["published"] == accounted(said)
-    assert said["sampled"] > 0 or rate < 600
-    if seconds > SECONDS_OF_LOAD:
-        assert by_the_clock < 0.05 * watched
-        assert rate >= LEAST_EVENTS_A_SECOND
-    elif rate < LEAST_EVENTS_A_SECOND:
-        pytest.skip(f"all this holds, but at {rate:,.0f} events a second: this machine publishes no more beside a browser")
-
-
-LONG = 0.05
-
-
-def tasks_of(trace: bytes) -> list[tuple[float, float]]:
-    """The tasks of the page's main thread, in seconds: by the clock, and what the thread itself worked. The latter is what the
-    page is to answer for: on a machine that others use as well every task can be long by the clock."""
-    events = json.loads(trace)["traceEvents"]
-    named = [event for event in events if event.get("name") == "thread_name" and event["args"]["name"] == "CrRendererMain"]
-    threads = {(event["pid"], event["tid"]) for event in named}
-    return [
-        (event["dur"] / 1e6, event["tdur"] / 1e6)
-        for event in events
-        if event.get("name") == "ThreadControllerImpl::RunTask" and (event["pid"], event["tid"]) in threads and "tdur" in event
-    ]
-
-
-class Load(threading.Thread):
-    """Publishes steadily: so many events a second, or what the machine can give while a browser runs on it."""
-
-    def __init__(self, running: Running, seconds: float) -> None:
-        super().__init__(daemon=True)
-        self.running, self.seconds = running, seconds
-        self.published, self.took = 0, 0.0
-
-    def run(self) -> None:
-        begun = time.monotonic()
-        while self.took < self.seconds:
-            due = int(self.took * EVENTS_A_SECOND) - self.published
-            if due >= EVENTS_A_SECOND // 10:
-                count = min(due, EVENTS_A_SECOND // 2)
-                self.running.publish(count)
-                self.published += count
-            else:
-                time.sleep(0.01)
-            self.took = time.monotonic() - begun
