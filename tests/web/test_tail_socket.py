@@ -249,6 +249,8 @@ def test_the_documented_example_runs_as_it_stands(watched: Watched) -> None:
     page = (ROOT / "docs" / "tail-for-scripts.md").read_text()
     found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert found
+    assert len(found[1].splitlines()) <= 10
+    assert "```python" not in (ROOT / "docs" / "tail.md").read_text()  # one page, one example
     watched.publisher.publish("exampled", 0, 3)
     environment = {
         **watched.desk.environment,
