@@ -123,7 +123,8 @@ def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
     before = full(page, inspector)
     watched = watch(page, load)
     assert load.stdout
-    begun, ended = json.loads(load.stdout.read())
+    begun, ended, published = json.loads(load.stdout.read())
+    assert published == count
     after = full(page, inspector)
     rate, grown = count / (ended - begun), after.megabytes - before.megabytes
     print(  # noqa: T201
