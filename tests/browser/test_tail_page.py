@@ -158,9 +158,9 @@ HIDE = """() => {
 @pytest.mark.parametrize(
     ("wait", "go_on", "why"),
     [
-        (lambda page: page.keyboard.press("Space"), lambda page: page.keyboard.press("Space"), "while you had paused"),
+        (lambda page: page.keyboard.press("Space"), lambda page: page.keyboard.press("Space"), "while paused"),
         (lambda page: page.keyboard.press("j"), lambda page: page.keyboard.press("Escape"), "while you read further down"),
-        (lambda page: page.evaluate(HIDE), lambda page: page.evaluate("unhide()"), "while this page was in the background"),
+        (lambda page: page.evaluate(HIDE), lambda page: page.evaluate("unhide()"), "in the background"),
     ],
     ids=["paused", "reading", "hidden"],
 )
@@ -172,6 +172,7 @@ def test_what_passes_by_while_newer_rows_wait_is_not_called_shown(
     running.publish(10)
     expect(page.locator("#tail-rows tr")).to_have_count(9)
     wait(page)
+    before = page.locator("#tail-rows").bounding_box()
     first = running.number + 1  # of ten, the first is scanned
     for _ in range(5):
         last = running.publish(250)
@@ -184,7 +185,8 @@ def test_what_passes_by_while_newer_rows_wait_is_not_called_shown(
         said = counted(page)
         assert said["shown"] == 9 + MOST_ROWS  # those that wait included, and that is said
         expect(page.locator("#tail-counts")).to_contain_text("shown 509, of which 500 wait")
-        expect(page.locator("#tail-gone")).to_be_hidden()  # nothing moves what one reads
+        expect(page.locator("#tail-gone")).to_be_hidden()
+        assert page.locator("#tail-rows").bounding_box() == before  # nothing moves what one reads
     go_on(page)
     expect_newest(page, last)
     expect(page.locator("#tail-counts")).to_contain_text("shown 509 · skipped")
@@ -330,7 +332,7 @@ def test_of_more_than_can_be_read_it_shows_a_sample_and_says_so_and_how_far_it_i
     running.publish(4_000)
     expect(page.locator("#tail-sample")).to_be_visible()
     expect(page.locator("#tail-sample")).to_have_text(re.compile(r"showing a sample, about 1 in \d+"))
-    expect(page.locator("#tail-counts")).to_contain_text(re.compile(r"matched 4,001 .*[\d,]+ sampled for the eye"))
+    expect(page.locator("#tail-counts")).to_contain_text(re.compile(r"matched 4,001 .*sampled for the eye"))
     said = counted(page)
     assert said["matched"] == accounted(said) == 4_001
     expect(page.locator("#tail-sample")).to_be_hidden(timeout=15_000)

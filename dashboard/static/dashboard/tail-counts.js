@@ -8,9 +8,9 @@ const REASONS = {
 };
 // Why rows that were sent never came into the list: more than it keeps were waiting for it.
 export const PASSED_BY = {
-  paused: "passed by while you had paused",
+  paused: "passed by while paused",
   reading: "passed by while you read further down",
-  hidden: "passed by while this page was in the background",
+  hidden: "passed by in the background",
   crowded: "came faster than this page takes them up",
 };
 const number = new Intl.NumberFormat("en-GB");
@@ -35,9 +35,9 @@ export function countsOf(line, spoken, waiting) {
 
   const words = () => {
     const skipped = { ...passed, sampled: total("sampled"), slow: total("slow"), older: total("older") };
-    const why = Object.entries({ ...PASSED_BY, ...REASONS })
-      .filter(([name]) => skipped[name])
-      .map(([name, reason]) => `${number.format(skipped[name])} ${reason}`);
+    const reasons = Object.entries({ ...PASSED_BY, ...REASONS }).filter(([name]) => skipped[name]);
+    const alone = reasons.length === 1 && !unknown; // its number has just been said
+    const why = reasons.map(([name, reason]) => (alone ? reason : `${number.format(skipped[name])} ${reason}`));
     if (unknown) why.push(`an unknown number ${REASONS.older}`);
     const wait = waiting();
     return (
