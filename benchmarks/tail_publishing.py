@@ -1,25 +1,33 @@
-"""Numbered events of about 500 bytes, published at a steady rate; each says in its payload and id when it was published."""
+"""Numbered events of about 500 bytes, published at a steady rate; each says in its payload and id when it was published.
+
+``python -m benchmarks.tail_publishing SERVICE-URL TOPIC RATE COUNT`` prints when it began, when it ended, and how many.
+"""
 
 import json
+import sys
 import time
 
 NAMESPACE = "public/default"
 TICK = 0.01
+GIVES_UP_AFTER = 4
+"""Times as long as it should take: a broker that stands still must not keep whoever measures it for ever."""
 TEXT = "x" * 180
 TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "shared"))
 
 
-def publish(service_url: str, topic: str, rate: int, count: int) -> float:
-    """Publish so many, ``rate`` a second, by the bare client; the clock's time of the last."""
+def publish(service_url: str, topic: str, rate: int, count: int) -> tuple[float, float, int]:
+    """Publish so many, ``rate`` a second, by the bare client; fewer, once it has taken far too long. The clock's times of the
+    first and of the last's receipt, and how many."""
     import pulsar
 
     client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
     producer = client.create_producer(
         topic, batching_enabled=True, batching_max_publish_delay_ms=2, block_if_queue_full=True, max_pending_messages=5_000
     )
-    begun, sent = time.monotonic(), 0
-    while sent < count:
-        due = min(count, int((time.monotonic() - begun) * rate) + 1)
+    begun, clock, sent = time.time(), time.monotonic(), 0
+    patience = GIVES_UP_AFTER * (count / rate + 1)
+    while sent < count and time.monotonic() - clock < patience:
+        due = min(count, int((time.monotonic() - clock) * rate) + 1)
         for number in range(sent, due):
             key, payload, properties = event(number, time.time())
             producer.send_async(payload, None, properties=properties, partition_key=key)
@@ -28,7 +36,7 @@ def publish(service_url: str, topic: str, rate: int, count: int) -> float:
     producer.flush()
     ended = time.time()
     client.close()
-    return ended
+    return begun, ended, sent
 
 
 def event(number: int, now: float) -> tuple[str, bytes, dict[str, str]]:
@@ -46,3 +54,7 @@ def event(number: int, now: float) -> tuple[str, bytes, dict[str, str]]:
         "ce_correlationid": f"{number:08}-aaaa-4000-8000",
     }
     return aggregate, payload, properties
+
+
+if __name__ == "__main__":
+    print(json.dumps(publish(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.auth import AuthMiddlewareStack
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import WebsocketDenier
 
 from dashboard import tokens
+from dashboard.sockets.origins import is_trusted
 from dashboard.sockets.session import HASH_IN_SCOPE
 
 JSON = "eventdesk.json"
@@ -21,16 +22,19 @@ Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 def with_origin_or_token(application: Application) -> Application:
     """The application behind both doors. Whoever comes through neither is refused at the handshake."""
-    browsers: Application = AllowedHostsOriginValidator(AuthMiddlewareStack(application))
+    browsers: Application = AuthMiddlewareStack(application)
+    denied: Application = WebsocketDenier()
 
     async def door(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = [(name.lower(), value) for name, value in scope.get("headers", [])]
         token = _bearer([value for name, value in headers if name == b"authorization"])
         of_a_browser = any(name == b"origin" for name, _ in headers)
-        if of_a_browser or not token or JSON not in scope.get("subprotocols", []):
+        if is_trusted(scope):
             await browsers(scope, receive, send)
-        else:
+        elif token and not of_a_browser and JSON in scope.get("subprotocols", []):
             await application({**scope, HASH_IN_SCOPE: tokens.hash_of(token)}, receive, send)
+        else:
+            await denied(scope, receive, send)
 
     return door
 

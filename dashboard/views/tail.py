@@ -16,12 +16,14 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from dashboard import searching, wiring, words
-from dashboard.pages import page, render
+from dashboard.pages import page, render, viewer_of
 from eventstore import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
 MOST_TOPICS = 20
 LAST, MOST_LAST = 50, 10_000
 LONGEST_NAME = 1024
+MASKING = "Eventdesk-Masking"
+"""The header by which a page that is open asks what its reader may see now."""
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 WRONG_NUMBER = f"Give a number of events from 1 to {MOST_LAST:,}."
 WRONG_PLACE = "This position cannot be watched from: it is damaged, or of another topic. Open the event again from a list."
@@ -150,6 +152,7 @@ def _still_there(names: Collection[str]) -> list[str]:
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
     asked = searching.asked(request)
     start = _start(request, watched)
+    masking = viewer_of(request).profile
     named = watched.query() or [("topic", topic.name) for topic in watched.topics]
     kept = [*named, *start.query().items(), ("filter", asked.text)]
     context: dict[str, Any] = {
@@ -161,11 +164,14 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
         "most": MOST_LAST,
         "live": f"{page}live/",
         "opened": timezone.now(),
+        "masking": masking,
         "begin": json.dumps({**watched.message(), "from": start.message(), "filter": asked.text}),
         "choose_url": f"{reverse('tails')}?{urlencode([*kept, ('choose', '1')])}",
     }
     status = HTTPStatus.BAD_REQUEST if start.problem else asked.status
-    return render(request, "tail/show.html", context, status=status)
+    response = render(request, "tail/show.html", context, status=status)
+    response[MASKING] = masking
+    return response
 
 
 def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpResponse:

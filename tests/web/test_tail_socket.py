@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ ROLES = {
     "leaver": "viewer",
     "demoted": "support",
     "promoted": "viewer",
+    "expiring": "support",
     "nobody": "",
 }
 
@@ -95,7 +97,7 @@ people["leaver"].save()
 made = {{name: tokens.make(name, Role.VIEWER if name == "viewer" else Role.SUPPORT, 1)[1] for name in {tokens}}}
 (settings.DATA_DIR / "made.json").write_text(json.dumps([cookies, made]))
 """
-TOKENS = ["support", "viewer", "revoked", "ended", "open"]
+TOKENS = ["support", "viewer", "revoked", "ended", "open", "expiring"]
 
 
 # -- who gets in
@@ -115,6 +117,17 @@ def test_somebody_without_the_right_is_refused(watched: Watched) -> None:
 def test_another_sites_page_is_refused_however_logged_in_and_with_a_token_too(watched: Watched, origin: str) -> None:
     assert refused(lambda: watched.page(origin=origin))
     assert refused(lambda: socket(watched.desk, TOPIC, token=watched.tokens["support"], origin=origin))
+
+
+def test_a_page_of_another_program_on_the_same_host_is_refused(watched: Watched) -> None:
+    port = watched.desk.port
+    other_ports = [f"http://127.0.0.1:{port + 1}", "http://127.0.0.1"]
+    other_schemes = [f"https://127.0.0.1:{port}", f"ftp://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"]
+    others = [f"http://localhost:{port}", f"http://user@127.0.0.1:{port}", f"http://127.0.0.1:{port}/path"]
+    for origin in other_ports + other_schemes + others:
+        assert refused(partial(watched.page, origin=origin)), origin
+        assert refused(partial(watched.page, origin=origin, for_scripts=True)), origin
+    assert not refused(lambda: watched.page(origin=f"http://127.0.0.1:{port}"))
 
 
 def test_without_an_origin_a_cookie_opens_nothing(watched: Watched) -> None:
@@ -236,6 +249,8 @@ def test_the_documented_example_runs_as_it_stands(watched: Watched) -> None:
     page = (ROOT / "docs" / "tail-for-scripts.md").read_text()
     found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert found
+    assert len(found[1].splitlines()) <= 10
+    assert "```python" not in (ROOT / "docs" / "tail.md").read_text()  # one page, one example
     watched.publisher.publish("exampled", 0, 3)
     environment = {
         **watched.desk.environment,
@@ -477,6 +492,28 @@ def test_a_login_role_or_token_that_ends_closes_the_open_socket(watched: Watched
             return list(await asyncio.gather(*(each.close_code() for each in (left, demoted, promoted, revoked))))
 
     assert run(work) == [4403, 4403, 4012, 4403]
+
+
+def test_a_login_and_a_token_that_expire_close_the_open_socket(watched: Watched) -> None:
+    async def work() -> tuple[list[int | None], float]:
+        async with (
+            following(watched.page(by="expiring")) as person,
+            following(watched.page(by="expiring", for_scripts=True)) as page_for_scripts,
+            following(watched.script(by="expiring")) as script,
+        ):
+            expires = datetime.now(UTC) + timedelta(seconds=3)
+            at, key = expires.strftime("%Y-%m-%d %H:%M:%S.%f"), watched.cookies["expiring"].partition("=")[2]
+            session = "UPDATE django_session SET expire_date = ? WHERE session_key = ?"
+            await asyncio.to_thread(watched.sql, session, at, key)
+            await asyncio.to_thread(watched.sql, "UPDATE dashboard_apitoken SET ends = ? WHERE name = 'expiring'", at)
+            codes = list(await asyncio.gather(*(each.close_code() for each in (person, page_for_scripts, script))))
+            return codes, (datetime.now(UTC) - expires).total_seconds()
+
+    codes, after = run(work)
+    assert codes == [4403, 4403, 4403]
+    assert after > 0  # not before
+    assert refused(lambda: watched.page(by="expiring"))
+    assert refused(lambda: watched.script(by="expiring"))
 
 
 def test_the_server_has_nothing_to_report_of_all_this(watched: Watched) -> None:

@@ -3,6 +3,8 @@
 //
 // Rows are kept as text. While they pour in, only the uppermost are built: nobody reads the five-hundredth then, and building
 // them all took most of the browser's time. The others follow as soon as somebody scrolls or pauses, or it is quiet.
+//
+// No more rows wait than will be shown. What is older passes by, and is accounted for: to whom, and why.
 const MOST_ROWS = 500;
 const LOWEST_ROW = 56; // pixels: no row is less high
 const A_STEP = 8; // rows that are built at once, so that no task is long
@@ -10,7 +12,11 @@ const QUIET = 700; // milliseconds without a new row
 const POURING = 4; // rows at once, again and again
 const AT_THE_TOP = 80;
 
-export function rowsOf(body, pill, empty) {
+const number = new Intl.NumberFormat("en-GB");
+
+// on: { passed(count, from, why), as it happens; missed(gap), once there are newer rows above; held(), with each change of how
+// many wait }. `from` is whatever the rows were added with, a gap { count, from, why }, and `why` one of tail-counts.js's reasons.
+export function rowsOf(body, pill, empty, on) {
   const region = body.closest("[role=region]");
   // Newest first. Of these the page has `built`, behind the first `above`, which it is about to have; beneath them stand
   // `stale` rows for a moment, which had others between them and what is newer.
@@ -18,8 +24,10 @@ export function rowsOf(body, pill, empty) {
   let above = 0;
   let built = 0;
   let stale = 0;
-  let waiting = []; // {rows, newest first; count}, oldest first
-  let held = 0;
+  let waiting = []; // {rows, newest first; count, of events; from}, oldest first
+  let missed = []; // gaps beneath what waits, oldest first
+  let held = 0; // events that wait
+  let told = 0;
   let paused = false;
   let pressed = false;
   let due = 0;
@@ -50,9 +58,18 @@ export function rowsOf(body, pill, empty) {
     } else if (back || !busy) fill();
     if (waiting.length) {
       pill.hidden = held === 0;
-      pill.textContent = `${held.toLocaleString("en-GB")} new ↑`;
+      pill.textContent = inPill();
+    }
+    if (told !== held) {
+      told = held;
+      on.held();
     }
   }
+
+  const inPill = () => {
+    const all = missed.reduce((sum, gap) => sum + gap.count, held);
+    return all === held ? `${number.format(held)} new ↑` : `newest ${number.format(held)} of ${number.format(all)} ↑`;
+  };
 
   const settle = () => {
     if (above) raise();
@@ -69,9 +86,11 @@ export function rowsOf(body, pill, empty) {
 
   // What waits becomes the uppermost of the rows. More than can be seen at once is not built for now.
   const take = () => {
-    const fresh = waiting.reduce((sofar, batch) => batch.rows.concat(sofar), []).slice(0, MOST_ROWS);
+    const fresh = waiting.reduce((sofar, batch) => batch.rows.concat(sofar), []);
     waiting = [];
     held = 0;
+    for (const gap of missed) on.missed(gap);
+    missed = [];
     rows = fresh.concat(rows).slice(0, MOST_ROWS);
     above += fresh.length;
     pouring = fresh.length >= POURING && performance.now() - takenAt < QUIET / 2;
@@ -150,20 +169,60 @@ export function rowsOf(body, pill, empty) {
     schedule();
   };
 
-  const add = (texts, count) => {
-    waiting.push({ rows: texts, count });
+  const why = () => {
+    if (paused) return "paused";
+    if (document.hidden) return "hidden";
+    return reading() ? "reading" : "crowded";
+  };
+
+  const pass = (count, from) => {
+    const reason = why();
+    const newest = missed.at(-1);
+    if (newest?.why === reason) newest.count += count;
+    else missed.push({ count, from, why: reason });
+    on.passed(count, from, reason);
+  };
+
+  const letPass = () => {
+    let over = waiting.reduce((sum, batch) => sum + batch.rows.length, 0) - MOST_ROWS;
+    while (over > 0) {
+      const oldest = waiting[0];
+      const gone = Math.min(over, oldest.rows.length);
+      const count = Math.min(gone, oldest.count); // a note counts for nothing
+      over -= gone;
+      oldest.rows.length -= gone; // its oldest
+      oldest.count -= count;
+      held -= count;
+      if (count) pass(count, oldest.from);
+      if (!oldest.rows.length) waiting.shift();
+    }
+  };
+
+  const add = (texts, count, from) => {
+    waiting.push({ rows: texts, count, from });
     held += count;
-    // Of what waits, no more is kept than will be shown; the button goes on counting.
-    let kept = waiting.reduce((sum, batch) => sum + batch.rows.length, 0);
-    while (waiting.length > 1 && kept - waiting[0].rows.length >= MOST_ROWS) kept -= waiting.shift().rows.length;
+    letPass();
     schedule();
   };
 
   return {
     // Rows as the server sends them, oldest first; no value in them holds a bare "</tr>".
-    add(html, count) {
+    add(html, count, from) {
       const texts = html.split("</tr>").slice(0, -1).map((text) => `${text.trim()}</tr>`);
-      add(texts.reverse(), count);
+      add(texts.reverse(), count, from);
+    },
+    // How many of those that are counted by the page wait, whatever else waits.
+    waiting: (counted) => waiting.reduce((sum, batch) => sum + (counted(batch.from) ? batch.count : 0), 0),
+    // Takes them all away, and what waits.
+    clear() {
+      if (holding()) region.focus({ preventScroll: true });
+      rows = [];
+      waiting = [];
+      missed = [];
+      above = built = stale = held = 0;
+      body.replaceChildren();
+      pill.hidden = true;
+      empty.hidden = false;
     },
     // A line across the list, for what changed between the rows above it and those below.
     note(words) {
@@ -174,7 +233,7 @@ export function rowsOf(body, pill, empty) {
       cell.colSpan = 4;
       cell.className = "full";
       cell.textContent = words;
-      add([row.outerHTML], 0);
+      add([row.outerHTML], 0, null);
     },
     pause(value) {
       paused = value;

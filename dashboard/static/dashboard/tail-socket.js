@@ -8,10 +8,10 @@ const LONGEST_PAUSE = 5000;
 const BAD_REQUEST = 4400;
 const STORE_AWAY = 4503;
 const BEGIN_AGAIN = 4012;
+const NOT_ALLOWED = 4403;
 const FINAL = {
   [BAD_REQUEST]: "this page is out of date: load it again",
-  4401: "you may no longer watch: log in again",
-  4403: "you may no longer watch: log in again",
+  [NOT_ALLOWED]: "you may no longer watch: log in again",
   4404: "this topic is gone",
 };
 const AWAY = {
@@ -19,9 +19,10 @@ const AWAY = {
   [BEGIN_AGAIN]: "the tail stopped: trying again",
 };
 
-// on: { frame(frame, first), problem(text, final), state(kind, words) }; a problem that is not final is the filter's.
-// filterStands: whether begin's filter is one that the server takes.
-export function follow(address, begin, on, filterStands) {
+// on: { frame(frame, first), problem(text, final), state(kind, words), barred(), seesOther() }; a problem that is not final is the
+// filter's. barred: whoever looks may not watch any more; seesOther: may see more or less of each event than this page was made for.
+// filterStands: whether begin's filter is one that the server takes; masking: as the page was made.
+export function follow(address, begin, on, { filterStands, masking }) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   let socket = null;
   let begun = false; // whether this connection has asked to begin
@@ -66,6 +67,7 @@ export function follow(address, begin, on, filterStands) {
       }
       const first = !watching;
       if (first) {
+        if (places) askThePage(); // a role may have been changed while nobody was connected to be told
         watching = Date.now();
         if (wanted === asked) wanted = null;
         if (why) refuse(why); // a filter that was asked for since
@@ -96,6 +98,11 @@ export function follow(address, begin, on, filterStands) {
     on.state("refused", words);
   };
 
+  const bar = () => {
+    on.barred();
+    end(FINAL[NOT_ALLOWED]);
+  };
+
   const lost = (code, { opened, asked, why }) => {
     socket = null;
     if (code === BAD_REQUEST && !watching && asked !== null) {
@@ -104,6 +111,10 @@ export function follow(address, begin, on, filterStands) {
       on.problem(why, false);
       if (wanted === null && inForce === null) end("not watching yet");
       else connect();
+      return;
+    }
+    if (code === NOT_ALLOWED) {
+      bar();
       return;
     }
     if (FINAL[code]) {
@@ -115,6 +126,7 @@ export function follow(address, begin, on, filterStands) {
       pause = SHORTEST_PAUSE;
       restarted = false;
     }
+    if (code === BEGIN_AGAIN) askThePage();
     if (code === BEGIN_AGAIN && !restarted) {
       restarted = true;
       again = setTimeout(connect, 50);
@@ -126,12 +138,16 @@ export function follow(address, begin, on, filterStands) {
     if (!opened) askThePage();
   };
 
-  // Refused at the door says no reason: the page itself knows whether the login still stands.
+  // Refused at the door says no reason, nor does a new beginning: the page itself knows whether the login still stands, and what
+  // is masked now.
   const askThePage = () => {
     fetch(location.href, { method: "HEAD", redirect: "manual" })
       .then((answer) => {
-        if (ended || socket?.readyState === WebSocket.OPEN) return; // it has been let in meanwhile
-        if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) end(FINAL[4403]);
+        if (ended) return;
+        const now = answer.headers.get("Eventdesk-Masking");
+        if (now && now !== masking) on.seesOther();
+        if (socket?.readyState === WebSocket.OPEN) return; // it has been let in meanwhile
+        if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) bar();
       })
       .catch(() => {}); // no answer is what the next try is for
   };

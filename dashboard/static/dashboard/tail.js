@@ -13,8 +13,17 @@ const pauseButton = byId("tail-pause");
 const empty = byId("tail-empty");
 const refusal = byId("tail-problem");
 
-const rows = rowsOf(byId("tail-rows"), byId("tail-pill"), empty);
-const counts = countsOf(byId("tail-counts"), byId("tail-spoken"));
+let era = 0; // of one filter: since it is in force all is counted anew
+const rows = rowsOf(byId("tail-rows"), byId("tail-pill"), empty, {
+  passed(count, from, why) {
+    if (from.era === era) counts.pass(count, why);
+    schedule();
+  },
+  missed: ({ count, from, why }) => gaps.pass(count, why, from.since),
+  held: () => schedule(),
+});
+const waiting = () => (byId("tail-pill").hidden ? 0 : rows.waiting((from) => from?.era === era));
+const counts = countsOf(byId("tail-counts"), byId("tail-spoken"), waiting);
 const rate = rateOf(byId("tail-rates"), byId("tail-spark"));
 const begin = JSON.parse(page.dataset.begin);
 const gaps = gapsOf(byId("tail-gone"), begin, page.dataset.opened);
@@ -66,6 +75,8 @@ function received(frame, first) {
   refusal.hidden = true;
   const live = frame.state === "live";
   const changed = filter.accept(frame.filter);
+  if (changed) era += 1;
+  const from = { era, since: gaps.givenUpTo() };
   gaps.take(frame, first, changed);
   rate.add(counts.take(frame, first, changed), live && wasLive && !first);
   wasLive = live;
@@ -75,7 +86,7 @@ function received(frame, first) {
     empty.textContent = "Nothing that matches yet. It appears here by itself.";
   }
   if (frame.count) {
-    rows.add(frame.rows, frame.count);
+    rows.add(frame.rows, frame.count, from);
     lag = { ms: frame.lag_ms ?? 0, at: Date.now() };
   }
   stand(...STATES[frame.state]);
@@ -100,7 +111,14 @@ const socket = follow(page.dataset.live, begin, {
     refusal.textContent = text;
   },
   state: stand,
-}, page.dataset.refused !== "filter");
+  // The screen may be in front of somebody else by now, and rows may hold what only the one who was let in was to see.
+  barred() {
+    rows.clear();
+    empty.textContent = "The events that were here were taken away, since they may hold what not everybody may see.";
+  },
+  // So do rows that came before a role was changed. What was chosen stands in the address.
+  seesOther: () => location.reload(),
+}, { filterStands: page.dataset.refused !== "filter", masking: page.dataset.masking });
 
 byId("tail-pill").addEventListener("click", () => {
   if (paused) setPaused(false);
