@@ -1,7 +1,7 @@
 """What a tail hands out: entries, pieces of them with what is made of them once, and the sealed chunks that hold both."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -13,7 +13,7 @@ OBJECTS_OF_AN_ENTRY = 1_200
 """Bytes that an event takes in memory beside its payload and properties, parsed (measured, rounded up)."""
 
 OBJECTS_OF_A_LOOK = 400
-OBJECTS_OF_A_SLICE = 900
+OBJECTS_OF_A_SLICE = 1_200
 BYTES_OF_A_MATCH = 64
 """What a filter takes in memory: a chunk that it looked at, a slice with its piece, and an event that matched."""
 
@@ -90,6 +90,11 @@ class Piece:
         self._lock = threading.Lock()
         self._made: dict[Hashable, object] = {}
 
+    @property
+    def shared(self) -> bool:
+        """Whether others are given it too: it lies in a ring."""
+        return self._holder is not None
+
     def made(self, key: Hashable, make: Callable[[Sequence[Entry]], T]) -> T:
         """What ``make`` makes of the entries, made once for this key, whoever asks and however many at a time.
 
@@ -113,12 +118,14 @@ def _size_of(made: object) -> int:
 
 class Slice:
     """A part of a chunk that is given in one go: ``piece`` stands for the entries from ``start`` to ``end`` (excluded), of
-    which ``matched`` passed the filter. ``bytes`` are those of the piece's payloads."""
+    which ``matched`` passed the filter. ``bytes`` are those of the piece's payloads, ``tokens`` by partition the last of the
+    entries: found once, since every viewer that passes the slice stands there then."""
 
-    __slots__ = ("bytes", "end", "matched", "piece", "start")
+    __slots__ = ("bytes", "end", "matched", "piece", "rows", "start", "tokens")
 
-    def __init__(self, *, piece: Piece, start: int, end: int, matched: int, bytes: int) -> None:
+    def __init__(self, *, piece: Piece, start: int, end: int, matched: int, bytes: int, tokens: Mapping[int, str]) -> None:
         self.piece, self.start, self.end, self.matched, self.bytes = piece, start, end, matched, bytes
+        self.rows, self.tokens = len(piece.entries), tokens
 
 
 class Account:
@@ -144,7 +151,7 @@ class Look:
 
     def __init__(self, matched: int, slices: Sequence[Slice], account: Account | None = None) -> None:
         self.matched, self.slices, self.account, self.before = matched, slices, account, 0
-        self.rows = sum(len(part.piece.entries) for part in slices)
+        self.rows = sum(part.rows for part in slices)
 
 
 class Chunk:

@@ -11,6 +11,7 @@ from dashboard.masking import Viewer as Eyes
 from dashboard.sockets.tail.consumer import OUR_FAULT, TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
+from dashboard.sockets.tail.window import Window
 from eventstore import Counts, Filter, Take, parse_filter
 
 
@@ -46,7 +47,7 @@ class Interrupted:
         self.filters.append(filter)
         self.socket.chosen = self.then
 
-    def take(self) -> Take:
+    def take(self, room: int | None) -> Take:
         return Take(pieces=[], counts=Counts(), places={}, lag_ms=None, state="live")
 
 
@@ -54,11 +55,13 @@ def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it
     first, second = ((parse_filter(text), text) for text in ("type:a", "type:b"))
     socket = TailSocket()
     socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
-    socket.portions, socket.sent, socket.in_force, socket.chosen = deque(), 0, (None, ""), first
+    socket.portions, socket.window, socket.in_force, socket.chosen = deque(), Window(), (None, ""), first
     viewer: Any = Interrupted(socket, second)
-    assert '"filter":"type:a"' in socket._next_frame(viewer)
+    socket._take(viewer)
+    assert '"filter":"type:a"' in socket._next_frame()
     assert socket.filter_changed
-    assert '"filter":"type:b"' in socket._next_frame(viewer)
+    socket._take(viewer)
+    assert '"filter":"type:b"' in socket._next_frame()
     assert viewer.filters == [first[0], second[0]]
     assert not socket.filter_changed
 

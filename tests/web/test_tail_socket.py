@@ -255,13 +255,14 @@ def test_the_documented_example_runs_as_it_stands(watched: Watched) -> None:
 def test_events_too_large_for_one_frame_come_in_several_each_with_its_own_places(watched: Watched) -> None:
     watched.publisher.publish("large", 0, 6, size=400_000)
 
-    async def follow(begin: Any, frames: int) -> Follower:
+    async def follow(begin: Any, count: int) -> Follower:
         async with following(watched.script("large"), **{"from": begin}) as follower:
-            await follower.until(lambda: len([frame for frame in follower.frames if frame["count"]]) >= frames)
+            await follower.until_count(count)
             return follower
 
     some = run(lambda: follow({"last": 6}, 1))
-    others = run(lambda: follow({"places": some.places}, 2))
+    others = run(lambda: follow({"places": some.places}, 6 - some.count))
+    assert len(others.frames) > 1
     assert some.ids + others.ids == [f"e{number}" for number in range(6)]
     assert 0 < some.frames[-1]["counts"]["shown"] == len(some.ids) < 6
     assert some.frames[-1]["counts"]["published"] == len(some.ids)

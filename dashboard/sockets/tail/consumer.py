@@ -1,7 +1,7 @@
 """The tail's websocket: frames of ready rows for the page, or of whole events for scripts, acknowledged by whoever reads them.
 
-Frames go out at most ten times a second; with three unacknowledged nothing more is sent until the reader has caught up, since
-daphne's ``send`` gives no back-pressure. The protocol is in docs/tail.md.
+Frames go out at most ten times a second; with three unacknowledged, or as many bytes as the reader has room for, nothing more
+is sent until it has caught up (``window``). The protocol is in docs/tail.md.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ from dashboard import access, masking, searching
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, read_begin
-from dashboard.sockets.tail.frames import Framing, Portion, frame_text, json_text, portions
+from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
+from dashboard.sockets.tail.window import MOST_ROOM, Window
 from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer, place_of
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ COUNTS_EVERY = 1.0
 """Seconds until new counts go out where there is nothing else to give."""
 STATUS_EVERY = 4.5
 CHECK_RIGHTS_EVERY = 10.0
-MOST_UNACKNOWLEDGED = 3
 LONGEST_SAID = 500_000
 
 BEGIN_AGAIN = 4012
@@ -53,7 +53,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     framing: Framing
 
     async def connect(self) -> None:
-        self.acknowledged = self.sent = 0
+        self.window = Window()
         self.last_sent = 0.0
         self.news = asyncio.Event()
         self.stirred = False
@@ -94,7 +94,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         match _decoded(text_data):
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
-                self.acknowledged = min(self.sent, max(self.acknowledged, number))
+                self.window.acknowledge(number, time.monotonic())
                 self.news.set()
             case {"filter": str(text), **other} if not other and self.begin is not None:
                 self._change_filter(text)
@@ -176,10 +176,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Frame after frame, until the tail under the viewer has ended."""
         due = time.monotonic()
         while await self._something_to_say(viewer):
-            if not self.portions and (self.filter_changed or viewer.takes_long):
-                text = await reading(partial(self._next_frame, viewer))
-            else:
-                text = self._next_frame(viewer)
+            if not self.portions:
+                take = partial(self._take, viewer)
+                await reading(take) if self.filter_changed or viewer.takes_long else take()
+            if not self.window.takes(self.portions[0].bytes):
+                continue
+            text = self._next_frame()
             if self.refused:
                 problem, self.refused = self.refused, ""
                 await self._say_problem(problem)
@@ -196,7 +198,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             silent = time.monotonic() - self.last_sent
             at_once = self.portions or viewer.waiting or self.filter_changed or self.refused
             patience = 0.0 if at_once else COUNTS_EVERY if self.stirred else STATUS_EVERY
-            window_is_open = self.sent - self.acknowledged < MOST_UNACKNOWLEDGED
+            window_is_open = self.window.takes(self.portions[0].bytes if self.portions else 0)
             if window_is_open and silent >= patience:
                 return True
             try:
@@ -206,11 +208,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 continue
         return False
 
-    def _next_frame(self, viewer: Viewer) -> str:
-        if not self.portions:
-            self._take(viewer)
-        self.sent += 1
-        return frame_text(self.sent, self.portions.popleft(), self.framing)
+    def _next_frame(self) -> str:
+        portion = self.portions.popleft()
+        self.window.send(portion.bytes, time.monotonic())
+        return frame_text(self.window.sent, portion, self.framing)
 
     def _take(self, viewer: Viewer) -> None:
         chosen = self.chosen  # once: the event loop may exchange it meanwhile
@@ -219,7 +220,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.in_force, self.framing.filter = chosen, chosen[1]
             self.framing.begin_again()
         self.stirred = False
-        self.portions.extend(portions(viewer.take(), self.framing))
+        room = None if self.window.room == MOST_ROOM else self.window.room
+        self.portions.extend(portions(viewer.take(room), self.framing, room or MOST_BYTES))
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:
