@@ -1,5 +1,6 @@
 """What a tail hands out: entries, pieces of them with what is made of them once, and the sealed chunks that hold both."""
 
+import sys
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
@@ -110,10 +111,14 @@ class Piece:
 
 
 def _size_of(made: object) -> int:
-    """Roughly its bytes: texts, and tuples of them."""
+    """Its bytes in memory, of texts and tuples of them: a single character beyond U+FFFF makes a text four times as large."""
     if isinstance(made, tuple):
         return sum(_size_of(part) for part in made)
-    return len(made) if isinstance(made, str | bytes) else 0
+    return sys.getsizeof(made) if isinstance(made, str | bytes) else 0
+
+
+def _size_of_text(text: str) -> int:
+    return len(text) if text.isascii() else sys.getsizeof(text)
 
 
 class Slice:
@@ -187,4 +192,5 @@ def places_of(entries: Sequence[Entry]) -> dict[int, str]:
 def _beside_payload(message: Message) -> int:
     """What a schema makes of a payload is about as large again."""
     converted = len(message.payload) if message.schema_version else 0
-    return OBJECTS_OF_AN_ENTRY + converted + sum(len(name) + len(value) for name, value in message.properties.items())
+    texts = [message.key or "", *message.properties, *message.properties.values()]
+    return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))

@@ -174,3 +174,32 @@ def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> 
     reader.join(timeout=20)
     assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
     batch.close()
+
+
+class Counting:
+    """Whoever accounts for a piece's memory."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def grow(self, amount: int) -> None:
+        self.bytes += amount
+
+
+@pytest.mark.parametrize(("character", "bytes_each"), [("x", 1), ("ü", 1), ("ш", 2), ("🙂", 4)])
+def test_what_is_made_counts_as_the_memory_that_it_takes(character: str, bytes_each: int) -> None:
+    """Of the widest character in a text, all of its characters are as wide."""
+    holder = Counting()
+    text = character + "x" * 9_999
+    Piece(entries([1]), holder).made("text", lambda given: (1, ((text, 10_000, 1),)))
+    assert 10_000 * bytes_each <= holder.bytes < 10_000 * bytes_each + 200
+
+
+def test_a_chunk_counts_its_keys_and_properties_as_the_memory_that_they_take() -> None:
+    def size(key: str, value: str) -> int:
+        changed = replace(message(1), key=key, properties={"p": value})
+        return Chunk([Entry(changed, READING)], sealed=0.0, grow=lambda chunk, amount: None).size
+
+    plain = size("k" * 1_000, "x" * 1_000)
+    assert size("k" * 2_000, "x" * 1_000) == plain + 1_000
+    assert size("🙂" * 1_000, "🙂" * 1_000) >= plain + 6_000
