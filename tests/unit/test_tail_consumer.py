@@ -1,18 +1,22 @@
 """The tail's socket from within: what an unforeseen error ends in, filters that change at a bad moment, its threads."""
 
 import asyncio
+import json
 import threading
 from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from dashboard.masking import Viewer as Eyes
+from dashboard.sockets.tail import consumer
+from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import OUR_FAULT, TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
 from dashboard.sockets.tail.window import Window
-from eventstore import Counts, Filter, Take, parse_filter
+from eventstore import Counts, Filter, Start, Take, parse_filter
 
 
 def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -34,6 +38,35 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
     assert "ValueError" in caplog.text
     assert "test_tail_consumer.py" in caplog.text
     assert "Mustermann" not in caplog.text
+
+
+def closed_by(work: Callable[[TailSocket], Coroutine[Any, Any, None]]) -> tuple[int | None, list[str]]:
+    """How this ends a socket that has not begun, and what it says."""
+    said: list[dict[str, Any]] = []
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    async def whole() -> None:
+        socket = TailSocket()
+        socket.base_send, socket.ending = say, False
+        await work(socket)
+
+    asyncio.run(whole())
+    problems = [json.loads(message["text"])["problem"] for message in said if message["type"] == "websocket.send"]
+    return next((message["code"] for message in said if message["type"] == "websocket.close"), None), problems
+
+
+def test_a_socket_that_never_begins_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "BEGINS_WITHIN", 0.01)
+    code, problems = closed_by(lambda socket: socket._expect_begin())
+    assert (code, len(problems)) == (4400, 1)
+
+    async def begin_in_time(socket: TailSocket) -> None:
+        socket.begin = Begin(topics=("t",), start=Start())
+        await socket._expect_begin()
+
+    assert closed_by(begin_in_time) == (None, [])
 
 
 class Interrupted:

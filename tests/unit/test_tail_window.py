@@ -179,6 +179,28 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
     assert max(reader.sizes) > 256 * 1024
 
 
+def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    monkeypatch.setattr(consumer, "ENDS_WITHIN", 0.2)
+    publish(storage)
+    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(viewer, for_scripts=True, acknowledges=False)
+
+    async def work() -> None:
+        reader.socket.news = asyncio.Event()
+        feeding = asyncio.create_task(reader.socket._feed(viewer))
+        await asyncio.sleep(0.5)
+        assert not feeding.done()
+        viewer.tails[0].stop()
+        reader.socket.news.set()
+        await asyncio.wait_for(feeding, 20)
+
+    asyncio.run(work())
+    assert reader.texts
+
+
 def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_began(
     storage: DatabaseStorage, hub: Hub
 ) -> None:

@@ -35,6 +35,9 @@ COUNTS_EVERY = 1.0
 STATUS_EVERY = 4.5
 CHECK_RIGHTS_EVERY = 10.0
 LONGEST_SAID = 500_000
+BEGINS_WITHIN = 60.0
+ENDS_WITHIN = 5.0
+"""Seconds that a reader has to make room for the rest of a tail that has ended, whose ring it keeps."""
 
 BEGIN_AGAIN = 4012
 """The tail under this socket has stopped, for instance since the topic has more partitions now; or the person sees other
@@ -72,6 +75,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.framing = Framing(whole_events=for_scripts, viewer=masking.viewer_of(watcher))
         await self.accept(subprotocol=JSON if for_scripts else None)
         self._spawn(self._keep_asking_rights())
+        self._spawn(self._expect_begin())
 
     async def disconnect(self, code: int) -> None:
         with self.door:
@@ -104,6 +108,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._end(BAD_REQUEST, "Expected begin first, and ack or filter from then on, each as a JSON object.")
 
     # -- what the client says
+
+    async def _expect_begin(self) -> None:
+        await asyncio.sleep(BEGINS_WITHIN)
+        if self.begin is None:
+            await self._end(BAD_REQUEST, "Expected begin, and waited for it long enough.")
 
     async def _begin(self, said: object) -> None:
         try:
@@ -201,8 +210,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             window_is_open = self.window.takes(self.portions[0].bytes if self.portions else 0)
             if window_is_open and silent >= patience:
                 return True
+            if viewer.ended and silent >= ENDS_WITHIN:
+                return False
+            until = patience if window_is_open else ENDS_WITHIN if viewer.ended else None
             try:
-                async with asyncio.timeout(patience - silent if window_is_open else None):
+                async with asyncio.timeout(None if until is None else until - silent):
                     await self.news.wait()
             except TimeoutError:
                 continue
