@@ -12,7 +12,7 @@ from typing import Protocol
 
 from django.db import connections
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic, place_of
+from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.events import Event, Message, Position, Topic
 from eventstore.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
@@ -61,6 +61,7 @@ class TopicTail:
         self._away: frozenset[int | None] = frozenset()
         """The partitions that are not read now; ``None`` stands for the store that does not answer."""
         self._failed: EventStoreError | None = None
+        self._refused: EventStoreError | None = None
         self._forget = forget
         self._storage = storage
         self.reading = Reading(read)
@@ -73,8 +74,9 @@ class TopicTail:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time, or at once
-        whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
+        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time, or its own word
+        where it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``,
+        ``StoreClosed``)."""
         ends = self._storage.ends(self.topic.name)
         places = {end.partition: end.last.token if end.last else "" for end in ends}
         self.ring, self._batch = Ring(places), Batch(places)
@@ -89,7 +91,9 @@ class TopicTail:
                 raise self._failed
             if not in_time or self.stopped:
                 self.stop()
-                raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
+                raise self._refused or StoreUnreachable(
+                    f"The store does not let {self.topic.name} be followed now. Trying again helps."
+                )
 
     def stop(self) -> None:
         """End the readers, and tell the viewers: they have to open another tail."""
@@ -189,6 +193,7 @@ class TopicTail:
                 self.stop()
             except EventStoreError as error:
                 log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
+                self._refused = error if isinstance(error, StoreRefused) else None
                 self._note_away(partition, True)
                 self._stop_if_abandoned()
                 self._stop.wait(follower.pause)

@@ -17,6 +17,15 @@ from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
 from dashboard.sockets.tail.window import Window
 from eventstore import Counts, Filter, Start, Take, parse_filter
+from eventstore.errors import (
+    EventStoreError,
+    InvalidName,
+    InvalidPosition,
+    StoreClosed,
+    StoreRefused,
+    StoreUnreachable,
+    UnknownTopic,
+)
 
 
 def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,6 +76,41 @@ def test_a_socket_that_never_begins_is_closed(monkeypatch: pytest.MonkeyPatch) -
         await socket._expect_begin()
 
     assert closed_by(begin_in_time) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StoreUnreachable("The store does not answer."), 4503),
+        (StoreClosed("This desk is stopping."), 4503),
+        (StoreRefused("No permission."), 4502),
+        (InvalidName("No such name."), 4502),
+        (UnknownTopic("No such topic."), 4404),
+        (InvalidPosition("No such position."), 4400),
+    ],
+)
+def test_what_keeps_a_tail_from_opening_is_said_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, error: EventStoreError, code: int
+) -> None:
+    async def refuse(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+        raise error
+
+    monkeypatch.setattr(TailSocket, "_open_viewer", refuse)
+    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (code, [str(error)])
+
+
+def test_an_open_tail_that_is_refused_may_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told then whether that helps: a broker that restarts may refuse for a moment."""
+
+    async def open_it(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+        return None
+
+    async def refuse(socket: TailSocket, viewer: Any) -> None:
+        raise StoreRefused("No permission.")
+
+    monkeypatch.setattr(TailSocket, "_open_viewer", open_it)
+    monkeypatch.setattr(TailSocket, "_feed", refuse)
+    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (4503, ["No permission."])
 
 
 class Interrupted:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.events import Event, Message, NewMessage, Position, Topic
 from eventstore.storage import Reader
 from eventstore.tail import Hub, Start, topic_tail
@@ -121,6 +121,15 @@ def test_a_start_that_cannot_succeed_says_why_at_once(
     assert not hub._tails
     storage.broken = set()
     assert hub.open([topic], Start(), lambda: None).take().state == "live"
+
+
+def test_a_start_that_the_store_refuses_says_so(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "READY_WITHIN", 0.3)
+    storage.broken, storage.fault = {1}, lambda: StoreRefused("No permission to read this topic.")
+    with pytest.raises(StoreRefused, match="No permission"):
+        hub.open([topic], Start(), lambda: None)
 
 
 def test_a_tail_that_ends_as_it_starts_is_not_kept(

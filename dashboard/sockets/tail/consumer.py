@@ -25,7 +25,16 @@ from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_te
 from dashboard.sockets.tail.opening import filter_of, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.window import MOST_ROOM, Window
-from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer, place_of
+from eventstore import (
+    EventStoreError,
+    Filter,
+    InvalidPosition,
+    StoreClosed,
+    StoreUnreachable,
+    UnknownTopic,
+    Viewer,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +52,8 @@ BEGIN_AGAIN = 4012
 """The tail under this socket has stopped, for instance since the topic has more partitions now; or the person sees other
 things now."""
 NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY, OUR_FAULT = 4403, 4404, 4400, 4503, 4500
+STORE_REFUSES = 4502
+"""The store answers, and does not let the tail be opened: trying again does not help."""
 
 Chosen = tuple[Filter | None, str]
 """A filter (``None``: every event) and its text."""
@@ -146,8 +157,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _run(self, begin: Begin, filter: Filter | None) -> None:
         """Open the viewer and feed it until the socket closes."""
+        opened = False
         try:
             viewer = await self._open_viewer(begin, filter)
+            opened = True
             await self._feed(viewer)
             await self._end(BEGIN_AGAIN)
         except UnknownTopic as error:
@@ -157,7 +170,9 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except EventStoreError as error:
             if not isinstance(error, StoreUnreachable):
                 log.warning("tail closed: %s", type(error).__name__)
-            await self._end(STORE_AWAY, "The store does not answer now. Trying again helps.")
+            # An open tail that is refused may be opened again, and is told then: a broker that restarts refuses for a moment.
+            may_help = opened or isinstance(error, StoreUnreachable | StoreClosed)
+            await self._end(STORE_AWAY if may_help else STORE_REFUSES, str(error))
 
     async def _open_viewer(self, begin: Begin, filter: Filter | None) -> Viewer:
         loop = asyncio.get_running_loop()
