@@ -1,4 +1,5 @@
-"""One topic's tail: a synchronous reader for each partition and a sealer, in threads of their own, and the ring they fill.
+"""One topic's tail: a synchronous reader for each partition, a sealer, and one that asks whether the store lives, in threads
+of their own, and the ring they fill.
 
 A viewer is told that there is something new by its ``wake``, called from the sealer's thread once a chunk.
 """
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from django.db import connections
@@ -69,6 +71,8 @@ class TopicTail:
         self._lock = threading.Lock()
         self._watchers: set[Watcher] = set()
         self._left_at = time.monotonic()
+        self._gave_at = -inf
+        """When a reader last gave something."""
         self._stop = threading.Event()
         self._ready = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
@@ -84,6 +88,7 @@ class TopicTail:
             after: Position | Edge = end.last or Edge.EARLIEST
             self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, after)
         self._run(f"tail {self.topic.name} beat", self._seal)
+        self._run(f"tail {self.topic.name} pulse", self._keep_asking_whether_it_lives)
         deadline = time.monotonic() + READY_WITHIN
         for _ in ends:
             in_time = self._ready.acquire(timeout=max(0.0, deadline - time.monotonic()))
@@ -204,26 +209,42 @@ class TopicTail:
                 connections.close_all()
 
     def _read_on(self, reader: Reader, follower: "Follower") -> None:
-        asked = time.monotonic()
         while not self._stop.is_set():
             messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
             self._note_away(follower.partition, False)
             if messages:
+                self._gave_at = time.monotonic()
+                self._note_away(None, False)
                 follower.place = messages[-1].position
                 follower.pause = SHORTEST_PAUSE
                 self.publish(messages)
-            if follower.partition == 0 and time.monotonic() - asked > ASK_WHETHER_IT_LIVES:
-                self._ask_whether_it_lives()
-                asked = time.monotonic()
             self._stop_if_abandoned()
+
+    def _keep_asking_whether_it_lives(self) -> None:
+        """In a thread of its own: a store that answers no questions for a while may well give its events meanwhile."""
+        try:
+            while not self._stop.wait(ASK_WHETHER_IT_LIVES):
+                self._ask_whether_it_lives()
+        except Exception as error:  # noqa: BLE001 -- a tail that nobody asks about is not to look like a quiet one
+            self._end_at(error)
+        finally:
+            connections.close_all()
 
     def _ask_whether_it_lives(self) -> None:
         """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
+        asked_at = time.monotonic()
         try:
             self._storage.ping()
             partitions = self._storage.topic(self.topic.name).partitions
+        except (StoreClosed, UnknownTopic) as error:
+            self._failed = error
+            self.stop()
+            return
         except StoreUnreachable:
-            self._note_away(None, True)
+            self._note_away(None, self._gave_at < asked_at - ASK_WHETHER_IT_LIVES)  # unless it gives events all the same
+            return
+        except EventStoreError as error:  # it answers, and would rather not say
+            log.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
             return
         self._note_away(None, False)
         if partitions != self.topic.partitions:

@@ -187,7 +187,7 @@ def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: Ma
     watched = topic(partitions=2)
     viewers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
     readers = [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {watched.name} ")]
-    assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat")]
+    assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat", "pulse")]
     storage.append(watched.name, numbered(40))
     for viewer in viewers:
         assert sorted(taken(viewer, 40)) == list(range(40))
