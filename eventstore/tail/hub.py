@@ -8,9 +8,9 @@ from eventstore.errors import EventStoreError
 from eventstore.events import Event, Message, Topic
 from eventstore.search import Filter
 from eventstore.storage import Storage
+from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.lane import Lane
 from eventstore.tail.start import Start, places_at
-from eventstore.tail.tally import rows_a_second
 from eventstore.tail.topic_tail import TopicTail
 from eventstore.tail.viewer import Viewer, Wake
 
@@ -47,7 +47,7 @@ class Hub:
         watched = list({topic.name: topic for topic in topics}.values())
         if not watched:
             raise ValueError("a viewer needs a topic to watch")
-        rate = None if complete else rows_a_second(len(watched))
+        rate = None if complete else ROWS_A_SECOND
         lanes: list[Lane] = []
         try:
             for topic in watched:

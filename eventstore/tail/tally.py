@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from eventstore.search import Filter
 from eventstore.tail.bounds import BYTES_OF_AN_EVENT
+from eventstore.tail.budget import Budget
 from eventstore.tail.pieces import (
     BYTES_OF_A_MATCH,
     OBJECTS_OF_A_LOOK,
@@ -21,13 +22,10 @@ from eventstore.tail.pieces import (
     places_of,
 )
 
-ROWS_A_SECOND = 500
-"""Above this rate a page is shown a sample."""
 ROWS_A_SLICE = 50
 """The most rows that a page is given in one piece."""
 BYTES_A_SLICE = 32 * 1024
 """Of the events of a chunk that a complete viewer is given in one piece where it does not get the chunk as it is."""
-FEWEST_ROWS_A_SECOND = 25
 
 EVERY_EVENT: FilterKey = ("", None, None, ())
 NOTHING = Piece(())
@@ -55,8 +53,7 @@ class Tally:
         self.users: set[object] = set()
         self.since = since
         self.total = self.floor = 0
-        self._budget = float(rate or 0)
-        self._budget_of = 0.0
+        self._budget = Budget(rate or 0)
 
     def look_at(self, chunk: Chunk, *, live: bool = False) -> Look:
         """The chunk as this tally sees it, made once. Only a chunk that is being sealed (``live``) spends rows of the
@@ -95,10 +92,8 @@ class Tally:
         """How many rows of this chunk a page is shown: all while the last second had few, then a share of the rate."""
         if self.rate is None:
             return None
-        self._budget = min(float(self.rate), self._budget + self.rate * (now - self._budget_of))
-        self._budget_of = now
-        rows = min(matched, max(1, int(self._budget)))
-        self._budget -= rows
+        rows = min(matched, max(1, self._budget.at(now)))
+        self._budget.spend(rows)
         return rows
 
     def _slices(
@@ -152,8 +147,3 @@ def _slices(
         made.append(Slice(piece=Piece(rows, holder), start=start, end=end, matched=matched, bytes=size, tokens=tokens))
         start = end
     return made
-
-
-def rows_a_second(topics: int) -> int:
-    """The share of one topic in the rows that a page is shown of so many together."""
-    return max(FEWEST_ROWS_A_SECOND, ROWS_A_SECOND // topics)

@@ -10,6 +10,7 @@ from eventstore.errors import StoreUnreachable
 from eventstore.search import Filter
 from eventstore.storage import Storage
 from eventstore.tail.bounds import Bounds, bounds
+from eventstore.tail.budget import ROWS_A_SECOND, Share
 from eventstore.tail.catching_up import Behind
 from eventstore.tail.counts import State, Take, Tallying
 from eventstore.tail.lane import EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
@@ -35,6 +36,8 @@ class Viewer:
         self._lanes = lanes
         self._complete = complete
         self._counts = Tallying()
+        self._share = None if complete or len(lanes) == 1 else Share(ROWS_A_SECOND)
+        """What a page is shown of several topics together: each tally has a whole topic's for itself."""
         self._behind = Behind(storage, lanes, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
@@ -111,14 +114,18 @@ class Viewer:
         return self._given(waiting if self._complete else self._bounded(waiting), most)
 
     def _bounded(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
-        """Pass over the oldest where more rows wait than a page keeps."""
-        too_many = sum(one.rows for one in waiting) - MOST_WAITING
+        """Pass over the oldest where more rows wait than a page keeps, of those that it is to be shown."""
+        share = self._share and self._share.copy()
+        too_many = sum(one.rows for one in waiting if _is_shown(one, share)) - MOST_WAITING
         first = 0
         while too_many > 0:
             one = waiting[first]
-            self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+            if _is_shown(one, self._share):
+                self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+                too_many -= one.rows
+            else:
+                self._counts.give(one.slice.end - one.slice.start, one.slice.matched, 0)
             one.lane.advance(one)
-            too_many -= one.rows
             first += 1
         return waiting[first:]
 
@@ -130,10 +137,13 @@ class Viewer:
             rows, size = rows + one.rows, size + part.bytes
             if pieces and one.rows and most.are_passed(rows, size):
                 break
-            self._counts.give(part.end - part.start, part.matched, one.rows)
+            shown = _is_shown(one, self._share)
+            self._counts.give(part.end - part.start, part.matched, one.rows if shown else 0)
             one.lane.advance(one)
-            if one.rows:
+            if shown:
                 pieces.append(part.piece)
+            else:
+                rows, size = rows - one.rows, size - part.bytes
         return pieces
 
     def _state(self) -> State:
@@ -143,6 +153,11 @@ class Viewer:
         if pieces:
             newest = max(piece.entries[-1].message.published for piece in pieces)
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
+
+
+def _is_shown(waiting: Waiting, share: Share | None) -> bool:
+    """Whether this slice, the next one, is in the page's share of all its topics."""
+    return bool(waiting.rows) and (share is None or share.takes(waiting.rows, waiting.chunk.sealed))
 
 
 def _in_time(several: Sequence[Sequence[Waiting]]) -> Sequence[Waiting]:

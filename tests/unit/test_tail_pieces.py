@@ -11,8 +11,9 @@ from eventstore.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
 from eventstore.tail import batches
 from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
+from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
-from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, rows_a_second, sample
+from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, sample
 from tests.unit.tail_entries import READING, entries, message, numbers_of
 
 
@@ -126,7 +127,7 @@ def test_a_pages_slices_stand_for_the_whole_chunk_each_event_once(count: int, te
 
 
 def test_a_burst_is_shown_whole_and_a_flood_at_the_rate_of_rows() -> None:
-    tally = Tally(None, rows_a_second(1), 0)
+    tally = Tally(None, ROWS_A_SECOND, 0)
     looks = [tally.look_at(chunk_of(400, sealed=1_000 + beat / 10), live=True) for beat in range(21)]
     rows = [sum(len(part.piece.entries) for part in look.slices) for look in looks]
     assert rows[0] == 400
