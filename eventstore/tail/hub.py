@@ -76,7 +76,7 @@ class Hub:
             return
         places = places_at(self._storage, [lane.tail.topic for lane in lanes], start)
         for lane in lanes:
-            lane.begin_at(filter, places[lane.topic], from_places=start.places is not None)
+            lane.begin_at(filter, places[lane.topic], from_places=start.comes_back_to(lane.tail.topic))
 
     def _lane_of(self, topic: Topic, wake: Wake, rate: int | None) -> Lane:
         while True:

@@ -12,7 +12,8 @@ import pytest
 from dashboard.masking import Viewer as Eyes
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
-from dashboard.sockets.tail.consumer import OUR_FAULT, TailSocket
+from dashboard.sockets.tail.closing import OUR_FAULT
+from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
 from dashboard.sockets.tail.window import Window

@@ -12,7 +12,6 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-import msgspec
 from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
@@ -20,21 +19,20 @@ from django.db import DatabaseError
 from dashboard import access, masking, searching
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
-from dashboard.sockets.tail.begin import Begin, NotUnderstood, read_begin
+from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
+from dashboard.sockets.tail.closing import (
+    BAD_REQUEST,
+    BEGIN_AGAIN,
+    NOT_ALLOWED,
+    OUR_FAULT,
+    STORE_AWAY,
+    code_of,
+)
 from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
-from dashboard.sockets.tail.opening import filter_of, open_viewer
+from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.window import MOST_ROOM, Window
-from eventstore import (
-    EventStoreError,
-    Filter,
-    InvalidPosition,
-    StoreClosed,
-    StoreUnreachable,
-    UnknownTopic,
-    Viewer,
-    place_of,
-)
+from eventstore import EventStoreError, Filter, Viewer, place_of
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +40,10 @@ FRAME_EVERY = 0.1
 COUNTS_EVERY = 1.0
 """Seconds until new counts go out where there is nothing else to give."""
 STATUS_EVERY = 4.5
-CHECK_RIGHTS_EVERY = 10.0
-LONGEST_SAID = 500_000
+CHECK_RIGHTS_EVERY = LOOK_FOR_TOPICS_EVERY = 10.0
 BEGINS_WITHIN = 60.0
 ENDS_WITHIN = 5.0
 """Seconds that a reader has to make room for the rest of a tail that has ended, whose ring it keeps."""
-
-BEGIN_AGAIN = 4012
-"""The tail under this socket has stopped, for instance since the topic has more partitions now; or the person sees other
-things now."""
-NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY, OUR_FAULT = 4403, 4404, 4400, 4503, 4500
-STORE_REFUSES = 4502
-"""The store answers, and does not let the tail be opened: trying again does not help."""
 
 Chosen = tuple[Filter | None, str]
 """A filter (``None``: every event) and its text."""
@@ -107,7 +97,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.ending:
             return
-        match _decoded(text_data):
+        match decoded(text_data):
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
                 self.window.acknowledge(number, time.monotonic())
                 self.news.set()
@@ -161,18 +151,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             viewer = await self._open_viewer(begin, filter)
             opened = True
+            if begin.aggregate is not None and not begin.topics:
+                self._spawn(self._keep_looking_for_topics(begin))
             await self._feed(viewer)
             await self._end(BEGIN_AGAIN)
-        except UnknownTopic as error:
-            await self._end(NO_SUCH_TOPIC, str(error))
-        except (InvalidPosition, NotUnderstood) as error:
-            await self._end(BAD_REQUEST, str(error))
-        except EventStoreError as error:
-            if not isinstance(error, StoreUnreachable):
-                log.warning("tail closed: %s", type(error).__name__)
-            # An open tail that is refused may be opened again, and is told then: a broker that restarts refuses for a moment.
-            may_help = opened or isinstance(error, StoreUnreachable | StoreClosed)
-            await self._end(STORE_AWAY if may_help else STORE_REFUSES, str(error))
+        except (EventStoreError, NotUnderstood) as error:
+            await self._end(code_of(error, opened=opened), str(error))
 
     async def _open_viewer(self, begin: Begin, filter: Filter | None) -> Viewer:
         loop = asyncio.get_running_loop()
@@ -274,6 +258,18 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
                 await self._end(BEGIN_AGAIN)
 
+    async def _keep_looking_for_topics(self, begin: Begin) -> None:
+        """An aggregate that is followed wherever it has events may have its first ones elsewhere while it is followed."""
+        while True:
+            await asyncio.sleep(LOOK_FOR_TOPICS_EVERY)
+            try:
+                more = await opening(partial(has_new_topics, begin, self.framing.topics))
+            except (EventStoreError, DatabaseError) as error:
+                log.info("nobody knows now where else an aggregate has events: %s", type(error).__name__)
+                continue
+            if more:
+                await self._end(BEGIN_AGAIN)
+
     async def _end(self, code: int, problem: str = "") -> None:
         if self.ending:
             return
@@ -297,13 +293,3 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the last resort
             log.error("A tail's socket ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
             await self._end(OUR_FAULT)
-
-
-def _decoded(text: str | None) -> Any:
-    """What the client sent; ``None``, which nothing expects, where it is no JSON or far too much of it."""
-    if text is None or len(text) > LONGEST_SAID:
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
