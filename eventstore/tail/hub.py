@@ -10,7 +10,7 @@ from eventstore.search import Filter
 from eventstore.storage import Storage
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.lane import Lane
-from eventstore.tail.start import Start, places_at
+from eventstore.tail.start import Places, Start, named_places, places_at
 from eventstore.tail.topic_tail import TopicTail
 from eventstore.tail.viewer import Viewer, Wake
 
@@ -51,7 +51,7 @@ class Hub:
         lanes: list[Lane] = []
         try:
             for topic in watched:
-                lanes.append(self._lane_of(topic, wake, rate))
+                lanes.append(self._lane_of(topic, wake, rate, start))
             self._begin(lanes, start, filter)
         except BaseException:
             for lane in lanes:
@@ -78,14 +78,17 @@ class Hub:
         for lane in lanes:
             lane.begin_at(filter, places[lane.topic], from_places=start.comes_back_to(lane.tail.topic))
 
-    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None) -> Lane:
+    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> Lane:
+        comes_back = start.places is not None and start.comes_back_to(topic)
+        places = named_places(self._storage, topic, start.places or {}) if comes_back else {}
         while True:
-            tail = self._tail_of(topic)
+            tail = self._tail_of(topic, places)
             lane = Lane(tail, wake, rate=rate)
             if tail.join(lane):
                 return lane
 
-    def _tail_of(self, topic: Topic) -> TopicTail:
+    def _tail_of(self, topic: Topic, places: Places) -> TopicTail:
+        """The topic's tail; one that is started for whoever comes back to these places has what lies behind them too."""
         with self._lock:
             gate = self._gates.setdefault(topic.name, Gate())
             ended = gate.ended
@@ -99,13 +102,13 @@ class Hub:
             if there is not None:
                 there.stop()
             tail = TopicTail(self._storage, self._read, topic, self._forget)
-            self._start(tail, gate)
+            self._start(tail, gate, places)
             return tail
 
-    def _start(self, tail: TopicTail, gate: Gate) -> None:
+    def _start(self, tail: TopicTail, gate: Gate, places: Places) -> None:
         gate.failure = None
         try:
-            tail.start()
+            tail.start(places)
         except EventStoreError as error:
             gate.failure = _again(error)
             raise

@@ -74,7 +74,7 @@ def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[s
         return {
             topic.name: _places_since(storage, topic, firsts[topic.name])
             if topic in new and topic.name in firsts
-            else _named(storage, topic, start.places)
+            else named_places(storage, topic, start.places)
             for topic in topics
         }
     if start.last is not None:
@@ -141,7 +141,8 @@ def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
     return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
 
 
-def _named(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+def named_places(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+    """The topic's places among these; "" for partitions that they do not name."""
     tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}
     return {
         partition: storage.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()

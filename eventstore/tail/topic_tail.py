@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import inf
 from typing import Protocol
 
@@ -18,8 +19,10 @@ from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreU
 from eventstore.events import Event, Message, Position, Topic
 from eventstore.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
+from eventstore.tail.filling import by_time, missed
 from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
 from eventstore.tail.ring import Ring, User
+from eventstore.tail.start import Places
 
 log = logging.getLogger(__name__)
 
@@ -77,17 +80,20 @@ class TopicTail:
         self._ready = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time, or its own word
-        where it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``,
-        ``StoreClosed``)."""
+    def start(self, places: Places) -> None:
+        """Put every partition's reader in place, at its end; the ring has all behind these ``places`` where that is not too
+        much and nothing of it may be gone. ``StoreUnreachable`` where the store does not let us in time, or its own word where
+        it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
         ends = self._storage.ends(self.topic.name)
-        places = {end.partition: end.last.token if end.last else "" for end in ends}
-        self.ring, self._batch = Ring(places), Batch(places)
-        for end in ends:
-            after: Position | Edge = end.last or Edge.EARLIEST
-            self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, after)
+        found = missed(self._storage, ends, places)
+        before = {end.partition: end.last.token if end.last else "" for end in ends} | {at: places[at] for at in found}
+        self.ring, self._batch = Ring(before), Batch(before)
         self._run(f"tail {self.topic.name} beat", self._seal)
+        for _, messages in groupby(by_time(found), key=lambda message: message.position.partition):
+            self.publish(list(messages))
+        for end in ends:
+            last = found[end.partition][-1].position if found.get(end.partition) else end.last
+            self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, last or Edge.EARLIEST)
         self._run(f"tail {self.topic.name} pulse", self._keep_asking_whether_it_lives)
         deadline = time.monotonic() + READY_WITHIN
         for _ in ends:

@@ -17,6 +17,7 @@ from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreU
 from eventstore.events import Event, Message, NewMessage, Position, Topic
 from eventstore.storage import Reader
 from eventstore.tail import Hub, Start, topic_tail
+from eventstore.tail.start import Places
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -238,12 +239,12 @@ def test_a_tail_that_ends_as_it_starts_is_not_kept(
 ) -> None:
     start = topic_tail.TopicTail.start
 
-    def start_and_end(tail: topic_tail.TopicTail) -> None:
-        start(tail)
+    def start_and_end(tail: topic_tail.TopicTail, places: Places) -> None:
+        start(tail, places)
         tail.stop()
 
     monkeypatch.setattr(topic_tail.TopicTail, "start", start_and_end)
-    assert hub._tail_of(topic).stopped
+    assert hub._tail_of(topic, {}).stopped
     assert not hub._tails, "it would keep its ring"
     monkeypatch.undo()
     assert not hub.open([topic], Start(), lambda: None).ended
@@ -255,7 +256,7 @@ def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
     starts: list[str] = []
     waiting = threading.Semaphore(0)
 
-    def started(tail: topic_tail.TopicTail) -> None:
+    def started(tail: topic_tail.TopicTail, places: Places) -> None:
         starts.append(tail.topic.name)
         for _ in range(3):
             assert waiting.acquire(timeout=30)
