@@ -1,6 +1,7 @@
 """A publisher of numbered events in a process of its own, told on its standard input: ``python -m tests.publisher``.
 
-A line is ``{"topic": …, "first": …, "count": …, "partitions": …, "size": …}``; what it has published it confirms with a line.
+A line is ``{"topic": …, "first": …, "count": …, "partitions": …, "size": …, "document": …}``; what it has published it
+confirms with a line.
 """
 
 import json
@@ -21,28 +22,39 @@ class Publisher:
     def __init__(self, desk: Desk) -> None:
         self._process = desk.spawn("publisher", "-m", "tests.publisher", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def publish(self, topic: str, first: int, count: int = 1, *, partitions: int = 1, size: int = 0) -> None:
-        """Publish the events numbered from ``first`` on; they are in the store once this returns."""
+    def publish(
+        self, topic: str, first: int, count: int = 1, *, partitions: int = 1, size: int = 0, document: str = ""
+    ) -> None:
+        """Publish the events numbered from ``first`` on, of this document or of three; they are in the store once this
+        returns."""
         assert self._process.stdin
         assert self._process.stdout
-        told = {"topic": topic, "first": first, "count": count, "partitions": partitions, "size": size}
+        told = {
+            "topic": topic,
+            "first": first,
+            "count": count,
+            "partitions": partitions,
+            "size": size,
+            "document": document,
+        }
         self._process.stdin.write(json.dumps(told).encode() + b"\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline() == b"done\n"
 
 
-def event(number: int, size: int = 0) -> NewMessage:
-    """Event ``e<number>`` of the document ``d0``, ``d1`` or ``d2``; every tenth is of another type."""
+def event(number: int, size: int = 0, document: str = "") -> NewMessage:
+    """Event ``e<number>`` of this document, or of ``d0``, ``d1`` or ``d2``; every tenth is of another type."""
+    id = document or f"d{number % 3}"
     properties = {
         "ce_specversion": "1.0",
         "ce_id": f"e{number}",
         "ce_type": "DocumentScanned" if number % 10 == 0 else "DocumentUploaded",
         "ce_source": "/documents",
         "ce_aggregatetype": "document",
-        "ce_aggregateid": f"d{number % 3}",
+        "ce_aggregateid": id,
     }
     payload = json.dumps({"n": number, "secret": f"<b>payload-{number}</b>" + "x" * size}).encode()
-    return NewMessage(payload=payload, key=f"d{number % 3}", properties=properties)
+    return NewMessage(payload=payload, key=id, properties=properties)
 
 
 def main() -> None:
@@ -52,7 +64,9 @@ def main() -> None:
         name = storage.create_topic(told["topic"], partitions=told["partitions"]).name
         numbers = range(told["first"], told["first"] + told["count"])
         for start in range(0, len(numbers), AT_ONCE):
-            storage.append(name, [event(number, told["size"]) for number in numbers[start : start + AT_ONCE]])
+            storage.append(
+                name, [event(number, told["size"], told["document"]) for number in numbers[start : start + AT_ONCE]]
+            )
         print("done", flush=True)  # noqa: T201 - what its reader waits for
     storage.close()
 

@@ -12,6 +12,7 @@ from heapq import merge
 from eventstore.errors import StoreUnreachable
 from eventstore.events import Message
 from eventstore.storage import Storage
+from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.counting import events_between, indexed_between
 from eventstore.tail.counts import Tallying
 from eventstore.tail.lane import Lane
@@ -24,7 +25,6 @@ MOST_KEPT, MOST_KEPT_BYTES = 500, 16 * 1024 * 1024
 NEAR = 400
 """Events that may wait in the ring when a page goes over to it: fewer than would be passed over there."""
 EVENTS_OF_A_PAGE, EVENTS_FILTERED, EVENTS_COMPLETE = 100, 300, 2_000
-BYTES_A_TAKE = 1024 * 1024
 SECONDS_A_TAKE = 0.25
 
 
@@ -77,19 +77,19 @@ class Behind:
 
     def __init__(self, storage: Storage, lanes: Sequence[Lane], counts: Tallying, *, complete: bool) -> None:
         self._storage, self._lanes, self._counts, self._complete = storage, lanes, counts, complete
-        self._limit = SMALLEST_READ
+        self._limit, self._largest = SMALLEST_READ, 1
         self._begin()
 
-    def take(self) -> list[Piece]:
-        """Read on for a moment; nothing where no lane is behind, or none any more."""
+    def take(self, room: int | None = None) -> list[Piece]:
+        """Read on for a moment, about as much as fills ``room`` bytes; nothing where no lane is behind, or none any more."""
         pieces: list[Piece] = []
         given = size = 0
         until = time.monotonic() + SECONDS_A_TAKE
-        most = EVENTS_COMPLETE if self._complete else EVENTS_OF_A_PAGE
-        while (lanes := self._still_behind()) and given < most and size < BYTES_A_TAKE and time.monotonic() < until:
+        most = bounds(EVENTS_COMPLETE if self._complete else EVENTS_OF_A_PAGE, room, complete=self._complete)
+        while (lanes := self._still_behind()) and given < most.events and size < most.bytes and time.monotonic() < until:
             try:
                 self._look_back(lanes)
-                entries = self._read_on(lanes, most - given)
+                entries = self._read_on(lanes, self._room(lanes, most, given, size))
             except StoreUnreachable:
                 if pieces:  # they are counted, and behind the places: the next take says that the store is away
                     break
@@ -97,7 +97,7 @@ class Behind:
             if entries:
                 pieces.append(Piece(entries))
             given += len(entries)
-            size += sum(len(entry.message.payload) for entry in entries)
+            size += sum(len(entry.message.payload) + most.beside for entry in entries)
         return pieces
 
     def _begin(self) -> None:
@@ -170,16 +170,24 @@ class Behind:
     def _leave_out(self, lane: Lane, events: int | None) -> None:
         self._counts.leave_out(events, filtered=lane.tally.filter is not None)
 
+    def _room(self, lanes: Sequence[Lane], most: Bounds, given: int, size: int) -> int:
+        """How many events the next read is to find, of all partitions together."""
+        if not self._complete and any(lane.tally.filter for lane in lanes):
+            return min(EVENTS_FILTERED, 3 * most.events)
+        return min(
+            most.events - given, (most.bytes - size) // (self._largest + most.beside) if self._complete else most.events
+        )
+
     def _read_on(self, lanes: Sequence[Lane], most: int) -> list[Entry]:
         """A piece of every partition that has something, merged by time as far as all of them were read; what matches."""
         asked = [(lane, partition, gone) for lane in lanes for partition, gone in _unread(lane)]
-        if not self._complete and any(lane.tally.filter for lane in lanes):
-            most = EVENTS_FILTERED
         limit = max(1, min(self._limit, most // max(1, len(asked))))
         reads = [self._piece(lane, partition, gone, limit) for lane, partition, gone in asked]
         if reads and not any(read.messages for read in reads):  # the rest is in the rings alone, however much it is
             self._hurries = True
-        self._limit = next_limit(limit, [message for read in reads for message in read.messages], LARGEST_READ)
+        found = [message for read in reads for message in read.messages]
+        self._limit = next_limit(limit, found, LARGEST_READ)
+        self._largest = max((len(message.payload) for message in found), default=self._largest) or 1  # to divide by
         horizon = min((read.messages[-1].published for read in reads if not read.at_end), default=None)
         passed = [(read, read.up_to(horizon)) for read in reads]
         # Merged by the partitions' heads: a partition's own order stands, whatever its publishers' clocks say.

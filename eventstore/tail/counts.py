@@ -1,7 +1,7 @@
 """What a viewer is told beside the events: how many there were, and why it did not get them all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from eventstore.tail.pieces import Piece
@@ -32,8 +32,9 @@ class Take:
     """What a viewer takes at a time: ``pieces`` in order, each oldest first, none of them empty.
 
     ``places``: by ``place_key`` the tokens that have changed since the last take (all of them in the first); with them
-    another viewer goes on behind this one. ``lag_ms``: from the publishing of the newest event given last to its giving;
-    ``None`` before the first.
+    another viewer goes on behind this one. ``begun``: in the first take where each partition began, since whoever is given
+    only a part of it has to know of all of them. ``lag_ms``: from the publishing of the newest event given last to its
+    giving; ``None`` before the first.
     """
 
     pieces: Sequence[Piece]
@@ -41,6 +42,7 @@ class Take:
     places: Mapping[str, str]
     lag_ms: int | None
     state: State
+    begun: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tallying:
@@ -57,7 +59,7 @@ class Tallying:
         self.matched = self.shown = self.sampled = self.slow = 0
         self.older: int | None = 0
 
-    def give(self, *, published: int, matched: int, shown: int) -> None:
+    def give(self, published: int, matched: int, shown: int) -> None:
         """So many events were passed, of which those that matched were shown or left out for the eye."""
         self.published += published
         self.matched += matched

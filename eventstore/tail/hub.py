@@ -8,9 +8,9 @@ from eventstore.errors import EventStoreError
 from eventstore.events import Event, Message, Topic
 from eventstore.search import Filter
 from eventstore.storage import Storage
+from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.lane import Lane
-from eventstore.tail.start import Start, places_at
-from eventstore.tail.tally import rows_a_second
+from eventstore.tail.start import Places, Start, named_places, places_at
 from eventstore.tail.topic_tail import TopicTail
 from eventstore.tail.viewer import Viewer, Wake
 
@@ -47,11 +47,11 @@ class Hub:
         watched = list({topic.name: topic for topic in topics}.values())
         if not watched:
             raise ValueError("a viewer needs a topic to watch")
-        rate = None if complete else rows_a_second(len(watched))
+        rate = None if complete else ROWS_A_SECOND
         lanes: list[Lane] = []
         try:
             for topic in watched:
-                lanes.append(self._lane_of(topic, wake, rate))
+                lanes.append(self._lane_of(topic, wake, rate, start))
             self._begin(lanes, start, filter)
         except BaseException:
             for lane in lanes:
@@ -76,16 +76,19 @@ class Hub:
             return
         places = places_at(self._storage, [lane.tail.topic for lane in lanes], start)
         for lane in lanes:
-            lane.begin_at(filter, places[lane.topic], from_places=start.places is not None)
+            lane.begin_at(filter, places[lane.topic], from_places=start.comes_back_to(lane.tail.topic))
 
-    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None) -> Lane:
+    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> Lane:
+        comes_back = start.places is not None and start.comes_back_to(topic)
+        places = named_places(self._storage, topic, start.places or {}) if comes_back else {}
         while True:
-            tail = self._tail_of(topic)
+            tail = self._tail_of(topic, places)
             lane = Lane(tail, wake, rate=rate)
             if tail.join(lane):
                 return lane
 
-    def _tail_of(self, topic: Topic) -> TopicTail:
+    def _tail_of(self, topic: Topic, places: Places) -> TopicTail:
+        """The topic's tail; one that is started for whoever comes back to these places has what lies behind them too."""
         with self._lock:
             gate = self._gates.setdefault(topic.name, Gate())
             ended = gate.ended
@@ -99,13 +102,13 @@ class Hub:
             if there is not None:
                 there.stop()
             tail = TopicTail(self._storage, self._read, topic, self._forget)
-            self._start(tail, gate)
+            self._start(tail, gate, places)
             return tail
 
-    def _start(self, tail: TopicTail, gate: Gate) -> None:
+    def _start(self, tail: TopicTail, gate: Gate, places: Places) -> None:
         gate.failure = None
         try:
-            tail.start()
+            tail.start(places)
         except EventStoreError as error:
             gate.failure = _again(error)
             raise

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from eventstore.search import Filter
+from eventstore.tail.bounds import Bounds
 from eventstore.tail.counts import Tallying
 from eventstore.tail.pieces import Chunk, Reading, Slice, places_of
 from eventstore.tail.start import Places, place_key
@@ -14,7 +15,7 @@ AT_THE_END = "~"
 
 MOST_WAITING = 500
 """Rows that may wait for a page before the oldest are passed over: it keeps no more."""
-EVENTS_A_TAKE, BYTES_A_TAKE = 2_000, 1024 * 1024
+EVENTS_A_TAKE = 2_000
 CHUNKS_A_TAKE = 200
 """Of a complete viewer: no more is looked at than is given."""
 MANY_CHUNKS = 50
@@ -24,15 +25,11 @@ MANY_CHUNKS = 50
 class Waiting:
     """A slice that waits in a lane: of a shared chunk, or (``rest``) of what this viewer does not have of it yet."""
 
-    __slots__ = ("chunk", "ends_chunk", "lane", "rest", "slice", "tokens")
+    __slots__ = ("chunk", "ends_chunk", "lane", "rest", "rows", "slice")
 
-    def __init__(self, lane: "Lane", chunk: Chunk, slice: Slice, *, tokens: Places, ends_chunk: bool, rest: bool) -> None:
-        self.lane, self.chunk, self.slice = lane, chunk, slice
-        self.tokens, self.ends_chunk, self.rest = tokens, ends_chunk, rest
-
-    @property
-    def rows(self) -> int:
-        return len(self.slice.piece.entries)
+    def __init__(self, lane: "Lane", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
+        self.lane, self.chunk, self.slice, self.rows = lane, chunk, slice, slice.rows
+        self.ends_chunk, self.rest = ends_chunk, rest
 
 
 class Lane:
@@ -140,7 +137,7 @@ class Lane:
         self.floors, self.asked_for = {}, {}
         self.fell_behind = True
 
-    def slices(self, counts: Tallying) -> Sequence[Waiting]:
+    def slices(self, counts: Tallying, most: Bounds) -> Sequence[Waiting]:
         """What waits in the ring: for a page all that it keeps, else a take's worth. Passes over what the ring has no more, or
         falls behind."""
         if self.number is None or not self.waiting:
@@ -152,10 +149,10 @@ class Lane:
         found: list[Waiting] = []
         rows = size = 0
         for chunk in since.chunks if complete else self._kept(since.chunks, counts):
-            for one in self._rest(chunk) if self._overlaps(chunk) else self._shared(chunk):
+            for one in self._rest(chunk) if self._overlaps(chunk) or self._is_too_much(chunk, most) else self._shared(chunk):
                 found.append(one)
                 rows, size = rows + one.rows, size + one.slice.bytes
-            if complete and (rows > EVENTS_A_TAKE or size > BYTES_A_TAKE):
+            if complete and most.are_passed(rows, size):
                 break
         return found
 
@@ -174,7 +171,7 @@ class Lane:
 
     def advance(self, waiting: Waiting) -> None:
         """Note that this slice, the next one, was passed."""
-        self.places.update(waiting.tokens)
+        self.places.update(waiting.slice.tokens)
         chunk = waiting.chunk
         if waiting.ends_chunk:
             self.number, self._passed_slices = chunk.number + 1, 0
@@ -183,7 +180,7 @@ class Lane:
             look = self.tally.look_at(chunk)
             self._matched = look.before + look.matched
         elif waiting.rest:
-            self.floors.update(waiting.tokens)
+            self.floors.update(waiting.slice.tokens)
         else:
             self._passed_slices += 1
             self._published += waiting.slice.end - waiting.slice.start
@@ -227,40 +224,28 @@ class Lane:
         self._published, self._matched = chunk.before, look.before
 
     def _shared(self, chunk: Chunk) -> list[Waiting]:
-        slices = self.tally.look_at(chunk).slices or (nothing_of(len(chunk.entries)),)
+        slices = self.tally.look_at(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
         first = self._passed_slices if chunk.number == self.number else 0
-        last = len(slices) - 1
-        return [
-            Waiting(
-                self,
-                chunk,
-                part,
-                tokens=chunk.last if first + index == last else places_of(chunk.entries[part.start : part.end]),
-                ends_chunk=first + index == last,
-                rest=False,
-            )
-            for index, part in enumerate(slices[first:])
-        ]
+        last = slices[-1]
+        return [Waiting(self, chunk, part, part is last, False) for part in slices[first:]]
 
     def _rest(self, chunk: Chunk) -> list[Waiting]:
         places = [entry.message.position for entry in chunk.entries]
         rest = [index for index, place in enumerate(places) if self._is_new(place.partition, place.token)]
         entries = [chunk.entries[index] for index in rest]
-        slices = self.tally.look_at_rest(chunk, rest).slices or (nothing_of(len(rest)),)
-        return [
-            Waiting(
-                self,
-                chunk,
-                part,
-                tokens=places_of(entries[part.start : part.end]),
-                ends_chunk=part is slices[-1],
-                rest=True,
-            )
-            for part in slices
-        ]
+        slices = self.tally.look_at_rest(chunk, rest).slices or (nothing_of(len(rest), places_of(entries)),)
+        last = slices[-1]
+        return [Waiting(self, chunk, part, part is last, True) for part in slices]
 
     def _overlaps(self, chunk: Chunk) -> bool:
         return bool(self.floors) and any(not self._is_new(partition, token) for partition, token in chunk.first.items())
+
+    def _is_too_much(self, chunk: Chunk, most: Bounds) -> bool:
+        """Whether a complete viewer with little room is given the chunk bit by bit, of which nobody else has anything."""
+        if self._rate is not None or most.whole:
+            return False
+        slices = self.tally.look_at(chunk).slices
+        return any(most.are_passed(part.rows, part.bytes) for part in slices)
 
     def _is_new(self, partition: int, token: str) -> bool:
         return token > self.floors.get(partition, "")

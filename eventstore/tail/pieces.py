@@ -1,7 +1,8 @@
 """What a tail hands out: entries, pieces of them with what is made of them once, and the sealed chunks that hold both."""
 
+import sys
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -13,7 +14,7 @@ OBJECTS_OF_AN_ENTRY = 1_200
 """Bytes that an event takes in memory beside its payload and properties, parsed (measured, rounded up)."""
 
 OBJECTS_OF_A_LOOK = 400
-OBJECTS_OF_A_SLICE = 900
+OBJECTS_OF_A_SLICE = 1_200
 BYTES_OF_A_MATCH = 64
 """What a filter takes in memory: a chunk that it looked at, a slice with its piece, and an event that matched."""
 
@@ -90,6 +91,11 @@ class Piece:
         self._lock = threading.Lock()
         self._made: dict[Hashable, object] = {}
 
+    @property
+    def shared(self) -> bool:
+        """Whether others are given it too: it lies in a ring."""
+        return self._holder is not None
+
     def made(self, key: Hashable, make: Callable[[Sequence[Entry]], T]) -> T:
         """What ``make`` makes of the entries, made once for this key, whoever asks and however many at a time.
 
@@ -105,20 +111,26 @@ class Piece:
 
 
 def _size_of(made: object) -> int:
-    """Roughly its bytes: texts, and tuples of them."""
+    """Its bytes in memory, of texts and tuples of them: a single character beyond U+FFFF makes a text four times as large."""
     if isinstance(made, tuple):
         return sum(_size_of(part) for part in made)
-    return len(made) if isinstance(made, str | bytes) else 0
+    return sys.getsizeof(made) if isinstance(made, str | bytes) else 0
+
+
+def _size_of_text(text: str) -> int:
+    return len(text) if text.isascii() else sys.getsizeof(text)
 
 
 class Slice:
     """A part of a chunk that is given in one go: ``piece`` stands for the entries from ``start`` to ``end`` (excluded), of
-    which ``matched`` passed the filter. ``bytes`` are those of the piece's payloads."""
+    which ``matched`` passed the filter. ``bytes`` are those of the piece's payloads, ``tokens`` by partition the last of the
+    entries: found once, since every viewer that passes the slice stands there then."""
 
-    __slots__ = ("bytes", "end", "matched", "piece", "start")
+    __slots__ = ("bytes", "end", "matched", "piece", "rows", "start", "tokens")
 
-    def __init__(self, *, piece: Piece, start: int, end: int, matched: int, bytes: int) -> None:
+    def __init__(self, *, piece: Piece, start: int, end: int, matched: int, bytes: int, tokens: Mapping[int, str]) -> None:
         self.piece, self.start, self.end, self.matched, self.bytes = piece, start, end, matched, bytes
+        self.rows, self.tokens = len(piece.entries), tokens
 
 
 class Account:
@@ -144,7 +156,7 @@ class Look:
 
     def __init__(self, matched: int, slices: Sequence[Slice], account: Account | None = None) -> None:
         self.matched, self.slices, self.account, self.before = matched, slices, account, 0
-        self.rows = sum(len(part.piece.entries) for part in slices)
+        self.rows = sum(part.rows for part in slices)
 
 
 class Chunk:
@@ -180,4 +192,5 @@ def places_of(entries: Sequence[Entry]) -> dict[int, str]:
 def _beside_payload(message: Message) -> int:
     """What a schema makes of a payload is about as large again."""
     converted = len(message.payload) if message.schema_version else 0
-    return OBJECTS_OF_AN_ENTRY + converted + sum(len(name) + len(value) for name, value in message.properties.items())
+    texts = [message.key or "", *message.properties, *message.properties.values()]
+    return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))

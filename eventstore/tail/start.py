@@ -9,6 +9,7 @@ from itertools import islice
 from eventstore.errors import InvalidPosition
 from eventstore.events import Message, Position, Topic
 from eventstore.storage import Storage
+from eventstore.tail.aggregates import first_published
 
 MOST_LAST = 10_000
 MOST_LAST_BYTES = 64 * 1024 * 1024
@@ -31,7 +32,9 @@ def place_key(topic: str, partition: int) -> str:
 class Start:
     """Where a viewer begins: at most one is set; none means from now on.
 
-    ``places``: behind these events, by ``place_key`` ("" means from the beginning, and so do partitions that are not named).
+    ``places``: behind these events, by ``place_key`` ("" means from the beginning, and so do partitions that are not named);
+    with an ``aggregate`` (its type and id), a topic of which they name no partition is one in which it had no event before,
+    and begins with its first event there.
     ``since``: what was published at or after this time. ``position``: this event and what follows it in its partition, in the
     others what was published since it. ``last``: so many events of all topics together, 1 to 10,000; of large ones as
     many as hold 64 MB together, at least one.
@@ -41,6 +44,7 @@ class Start:
     since: datetime | None = None
     position: Position | None = None
     last: int | None = None
+    aggregate: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if sum(choice is not None for choice in (self.places, self.since, self.position, self.last)) > 1:
@@ -50,6 +54,13 @@ class Start:
         if self.last is not None and not 1 <= self.last <= MOST_LAST:
             raise InvalidPosition(f"A tail can begin 1 to {MOST_LAST:,} events back.")
 
+    def comes_back_to(self, topic: Topic) -> bool:
+        """Whether somebody has been there before."""
+        if self.places is None:
+            return False
+        keys = (place_key(topic.name, partition) for partition in range(topic.partitions))
+        return self.aggregate is None or any(key in self.places for key in keys)
+
     @property
     def now(self) -> bool:
         return self.places is None and self.since is None and self.position is None and self.last is None
@@ -58,7 +69,14 @@ class Start:
 def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[str, dict[int, str]]:
     """By topic and partition, the place behind which the viewer begins; for any start but "now"."""
     if start.places is not None:
-        return {topic.name: _named(storage, topic, start.places) for topic in topics}
+        new = [topic for topic in topics if not start.comes_back_to(topic)]
+        firsts = first_published(*start.aggregate) if start.aggregate and new else {}
+        return {
+            topic.name: _places_since(storage, topic, firsts[topic.name])
+            if topic in new and topic.name in firsts
+            else named_places(storage, topic, start.places)
+            for topic in topics
+        }
     if start.last is not None:
         return _places_before_last(storage, topics, start.last)
     if start.position is not None:
@@ -123,7 +141,8 @@ def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
     return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
 
 
-def _named(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+def named_places(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+    """The topic's places among these; "" for partitions that they do not name."""
     tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}
     return {
         partition: storage.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()

@@ -1,9 +1,11 @@
 """What one filter makes of each chunk: which events match, and the rows that a page is shown of them."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eventstore.search import Filter
+from eventstore.tail.bounds import BYTES_OF_AN_EVENT
+from eventstore.tail.budget import Budget
 from eventstore.tail.pieces import (
     BYTES_OF_A_MATCH,
     OBJECTS_OF_A_LOOK,
@@ -17,13 +19,13 @@ from eventstore.tail.pieces import (
     Piece,
     Slice,
     TallyKey,
+    places_of,
 )
 
-ROWS_A_SECOND = 500
-"""Above this rate a page is shown a sample."""
-ROWS_A_SLICE = 100
+ROWS_A_SLICE = 50
 """The most rows that a page is given in one piece."""
-FEWEST_ROWS_A_SECOND = 25
+BYTES_A_SLICE = 32 * 1024
+"""Of the events of a chunk that a complete viewer is given in one piece where it does not get the chunk as it is."""
 
 EVERY_EVENT: FilterKey = ("", None, None, ())
 NOTHING = Piece(())
@@ -51,8 +53,7 @@ class Tally:
         self.users: set[object] = set()
         self.since = since
         self.total = self.floor = 0
-        self._budget = float(rate or 0)
-        self._budget_of = 0.0
+        self._budget = Budget(rate or 0)
 
     def look_at(self, chunk: Chunk, *, live: bool = False) -> Look:
         """The chunk as this tally sees it, made once. Only a chunk that is being sealed (``live``) spends rows of the
@@ -72,6 +73,8 @@ class Tally:
         entries = [chunk.entries[index] for index in rest]
         matched = set(self._matching(chunk)) if self.filter else None
         matching = [number for number, index in enumerate(rest) if matched is None or index in matched]
+        if self.rate is None and matching:
+            return Look(len(matching), _slices(entries, matching, _by_size(entries, matching), None))
         return Look(len(matching), self._slices(entries, matching, None, None))
 
     def _matching(self, chunk: Chunk) -> Sequence[int]:
@@ -89,10 +92,8 @@ class Tally:
         """How many rows of this chunk a page is shown: all while the last second had few, then a share of the rate."""
         if self.rate is None:
             return None
-        self._budget = min(float(self.rate), self._budget + self.rate * (now - self._budget_of))
-        self._budget_of = now
-        rows = min(matched, max(1, int(self._budget)))
-        self._budget -= rows
+        rows = min(matched, max(1, self._budget.at(now)))
+        self._budget.spend(rows)
         return rows
 
     def _slices(
@@ -101,15 +102,15 @@ class Tally:
         if not matching:
             return ()
         if self.rate is None:
-            return (_whole(entries, matching, holder),)
+            return _slices(entries, matching, (range(len(matching)),), holder)
         chosen = sample(len(matching), self.rate if most is None else most)
         cuts = range(0, len(chosen), ROWS_A_SLICE)
         return _slices(entries, matching, [chosen[cut : cut + ROWS_A_SLICE] for cut in cuts], holder)
 
 
-def nothing_of(count: int) -> Slice:
-    """What stands for so many entries none of which match."""
-    return Slice(piece=NOTHING, start=0, end=count, matched=0, bytes=0)
+def nothing_of(count: int, tokens: Mapping[int, str]) -> Slice:
+    """What stands for so many entries, up to these places, none of which match."""
+    return Slice(piece=NOTHING, start=0, end=count, matched=0, bytes=0, tokens=tokens)
 
 
 def sample(count: int, most: int) -> Sequence[int]:
@@ -117,10 +118,18 @@ def sample(count: int, most: int) -> Sequence[int]:
     return range(count) if count <= most else [(number + 1) * count // most - 1 for number in range(most)]
 
 
-def _whole(entries: Sequence[Entry], matching: Sequence[int], holder: Grows | None) -> Slice:
-    given = entries if len(matching) == len(entries) else tuple(entries[index] for index in matching)
-    size = sum(len(entry.message.payload) for entry in given)
-    return Slice(piece=Piece(given, holder), start=0, end=len(entries), matched=len(matching), bytes=size)
+def _by_size(entries: Sequence[Entry], matching: Sequence[int]) -> list[Sequence[int]]:
+    """The numbers of all matches, in groups of about as many bytes as a slice has."""
+    groups: list[Sequence[int]] = []
+    start = size = 0
+    for number, index in enumerate(matching):
+        one = len(entries[index].message.payload) + BYTES_OF_AN_EVENT
+        if number > start and size + one > BYTES_A_SLICE:
+            groups.append(range(start, number))
+            start, size = number, 0
+        size += one
+    groups.append(range(start, len(matching)))
+    return groups
 
 
 def _slices(
@@ -134,11 +143,7 @@ def _slices(
         end = len(entries) if group is groups[-1] else matching[group[-1]] + 1
         matched = bisect_right(matching, end - 1) - bisect_right(matching, start - 1)
         size = sum(len(row.message.payload) for row in rows)
-        made.append(Slice(piece=Piece(rows, holder), start=start, end=end, matched=matched, bytes=size))
+        tokens = places_of(entries[start:end])
+        made.append(Slice(piece=Piece(rows, holder), start=start, end=end, matched=matched, bytes=size, tokens=tokens))
         start = end
     return made
-
-
-def rows_a_second(topics: int) -> int:
-    """The share of one topic in the rows that a page is shown of so many together."""
-    return max(FEWEST_ROWS_A_SECOND, ROWS_A_SECOND // topics)

@@ -1,4 +1,5 @@
-"""One topic's tail: a synchronous reader for each partition and a sealer, in threads of their own, and the ring they fill.
+"""One topic's tail: a synchronous reader for each partition, a sealer, and one that asks whether the store lives, in threads
+of their own, and the ring they fill.
 
 A viewer is told that there is something new by its ``wake``, called from the sealer's thread once a chunk.
 """
@@ -8,16 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from math import inf
 from typing import Protocol
 
 from django.db import connections
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic, place_of
+from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.events import Event, Message, Position, Topic
 from eventstore.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
+from eventstore.tail.filling import by_time, missed
 from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
 from eventstore.tail.ring import Ring, User
+from eventstore.tail.start import Places
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,7 @@ class TopicTail:
         self._away: frozenset[int | None] = frozenset()
         """The partitions that are not read now; ``None`` stands for the store that does not answer."""
         self._failed: EventStoreError | None = None
+        self._refused: EventStoreError | None = None
         self._forget = forget
         self._storage = storage
         self.reading = Reading(read)
@@ -68,20 +74,27 @@ class TopicTail:
         self._lock = threading.Lock()
         self._watchers: set[Watcher] = set()
         self._left_at = time.monotonic()
+        self._gave_at = -inf
+        """When a reader last gave something."""
         self._stop = threading.Event()
         self._ready = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Put every partition's reader in place; ``StoreUnreachable`` where the store does not let us in time, or at once
-        whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
+    def start(self, places: Places) -> None:
+        """Put every partition's reader in place, at its end; the ring has all behind these ``places`` where that is not too
+        much and nothing of it may be gone. ``StoreUnreachable`` where the store does not let us in time, or its own word where
+        it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
         ends = self._storage.ends(self.topic.name)
-        places = {end.partition: end.last.token if end.last else "" for end in ends}
-        self.ring, self._batch = Ring(places), Batch(places)
-        for end in ends:
-            after: Position | Edge = end.last or Edge.EARLIEST
-            self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, after)
+        found = missed(self._storage, ends, places)
+        before = {end.partition: end.last.token if end.last else "" for end in ends} | {at: places[at] for at in found}
+        self.ring, self._batch = Ring(before), Batch(before)
         self._run(f"tail {self.topic.name} beat", self._seal)
+        for _, messages in groupby(by_time(found), key=lambda message: message.position.partition):
+            self.publish(list(messages))
+        for end in ends:
+            last = found[end.partition][-1].position if found.get(end.partition) else end.last
+            self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, last or Edge.EARLIEST)
+        self._run(f"tail {self.topic.name} pulse", self._keep_asking_whether_it_lives)
         deadline = time.monotonic() + READY_WITHIN
         for _ in ends:
             in_time = self._ready.acquire(timeout=max(0.0, deadline - time.monotonic()))
@@ -89,7 +102,9 @@ class TopicTail:
                 raise self._failed
             if not in_time or self.stopped:
                 self.stop()
-                raise StoreUnreachable(f"The store does not let {self.topic.name} be followed now. Trying again helps.")
+                raise self._refused or StoreUnreachable(
+                    f"The store does not let {self.topic.name} be followed now. Trying again helps."
+                )
 
     def stop(self) -> None:
         """End the readers, and tell the viewers: they have to open another tail."""
@@ -189,6 +204,7 @@ class TopicTail:
                 self.stop()
             except EventStoreError as error:
                 log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
+                self._refused = error if isinstance(error, StoreRefused) else None
                 self._note_away(partition, True)
                 self._stop_if_abandoned()
                 self._stop.wait(follower.pause)
@@ -199,26 +215,42 @@ class TopicTail:
                 connections.close_all()
 
     def _read_on(self, reader: Reader, follower: "Follower") -> None:
-        asked = time.monotonic()
         while not self._stop.is_set():
             messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
             self._note_away(follower.partition, False)
             if messages:
+                self._gave_at = time.monotonic()
+                self._note_away(None, False)
                 follower.place = messages[-1].position
                 follower.pause = SHORTEST_PAUSE
                 self.publish(messages)
-            if follower.partition == 0 and time.monotonic() - asked > ASK_WHETHER_IT_LIVES:
-                self._ask_whether_it_lives()
-                asked = time.monotonic()
             self._stop_if_abandoned()
+
+    def _keep_asking_whether_it_lives(self) -> None:
+        """In a thread of its own: a store that answers no questions for a while may well give its events meanwhile."""
+        try:
+            while not self._stop.wait(ASK_WHETHER_IT_LIVES):
+                self._ask_whether_it_lives()
+        except Exception as error:  # noqa: BLE001 -- a tail that nobody asks about is not to look like a quiet one
+            self._end_at(error)
+        finally:
+            connections.close_all()
 
     def _ask_whether_it_lives(self) -> None:
         """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
+        asked_at = time.monotonic()
         try:
             self._storage.ping()
             partitions = self._storage.topic(self.topic.name).partitions
+        except (StoreClosed, UnknownTopic) as error:
+            self._failed = error
+            self.stop()
+            return
         except StoreUnreachable:
-            self._note_away(None, True)
+            self._note_away(None, self._gave_at < asked_at - ASK_WHETHER_IT_LIVES)  # unless it gives events all the same
+            return
+        except EventStoreError as error:  # it answers, and would rather not say
+            log.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
             return
         self._note_away(None, False)
         if partitions != self.topic.partitions:

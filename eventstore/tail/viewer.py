@@ -9,9 +9,11 @@ from math import inf
 from eventstore.errors import StoreUnreachable
 from eventstore.search import Filter
 from eventstore.storage import Storage
+from eventstore.tail.bounds import Bounds, bounds
+from eventstore.tail.budget import ROWS_A_SECOND, Share
 from eventstore.tail.catching_up import Behind
 from eventstore.tail.counts import State, Take, Tallying
-from eventstore.tail.lane import BYTES_A_TAKE, EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
+from eventstore.tail.lane import EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
 from eventstore.tail.pieces import Piece
 from eventstore.tail.topic_tail import TopicTail
 
@@ -34,9 +36,11 @@ class Viewer:
         self._lanes = lanes
         self._complete = complete
         self._counts = Tallying()
+        self._share = None if complete or len(lanes) == 1 else Share(ROWS_A_SECOND)
+        """What a page is shown of several topics together: each tally has a whole topic's for itself."""
         self._behind = Behind(storage, lanes, self._counts, complete=complete)
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = self._begun = False
         self._lag: int | None = None
         self._try_again = 0.0
 
@@ -62,22 +66,26 @@ class Viewer:
         """Whether a take now may read the store or look through a lot; else it takes a moment."""
         return any(lane.is_slow for lane in self._lanes)
 
-    def take(self) -> Take:
-        """What is there for the viewer now. While the store is away that is only told: nothing is lost, and a later take goes
-        on. Any other ``EventStoreError`` means that this viewer cannot go on."""
+    def take(self, room: int | None = None) -> Take:
+        """What is there for the viewer now, a take's worth, or about as much as fills ``room`` bytes. While the store is away
+        that is only told: nothing is lost, and a later take goes on. Any other ``EventStoreError`` means that this viewer
+        cannot go on."""
         with self._lock:
             pieces: list[Piece] = []
+            begun = {} if self._begun else self._news()
+            self._begun = True
             away = any(lane.tail.away for lane in self._lanes)
             if not self._closed:
                 try:
-                    pieces = self._take()
+                    pieces = self._take(room)
                 except StoreUnreachable:
                     away, self._try_again = True, time.monotonic() + TRY_AGAIN
             self._note_lag(pieces)
             return Take(
                 pieces=pieces,
                 counts=self._counts.told(),
-                places={key: token for lane in self._lanes for key, token in lane.news().items()},
+                begun=begun,
+                places=begun | self._news(),
                 lag_ms=self._lag,
                 state="away" if away else self._state(),
             )
@@ -95,36 +103,47 @@ class Viewer:
         for lane in self._lanes:
             lane.close()
 
-    def _take(self) -> list[Piece]:
-        if pieces := self._behind.take():
+    def _news(self) -> dict[str, str]:
+        return {key: token for lane in self._lanes for key, token in lane.news().items()}
+
+    def _take(self, room: int | None) -> list[Piece]:
+        if pieces := self._behind.take(room):
             return pieces
-        waiting = _in_time([lane.slices(self._counts) for lane in self._lanes])
-        return self._given(waiting if self._complete else self._bounded(waiting))
+        most = bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)
+        waiting = _in_time([lane.slices(self._counts, most) for lane in self._lanes])
+        return self._given(waiting if self._complete else self._bounded(waiting), most)
 
     def _bounded(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
-        """Pass over the oldest where more rows wait than a page keeps."""
-        too_many = sum(one.rows for one in waiting) - MOST_WAITING
+        """Pass over the oldest where more rows wait than a page keeps, of those that it is to be shown."""
+        share = self._share and self._share.copy()
+        too_many = sum(one.rows for one in waiting if _is_shown(one, share)) - MOST_WAITING
         first = 0
         while too_many > 0:
             one = waiting[first]
-            self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+            if _is_shown(one, self._share):
+                self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+                too_many -= one.rows
+            else:
+                self._counts.give(one.slice.end - one.slice.start, one.slice.matched, 0)
             one.lane.advance(one)
-            too_many -= one.rows
             first += 1
         return waiting[first:]
 
-    def _given(self, waiting: Sequence[Waiting]) -> list[Piece]:
-        most = EVENTS_A_TAKE if self._complete else ROWS_A_TAKE
+    def _given(self, waiting: Sequence[Waiting], most: Bounds) -> list[Piece]:
         pieces: list[Piece] = []
         rows = size = 0
         for one in waiting:
-            rows, size = rows + one.rows, size + one.slice.bytes
-            if pieces and one.rows and (rows > most or size > BYTES_A_TAKE):
+            part = one.slice
+            rows, size = rows + one.rows, size + part.bytes
+            if pieces and one.rows and most.are_passed(rows, size):
                 break
-            self._counts.give(published=one.slice.end - one.slice.start, matched=one.slice.matched, shown=one.rows)
+            shown = _is_shown(one, self._share)
+            self._counts.give(part.end - part.start, part.matched, one.rows if shown else 0)
             one.lane.advance(one)
-            if one.rows:
-                pieces.append(one.slice.piece)
+            if shown:
+                pieces.append(part.piece)
+            else:
+                rows, size = rows - one.rows, size - part.bytes
         return pieces
 
     def _state(self) -> State:
@@ -134,6 +153,11 @@ class Viewer:
         if pieces:
             newest = max(piece.entries[-1].message.published for piece in pieces)
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
+
+
+def _is_shown(waiting: Waiting, share: Share | None) -> bool:
+    """Whether this slice, the next one, is in the page's share of all its topics."""
+    return bool(waiting.rows) and (share is None or share.takes(waiting.rows, waiting.chunk.sealed))
 
 
 def _in_time(several: Sequence[Sequence[Waiting]]) -> Sequence[Waiting]:

@@ -134,6 +134,36 @@ def test_a_viewer_that_comes_back_gets_what_it_missed_once(storage: Storage, top
     assert list(again.take().pieces) == []
 
 
+def test_all_who_come_back_after_a_restart_get_what_they_missed_from_one_ring(storage: Storage, topic: MakeTopic) -> None:
+    """Those too who were not quite where the first one was."""
+    watched = topic(partitions=2)
+    storage.append(watched.name, numbered(10))
+    early = places(storage, watched)
+    storage.append(watched.name, numbered(20, start=10))
+    had = places(storage, watched)
+    storage.append(watched.name, numbered(50, start=30))
+    late = places(storage, watched)
+    storage.append(watched.name, numbered(20, start=80))
+    hub = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    try:
+        opened = [(30, had), (30, had), (10, early), (80, late)]
+        viewers = [
+            (first, hub.open([watched], start, lambda: None, complete=complete))
+            for complete in (True, False)
+            for first, start in opened
+        ]
+        (tail,) = viewers[0][1].tails
+        assert tail.read_to()[0] == 70
+        storage.append(watched.name, numbered(10, start=100))
+        for first, viewer in viewers:
+            numbers = taken(viewer, 110 - first)
+            assert sorted(numbers) == list(range(first, 110))
+            assert in_order_for_each_key(numbers)
+            assert not viewer.take().pieces
+    finally:
+        hub.close()
+
+
 def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_double(
     storage: Storage, topic: MakeTopic, hub: Hub
 ) -> None:
@@ -187,7 +217,7 @@ def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: Ma
     watched = topic(partitions=2)
     viewers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
     readers = [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {watched.name} ")]
-    assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat")]
+    assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat", "pulse")]
     storage.append(watched.name, numbered(40))
     for viewer in viewers:
         assert sorted(taken(viewer, 40)) == list(range(40))

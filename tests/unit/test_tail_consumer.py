@@ -1,17 +1,32 @@
 """The tail's socket from within: what an unforeseen error ends in, filters that change at a bad moment, its threads."""
 
 import asyncio
+import json
 import threading
 from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from dashboard.masking import Viewer as Eyes
-from dashboard.sockets.tail.consumer import OUR_FAULT, TailSocket
+from dashboard.sockets.tail import consumer
+from dashboard.sockets.tail.begin import Begin
+from dashboard.sockets.tail.closing import OUR_FAULT
+from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
-from eventstore import Counts, Filter, Take, parse_filter
+from dashboard.sockets.tail.window import Window
+from eventstore import Counts, Filter, Start, Take, parse_filter
+from eventstore.errors import (
+    EventStoreError,
+    InvalidName,
+    InvalidPosition,
+    StoreClosed,
+    StoreRefused,
+    StoreUnreachable,
+    UnknownTopic,
+)
 
 
 def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -35,6 +50,70 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
     assert "Mustermann" not in caplog.text
 
 
+def closed_by(work: Callable[[TailSocket], Coroutine[Any, Any, None]]) -> tuple[int | None, list[str]]:
+    """How this ends a socket that has not begun, and what it says."""
+    said: list[dict[str, Any]] = []
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    async def whole() -> None:
+        socket = TailSocket()
+        socket.base_send, socket.ending = say, False
+        await work(socket)
+
+    asyncio.run(whole())
+    problems = [json.loads(message["text"])["problem"] for message in said if message["type"] == "websocket.send"]
+    return next((message["code"] for message in said if message["type"] == "websocket.close"), None), problems
+
+
+def test_a_socket_that_never_begins_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "BEGINS_WITHIN", 0.01)
+    code, problems = closed_by(lambda socket: socket._expect_begin())
+    assert (code, len(problems)) == (4400, 1)
+
+    async def begin_in_time(socket: TailSocket) -> None:
+        socket.begin = Begin(topics=("t",), start=Start())
+        await socket._expect_begin()
+
+    assert closed_by(begin_in_time) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StoreUnreachable("The store does not answer."), 4503),
+        (StoreClosed("This desk is stopping."), 4503),
+        (StoreRefused("No permission."), 4502),
+        (InvalidName("No such name."), 4502),
+        (UnknownTopic("No such topic."), 4404),
+        (InvalidPosition("No such position."), 4400),
+    ],
+)
+def test_what_keeps_a_tail_from_opening_is_said_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, error: EventStoreError, code: int
+) -> None:
+    async def refuse(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+        raise error
+
+    monkeypatch.setattr(TailSocket, "_open_viewer", refuse)
+    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (code, [str(error)])
+
+
+def test_an_open_tail_that_is_refused_may_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told then whether that helps: a broker that restarts may refuse for a moment."""
+
+    async def open_it(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+        return None
+
+    async def refuse(socket: TailSocket, viewer: Any) -> None:
+        raise StoreRefused("No permission.")
+
+    monkeypatch.setattr(TailSocket, "_open_viewer", open_it)
+    monkeypatch.setattr(TailSocket, "_feed", refuse)
+    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (4503, ["No permission."])
+
+
 class Interrupted:
     """A viewer whose reader chooses another filter just while it is given one."""
 
@@ -46,7 +125,7 @@ class Interrupted:
         self.filters.append(filter)
         self.socket.chosen = self.then
 
-    def take(self) -> Take:
+    def take(self, room: int | None) -> Take:
         return Take(pieces=[], counts=Counts(), places={}, lag_ms=None, state="live")
 
 
@@ -54,11 +133,13 @@ def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it
     first, second = ((parse_filter(text), text) for text in ("type:a", "type:b"))
     socket = TailSocket()
     socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
-    socket.portions, socket.sent, socket.in_force, socket.chosen = deque(), 0, (None, ""), first
+    socket.portions, socket.window, socket.in_force, socket.chosen = deque(), Window(), (None, ""), first
     viewer: Any = Interrupted(socket, second)
-    assert '"filter":"type:a"' in socket._next_frame(viewer)
+    socket._take(viewer)
+    assert '"filter":"type:a"' in socket._next_frame()
     assert socket.filter_changed
-    assert '"filter":"type:b"' in socket._next_frame(viewer)
+    socket._take(viewer)
+    assert '"filter":"type:b"' in socket._next_frame()
     assert viewer.filters == [first[0], second[0]]
     assert not socket.filter_changed
 

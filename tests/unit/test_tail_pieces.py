@@ -11,8 +11,9 @@ from eventstore.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
 from eventstore.tail import batches
 from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
+from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
-from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, rows_a_second, sample
+from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, sample
 from tests.unit.tail_entries import READING, entries, message, numbers_of
 
 
@@ -126,7 +127,7 @@ def test_a_pages_slices_stand_for_the_whole_chunk_each_event_once(count: int, te
 
 
 def test_a_burst_is_shown_whole_and_a_flood_at_the_rate_of_rows() -> None:
-    tally = Tally(None, rows_a_second(1), 0)
+    tally = Tally(None, ROWS_A_SECOND, 0)
     looks = [tally.look_at(chunk_of(400, sealed=1_000 + beat / 10), live=True) for beat in range(21)]
     rows = [sum(len(part.piece.entries) for part in look.slices) for look in looks]
     assert rows[0] == 400
@@ -174,3 +175,32 @@ def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> 
     reader.join(timeout=20)
     assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
     batch.close()
+
+
+class Counting:
+    """Whoever accounts for a piece's memory."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def grow(self, amount: int) -> None:
+        self.bytes += amount
+
+
+@pytest.mark.parametrize(("character", "bytes_each"), [("x", 1), ("ü", 1), ("ш", 2), ("🙂", 4)])
+def test_what_is_made_counts_as_the_memory_that_it_takes(character: str, bytes_each: int) -> None:
+    """Of the widest character in a text, all of its characters are as wide."""
+    holder = Counting()
+    text = character + "x" * 9_999
+    Piece(entries([1]), holder).made("text", lambda given: (1, ((text, 10_000, 1),)))
+    assert 10_000 * bytes_each <= holder.bytes < 10_000 * bytes_each + 200
+
+
+def test_a_chunk_counts_its_keys_and_properties_as_the_memory_that_they_take() -> None:
+    def size(key: str, value: str) -> int:
+        changed = replace(message(1), key=key, properties={"p": value})
+        return Chunk([Entry(changed, READING)], sealed=0.0, grow=lambda chunk, amount: None).size
+
+    plain = size("k" * 1_000, "x" * 1_000)
+    assert size("k" * 2_000, "x" * 1_000) == plain + 1_000
+    assert size("🙂" * 1_000, "🙂" * 1_000) >= plain + 6_000

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,11 @@ from msgspec.structs import replace
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.events import Event, Message, NewMessage, Position, Topic
 from eventstore.storage import Reader
 from eventstore.tail import Hub, Start, topic_tail
+from eventstore.tail.start import Places
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -31,8 +33,10 @@ class Faulty(DatabaseStorage):
         self.broken: set[int] = set()
         self.fault: Callable[[], Exception] = lambda: StoreUnreachable("The store does not answer now.")
         self.opened = 0
-        self.may_open = threading.Event()
+        self.may_open, self.may_answer = threading.Event(), threading.Event()
         self.may_open.set()
+        self.may_answer.set()
+        self.answers = True
 
     def open_reader(self, topic: str, partition: int, *, after: Any) -> Reader:
         self.opened += 1
@@ -47,6 +51,12 @@ class Faulty(DatabaseStorage):
 
         reader.read = reading  # type: ignore[method-assign]
         return reader
+
+    def ping(self) -> str:
+        assert self.may_answer.wait(30)
+        if not self.answers:
+            raise StoreUnreachable("The store does not answer now.")
+        return super().ping()
 
     def _fail_where_broken(self, partition: int) -> None:
         if partition in self.broken:
@@ -94,6 +104,98 @@ def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(sto
     assert eventually(lambda: viewer.take().state == "live")
 
 
+def test_a_store_that_is_slow_to_answer_delays_no_event(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 0.02)
+    viewer = hub.open([topic], Start(), lambda: None)
+    storage.may_answer.clear()
+    time.sleep(0.2)
+    try:
+        storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
+        assert eventually(lambda: viewer.take().counts.published == 20)
+    finally:
+        storage.may_answer.set()
+
+
+def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 30.0)
+    viewer = hub.open([topic], Start(), lambda: None)
+    (tail,) = viewer.tails
+    storage.answers = False
+    tail._ask_whether_it_lives()
+    assert tail.away, "a silent store is asked, and does not answer"
+    storage.append(topic.name, [NewMessage(payload=b"1", key="k")])
+    assert eventually(lambda: not tail.away)
+    tail._ask_whether_it_lives()
+    assert not tail.away
+    tail._gave_at -= 60
+    tail._ask_whether_it_lives()
+    assert tail.away, "it gave something a while ago"
+
+
+@pytest.mark.parametrize("error", [UnknownTopic, StoreClosed])
+def test_a_topic_that_is_gone_ends_its_tail(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
+) -> None:
+    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 0.02)
+    viewer = hub.open([topic], Start(), lambda: None)
+
+    def gone(name: str) -> Topic:
+        raise error("It is gone.")
+
+    monkeypatch.setattr(storage, "topic", gone)
+    assert eventually(lambda: viewer.ended)
+
+
+def test_a_refusal_to_answer_changes_nothing(storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = hub.open([topic], Start(), lambda: None)
+
+    def refuse(name: str) -> Topic:
+        raise StoreRefused("No permission to ask.")
+
+    monkeypatch.setattr(storage, "topic", refuse)
+    viewer.tails[0]._ask_whether_it_lives()
+    assert not viewer.tails[0].away and not viewer.ended
+
+
+def readers_of(topic: Topic) -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {topic.name} ")]
+
+
+def test_a_tail_stops_a_while_after_its_last_viewer_has_gone(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (hub.open([topic], Start(), lambda: None) for _ in range(2))
+    (tail,) = first.tails
+    first.close()
+    tail._left_at -= 2 * topic_tail.LINGER
+    time.sleep(0.2)
+    assert not tail.stopped, "somebody watches still"
+    monkeypatch.setattr(topic_tail, "LINGER", 0.1)
+    second.close()
+    assert eventually(lambda: tail.stopped and not readers_of(topic))
+    assert not hub._tails, "it would keep its ring"
+    opened = storage.opened
+    assert hub.open([topic], Start(), lambda: None).tails[0] is not tail
+    assert storage.opened == 2 * opened
+
+
+def test_whoever_comes_soon_after_the_last_has_gone_finds_the_same_readers(storage: Faulty, topic: Topic, hub: Hub) -> None:
+    viewer = hub.open([topic], Start(), lambda: None)
+    (tail,), opened = viewer.tails, storage.opened
+    viewer.close()
+    assert not tail.watched
+    time.sleep(0.2)
+    again = hub.open([topic], Start(), lambda: None)
+    assert again.tails[0] is tail
+    assert storage.opened == opened
+    storage.append(topic.name, [NewMessage(payload=b"1", key="k")])
+    assert eventually(lambda: again.take().counts.published == 1)
+
+
 def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
     storage: Faulty, topic: Topic, hub: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,17 +225,26 @@ def test_a_start_that_cannot_succeed_says_why_at_once(
     assert hub.open([topic], Start(), lambda: None).take().state == "live"
 
 
+def test_a_start_that_the_store_refuses_says_so(
+    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_tail, "READY_WITHIN", 0.3)
+    storage.broken, storage.fault = {1}, lambda: StoreRefused("No permission to read this topic.")
+    with pytest.raises(StoreRefused, match="No permission"):
+        hub.open([topic], Start(), lambda: None)
+
+
 def test_a_tail_that_ends_as_it_starts_is_not_kept(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = topic_tail.TopicTail.start
 
-    def start_and_end(tail: topic_tail.TopicTail) -> None:
-        start(tail)
+    def start_and_end(tail: topic_tail.TopicTail, places: Places) -> None:
+        start(tail, places)
         tail.stop()
 
     monkeypatch.setattr(topic_tail.TopicTail, "start", start_and_end)
-    assert hub._tail_of(topic).stopped
+    assert hub._tail_of(topic, {}).stopped
     assert not hub._tails, "it would keep its ring"
     monkeypatch.undo()
     assert not hub.open([topic], Start(), lambda: None).ended
@@ -145,7 +256,7 @@ def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
     starts: list[str] = []
     waiting = threading.Semaphore(0)
 
-    def started(tail: topic_tail.TopicTail) -> None:
+    def started(tail: topic_tail.TopicTail, places: Places) -> None:
         starts.append(tail.topic.name)
         for _ in range(3):
             assert waiting.acquire(timeout=30)

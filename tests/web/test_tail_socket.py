@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -270,13 +270,14 @@ def test_the_documented_example_runs_as_it_stands(watched: Watched) -> None:
 def test_events_too_large_for_one_frame_come_in_several_each_with_its_own_places(watched: Watched) -> None:
     watched.publisher.publish("large", 0, 6, size=400_000)
 
-    async def follow(begin: Any, frames: int) -> Follower:
+    async def follow(begin: Any, count: int) -> Follower:
         async with following(watched.script("large"), **{"from": begin}) as follower:
-            await follower.until(lambda: len([frame for frame in follower.frames if frame["count"]]) >= frames)
+            await follower.until_count(count)
             return follower
 
     some = run(lambda: follow({"last": 6}, 1))
-    others = run(lambda: follow({"places": some.places}, 2))
+    others = run(lambda: follow({"places": some.places}, 6 - some.count))
+    assert len(others.frames) > 1
     assert some.ids + others.ids == [f"e{number}" for number in range(6)]
     assert 0 < some.frames[-1]["counts"]["shown"] == len(some.ids) < 6
     assert some.frames[-1]["counts"]["published"] == len(some.ids)
@@ -313,6 +314,40 @@ def test_an_aggregates_topics_are_those_that_the_index_knows(watched: Watched) -
             return []  # not indexed yet
 
     assert eventually(lambda: "indexed" in run(topics))
+
+
+def test_an_aggregate_is_followed_into_a_topic_in_which_it_is_new(watched: Watched) -> None:
+    """Its first event there is given once, and nothing that the topic held before."""
+    watched.publisher.publish("known", 0, document="mover")
+    watched.publisher.publish("elsewhere", 100, 20)
+    aggregate = {"type": "document", "id": "mover"}
+
+    async def follow(begin: Any, done: Callable[[Follower], bool]) -> tuple[Follower, int | None]:
+        async with following(watched.script(""), aggregate=aggregate, **{"from": begin}) as follower:
+            if follower.frames[0]["topics"] == ["known"]:
+                await asyncio.to_thread(watched.publisher.publish, "elsewhere", 1, document="mover")
+                return follower, await follower.close_code()
+            await asyncio.to_thread(watched.publisher.publish, "elsewhere", 2, document="mover")
+            await follower.until(lambda: done(follower))
+            return follower, None
+
+    def is_indexed() -> bool:
+        try:
+            return run(knows)
+        except ConnectionClosed:
+            return False
+
+    async def knows() -> bool:
+        async with following(watched.script(""), aggregate=aggregate):
+            return True
+
+    assert eventually(is_indexed)
+    before, code = run(lambda: follow("now", lambda follower: True))
+    assert (before.ids, code) == ([], 4012)
+    after, _ = run(lambda: follow({"places": before.places}, lambda follower: "e2" in follower.ids))
+    assert after.ids == ["e1", "e2"]
+    assert after.frames[-1]["counts"]["published"] == 2
+    assert after.frames[-1]["counts"]["skipped"]["older"] == 0
 
 
 def test_of_a_burst_that_no_buffer_holds_a_script_gets_every_event(watched: Watched) -> None:

@@ -1,4 +1,4 @@
-"""What a client says first: what to watch, from where, and by which filter. See docs/tail.md.
+"""What a client says, and first of all: what to watch, from where, and by which filter. See docs/tail.md.
 
 ``{"begin": {"topics": […], "aggregate": {"type": …, "id": …}, "from": …, "filter": …}}``, where ``from`` is ``"now"`` or one
 of ``{"time": …}``, ``{"position": …}``, ``{"last": …}`` and ``{"places": {…}}``.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from eventstore import InvalidPosition, Position, Start
 
 MOST_TOPICS = 20
@@ -16,6 +18,7 @@ MOST_LAST = 10_000
 MOST_PLACES = 10_000
 LONGEST_NAME = 1_024
 LONGEST_INSTANT = 40
+LONGEST_SAID = 500_000
 EXPECTED = frozenset({"topics", "aggregate", "from", "filter"})
 
 
@@ -31,6 +34,16 @@ class Begin:
     aggregate: tuple[str, str] | None = None
     start: Start
     filter: str = ""
+
+
+def decoded(text: str | None) -> Any:
+    """What the client sent; ``None``, which nothing expects, where it is no JSON or far too much of it."""
+    if text is None or len(text) > LONGEST_SAID:
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def read_begin(said: object, topic: str = "") -> Begin:

@@ -1,7 +1,7 @@
 """The tail's websocket: frames of ready rows for the page, or of whole events for scripts, acknowledged by whoever reads them.
 
-Frames go out at most ten times a second; with three unacknowledged nothing more is sent until the reader has caught up, since
-daphne's ``send`` gives no back-pressure. The protocol is in docs/tail.md.
+Frames go out at most ten times a second; with three unacknowledged, or as many bytes as the reader has room for, nothing more
+is sent until it has caught up (``window``). The protocol is in docs/tail.md.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-import msgspec
 from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
@@ -20,11 +19,20 @@ from django.db import DatabaseError
 from dashboard import access, masking, searching
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
-from dashboard.sockets.tail.begin import Begin, NotUnderstood, read_begin
-from dashboard.sockets.tail.frames import Framing, Portion, frame_text, json_text, portions
-from dashboard.sockets.tail.opening import filter_of, open_viewer
+from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
+from dashboard.sockets.tail.closing import (
+    BAD_REQUEST,
+    BEGIN_AGAIN,
+    NOT_ALLOWED,
+    OUR_FAULT,
+    STORE_AWAY,
+    code_of,
+)
+from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
+from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
-from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer, place_of
+from dashboard.sockets.tail.window import MOST_ROOM, Window
+from eventstore import EventStoreError, Filter, Viewer, place_of
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +40,10 @@ FRAME_EVERY = 0.1
 COUNTS_EVERY = 1.0
 """Seconds until new counts go out where there is nothing else to give."""
 STATUS_EVERY = 4.5
-CHECK_RIGHTS_EVERY = 10.0
-MOST_UNACKNOWLEDGED = 3
-LONGEST_SAID = 500_000
-
-BEGIN_AGAIN = 4012
-"""The tail under this socket has stopped, for instance since the topic has more partitions now; or the person sees other
-things now."""
-NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_AWAY, OUR_FAULT = 4403, 4404, 4400, 4503, 4500
+CHECK_RIGHTS_EVERY = LOOK_FOR_TOPICS_EVERY = 10.0
+BEGINS_WITHIN = 60.0
+ENDS_WITHIN = 5.0
+"""Seconds that a reader has to make room for the rest of a tail that has ended, whose ring it keeps."""
 
 Chosen = tuple[Filter | None, str]
 """A filter (``None``: every event) and its text."""
@@ -53,7 +57,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     framing: Framing
 
     async def connect(self) -> None:
-        self.acknowledged = self.sent = 0
+        self.window = Window()
         self.last_sent = 0.0
         self.news = asyncio.Event()
         self.stirred = False
@@ -72,6 +76,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.framing = Framing(whole_events=for_scripts, viewer=masking.viewer_of(watcher))
         await self.accept(subprotocol=JSON if for_scripts else None)
         self._spawn(self._keep_asking_rights())
+        self._spawn(self._expect_begin())
 
     async def disconnect(self, code: int) -> None:
         with self.door:
@@ -92,9 +97,9 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.ending:
             return
-        match _decoded(text_data):
+        match decoded(text_data):
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
-                self.acknowledged = min(self.sent, max(self.acknowledged, number))
+                self.window.acknowledge(number, time.monotonic())
                 self.news.set()
             case {"filter": str(text), **other} if not other and self.begin is not None:
                 self._change_filter(text)
@@ -104,6 +109,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._end(BAD_REQUEST, "Expected begin first, and ack or filter from then on, each as a JSON object.")
 
     # -- what the client says
+
+    async def _expect_begin(self) -> None:
+        await asyncio.sleep(BEGINS_WITHIN)
+        if self.begin is None:
+            await self._end(BAD_REQUEST, "Expected begin, and waited for it long enough.")
 
     async def _begin(self, said: object) -> None:
         try:
@@ -137,18 +147,16 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _run(self, begin: Begin, filter: Filter | None) -> None:
         """Open the viewer and feed it until the socket closes."""
+        opened = False
         try:
             viewer = await self._open_viewer(begin, filter)
+            opened = True
+            if begin.aggregate is not None and not begin.topics:
+                self._spawn(self._keep_looking_for_topics(begin))
             await self._feed(viewer)
             await self._end(BEGIN_AGAIN)
-        except UnknownTopic as error:
-            await self._end(NO_SUCH_TOPIC, str(error))
-        except (InvalidPosition, NotUnderstood) as error:
-            await self._end(BAD_REQUEST, str(error))
-        except EventStoreError as error:
-            if not isinstance(error, StoreUnreachable):
-                log.warning("tail closed: %s", type(error).__name__)
-            await self._end(STORE_AWAY, "The store does not answer now. Trying again helps.")
+        except (EventStoreError, NotUnderstood) as error:
+            await self._end(code_of(error, opened=opened), str(error))
 
     async def _open_viewer(self, begin: Begin, filter: Filter | None) -> Viewer:
         loop = asyncio.get_running_loop()
@@ -176,10 +184,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Frame after frame, until the tail under the viewer has ended."""
         due = time.monotonic()
         while await self._something_to_say(viewer):
-            if not self.portions and (self.filter_changed or viewer.takes_long):
-                text = await reading(partial(self._next_frame, viewer))
-            else:
-                text = self._next_frame(viewer)
+            if not self.portions:
+                take = partial(self._take, viewer)
+                await reading(take) if self.filter_changed or viewer.takes_long else take()
+            if not self.window.takes(self.portions[0].bytes):
+                continue
+            text = self._next_frame()
             if self.refused:
                 problem, self.refused = self.refused, ""
                 await self._say_problem(problem)
@@ -196,21 +206,23 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             silent = time.monotonic() - self.last_sent
             at_once = self.portions or viewer.waiting or self.filter_changed or self.refused
             patience = 0.0 if at_once else COUNTS_EVERY if self.stirred else STATUS_EVERY
-            window_is_open = self.sent - self.acknowledged < MOST_UNACKNOWLEDGED
+            window_is_open = self.window.takes(self.portions[0].bytes if self.portions else 0)
             if window_is_open and silent >= patience:
                 return True
+            if viewer.ended and silent >= ENDS_WITHIN:
+                return False
+            until = patience if window_is_open else ENDS_WITHIN if viewer.ended else None
             try:
-                async with asyncio.timeout(patience - silent if window_is_open else None):
+                async with asyncio.timeout(None if until is None else until - silent):
                     await self.news.wait()
             except TimeoutError:
                 continue
         return False
 
-    def _next_frame(self, viewer: Viewer) -> str:
-        if not self.portions:
-            self._take(viewer)
-        self.sent += 1
-        return frame_text(self.sent, self.portions.popleft(), self.framing)
+    def _next_frame(self) -> str:
+        portion = self.portions.popleft()
+        self.window.send(portion.bytes, time.monotonic())
+        return frame_text(self.window.sent, portion, self.framing)
 
     def _take(self, viewer: Viewer) -> None:
         chosen = self.chosen  # once: the event loop may exchange it meanwhile
@@ -219,7 +231,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.in_force, self.framing.filter = chosen, chosen[1]
             self.framing.begin_again()
         self.stirred = False
-        self.portions.extend(portions(viewer.take(), self.framing))
+        room = None if self.window.room == MOST_ROOM else self.window.room
+        self.portions.extend(portions(viewer.take(room), self.framing, room or MOST_BYTES))
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:
@@ -245,6 +258,18 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
                 await self._end(BEGIN_AGAIN)
 
+    async def _keep_looking_for_topics(self, begin: Begin) -> None:
+        """An aggregate that is followed wherever it has events may have its first ones elsewhere while it is followed."""
+        while True:
+            await asyncio.sleep(LOOK_FOR_TOPICS_EVERY)
+            try:
+                more = await opening(partial(has_new_topics, begin, self.framing.topics))
+            except (EventStoreError, DatabaseError) as error:
+                log.info("nobody knows now where else an aggregate has events: %s", type(error).__name__)
+                continue
+            if more:
+                await self._end(BEGIN_AGAIN)
+
     async def _end(self, code: int, problem: str = "") -> None:
         if self.ending:
             return
@@ -268,13 +293,3 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the last resort
             log.error("A tail's socket ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
             await self._end(OUR_FAULT)
-
-
-def _decoded(text: str | None) -> Any:
-    """What the client sent; ``None``, which nothing expects, where it is no JSON or far too much of it."""
-    if text is None or len(text) > LONGEST_SAID:
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None

@@ -1,7 +1,8 @@
 """From what a client asks for to the viewer that watches it. Blocks: for a thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from dashboard import wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
@@ -36,17 +37,36 @@ def open_viewer(
     """The viewer, and the full names of the topics that it watches; any ``EventStoreError``, and ``NotUnderstood``."""
     topics = topics_of(begin)
     names = [topic.name for topic in topics]
-    position = begin.start.position
-    if position is not None and position.topic not in names:
+    start = begin.start
+    if start.position is not None and start.position.topic not in names:
         raise NotUnderstood("The position to begin from is not in a topic that this tail follows.")
-    return wiring.hub().open(topics, begin.start, wake, filter=filter, complete=complete), names
+    if start.places is not None:
+        start = replace(start, aggregate=begin.aggregate)
+    return wiring.hub().open(topics, start, wake, filter=filter, complete=complete), names
+
+
+def has_new_topics(begin: Begin, followed: Collection[str]) -> bool:
+    """Whether the aggregate that is followed wherever it has events has some in a topic by now that is not followed yet."""
+    if begin.aggregate is None or begin.topics:
+        return False
+    storage = wiring.gateway().storage
+    for name in _names_of_aggregate(*begin.aggregate):
+        if name not in followed:
+            with suppress(UnknownTopic):
+                if storage.topic(name).name not in followed:
+                    return True
+    return False
+
+
+def _names_of_aggregate(type: str, id: str) -> list[str]:
+    aggregate = wiring.gateway().aggregate(type, id)
+    return sorted({stream.topic for stream in aggregate.streams}) if aggregate else []
 
 
 def _topics_of_aggregate(type: str, id: str) -> list[Topic]:
     """Those that are still there: the index remembers what it knew of deleted ones."""
     gateway = wiring.gateway()
-    aggregate = gateway.aggregate(type, id)
-    names = sorted({stream.topic for stream in aggregate.streams}) if aggregate else []
+    names = _names_of_aggregate(type, id)
     if not names:
         raise NothingKnown(
             "The index knows no event of this aggregate, so that there is no topic to follow: name topics as well."

@@ -13,6 +13,7 @@ const FINAL = {
   [BAD_REQUEST]: "this page is out of date: load it again",
   [NOT_ALLOWED]: "you may no longer watch: log in again",
   4404: "this topic is gone",
+  4502: "the store does not let this be watched",
 };
 const AWAY = {
   [STORE_AWAY]: "the store does not answer: trying again",

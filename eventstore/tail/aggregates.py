@@ -1,0 +1,23 @@
+"""Where an aggregate begins in each topic, as far as the index knows."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import DatabaseError, connections
+
+from eventstore.errors import StoreUnreachable
+from eventstore.index import queries
+
+
+def first_published(type: str, id: str) -> Mapping[str, datetime]:
+    """By topic, when the first event of the aggregate was published there; ``StoreUnreachable`` where the index is away."""
+    try:
+        firsts = [item.value for lane in queries.stream_lanes(type, id).values() for item in lane.forward(None, True, 1)]
+    except DatabaseError as error:
+        connections["index"].close()  # a broken one would not come back by itself
+        raise StoreUnreachable("The index does not answer now. Trying again helps.") from error
+    found: dict[str, datetime] = {}
+    for pointer in firsts:
+        topic = pointer.position.topic
+        found[topic] = min(pointer.published, found.get(topic, pointer.published))
+    return found

@@ -1,0 +1,71 @@
+"""What was missed by those who come back once the web server has been restarted: it is read once, for the ring of the new
+tail, where all of them meet it. Each for itself, fifty scripts would read it fifty times, and come no nearer to the end.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import merge
+
+from eventstore.events import Message
+from eventstore.storage import Ends, Storage
+from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, Places, next_limit
+
+MOST_EVENTS, MOST_BYTES = 25_000, 32 * 1024 * 1024
+"""Half of what a ring holds: whoever comes back has the other half as long to take it."""
+WITHIN = 5.0
+"""Seconds that others have to wait for the tail meanwhile."""
+
+Missed = Mapping[int, Sequence[Message]]
+"""By partition, everything behind a place."""
+
+
+def missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
+    """Everything behind these places up to these ends and perhaps beyond, of every partition that has something. Nothing at
+    all where it is too much, or where something of it may be gone: whoever was there reads the store, and is told."""
+    behind = [end for end in ends if end.last is not None and places.get(end.partition, "") < end.last.token]
+    if not behind or not all(places.get(end.partition) for end in behind):
+        return {}
+    at = {end.partition: storage.position(end.topic, end.partition, places[end.partition]) for end in behind}
+    if sum(amounts.behind for amounts in storage.amounts(behind[0].topic, at).values()) > MOST_EVENTS:
+        return {}
+    found: dict[int, Sequence[Message]] = {}
+    room = Room()
+    for end in behind:
+        messages = _behind(storage, end, places[end.partition], room)
+        if messages is None:
+            return {}
+        found[end.partition] = messages
+    return found
+
+
+def by_time(found: Missed) -> Iterable[Message]:
+    """Of all partitions by time, each in its own order."""
+    return merge(*found.values(), key=lambda message: message.published)
+
+
+class Room:
+    """How much may still be read."""
+
+    def __init__(self) -> None:
+        self._events, self._bytes, self._until = MOST_EVENTS, MOST_BYTES, time.monotonic() + WITHIN
+
+    def takes(self, messages: Sequence[Message]) -> bool:
+        self._events -= len(messages)
+        self._bytes -= sum(len(message.payload) for message in messages)
+        return self._events >= 0 and self._bytes >= 0 and time.monotonic() < self._until
+
+
+def _behind(storage: Storage, end: Ends, place: str, room: Room) -> Sequence[Message] | None:
+    """What is behind this place, at least one; ``None`` where something may be gone, or where it is too much."""
+    found: list[Message] = []
+    after, limit, first = storage.position(end.topic, end.partition, place), SMALLEST_READ, True
+    while True:
+        read = storage.read_forward(end.topic, end.partition, after=after, inclusive=first, limit=limit)
+        if first and (not read or read[0].position.token != place):
+            return None
+        if not room.takes(read):
+            return None
+        found += read[1:] if first else read
+        if len(read) < limit or (end.last is not None and read[-1].position.token >= end.last.token):
+            return found or None
+        after, limit, first = read[-1].position, next_limit(limit, read, LARGEST_READ), False

@@ -1,0 +1,101 @@
+"""An aggregate that is followed wherever it has events, and a topic in which it is new."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.db import DatabaseError
+
+from eventstore.config import Config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.errors import StoreUnreachable
+from eventstore.events import NewMessage
+from eventstore.index import queries
+from eventstore.index.following import Following, index_until_caught_up
+from eventstore.search import parse_filter
+from eventstore.tail import Counts, Hub, Start, catching_up
+from tests.contract.helpers import eventually
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+MOVER = ("document", "mover")
+ITS_OWN = parse_filter("").of_aggregate(*MOVER)
+
+
+@pytest.fixture
+def storage() -> DatabaseStorage:
+    made = DatabaseStorage()
+    for topic in ("known", "new"):
+        made.create_topic(topic, partitions=2)
+    return made
+
+
+@pytest.fixture
+def hub(storage: DatabaseStorage) -> Iterator[Hub]:
+    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+def publish(storage: DatabaseStorage, topic: str, ids: range, aggregate: str) -> None:
+    storage.append(topic, [_an_event(str(id), aggregate) for id in ids])
+    time.sleep(0.005)  # no two calls are of the same instant
+
+
+def _an_event(id: str, aggregate: str) -> NewMessage:
+    properties = {
+        "ce_id": id,
+        "ce_type": "t",
+        "ce_source": "/s",
+        "ce_specversion": "1.0",
+        "ce_aggregatetype": "document",
+        "ce_aggregateid": aggregate,
+    }
+    return NewMessage(payload=b"{}", key=f"{aggregate}{int(id) % 5}", properties=properties)
+
+
+def index(storage: DatabaseStorage) -> None:
+    index_until_caught_up(Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda *_: None))
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_topic_that_the_places_do_not_name_begins_with_its_first_event_there(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, complete: bool
+) -> None:
+    monkeypatch.setattr(catching_up, "MOST_MISSED", 5)
+    monkeypatch.setattr(catching_up, "MOST_KEPT", 2)
+    publish(storage, "known", range(3), "mover")
+    publish(storage, "new", range(100, 180), "another")
+    known, new = storage.topic("known"), storage.topic("new")
+    had = hub.open([known], Start(), lambda: None, filter=ITS_OWN).take().places
+    publish(storage, "new", range(10, 11), "mover")
+    publish(storage, "new", range(200, 220), "another")
+    publish(storage, "new", range(11, 14), "mover")
+    index(storage)
+    viewer = hub.open([known, new], Start(places=had, aggregate=MOVER), lambda: None, filter=ITS_OWN, complete=complete)
+    found: list[str] = []
+    counts = Counts()
+
+    def all_there() -> bool:
+        nonlocal counts
+        take = viewer.take()
+        counts = take.counts
+        found.extend(entry.event.id or "" for piece in take.pieces for entry in piece.entries)
+        return counts.published >= 24
+
+    assert eventually(all_there), counts
+    assert sorted(found) == ["10", "11", "12", "13"]
+    assert counts == Counts(published=24, matched=4, shown=4), "nothing of what was there before, and none left out"
+
+
+def test_without_the_index_nobody_can_say_where_it_begins(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(type: str, id: str) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(queries, "stream_lanes", away)
+    with pytest.raises(StoreUnreachable, match="index"):
+        hub.open([storage.topic("new")], Start(places={}, aggregate=MOVER), lambda: None)

@@ -1,0 +1,218 @@
+"""How much is on its way to a reader: little to one that never reads, large frames to one that does."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dashboard.masking import Viewer as Eyes
+from dashboard.sockets.tail import consumer
+from dashboard.sockets.tail.consumer import TailSocket
+from dashboard.sockets.tail.frames import Framing
+from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
+from eventstore.config import Config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.events import NewMessage
+from eventstore.tail import Hub, Start, Viewer
+from tests.contract.helpers import eventually
+
+A_VIEWER = 100 * 1024
+EVENTS = 3_000
+
+
+# -- the window
+
+
+def test_with_three_frames_on_their_way_there_is_no_fourth_however_small() -> None:
+    window = Window()
+    for _ in range(MOST_UNACKNOWLEDGED):
+        assert window.takes(1)
+        window.send(1, 0.0)
+    assert not window.takes()
+    window.acknowledge(1, 0.1)
+    assert window.takes()
+
+
+def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:
+    window, sent = Window(), list[int]()
+    while window.room < MOST_ROOM:
+        sent.append(window.room)
+        window.send(sent[-1], 0.0)
+        assert not window.takes()
+        window.acknowledge(window.sent, 0.1)
+    assert sent == [FIRST_ROOM << times for times in range(len(sent))]
+    window.send(MOST_ROOM, 1.0)
+    window.acknowledge(window.sent, 1.1)
+    assert window.room == MOST_ROOM
+
+
+def test_what_is_larger_than_every_bound_goes_alone() -> None:
+    window = Window()
+    window.send(10, 0.0)
+    assert not window.takes(2 * MOST_ROOM)
+    window.acknowledge(1, 0.1)
+    assert window.takes(2 * MOST_ROOM)
+
+
+def test_who_takes_long_is_back_at_the_beginning() -> None:
+    window = Window()
+    window.send(FIRST_ROOM, 0.0)
+    window.acknowledge(1, 1.0)
+    assert window.room == 2 * FIRST_ROOM
+    window.send(FIRST_ROOM, 2.0)
+    window.acknowledge(2, 2.1 + LATE)
+    assert window.room == FIRST_ROOM
+
+
+@pytest.mark.parametrize("number", [-1, 0, 99])
+def test_a_number_of_no_frame_changes_nothing_that_was_not_sent(number: int) -> None:
+    window = Window()
+    window.send(5, 0.0)
+    window.acknowledge(number, 0.1)
+    assert (window.acknowledged, window.bytes) == ((1, 0) if number > 0 else (0, 5))
+    window.acknowledge(0, 0.2)
+    assert window.sent == 1
+
+
+# -- a socket's
+
+
+@pytest.fixture
+def storage(desk_databases: None) -> DatabaseStorage:
+    made = DatabaseStorage()
+    made.create_topic("documents")
+    return made
+
+
+@pytest.fixture
+def hub(storage: DatabaseStorage) -> Iterator[Hub]:
+    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+def publish(storage: DatabaseStorage) -> None:
+    for start in range(0, EVENTS, 500):
+        storage.append("documents", [an_event(number) for number in range(start, start + 500)])
+
+
+def an_event(number: int) -> NewMessage:
+    properties = {"ce_id": str(number), "ce_type": "t", "ce_source": "/s", "ce_specversion": "1.0"}
+    return NewMessage(payload=json.dumps({"text": "x" * 480}).encode(), key="k", properties=properties)
+
+
+class Reader:
+    """A socket that is fed from this viewer; ``read`` answers each frame, or does not."""
+
+    def __init__(self, viewer: Viewer, *, for_scripts: bool, acknowledges: bool) -> None:
+        self.viewer, self.acknowledges = viewer, acknowledges
+        self.texts: list[str] = []
+        self.socket = socket = TailSocket()
+        socket.framing = Framing(whole_events=for_scripts, viewer=Eyes(name="support", sees_values=True))
+        socket.portions, socket.window, socket.in_force = deque(), Window(), (None, "")
+        socket.chosen, socket.refused, socket.ending = socket.in_force, "", False
+        socket.last_sent, socket.stirred = 0.0, False
+        socket.base_send = self._heard
+
+    async def _heard(self, message: dict[str, Any]) -> None:
+        self.texts.append(message["text"])
+        if self.acknowledges:
+            await self.socket.receive(json.dumps({"ack": json.loads(message["text"])["frame"]}))
+
+    def feed(self, done: Callable[[], bool], seconds: float) -> None:
+        async def work() -> None:
+            self.socket.news = asyncio.Event()
+            feeding = asyncio.create_task(self.socket._feed(self.viewer))
+            until = asyncio.get_running_loop().time() + seconds
+            while not done() and asyncio.get_running_loop().time() < until:
+                await asyncio.sleep(0.01)
+                self.socket.news.set()
+            feeding.cancel()
+
+        asyncio.run(work())
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(text.encode()) for text in self.texts]
+
+    @property
+    def count(self) -> int:
+        return sum(json.loads(text)["count"] for text in self.texts)
+
+
+@pytest.mark.parametrize("start", [Start(last=10_000), Start()])
+@pytest.mark.parametrize("for_scripts", [True, False])
+def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, start: Start, for_scripts: bool
+) -> None:
+    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    if not start.now:
+        publish(storage)
+    viewer = hub.open([storage.topic("documents")], start, lambda: None, complete=for_scripts)
+    if start.now:
+        publish(storage)
+        assert eventually(lambda: viewer.tails[0].read_to()[0] == EVENTS and viewer.waiting)
+    reader = Reader(viewer, for_scripts=for_scripts, acknowledges=False)
+    reader.feed(lambda: False, 1.0)
+    kept = sum(len(text) for portion in reader.socket.portions for text in portion.texts)
+    assert reader.count > 0
+    assert len(reader.texts) <= MOST_UNACKNOWLEDGED
+    assert sum(reader.sizes) <= FIRST_ROOM
+    assert sum(reader.sizes) + kept <= A_VIEWER
+
+
+def test_one_that_reads_gets_every_event_soon_and_large_frames(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    publish(storage)
+    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(viewer, for_scripts=True, acknowledges=True)
+    reader.feed(lambda: reader.count == EVENTS, 20)
+    events = [event["id"] for text in reader.texts for event in json.loads(text)["events"]]
+    assert events == [str(number) for number in range(EVENTS)]
+    assert reader.sizes[0] <= FIRST_ROOM
+    assert max(reader.sizes) > 256 * 1024
+
+
+def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    monkeypatch.setattr(consumer, "ENDS_WITHIN", 0.2)
+    publish(storage)
+    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(viewer, for_scripts=True, acknowledges=False)
+
+    async def work() -> None:
+        reader.socket.news = asyncio.Event()
+        feeding = asyncio.create_task(reader.socket._feed(viewer))
+        await asyncio.sleep(0.5)
+        assert not feeding.done()
+        viewer.tails[0].stop()
+        reader.socket.news.set()
+        await asyncio.wait_for(feeding, 20)
+
+    asyncio.run(work())
+    assert reader.texts
+
+
+def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_began(
+    storage: DatabaseStorage, hub: Hub
+) -> None:
+    topic = storage.create_topic("several", partitions=3)
+    storage.append("several", [NewMessage(payload=b"x" * 30_000, key=f"k{number}") for number in range(20)])
+    viewer = hub.open([topic], Start(last=10), lambda: None, complete=True)
+    reader = Reader(viewer, for_scripts=True, acknowledges=False)
+    reader.feed(lambda: bool(reader.texts), 20)
+    first = json.loads(reader.texts[0])
+    assert reader.socket.portions, "there is more to come of this take"
+    assert set(first["places"]) == {f"several#{partition}" for partition in range(3)}
+    again = hub.open([topic], Start(places=first["places"]), lambda: None, complete=True)
+    rest = Reader(again, for_scripts=True, acknowledges=True)
+    rest.feed(lambda: reader.count + rest.count >= 10, 20)
+    assert first["count"] + sum(json.loads(text)["count"] for text in rest.texts) == 10
