@@ -34,6 +34,14 @@ DELIVERY_SECONDS = 4.0
 
 
 LINGER_MILLISECONDS = 2
+GATHER_SECONDS = 0.05
+"""How long after the first event others are waited for: an event every millisecond would else fill the whole limit first, for
+seconds. From then on only what has already arrived is taken, without waiting."""
+
+
+def patience_behind(first: float) -> int:
+    """How many milliseconds to wait for another event, where the first one of this call came at ``first`` (monotonic)."""
+    return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
 
 
 def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
@@ -148,7 +156,9 @@ class PulsarReader:
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
         """Take what has arrived. This loop is what catching up costs: what can stand outside of it, does."""
         read_next, message_of, after = self._reader._reader.read_next, self._messages.of, self._after
+        monotonic = time.monotonic
         room, left, last = READ_BYTES, limit, self._last
+        first = 0.0
         patience = _milliseconds_until(deadline)
         try:
             while left > 0 and room > 0:
@@ -156,14 +166,15 @@ class PulsarReader:
                 message = message_of(raw)
                 token = message.position.token
                 if token <= after:  # a reconnection may begin with the whole of a batch again
-                    patience = LINGER_MILLISECONDS if found else _milliseconds_until(deadline)
+                    patience = patience_behind(first) if found else _milliseconds_until(deadline)
                     continue
                 found.append(message)
                 after, last = token, raw
                 room -= len(message.payload)
                 left -= 1
                 # With something in hand, the queue may still be empty for a moment only, between two deliveries.
-                patience = LINGER_MILLISECONDS
+                first = first or monotonic()
+                patience = LINGER_MILLISECONDS if monotonic() - first < GATHER_SECONDS else 0
         except pulsar.Timeout:
             return
         finally:
