@@ -18,7 +18,7 @@ from dashboard.roles_in_words import who_may
 from dashboard.showing import EventLine
 from eventstore import Filter, InvalidFilter, Progress, Scan, ScanState, Topic, parse_filter
 
-PATIENCE = 1.5
+PATIENCE = 0.8
 """Seconds that a page waits for the first matches before it comes without them."""
 LONGEST_SHOWN = 4_096
 """Characters of an unusable filter that stay in its field."""

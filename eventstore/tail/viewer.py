@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from eventstore.errors import StoreUnreachable
-from eventstore.search import Filter
+from eventstore.search import Filter, FilterTooDear
 from eventstore.storage import Storage
 from eventstore.tail.catching_up import Behind
 from eventstore.tail.counts import State, Take, Tallying
@@ -96,6 +96,8 @@ class Viewer:
             lane.close()
 
     def _take(self) -> list[Piece]:
+        if problem := next((lane.tally.problem for lane in self._lanes if lane.tally.problem), ""):
+            raise FilterTooDear(problem)
         if pieces := self._behind.take():
             return pieces
         waiting = _in_time([lane.slices(self._counts) for lane in self._lanes])

@@ -24,7 +24,16 @@ from dashboard.sockets.tail.begin import Begin, NotUnderstood, read_begin
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
-from eventstore import EventStoreError, Filter, InvalidPosition, StoreUnreachable, UnknownTopic, Viewer, place_of
+from eventstore import (
+    EventStoreError,
+    Filter,
+    InvalidFilter,
+    InvalidPosition,
+    StoreUnreachable,
+    UnknownTopic,
+    Viewer,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +152,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._end(BEGIN_AGAIN)
         except UnknownTopic as error:
             await self._end(NO_SUCH_TOPIC, str(error))
-        except (InvalidPosition, NotUnderstood) as error:
+        except (InvalidFilter, InvalidPosition, NotUnderstood) as error:
             await self._end(BAD_REQUEST, str(error))
         except EventStoreError as error:
             if not isinstance(error, StoreUnreachable):
