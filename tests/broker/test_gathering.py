@@ -9,6 +9,7 @@ import pytest
 
 from eventstore.drivers.pulsar import consuming, following
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
 from eventstore.drivers.pulsar.following import PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.storage import SubscriptionType
@@ -37,17 +38,23 @@ class Trickle:
         return self.given
 
 
+def raw(number: int) -> Any:
+    return SimpleNamespace(number=number, message_id=lambda: SimpleNamespace(batch_index=lambda: -1))
+
+
 def numbered(number: Any) -> Any:
     made = message(payload=str(number).encode())
     return SimpleNamespace(payload=made.payload, position=SimpleNamespace(token=f"{number:06}", partition=0))
 
 
 LINK: Any = SimpleNamespace(check_open=lambda: None)
+MESSAGES: Any = SimpleNamespace(of=lambda raw: numbered(raw.number))
 KNOWN: Any = SimpleNamespace(name=LOG)
 
 
 def reader_of(trickle: Trickle) -> Callable[[int], int]:
-    reader = PulsarReader(LINK, LOG, "t", 0, None, inclusive=True, after="", queue=1000)
+    ahead = FetchAhead()
+    reader = PulsarReader(LINK, LOG, MESSAGES, None, inclusive=True, after="", ahead=ahead, share=ahead.join({}))
     return lambda limit: len(reader.read(limit=limit, timeout=1.0))
 
 
@@ -63,9 +70,9 @@ def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     def over(trickle: Trickle) -> Callable[[int], int]:
         for module in (following, consuming):
             monkeypatch.setattr(module, "time", trickle)
-        inner = SimpleNamespace(read_next=trickle.next)
-        monkeypatch.setattr(following, "open_raw", lambda *given, **more: SimpleNamespace(_reader=inner))
-        monkeypatch.setattr(following, "Messages", lambda topic, partition: SimpleNamespace(of=numbered))
+        inner = SimpleNamespace(read_next=lambda milliseconds: raw(trickle.next(milliseconds)))
+        outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)
+        monkeypatch.setattr(following, "open_raw", lambda *given, **more: outer)
         monkeypatch.setattr(
             PulsarConsumer, "_subscribe", lambda self: SimpleNamespace(receive=trickle.next, is_connected=lambda: True)
         )

@@ -11,8 +11,10 @@ from eventstore.drivers.pulsar import subscribing
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
 from eventstore.drivers.pulsar.ends import EndsFinder
-from eventstore.drivers.pulsar.following import PulsarReader, queue_for
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
+from eventstore.drivers.pulsar.following import PulsarReader
 from eventstore.drivers.pulsar.link import Link
+from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import check_new_subscription, full_name
 from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
 from eventstore.drivers.pulsar.publishing import Publisher
@@ -63,6 +65,7 @@ class PulsarStorage:
         self._topics = Topics(self._admin, namespaces)
         self._publisher = Publisher(self._link)
         self._ends = EndsFinder(self._admin)
+        self._ahead = FetchAhead()
 
     def __repr__(self) -> str:
         return f"PulsarStorage({self._link.where})"
@@ -143,10 +146,21 @@ class PulsarStorage:
         elif isinstance(after, Position):
             _checked(after, shard)
             start, inclusive, token = place_of(after.token).message_id(), False, after.token
-        queue = queue_for(self._admin.log_internals(shard.log))
-        return PulsarReader(
-            self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token, queue=queue
-        )
+        share = self._ahead.join(self._admin.log_internals(shard.log))
+        try:
+            return PulsarReader(
+                self._link,
+                shard.log,
+                Messages(shard.topic, shard.partition),
+                start,
+                inclusive=inclusive,
+                after=token,
+                ahead=self._ahead,
+                share=share,
+            )
+        except BaseException:
+            self._ahead.leave(share)
+            raise
 
     def position(self, topic: str, partition: int, token: str) -> Position:
         self._link.check_open()
