@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
-from eventstore import InvalidName, NewMessage, StoreUnreachable
+from eventstore import InvalidName, NewMessage, StoreUnreachable, gateway
 from eventstore.config import parse_config
 from eventstore.drivers.database.models import MessageRow
 from tests import hostile
@@ -257,3 +257,15 @@ def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
 def test_a_topic_without_an_indexed_event_has_no_hours(desk: Desk) -> None:
     desk.gateway.storage.create_topic("patients")
     assert "data-hours" not in desk.get("/topics/patients/").content.decode()
+
+
+def test_a_page_of_large_events_holds_a_bounded_amount_and_leads_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "PAGE_BYTES", 60_000)
+    desk.gateway.storage.create_topic(TOPIC, partitions=3)
+    payload = b'"' + b"x" * 10_000 + b'"'
+    for number in range(30):
+        message = NewMessage(payload=payload, key=f"k{number}", properties=event(number).properties)
+        desk.gateway.storage.append(TOPIC, [message])
+    pages = walk(desk, "next", SHOW)
+    assert [id for page in pages for id in page] == [f"e-{number}" for number in range(29, -1, -1)]
+    assert all(0 < len(page) <= 6 for page in pages)

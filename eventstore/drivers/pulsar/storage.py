@@ -109,14 +109,23 @@ class PulsarStorage:
     # -- reading
 
     def read_forward(
-        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+        self,
+        topic: str,
+        partition: int,
+        *,
+        after: Position | None = None,
+        limit: int,
+        inclusive: bool = False,
+        most_bytes: int | None = None,
     ) -> Sequence[Message]:
         shard = self._shard(self._known(topic), partition)
-        return shard.forward(after=_checked(after, shard), limit=limit, inclusive=inclusive)
+        return shard.forward(after=_checked(after, shard), limit=limit, inclusive=inclusive, most_bytes=most_bytes)
 
-    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+    def read_backward(
+        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+    ) -> Sequence[Message]:
         shard = self._shard(self._known(topic), partition)
-        return shard.backward(before=_checked(before, shard), limit=limit)
+        return shard.backward(before=_checked(before, shard), limit=limit, most_bytes=most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Scattered positions cost a reader each, some of them open side by side; near ones are read through together."""
