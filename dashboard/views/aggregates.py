@@ -1,8 +1,9 @@
 """Aggregates: what the search box finds, the types, one type, and one aggregate's stream as a story."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -193,19 +194,28 @@ def _page_size() -> int:
 
 def _search(text: str, viewer: Viewer) -> Hits:
     """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
+    gateway = wiring.gateway()
+    types, topics = cache(gateway.aggregate_types), cache(gateway.indexed_topics)
+
+    def look_up(text: str) -> Hits:
+        return _look_up(text, viewer, types, topics)
+
     bare = text.strip(_QUOTES).rstrip(_BEHIND).strip(_QUOTES).strip()
-    hits = _look_up(text, viewer)
+    hits = look_up(text)
     if not hits and bare and bare != text:
-        hits = _look_up(bare, viewer) or hits
+        hits = look_up(bare) or hits
     if hits:
         return hits
-    other = next(
-        (other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and _look_up(other, viewer)), ""
-    )
+    other = next((other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and look_up(other)), "")
     return replace(hits, in_other_letters=other)
 
 
-def _look_up(text: str, viewer: Viewer) -> Hits:
+def _look_up(
+    text: str,
+    viewer: Viewer,
+    types: Callable[[], Sequence[AggregateType]],
+    topics: Callable[[], Mapping[str, IndexedTopic]],
+) -> Hits:
     """Each look-up is one question to the index, bounded by itself; the types are asked last, since that takes longest."""
     gateway = wiring.gateway()
     hits = Hits(
@@ -214,15 +224,15 @@ def _look_up(text: str, viewer: Viewer) -> Hits:
         events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
         conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
-        topics=[topic for name, topic in gateway.indexed_topics().items() if text in (name, name.rpartition("/")[2])],
+        topics=[topic for name, topic in topics().items() if text in (name, name.rpartition("/")[2])],
     )
     if hits.aggregates:
         return hits
     if _BETWEEN.search(text):
-        return replace(hits, aggregates=_of_a_named_type(text, gateway.aggregate_types()))
+        return replace(hits, aggregates=_of_a_named_type(text, types()))
     if hits:
         return hits
-    return replace(hits, types=[type for type in gateway.aggregate_types() if text.lower() in _names_of(type)])
+    return replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
 
 
 def _values(text: str) -> list[ValueHits]:

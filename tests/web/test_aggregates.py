@@ -352,3 +352,17 @@ def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monk
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
     monkeypatch.setattr(queries, "MOST_COUNTED_APART", 5)
     assert "about 30" in text(desk.get("/aggregates/"))
+
+
+def test_what_is_not_found_in_any_spelling_asks_for_the_types_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(1)
+    asked: list[str] = []
+    aggregate_types = type(desk.gateway).aggregate_types
+
+    def noted(gateway: Any) -> Any:
+        asked.append("types")
+        return aggregate_types(gateway)
+
+    monkeypatch.setattr(type(desk.gateway), "aggregate_types", noted)
+    assert "No such Thing" in text(search(desk, "\u201cNo such Thing\u201d."))
+    assert asked == ["types"]
