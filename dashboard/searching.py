@@ -52,6 +52,8 @@ class Found:
     onward_url: str
     turned_url: str
     """The same search from the other end."""
+    index_url: str
+    """The search box's answer for the id that the filter asks for, which takes no time; empty where it asks for none."""
 
     @property
     def running(self) -> bool:
@@ -144,6 +146,7 @@ def found(id: str, scan: Scan[EventLine], start: int = 0) -> Found:
         anew_url=f"{page}?{urlencode({**query, **order})}",
         onward_url=f"{page}?{urlencode({**query, **order, **onward})}" if onward else "",
         turned_url=f"{page}?{urlencode({**query, **turned})}",
+        index_url=f"{reverse('aggregates')}?{urlencode({'q': asked.filter.known_as})}" if asked.filter.known_as else "",
     )
 
 
