@@ -1,8 +1,9 @@
 """What a text in the search box may mean: asked of the index, each look-up bounded by itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -75,19 +76,28 @@ class Hits:
 
 def search(text: str, viewer: Viewer) -> Hits:
     """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
+    gateway = wiring.gateway()
+    types, topics = cache(gateway.aggregate_types), cache(gateway.indexed_topics)
+
+    def look_up(text: str) -> Hits:
+        return _look_up(text, viewer, types, topics)
+
     bare = text.strip(_QUOTES).rstrip(_BEHIND).strip(_QUOTES).strip()
-    hits = _look_up(text, viewer)
+    hits = look_up(text)
     if not hits and bare and bare != text:
-        hits = _look_up(bare, viewer) or hits
+        hits = look_up(bare) or hits
     if hits:
         return hits
-    other = next(
-        (other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and _look_up(other, viewer)), ""
-    )
+    other = next((other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and look_up(other)), "")
     return replace(hits, in_other_letters=other)
 
 
-def _look_up(text: str, viewer: Viewer) -> Hits:
+def _look_up(
+    text: str,
+    viewer: Viewer,
+    types: Callable[[], Sequence[AggregateType]],
+    topics: Callable[[], Mapping[str, IndexedTopic]],
+) -> Hits:
     """Each look-up is one question to the index, bounded by itself; the types are asked last, since that takes longest."""
     gateway = wiring.gateway()
     hits = Hits(
@@ -96,15 +106,15 @@ def _look_up(text: str, viewer: Viewer) -> Hits:
         events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
         conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
-        topics=[topic for topic in gateway.indexed_topics().values() if topic.gone_at is None and _is_named(topic, text)],
+        topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
     if hits.aggregates:
         return hits
     if _BETWEEN.search(text):
-        return replace(hits, aggregates=_of_a_named_type(text, gateway.aggregate_types()))
+        return replace(hits, aggregates=_of_a_named_type(text, types()))
     if hits:
         return hits
-    return replace(hits, types=[type for type in gateway.aggregate_types() if text.lower() in _names_of(type)])
+    return replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
 
 
 def _is_named(topic: IndexedTopic, text: str) -> bool:

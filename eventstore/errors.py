@@ -70,7 +70,11 @@ class InvalidConfiguration(EventStoreError):
 
 
 class InvalidFilter(EventStoreError):
-    """A search filter that cannot be read; the text says at which character, and what to do."""
+    """A search filter that cannot be used; the text says why (at which character, where it cannot be read), and what to do."""
+
+
+class FilterTooDear(InvalidFilter):
+    """A filter that can be read, and takes far longer for each event than any ordinary one."""
 
 
 def place_of(error: Exception) -> str:

@@ -14,8 +14,8 @@ from eventstore.search import Filter, Verdict
 PIECE = 50
 MOST_READ = 1_000
 """Events that one page looks at: an aggregate with more is filtered in several steps."""
-MOST_SECONDS = 0.8
-"""Looked at behind each event: of large payloads a single one may take a good part of it."""
+MOST_SECONDS = 0.5
+"""Looked at behind each event, and so before payloads are read again: what was begun by then may take as long once more."""
 FETCHED_BYTES = 4_000_000
 """Payload that is read at once: what is read behind the last event that is looked at, is read in vain."""
 

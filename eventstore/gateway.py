@@ -37,6 +37,8 @@ from eventstore.storage import Storage, Subscription
 T = TypeVar("T")
 
 MOST_ROWS = 200
+PAGE_BYTES = 64 * 1024 * 1024
+"""Payload that is read for one page of a topic, of all its partitions together: of large events it shows fewer."""
 
 
 class Gateway:
@@ -75,7 +77,8 @@ class Gateway:
 
     def events(self, topic: Topic, *, cursor: str | None = None, limit: int = 50) -> Page[Row]:
         """A page of a topic's events, newest first, merged over its partitions by publish time."""
-        lanes = {str(number): self._partition_lane(topic.name, number) for number in range(topic.partitions)}
+        room = PAGE_BYTES // max(1, topic.partitions)
+        lanes = {str(number): self._partition_lane(topic.name, number, room) for number in range(topic.partitions)}
         at_once = self.storage.capabilities.parallel_reads
         page = merge(lanes, cursor, min(limit, MOST_ROWS), side_by_side=at_once)
         return Page(items=self._with_pointers(page.items), newer=page.newer, older=page.older)
@@ -309,8 +312,11 @@ class Gateway:
         stuck_after = timedelta(seconds=self.config.limits.stuck_after_seconds)
         return backlog_of(subscription, self.storage.capabilities, stuck_after)
 
-    def _partition_lane(self, topic: str, number: int) -> Lane[Message]:
+    def _partition_lane(self, topic: str, number: int, room: int) -> Lane[Message]:
         storage = self.storage
+
+        def cut(items: Sequence[Item[Message]]) -> bool:
+            return sum(len(item.value.payload) for item in items) >= room
 
         def place(token: str | None) -> Position | None:
             return None if token is None else storage.position(topic, number, token)
@@ -319,12 +325,13 @@ class Gateway:
             return [Item(place=m.position.token, time=m.published, value=m) for m in messages]
 
         def forward(token: str | None, inclusive: bool, limit: int) -> list[Item[Message]]:
-            return items(storage.read_forward(topic, number, after=place(token), inclusive=inclusive, limit=limit))
+            found = storage.read_forward(topic, number, after=place(token), inclusive=inclusive, limit=limit, most_bytes=room)
+            return items(found)
 
         def backward(token: str | None, limit: int) -> list[Item[Message]]:
-            return items(storage.read_backward(topic, number, before=place(token), limit=limit))
+            return items(storage.read_backward(topic, number, before=place(token), limit=limit, most_bytes=room))
 
-        return Lane(forward=forward, backward=backward)
+        return Lane(forward=forward, backward=backward, cut=cut)
 
     def _with_pointers(self, messages: Sequence[Message]) -> list[Row]:
         pointers = queries.at_each([message.position for message in messages])

@@ -9,7 +9,7 @@ A boundary in a lane is a short text: ``^`` the beginning, ``$`` the end, ``-p``
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,10 +35,12 @@ class Lane(Generic[T]):
     """How to read one lane. Both take a place or ``None`` (beginning, end) and a limit.
 
     ``forward(place, inclusive, limit)`` answers in order; ``backward(place, limit)`` answers what lies before, newest first.
+    Fewer than ``limit`` are the lane's end, unless it says of them that it was ``cut`` short: then there is one at least.
     """
 
     forward: Callable[[str | None, bool, int], Sequence[Item[T]]]
     backward: Callable[[str | None, int], Sequence[Item[T]]]
+    cut: Callable[[Sequence[Item[T]]], bool] = lambda items: False
 
 
 Boundaries = Mapping[str, str]
@@ -69,7 +71,8 @@ def _sound(boundaries: Mapping[object, object]) -> bool:
 
 
 def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_by_side: int = 1) -> Page[T]:
-    """The page at a cursor (none: the newest), newest first, at most ``limit`` long.
+    """The page at a cursor (none: the newest), newest first, at most ``limit`` long: shorter where a lane was cut, since then
+    nobody knows what comes next.
 
     Lanes that the cursor does not name are new since it was made: all of theirs is newer. ``side_by_side`` lanes are read
     at once.
@@ -84,9 +87,10 @@ def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_
         return list(read(lanes[name], start[name], limit + 1))
 
     heads = _in_parallel(read_lane, list(lanes), side_by_side)
-    taken = _take(heads, limit, backward)
+    cut = {name for name, items in heads.items() if len(items) <= limit and lanes[name].cut(items)}
+    taken = _take(heads, limit, backward, cut)
     near, far = _boundaries(start, heads, taken, backward)
-    more = any(len(heads[name]) > taken.count(name) for name in lanes)
+    more = bool(cut) or any(len(heads[name]) > taken.count(name) for name in lanes)
     items = _values(heads, taken)
     if backward:
         newer = encode_cursor("newer", near) if cursor else None
@@ -147,12 +151,13 @@ def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], sid
         return dict(zip(names, pool.map(read, names), strict=True))
 
 
-def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool) -> list[str]:
-    """The lane of each item of the page, in the order of taking: always the head with the latest (earliest) time."""
+def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool, cut: Set[str] = frozenset()) -> list[str]:
+    """The lane of each item of the page, in the order of taking: always the head with the latest (earliest) time. Ends where a
+    lane that was cut has no more."""
     place = dict.fromkeys(heads, 0)
     order: list[str] = []
     best = max if backward else min
-    while len(order) < limit:
+    while len(order) < limit and all(place[name] < len(heads[name]) for name in cut):
         open_lanes = [name for name in heads if place[name] < len(heads[name])]
         if not open_lanes:
             break

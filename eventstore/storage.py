@@ -224,18 +224,28 @@ class Storage(Protocol):
     # -- reading
 
     def read_forward(
-        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+        self,
+        topic: str,
+        partition: int,
+        *,
+        after: Position | None = None,
+        limit: int,
+        inclusive: bool = False,
+        most_bytes: int | None = None,
     ) -> Sequence[Message]:
         """At most ``limit`` messages in log order, from the first one or after (``inclusive``: at) a position.
 
-        Fewer are the end of the log, so that no number of bytes cuts them short: choose ``limit`` with payloads in mind.
+        Fewer are the end of the log, unless their payloads have ``most_bytes`` or more: the last of them is the one that made
+        that full. Without it no number of bytes cuts them short: choose ``limit`` with payloads in mind.
         """
         ...
 
-    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+    def read_backward(
+        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+    ) -> Sequence[Message]:
         """At most ``limit`` messages, newest first, from the last one or before a position (which is left out).
 
-        Fewer are the beginning of the log, as with ``read_forward``.
+        Fewer are the beginning of the log, unless ``most_bytes`` are full, as with ``read_forward``.
         """
         ...
 

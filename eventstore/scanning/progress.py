@@ -15,6 +15,7 @@ class Ending(StrEnum):
     SECONDS = "seconds"
     UNWATCHED = "unwatched"
     REPLACED = "replaced"
+    FILTER = "filter"
     STORE = "store"
     CLOSED = "closed"
     BROKEN = "broken"
@@ -111,6 +112,7 @@ class Progress:
             Ending.SECONDS: f"Stopped {after}: no search takes longer than this.",
             Ending.UNWATCHED: f"Ended {after}, since nobody was looking any more.",
             Ending.REPLACED: f"Ended {after}, since you began another search.",
+            Ending.FILTER: f"Ended {after}. {self.problem}",
             Ending.STORE: f"The store broke off {after}. {self.problem}",
             Ending.CLOSED: f"Ended {after}, since the dashboard is being restarted.",
             Ending.BROKEN: f"The search failed {after}; the log says why.",

@@ -20,10 +20,12 @@ from eventstore.storage import READ_BYTES, Storage
 SMALLEST, FIRST, LARGEST = 20, 84, 1364
 """Messages of a piece. Pulsar reads backward in ranges of 4, 16, 64, … entries: these are sums of them, so that nothing is
 read twice for it."""
+FIRST_FORWARD = 4
 MOST_HELD = 8 * LARGEST
 """Messages that all partitions together may hold; many partitions have smaller pieces."""
 MOST_BYTES = 4 * READ_BYTES
-"""Bytes of payload that all partitions together may hold, as far as earlier pieces tell how large the next one is."""
+"""Bytes of payload that all partitions together may hold, and one message of each beyond; reading forward, as far as earlier
+pieces tell how large the next one is."""
 WAIT = 0.2
 SILENT = 2.0
 """Seconds without an event before the store is asked whether it is there."""
@@ -93,18 +95,18 @@ def _read_one(pieces: Pieces) -> Sequence[Message]:
 
 
 def _backward(storage: Storage, span: Span, room: Room, stopped: Callable[[], bool]) -> Pieces:
-    """Newest first. A piece is small at first, and as long as those before it show that it may be."""
+    """Newest first. A piece is small at first."""
     before = None if span.upper_included else span.upper
-    limit, largest = min(FIRST, room.messages), 1
+    limit = min(FIRST, room.messages)
     while not stopped():
-        found = storage.read_backward(span.topic, span.partition, before=before, limit=limit)
+        found = storage.read_backward(span.topic, span.partition, before=before, limit=limit, most_bytes=room.bytes)
         if piece := [message for message in found if span.holds(message.position)]:
             yield piece
-        if len(found) < limit or not span.is_above_lower(found[-1].position):
+        is_cut = sum(len(message.payload) for message in found) >= room.bytes
+        if (len(found) < limit and not is_cut) or not span.is_above_lower(found[-1].position):
             return
         before = found[-1].position
-        largest = max(largest, *(len(message.payload) for message in found))
-        limit = max(1, min(room.messages, limit * 16, room.bytes // largest))
+        limit = min(room.messages, limit * 16)
 
 
 def _forward(storage: Storage, span: Span, room: Room, stopped: Callable[[], bool]) -> Pieces:
@@ -114,7 +116,7 @@ def _forward(storage: Storage, span: Span, room: Room, stopped: Callable[[], boo
             yield [first]
         if span.lower == span.upper:
             return
-    limit = min(FIRST, room.messages)
+    limit, largest = min(FIRST_FORWARD, room.messages), 1
     with storage.open_reader(span.topic, span.partition, after=span.lower) as reader:
         silent = 0
         while not stopped():
@@ -126,7 +128,8 @@ def _forward(storage: Storage, span: Span, room: Room, stopped: Callable[[], boo
             silent = 0 if found else silent + 1
             if silent and _is_gone(storage, span, silent):
                 return
-            limit = room.messages
+            largest = max(largest, *(len(message.payload) for message in found), 1)
+            limit = max(1, min(room.messages, limit * 16, room.bytes // largest))
 
 
 def _is_gone(storage: Storage, span: Span, silent: int) -> bool:

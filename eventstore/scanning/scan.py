@@ -15,7 +15,7 @@ from eventstore.events import Event, Message, Position, Topic
 from eventstore.scanning.progress import Ending, Progress
 from eventstore.scanning.reading import opened
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
-from eventstore.search import Filter, Verdict
+from eventstore.search import Filter, FilterTooDear, Spending, Verdict
 from eventstore.storage import Storage
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class Scan(Generic[T]):
         self.request = request
         self.bounds = bounds or Bounds()
         self._storage, self._read, self._keep = storage, read, keep
+        self._spending = Spending(request.filter)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._matches: list[T] = []
@@ -149,6 +150,9 @@ class Scan(Generic[T]):
     def _run(self) -> None:
         try:
             self._read_through()
+        except FilterTooDear as error:
+            self._problem = str(error)
+            self.stop(Ending.FILTER)
         except EventStoreError as error:
             self._problem = str(error)
             self.stop(Ending.STORE)
@@ -179,7 +183,7 @@ class Scan(Generic[T]):
     def _look(self, message: Message) -> bool:
         """Whether to go on behind this message."""
         event = self._read(message)
-        verdict = self.request.filter.judge(event)
+        verdict = self._spending.judge(event)
         kept = [self._keep(event)] if verdict is Verdict.MATCH else ()
         with self._lock:
             if self._ending is not None:

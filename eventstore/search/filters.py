@@ -1,6 +1,6 @@
 """The filter as everybody uses it: parsed once, then asked about events and about the index's pointers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,8 @@ class Filter:
     ``text`` is what was given, without the space around it. ``reads_payload``: whether some answer needs the message; without
     it the index's pointer is enough. ``since`` (included) and ``until`` (excluded) bound the *event* time of every match, in
     UTC: a hint where to begin, since publish times may differ. ``aggregates``: the types and ids of ``of_aggregate``, which no
-    text says. Two filters ask for the same where text, bounds and these are the same.
+    text says. ``known_as``: an id (of an event, an aggregate or a conversation) that every match must have, if there is one:
+    the index finds what has it at once. Two filters ask for the same where text, bounds and these are the same.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Filter:
     since: datetime | None
     until: datetime | None
     aggregates: tuple[tuple[str, str], ...] = ()
+    known_as: str = ""
     _on_event: Callable[[Look], Answer]
     _on_pointer: Callable[[Pointer], Answer]
 
@@ -85,13 +87,15 @@ def parse_filter(text: str) -> Filter:
     tree = tree_of(text)
     if tree is None:
         return Filter(text="", empty=True, reads_payload=False, since=None, until=None, _on_event=_every, _on_pointer=_every)
-    since, until = _bounds(tree)
+    needed = [term for term in _needed(tree) if isinstance(term, Term)]
+    since, until = _bounds(needed)
     return Filter(
         text=text.strip(),
         empty=False,
         reads_payload=any(term.on_pointer is None for term in terms_of(tree)),
         since=since,
         until=until,
+        known_as=next((term.known_as for term in needed if term.known_as), ""),
         _on_event=compiled(tree, lambda term: term.on_event),
         _on_pointer=compiled(tree, lambda term: term.on_pointer or _unsaid),
     )
@@ -105,9 +109,8 @@ def _unsaid(pointer: Pointer) -> Answer:
     return None
 
 
-def _bounds(tree: Tree) -> tuple[datetime | None, datetime | None]:
+def _bounds(needed: Sequence[Term]) -> tuple[datetime | None, datetime | None]:
     """The narrowest range of time that the terms which every match must pass leave open."""
-    needed = [term for term in _needed(tree) if isinstance(term, Term)]
     since = [term.since for term in needed if term.since]
     until = [term.until for term in needed if term.until]
     return max(since, default=None), min(until, default=None)

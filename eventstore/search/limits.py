@@ -15,11 +15,14 @@ MOST_EXPRESSION_STEPS = 5_000
 
 PAYLOAD_BYTES = 1_000_000
 """A longer payload is not parsed, and of its text only so much is looked at."""
+KEY_CHARACTERS = 10_000
+"""Of a key, so much text is looked at."""
 EXPRESSION_WORK = 5_000_000
 """Steps times bytes that all of a filter's regular expressions together may spend on one event.
 
-RE2 is linear in both, but not quick where its cache of states overflows: some 40 ns for each (seen: 36 s for one expression of
-900 steps over a megabyte). This is then a fifth of a second at the worst.
+RE2 is linear in both, but not quick where its cache of states overflows: 6 to 40 ns for each (seen: 36 s for one expression of
+900 steps over a megabyte). This is then a fifth of a second at the worst; what that may come to over many events
+is for ``spending`` to say.
 """
 EXPRESSION_BYTES = PAYLOAD_BYTES // 2
 """Bytes of a text that a regular expression looks at, however cheap it is: fewer than a payload's text has once it was cut, so

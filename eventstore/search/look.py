@@ -7,7 +7,7 @@ from typing import Any, Never
 import msgspec
 
 from eventstore.events import Event
-from eventstore.search.limits import MOST_ESCAPES, PAYLOAD_BYTES
+from eventstore.search.limits import KEY_CHARACTERS, MOST_ESCAPES, PAYLOAD_BYTES
 
 UNREADABLE = object()
 """Stands for a payload that cannot be looked into: too large, nested too deeply, or no JSON."""
@@ -42,15 +42,16 @@ class Look:
 
     @property
     def text_is_cut(self) -> bool:
-        """Whether the payload's text is longer, or has more escapes, than is looked at, or nobody here can read it."""
-        data = self.event.data
-        return self.event.message.encrypted or len(data) > PAYLOAD_BYTES or data.count(b"\\") > MOST_ESCAPES
+        """Whether the payload's text or the key is longer, or has more escapes, than is looked at, or cannot be read here."""
+        data, message = self.event.data, self.event.message
+        too_long = len(data) > PAYLOAD_BYTES or len(message.key or "") > KEY_CHARACTERS
+        return message.encrypted or too_long or data.count(b"\\") > MOST_ESCAPES
 
     def texts(self) -> tuple[str, ...]:
         """The texts that a text term looks at: the key, the payload as it is written, and as its JSON escapes mean it."""
         if self._plain is None:
             written = self.event.data[:PAYLOAD_BYTES].decode("utf-8", "replace")
-            key = self.event.message.key or ""
+            key = (self.event.message.key or "")[:KEY_CHARACTERS]
             self._plain = (key, written, unescaped(written)) if "\\" in written else (key, written)
         return self._plain
 

@@ -1,5 +1,6 @@
 """What each field of a filter means: one written term made into questions to an event and to the index's pointer."""
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -24,6 +25,7 @@ _PLACES = {  # where a field stands in a look at an event, and in the index's po
 }
 _OF_ANY_MESSAGE = frozenset({"id", "key"})
 """What a message has even where it fits no envelope."""
+_FOUND_BY_INDEX = frozenset({"aggregate", "id", "correlation"})
 _PATHS = frozenset({"data", "property"})
 FIELDS = (
     "type",
@@ -75,7 +77,9 @@ def _positive(written: WrittenTerm, name: str, path: Path, work: int) -> Term:
     if written.operator in ORDERS:
         raise problem(f"{written.operator} compares numbers and times, which {name} is not: use : = != or ~", written.column)
     test = _text_test(written, work)
-    return _aggregate_term(test) if name == "aggregate" else _envelope_term(name, test)
+    term = _aggregate_term(test) if name == "aggregate" else _envelope_term(name, test)
+    is_one_id = written.operator == "=" or (written.operator == ":" and (written.quoted or "*" not in written.value))
+    return replace(term, known_as=written.value) if is_one_id and name in _FOUND_BY_INDEX else term
 
 
 def _envelope_term(name: str, test: TextTest) -> Term:

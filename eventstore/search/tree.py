@@ -18,7 +18,7 @@ class Term:
     """One question about an event. ``on_pointer`` is ``None`` where only the message can answer it.
 
     ``cost`` orders terms: cheap ones are asked first. ``since`` (included) and ``until`` (excluded) bound the time of every
-    event that the term lets through.
+    event that the term lets through. ``known_as``: the id that it asks for, by which the index finds events at once.
     """
 
     on_event: Callable[[Look], Answer]
@@ -26,6 +26,7 @@ class Term:
     cost: int = 0
     since: datetime | None = None
     until: datetime | None = None
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

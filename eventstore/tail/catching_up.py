@@ -11,6 +11,7 @@ from heapq import merge
 
 from eventstore.errors import StoreUnreachable
 from eventstore.events import Message
+from eventstore.search import Spending
 from eventstore.storage import Storage
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.counting import events_between, indexed_between
@@ -78,6 +79,7 @@ class Behind:
     def __init__(self, storage: Storage, lanes: Sequence[Lane], counts: Tallying, *, complete: bool) -> None:
         self._storage, self._lanes, self._counts, self._complete = storage, lanes, counts, complete
         self._limit, self._largest = SMALLEST_READ, 1
+        self._spending: Spending | None = None
         self._begin()
 
     def take(self, room: int | None = None) -> list[Piece]:
@@ -223,12 +225,12 @@ class Behind:
         return ends is None or ends.first is None or ends.first.token > token
 
     def _passed_on(self, found: Sequence[tuple[Lane, Message]]) -> list[Entry]:
-        """Those that match; all are counted."""
-        given: list[Entry] = []
-        for lane, message in found:
-            entry = Entry(message, lane.reading)
-            if lane.tally.filter is None or lane.tally.filter.matches(entry.event):
-                given.append(entry)
+        """Those that match; all are counted. ``FilterTooDear`` where to find them out costs too much."""
+        given = [Entry(message, lane.reading) for lane, message in found]
+        if given and (filter := found[0][0].tally.filter) is not None:  # all lanes have the viewer's one filter
+            if self._spending is None or self._spending.filter is not filter:
+                self._spending = Spending(filter)
+            given = [given[place] for place in self._spending.matching([entry.event for entry in given])]
         self._passed += len(found)
         self._counts.give(published=len(found), matched=len(given), shown=len(given))
         return given

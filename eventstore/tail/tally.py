@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from eventstore.search import Filter
+from eventstore.search import Filter, FilterTooDear, Spending
 from eventstore.tail.bounds import BYTES_OF_AN_EVENT
 from eventstore.tail.budget import Budget
 from eventstore.tail.pieces import (
@@ -48,6 +48,9 @@ class Tally:
 
     def __init__(self, filter: Filter | None, rate: int | None, since: int) -> None:
         self.filter = None if filter is None or filter.empty else filter
+        self.problem = ""
+        """Why this filter looks at nothing any more: one that is too dear must not keep the others' events waiting."""
+        self._spending = Spending(self.filter) if self.filter else None
         self.rate = rate
         self.key: TallyKey = (key_of(filter), rate)
         self.users: set[object] = set()
@@ -79,14 +82,16 @@ class Tally:
 
     def _matching(self, chunk: Chunk) -> Sequence[int]:
         """Which of the chunk's entries match, shared by all tallies of this filter."""
-        if self.filter is None:
+        if self._spending is None:
             return range(len(chunk.entries))
         found = chunk.matches.get(self.key[0])
-        if found is None:
-            matches = self.filter.matches
-            indexes = tuple(index for index, entry in enumerate(chunk.entries) if matches(entry.event))
-            found = chunk.matches.setdefault(self.key[0], indexes)
-        return found
+        if found is None and not self.problem:
+            try:
+                indexes = self._spending.matching([entry.event for entry in chunk.entries])
+                found = chunk.matches.setdefault(self.key[0], tuple(indexes))
+            except FilterTooDear as error:
+                self.problem = str(error)
+        return found or ()
 
     def _rows_for(self, matched: int, now: float) -> int | None:
         """How many rows of this chunk a page is shown: all while the last second had few, then a share of the rate."""

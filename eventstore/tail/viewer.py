@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from eventstore.errors import StoreUnreachable
-from eventstore.search import Filter
+from eventstore.search import Filter, FilterTooDear
 from eventstore.storage import Storage
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.budget import ROWS_A_SECOND, Share
@@ -107,6 +107,8 @@ class Viewer:
         return {key: token for lane in self._lanes for key, token in lane.news().items()}
 
     def _take(self, room: int | None) -> list[Piece]:
+        if problem := next((lane.tally.problem for lane in self._lanes if lane.tally.problem), ""):
+            raise FilterTooDear(problem)
         if pieces := self._behind.take(room):
             return pieces
         most = bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)

@@ -1,14 +1,17 @@
 """Our readers leave nothing behind on the broker, and are never taken for somebody's backlog."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 
+from eventstore.drivers.pulsar import fetching_ahead, following
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.events import NewMessage
 from eventstore.storage import Edge
-from tests.broker.conftest import MakeTopic
+from tests.broker.conftest import MakeTopic, publish_batch
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.broker
@@ -44,6 +47,41 @@ def test_an_open_reader_is_not_durable_and_has_our_name(storage: PulsarStorage, 
         assert told["isDurable"] is False
         assert list(storage.subscriptions(name)) == []
     assert eventually(lambda: subscriptions(admin, name) == {})
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
+    storage: PulsarStorage, client: Any, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch, batch: bool
+) -> None:
+    """So little that a second reader halves it, and that each connects anew on its way, inside a batch too."""
+    monkeypatch.setattr(fetching_ahead, "TOGETHER", 40)
+    name = topic()
+    expected = [b"%d" % number for number in range(500)]
+    if batch:
+        for start in range(0, 500, 50):
+            publish_batch(client, name, expected[start : start + 50])
+    else:
+        storage.append(name, [NewMessage(payload=payload) for payload in expected])
+    opened: list[int] = []
+    open_raw = following.open_raw
+
+    def noted(*given: Any, **more: Any) -> Any:
+        opened.append(more["queue"])
+        return open_raw(*given, **more)
+
+    monkeypatch.setattr(following, "open_raw", noted)
+    with storage.open_reader(name, 0, after=Edge.EARLIEST) as first:
+        seen = [message.payload for message in first.read(limit=7, timeout=10)]
+        with ExitStack() as others:
+            for _ in range(4):
+                others.enter_context(storage.open_reader(name, 0, after=Edge.EARLIEST))
+            seen += [message.payload for message in first.read(limit=60, timeout=10)]
+            assert opened[0] == 40
+            assert opened[-1] == 40 // 5, "the first has made room for the others"
+        while len(seen) < 500:
+            seen += [message.payload for message in first.read(limit=100, timeout=10)]
+        assert opened[-1] == 40, "and has it back"
+    assert seen == expected
 
 
 def test_a_storage_that_is_closed_leaves_no_reader(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client) -> None:

@@ -72,6 +72,25 @@ def test_an_event_that_is_larger_than_the_bound_comes_alone(storage: Storage, to
         assert payloads(read_until(reader, 3)) == [message.payload for message in messages]
 
 
-def test_a_piece_of_the_log_is_never_cut_short(storage: Storage, log: str) -> None:
+@pytest.mark.parametrize("most", [1, MEGABYTES, MEGABYTES + 1, 3 * MEGABYTES])
+def test_a_piece_of_the_log_ends_with_the_event_that_makes_its_bytes_full(storage: Storage, log: str, most: int) -> None:
+    count = -(-most // MEGABYTES)
+    assert payloads(storage.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE[:count]
+    assert payloads(storage.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1][:count]
+    second, last = storage.read_forward(log, 0, limit=2)[1].position, storage.read_backward(log, 0, limit=1)[0].position
+    rest = storage.read_forward(log, 0, after=second, inclusive=True, limit=1000, most_bytes=most)
+    assert payloads(rest) == LARGE[1 : 1 + count]
+    assert payloads(storage.read_backward(log, 0, before=last, limit=1000, most_bytes=most)) == LARGE[-2::-1][:count]
+
+
+def test_bytes_that_are_never_full_cut_nothing(storage: Storage, log: str) -> None:
+    most = (len(LARGE) + 1) * MEGABYTES
+    assert payloads(storage.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE
+    assert payloads(storage.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1]
+    assert payloads(storage.read_forward(log, 0, limit=2, most_bytes=most)) == LARGE[:2]
+    assert payloads(storage.read_backward(log, 0, limit=2, most_bytes=most)) == LARGE[:-3:-1]
+
+
+def test_a_piece_of_the_log_is_never_cut_short_otherwise(storage: Storage, log: str) -> None:
     assert payloads(whole_log(storage, log)) == LARGE
     assert payloads(storage.read_backward(log, 0, limit=1000)) == LARGE[::-1]

@@ -16,10 +16,10 @@ START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 class Log:
-    """A lane's events in memory: each value is its place, which says the order."""
+    """A lane's events in memory: each value is its place, which says the order. ``most``: it is cut after so many."""
 
-    def __init__(self, name: str, minutes: Sequence[int] = ()) -> None:
-        self.name = name
+    def __init__(self, name: str, minutes: Sequence[int] = (), most: int = 1_000) -> None:
+        self.name, self.most = name, most
         self.items: list[Item[str]] = []
         for minute in minutes:
             self.add(minute)
@@ -29,16 +29,18 @@ class Log:
         self.items.append(Item(place=place, time=START + timedelta(minutes=minute), value=place))
 
     def forward(self, place: str | None, inclusive: bool, limit: int) -> list[Item[str]]:
+        limit = min(limit, self.most)
         if place is None:
             return self.items[:limit]
         return [item for item in self.items if item.place > place or (inclusive and item.place == place)][:limit]
 
     def backward(self, place: str | None, limit: int) -> list[Item[str]]:
+        limit = min(limit, self.most)
         return [item for item in reversed(self.items) if place is None or item.place < place][:limit]
 
     @property
     def lane(self) -> Lane[str]:
-        return Lane(forward=self.forward, backward=self.backward)
+        return Lane(forward=self.forward, backward=self.backward, cut=lambda items: len(items) >= self.most)
 
 
 def lanes(*logs: Log) -> dict[str, Lane[str]]:
@@ -125,6 +127,23 @@ def test_walking_shows_everything_once_both_ways(seed: int, limit: int) -> None:
     newer = walk_newer(logs, limit, beginning(logs))
     assert sorted(newer) == sorted(values(logs))
     assert in_each_lanes_order(newer, logs)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 50])
+@pytest.mark.parametrize("seed", range(12))
+def test_walking_over_lanes_that_are_cut_short_shows_the_same_in_the_same_order(seed: int, limit: int) -> None:
+    chance = random.Random(seed)
+    minutes = [sorted(chance.randrange(60) for _ in range(chance.randrange(20))) for _ in "abcd"]
+    whole = [Log(name, of_lane) for name, of_lane in zip("abcd", minutes, strict=True)]
+    cut = [Log(name, of_lane, most=chance.choice([1, 2, 3, 1_000])) for name, of_lane in zip("abcd", minutes, strict=True)]
+    assert walk_older(cut, limit) == walk_older(whole, limit)
+    assert walk_newer(cut, limit, beginning(cut)) == walk_newer(whole, limit, beginning(whole))
+
+
+def test_a_page_ends_where_nobody_knows_what_comes_next() -> None:
+    page = merge(lanes(Log("a", [1, 2, 3, 4, 5, 50], most=2), Log("b", [10, 20, 30])), None, 10)
+    assert page.items == ["a0005", "b0002", "b0001", "b0000", "a0004"]
+    assert page.older is not None
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -11,6 +11,7 @@ import pytest
 
 from eventstore.config import Config
 from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.errors import StoreUnreachable, TooManySearches
@@ -141,7 +142,7 @@ class _With:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten messages a piece, so that small topics have several."""
-    for name in ("SMALLEST", "FIRST", "LARGEST"):
+    for name in ("SMALLEST", "FIRST", "FIRST_FORWARD", "LARGEST"):
         monkeypatch.setattr(reading, name, 10)
 
 
@@ -377,17 +378,36 @@ def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
 
 
 def test_pieces_are_bounded_whatever_the_payloads(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one too, and those behind small payloads."""
     monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
     topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
-    limits: list[int] = []
+    publish(storage, 100, start=300, payload=b"1")
+    sizes: list[int] = []
 
     def noted(*args: Any, **names: Any) -> Any:
-        limits.append(names["limit"])
-        return storage.read_backward(*args, **names)
+        found = storage.read_backward(*args, **names)
+        sizes.append(sum(len(message.payload) for message in found))
+        return found
 
-    assert ended(scan_of(_With(storage, read_backward=noted), topic, "type:nothing")).complete
-    assert limits[0] == reading.FIRST
-    assert max(limits[1:]) <= 50_000 // 5_000
+    progress = ended(scan_of(_With(storage, read_backward=noted), topic, "type:nothing"))
+    assert (progress.complete, progress.read) == (True, 400)
+    assert max(sizes) < 50_000 + 5_010
+
+
+def test_pieces_read_forward_grow_with_what_was_seen(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+    topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
+    read, sizes = TableReader.read, list[int]()
+
+    def noted(reader: TableReader, **names: Any) -> Any:
+        found = read(reader, **names)
+        sizes.append(sum(len(message.payload) for message in found))
+        return found
+
+    monkeypatch.setattr(TableReader, "read", noted)
+    progress = ended(scan_of(storage, topic, "type:nothing", newest_first=False))
+    assert (progress.complete, progress.read) == (True, 300)
+    assert max(sizes) < 50_000 + 5_010
 
 
 # -- those of a process

@@ -74,6 +74,7 @@ def test_the_documented_limits_are_the_true_ones() -> None:
         limits.MOST_EXPRESSIONS,
         limits.MOST_EXPRESSION_CHARACTERS,
         limits.PAYLOAD_BYTES,
+        limits.KEY_CHARACTERS,
         limits.MOST_ITEMS,
         limits.VALUE_CHARACTERS,
         limits.MOST_ESCAPES,
@@ -81,4 +82,5 @@ def test_the_documented_limits_are_the_true_ones() -> None:
         limits.EXPRESSION_WORK,
     ]
     assert f"larger than {limits.PAYLOAD_BYTES:,} bytes" in section("What cannot be judged")
+    assert f"longer than {limits.KEY_CHARACTERS:,} characters" in section("What cannot be judged")
     assert f"the first {limits.EXPRESSION_WORK // 20:,} bytes" in section("Limits")

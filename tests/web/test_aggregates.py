@@ -394,3 +394,17 @@ def test_a_topic_that_the_store_refuses_leaves_the_page_with_the_indexs_lines(
         answer = desk.get(url)
         assert answer.status_code == 200
         assert "does not let Eventdesk read this topic" in text(answer)
+
+
+def test_what_is_not_found_in_any_spelling_asks_for_the_types_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(1)
+    asked: list[str] = []
+    aggregate_types = type(desk.gateway).aggregate_types
+
+    def noted(gateway: Any) -> Any:
+        asked.append("types")
+        return aggregate_types(gateway)
+
+    monkeypatch.setattr(type(desk.gateway), "aggregate_types", noted)
+    assert "No such Thing" in text(search(desk, "\u201cNo such Thing\u201d."))
+    assert asked == ["types"]

@@ -208,7 +208,7 @@ def test_a_viewer_sees_that_and_where_but_no_number_of_the_publishers(planted: D
 
 def test_the_overview_has_one_line_for_all_with_each_kind_and_its_list(planted: Desk) -> None:
     answer = planted.get("/")
-    assert attribute(answer, "data-attention") == ["noticed"]
+    assert attribute(answer, "data-attention") == ["dead-letters", "noticed"]
     assert attribute(answer, "data-noticed") == [
         "unreadable", "duplicate-id", "sequence-skips", "sequence-goes-back", "time-goes-back",
     ]  # fmt: skip

@@ -496,6 +496,60 @@ def test_nonsense_closes_the_socket_and_nothing_else(watched: Watched, said: str
     assert len(problems) == 1
 
 
+HOSTILE = {
+    "deep nesting": "(" * 2_000 + "a" + ")" * 2_000,
+    "a huge number": "data.a>" + "9" * 4_000,
+    "repetitions of repetitions": 'text~"((a{100}){100}){100}"',
+    "a good deal of text": "a" * 400_000,
+    "a megabyte": "a" * 1_000_000,
+}
+DEAR = 'text~".{0,500}Q"'
+"""Small, and it takes a thousand times what others take on each byte."""
+
+
+@pytest.mark.parametrize("form", ["page", "script"])
+@pytest.mark.parametrize("filter", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_filter_beyond_the_limits_is_refused_at_the_beginning_and_on_the_way(
+    watched: Watched, form: str, filter: str
+) -> None:
+    opened = getattr(watched, form)
+    code, problems = closed_after(opened(), json.dumps({"begin": {"filter": filter}}))
+    assert (code, len(problems)) == (4400, 1)
+
+    async def work() -> Follower:
+        async with following(opened()) as follower:
+            await follower.say(filter=filter)
+            await follower.until(lambda: bool(follower.problems))
+            return follower
+
+    if len(filter) < 500_000:  # of more, nothing is read
+        assert "The filter cannot be used" in run(work).problems[0]
+
+
+@pytest.mark.parametrize("form", ["page", "script"])
+@pytest.mark.parametrize("start", ["now", {"last": 900}], ids=["live", "catching up"])
+def test_a_filter_that_is_too_dear_ends_its_own_tail_and_no_other(watched: Watched, form: str, start: Any) -> None:
+    topic = f"dear-{form}-{'live' if start == 'now' else 'past'}"
+    watched.publisher.publish(topic, 0, 1 if start == "now" else 900, size=2_000)
+
+    async def work() -> tuple[int | None, Follower, Follower]:
+        begin: dict[str, Any] = {"from": start}
+        async with following(watched.script(topic), **begin) as other, getattr(watched, form)(topic) as connection:
+            dear = Follower(connection)
+            await dear.say(begin={**begin, "filter": DEAR})
+            if start == "now":
+                await dear.next()
+                await asyncio.to_thread(watched.publisher.publish, topic, 1, 900, size=2_000)
+            code = await dear.close_code()
+            await other.until_count(900)
+            return code, dear, other
+
+    code, dear, other = run(work)
+    assert code == 4400
+    assert "simpler" in dear.problems[-1]
+    assert (other.count, other.problems) == (900, [])
+
+
 def test_nobody_begins_twice(watched: Watched) -> None:
     assert closed_after(watched.page(), '{"begin":{}}', '{"begin":{}}')[0] == 4400
 

@@ -100,6 +100,20 @@ def test_the_matches_stand_in_the_page_with_the_word_complete(desk: Desk) -> Non
     assert polls(answer) == []
 
 
+def test_where_the_filter_asks_for_an_id_the_page_leads_to_the_search_box(desk: Desk) -> None:
+    desk.publish(6)
+    for filter, id in (
+        ("id:e-2", "e-2"),
+        ("type:*Patient* aggregate=patient/4711", "patient/4711"),
+        ('correlation:"c 1"', "c 1"),
+    ):
+        link = f'href="/aggregates/?{urlencode({"q": id})}"'
+        assert link in filtered(desk, filter).content.decode()
+        assert desk.get(f"/aggregates/?{urlencode({'q': id})}").status_code in (200, 302)
+    for filter in ("id:e-*", "id:e-2 or id:e-4", "not id:e-2", "aggregate!=4711", "type:PatientRegistered", "id~e"):
+        assert "the search box" not in filtered(desk, filter).content.decode()
+
+
 def polls(answer: Any) -> list[str]:
     return [url for url in attribute(answer, "hx-get") if url.startswith("/searches/")]
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
-from eventstore import InvalidName, NewMessage, StoreUnreachable
+from eventstore import InvalidName, NewMessage, StoreUnreachable, gateway
 from eventstore.config import parse_config
 from eventstore.drivers.database.models import MessageRow
 from tests import hostile
@@ -291,3 +291,15 @@ def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(de
     assert seen == [(["1"], False), (["1"], True), (["2"], True)]
     assert attribute(desk.get(f"{SHOW}?before=nonsense"), "data-total") == ["1"]
     assert "data-total" not in desk.get(f"{SHOW}?before=2024-05-01T09:59").content.decode()
+
+
+def test_a_page_of_large_events_holds_a_bounded_amount_and_leads_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "PAGE_BYTES", 60_000)
+    desk.gateway.storage.create_topic(TOPIC, partitions=3)
+    payload = b'"' + b"x" * 10_000 + b'"'
+    for number in range(30):
+        message = NewMessage(payload=payload, key=f"k{number}", properties=event(number).properties)
+        desk.gateway.storage.append(TOPIC, [message])
+    pages = walk(desk, "next", SHOW)
+    assert [id for page in pages for id in page] == [f"e-{number}" for number in range(29, -1, -1)]
+    assert all(0 < len(page) <= 6 for page in pages)

@@ -1,9 +1,9 @@
-"""The codes that a tail's socket is closed with. See docs/tail.md."""
+"""The codes that a tail's socket is closed with. See docs/tail-for-scripts.md."""
 
 import logging
 
 from dashboard.sockets.tail.begin import NotUnderstood
-from eventstore import EventStoreError, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore import EventStoreError, InvalidFilter, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def code_of(error: EventStoreError | NotUnderstood, *, opened: bool) -> int:
     match error:
         case UnknownTopic():
             return NO_SUCH_TOPIC
-        case InvalidPosition() | NotUnderstood():
+        case InvalidFilter() | InvalidPosition() | NotUnderstood():
             return BAD_REQUEST
         case StoreUnreachable():
             return STORE_AWAY

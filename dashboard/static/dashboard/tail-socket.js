@@ -63,7 +63,7 @@ export function follow(address, begin, on, { filterStands, masking }) {
       if (said.problem !== undefined) {
         // A filter was refused, and the old one stays in force; or it says why the connection is about to end.
         if (watching && wanted !== null) refuse(said.problem);
-        else why = said.problem;
+        why = said.problem;
         return;
       }
       const first = !watching;
@@ -72,8 +72,8 @@ export function follow(address, begin, on, { filterStands, masking }) {
         watching = Date.now();
         if (wanted === asked) wanted = null;
         if (why) refuse(why); // a filter that was asked for since
-        why = "";
       }
+      why = "";
       places = { ...places, ...said.places };
       inForce = said.filter;
       if (wanted === inForce) wanted = null;

@@ -29,17 +29,26 @@ LONGEST_PAUSE = 0.15
 _COLUMNS = ("number", "key", "properties", "payload", "published", "event_time")
 
 
-def read_forward(topic: str, partition: int, after: Position | None, limit: int, inclusive: bool) -> Sequence[Message]:
+def read_forward(
+    topic: str, partition: int, after: Position | None, limit: int, inclusive: bool, most_bytes: int | None
+) -> Sequence[Message]:
     row = partition_row(topic, partition)
     start = 0 if after is None else number_of(after, topic, partition) + (not inclusive)
-    return _messages(topic, partition, _from(row, start)[: max(limit, 0)])
+    rows = _from(row, start)
+    if most_bytes is not None and (last := fitting_up_to(rows, limit, most_bytes)[0]) is not None:
+        rows = rows.filter(number__lte=last)
+    return _messages(topic, partition, rows[: max(limit, 0)])
 
 
-def read_backward(topic: str, partition: int, before: Position | None, limit: int) -> Sequence[Message]:
+def read_backward(
+    topic: str, partition: int, before: Position | None, limit: int, most_bytes: int | None
+) -> Sequence[Message]:
     row = partition_row(topic, partition)
     rows = MessageRow.objects.filter(partition=row).order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=number_of(before, topic, partition))
+    if most_bytes is not None and (first := fitting_down_to(rows, limit, most_bytes)) is not None:
+        rows = rows.filter(number__gte=first)
     return _messages(topic, partition, rows[: max(limit, 0)])
 
 
@@ -88,6 +97,16 @@ def fitting_up_to(rows: QuerySet[MessageRow], limit: int, room: int) -> tuple[in
         if room <= 0:
             break
     return last, room
+
+
+def fitting_down_to(rows: QuerySet[MessageRow], limit: int, room: int) -> int | None:
+    """The number of the first row, in the order of these, that makes ``room`` bytes full; else of the last of ``limit``."""
+    last = None
+    for number, size in rows.annotate(size=Length("payload")).values_list("number", "size")[: max(limit, 0)]:
+        last, room = number, room - size
+        if room <= 0:
+            break
+    return last
 
 
 def fitting(partition_id: int, numbers: Sequence[int], room: int) -> tuple[list[int], int]:

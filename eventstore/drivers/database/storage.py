@@ -76,14 +76,23 @@ class DatabaseStorage:
     # -- reading
 
     def read_forward(
-        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+        self,
+        topic: str,
+        partition: int,
+        *,
+        after: Position | None = None,
+        limit: int,
+        inclusive: bool = False,
+        most_bytes: int | None = None,
     ) -> Sequence[Message]:
         with self._asked():
-            return reading.read_forward(topic, partition, after, limit, inclusive)
+            return reading.read_forward(topic, partition, after, limit, inclusive, most_bytes)
 
-    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+    def read_backward(
+        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+    ) -> Sequence[Message]:
         with self._asked():
-            return reading.read_backward(topic, partition, before, limit)
+            return reading.read_backward(topic, partition, before, limit, most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         with self._asked():

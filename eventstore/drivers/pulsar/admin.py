@@ -114,6 +114,11 @@ class Admin:
         found = self._json_of(log, "lastMessageId")
         return found["ledgerId"], found["entryId"], found["batchIndex"]
 
+    def headers_of(self, log: TopicName, ledger: int, entry: int) -> Mapping[str, str] | None:
+        """What the broker says of an entry beside its payload; ``None`` where it cannot, as with some 8 kB of properties."""
+        answer = self._send("GET", f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
+        return answer.headers if answer.is_success else None
+
     def entry_since(self, log: TopicName, milliseconds: int) -> tuple[int, int]:
         """Ledger and entry of the first entry published at or after the time (tried); behind the last where there is none."""
         found = self._json_of(log, f"messageid/{milliseconds}")

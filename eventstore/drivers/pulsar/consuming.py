@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.following import LINGER_MILLISECONDS, QUEUE
+from eventstore.drivers.pulsar.following import QUEUE, patience_behind
 from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.topics import Known
@@ -94,13 +94,14 @@ class PulsarConsumer:
         self._link.check_open()
 
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
-        room = READ_BYTES
+        room, first = READ_BYTES, 0.0
         while len(found) < limit and room > 0:
-            patience = LINGER_MILLISECONDS if found else max(1, int(1000 * (deadline - time.monotonic())))
+            patience = patience_behind(first) if found else max(1, int(1000 * (deadline - time.monotonic())))
             try:
                 received = self._consumer.receive(patience)
             except pulsar.Timeout:
                 return
+            first = first or time.monotonic()
             found.append(self._noted(received))
             room -= len(found[-1].payload)
 

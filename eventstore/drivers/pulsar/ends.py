@@ -6,13 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
-from eventstore.drivers.pulsar.positions import batched, place_of
+from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
 from eventstore.drivers.pulsar.reading import Shard
 from eventstore.drivers.pulsar.topics import Known
+from eventstore.errors import StoreUnreachable
 from eventstore.events import Position
 from eventstore.storage import Amounts, Ends
 
 REMEMBERED = 10_000
+LARGE = 64 * 1024
+"""Bytes of an entry, on average, above which a reader is worth it: what an entry is comes with all of its payload."""
+NOT_PLAIN = (
+    "x-pulsar-num-batch-message",
+    "x-pulsar-num-chunks-from-msg",
+    "x-pulsar-marker-type",
+    "x-pulsar-txn-aborted",
+    "x-pulsar-txn-uncommitted",
+)
+"""What is said of an entry that is not just one message which readers get."""
 
 Key = tuple[str, str, int, int]
 
@@ -45,15 +56,27 @@ class EndsFinder:
         if layout.last is not None:
             log = shard.log.uri
             first = self._remembered((log, "first", *layout.at(0)), shard.first)
-            last = self._remembered((log, "last", *layout.last), lambda: self._last(shard))
+            last = self._remembered((log, "last", *layout.last), lambda: self._last(shard, told))
         return Ends(topic=shard.topic, partition=shard.partition, first=first, last=last)
 
-    def _last(self, shard: Shard) -> Position | None:
-        """The broker tells the last place in a batch; what is in no batch may be a chunk or no message at all: read it."""
+    def _last(self, shard: Shard, told: Json) -> Position | None:
+        """The broker tells the last place in a batch. What is in no batch may be a piece of a message, or none at all: what an
+        entry is, the broker says with its payload. Only where that is not plain, or large, it is worth a reader."""
         ledger, entry, batch = self._admin.last_message_id(shard.log)
-        if batch < 0:
-            return shard.last()
-        return batched(shard.topic, shard.partition, ledger, entry, batch)
+        if batch >= 0:
+            return batched(shard.topic, shard.partition, ledger, entry, batch)
+        if entry >= 0 and _has_small_entries(told) and self._is_a_whole_message(shard, ledger, entry):
+            return unbatched(shard.topic, shard.partition, ledger, entry)
+        return shard.last()
+
+    def _is_a_whole_message(self, shard: Shard, ledger: int, entry: int) -> bool:
+        try:
+            headers = self._admin.headers_of(shard.log, ledger, entry)
+        except StoreUnreachable:  # it may be the headers that were too much for the connection: the reader will tell
+            return False
+        if headers is None or f"{ledger}:{entry}" != headers.get("x-pulsar-message-id"):
+            return False
+        return not any(headers.get(name, "false") != "false" for name in NOT_PLAIN)
 
     def _remembered(self, key: Key, find: Callable[[], Position | None]) -> Position | None:
         with self._lock:
@@ -67,6 +90,10 @@ class EndsFinder:
             while len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
         return position
+
+
+def _has_small_entries(told: Json) -> bool:
+    return int(told.get("totalSize", 0)) <= LARGE * int(told.get("numberOfEntries", 0))
 
 
 def _amounts(layout: Layout, position: Position | None) -> Amounts:

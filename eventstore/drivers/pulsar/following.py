@@ -5,15 +5,17 @@ and so lose what was published meanwhile), and it goes on from its own last even
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead, Share
 from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import TopicName
+from eventstore.errors import EventStoreError
 from eventstore.events import Message
 from eventstore.storage import READ_BYTES
 
@@ -21,19 +23,22 @@ READER_NAME = "eventdesk-reader"
 """How our readers' subscriptions begin, so that nobody takes them for somebody's backlog."""
 
 QUEUE = 100
-"""Messages that the client fetches ahead for a reader or consumer: it knows no bound in bytes, and each may have 5 MB.
-With events of 2 MB, the process stayed at 240 MB where it had grown to 670 MB."""
-
-LONGEST_QUEUE = 1000
-QUEUE_BYTES = 256 * 1024 * 1024
-"""What a reader that follows a partition may fetch ahead, as far as the size of its entries tells: a hundred events are used
-up while another thread has the interpreter, and waiting for the next hundred cost a third of the time of catching up."""
+"""Messages that the client fetches ahead for a consumer, or at most for a reader that is open for a moment: it knows no bound
+in bytes, and each may have 5 MB. With events of 2 MB, the process stayed at 240 MB where it had grown to 670 MB."""
 
 DELIVERY_SECONDS = 4.0
 """How long an event that the broker says is there is waited for."""
 
 
 LINGER_MILLISECONDS = 2
+GATHER_SECONDS = 0.05
+"""How long after the first event others are waited for: an event every millisecond would else fill the whole limit first, for
+seconds. From then on only what has already arrived is taken, without waiting."""
+
+
+def patience_behind(first: float) -> int:
+    """How many milliseconds to wait for another event, where the first one of this call came at ``first`` (monotonic)."""
+    return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
 
 
 def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
@@ -93,26 +98,31 @@ def next_within(reader: Any, seconds: float) -> Any:
         return None
 
 
-def queue_for(internals: Mapping[str, Any]) -> int:
-    """How many messages to fetch ahead of a partition whose entries are as large as its ``internalStats`` say."""
-    entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
-    if not entries or not size:
-        return QUEUE
-    return max(QUEUE // 2, min(LONGEST_QUEUE, QUEUE_BYTES * entries // size))
-
-
 def _milliseconds_until(deadline: float) -> int:
     return max(1, int(1000 * (deadline - time.monotonic())))
 
 
 class PulsarReader:
-    """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on."""
+    """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on.
+
+    ``share`` is what it may fetch ahead, of ``ahead``: it gives that back when it is closed.
+    """
 
     def __init__(
-        self, link: Link, log: TopicName, topic: str, partition: int, start: Any, *, inclusive: bool, after: str, queue: int
+        self,
+        link: Link,
+        log: TopicName,
+        messages: Messages,
+        start: Any,
+        *,
+        inclusive: bool,
+        after: str,
+        ahead: FetchAhead,
+        share: Share,
     ) -> None:
-        self._link, self._log, self._messages = link, log, Messages(topic, partition)
-        self._start, self._inclusive, self._queue = start, inclusive, queue
+        self._link, self._log, self._messages = link, log, messages
+        self._start, self._inclusive = start, inclusive
+        self._ahead, self._share = ahead, share
         self._after = after
         self._last: Any = None
         self._connected = Connected(link)
@@ -132,11 +142,13 @@ class PulsarReader:
                 raise self._link.translated(type(error).__name__) from error
         if not found:
             self._mend()
+        self._keep_to_share(found)
         return found
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._ahead.leave(self._share)
             close_raw(self._reader)
 
     def __enter__(self) -> Self:
@@ -148,7 +160,9 @@ class PulsarReader:
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
         """Take what has arrived. This loop is what catching up costs: what can stand outside of it, does."""
         read_next, message_of, after = self._reader._reader.read_next, self._messages.of, self._after
+        monotonic = time.monotonic
         room, left, last = READ_BYTES, limit, self._last
+        first = 0.0
         patience = _milliseconds_until(deadline)
         try:
             while left > 0 and room > 0:
@@ -156,14 +170,15 @@ class PulsarReader:
                 message = message_of(raw)
                 token = message.position.token
                 if token <= after:  # a reconnection may begin with the whole of a batch again
-                    patience = LINGER_MILLISECONDS if found else _milliseconds_until(deadline)
+                    patience = patience_behind(first) if found else _milliseconds_until(deadline)
                     continue
                 found.append(message)
                 after, last = token, raw
                 room -= len(message.payload)
                 left -= 1
                 # With something in hand, the queue may still be empty for a moment only, between two deliveries.
-                patience = LINGER_MILLISECONDS
+                first = first or monotonic()
+                patience = LINGER_MILLISECONDS if monotonic() - first < GATHER_SECONDS else 0
         except pulsar.Timeout:
             return
         finally:
@@ -172,11 +187,24 @@ class PulsarReader:
     def _open(self) -> Any:
         if self._last is not None:
             self._start, self._inclusive = self._last.message_id(), False
-        return open_raw(self._link, self._log, self._start, inclusive=self._inclusive, queue=self._queue)
+        return open_raw(self._link, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
 
     def _mend(self) -> None:
         """Nothing came: is that because the connection is gone?"""
         if self._connected.gone_for_good(self._reader.is_connected()):
-            fresh = self._open()
-            close_raw(self._reader)
-            self._reader = fresh
+            self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        fresh = self._open()
+        close_raw(self._reader)
+        self._reader = fresh
+
+    def _keep_to_share(self, found: Sequence[Message]) -> None:
+        """Fetch less ahead, or more, where the share has changed much. What was fetched and not read comes again."""
+        size = sum([len(message.payload) for message in found])
+        batch = self._last.message_id().batch_index() if found else -1
+        if self._ahead.note(self._share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
+            try:
+                self._connect_anew()
+            except EventStoreError:
+                return  # what is found is to be handed on; the next read meets the broker as it is

@@ -101,6 +101,11 @@ def batched(topic: str, partition: int, ledger: int, entry: int, batch: int) -> 
     return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}:{batch}")
 
 
+def unbatched(topic: str, partition: int, ledger: int, entry: int) -> Position:
+    """The position of a message that has its entry to itself."""
+    return Position(topic=topic, partition=partition, token=ordering.encode(ledger, entry, 0), label=f"{ledger}:{entry}")
+
+
 def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position:
     """The place behind everything in this entry. The entry -1 is the place before all of its ledger."""
     if entry < 0:

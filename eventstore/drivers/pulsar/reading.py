@@ -8,11 +8,13 @@ entries at once as the queue has room for, and each of them may be a batch of a 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.fetching_ahead import FEWEST
 from eventstore.drivers.pulsar.following import QUEUE, close_raw, next_within, open_raw, until_the_end
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.link import Link
@@ -21,6 +23,7 @@ from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
 from eventstore.errors import UnknownTopic
 from eventstore.events import Message, Position
+from eventstore.storage import READ_BYTES
 
 T = TypeVar("T")
 
@@ -52,49 +55,56 @@ class Shard:
         """As ``Admin.last_message_id``."""
         return self._unless_absent(lambda: self.admin.last_message_id(self.log), (-1, -1, -1))
 
-    def forward(self, *, after: Position | None, limit: int, inclusive: bool = False) -> Sequence[Message]:
-        """At most ``limit`` messages from a position or the first one on."""
+    def forward(
+        self, *, after: Position | None, limit: int, inclusive: bool = False, most_bytes: int | None = None
+    ) -> Sequence[Message]:
+        """At most ``limit`` messages from a position or the first one on, up to the one that makes ``most_bytes`` full."""
         found: list[Message] = []
         if limit <= 0:
             return found
         place = place_of(after.token) if after else None
-        messages = self._messages()
-        for raw in self._from(place, inclusive=inclusive, queue=limit):
+        messages, room = self._messages(), inf if most_bytes is None else most_bytes
+        for raw in self._from(place, inclusive=inclusive, queue=limit if most_bytes is None else min(limit, FETCH_QUEUE)):
             if place is not None and not _is_behind(raw, place, inclusive=inclusive):
                 continue
             found.append(messages.of(raw))
-            if len(found) == limit:
+            room -= len(found[-1].payload)
+            if len(found) == limit or room <= 0:
                 break
         return found
 
-    def backward(self, *, before: Position | None, limit: int) -> Sequence[Message]:
-        """At most ``limit`` messages, newest first.
+    def backward(self, *, before: Position | None, limit: int, most_bytes: int | None = None) -> Sequence[Message]:
+        """At most ``limit`` messages, newest first, up to the one that makes ``most_bytes`` full.
 
         Readers go forward only: so the log is read from some entries before the place up to it, and from further back
         until there is enough, each range once. A chunked message that begins in one range and ends in the next comes with
         the earlier of them, which is why a range ends at the first message that is known, and not at an entry.
         """
-        layout, messages = layout_of(self.internals()), self._messages()
+        internals = self.internals()
+        layout, messages = layout_of(internals), self._messages()
         if layout.last is None:
             return []
+        queue = _queue_for(internals)
         before = before or whole_entry(self.topic, self.partition, *layout.last)
         place = place_of(before.token)
         upper = layout.count_up_to(place.ledger, place.entry)
         found: list[Any] = []
+        room = inf if most_bytes is None else most_bytes
         step = 1 if place.batch > 0 else FIRST_STEP
         bound: tuple[int, int, float] = place.order
-        while len(found) < limit and upper > 0:
+        while len(found) < limit and room > 0 and upper > 0:
             lower = max(0, upper - step)
             ledger, entry = layout.at(lower)
-            kept: deque[Any] = deque(maxlen=limit - len(found))
+            kept = _Newest(limit - len(found), room)
             oldest = None
-            for raw in self._from_id(pulsar.MessageId(-1, ledger, entry, -1), inclusive=True, queue=QUEUE):
+            for raw in self._from_id(pulsar.MessageId(-1, ledger, entry, -1), inclusive=True, queue=queue):
                 order = order_of(raw.message_id())
                 if order >= bound:
                     break
                 kept.append(raw)
                 oldest = oldest or order
-            found = [*kept, *found]
+            found = [*kept.raws, *found]
+            room -= kept.size
             bound, upper, step = oldest or bound, lower, step * 4
         return [messages.of(raw) for raw in reversed(found)]
 
@@ -174,6 +184,31 @@ class Shard:
                 yield from until_the_end(self.link, reader)
         finally:
             close_raw(reader)
+
+
+class _Newest:
+    """The last ``limit`` of the messages that are appended, or fewer: as many of the last ones as make ``room`` bytes full."""
+
+    def __init__(self, limit: int, room: float) -> None:
+        self.raws: deque[Any] = deque()
+        self.size = 0
+        self._limit, self._room = limit, room
+        self._sizes: deque[int] = deque()
+
+    def append(self, raw: Any) -> None:
+        size = raw.length()
+        self.raws.append(raw)
+        self._sizes.append(size)
+        self.size += size
+        while len(self.raws) > self._limit or self.size - self._sizes[0] >= self._room:
+            self.raws.popleft()
+            self.size -= self._sizes.popleft()
+
+
+def _queue_for(internals: Mapping[str, Any]) -> int:
+    """How many messages to fetch ahead at once, of entries as large as the ``internalStats`` say: a few in any case."""
+    entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
+    return max(FEWEST, min(QUEUE, READ_BYTES * entries // max(1, size)))
 
 
 def _is_behind(raw: Any, place: Place, *, inclusive: bool) -> bool:

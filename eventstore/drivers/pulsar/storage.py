@@ -11,8 +11,10 @@ from eventstore.drivers.pulsar import subscribing
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
 from eventstore.drivers.pulsar.ends import EndsFinder
-from eventstore.drivers.pulsar.following import PulsarReader, queue_for
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
+from eventstore.drivers.pulsar.following import PulsarReader
 from eventstore.drivers.pulsar.link import Link
+from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import check_new_subscription, full_name
 from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
 from eventstore.drivers.pulsar.publishing import Publisher
@@ -66,6 +68,7 @@ class PulsarStorage:
         self._topics = Topics(self._admin, namespaces, kinds)
         self._publisher = Publisher(self._link)
         self._ends = EndsFinder(self._admin)
+        self._ahead = FetchAhead()
 
     def __repr__(self) -> str:
         return f"PulsarStorage({self._link.where})"
@@ -109,14 +112,23 @@ class PulsarStorage:
     # -- reading
 
     def read_forward(
-        self, topic: str, partition: int, *, after: Position | None = None, limit: int, inclusive: bool = False
+        self,
+        topic: str,
+        partition: int,
+        *,
+        after: Position | None = None,
+        limit: int,
+        inclusive: bool = False,
+        most_bytes: int | None = None,
     ) -> Sequence[Message]:
         shard = self._shard(self._known(topic), partition)
-        return shard.forward(after=_checked(after, shard), limit=limit, inclusive=inclusive)
+        return shard.forward(after=_checked(after, shard), limit=limit, inclusive=inclusive, most_bytes=most_bytes)
 
-    def read_backward(self, topic: str, partition: int, *, before: Position | None = None, limit: int) -> Sequence[Message]:
+    def read_backward(
+        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+    ) -> Sequence[Message]:
         shard = self._shard(self._known(topic), partition)
-        return shard.backward(before=_checked(before, shard), limit=limit)
+        return shard.backward(before=_checked(before, shard), limit=limit, most_bytes=most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Scattered positions cost a reader each, some of them open side by side; near ones are read through together."""
@@ -150,10 +162,21 @@ class PulsarStorage:
             earlier = start_behind(internals, place)
             start = pulsar.MessageId(-1, *earlier, -1) if earlier else place.message_id()
             inclusive = earlier is not None
-        queue = queue_for(internals)
-        return PulsarReader(
-            self._link, shard.log, shard.topic, shard.partition, start, inclusive=inclusive, after=token, queue=queue
-        )
+        share = self._ahead.join(internals)
+        try:
+            return PulsarReader(
+                self._link,
+                shard.log,
+                Messages(shard.topic, shard.partition),
+                start,
+                inclusive=inclusive,
+                after=token,
+                ahead=self._ahead,
+                share=share,
+            )
+        except BaseException:
+            self._ahead.leave(share)
+            raise
 
     def position(self, topic: str, partition: int, token: str) -> Position:
         self._link.check_open()

@@ -1,0 +1,107 @@
+"""How long readers and consumers of the broker gather what trickles in: over a client of our own, whose clock is a number."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pulsar
+import pytest
+
+from eventstore.drivers.pulsar import consuming, following
+from eventstore.drivers.pulsar.consuming import PulsarConsumer
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
+from eventstore.drivers.pulsar.following import PulsarReader
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.storage import SubscriptionType
+from tests.unit.messages import message
+
+LOG = TopicName(tenant="public", namespace="default", local="t")
+
+
+class Trickle:
+    """What the client has in hand: the message ``n`` arrives at ``n * every`` seconds, up to ``count``."""
+
+    def __init__(self, *, every: float, count: int) -> None:
+        self.now, self.every, self.count = 100.0, every, count
+        self.given = 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def next(self, milliseconds: int) -> int:
+        arrives = 100.0 + self.given * self.every
+        if self.given == self.count or arrives > self.now + milliseconds / 1000:
+            self.now += milliseconds / 1000
+            raise pulsar.Timeout
+        self.now = max(self.now, arrives)
+        self.given += 1
+        return self.given
+
+
+def raw(number: int) -> Any:
+    return SimpleNamespace(number=number, message_id=lambda: SimpleNamespace(batch_index=lambda: -1))
+
+
+def numbered(number: Any) -> Any:
+    made = message(payload=str(number).encode())
+    return SimpleNamespace(payload=made.payload, position=SimpleNamespace(token=f"{number:06}", partition=0))
+
+
+LINK: Any = SimpleNamespace(check_open=lambda: None)
+MESSAGES: Any = SimpleNamespace(of=lambda raw: numbered(raw.number))
+KNOWN: Any = SimpleNamespace(name=LOG)
+
+
+def reader_of(trickle: Trickle) -> Callable[[int], int]:
+    ahead = FetchAhead()
+    reader = PulsarReader(LINK, LOG, MESSAGES, None, inclusive=True, after="", ahead=ahead, share=ahead.join({}))
+    return lambda limit: len(reader.read(limit=limit, timeout=1.0))
+
+
+def consumer_of(trickle: Trickle) -> Callable[[int], int]:
+    consumer = PulsarConsumer(LINK, KNOWN, "s", SubscriptionType.SHARED, "c")
+    return lambda limit: len(consumer.receive(limit=limit, timeout=1.0))
+
+
+@pytest.fixture(params=[reader_of, consumer_of])
+def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trickle], Callable[[int], int]]:
+    """How many messages each call answers, of a reader and of a consumer over a trickle."""
+
+    def over(trickle: Trickle) -> Callable[[int], int]:
+        for module in (following, consuming):
+            monkeypatch.setattr(module, "time", trickle)
+        inner = SimpleNamespace(read_next=lambda milliseconds: raw(trickle.next(milliseconds)))
+        outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)
+        monkeypatch.setattr(following, "open_raw", lambda *given, **more: outer)
+        monkeypatch.setattr(
+            PulsarConsumer, "_subscribe", lambda self: SimpleNamespace(receive=trickle.next, is_connected=lambda: True)
+        )
+        monkeypatch.setattr(PulsarConsumer, "_noted", lambda self, received: numbered(received))
+        made: Callable[[int], int] = request.param(trickle)
+        return made
+
+    return over
+
+
+@pytest.mark.parametrize("every", [0.0004, 0.00087, 0.00167])
+def test_what_trickles_in_is_not_gathered_up_to_the_limit(
+    reads: Callable[[Trickle], Callable[[int], int]], every: float
+) -> None:
+    trickle = Trickle(every=every, count=100_000)
+    read = reads(trickle)
+    before = 0
+    for _ in range(20):
+        began = trickle.now
+        before += read(10_000)
+        assert trickle.now - began < 0.2
+        assert before == trickle.given
+
+
+def test_what_has_arrived_is_taken_without_end_of_patience(reads: Callable[[Trickle], Callable[[int], int]]) -> None:
+    assert reads(Trickle(every=0.0, count=100_000))(10_000) == 10_000
+
+
+def test_a_single_event_is_answered_at_once(reads: Callable[[Trickle], Callable[[int], int]]) -> None:
+    trickle = Trickle(every=0.0, count=1)
+    assert reads(trickle)(10_000) == 1
+    assert trickle.now - 100.0 <= following.LINGER_MILLISECONDS / 1000

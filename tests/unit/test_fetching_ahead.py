@@ -1,0 +1,108 @@
+"""What the readers of a process fetch ahead: bounded together, however many there are, without slowing down a single one."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from eventstore.drivers.pulsar.fetching_ahead import FEWEST, LONGEST, TOGETHER, TOGETHER_BYTES, UNKNOWN, FetchAhead, Share
+
+
+def entries_of(size: int) -> dict[str, int]:
+    return {"numberOfEntries": 1_000, "totalSize": 1_000 * size}
+
+
+def opened(ahead: FetchAhead, count: int, size: int) -> list[Share]:
+    return [ahead.join(entries_of(size)) for _ in range(count)]
+
+
+def settle(ahead: FetchAhead, shares: Sequence[Share], *, size: int, in_an_entry: int = 1) -> int:
+    """Every reader reads some times what fills its queue; how many connections that costs."""
+    return sum(
+        ahead.note(share, read=LONGEST, size=LONGEST * size, in_an_entry=in_an_entry) for _ in range(5) for share in shares
+    )
+
+
+def test_one_reader_has_what_catching_up_needs() -> None:
+    assert FetchAhead().join(entries_of(500)).queue == LONGEST
+    assert FetchAhead().join(entries_of(128 * 1024)).queue == LONGEST, "a batch of the client's usual size"
+
+
+@pytest.mark.parametrize("size", [500, 100_000, 5_000_000])
+@pytest.mark.parametrize("count", [1, 10, 100, 1_000])
+def test_all_together_never_hold_more_than_is_allowed_and_a_few_each(count: int, size: int) -> None:
+    ahead = FetchAhead()
+    shares: list[Share] = []
+    for _ in range(count):
+        shares.append(ahead.join(entries_of(size)))
+        held = sum(share.queue for share in shares)
+        assert held <= TOGETHER + FEWEST * len(shares)
+        assert held * size <= TOGETHER_BYTES + FEWEST * len(shares) * size
+    settle(ahead, shares, size=size)
+    held = sum(share.queue for share in shares)
+    assert held <= TOGETHER + FEWEST * count
+    assert held * size <= TOGETHER_BYTES + FEWEST * count * size
+    assert min(share.queue for share in shares) >= FEWEST
+
+
+def test_those_that_were_first_give_back_what_others_need() -> None:
+    ahead = FetchAhead()
+    shares = opened(ahead, 100, 500)
+    assert shares[0].queue == LONGEST
+    settle(ahead, shares, size=500)
+    queues = [share.queue for share in shares]
+    assert min(queues) > 25
+    assert max(queues) <= 2 * TOGETHER // 100
+
+
+def test_what_is_given_back_is_given_to_those_that_are_behind() -> None:
+    ahead = FetchAhead()
+    shares = opened(ahead, 100, 500)
+    settle(ahead, shares, size=500)
+    for share in shares[1:]:
+        ahead.leave(share)
+    assert not ahead.note(shares[0], read=3, size=1_500, in_an_entry=1), "whoever is not behind needs no more"
+    assert ahead.note(shares[0], read=LONGEST, size=LONGEST * 500, in_an_entry=1)
+    assert shares[0].queue == LONGEST
+
+
+def test_batches_are_told_from_large_messages_by_reading_them() -> None:
+    ahead = FetchAhead()
+    shares = opened(ahead, 4, 128 * 1024)
+    assert shares[-1].queue < LONGEST
+    settle(ahead, shares, size=500, in_an_entry=256)
+    assert [share.queue for share in shares] == [LONGEST] * 4
+
+
+def test_small_messages_before_large_ones_do_not_make_it_forget_how_large_entries_are() -> None:
+    ahead = FetchAhead()
+    share = ahead.join(entries_of(1_000_000))
+    settle(ahead, [share], size=100)
+    assert share.queue * 1_000_000 <= TOGETHER_BYTES
+
+
+def test_shares_that_stay_about_the_same_cost_no_connection() -> None:
+    ahead = FetchAhead()
+    shares = opened(ahead, 30, 20_000)
+    settle(ahead, shares, size=20_000)
+    assert settle(ahead, shares, size=20_000) == 0
+    for size in (15_000, 25_000, 8_000, 22_000):
+        assert settle(ahead, shares[:3], size=size) <= 3
+
+
+def test_of_a_partition_that_nobody_knows_little_is_fetched_until_its_messages_are_seen() -> None:
+    ahead = FetchAhead()
+    share = ahead.join({})
+    assert share.queue * UNKNOWN <= TOGETHER_BYTES
+    settle(ahead, [share], size=300)
+    assert share.queue == LONGEST
+
+
+def test_whoever_leaves_takes_nothing_along() -> None:
+    ahead = FetchAhead()
+    for _ in range(50):
+        shares = opened(ahead, 20, 100_000)
+        settle(ahead, shares, size=90_000)
+        for share in shares:
+            ahead.leave(share)
+    assert ahead.join(entries_of(500)).queue == LONGEST
+    assert (ahead._readers, ahead._messages) == (1, LONGEST)

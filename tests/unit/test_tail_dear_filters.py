@@ -1,0 +1,115 @@
+"""A filter that is too dear in a tail: it is dropped, its viewers are told, and nobody else waits for it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from eventstore.config import Config
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.envelope import read_event
+from eventstore.errors import FilterTooDear
+from eventstore.events import Message, NewMessage, Position, Topic
+from eventstore.search import Filter, parse_filter, spending
+from eventstore.tail import Hub, Start
+from eventstore.tail.pieces import Entry
+from eventstore.tail.ring import Ring
+from tests.contract.helpers import eventually
+from tests.unit.tail_entries import READING
+
+DEAR = 'text~".{0,500}Q"'
+CHUNKS, OF_A_CHUNK = 30, 40
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    spending.forget()
+    yield
+    spending.forget()
+
+
+class User:
+    left = False
+
+
+class Looks:
+    """Counts the events that a filter looks at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.of: dict[str, int] = {}
+        matches = Filter.matches
+
+        def counted(filter: Filter, event: object) -> bool:
+            self.of[filter.text] = self.of.get(filter.text, 0) + 1
+            return matches(filter, event)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Filter, "matches", counted)
+
+
+def entry(number: int) -> Entry:
+    properties = {"ce_id": str(number), "ce_type": f"t{number % 2}", "ce_source": "/s", "ce_specversion": "1.0"}
+    return Entry(
+        Message(
+            position=Position(topic="t", partition=0, token=f"{number:06d}"),
+            payload=b'"' + b"x" * 5_000 + b'"',
+            published=datetime(2026, 1, 1, tzinfo=UTC),
+            key="k",
+            properties=properties,
+        ),
+        READING,
+    )
+
+
+def test_the_sealing_drops_it_and_goes_on_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring, looks = Ring({0: ""}), Looks(monkeypatch)
+    dear = ring.watch(User(), parse_filter(DEAR), 500).tally
+    other = ring.watch(User(), parse_filter("type:t1"), 500).tally
+    for chunk in range(CHUNKS):
+        ring.add([entry(chunk * OF_A_CHUNK + number) for number in range(OF_A_CHUNK)], sealed=chunk / 10)
+    assert "simpler" in dear.problem
+    assert looks.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
+    assert (other.problem, other.total, looks.of["type:t1"]) == ("", CHUNKS * OF_A_CHUNK / 2, CHUNKS * OF_A_CHUNK)
+
+
+def test_a_ring_is_not_looked_through_by_it_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring, looks = Ring({0: ""}), Looks(monkeypatch)
+    for chunk in range(CHUNKS):
+        ring.add([entry(chunk * OF_A_CHUNK + number) for number in range(OF_A_CHUNK)], sealed=chunk / 10)
+    assert ring.watch(User(), parse_filter(DEAR), 500, 0).tally.problem
+    assert looks.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
+
+
+@pytest.fixture
+def hub(desk_databases: object) -> Iterator[Hub]:
+    made = Hub(storage=DatabaseStorage(), read=lambda message: read_event(message, Config().mappings))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topic(hub: Hub) -> Topic:
+    return DatabaseStorage().create_topic("documents")
+
+
+def large(count: int) -> list[NewMessage]:
+    return [NewMessage(payload=b'"' + b"x" * 5_000 + b'"', key="k") for _ in range(count)]
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_whoever_watches_live_with_it_is_told_and_another_gets_every_event(hub: Hub, topic: Topic, complete: bool) -> None:
+    dear = hub.open([topic], Start(), lambda: None, filter=parse_filter(DEAR), complete=complete)
+    other = hub.open([topic], Start(), lambda: None, complete=True)
+    DatabaseStorage().append(topic.name, large(600))
+    assert eventually(lambda: other.take().counts.matched == 600)
+    with pytest.raises(FilterTooDear, match="simpler"):
+        eventually(lambda: dear.take().counts.published == 600)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_whoever_catches_up_with_it_is_told(hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    DatabaseStorage().append(topic.name, large(2_000))
+    looks = Looks(monkeypatch)
+    viewer = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
+    with pytest.raises(FilterTooDear, match="simpler"):
+        eventually(lambda: viewer.take().counts.published == 2_000)
+    assert looks.of[DEAR] < 500
