@@ -61,6 +61,6 @@ pulsar: install
 
 bench: install-dev
 	@test -n '$(NAME)' || { echo 'Which one? make bench NAME=import'; exit 1; }
-	@grep -qs '^if __name__' 'benchmarks/$(NAME).py' || { echo 'There is no benchmark of the name $(NAME). There are:'; \
-		grep -l '^if __name__' benchmarks/*.py | sed 's,.*/,,; s,[.]py$$,,'; exit 1; }
+	@grep -qs 'import .*report' 'benchmarks/$(NAME).py' || { echo 'There is no benchmark of the name $(NAME). There are:'; \
+		grep -l 'import .*report' benchmarks/*.py | sed 's,.*/,,; s,[.]py$$,,'; exit 1; }
 	@exec $(BIN)/python -m benchmarks.$(NAME)
