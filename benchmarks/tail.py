@@ -5,13 +5,15 @@ are processes of their own. ``EVENTS`` (1,000) is the quiet load, a second; ``SE
 ``VIEWERS`` (50) how many watch.
 
 ``fanout_ratio``: events delivered a second in all to the JSON viewers, against as many on the broker's own websocket reader,
-by the same program under the same load (five times the quiet one). ``json_p99_ms``: publish to receipt, at the quiet load.
-``json_behind_s``: when the last JSON viewer had everything of the five-fold load, after the last was published.
-``frame_p99_ms``: publish to frame for page viewers at the quiet load. ``counts_exact``: 1 where every JSON viewer got every
-event once and in order, and at twenty times the quiet load every page viewer's counts add up to what was published and
-matched, its rows to what it was told. ``kb_per_viewer``, ``kb_per_silent_viewer``, and the same of ``json`` viewers: how much
-more memory the web server has for each of 200 that read, and of 200 that never do, than with one: each time a server that was
-just started and has served the same small load, measured at the end of the quiet one, with the viewers still there.
+by the same program under the same load: eight times the quiet one, more than either has to carry otherwise. The broker has
+four times the memory that it has elsewhere, which it does not survive here. ``json_p99_ms``: publish to receipt, at
+the quiet load. ``json_behind_s``: when the last JSON viewer had everything of the five-fold load, after the last was
+published. ``frame_p99_ms``: publish to frame for page viewers at the quiet load. ``counts_exact``: 1 where every JSON viewer
+got every event once and in order, and at twenty times the quiet load every page viewer's counts add up to what was published
+and matched, its rows to what it was told. ``kb_per_viewer``, ``kb_per_silent_viewer``, and the same of ``json`` viewers: how
+much more memory the web server has for each of 200 that read, and of 200 that never do, than with one: each time a server
+that was just started and has served the same small load, measured at the end of a fifth of the quiet one, with the viewers
+still there: two hundred that take every frame of more keep two cores busier than they can be.
 
 ``…_published_per_second``: what was really published, from the publisher's own beginning to its end. ``rates_reached``: 1
 where that was at least 95 % of what was asked for while the desk was watched; where it was not, that is said, and the other
@@ -40,7 +42,7 @@ from scripts.local_pulsar import LocalPulsar
 from tests.desk_process import Desk
 from tests.logging_in import cookie_of
 
-QUIET, BUSY, WILD = 1, 5, 20
+CALM, QUIET, BUSY, HIGH, WILD = 0.2, 1, 5, 8, 20
 LOADS = ("json", "page")
 REACHED = 0.95
 """Of the rate that was asked for."""
@@ -77,6 +79,7 @@ def main() -> None:
         figures |= _json(ground)
         figures |= _page(ground)
         figures |= _memory(ground, "page", "") | _memory(ground, "json", "json_")
+        figures |= _endpoint(ground, figures["json_per_second"])
     for name in ("counts_exact", "rates_reached"):
         figures[name] = int(all(figures.pop(f"{what}_{name}") for what in LOADS))
     report(figures)
@@ -86,23 +89,29 @@ def main() -> None:
 
 
 def _json(ground: Ground) -> dict[str, float]:
-    quiet, busy, endpoint = (
-        _watched(ground, kind, times) for kind, times in (("json", QUIET), ("json", BUSY), ("endpoint", BUSY))
-    )
+    quiet, busy, high = (_watched(ground, "json", times) for times in (QUIET, BUSY, HIGH))
     behind = max(seen.last_at for seen in busy.seen) - busy.published_at
     return {
-        "fanout_ratio": busy.per_second / endpoint.per_second,
-        "json_per_second": busy.per_second,
-        "endpoint_per_second": endpoint.per_second,
+        "json_per_second": high.per_second,
+        "high_published_per_second": high.published_per_second,
         "busy_published_per_second": busy.published_per_second,
-        "endpoint_published_per_second": endpoint.published_per_second,
         "json_p50_ms": quiet.percentile(50),
         "json_p99_ms": quiet.percentile(99),
         "busy_p99_ms": busy.percentile(99),
         "json_behind_s": behind,
-        "endpoint_p99_ms": endpoint.percentile(99),
-        "json_counts_exact": all(_all_in_order(seen, run.expected) for run in (quiet, busy) for seen in run.seen),
+        "json_counts_exact": all(_all_in_order(seen, run.expected) for run in (quiet, busy, high) for seen in run.seen),
         "json_rates_reached": quiet.rate_reached and busy.rate_reached,
+    }
+
+
+def _endpoint(ground: Ground, json_per_second: float) -> dict[str, float]:
+    """Last of all: what its readers leave undone stays in the broker's memory, and nothing else is to be measured on that."""
+    endpoint = _watched(ground, "endpoint", HIGH)
+    return {
+        "fanout_ratio": json_per_second / endpoint.per_second,
+        "endpoint_per_second": endpoint.per_second,
+        "endpoint_published_per_second": endpoint.published_per_second,
+        "endpoint_p99_ms": endpoint.percentile(99),
     }
 
 
@@ -136,8 +145,8 @@ def _kilobytes(ground: Ground, kind: str, viewers: int, silent: bool) -> int:
     """What a new web server has at the end of the load: of an older one nobody could tell what earlier loads have left."""
     ground.desk.end("web")
     ground.desk.start_web()
-    _watched(ground, kind, QUIET, viewers=WARMING, seconds=WARM_SECONDS)
-    return _watched(ground, kind, QUIET, viewers=viewers, silent=silent).kilobytes
+    _watched(ground, kind, CALM, viewers=WARMING, seconds=WARM_SECONDS)
+    return _watched(ground, kind, CALM, viewers=viewers, silent=silent).kilobytes
 
 
 # -- a load and its viewers
@@ -176,9 +185,9 @@ class Run:
         return float(np.percentile(delays, percent)) * 1_000 if len(delays) else 0.0
 
 
-def _watched(ground: Ground, kind: str, times: int, *, viewers: int = 0, seconds: int = 0, silent: bool = False) -> Run:
+def _watched(ground: Ground, kind: str, times: float, *, viewers: int = 0, seconds: int = 0, silent: bool = False) -> Run:
     """A new topic under this load, watched by so many."""
-    rate = times * ground.rate
+    rate = int(times * ground.rate)
     expected, topic = rate * (seconds or ground.seconds), f"public/default/{kind}-{time.monotonic_ns()}"
     apart(publish, ground.broker.service_url, topic, rate, 1)
     watching = Watching(

@@ -29,7 +29,7 @@ from eventstore.storage import Storage
 
 log = logging.getLogger(__name__)
 
-BATCH = 10_000
+BATCH = 20_000
 THREADS = 4
 STEP = 0.25
 PATIENCE = 30.0

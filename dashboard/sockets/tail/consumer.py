@@ -16,7 +16,7 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from dashboard import access, masking, searching
+from dashboard import access, masking, memory, searching
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
@@ -31,6 +31,7 @@ from dashboard.sockets.tail.closing import (
 from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
 from dashboard.sockets.tail.threads import opening, reading
+from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
 from eventstore import EventStoreError, Filter, Viewer, place_of
 
@@ -189,11 +190,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await reading(take) if self.filter_changed or viewer.takes_long else take()
             if not self.window.takes(self.portions[0].bytes):
                 continue
-            text = self._next_frame()
-            if self.refused:
-                problem, self.refused = self.refused, ""
-                await self._say_problem(problem)
-            await self.send(text_data=text)
+            async with turn(self.portions[0].bytes):
+                text = self._next_frame()
+                if self.refused:
+                    problem, self.refused = self.refused, ""
+                    await self._say_problem(problem)
+                await self.send(text_data=text)
             self.last_sent = now = time.monotonic()
             # From when it was due, not from now: else a tail that seals ten times a second would be answered every other time.
             due = max(due + FRAME_EVERY, now - FRAME_EVERY / 2)
@@ -253,6 +255,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 log.warning("rights could not be asked, tail closed: %s", type(error).__name__)
                 await self._end(STORE_AWAY)
                 return
+            if memory.is_due():
+                await reading(memory.give_back)
             if not allowed:
                 await self._end(NOT_ALLOWED)
             elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:

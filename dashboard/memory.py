@@ -1,0 +1,30 @@
+"""Memory that frames took goes back to the system now and then. The C library keeps what was freed, in an arena a thread: two
+hundred viewers of a busy topic cost hundreds of kilobytes each that nobody used any more.
+
+To have it give back each large text at once (``mallopt``) costs a busy tail five times the system's time; this, some
+milliseconds every few seconds.
+"""
+
+import ctypes
+import time
+
+EVERY = 2.0
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""glibc's; another library has its own ways."""
+_at = 0.0
+
+
+def is_due() -> bool:
+    """Whether ``give_back`` is worth calling; it then is not for some time."""
+    global _at  # noqa: PLW0603
+    now = time.monotonic()
+    if _trim is None or now - _at < EVERY:
+        return False
+    _at = now
+    return True
+
+
+def give_back() -> bool:
+    """Give back what is free; whether there was anything. Takes some milliseconds: for a thread."""
+    return _trim is not None and _trim(0) == 1

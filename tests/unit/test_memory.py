@@ -1,0 +1,47 @@
+"""Giving memory back: often enough, not more often, and for real."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard import memory
+
+
+@pytest.fixture(autouse=True)
+def never_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_at", -memory.EVERY)
+
+
+def resident() -> int:
+    """Kilobytes of this process."""
+    status = Path("/proc/self/status").read_text()
+    (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    return kilobytes
+
+
+def test_it_is_due_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr(memory, "_trim", lambda pad: 1)
+    assert memory.is_due()
+    assert not memory.is_due()
+    now += memory.EVERY
+    assert memory.is_due()
+
+
+def test_where_the_library_cannot_it_is_never_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_trim", None)
+    assert not memory.is_due()
+    assert not memory.give_back()
+
+
+@pytest.mark.skipif(memory._trim is None, reason="this C library has no malloc_trim")
+def test_what_was_freed_is_the_systems_again() -> None:
+    # Between the texts that go stay some that do not: what is freed is in the middle, which nobody gives back unasked.
+    texts = [b"x" * 60_000 for _ in range(2_000)]
+    kept = texts[::50]
+    full = resident()
+    del texts
+    assert memory.give_back()
+    assert resident() < full - 50_000
+    assert len(kept) == 40
