@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.running import say
 
 CONNECTING_AT_ONCE = 10
-_ROW = re.compile(r'data-event-id=\\"(\d+)-([\d.]+)\\"')
+_ROW = re.compile(r'data-event-id="(\d+)-([\d.]+)"')
 
 
 class Signal(Protocol):
@@ -82,12 +82,19 @@ class _Frame(Struct):
     counts: dict[str, Any]
 
 
+class _PageFrame(Struct):
+    frame: int
+    rows: str
+    counts: dict[str, Any]
+
+
 class _Message(Struct):
     messageId: str  # the endpoint's own word
     payload: bytes
 
 
 _frame = Decoder(_Frame).decode
+_page_frame = Decoder(_PageFrame).decode
 _message = Decoder(_Message).decode
 _payload = Decoder(_Payload).decode
 
@@ -172,14 +179,12 @@ async def _read_json(connection: ClientConnection, seen: Seen, expected: int) ->
 async def _read_page(connection: ClientConnection, seen: Seen, expected: int) -> None:
     """``next_number`` is of no use here: above so many rows a second they are a sample."""
     while True:
-        text = await connection.recv(decode=True)
+        frame = _page_frame(await connection.recv(decode=False))
         now = time.time()
-        frame = json.loads(text)
-        await connection.send(f'{{"ack":{frame["frame"]}}}')
-        rows = _ROW.findall(text)
-        for number, published in rows:
+        await connection.send(f'{{"ack":{frame.frame}}}')
+        for number, published in _ROW.findall(frame.rows):
             seen.note(int(number), float(published), now)
-        seen.counts = frame["counts"]
+        seen.counts = frame.counts
         skipped = seen.counts["skipped"]
         accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
         if seen.counts["published"] >= expected and accounted >= expected:

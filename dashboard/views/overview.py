@@ -139,7 +139,8 @@ def _noticed() -> list[Anomalies]:
 def _dead_letters() -> DeadLetters | None:
     """By the index's own counts: neither the store nor a payload is asked for."""
     indexed = gateway().indexed_topics().values()
-    holding = [topic for topic in indexed if topic.kind == TopicKind.DEAD_LETTER and topic.events]
+    there = [topic for topic in indexed if topic.gone_at is None and topic.events]
+    holding = [topic for topic in there if topic.kind == TopicKind.DEAD_LETTER]
     most_first = sorted(holding, key=lambda topic: (-topic.events, topic.topic))
     shown = most_first[:MOST_DEAD_LETTERS]
     return DeadLetters(topics=shown, more=len(most_first) - len(shown)) if shown else None

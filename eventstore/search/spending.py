@@ -39,7 +39,8 @@ _too_dear: OrderedDict[str, float] = OrderedDict()
 
 
 class Spending:
-    """The account of one filter in one place where it is used. For one thread at a time."""
+    """The account of one filter in one place where it is used. Where several threads use it at once, what one of them spends,
+    and the allowance that goes with it, may be forgotten: no filter is put down for that."""
 
     def __init__(self, filter: Filter) -> None:
         self.filter = filter

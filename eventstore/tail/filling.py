@@ -8,6 +8,7 @@ from heapq import merge
 
 from eventstore.events import Message
 from eventstore.storage import Ends, Storage
+from eventstore.tail.pieces import beside_payload
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, Places, next_limit
 
 MOST_EVENTS, MOST_BYTES = 25_000, 32 * 1024 * 1024
@@ -51,7 +52,7 @@ class Room:
 
     def takes(self, messages: Sequence[Message]) -> bool:
         self._events -= len(messages)
-        self._bytes -= sum(len(message.payload) for message in messages)
+        self._bytes -= sum(len(message.payload) + beside_payload(message) for message in messages)
         return self._events >= 0 and self._bytes >= 0 and time.monotonic() < self._until
 
 

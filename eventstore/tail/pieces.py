@@ -178,7 +178,7 @@ class Chunk:
             self.first.setdefault(entry.message.position.partition, entry.message.position.token)
         self.last = places_of(entries)
         self.bytes = sum(len(entry.message.payload) for entry in entries)
-        self.size = self.bytes + sum(_beside_payload(entry.message) for entry in entries)
+        self.size = self.bytes + sum(beside_payload(entry.message) for entry in entries)
 
     def grow(self, account: Account, amount: int) -> None:
         self._grow(account, amount)
@@ -189,7 +189,7 @@ def places_of(entries: Sequence[Entry]) -> dict[int, str]:
     return {entry.message.position.partition: entry.message.position.token for entry in entries}
 
 
-def _beside_payload(message: Message) -> int:
+def beside_payload(message: Message) -> int:
     """What a schema makes of a payload is about as large again."""
     converted = len(message.payload) if message.schema_version else 0
     texts = [message.key or "", *message.properties, *message.properties.values()]

@@ -6,6 +6,7 @@ from typing import Any
 import pulsar
 import pytest
 
+from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
 from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.resuming import FEWEST_BACK
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -89,6 +90,12 @@ def test_many_chunks_before_a_page_are_read_backward(storage: PulsarStorage, top
 
 
 @pytest.fixture
+def always_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers connect anew after every read, as where what they may fetch ahead has changed."""
+    monkeypatch.setattr(FetchAhead, "note", lambda ahead, share, **read: True)
+
+
+@pytest.fixture
 def woven(pulsar_broker: LocalPulsar, storage: PulsarStorage, client: Any, topic: MakeTopic) -> tuple[str, list[Message]]:
     """A topic in which another publisher's events lie between the chunks of a large one, and all its events."""
     beside = pulsar.Client(pulsar_broker.service_url)  # with a connection of its own
@@ -133,6 +140,19 @@ def test_what_goes_on_between_two_chunks_gets_the_whole_all_the_same(
                 assert read, "an event is missing"
                 found += [message.position for message in read]
         assert found == places[number + 1 :]
+
+
+def test_whoever_connects_anew_between_two_chunks_gets_the_whole_all_the_same(
+    storage: PulsarStorage, woven: tuple[str, list[Message]], always_anew: None
+) -> None:
+    name, log = woven
+    with storage.open_reader(name, 0, after=Edge.EARLIEST) as reader:
+        found: list[Position] = []
+        while len(found) < len(log):
+            read = reader.read(limit=1, timeout=20)
+            assert read, "an event is missing"
+            found += [message.position for message in read]
+    assert found == [message.position for message in log]
 
 
 def test_a_reader_behind_a_position_brings_nothing_again_whatever_lies_before_it(

@@ -54,7 +54,17 @@ KNOWN: Any = SimpleNamespace(name=LOG)
 
 def reader_of(trickle: Trickle) -> Callable[[int], int]:
     ahead = FetchAhead()
-    reader = PulsarReader(LINK, LOG, MESSAGES, None, inclusive=True, after="", ahead=ahead, share=ahead.join({}))
+    reader = PulsarReader(
+        LINK,
+        LOG,
+        MESSAGES,
+        None,
+        inclusive=True,
+        after="",
+        ahead=ahead,
+        share=ahead.join({}),
+        resume=lambda token: (None, False),
+    )
     return lambda limit: len(reader.read(limit=limit, timeout=1.0))
 
 

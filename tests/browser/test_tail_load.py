@@ -140,7 +140,7 @@ def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
     assert after.nodes - before.nodes < MOST_NODES_MORE
     assert after.listeners - before.listeners < 10
     assert watched.long(1) < MOST_LONG
-    assert len(watched.answers) >= 4
+    assert len(watched.answers) >= (4 if seconds == SOAK_SECONDS else 2)
     assert median(watched.answers) < ANSWERED_WITHIN
     expect(page.locator("#tail-counts")).to_have_attribute("data-published", str(count), timeout=30_000)
     said = counted(page)

@@ -150,6 +150,8 @@ def _kill_again_and_again(
     restarts: list[Future[None]] = []
     with Indexers(address, indexers) as processes, ThreadPoolExecutor() as beside:
         for kill, piece in enumerate(pieces[:-1]):
+            for restart in restarts:
+                restart.result()  # nothing can be published meanwhile
             before = _indexed(name)
             _publish(storage, name, piece)
             if broker and kill == restart_at:

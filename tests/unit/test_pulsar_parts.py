@@ -4,12 +4,36 @@ import random
 
 import pytest
 
+from eventstore import ordering
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
-from eventstore.drivers.pulsar.positions import Place, batched, place_of, whole_entry
+from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
 from eventstore.drivers.pulsar.resuming import start_behind
 from eventstore.drivers.pulsar.subscribing import _holes, _instant
 from eventstore.errors import InvalidName, InvalidPosition
+
+
+class Id:
+    """What the client says of a message's id."""
+
+    def __init__(self, ledger: int, entry: int, batch: int) -> None:
+        self.numbers = ledger, entry, batch
+
+    def ledger_id(self) -> int:
+        return self.numbers[0]
+
+    def entry_id(self) -> int:
+        return self.numbers[1]
+
+    def batch_index(self) -> int:
+        return self.numbers[2]
+
+
+def test_positions_are_right_in_any_order_of_messages() -> None:
+    positions = Positions("documents", 0)
+    there = [(2, 0, 0), (1, 0, 1), (1, 0, 0), (1, 1, 1), (2, 1, 2), (2, 0, 3)]
+    assert [positions.of(Id(*numbers)).label for numbers in there] == [f"{a}:{b}:{c}" for a, b, c in there]
+    assert [positions.of(Id(*numbers)).token for numbers in there] == [ordering.encode(a, b, c + 1) for a, b, c in there]
 
 
 def test_a_full_name_has_three_parts_however_it_is_written() -> None:

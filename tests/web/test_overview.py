@@ -127,6 +127,8 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
     monkeypatch.setattr(standing, "store_standing", lambda: away)
     assert attribute(desk.get("/"), "data-events") == ["4", "1"]
+    IndexedPartition.objects.using("index").filter(topic="orders-DLQ").update(gone_at=datetime.now(UTC))
+    assert attribute(desk.get("/"), "data-events") == ["4"]
 
 
 def test_many_dead_letter_topics_are_listed_bounded_with_most_first(desk: Desk) -> None:

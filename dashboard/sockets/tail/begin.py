@@ -1,4 +1,4 @@
-"""What a client says, and first of all: what to watch, from where, and by which filter. See docs/tail.md.
+"""What a client says, and first of all: what to watch, from where, and by which filter. See docs/tail-for-scripts.md.
 
 ``{"begin": {"topics": […], "aggregate": {"type": …, "id": …}, "from": …, "filter": …}}``, where ``from`` is ``"now"`` or one
 of ``{"time": …}``, ``{"position": …}``, ``{"last": …}`` and ``{"places": {…}}``.

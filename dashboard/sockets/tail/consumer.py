@@ -1,7 +1,7 @@
 """The tail's websocket: frames of ready rows for the page, or of whole events for scripts, acknowledged by whoever reads them.
 
 Frames go out at most ten times a second; with three unacknowledged, or as many bytes as the reader has room for, nothing more
-is sent until it has caught up (``window``). The protocol is in docs/tail.md.
+is sent until it has caught up (``window``). The protocol is in docs/tail-for-scripts.md.
 """
 
 import asyncio
@@ -191,6 +191,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not self.window.takes(self.portions[0].bytes):
                 continue
             async with turn(self.portions[0].bytes):
+                if self.ending:
+                    return
                 text = self._next_frame()
                 if self.refused:
                     problem, self.refused = self.refused, ""
@@ -255,12 +257,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 log.warning("rights could not be asked, tail closed: %s", type(error).__name__)
                 await self._end(STORE_AWAY)
                 return
-            if memory.is_due():
-                await reading(memory.give_back)
             if not allowed:
                 await self._end(NOT_ALLOWED)
             elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
                 await self._end(BEGIN_AGAIN)
+            elif memory.is_due():
+                await reading(memory.give_back)
 
     async def _keep_looking_for_topics(self, begin: Begin) -> None:
         """An aggregate that is followed wherever it has events may have its first ones elsewhere while it is followed."""

@@ -5,7 +5,7 @@ and so lose what was published meanwhile), and it goes on from its own last even
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -102,10 +102,14 @@ def _milliseconds_until(deadline: float) -> int:
     return max(1, int(1000 * (deadline - time.monotonic())))
 
 
+Resume = Callable[[str], tuple[Any, bool]]
+
+
 class PulsarReader:
     """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on.
 
-    ``share`` is what it may fetch ahead, of ``ahead``: it gives that back when it is closed.
+    ``share`` is what it may fetch ahead, of ``ahead``: it gives that back when it is closed. ``resume`` says of a position's
+    token where to begin anew for what lies behind it, and whether inclusively: with what comes again, which is left out.
     """
 
     def __init__(
@@ -119,10 +123,11 @@ class PulsarReader:
         after: str,
         ahead: FetchAhead,
         share: Share,
+        resume: Resume,
     ) -> None:
         self._link, self._log, self._messages = link, log, messages
         self._start, self._inclusive = start, inclusive
-        self._ahead, self._share = ahead, share
+        self._ahead, self._share, self._resume = ahead, share, resume
         self._after = after
         self._last: Any = None
         self._connected = Connected(link)
@@ -186,7 +191,7 @@ class PulsarReader:
 
     def _open(self) -> Any:
         if self._last is not None:
-            self._start, self._inclusive = self._last.message_id(), False
+            self._start, self._inclusive = self._resume(self._after)
         return open_raw(self._link, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
 
     def _mend(self) -> None:

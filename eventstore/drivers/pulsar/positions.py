@@ -65,31 +65,24 @@ class Positions:
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
-        self._ledger = self._entry = self._batch = -1
+        self._ledger = self._entry = -1
         self.new_entry = False
         """Whether the last one was the first of its entry that came."""
         self._token = self._label = ""
 
     def of(self, message_id: Any) -> Position:
         """The position of a message that the client handed out or confirmed."""
-        entry, batch = message_id.entry_id(), message_id.batch_index()
-        if 0 < batch == self._batch + 1 and entry == self._entry:  # no other ledger's entry begins in the middle of a batch
-            self.new_entry = False
-        else:
-            self._note_entry(message_id.ledger_id(), entry)
-        self._batch = batch
+        ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
+        self.new_entry = entry != self._entry or ledger != self._ledger
+        if self.new_entry:
+            self._ledger, self._entry = ledger, entry
+            self._token, self._label = ordering.encode(ledger, entry), f"{ledger}:{entry}"
         token, label = self._token + _number(batch + 1), self._label
         if batch >= 0:
             label = f"{label}:{batch}"
         elif ";" in str(message_id):  # the client writes the id of a chunked message as first;last
             token += CHUNK + message_id.serialize().hex()
         return Position(topic=self.topic, partition=self.partition, token=token, label=label)
-
-    def _note_entry(self, ledger: int, entry: int) -> None:
-        self.new_entry = entry != self._entry or ledger != self._ledger
-        if self.new_entry:
-            self._ledger, self._entry = ledger, entry
-            self._token, self._label = ordering.encode(ledger, entry), f"{ledger}:{entry}"
 
 
 def order_of(message_id: Any) -> tuple[int, int, int]:

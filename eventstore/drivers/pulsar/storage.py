@@ -8,7 +8,7 @@ from typing import Any
 import pulsar
 
 from eventstore.drivers.pulsar import subscribing
-from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
 from eventstore.drivers.pulsar.ends import EndsFinder
 from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
@@ -158,10 +158,8 @@ class PulsarStorage:
             start, inclusive = self._latest(shard)
         elif isinstance(after, Position):
             _checked(after, shard)
-            place, token = place_of(after.token), after.token
-            earlier = start_behind(internals, place)
-            start = pulsar.MessageId(-1, *earlier, -1) if earlier else place.message_id()
-            inclusive = earlier is not None
+            token = after.token
+            start, inclusive = _start_behind(internals, token)
         share = self._ahead.join(internals)
         try:
             return PulsarReader(
@@ -173,6 +171,7 @@ class PulsarStorage:
                 after=token,
                 ahead=self._ahead,
                 share=share,
+                resume=lambda token: _start_behind(shard.internals(), token),
             )
         except BaseException:
             self._ahead.leave(share)
@@ -243,6 +242,13 @@ class PulsarStorage:
         if entry < 0:
             return pulsar.MessageId.earliest, True
         return pulsar.MessageId(-1, ledger, entry, batch), False
+
+
+def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:
+    """Where the client's reader begins for what lies behind this position, and whether inclusively."""
+    place = place_of(token)
+    earlier = start_behind(internals, place)
+    return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)
 
 
 def _checked(position: Position | None, shard: Shard) -> Position | None:
