@@ -15,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.segments  # noqa: F401 - registers the converter that every view's URL patterns use
-from dashboard import access, masking
+from dashboard import access, masking, standing
 from dashboard.models import Person
 from dashboard.roles_in_words import who_may
 from eventstore import (
@@ -127,6 +127,7 @@ def render(
     """
     content = dict(context)
     if away is not None:
+        standing.note_away(str(away))
         content["away"] = str(away)
     partial = bool(fragment) and wants_fragment(request)
     response = django_render(request, fragment if partial else template, content, status=status)
@@ -154,6 +155,8 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
 
 def problem_of(error: EventStoreError) -> Problem:
     """What went wrong in the store, as a page. The error's own sentence is written for people and holds no value."""
+    if isinstance(error, StoreUnreachable):
+        standing.note_away(str(error))
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
     return Problem(
         status=kind.status,

@@ -101,6 +101,15 @@ def why_away() -> StoreUnreachable | None:
     return None
 
 
+def note_away(words: str) -> None:
+    """A page has just found that the store does not answer: pages that do not ask it themselves know from now on. What was
+    known already is not made younger, so that it is asked about again in time."""
+    global _last  # noqa: PLW0603
+    with _lock:
+        if _last is None or _last.reachable is not False:
+            _last = StoreStanding(reachable=False, words=words, as_of=timezone.now())
+
+
 def known_away() -> StoreUnreachable | None:
     """Why the store does not answer, as far as that is known now: a page whose payloads are all in memory says so as well."""
     store = store_standing()

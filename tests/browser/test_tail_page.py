@@ -107,7 +107,7 @@ def test_what_is_new_waits_in_sight_of_whoever_reads_further_down(running: Runni
     assert page.evaluate("scrollY") == reading
     pill.click()
     expect(pill).to_be_hidden()
-    assert newest(page) == f"e{last}"
+    expect_newest(page, last)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
