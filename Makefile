@@ -46,7 +46,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 check: lint
-	@exec $(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
+	@exec $(BIN)/pytest tests/unit -m 'not soak' $(SIDE_BY_SIDE)
 
 test: install-dev
 	@scripts/system_packages.sh
