@@ -39,6 +39,16 @@ def test_without_an_event_the_page_says_how_to_get_some_in(desk: Desk) -> None:
     assert "No aggregate yet" in text(desk.get("/aggregates/"))
 
 
+def test_without_an_event_the_page_looks_again_by_itself_and_no_longer_once_there_is_one(desk: Desk) -> None:
+    empty = desk.get("/aggregates/")
+    assert attribute(empty, "data-refresh") == ["2"]
+    assert "dashboard/refresh" in empty.content.decode()
+    desk.publish(1, key="p-{}")
+    again = desk.get("/aggregates/", fragment=True)
+    assert attribute(again, "data-refresh") == []
+    assert attribute(again, "data-aggregate-type") == ["patient"]
+
+
 def test_types_come_with_their_counts(desk: Desk) -> None:
     desk.publish(5, key="p-{}")
     answer = desk.get("/aggregates/")
