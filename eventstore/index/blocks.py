@@ -6,7 +6,8 @@ ids, which nothing compresses), and a block is one row. The last block of a part
 
 import zlib
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
+from operator import sub
 from typing import Any, overload
 
 import msgspec
@@ -110,7 +111,7 @@ def ids_of(data: bytes) -> list[str]:
 
 def _packed(name: str, column: list[Any]) -> Any:
     if name in _DELTAS:
-        return [*column[:1], *[after - before for before, after in pairwise(column)]]
+        return [*column[:1], *map(sub, column[1:], column)]
     if name in _IDS:
         return _packed_ids(column)
     return column if name == "tokens" or any(column) else None

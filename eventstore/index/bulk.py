@@ -5,7 +5,8 @@ threads, which row-by-row ``executemany`` takes and gives back at every row. Pos
 bytes are made a whole batch at once, and the rest as arrays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from django.db import connections
 from numpy.typing import NDArray
 
 from eventstore.index.keys import Hashes
+from eventstore.index.models import BlockRow
 
 DB = "index"
 PLACES = 15
@@ -23,16 +25,31 @@ MOST_EVENTS = 1 << PLACES
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
 _BIGINT, _INTEGER = ">i8", ">i4"
+_LENGTH = Struct(">i")
+_BEFORE_TOKEN = Struct(">h iq iq ii i")
+"""A block's row up to its token: how many fields, then the length of each and what it holds."""
 
 _LENGTHS = (1000, 100, 10, 1)
 """Rows of a statement: ten thousand values are well under SQLite's 32,766."""
 
 Row = Sequence[Any]
+Block = tuple[int, str, bytes]
+"""Its first ordinal, its first token, and its data."""
 
 
 def postgres() -> bool:
     """Whether the index is in PostgreSQL; otherwise it is in SQLite."""
     return connections[DB].vendor == "postgresql"
+
+
+def commit_soon() -> None:
+    """Do not wait, at the end of this transaction, until PostgreSQL has written it to disk: a moment later it does.
+
+    A server that loses its power meanwhile has the index as it was some transactions earlier, with its checkpoints, and the
+    indexer goes on from those. SQLite's log is written back in the same way (``synchronous=NORMAL``).
+    """
+    if postgres():
+        _execute("SET LOCAL synchronous_commit TO off", [])
 
 
 def insert_keys(
@@ -78,6 +95,31 @@ def insert_stream_keys(slice: int, first_ordinal: int, streams: Sequence[int]) -
         "ordinal": (_BIGINT, first_ordinal + (both & (MOST_EVENTS - 1))),
     }
     _copy("index_streamkey", columns, len(both))
+
+
+def insert_blocks(partition: int, slice: int, blocks: Sequence[Block]) -> None:
+    """Insert these blocks, of which none is there."""
+    if not postgres():
+        replace_blocks(partition, slice, blocks)
+        return
+    if not blocks:
+        return
+    rows = [_HEADER]
+    for first, token, data in blocks:
+        text = token.encode()
+        rows += [_BEFORE_TOKEN.pack(5, 8, partition, 8, first, 4, slice, len(text)), text, _LENGTH.pack(len(data)), data]
+    _copied("index_blockrow", ("partition_id", "first_ordinal", "slice", "first_token", "data"), b"".join((*rows, _END)))
+
+
+def replace_blocks(partition: int, slice: int, blocks: Sequence[Block]) -> None:
+    """Insert these blocks, or replace those that are there."""
+    rows = [
+        BlockRow(partition_id=partition, first_ordinal=first, first_token=token, slice=slice, data=data)
+        for first, token, data in blocks
+    ]
+    BlockRow.objects.using(DB).bulk_create(
+        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["slice", "data"]
+    )
 
 
 def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_conflict: str = "") -> None:
@@ -163,11 +205,16 @@ def _given(columns: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, list[A
 
 def _array(type: str, values: Sequence[Any]) -> Any:
     """An array for PostgreSQL: its own text of whole numbers and texts, since the client takes far longer over a list."""
-    if type in ("bigint", "integer") and None not in values:
-        return "{" + ",".join(map(str, values)) + "}"
-    if type == "text" and None not in values:
-        # A backslash makes the sign behind it an ordinary one, within quotes as well.
-        return '{"' + '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in values]) + '"}'
+    if None in values:
+        return list(values)
+    if type in ("bigint", "integer"):
+        return "{" + _json(values)[1:-1] + "}"
+    if type == "text":
+        whole = '","'.join(values)
+        if "\\" in whole or whole.count('"') > 2 * (len(values) - 1):
+            # A backslash makes the sign behind it an ordinary one, within quotes as well.
+            whole = '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in values])
+        return f'{{"{whole}"}}'
     return list(values)
 
 
@@ -181,10 +228,14 @@ def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:
     for name, (kind, values) in columns.items():
         rows[f"{name} length"] = int(kind[-1])
         rows[name] = values
+    _copied(table, columns, _HEADER + rows.tobytes() + _END)
+
+
+def _copied(table: str, columns: Iterable[str], data: bytes) -> None:
     with connections[DB].cursor() as cursor, connections[DB].wrap_database_errors:
         copying = cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)")
         with copying as copy:
-            copy.write(_HEADER + rows.tobytes() + _END)
+            copy.write(data)
 
 
 def _execute(statement: str, parameters: Sequence[Any]) -> None:

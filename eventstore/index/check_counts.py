@@ -11,8 +11,8 @@ from django.db import connections
 
 from eventstore.index import bulk
 from eventstore.index.blocks import FULL, Columns, decoded
+from eventstore.index.drafts import HOUR
 from eventstore.index.names import Names
-from eventstore.index.writer import HOUR
 
 DB = "index"
 PIECE = 10_000

@@ -9,11 +9,11 @@ from eventstore.envelope.reading import Decode
 from eventstore.events import Event, Message, Topic
 from eventstore.index import bulk
 from eventstore.index.blocks import UNREADABLE, Columns
+from eventstore.index.drafts import Stored, columns_of
 from eventstore.index.names import Names
 from eventstore.index.parsing import events_in
 from eventstore.index.readers import ValuesOf
 from eventstore.index.reading import time_of
-from eventstore.index.writer import Stored, columns_of
 
 MOST_STREAMS = 100_000
 """Streams whose names are remembered."""
@@ -65,7 +65,7 @@ def read_again(comparison: Comparison, messages: Sequence[Message]) -> list[Even
 
 def events_differ(comparison: Comparison, first: int, indexed: Columns, events: Sequence[Event]) -> list[Difference]:
     """Of each kind of difference the first one, between these events and the pointers to them from ordinal ``first`` on."""
-    columns = columns_of(comparison.topic, events, dict.fromkeys((event.type for event in events), 0))
+    columns = columns_of(comparison.topic, events)
     indexed.flags = [flag & UNREADABLE for flag in indexed.flags]
     found = [_differs(words, name, first, columns, indexed) for name, words in _COMPARED.items()]
     texts = comparison.names.texts_of(indexed.types)

@@ -1,27 +1,22 @@
-"""Events on their way from the reading threads to the writing one: bounded in number and in bytes, in order."""
+"""Events on their way from the reading threads to the writing one: bounded in number, without their payloads, in order."""
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eventstore.events import Event
+from eventstore.index.drafts import Draft
 from eventstore.index.followed import Opened
-from eventstore.index.writer import Stored
 
 MOST_EVENTS = 20_000
-MOST_BYTES = 64 * 1024 * 1024
-"""Of payload. A batch that is larger alone waits until there is no other."""
+"""A batch that is larger alone waits until there is no other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Events of one partition, parsed; ``size`` is their payloads' bytes."""
+    """Events of one partition, parsed and drafted."""
 
     opened: Opened
-    events: Sequence[Event]
-    values: Sequence[Sequence[Stored]]
-    size: int
+    draft: Draft
 
 
 class Handover:
@@ -31,7 +26,7 @@ class Handover:
         lock = threading.Lock()
         self._something, self._room = threading.Condition(lock), threading.Condition(lock)
         self._batches: deque[Batch] = deque()
-        self._events = self._bytes = 0
+        self._events = 0
         self._closed = False
 
     def put(self, batch: Batch) -> None:
@@ -41,8 +36,7 @@ class Handover:
                 self._room.wait()
             if not self._closed:
                 self._batches.append(batch)
-                self._events += len(batch.events)
-                self._bytes += batch.size
+                self._events += len(batch.draft)
                 self._something.notify()
 
     def take(self, timeout: float) -> Batch | None:
@@ -53,8 +47,7 @@ class Handover:
             if not self._batches:
                 return None
             batch = self._batches.popleft()
-            self._events -= len(batch.events)
-            self._bytes -= batch.size
+            self._events -= len(batch.draft)
             self._room.notify()
             return batch
 
@@ -67,6 +60,4 @@ class Handover:
             self._something.notify_all()
 
     def _fits(self, batch: Batch) -> bool:
-        if not self._batches:
-            return True
-        return self._events + len(batch.events) <= MOST_EVENTS and self._bytes + batch.size <= MOST_BYTES
+        return not self._batches or self._events + len(batch.draft) <= MOST_EVENTS

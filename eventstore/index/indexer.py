@@ -23,7 +23,7 @@ from eventstore.index.leases import Leased
 from eventstore.index.meter import Meter
 from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
-from eventstore.index.writer import write_batch
+from eventstore.index.writer import write_draft
 
 log = logging.getLogger(__name__)
 
@@ -150,16 +150,16 @@ class Indexer:
         followed = opened.followed
         if opened.failed or followed.gone:
             return
-        count = len(batch.events)
+        count = len(batch.draft)
         try:
-            write_batch(opened.writing, batch.events, batch.values)
+            write_draft(opened.writing, batch.draft)
         except Exception as error:  # noqa: BLE001 -- whatever one partition's events do, the others go on
             opened.failed = True
             followed.errors = [error]
             report(followed, error)
             connections.close_all()
             return
-        followed.well(batch.events[-1].message.published)
+        followed.well(batch.draft.published)
         self.total += count
         self.on_batch(followed.topic.name, followed.number, count)
         end = self.ends.get((followed.topic.name, followed.number))

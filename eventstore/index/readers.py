@@ -11,11 +11,12 @@ from django.db import DatabaseError, OperationalError, connections
 from eventstore.config import Config
 from eventstore.errors import EventStoreError, place_of
 from eventstore.events import Event, Topic
+from eventstore.index.drafts import Stored, draft_of
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch, Handover
 from eventstore.index.parsing import events_in
 from eventstore.index.schedule import Schedule
-from eventstore.index.writer import CheckpointMoved, Memory, Stored
+from eventstore.index.writer import CheckpointMoved, Memory
 from eventstore.schemas import Schemas
 from eventstore.storage import Storage
 
@@ -82,8 +83,9 @@ class Readers:
             events = events_in(messages, mappings, self._decode)
             values = self.values_of(followed.topic, events) if self.values_of else ()
             followed.pause = 0.0
-            size = sum([len(message.payload) for message in messages])
-            self.handover.put(Batch(opened=opened, events=events, values=values, size=size))
+            draft = draft_of(followed.topic, opened.writing.key, events, values)
+            del messages, events  # their payloads need not wait for the writer
+            self.handover.put(Batch(opened=opened, draft=draft))
             return time.monotonic()
         except Exception as error:  # noqa: BLE001 -- whatever one partition's messages do, the others go on
             report(followed, error)

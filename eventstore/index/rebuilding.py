@@ -39,7 +39,7 @@ from eventstore.index.rebuild_work import (
     take_partitions,
 )
 from eventstore.index.removing import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
-from eventstore.index.writer import CheckpointMoved, write_batch
+from eventstore.index.writer import CheckpointMoved, write_draft
 from eventstore.schemas import Schemas
 from eventstore.storage import Storage
 
@@ -229,7 +229,7 @@ def _written(work: Work, batch: Batch) -> bool:
     """Whether the batch is in the new build; a database that did not take it is asked again."""
     number = batch.opened.followed.number
     try:
-        write_batch(batch.opened.writing, batch.events, batch.values)
+        write_draft(batch.opened.writing, batch.draft)
     except CheckpointMoved as error:
         raise AnotherRebuild(f"{error} This rebuild has ended; the live index is as it was.") from error
     except DatabaseError as error:
@@ -239,6 +239,6 @@ def _written(work: Work, batch: Batch) -> bool:
         connections.close_all()
         return False
     batch.opened.followed.well()
-    work.reached[number] = batch.events[-1].position.token
-    work.on_progress(len(batch.events))
+    work.reached[number] = batch.draft.last.token
+    work.on_progress(len(batch.draft))
     return True

@@ -2,7 +2,7 @@
 bounds, and in ``StreamRow``."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -48,7 +48,8 @@ class Stream(msgspec.Struct, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 _number = attrgetter("id")
 
-Known = OrderedDict[AggregateKey, Stream]
+Known = OrderedDict[AggregateKey | None, Stream]
+"""``None``, which stands for no aggregate, is never in it."""
 
 _COLUMNS = {
     "id": "bigint",
@@ -66,40 +67,48 @@ _CHANGING = ("events", "first_time", "last_time", "last_types", "last_sequence")
 
 
 def streams_of(
-    partition: int, keys: Collection[AggregateKey], known: Known, slice: int, names: Names
-) -> Collection[AggregateKey]:
-    """Put the stream of each of these aggregates into ``known``: read it where it was met before, else begin it. Answers
-    those that are begun."""
-    missing = [key for key in keys if key not in known]
-    if not missing:
-        return ()
-    types = names.numbers_of({type for type, _ in missing})
-    found = _read(partition, missing, types)
-    fresh = [key for key in missing if key not in found]
-    for key, id in zip(fresh, _new_ids(len(fresh)), strict=True):
-        found[key] = Stream(id=id, key=key, type=types[key[0]], first_slice=slice)
-    known.update(found)
-    return fresh
+    partition: int, keys: Sequence[AggregateKey | None], known: Known, slice: int, names: Names
+) -> tuple[list[Stream | None], Sequence[Stream]]:
+    """The stream of each of these aggregates (``None`` for none): from ``known``, or read where it was met before, or begun;
+    all are in ``known`` then, and what is used last is forgotten last. Also answers those that are begun.
 
-
-def used(known: Known, keys: Iterable[AggregateKey]) -> dict[AggregateKey, Stream]:
-    """The streams of these aggregates, all of which are known; what is used last is forgotten last."""
+    Every event that is indexed passes here: one look into a dictionary as large as ``known`` may get is all that it costs.
+    """
+    found = list(map(known.get, keys))
+    missing = dict.fromkeys(key for key, stream in zip(keys, found, strict=True) if stream is None and key is not None)
+    begun: Sequence[Stream] = ()
+    if missing:
+        begun = _meet(partition, missing, known, slice, names)
+        found = [known.get(key) if stream is None else stream for key, stream in zip(keys, found, strict=True)]
     if len(known) > MOST_KEPT // 2:  # before, none is about to be forgotten
-        for key in keys:
-            known.move_to_end(key)
-    return {key: known[key] for key in keys}
+        for key in dict.fromkeys(keys):
+            if key is not None:
+                known.move_to_end(key)
+    return found, begun
 
 
-def save(partition: int, streams: Iterable[Stream], begun: Collection[AggregateKey]) -> None:
+def _meet(partition: int, missing: Collection[AggregateKey], known: Known, slice: int, names: Names) -> Sequence[Stream]:
+    types = names.numbers_of({type for type, _ in missing})
+    known.update(_read(partition, missing, types))
+    fresh = [key for key in missing if key not in known]
+    begun = [
+        Stream(id=id, key=key, type=types[key[0]], first_slice=slice)
+        for key, id in zip(fresh, _new_ids(len(fresh)), strict=True)
+    ]
+    known.update(zip(fresh, begun, strict=True))
+    return begun
+
+
+def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> None:
     """Write these streams as they are now, in the order in which they lie in the table: that takes a quarter less. ``begun``
-    are the aggregates of those that are not in the table yet."""
+    are those among them that are not in the table yet."""
     ordered = sorted(streams, key=_number)
     written = {types: _encode(types).decode() for types in {stream.last_types for stream in ordered}}
     there: list[Stream] = []
     if bulk.postgres():  # SQLite takes both together as quickly
-        fresh = set(begun)
-        there = [stream for stream in ordered if stream.key not in fresh]
-        ordered = [stream for stream in ordered if stream.key in fresh]
+        fresh = {stream.id for stream in begun}
+        there = [stream for stream in ordered if stream.id not in fresh]
+        ordered = [stream for stream in ordered if stream.id in fresh]
     rows = [
         (
             stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_slice,

@@ -1,9 +1,9 @@
 """Writing a batch of one partition's events into the index, with its checkpoint, in one transaction."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 import numpy as np
 from django.db import transaction
@@ -11,24 +11,19 @@ from django.db.models import Max
 from django.utils import timezone
 
 from eventstore.errors import EventStoreError
-from eventstore.events import Event, Message, Position, Topic
+from eventstore.events import Event, Position, Topic
 from eventstore.index import anomalies, bulk, streams
 from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.blocks import FULL, UNREADABLE, Columns, decoded, encoded
-from eventstore.index.keys import Key, Link, hashes, value_hash
+from eventstore.index.blocks import FULL, Columns, decoded, encoded
+from eventstore.index.drafts import Draft, Stored, draft_of
+from eventstore.index.keys import Key, value_hash
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.names import Names
-from eventstore.index.originals import original_of
 from eventstore.index.secret import index_key
 from eventstore.index.seen import Seen
-from eventstore.index.streams import AggregateKey, Stream
+from eventstore.index.streams import Stream
 
 DB = "index"
-Stored = tuple[str, str]
-"""A searchable value: its name, and its text or hash."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-HOUR = 3_600_000_000
 
 
 class CheckpointMoved(EventStoreError):
@@ -106,19 +101,22 @@ def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
 
 
 def write_batch(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> int:
+    """Index these events, of which ``values`` are the searchable values: see ``write_draft``."""
+    return write_draft(partition, draft_of(partition.topic, partition.key, events, values)) if events else 0
+
+
+def write_draft(partition: Partition, draft: Draft) -> int:
     """Index these events, which follow the partition's checkpoint without a gap; answers how many anomalies they have.
 
-    ``values`` are the searchable values of each, where the topic has any. At most ``bulk.MOST_EVENTS`` events.
-    ``CheckpointMoved`` where another process has moved the checkpoint, or has the lease: nothing was written, open the
-    partition again.
+    At most ``bulk.MOST_EVENTS`` events. A draft is written once: its columns become the partition's. ``CheckpointMoved``
+    where another process has moved the checkpoint, or has the lease: nothing was written, open the partition again.
     """
-    if not events:
-        return 0
-    if len(events) > bulk.MOST_EVENTS:
+    if len(draft) > bulk.MOST_EVENTS:
         raise ValueError(f"a batch has at most {bulk.MOST_EVENTS} events")
     try:
         with transaction.atomic(using=DB):
-            count = _write(partition, events, values)
+            bulk.commit_soon()
+            count = _write(partition, draft)
     except BaseException:
         partition.memory.names.forget()
         partition.memory.seen.forget()
@@ -133,35 +131,26 @@ def note_caught_up(topic: Topic, partition: int) -> None:
     rows.update(caught_up_at=timezone.now())
 
 
-def microseconds(time: datetime) -> int:
-    """Since 1970, exactly."""
-    return (time - EPOCH) // MICROSECOND
-
-
-def _write(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]]) -> int:
+def _write(partition: Partition, draft: Draft) -> int:
     row = _held(partition)
     first = partition.checkpoint.next_ordinal
     slice = max(row.slice, partition.memory.seen.slice_now())
-    partition.memory.names.numbers_of(_names_in(partition.topic, events, values))
-    columns, noticed = _columns(partition, events, slice)
-    if any(values):
-        columns.values = _named(values, partition.memory.names)
-    hashes_of_ids = hashes(partition.key, columns.ids)
+    numbers = partition.memory.names.numbers_of(_names_in(draft))
+    columns, noticed = _numbered(partition, draft, numbers, slice)
     if not partition.topic.derived:
-        noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, hashes_of_ids, partition.key))
-    bulk.insert_keys("index_idkey", slice, partition.id, first, hashes_of_ids, np.arange(len(events), dtype=np.uint64))
-    _insert_links(slice, partition, first, columns)
+        noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, draft.ids, partition.key))
+    bulk.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
+    _insert_links(slice, partition, first, draft, columns)
     bulk.insert_stream_keys(slice, first, columns.streams)
-    _count_hours(partition.id, columns)
+    _count_hours(partition.id, draft, numbers)
     anomalies.record(partition.id, first, noticed)
     tail = _write_blocks(partition, columns, slice)
     if not partition.topic.derived:
         anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
-    last = events[-1].position
-    row.checkpoint, row.next_ordinal, row.slice = last.token, first + len(events), slice
-    row.indexed_published_at = events[-1].message.published
+    row.checkpoint, row.next_ordinal, row.slice = draft.last.token, first + len(draft), slice
+    row.indexed_published_at = draft.published
     row.save(using=DB, update_fields=["checkpoint", "next_ordinal", "slice", "indexed_published_at"])
-    partition.checkpoint = Checkpoint(position=last, next_ordinal=row.next_ordinal)
+    partition.checkpoint = Checkpoint(position=draft.last, next_ordinal=row.next_ordinal)
     partition.slice, partition.tail = slice, tail
     return len(noticed)
 
@@ -179,147 +168,100 @@ def _held(partition: Partition) -> IndexedPartition:
     return row
 
 
-def _names_in(topic: Topic, events: Sequence[Event], values: Sequence[Sequence[Stored]]) -> set[str]:
+def _names_in(draft: Draft) -> set[str]:
     """Every name of the batch: new ones are given out together and in order, so that two writers that meet the same ones
     wait for each other, but never in a circle."""
-    names = {event.type for event in events if event.type}
-    if not topic.derived:
-        names |= {event.aggregate_type for event in events if not event.problem}
-    return names | {name for found in values for name, _ in found}
+    of_values = {name for found in draft.values.values() for name, _ in found}
+    return {type for type, _ in draft.hours if type} | draft.aggregate_types | of_values
 
 
-def _columns(partition: Partition, events: Sequence[Event], slice: int) -> tuple[Columns, list[Noticed]]:
-    """The events as columns, each in its stream with its version, and what is wrong with them."""
-    columns = columns_of(partition.topic, events, partition.memory.names.numbers_of({e.type for e in events if e.type}))
+def _numbered(partition: Partition, draft: Draft, numbers: Mapping[str, int], slice: int) -> tuple[Columns, list[Noticed]]:
+    """The draft's columns with all the numbers that they lack, each event in its stream, and what is wrong with them.
+    ``numbers`` are those of ``_names_in``."""
+    columns = draft.columns
+    of_types = {type: numbers[type] if type else 0 for type, _ in draft.hours}
+    columns.types = [of_types[type] for type in draft.types]
+    columns.values = {
+        place: [(numbers[name], text) for name, text in dict.fromkeys(found)] for place, found in draft.values.items()
+    }
     if partition.topic.derived:
-        columns.streams, columns.versions = [0] * len(events), [0] * len(events)
+        columns.streams, columns.versions = [0] * len(draft), [0] * len(draft)
         return columns, []
-    return columns, _into_streams(partition, events, columns, slice)
+    return columns, _into_streams(partition, draft, columns, slice)
 
 
-def columns_of(topic: Topic, events: Sequence[Event], types: Mapping[str, int]) -> Columns:
-    """All that the events themselves say; ``types``: each type's number. Streams, versions and values are left empty."""
-    messages = [event.message for event in events]
-    return Columns(
-        tokens=[message.position.token for message in messages],
-        ids=[event.id for event in events],
-        types=[types[event.type] if event.type else 0 for event in events],
-        times=[(event.time - EPOCH) // MICROSECOND for event in events],
-        published=_published(messages),
-        correlations=[event.correlation_id for event in events],
-        causations=[event.causation_id for event in events],
-        sizes=[len(message.payload) for message in messages],
-        flags=[UNREADABLE if event.problem else 0 for event in events],
-        schemas=[message.schema_version for message in messages],
-        originals=[original_of(event) for event in events] if topic.derived else [""] * len(events),
-    )
-
-
-def _published(messages: Sequence[Message]) -> list[int]:
-    found: list[int] = []
-    before, number = None, 0
-    for message in messages:
-        if message.published is not before:  # a whole batch has the same
-            before = message.published
-            number = microseconds(before)
-        found.append(number)
-    return found
-
-
-def _into_streams(partition: Partition, events: Sequence[Event], columns: Columns, slice: int) -> list[Noticed]:
+def _into_streams(partition: Partition, draft: Draft, columns: Columns, slice: int) -> list[Noticed]:
     """Fill the columns of streams and versions, and save the streams."""
-    keys = [None if event.problem else (event.aggregate_type, event.aggregate_id) for event in events]
-    met = dict.fromkeys(key for key in keys if key is not None)
-    begun = streams.streams_of(partition.id, met, partition.known, slice, partition.memory.names)
-    touched = streams.used(partition.known, met)
+    found, begun = streams.streams_of(partition.id, draft.aggregates, partition.known, slice, partition.memory.names)
     noticed: list[Noticed] = []
-    numbers, versions = columns.streams, columns.versions
-    for place, (event, key, type, time) in enumerate(zip(events, keys, columns.types, columns.times, strict=True)):
-        stream = None if key is None else touched[key]
-        if event.schema is not None and event.schema.problem and not event.schema.unanswered:
-            of = 0 if stream is None else stream.id
-            noticed.append(Noticed(place=place, kind=Anomaly.SCHEMA, stream=of, detail=event.schema.problem))
+    numbers: list[int] = []
+    versions: list[int] = []
+    for place, (stream, type, time) in enumerate(zip(found, columns.types, columns.times, strict=True)):
         if stream is None:
             numbers.append(0)
             versions.append(0)
-            noticed.append(Noticed(place=place, kind=Anomaly.UNREADABLE, stream=0, detail=event.problem))
             continue
         if stream.add(type, time):
             detail = anomalies.earlier_by(stream.last_time - time)
             noticed.append(Noticed(place=place, kind=Anomaly.TIME_GOES_BACK, stream=stream.id, detail=detail))
-        if event.sequence and (found := anomalies.judge_sequence(stream, event.sequence, place)):
-            noticed.append(found)
         numbers.append(stream.id)
         versions.append(stream.events)
-    _count_types(partition.id, touched, begun, keys)
-    streams.save(partition.id, touched.values(), begun)
-    return noticed
+    columns.streams, columns.versions = numbers, versions
+    for place, sequence in draft.sequences.items():
+        stream = found[place]
+        if stream is not None and (skip := anomalies.judge_sequence(stream, sequence, place)):
+            noticed.append(skip)
+    noticed += [
+        Noticed(place=place, kind=kind, stream=numbers[place], detail=detail)
+        for kind, details in ((Anomaly.SCHEMA, draft.schema_problems), (Anomaly.UNREADABLE, draft.unreadable))
+        for place, detail in details.items()
+    ]
+    touched = {stream.id: stream for stream in found if stream is not None}.values()
+    _count_types(partition.id, [stream.type for stream in found if stream is not None], touched, begun)
+    streams.save(partition.id, touched, begun)
+    return sorted(noticed, key=attrgetter("place"))
 
 
-def _count_types(
-    partition: int,
-    touched: Mapping[AggregateKey, Stream],
-    begun: Collection[AggregateKey],
-    keys: Iterable[AggregateKey | None],
-) -> None:
-    """Add what the batch brought to its streams, of which these are begun by it; ``keys`` has the aggregate of each event."""
-    events = Counter([key[0] for key in keys if key is not None])
-    new = Counter([key[0] for key in begun])
-    last: dict[str, tuple[int, int]] = {}
-    for (type, _), stream in touched.items():
-        if type not in last or stream.last_time > last[type][1]:
-            last[type] = (stream.type, stream.last_time)
+def _count_types(partition: int, met: Iterable[int], touched: Iterable[Stream], begun: Iterable[Stream]) -> None:
+    """Add what the batch brought to its streams: ``met`` has the number of the aggregate type of each event."""
+    new = Counter([stream.type for stream in begun])
+    last: dict[int, int] = {}
+    for stream in touched:
+        if stream.last_time > last.get(stream.type, streams.BEFORE_ALL):
+            last[stream.type] = stream.last_time
     larger = "greatest" if bulk.postgres() else "max"
     bulk.insert(
         "index_typecount",
         dict.fromkeys(("partition_id", "type_id", "streams", "events", "last_time"), "bigint"),
-        [(partition, number, new[type], events[type], latest) for type, (number, latest) in last.items()],
+        [(partition, type, new[type], events, last[type]) for type, events in Counter(met).items()],
         on_conflict="(partition_id, type_id) DO UPDATE SET streams = index_typecount.streams + excluded.streams, "
         "events = index_typecount.events + excluded.events, "
         f"last_time = {larger}(index_typecount.last_time, excluded.last_time)",
     )
 
 
-def _count_hours(partition: int, columns: Columns) -> None:
-    counts = Counter(zip(columns.types, [time // HOUR for time in columns.times], strict=True))
+def _count_hours(partition: int, draft: Draft, numbers: Mapping[str, int]) -> None:
     bulk.insert(
         "index_hourcount",
         dict.fromkeys(("partition_id", "type_id", "hour", "events"), "bigint"),
-        [(partition, type, hour, count) for (type, hour), count in counts.items()],
+        [(partition, numbers[type] if type else 0, hour, count) for (type, hour), count in draft.hours.items()],
         on_conflict="(partition_id, type_id, hour) DO UPDATE SET events = index_hourcount.events + excluded.events",
     )
 
 
-def _insert_links(slice: int, partition: Partition, first: int, columns: Columns) -> None:
+def _insert_links(slice: int, partition: Partition, first: int, draft: Draft, columns: Columns) -> None:
     """The keys of everything but the event id by which an event is found."""
-    found, places = [], []
-    for link, texts in (
-        (Link.CORRELATION, columns.correlations),
-        (Link.CAUSATION, columns.causations),
-        (Link.ORIGINAL, columns.originals),
-    ):
-        which = [place for place, text in enumerate(texts) if text]
-        if which:
-            found.append(hashes(partition.key, [texts[place] for place in which], link))
-            places.append(np.array(which, dtype=np.uint64))
+    found, places = [draft.links], [draft.linked]
     for place, values in columns.values.items():
         found.append(np.array([value_hash(partition.key, name, text) for name, text in values], dtype=np.uint64))
         places.append(np.full(len(values), place, dtype=np.uint64))
-    if found:
-        bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
+    bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
 
 
 def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> list[Noticed]:
     """An event that comes a second time comes late, too: that it is a duplicate says so."""
     again = {found.place for found in twice}
     return [*(found for found in noticed if found.place not in again or found.kind not in anomalies.LATE), *twice]
-
-
-def _named(values: Sequence[Sequence[Stored]], names: Names) -> dict[int, list[tuple[int, str]]]:
-    numbers = names.numbers_of({name for found in values for name, _ in found})
-    return {
-        place: [(numbers[name], text) for name, text in dict.fromkeys(found)] for place, found in enumerate(values) if found
-    }
 
 
 def _write_blocks(partition: Partition, columns: Columns, slice: int) -> Columns:
@@ -330,21 +272,13 @@ def _write_blocks(partition: Partition, columns: Columns, slice: int) -> Columns
         whole.extend(columns)
     else:
         whole = columns
-    rows = []
+    blocks = []
     for start in range(0, len(whole), FULL):
         piece = whole.part(start, start + FULL)
-        rows.append(
-            BlockRow(
-                partition_id=partition.id,
-                first_ordinal=first + start,
-                first_token=piece.tokens[0],
-                slice=slice,
-                data=encoded(piece),
-            )
-        )
-    BlockRow.objects.using(DB).bulk_create(
-        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["slice", "data"]
-    )
+        blocks.append((first + start, piece.tokens[0], encoded(piece)))
+    begun = 1 if len(partition.tail) else 0
+    bulk.replace_blocks(partition.id, slice, blocks[:begun])
+    bulk.insert_blocks(partition.id, slice, blocks[begun:])
     rest = len(whole) % FULL
     return whole.part(len(whole) - rest, len(whole)) if rest else Columns()
 

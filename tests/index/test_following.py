@@ -307,7 +307,7 @@ def test_a_partition_that_fails_is_opened_again_and_the_others_go_on_meanwhile(m
 
 
 def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = writer.write_batch
+    written = writer.write_draft
     turns = iter(range(1_000))
 
     def failing(*arguments: Any) -> int:
@@ -315,7 +315,7 @@ def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkey
             raise OperationalError("the database went away")
         return written(*arguments)
 
-    monkeypatch.setattr(indexer_module, "write_batch", failing)
+    monkeypatch.setattr(indexer_module, "write_draft", failing)
     storage = DatabaseStorage()
     published(storage, 100, partitions=2)
     assert index_until_caught_up(following(storage, threading.Event(), batch=10)) == 100

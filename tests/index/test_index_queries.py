@@ -13,14 +13,15 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.events import Position, Topic
-from eventstore.index import ordinals, queries, reading, valued, writer
+from eventstore.index import drafts, ordinals, queries, reading, valued
 from eventstore.index.blocks import FULL, Columns, encoded, tokens_of
+from eventstore.index.drafts import microseconds
 from eventstore.index.keys import Link
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.names import Names
 from eventstore.index.pointers import ValueMatches
 from eventstore.index.valued import by_value
-from eventstore.index.writer import Memory, microseconds, open_partition, write_batch
+from eventstore.index.writer import Memory, open_partition, write_batch
 from eventstore.ordering import AFTER_ALL, encode
 from tests.hostile import NAMES
 from tests.indexing import START, event, index, place, pointers
@@ -296,7 +297,7 @@ def test_a_conversation_and_its_effects_are_found_among_others_of_the_same_text(
 
 
 def test_texts_that_share_a_hash_are_not_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "hashes", one_hash_for_all)
+    monkeypatch.setattr(drafts, "hashes", one_hash_for_all)
     monkeypatch.setattr(queries, "hashed", one_hash_for_all)
     index([event(0, id="a", correlation="c"), event(1, id="b", correlation="d")], topic=PATIENTS)
     index([event(2, id="a", correlation="d")], topic=PATIENTS)

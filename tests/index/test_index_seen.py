@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.events import Event, Topic, TopicKind
-from eventstore.index import anomalies, bulk, finding, noticed, seen, writer
+from eventstore.index import anomalies, bulk, drafts, finding, noticed, seen
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.keys import BITS as HASH_BITS
 from eventstore.index.keys import Link
@@ -256,7 +256,7 @@ def test_two_processes_that_seal_the_same_filters_agree() -> None:
 
 
 def test_texts_that_share_a_hash_are_no_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "hashes", one_hash_for_all)
+    monkeypatch.setattr(drafts, "hashes", one_hash_for_all)
     monkeypatch.setattr(seen, "hashes_of", one_hash_for_all)
     memory = Memory()
     for start in range(0, 3 * LARGE, LARGE):

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from eventstore.events import Event, Topic, TopicKind
 from eventstore.index import bulk, noticed, queries, streams
 from eventstore.index.blocks import FULL
+from eventstore.index.drafts import draft_of
 from eventstore.index.models import BlockRow, HourCount, IndexedPartition, IndexSecret, NameRow, StreamKey, StreamRow
 from eventstore.index.names import Names
+from eventstore.index.pointers import Pointer
 from eventstore.index.writer import (
     Checkpoint,
     CheckpointMoved,
@@ -25,6 +27,7 @@ from eventstore.index.writer import (
     note_caught_up,
     open_partition,
     write_batch,
+    write_draft,
 )
 from tests.indexing import START, all_pointers, event, index, place, pointers
 
@@ -37,6 +40,14 @@ def versions(type: str, id: str) -> list[int | None]:
     """Of the aggregate, in the order of the log."""
     found = [pointer for pointer in all_pointers() if (pointer.aggregate_type, pointer.aggregate_id) == (type, id)]
     return [pointer.version for pointer in found]
+
+
+def facts(pointer: Pointer) -> tuple[object, ...]:
+    """All that was found out about it but for what names its topic."""
+    return (
+        pointer.ordinal, pointer.type, pointer.time, pointer.version, pointer.aggregate_id, pointer.correlation_id,
+        pointer.unreadable, tuple(pointer.anomalies),
+    )  # fmt: skip
 
 
 def everything() -> dict[str, int]:
@@ -133,6 +144,33 @@ def test_versions_count_on_for_a_writer_that_goes_on_and_for_one_that_has_forgot
         assert len(partition.known) <= 2
     for number in range(5):
         assert versions("patient", str(number)) == list(range(1, 9))
+
+
+def test_batches_that_are_prepared_before_the_ones_ahead_of_them_are_written_come_out_the_same() -> None:
+    def some(topic: str) -> list[Event]:
+        return [
+            event(
+                n,
+                topic=topic,
+                type=f"patient.{n % 4}",
+                aggregate=("patient", str(n % 3)),
+                correlation=f"c-{n % 5}",
+                sequence=str(n % 7),
+                problem="no envelope" if n % 9 == 8 else "",
+            )
+            for n in range(40)
+        ]
+
+    partition = open_partition(PATIENTS, 0, Memory())
+    starts = range(0, 40, 10)
+    drafts = [draft_of(PATIENTS, partition.key, some("patients")[start : start + 10]) for start in starts]
+    for draft in drafts:
+        write_draft(partition, draft)
+    for start in starts:
+        index(some("others")[start : start + 10], topic=Topic(name="others"))
+    assert [facts(pointer) for pointer in pointers()] == [facts(pointer) for pointer in pointers("others")]
+    assert len(queries.by_correlation("c-1")) == 2 * 7  # of eight each one is unreadable
+    assert {kind for pointer in pointers() for kind in pointer.anomalies} >= {"sequence-goes-back", "unreadable"}
 
 
 def test_one_id_under_two_types_is_two_aggregates() -> None:

@@ -9,17 +9,20 @@ import pytest
 
 from eventstore.events import Topic
 from eventstore.index import handover as handover_module
+from eventstore.index.drafts import draft_of
 from eventstore.index.followed import Followed, Opened
 from eventstore.index.handover import Batch, Handover
+from eventstore.index.keys import key_of
 from eventstore.index.schedule import Schedule
 from tests.indexing import event
 
 PATIENCE = 30.0
 
 
-def batch(first: int, count: int, size: int = 0) -> Batch:
+def batch(first: int, count: int) -> Batch:
     opened = cast(Opened, SimpleNamespace(failed=False))
-    return Batch(opened=opened, events=[event(first + number) for number in range(count)], values=(), size=size)
+    events = [event(first + number) for number in range(count)]
+    return Batch(opened=opened, draft=draft_of(Topic(name="patients"), key_of(bytes(16)), events))
 
 
 def followed(number: int) -> Followed:
@@ -37,19 +40,16 @@ def test_batches_come_in_the_order_in_which_they_were_put() -> None:
     for first in range(5):
         handover.put(batch(first, 1))
     taken = [handover.take(0) for _ in range(6)]
-    assert [found.events[0].id if found else None for found in taken] == [*(event(n).id for n in range(5)), None]
+    assert [found.draft.columns.ids[0] if found else None for found in taken] == [*(event(n).id for n in range(5)), None]
 
 
-@pytest.mark.parametrize(("limit", "value", "put"), [("MOST_EVENTS", 10, (4, 0)), ("MOST_BYTES", 10, (1, 4))])
-def test_whoever_puts_more_than_there_is_room_for_waits(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, put: tuple[int, int]
-) -> None:
-    monkeypatch.setattr(handover_module, limit, value)
+def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover_module, "MOST_EVENTS", 10)
     handover, done = Handover(), threading.Semaphore(0)
 
     def putting() -> None:
         for first in range(6):
-            handover.put(batch(first, *put))
+            handover.put(batch(first, 4))
             done.release()
 
     in_thread(putting)
@@ -59,14 +59,14 @@ def test_whoever_puts_more_than_there_is_room_for_waits(
     for _ in range(4):
         assert handover.take(PATIENCE)
         assert done.acquire(timeout=PATIENCE)
-        assert handover._events * put[1] <= value * max(1, put[1])
+        assert handover._events <= 10
 
 
 def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover_module, "MOST_BYTES", 10)
+    monkeypatch.setattr(handover_module, "MOST_EVENTS", 2)
     handover = Handover()
-    handover.put(batch(0, 1, size=1_000))
-    thread = in_thread(lambda: handover.put(batch(1, 1, size=1_000)))
+    handover.put(batch(0, 5))
+    thread = in_thread(lambda: handover.put(batch(5, 5)))
     assert handover.take(0)
     thread.join(PATIENCE)
     assert handover.take(0)

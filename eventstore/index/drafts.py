@@ -1,0 +1,144 @@
+"""What a batch of events says by itself: made by the reading threads, while the writer waits for its database.
+
+Nothing in a draft depends on what is indexed already, so that it may be made before the batches ahead of it are written.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventstore.events import Event, Message, Position, Topic
+from eventstore.index.blocks import UNREADABLE, Columns
+from eventstore.index.keys import Hashes, Key, Link, hashes
+from eventstore.index.originals import original_of
+from eventstore.index.streams import AggregateKey
+
+Stored = tuple[str, str]
+"""A searchable value: its name, and its text or hash."""
+Places = NDArray[np.uint64]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """Events of one partition, one after the other, without their payloads; lists are as long as ``columns``.
+
+    ``columns`` still lack the numbers that the index gives out: types, streams, versions, and names of values. By place in
+    the batch, and only of those that have any: ``unreadable`` (why), ``schema_problems``, ``sequences`` and ``values``.
+    """
+
+    columns: Columns
+    types: Sequence[str]
+    aggregates: Sequence[AggregateKey | None]
+    """``None`` for what belongs to no stream."""
+    aggregate_types: frozenset[str]
+    ids: Hashes
+    """Of each event id."""
+    links: Hashes
+    """Of each correlation id, causation id and original, with the place of its event in ``linked``."""
+    linked: Places
+    hours: Mapping[tuple[str, int], int]
+    """How many events of each type, by hours since 1970."""
+    unreadable: Mapping[int, str]
+    schema_problems: Mapping[int, str]
+    sequences: Mapping[int, str]
+    values: Mapping[int, Sequence[Stored]]
+    last: Position
+    published: datetime
+    """Of the last event."""
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
+def draft_of(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> Draft:
+    """The draft of these events, at least one; ``key`` is the index's, ``values`` are the searchable values of each event,
+    where the topic has any."""
+    columns = columns_of(topic, events)
+    types = [event.type for event in events]
+    links, linked = _links(key, columns)
+    unreadable = {place: event.problem for place, event in enumerate(events) if event.problem}
+    aggregates = [None] * len(events) if topic.derived else _aggregates(events, unreadable)
+    return Draft(
+        columns=columns,
+        types=types,
+        aggregates=aggregates,
+        aggregate_types=frozenset([key[0] for key in aggregates if key is not None]),
+        ids=hashes(key, columns.ids),
+        links=links,
+        linked=linked,
+        hours=Counter(zip(types, [time // HOUR for time in columns.times], strict=True)),
+        unreadable=unreadable,
+        schema_problems={
+            place: event.schema.problem
+            for place, event in enumerate(events)
+            if event.schema is not None and event.schema.problem and not event.schema.unanswered
+        },
+        sequences={place: event.sequence for place, event in enumerate(events) if event.sequence},
+        values={place: found for place, found in enumerate(values) if found},
+        last=events[-1].message.position,
+        published=events[-1].message.published,
+    )
+
+
+def columns_of(topic: Topic, events: Sequence[Event]) -> Columns:
+    """All that the events themselves say. Types, streams, versions and values, which are the index's numbers, stay empty."""
+    messages = [event.message for event in events]
+    return Columns(
+        tokens=[message.position.token for message in messages],
+        ids=[event.id for event in events],
+        times=[(event.time - EPOCH) // MICROSECOND for event in events],
+        published=_published(messages),
+        correlations=[event.correlation_id for event in events],
+        causations=[event.causation_id for event in events],
+        sizes=[len(message.payload) for message in messages],
+        flags=[UNREADABLE if event.problem else 0 for event in events],
+        schemas=[message.schema_version for message in messages],
+        originals=[original_of(event) for event in events] if topic.derived else [""] * len(events),
+    )
+
+
+def microseconds(time: datetime) -> int:
+    """Since 1970, exactly."""
+    return (time - EPOCH) // MICROSECOND
+
+
+def _aggregates(events: Sequence[Event], unreadable: Iterable[int]) -> list[AggregateKey | None]:
+    types, ids = [event.aggregate_type for event in events], [event.aggregate_id for event in events]
+    found: list[AggregateKey | None] = list(zip(types, ids, strict=True))
+    for place in unreadable:
+        found[place] = None
+    return found
+
+
+def _published(messages: Sequence[Message]) -> list[int]:
+    found: list[int] = []
+    before, number = None, 0
+    for message in messages:
+        if message.published is not before:  # a whole batch has the same
+            before = message.published
+            number = microseconds(before)
+        found.append(number)
+    return found
+
+
+def _links(key: Key, columns: Columns) -> tuple[Hashes, Places]:
+    """The keys of everything but the event id and the values by which an event is found."""
+    found, places = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)]
+    for link, texts in (
+        (Link.CORRELATION, columns.correlations),
+        (Link.CAUSATION, columns.causations),
+        (Link.ORIGINAL, columns.originals),
+    ):
+        which = [place for place, text in enumerate(texts) if text]
+        if which:
+            found.append(hashes(key, [texts[place] for place in which], link))
+            places.append(np.array(which, dtype=np.uint64))
+    return np.concatenate(found), np.concatenate(places)
