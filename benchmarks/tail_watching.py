@@ -59,36 +59,41 @@ class Seen:
     delays: "array[float]" = field(default_factory=lambda: array("f"))
     counts: dict[str, Any] = field(default_factory=dict)
 
-    def note(self, number: int, published: float, now: float) -> None:
-        self.events += 1
-        self.gaps += number != self.next_number
-        self.next_number = number + 1
-        self.delays.append(now - published)
+    def note(self, numbers: list[int], published: list[float], now: float) -> None:
+        """Events that came together."""
+        if not numbers:
+            return
+        if numbers != list(range(self.next_number, self.next_number + len(numbers))):
+            expected = [self.next_number, *[number + 1 for number in numbers[:-1]]]
+            self.gaps += sum(one != other for one, other in zip(numbers, expected, strict=True))
+        self.events += len(numbers)
+        self.next_number = numbers[-1] + 1
+        self.delays.extend([now - at for at in published])
         self.last_at = now
 
 
-class _Payload(Struct):
+class _Payload(Struct, gc=False):
     n: int
     at: float
 
 
-class _Event(Struct):
+class _Event(Struct, gc=False):
     data: _Payload
 
 
-class _Frame(Struct):
+class _Frame(Struct, gc=False):
     frame: int
     events: list[_Event]
     counts: dict[str, Any]
 
 
-class _PageFrame(Struct):
+class _PageFrame(Struct, gc=False):
     frame: int
     rows: str
     counts: dict[str, Any]
 
 
-class _Message(Struct):
+class _Message(Struct, gc=False):
     messageId: str  # the endpoint's own word
     payload: bytes
 
@@ -171,8 +176,8 @@ async def _read_json(connection: ClientConnection, seen: Seen, expected: int) ->
         frame = _frame(await connection.recv(decode=False))
         now = time.time()
         await connection.send(f'{{"ack":{frame.frame}}}')
-        for event in frame.events:
-            seen.note(event.data.n, event.data.at, now)
+        payloads = [event.data for event in frame.events]
+        seen.note([payload.n for payload in payloads], [payload.at for payload in payloads], now)
         seen.counts = frame.counts
 
 
@@ -182,8 +187,8 @@ async def _read_page(connection: ClientConnection, seen: Seen, expected: int) ->
         frame = _page_frame(await connection.recv(decode=False))
         now = time.time()
         await connection.send(f'{{"ack":{frame.frame}}}')
-        for number, published in _ROW.findall(frame.rows):
-            seen.note(int(number), float(published), now)
+        rows = _ROW.findall(frame.rows)
+        seen.note([int(number) for number, _ in rows], [float(published) for _, published in rows], now)
         seen.counts = frame.counts
         skipped = seen.counts["skipped"]
         accounted = seen.counts["shown"] + skipped["sampled"] + skipped["slow"] + (skipped["older"] or 0)
@@ -197,7 +202,7 @@ async def _read_endpoint(connection: ClientConnection, seen: Seen, expected: int
         now = time.time()
         await connection.send(f'{{"messageId":"{message.messageId}"}}')
         payload = _payload(message.payload)
-        seen.note(payload.n, payload.at, now)
+        seen.note([payload.n], [payload.at], now)
 
 
 _READ: dict[str, Callable[[ClientConnection, Seen, int], Coroutine[Any, Any, None]]] = {
