@@ -12,6 +12,13 @@ TICK = 0.01
 GIVES_UP_AFTER = 4
 """Times as long as it should take: a broker that stands still must not keep whoever measures it for ever."""
 TEXT = "x" * 180
+ALIKE = {
+    "ce_specversion": "1.0",
+    "ce_source": "/services/documents",
+    "ce_time": "2026-01-31T09:20:39.000Z",
+    "ce_datacontenttype": "application/json",
+    "ce_aggregatetype": "document",
+}
 TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "shared"))
 
 
@@ -40,20 +47,19 @@ def publish(service_url: str, topic: str, rate: int, count: int) -> tuple[float,
 
 
 def event(number: int, now: float) -> tuple[str, bytes, dict[str, str]]:
-    """Key, payload and properties, some 500 bytes together."""
+    """Key, payload and properties, some 500 bytes together. Formatted by hand: who publishes takes little of the machine."""
     aggregate = f"document-{number % 997:08}-0000-4000"
-    payload = json.dumps({"n": number, "at": now, "documentId": aggregate, "text": TEXT}).encode()
-    properties = {
-        "ce_specversion": "1.0",
-        "ce_id": f"{number}-{now:.4f}",
-        "ce_source": "/services/documents",
-        "ce_type": TYPES[number % len(TYPES)],
-        "ce_time": "2026-01-31T09:20:39.000Z",
-        "ce_datacontenttype": "application/json",
-        "ce_aggregatetype": "document",
-        "ce_correlationid": f"{number:08}-aaaa-4000-8000",
-    }
-    return aggregate, payload, properties
+    payload = f'{{"n":{number},"at":{now!r},"documentId":"{aggregate}","text":"{TEXT}"}}'.encode()
+    return (
+        aggregate,
+        payload,
+        {
+            **ALIKE,
+            "ce_id": f"{number}-{now:.4f}",
+            "ce_type": TYPES[number % len(TYPES)],
+            "ce_correlationid": f"{number:08}-aaaa-4000-8000",
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ pages = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
+from dashboard import memory  # noqa: E402
 from dashboard.checks import require_serving_settings  # noqa: E402
 from dashboard.sockets.door import with_origin_or_token  # noqa: E402
 from dashboard.sockets.routing import urlpatterns  # noqa: E402
 
 require_serving_settings()
 application = ProtocolTypeRouter({"http": pages, "websocket": with_origin_or_token(URLRouter(urlpatterns))})
+memory.keep_what_is_loaded()

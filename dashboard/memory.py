@@ -6,9 +6,13 @@ milliseconds every few seconds.
 """
 
 import ctypes
+import gc
 import time
 
 EVERY = 2.0
+NEW_OBJECTS = 20_000
+"""New objects from one look for cycles to the next. After every 700, as by default, and with all that is loaded looked at
+again and again, the looks took a tenth of a busy tail's time, and everybody waited for the largest of them."""
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """glibc's; another library has its own ways."""
@@ -28,3 +32,10 @@ def is_due() -> bool:
 def give_back() -> bool:
     """Give back what is free; whether there was anything. Takes some milliseconds: for a thread."""
     return _trim is not None and _trim(0) == 1
+
+
+def keep_what_is_loaded() -> None:
+    """From now on the collector of cycles passes by all that there is: a process that serves has loaded what it will keep."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])

@@ -1,6 +1,6 @@
 """CloudEvents 1.0 read from a message: binary mode (``ce_*`` properties) and structured JSON."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 
 from eventstore.envelope.documents import split_document
 from eventstore.envelope.mapping import last_segment
@@ -48,6 +48,11 @@ class BinaryAttributes(Mapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def items(self) -> ItemsView[str, str]:
+        """In one go: a mapping's own way asks for each value anew, which took a tenth of a busy tail's time."""
+        start = len(PREFIX)
+        return {name[start:]: value for name, value in self._properties.items() if name.startswith(PREFIX)}.items()
 
     def __repr__(self) -> str:
         return repr(dict(self))

@@ -152,10 +152,16 @@ def _with(counts: Counts, given: int) -> Counts:
 def _places_behind(group: Group) -> dict[str, str]:
     found: dict[str, str] = {}
     for parts, piece, end in group:
-        for entry in piece.entries[end - sum(part[2] for part in parts) : end]:
-            position = entry.message.position
-            found[place_key(position.topic, position.partition)] = position.token
+        begin = end - sum(part[2] for part in parts)
+        found.update(piece.made(("places", begin, end), partial(_places, begin=begin, end=end)))
     return found
+
+
+def _places(entries: Sequence[Entry], begin: int, end: int) -> tuple[tuple[str, str], ...]:
+    """The places behind these of the entries, by key; made once for all who are given just these."""
+    positions = [entry.message.position for entry in entries[begin:end]]
+    last = {(position.topic, position.partition): position.token for position in positions}
+    return tuple((place_key(*of), token) for of, token in last.items())
 
 
 def _made(piece: Piece, framing: Framing) -> Made:
