@@ -20,7 +20,7 @@ from eventstore.tail.topic_tail import TopicTail
 Wake = Callable[[], None]
 """Called when there is something new, from another thread; must not wait."""
 
-ROWS_A_TAKE = 100
+ROWS_A_TAKE = 150
 TRY_AGAIN = 1.0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore.envelope import read_event
+from eventstore.envelope.cloudevents import BinaryAttributes
 from tests.unit.messages import CE, DOCUMENT, PUBLISHED, json, message
 
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
@@ -63,6 +64,14 @@ def test_structured_data_is_kept_byte_for_byte() -> None:
     assert event.data == data
     assert event.problem == ""
     assert "subject" not in event.attributes
+
+
+def test_attributes_are_the_same_one_by_one_and_all_at_once() -> None:
+    attributes = BinaryAttributes({"ce_id": "1", "ce_urgent": "true", "other": "x", "ce": "y", "ce_": "z"})
+    assert (
+        dict(attributes.items()) == {name: attributes[name] for name in attributes} == {"id": "1", "urgent": "true", "": "z"}
+    )
+    assert len(attributes) == len(attributes.items()) == 3
 
 
 def test_half_a_surrogate_pair_is_data_like_any_other_but_no_part_of_an_envelope() -> None:

@@ -1,5 +1,6 @@
 """Giving memory back: often enough, not more often, and for real."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,18 @@ def test_what_was_freed_is_the_systems_again() -> None:
     assert memory.give_back()
     assert resident() < full - 50_000
     assert len(kept) == 40
+
+
+def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_collected_all_the_same() -> None:
+    before = gc.get_threshold()
+    try:
+        memory.keep_what_is_loaded()
+        assert gc.get_freeze_count() > 1_000
+        assert gc.get_threshold()[0] > before[0]
+        cycle: list[object] = []
+        cycle.append(cycle)
+        del cycle
+        assert gc.collect() >= 1
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

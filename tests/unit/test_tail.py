@@ -201,13 +201,13 @@ def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: Da
     page.take(), script.take()
     storage.append("documents", numbered(250))
     assert eventually(lambda: page.viewer.tails[0].ring.next_number > 0)
-    assert len(numbers_of(page.take())) == 100
+    assert len(numbers_of(page.take())) == 150
     for watching in (page, script):
         watching.viewer.set_filter(ODD)
         watching.until(250)
-    assert page.numbers == [*range(100), *range(101, 250, 2)]
+    assert page.numbers == [*range(150), *range(151, 250, 2)]
     assert script.numbers == list(range(1, 250, 2))
-    assert page.counts == Counts(published=250, matched=75, shown=75)
+    assert page.counts == Counts(published=250, matched=50, shown=50)
     assert script.counts == Counts(published=250, matched=125, shown=125)
     page.viewer.set_filter(None)
     assert page.take().counts == Counts(published=250)

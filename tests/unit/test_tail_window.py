@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.masking import Viewer as Eyes
-from dashboard.sockets.tail import consumer
+from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
@@ -115,7 +115,7 @@ class Reader:
         socket.framing = Framing(whole_events=for_scripts, viewer=Eyes(name="support", sees_values=True))
         socket.portions, socket.window, socket.in_force = deque(), Window(), (None, "")
         socket.chosen, socket.refused, socket.ending = socket.in_force, "", False
-        socket.last_sent, socket.stirred = 0.0, False
+        socket.last_sent, socket.stirred, socket.tasks = 0.0, False, set()
         socket.base_send = self._heard
 
     async def _heard(self, message: dict[str, Any]) -> None:
@@ -149,7 +149,7 @@ class Reader:
 def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, start: Start, for_scripts: bool
 ) -> None:
-    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     if not start.now:
         publish(storage)
     viewer = hub.open([storage.topic("documents")], start, lambda: None, complete=for_scripts)
@@ -168,7 +168,7 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
 def test_one_that_reads_gets_every_event_soon_and_large_frames(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     publish(storage)
     viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=True)
@@ -182,7 +182,7 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
 def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "FRAME_EVERY", 0.01)
+    monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     monkeypatch.setattr(consumer, "ENDS_WITHIN", 0.2)
     publish(storage)
     viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)

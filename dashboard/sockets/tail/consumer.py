@@ -30,6 +30,7 @@ from dashboard.sockets.tail.closing import (
 )
 from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
+from dashboard.sockets.tail.pace import Pace
 from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
@@ -37,7 +38,6 @@ from eventstore import EventStoreError, Filter, Viewer, place_of
 
 log = logging.getLogger(__name__)
 
-FRAME_EVERY = 0.1
 COUNTS_EVERY = 1.0
 """Seconds until new counts go out where there is nothing else to give."""
 STATUS_EVERY = 4.5
@@ -56,6 +56,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     viewer: Viewer | None = None
     begin: Begin | None = None
     framing: Framing
+    stirred_at = 0.0
+    """When the tail's last chunk came."""
 
     async def connect(self) -> None:
         self.window = Window()
@@ -163,7 +165,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
 
         def stir() -> None:
-            self.stirred = True
+            self.stirred, self.stirred_at = True, time.monotonic()
             self.news.set()
 
         def wake() -> None:
@@ -183,9 +185,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _feed(self, viewer: Viewer) -> None:
         """Frame after frame, until the tail under the viewer has ended."""
-        due = time.monotonic()
+        pace = Pace()
         while await self._something_to_say(viewer):
             if not self.portions:
+                await pace.fall_in(self.news, lambda: self.stirred_at)
                 take = partial(self._take, viewer)
                 await reading(take) if self.filter_changed or viewer.takes_long else take()
             if not self.window.takes(self.portions[0].bytes):
@@ -198,10 +201,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                     problem, self.refused = self.refused, ""
                     await self._say_problem(problem)
                 await self.send(text_data=text)
-            self.last_sent = now = time.monotonic()
-            # From when it was due, not from now: else a tail that seals ten times a second would be answered every other time.
-            due = max(due + FRAME_EVERY, now - FRAME_EVERY / 2)
-            await asyncio.sleep(max(0.0, due - now))
+            self.last_sent = time.monotonic()
+            if memory.is_due():
+                self._spawn(reading(memory.give_back))
+            await pace.next()
 
     async def _something_to_say(self, viewer: Viewer) -> bool:
         """Wait until a frame should go out, and may; false once there will be no more."""
@@ -261,8 +264,6 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._end(NOT_ALLOWED)
             elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
                 await self._end(BEGIN_AGAIN)
-            elif memory.is_due():
-                await reading(memory.give_back)
 
     async def _keep_looking_for_topics(self, begin: Begin) -> None:
         """An aggregate that is followed wherever it has events may have its first ones elsewhere while it is followed."""
