@@ -3,6 +3,8 @@ hundred viewers of a busy topic cost hundreds of kilobytes each that nobody used
 
 To have it give back each large text at once (``mallopt``) costs a busy tail five times the system's time; this, some
 milliseconds every few seconds.
+
+And the collector of cycles is kept from looking again and again at what a serving process has loaded for good.
 """
 
 import ctypes

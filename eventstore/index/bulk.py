@@ -42,16 +42,6 @@ def postgres() -> bool:
     return connections[DB].vendor == "postgresql"
 
 
-def commit_soon() -> None:
-    """Do not wait, at the end of this transaction, until PostgreSQL has written it to disk: a moment later it does.
-
-    A server that loses its power meanwhile has the index as it was some transactions earlier, with its checkpoints, and the
-    indexer goes on from those. SQLite's log is written back in the same way (``synchronous=NORMAL``).
-    """
-    if postgres():
-        _execute("SET LOCAL synchronous_commit TO off", [])
-
-
 def insert_keys(
     table: str, slice: int, partition: int, first_ordinal: int, hashes: Hashes, places: NDArray[np.uint64]
 ) -> None:

@@ -72,7 +72,8 @@ def streams_of(
     """The stream of each of these aggregates (``None`` for none): from ``known``, or read where it was met before, or begun;
     all are in ``known`` then, and what is used last is forgotten last. Also answers those that are begun.
 
-    Every event that is indexed passes here: one look into a dictionary as large as ``known`` may get is all that it costs.
+    Every event that is indexed passes here: it costs one look into a dictionary as large as ``known`` may get, or a second
+    one where some may soon be forgotten.
     """
     found = list(map(known.get, keys))
     missing = dict.fromkeys(key for key, stream in zip(keys, found, strict=True) if stream is None and key is not None)

@@ -108,14 +108,13 @@ def write_batch(partition: Partition, events: Sequence[Event], values: Sequence[
 def write_draft(partition: Partition, draft: Draft) -> int:
     """Index these events, which follow the partition's checkpoint without a gap; answers how many anomalies they have.
 
-    At most ``bulk.MOST_EVENTS`` events. A draft is written once: its columns become the partition's. ``CheckpointMoved``
+    At most ``bulk.MOST_EVENTS`` events. A draft is written once: what its columns lack is filled in. ``CheckpointMoved``
     where another process has moved the checkpoint, or has the lease: nothing was written, open the partition again.
     """
     if len(draft) > bulk.MOST_EVENTS:
         raise ValueError(f"a batch has at most {bulk.MOST_EVENTS} events")
     try:
         with transaction.atomic(using=DB):
-            bulk.commit_soon()
             count = _write(partition, draft)
     except BaseException:
         partition.memory.names.forget()

@@ -21,6 +21,8 @@ Wake = Callable[[], None]
 """Called when there is something new, from another thread; must not wait."""
 
 ROWS_A_TAKE = 150
+"""A page's first 500 rows of a busy topic are shown whole: with 100 in a frame, ten times a second, what had waited for the
+first frames was never made good before the sample began."""
 TRY_AGAIN = 1.0
 
 

@@ -157,3 +157,26 @@ def test_openings_that_wait_keep_nothing_else_waiting() -> None:
             await asyncio.gather(*waiting)
 
     assert asyncio.run(work()) == [1, 2]
+
+
+def test_what_wakes_a_socket_is_the_beat_that_its_frames_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    wakes: list[Callable[[], None]] = []
+
+    def open_viewer(begin: object, filter: object, wake: Callable[[], None], **_: object) -> tuple[object, tuple[str, ...]]:
+        wakes.append(wake)
+        return object(), ()
+
+    monkeypatch.setattr(consumer, "open_viewer", open_viewer)
+
+    async def work() -> list[bool]:
+        socket = TailSocket()
+        socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
+        socket.news, socket.door, socket.gone, socket.stirred = asyncio.Event(), threading.Lock(), False, False
+        begin: Any = object()
+        await socket._open_viewer(begin, None)
+        before = socket.stirred_at
+        await asyncio.to_thread(wakes[0])
+        await socket.news.wait()
+        return [socket.stirred, socket.stirred_at > before]
+
+    assert asyncio.run(work()) == [True, True]

@@ -1,22 +1,49 @@
-"""Frames keep step with the tail: who falls out of it falls in again."""
+"""Frames keep step with the tail: who falls out of it falls in again, and nobody is sent more than ten a second."""
 
 import asyncio
-import time
+import random
+from types import SimpleNamespace
 
 import pytest
 
 from dashboard.sockets.tail import pace
-from dashboard.sockets.tail.pace import Pace
+from dashboard.sockets.tail.pace import FALL_IN_EVERY, FRAME_EVERY, LATE_IN_A_BEAT, Pace
+
+LATE = (LATE_IN_A_BEAT + FRAME_EVERY) / 2
+
+
+class Clock:
+    """Stands still but for what the test, or a sleep, lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
 
 
 class Tail:
-    """Says when its last chunk came: some time ago."""
+    """Whose last chunk came so many seconds ago."""
 
-    def __init__(self) -> None:
-        self.news, self.chunk_at = asyncio.Event(), time.monotonic() - 1
+    def __init__(self, clock: Clock, ago: float) -> None:
+        self.news, self.clock, self.chunk_at = asyncio.Event(), clock, clock.now - ago
 
     def falls_in(self, pace: Pace) -> "asyncio.Task[None]":
         return asyncio.create_task(pace.fall_in(self.news, lambda: self.chunk_at))
+
+    def chunk_comes(self) -> None:
+        self.chunk_at = self.clock.now
+        self.news.set()
 
 
 async def has_ended(task: "asyncio.Task[None]") -> bool:
@@ -26,41 +53,73 @@ async def has_ended(task: "asyncio.Task[None]") -> bool:
     return task.done()
 
 
-def test_who_would_be_served_late_in_every_beat_waits_once_for_the_next_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "FRAME_EVERY", 3_600.0)
-
-    async def work() -> list[bool]:
-        tail, viewer = Tail(), Pace()
-        falling_in = tail.falls_in(viewer)
-        found = [await has_ended(falling_in)]
-        tail.news.set()  # an acknowledgement, and no chunk
-        found.append(await has_ended(falling_in))
-        tail.chunk_at = time.monotonic()
-        tail.news.set()
-        found.append(await has_ended(falling_in))
-        tail.chunk_at = time.monotonic() - 1
-        return [*found, await has_ended(tail.falls_in(viewer))]
-
-    assert asyncio.run(work()) == [False, False, True, True]
-
-
-@pytest.mark.parametrize(("late", "frames"), [(3_600.0, 7_200.0), (0.0, 0.5)])
-def test_neither_who_is_served_at_the_beat_waits_nor_who_has_had_nothing_for_long(
-    monkeypatch: pytest.MonkeyPatch, late: float, frames: float
-) -> None:
-    monkeypatch.setattr(pace, "LATE_IN_A_BEAT", late)
-    monkeypatch.setattr(pace, "FRAME_EVERY", frames)
+def waits(clock: Clock, ago: float, viewer: Pace | None = None) -> bool:
+    """Whether a viewer that is about to be served so long after a chunk waits for the next one; that then comes."""
 
     async def work() -> bool:
-        return await has_ended(Tail().falls_in(Pace()))
+        tail = Tail(clock, ago)
+        falling_in = tail.falls_in(viewer or Pace())
+        waiting = not await has_ended(falling_in)
+        tail.chunk_comes()
+        await falling_in
+        return waiting
 
-    assert asyncio.run(work())
+    return asyncio.run(work())
 
 
-def test_no_chunk_for_the_length_of_a_frame_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("ago", "waiting"), [(0.0, False), (LATE_IN_A_BEAT / 2, False), (LATE, True), (FRAME_EVERY, False)])
+def test_only_who_is_late_in_a_beat_waits_for_the_next(clock: Clock, ago: float, waiting: bool) -> None:
+    assert waits(clock, ago) is waiting
+
+
+def test_an_acknowledgement_is_no_chunk(clock: Clock) -> None:
+    async def work() -> list[bool]:
+        tail = Tail(clock, LATE)
+        falling_in = tail.falls_in(Pace())
+        tail.news.set()
+        found = [await has_ended(falling_in)]
+        tail.chunk_comes()
+        return [*found, await has_ended(falling_in)]
+
+    assert asyncio.run(work()) == [False, True]
+
+
+def test_one_waits_once_a_second_at_most(clock: Clock) -> None:
+    viewer = Pace()
+    assert waits(clock, LATE, viewer)
+    clock.now += FALL_IN_EVERY / 2
+    assert not waits(clock, LATE, viewer)
+    clock.now += FALL_IN_EVERY
+    assert waits(clock, LATE, viewer)
+
+
+def test_a_chunk_that_does_not_come_is_not_waited_for_any_longer(clock: Clock) -> None:
+    async def work() -> list[bool]:
+        tail = Tail(clock, LATE)
+        falling_in = tail.falls_in(Pace())
+        found = [await has_ended(falling_in)]
+        await falling_in
+        return found
+
+    assert asyncio.run(work()) == [False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_there_are_ten_frames_a_second_at_most_whatever_making_one_takes(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    sent: list[float] = []
+
     async def work() -> None:
-        tail = Tail()
-        tail.chunk_at = time.monotonic() - pace.FRAME_EVERY / 2
-        await tail.falls_in(Pace())
+        viewer = Pace()
+        for _ in range(500):
+            clock.now += chance.choice((0.0, 0.0, 0.02, 0.09, 0.3))
+            sent.append(clock.now)
+            await viewer.next()
 
     asyncio.run(work())
+    for count in (10, 100):  # who was late may be early by half a frame
+        times = zip(sent, sent[count:], strict=False)
+        assert min(last - first for first, last in times) > (count - 1) * FRAME_EVERY - FRAME_EVERY / 2 - 1e-6

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from dashboard import memory
 from dashboard.masking import Viewer as Eyes
 from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
@@ -177,6 +179,21 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
     assert events == [str(number) for number in range(EVENTS)]
     assert reader.sizes[0] <= FIRST_ROOM
     assert max(reader.sizes) > 256 * 1024
+
+
+def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
+    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
+    given_back = threading.Event()
+    monkeypatch.setattr(memory, "is_due", lambda: not given_back.is_set())
+    monkeypatch.setattr(memory, "give_back", given_back.set)
+    publish(storage)
+    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(viewer, for_scripts=True, acknowledges=True)
+    reader.feed(given_back.is_set, 20)
+    assert given_back.is_set()
+    assert reader.texts
 
 
 def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(

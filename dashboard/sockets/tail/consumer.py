@@ -20,14 +20,7 @@ from dashboard import access, masking, memory, searching
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
-from dashboard.sockets.tail.closing import (
-    BAD_REQUEST,
-    BEGIN_AGAIN,
-    NOT_ALLOWED,
-    OUR_FAULT,
-    STORE_AWAY,
-    code_of,
-)
+from dashboard.sockets.tail.closing import BAD_REQUEST, BEGIN_AGAIN, NOT_ALLOWED, OUR_FAULT, STORE_AWAY, code_of
 from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
 from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
 from dashboard.sockets.tail.pace import Pace
@@ -57,7 +50,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     begin: Begin | None = None
     framing: Framing
     stirred_at = 0.0
-    """When the tail's last chunk came."""
+    """When the tail last said that there is something new: at each chunk, for the most part."""
 
     async def connect(self) -> None:
         self.window = Window()
@@ -188,7 +181,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         pace = Pace()
         while await self._something_to_say(viewer):
             if not self.portions:
-                await pace.fall_in(self.news, lambda: self.stirred_at)
+                if not (self.filter_changed or self.refused or viewer.takes_long):
+                    await pace.fall_in(self.news, lambda: self.stirred_at)
                 take = partial(self._take, viewer)
                 await reading(take) if self.filter_changed or viewer.takes_long else take()
             if not self.window.takes(self.portions[0].bytes):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 FRAME_EVERY = 0.1
 LATE_IN_A_BEAT, FALL_IN_EVERY = 0.03, 1.0
 """Seconds behind a chunk from which on a frame is late, and from one wait for the next chunk to the next."""
+SLACK = 0.02
+"""Seconds that the next chunk may be late."""
 
 
 class Pace:
@@ -17,15 +19,15 @@ class Pace:
         self._fell_in_at = 0.0
 
     async def fall_in(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
-        """Wait for the tail's next chunk where the last one came (``chunk_at``, monotonic) a while ago; ``news`` is set when
-        one comes, and for other reasons. Who is served late in its beat stays there, since frames come as often as chunks do,
-        and would be shown every event so much later."""
+        """Wait for the tail's next chunk, where one may be about to come: a while behind the last one (``chunk_at``,
+        monotonic) and no longer than a frame. ``news`` is set when it comes, and for other reasons. Who is served late in its
+        beat stays there, since frames come as often as chunks do, and would be shown every event so much later."""
         now, before = time.monotonic(), chunk_at()
         if not LATE_IN_A_BEAT < now - before < FRAME_EVERY or now - self._fell_in_at < FALL_IN_EVERY:
             return
         self._fell_in_at = now
         try:
-            async with asyncio.timeout(FRAME_EVERY):
+            async with asyncio.timeout(before + FRAME_EVERY + SLACK - now):
                 while chunk_at() == before:
                     news.clear()
                     await news.wait()
