@@ -21,6 +21,8 @@ QUICK = 1
 """zlib's quickest level: the next ones cost twice as much time for a few percent."""
 
 Values = list[tuple[int, str]]
+Block = tuple[int, str, bytes]
+"""Its first ordinal, its first token, and its data."""
 
 
 class Columns(msgspec.Struct, kw_only=True):
@@ -79,6 +81,20 @@ def encoded(columns: Columns) -> bytes:
     """The columns as a block's data. Compressing lets other threads run."""
     packed = [_packed(name, getattr(columns, name)) for name in _LISTS]
     return zlib.compress(_encoder.encode([*packed, columns.values]), QUICK)
+
+
+def blocks_of(tail: Columns, first: int, columns: Columns) -> tuple[Sequence[Block], Columns]:
+    """The last block (``tail``, which begins at ordinal ``first``; empty where it was full) with these columns behind it, as
+    blocks; and what the last of those holds while it is not full."""
+    if len(tail):
+        whole = tail.part(0, len(tail))
+        whole.extend(columns)
+    else:
+        whole = columns
+    pieces = [(start, whole.part(start, start + FULL)) for start in range(0, len(whole), FULL)]
+    rest = len(whole) % FULL
+    blocks = [(first + start, piece.tokens[0], encoded(piece)) for start, piece in pieces]
+    return blocks, whole.part(len(whole) - rest, len(whole)) if rest else Columns()
 
 
 def decoded(data: bytes) -> Columns:

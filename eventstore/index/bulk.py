@@ -14,6 +14,7 @@ import numpy as np
 from django.db import connections
 from numpy.typing import NDArray
 
+from eventstore.index.blocks import Block
 from eventstore.index.keys import Hashes
 from eventstore.index.models import BlockRow
 
@@ -33,8 +34,6 @@ _LENGTHS = (1000, 100, 10, 1)
 """Rows of a statement: ten thousand values are well under SQLite's 32,766."""
 
 Row = Sequence[Any]
-Block = tuple[int, str, bytes]
-"""Its first ordinal, its first token, and its data."""
 
 
 def postgres() -> bool:
@@ -55,7 +54,8 @@ def insert_keys(
         parameters = [slice, partition, first_ordinal, _json(both.tolist())]
         _execute(f"INSERT OR IGNORE INTO {table} ({names}) {chosen}", parameters)
         return
-    both = np.unique(both)
+    if (both[1:] == both[:-1]).any():
+        both = np.unique(both)  # a value that comes twice in an event
     columns = {
         "slice": (_INTEGER, slice),
         "hash": (_BIGINT, both >> np.uint64(PLACES)),
@@ -213,11 +213,16 @@ def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for name, (kind, _) in columns.items():
         fields += [(f"{name} length", ">i4"), (name, kind)]
-    rows = np.zeros(count, dtype=fields)
-    rows["count"] = len(columns)
+    alike = np.zeros(1, dtype=fields)
+    alike["count"] = len(columns)
     for name, (kind, values) in columns.items():
-        rows[f"{name} length"] = int(kind[-1])
-        rows[name] = values
+        alike[f"{name} length"] = int(kind[-1])
+        if np.isscalar(values):
+            alike[name] = values
+    rows = np.repeat(alike, count)
+    for name, (_, values) in columns.items():
+        if not np.isscalar(values):
+            rows[name] = values
     _copied(table, columns, _HEADER + rows.tobytes() + _END)
 
 

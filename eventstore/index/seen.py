@@ -36,8 +36,11 @@ COUNT_AGAIN = 5.0
 TOPIC_LOCK = 0x4576_4964
 """The first half of the advisory locks' keys; the second is the topic's."""
 
-_STEPS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_STEPS = np.array([[0x9E3779B97F4A7C15], [0xC2B2AE3D27D4EB4F]], dtype=np.uint64)
+_NUMBERS = np.arange(PROBES, dtype=np.uint64)[:, np.newaxis]
 Bits = NDArray[np.uint8]
+Probes = tuple[NDArray[np.intp], NDArray[np.uint8]]
+"""Of each probe a row with the byte of each hash, and its bit in that."""
 
 
 class Seen:
@@ -191,26 +194,24 @@ def _again_within(ids: Sequence[str], hashes: Hashes) -> set[int]:
     return again
 
 
-def _probes(hashes: Hashes, salt: int) -> list[NDArray[np.uint64]]:
-    """The bits of each hash in a filter."""
-    salted = hashes ^ np.uint64(salt)
-    first, second = (salted * step for step in _STEPS)
-    size = np.uint64(BITS - 1)
-    return [((first + np.uint64(number) * second) >> np.uint64(32)) & size for number in range(PROBES)]
+def _probes(hashes: Hashes, salt: int) -> Probes:
+    """Where each hash is in a filter. In few steps, as what follows: each lets the reading threads go on, and then has to wait
+    until they let this one."""
+    first, second = (hashes ^ np.uint64(salt)) * _STEPS
+    found = ((first + _NUMBERS * second) >> np.uint64(32)) & np.uint64(BITS - 1)
+    return (found >> np.uint64(3)).astype(np.intp), np.uint8(1) << (found & np.uint64(7)).astype(np.uint8)
 
 
-def _maybe(bits: Bits, probes: Sequence[NDArray[np.uint64]]) -> NDArray[np.intp]:
+def _maybe(bits: Bits, probes: Probes) -> NDArray[np.intp]:
     """The places of the hashes that may be in the filter."""
-    there = np.arange(len(probes[0]))
-    for probe in probes:
-        asked = probe[there]
-        there = there[(bits[asked >> np.uint64(3)] >> (asked & np.uint64(7)).astype(np.uint8)) & 1 == 1]
-    return there
+    bytes, masks = probes
+    found: NDArray[np.intp] = np.flatnonzero(np.all(bits[bytes] & masks, axis=0))
+    return found
 
 
-def _set(bits: Bits, probes: Sequence[NDArray[np.uint64]]) -> None:
-    for probe in probes:
-        np.bitwise_or.at(bits, probe >> np.uint64(3), np.uint8(1) << (probe & np.uint64(7)).astype(np.uint8))
+def _set(bits: Bits, probes: Probes) -> None:
+    bytes, masks = probes
+    np.bitwise_or.at(bits, bytes, masks)
 
 
 def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: NDArray[np.intp], slices: range) -> set[int]:

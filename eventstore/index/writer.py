@@ -2,6 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -14,7 +15,7 @@ from eventstore.errors import EventStoreError
 from eventstore.events import Event, Position, Topic
 from eventstore.index import anomalies, bulk, streams
 from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.blocks import FULL, Columns, decoded, encoded
+from eventstore.index.blocks import FULL, Block, Columns, blocks_of, decoded
 from eventstore.index.drafts import Draft, Stored, draft_of
 from eventstore.index.keys import Key, value_hash
 from eventstore.index.models import BlockRow, IndexedPartition
@@ -24,6 +25,8 @@ from eventstore.index.seen import Seen
 from eventstore.index.streams import Stream
 
 DB = "index"
+_beside = ThreadPoolExecutor(1, thread_name_prefix="index blocks")
+"""Makes a batch's blocks while the database takes its keys."""
 
 
 class CheckpointMoved(EventStoreError):
@@ -136,6 +139,7 @@ def _write(partition: Partition, draft: Draft) -> int:
     slice = max(row.slice, partition.memory.seen.slice_now())
     numbers = partition.memory.names.numbers_of(_names_in(draft))
     columns, noticed = _numbered(partition, draft, numbers, slice)
+    blocks = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
     if not partition.topic.derived:
         noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, draft.ids, partition.key))
     bulk.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
@@ -143,7 +147,7 @@ def _write(partition: Partition, draft: Draft) -> int:
     bulk.insert_stream_keys(slice, first, columns.streams)
     _count_hours(partition.id, draft, numbers)
     anomalies.record(partition.id, first, noticed)
-    tail = _write_blocks(partition, columns, slice)
+    tail = _write_blocks(partition, *blocks.result(), slice)
     if not partition.topic.derived:
         anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
     row.checkpoint, row.next_ordinal, row.slice = draft.last.token, first + len(draft), slice
@@ -263,23 +267,12 @@ def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> li
     return [*(found for found in noticed if found.place not in again or found.kind not in anomalies.LATE), *twice]
 
 
-def _write_blocks(partition: Partition, columns: Columns, slice: int) -> Columns:
-    """Append the columns to the partition's blocks; answers what the last block holds while it is not full."""
-    first = partition.checkpoint.next_ordinal - len(partition.tail)
-    if len(partition.tail):
-        whole = partition.tail.part(0, len(partition.tail))
-        whole.extend(columns)
-    else:
-        whole = columns
-    blocks = []
-    for start in range(0, len(whole), FULL):
-        piece = whole.part(start, start + FULL)
-        blocks.append((first + start, piece.tokens[0], encoded(piece)))
+def _write_blocks(partition: Partition, blocks: Sequence[Block], tail: Columns, slice: int) -> Columns:
+    """Append the blocks to the partition's; answers ``tail``, of which the last one consists while it is not full."""
     begun = 1 if len(partition.tail) else 0
     bulk.replace_blocks(partition.id, slice, blocks[:begun])
     bulk.insert_blocks(partition.id, slice, blocks[begun:])
-    rest = len(whole) % FULL
-    return whole.part(len(whole) - rest, len(whole)) if rest else Columns()
+    return tail
 
 
 def _checkpoint(row: IndexedPartition) -> Checkpoint:

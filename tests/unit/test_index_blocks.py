@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.index.blocks import FULL, UNREADABLE, Columns, decoded, encoded, tokens_of
+from eventstore.index.blocks import FULL, UNREADABLE, Columns, blocks_of, decoded, encoded, tokens_of
 from tests.hostile import NAMES
 
 WHOLE = 1 << 62
@@ -88,6 +88,19 @@ def test_a_part_is_its_own_and_changes_nothing_where_it_came_from() -> None:
 def test_blocks_of_any_size_come_back(count: int) -> None:
     whole = columns_of([str(uuid4()) for _ in range(count)], times=list(range(count)), versions=list(range(1, count + 1)))
     assert decoded(encoded(whole)) == whole
+
+
+@pytest.mark.parametrize("before", [0, 1, FULL - 1])
+@pytest.mark.parametrize("more", [1, FULL - 1, FULL, 2 * FULL + 3])
+def test_what_comes_behind_a_block_fills_it_and_the_next_ones(before: int, more: int) -> None:
+    whole = columns_of([f"{number:04}" for number in range(before + more)])
+    first = 7 * FULL
+    blocks, tail = blocks_of(whole.part(0, before), first, whole.part(before, before + more))
+    assert [start for start, _, _ in blocks] == list(range(first, first + before + more, FULL))
+    parts = [decoded(data) for _, _, data in blocks]
+    assert [token for _, token, _ in blocks] == [part.tokens[0] for part in parts]
+    assert [id for part in parts for id in part.ids] == whole.ids
+    assert tail.ids == whole.ids[len(whole) - len(whole) % FULL :]
 
 
 MIXED = [
