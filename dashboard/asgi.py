@@ -7,6 +7,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 pages = get_asgi_application()
 
+# Only here: these need Django to be set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from dashboard import memory  # noqa: E402

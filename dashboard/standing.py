@@ -104,7 +104,7 @@ def why_away() -> StoreUnreachable | None:
 def note_away(words: str) -> None:
     """A page has just found that the store does not answer: pages that do not ask it themselves know from now on. What was
     known already is not made younger, so that it is asked about again in time."""
-    global _last  # noqa: PLW0603
+    global _last  # noqa: PLW0603 - what the process knows, for all pages; under the lock
     with _lock:
         if _last is None or _last.reachable is not False:
             _last = StoreStanding(reachable=False, words=words, as_of=timezone.now())

@@ -38,13 +38,16 @@ def index(request: HttpRequest) -> HttpResponse:
     hits = search_box.search(text, viewer_of(request)) if text and not too_long else None
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
+    types = [] if text else wiring.gateway().aggregate_types()
+    indexed = standing.index_standing()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
-        "types": [] if text else wiring.gateway().aggregate_types(),
+        "types": types,
         "payload_searches": _payload_searches(request, text) if hits is not None and not hits else [],
-        "index_standing": standing.index_standing(),
+        "index_standing": indexed,
+        "looks_again": not text and (not types or indexed.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_found.html")
 

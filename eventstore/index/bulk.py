@@ -209,7 +209,8 @@ def _array(type: str, values: Sequence[Any]) -> Any:
 
 
 def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:
-    """One binary ``COPY``: each row is its number of fields, and each field its length and its bytes."""
+    """One binary ``COPY``: each row is its number of fields, and each field its length and its bytes. What all rows share is
+    written once, and repeated: each array that is filled may make this thread wait for the reading ones."""
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for name, (kind, _) in columns.items():
         fields += [(f"{name} length", ">i4"), (name, kind)]

@@ -138,16 +138,18 @@ def _write(partition: Partition, draft: Draft) -> int:
     first = partition.checkpoint.next_ordinal
     slice = max(row.slice, partition.memory.seen.slice_now())
     numbers = partition.memory.names.numbers_of(_names_in(draft))
-    columns, noticed = _numbered(partition, draft, numbers, slice)
-    blocks = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
+    noticed = _number(partition, draft, numbers, slice)
+    columns = draft.columns
+    making = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
     if not partition.topic.derived:
         noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, draft.ids, partition.key))
     bulk.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
-    _insert_links(slice, partition, first, draft, columns)
+    _insert_links(slice, partition, first, draft)
     bulk.insert_stream_keys(slice, first, columns.streams)
     _count_hours(partition.id, draft, numbers)
     anomalies.record(partition.id, first, noticed)
-    tail = _write_blocks(partition, *blocks.result(), slice)
+    blocks, tail = making.result()
+    _write_blocks(partition, blocks, slice)
     if not partition.topic.derived:
         anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
     row.checkpoint, row.next_ordinal, row.slice = draft.last.token, first + len(draft), slice
@@ -178,9 +180,9 @@ def _names_in(draft: Draft) -> set[str]:
     return {type for type, _ in draft.hours if type} | draft.aggregate_types | of_values
 
 
-def _numbered(partition: Partition, draft: Draft, numbers: Mapping[str, int], slice: int) -> tuple[Columns, list[Noticed]]:
-    """The draft's columns with all the numbers that they lack, each event in its stream, and what is wrong with them.
-    ``numbers`` are those of ``_names_in``."""
+def _number(partition: Partition, draft: Draft, numbers: Mapping[str, int], slice: int) -> list[Noticed]:
+    """Give the draft's columns all the numbers that they lack, put each event into its stream, and answer what is wrong with
+    them. ``numbers`` are those of ``_names_in``."""
     columns = draft.columns
     of_types = {type: numbers[type] if type else 0 for type, _ in draft.hours}
     columns.types = [of_types[type] for type in draft.types]
@@ -189,12 +191,13 @@ def _numbered(partition: Partition, draft: Draft, numbers: Mapping[str, int], sl
     }
     if partition.topic.derived:
         columns.streams, columns.versions = [0] * len(draft), [0] * len(draft)
-        return columns, []
-    return columns, _into_streams(partition, draft, columns, slice)
+        return []
+    return _into_streams(partition, draft, slice)
 
 
-def _into_streams(partition: Partition, draft: Draft, columns: Columns, slice: int) -> list[Noticed]:
+def _into_streams(partition: Partition, draft: Draft, slice: int) -> list[Noticed]:
     """Fill the columns of streams and versions, and save the streams."""
+    columns = draft.columns
     found, begun = streams.streams_of(partition.id, draft.aggregates, partition.known, slice, partition.memory.names)
     noticed: list[Noticed] = []
     numbers: list[int] = []
@@ -219,8 +222,9 @@ def _into_streams(partition: Partition, draft: Draft, columns: Columns, slice: i
         for kind, details in ((Anomaly.SCHEMA, draft.schema_problems), (Anomaly.UNREADABLE, draft.unreadable))
         for place, detail in details.items()
     ]
-    touched = {stream.id: stream for stream in found if stream is not None}.values()
-    _count_types(partition.id, [stream.type for stream in found if stream is not None], touched, begun)
+    met = [stream for stream in found if stream is not None]
+    touched = {stream.id: stream for stream in met}.values()
+    _count_types(partition.id, [stream.type for stream in met], touched, begun)
     streams.save(partition.id, touched, begun)
     return sorted(noticed, key=attrgetter("place"))
 
@@ -252,10 +256,10 @@ def _count_hours(partition: int, draft: Draft, numbers: Mapping[str, int]) -> No
     )
 
 
-def _insert_links(slice: int, partition: Partition, first: int, draft: Draft, columns: Columns) -> None:
+def _insert_links(slice: int, partition: Partition, first: int, draft: Draft) -> None:
     """The keys of everything but the event id by which an event is found."""
     found, places = [draft.links], [draft.linked]
-    for place, values in columns.values.items():
+    for place, values in draft.columns.values.items():
         found.append(np.array([value_hash(partition.key, name, text) for name, text in values], dtype=np.uint64))
         places.append(np.full(len(values), place, dtype=np.uint64))
     bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
@@ -267,12 +271,11 @@ def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> li
     return [*(found for found in noticed if found.place not in again or found.kind not in anomalies.LATE), *twice]
 
 
-def _write_blocks(partition: Partition, blocks: Sequence[Block], tail: Columns, slice: int) -> Columns:
-    """Append the blocks to the partition's; answers ``tail``, of which the last one consists while it is not full."""
+def _write_blocks(partition: Partition, blocks: Sequence[Block], slice: int) -> None:
+    """Append the blocks to the partition's; the first one takes the place of the last that was not full."""
     begun = 1 if len(partition.tail) else 0
     bulk.replace_blocks(partition.id, slice, blocks[:begun])
     bulk.insert_blocks(partition.id, slice, blocks[begun:])
-    return tail
 
 
 def _checkpoint(row: IndexedPartition) -> Checkpoint:
