@@ -10,7 +10,8 @@ from argparse import ArgumentParser
 
 from dashboard.access import COMMAND_LINE, SHELL
 from dashboard.models import Person
-from eventstore import Actor, NotAllowed
+from eventstore.acting import Actor
+from eventstore.errors import NotAllowed
 
 
 def add_as_option(parser: ArgumentParser) -> None:

@@ -10,7 +10,9 @@ from dashboard.anomaly_words import Noticed, noticed
 from dashboard.masking import Shown, Viewer, sees, show
 from dashboard.payloads import Payload, payload_of_event
 from dashboard.showing import EventLine
-from eventstore import Event, Pointer, Row
+from eventstore.events import Event
+from eventstore.index.pointers import Pointer
+from eventstore.rows import Row
 
 MOST_TOGETHER = 200
 """As many events of a conversation, or effects, as the index answers with."""

@@ -5,7 +5,9 @@ from django.utils.safestring import SafeString
 
 from dashboard import words
 from dashboard.templatetags.desk import ident
-from eventstore import Edge, Move, ResetPlan, Row
+from eventstore.cursor_resets import Move, ResetPlan
+from eventstore.rows import Row
+from eventstore.storage import Edge
 
 
 def event_words(row: Row) -> SafeString:

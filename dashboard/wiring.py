@@ -6,7 +6,10 @@ from django.conf import settings
 
 from dashboard.access import may
 from dashboard.audit import DatabaseRecord
-from eventstore import Gateway, Hub, Scans, open_storage
+from eventstore.gateway import Gateway
+from eventstore.opening import open_storage
+from eventstore.scanning.scans import Scans
+from eventstore.tail import Hub
 
 _lock = threading.Lock()
 _gateway: Gateway | None = None

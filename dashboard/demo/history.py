@@ -16,18 +16,11 @@ from pathlib import Path
 from django.conf import settings
 
 from dashboard.kept_secrets import kept
-from eventstore import (
-    Edge,
-    Message,
-    NewMessage,
-    Storage,
-    SubscriptionType,
-    UnknownTopic,
-    document_to_message,
-    health_history,
-    misfits,
-    oldest_form,
-)
+from eventstore.envelope.write import document_to_message
+from eventstore.errors import UnknownTopic
+from eventstore.events import Message, NewMessage
+from eventstore.generated import health_history, misfits, oldest_form
+from eventstore.storage import Edge, Storage, SubscriptionType
 
 SEED = 4716
 """With this one patient 4711 makes a good first example: some twenty events in two topics, and the newest document waits

@@ -13,16 +13,12 @@ from dashboard.anomaly_words import of_kinds
 from dashboard.details import Detail, detail_of
 from dashboard.masking import Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
-from eventstore import (
-    Aggregate,
-    Filter,
-    FilteredStream,
-    Page,
-    Position,
-    Row,
-    TopicKind,
-    UnknownEvent,
-)
+from eventstore.errors import UnknownEvent
+from eventstore.events import Page, Position, TopicKind
+from eventstore.filtered_streams import FilteredStream
+from eventstore.index.pointers import Aggregate
+from eventstore.rows import Row
+from eventstore.search import Filter
 
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096

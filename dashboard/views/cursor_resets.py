@@ -20,19 +20,12 @@ from dashboard.pages import page, person_of, render, viewer_of
 from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
-from eventstore import (
-    Actor,
-    Edge,
-    EventStoreError,
-    InvalidPosition,
-    Position,
-    ResetPlan,
-    Row,
-    StalePlan,
-    StoreRefused,
-    StoreUnreachable,
-    Topic,
-)
+from eventstore.acting import Actor
+from eventstore.cursor_resets import ResetPlan
+from eventstore.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
+from eventstore.events import Position, Topic
+from eventstore.rows import Row
+from eventstore.storage import Edge
 
 LONGEST_REASON = 500
 Target = Edge | datetime | Position

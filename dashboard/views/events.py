@@ -14,7 +14,9 @@ from dashboard.details import detail_of
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.payloads import MOST_BYTES
 from dashboard.showing import EventLine, pointer_line
-from eventstore import InvalidPosition, Position, Row, UnknownEvent
+from eventstore.errors import InvalidPosition, UnknownEvent
+from eventstore.events import Position
+from eventstore.rows import Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

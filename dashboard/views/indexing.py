@@ -10,7 +10,8 @@ from django.utils import timezone
 from dashboard import words
 from dashboard.pages import page, render
 from dashboard.wiring import gateway
-from eventstore import TopicKind, TopicProgress
+from eventstore.events import TopicKind
+from eventstore.index.progress import TopicProgress
 
 KEEPS_UP = 60.0
 """Seconds behind up to which a topic counts as up to date."""

@@ -14,7 +14,11 @@ from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore import Anomaly, Counted, EventStoreError, IndexedTopic, State, TopicKind
+from eventstore.backlogs import Counted, State
+from eventstore.errors import EventStoreError
+from eventstore.events import TopicKind
+from eventstore.index.anomalies import Anomaly
+from eventstore.index.pointers import IndexedTopic
 
 MOST_LINES = 100
 MOST_STUCK = 20

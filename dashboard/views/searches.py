@@ -7,7 +7,7 @@ from django.urls import path
 from dashboard import searching, wiring
 from dashboard.pages import not_found, page, render, wants_fragment
 from dashboard.showing import EventLine
-from eventstore import Scan
+from eventstore.scanning.scan import Scan
 
 
 @page("browse")

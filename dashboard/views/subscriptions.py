@@ -10,7 +10,10 @@ from dashboard import access, audit, backlog_lists, roles_in_words, showing
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
-from eventstore import Backlog, Counted, State, StoreUnreachable, SubscriptionType, Topic
+from eventstore.backlogs import Backlog, Counted, State
+from eventstore.errors import StoreUnreachable
+from eventstore.events import Topic
+from eventstore.storage import SubscriptionType
 
 MOST_LINES = 500
 NEXT_EVENTS = 10

@@ -13,7 +13,11 @@ from dashboard import searching, showing, standing, wiring
 from dashboard.hours import HOURS, strip_of
 from dashboard.pages import page, render, viewer_of
 from dashboard.searching import Asked
-from eventstore import IndexedTopic, Page, Row, ScanState, StoreUnreachable, TooManySearches, Topic, TopicKind
+from eventstore.errors import StoreUnreachable, TooManySearches
+from eventstore.events import Page, Topic, TopicKind
+from eventstore.index.pointers import IndexedTopic
+from eventstore.rows import Row
+from eventstore.scanning.progress import ScanState
 
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 

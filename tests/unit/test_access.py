@@ -6,7 +6,8 @@ from django.contrib.auth.models import AnonymousUser
 from dashboard.access import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.actors import command_line_actor
 from dashboard.models import Role
-from eventstore import Actor, NotAllowed
+from eventstore.acting import Actor
+from eventstore.errors import NotAllowed
 from tests import people
 
 pytestmark = pytest.mark.django_db

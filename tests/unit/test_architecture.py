@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import eventstore
-
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ("channels", "daphne", "dashboard", "django.http", "django.shortcuts", "django.template", "django.urls", "django.views")
 
@@ -52,16 +50,6 @@ def test_the_event_store_knows_nothing_of_the_web() -> None:
     assert offences(files("eventstore"), *WEB) == []
 
 
-def test_the_dashboard_reaches_the_event_store_through_its_facade_alone() -> None:
-    deeper = [
-        f"{path.relative_to(ROOT)} imports {module}"
-        for path in files("dashboard")
-        for module in imports(path)
-        if within(module, "eventstore") and module.removeprefix("eventstore.") not in eventstore.__all__
-    ]
-    assert deeper == []
-
-
 def test_pulsars_client_is_imported_in_its_driver_alone() -> None:
     """Benchmarks and the broker's own tests may: they set the driver against the bare client."""
     may = (ROOT / "eventstore" / "drivers" / "pulsar", ROOT / "tests" / "broker")
@@ -79,99 +67,3 @@ def test_pages_do_not_import_each_other() -> None:
         for page in pages:
             others = [f"dashboard.{room}.{other.stem}" for other in pages if other != page]
             assert offences([page], *others) == []
-
-
-def test_the_facade_offers_exactly_these_names() -> None:
-    assert sorted(eventstore.__all__) == FACADE
-
-
-def test_every_name_of_the_facade_is_there() -> None:
-    assert [name for name in eventstore.__all__ if getattr(eventstore, name, None) is None] == []
-
-
-FACADE = [
-    "Actor",
-    "Aggregate",
-    "AggregateType",
-    "Anomaly",
-    "AnomalyLine",
-    "Backlog",
-    "Capabilities",
-    "Config",
-    "Consumer",
-    "Counted",
-    "Counts",
-    "Edge",
-    "Entry",
-    "Event",
-    "EventStoreError",
-    "Filter",
-    "FilteredStream",
-    "Gateway",
-    "Hub",
-    "ImportSummary",
-    "IndexedTopic",
-    "Installation",
-    "InvalidConfiguration",
-    "InvalidFilter",
-    "InvalidMessage",
-    "InvalidName",
-    "InvalidPosition",
-    "Kind",
-    "Limits",
-    "May",
-    "Message",
-    "Missing",
-    "Move",
-    "NewMessage",
-    "NotAllowed",
-    "NotSupported",
-    "Page",
-    "Piece",
-    "Placeholder",
-    "Pointer",
-    "Position",
-    "Progress",
-    "Record",
-    "ResetPlan",
-    "Row",
-    "Scan",
-    "ScanState",
-    "Scans",
-    "SchemaUse",
-    "StalePlan",
-    "Start",
-    "State",
-    "Storage",
-    "StoreClosed",
-    "StoreRefused",
-    "StoreUnreachable",
-    "Subscription",
-    "SubscriptionType",
-    "Take",
-    "TooManySearches",
-    "Topic",
-    "TopicKind",
-    "TopicProgress",
-    "UnknownEvent",
-    "UnknownSubscription",
-    "UnknownTopic",
-    "ValueMatches",
-    "Verdict",
-    "VersionConflict",
-    "Viewer",
-    "acting",
-    "document_to_message",
-    "hash_key_problem",
-    "health_history",
-    "import_messages",
-    "load_config",
-    "misfits",
-    "oldest_form",
-    "open_storage",
-    "parse_filter",
-    "parse_lines",
-    "place_key",
-    "place_of",
-    "reason_of",
-]

@@ -18,7 +18,9 @@ from dashboard import audit
 from dashboard.audit import BEGINNING, DatabaseRecord, acts, settle, verify
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
-from eventstore import Actor, NotAllowed, Position, StoreUnreachable, acting
+from eventstore.acting import Actor, acting
+from eventstore.errors import NotAllowed, StoreUnreachable
+from eventstore.events import Position
 
 ANNA = Actor(name="anna")
 BEN = Actor(name="ben", via="command line")

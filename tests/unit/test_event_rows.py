@@ -11,7 +11,8 @@ from dashboard.anomaly_words import of_kinds
 from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED
 from dashboard.showing import EventLine
-from eventstore import Anomaly, Missing
+from eventstore.index.anomalies import Anomaly
+from eventstore.rows import Missing
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

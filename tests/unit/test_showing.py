@@ -9,9 +9,11 @@ import pytest
 from dashboard import showing
 from dashboard.masking import MASKED, Viewer
 from dashboard.segments import unsegment
-from eventstore import Event, Message, Missing, Pointer, Position, Row
 from eventstore.config import parse_config
 from eventstore.envelope import read_event
+from eventstore.events import Event, Message, Position
+from eventstore.index.pointers import Pointer
+from eventstore.rows import Missing, Row
 from tests.hostile import NAMES, PAYLOADS, message
 
 SUPPORT = Viewer(name="support", sees_values=True)

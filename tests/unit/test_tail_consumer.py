@@ -17,7 +17,6 @@ from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
 from dashboard.sockets.tail.window import Window
-from eventstore import Counts, Filter, Start, Take, parse_filter
 from eventstore.errors import (
     EventStoreError,
     InvalidName,
@@ -27,6 +26,8 @@ from eventstore.errors import (
     StoreUnreachable,
     UnknownTopic,
 )
+from eventstore.search import Filter, parse_filter
+from eventstore.tail import Counts, Start, Take
 
 
 def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard.masking import Viewer
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, portions
-from eventstore import Counts, Piece, Take
+from eventstore.tail import Counts, Piece, Take
 from tests.unit.tail_entries import entries
 
 ALL = Viewer(name="support", sees_values=True)

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.urls import reverse
 
-from eventstore import NewMessage, Position, StoreRefused, StoreUnreachable
 from eventstore.config import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.events import Message
+from eventstore.errors import StoreRefused, StoreUnreachable
+from eventstore.events import Message, NewMessage, Position
 from eventstore.index import valued
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text

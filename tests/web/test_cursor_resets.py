@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from dashboard import audit
 from dashboard.models import AuditEntry, State
-from eventstore import Edge, SubscriptionType
 from eventstore.index.models import IndexedPartition
+from eventstore.storage import Edge, SubscriptionType
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from django.urls import reverse
 
-from eventstore import Message, NewMessage, Position, StoreUnreachable
+from eventstore.errors import StoreUnreachable
+from eventstore.events import Message, NewMessage, Position
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard import backlog_lists, standing
-from eventstore import NewMessage
+from eventstore.events import NewMessage
 from eventstore.index.models import IndexedPartition
 from tests.indexing import publish_everything_at
 from tests.web.desk import Desk, attribute, opened_desk, text

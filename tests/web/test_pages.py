@@ -11,11 +11,11 @@ from django.test import Client, RequestFactory
 from dashboard.middleware import DeskMiddleware
 from dashboard.pages import not_allowed, problem_of, server_error
 from dashboard.segments import segment
-from eventstore import (
+from eventstore.config import parse_config
+from eventstore.errors import (
     EventStoreError,
     InvalidName,
     InvalidPosition,
-    NewMessage,
     NotAllowed,
     StalePlan,
     StoreClosed,
@@ -24,7 +24,7 @@ from eventstore import (
     UnknownEvent,
     UnknownSubscription,
 )
-from eventstore.config import parse_config
+from eventstore.events import NewMessage
 from tests.web.desk import Desk, opened_desk, text
 
 STATUS = [

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from eventstore import SubscriptionType
 from eventstore.index.models import IndexedPartition
+from eventstore.storage import SubscriptionType
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 

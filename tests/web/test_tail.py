@@ -19,8 +19,10 @@ from dashboard.models import Person
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.opening import NothingKnown, topics_of
-from eventstore import Hub, NewMessage, Start, UnknownTopic, Viewer
 from eventstore.drivers.database.models import MessageRow, TopicRow
+from eventstore.errors import UnknownTopic
+from eventstore.events import NewMessage
+from eventstore.tail import Hub, Start, Viewer
 from tests.contract.helpers import eventually
 from tests.hostile import NAMES
 from tests.web.desk import Answer, Desk, attribute, opened_desk, text

@@ -17,10 +17,10 @@ from django.urls import reverse
 
 from dashboard import backlog_lists
 from dashboard.segments import segment
-from eventstore import Subscription, SubscriptionType, Topic
 from eventstore.backlogs import backlog_of
 from eventstore.drivers.pulsar.storage import CAPABILITIES
-from eventstore.storage import Cursor
+from eventstore.events import Topic
+from eventstore.storage import Cursor, Subscription, SubscriptionType
 from tests.indexing import event, index, place
 from tests.people import person
 from tests.web.desk import forget_everything, text

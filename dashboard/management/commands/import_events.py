@@ -11,7 +11,9 @@ from tqdm import tqdm
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.stopping import StoppableFile, stopping_by_signal
 from dashboard.wiring import gateway
-from eventstore import EventStoreError, ImportSummary, acting, import_messages, parse_lines
+from eventstore.acting import acting
+from eventstore.errors import EventStoreError
+from eventstore.importing import ImportSummary, import_messages, parse_lines
 
 REFUSED = 2
 SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")

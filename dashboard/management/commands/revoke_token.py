@@ -9,7 +9,8 @@ from dashboard import tokens
 from dashboard.access import may
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.audit import DatabaseRecord
-from eventstore import EventStoreError, acting
+from eventstore.acting import acting
+from eventstore.errors import EventStoreError
 
 
 class Command(BaseCommand):

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from eventstore import InvalidPosition, Position, Start
+from eventstore.errors import InvalidPosition
+from eventstore.events import Position
+from eventstore.tail import Start
 
 MOST_TOPICS = 20
 MOST_LAST = 10_000

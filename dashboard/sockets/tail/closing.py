@@ -3,7 +3,8 @@
 import logging
 
 from dashboard.sockets.tail.begin import NotUnderstood
-from eventstore import EventStoreError, InvalidFilter, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.errors import EventStoreError, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.search import InvalidFilter
 
 log = logging.getLogger(__name__)
 

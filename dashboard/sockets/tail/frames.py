@@ -16,7 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from dashboard import json_events, masking, showing
-from eventstore import Counts, Entry, Piece, Row, Take, place_key
+from eventstore.rows import Row
+from eventstore.tail import Counts, Entry, Piece, Take, place_key
 
 MOST_BYTES = 900_000
 """Of the events in one frame."""

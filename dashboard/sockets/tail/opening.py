@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from dashboard import wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
-from eventstore import Filter, Topic, UnknownTopic, Viewer, parse_filter
+from eventstore.errors import UnknownTopic
+from eventstore.events import Topic
+from eventstore.search import Filter, parse_filter
+from eventstore.tail import Viewer
 
 
 class NothingKnown(UnknownTopic):
