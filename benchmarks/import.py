@@ -17,8 +17,8 @@ from benchmarks.running import desk_in_a_folder, rate, report, say, scale
 from scripts.local_pulsar import LocalPulsar
 
 if TYPE_CHECKING:
-    from eventstore.events import NewMessage
-    from eventstore.storage import Storage
+    from eventstore.model.events import NewMessage
+    from eventstore.model.storage import Storage
 
 EVENTS = 20_000
 BATCH = 500

@@ -100,9 +100,9 @@ def feed(count: int) -> dict[str, float]:
     """Write so many events from memory; the figures of how it went."""
     os.environ.pop("INDEX_DATABASE_URL", None)
     with desk_in_a_folder() as folder:
-        from eventstore.events import Topic
         from eventstore.index.following import BATCH
         from eventstore.index.writer import Memory, open_partition, write_batch
+        from eventstore.model.events import Topic
 
         partition = open_partition(Topic(name=TOPIC), 0, Memory())
         rates: list[float] = []

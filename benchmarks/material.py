@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.running import say
 
 if TYPE_CHECKING:
-    from eventstore.events import Event
+    from eventstore.model.events import Event
 
 SEED = 3
 AN_AGGREGATE, FED_AN_AGGREGATE = 50, 25
@@ -44,8 +44,8 @@ def aggregate_ids(events: int, each: int = AN_AGGREGATE) -> list[str]:
 
 def fed(topic: str, count: int, batch: int) -> Iterator[list["Event"]]:
     """So many events in lists of ``batch``, as if they had been read from one partition of the topic."""
-    from eventstore.events import NOTHING, Event, Message, Position
-    from eventstore.ordering import encode
+    from eventstore.model.events import NOTHING, Event, Message, Position
+    from eventstore.model.tokens import encode
 
     chance, aggregates, payload = random.Random(SEED), aggregate_ids(count, FED_AN_AGGREGATE), b"x" * 200
     for first in range(0, count, batch):

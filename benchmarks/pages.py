@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from django.test import Client
 
     from eventstore.gateway import Gateway
-    from eventstore.index.pointers import Pointer
-    from eventstore.storage import Storage
+    from eventstore.model.pointers import Pointer
+    from eventstore.model.storage import Storage
 
 EVENTS = 10_000_000
 SMALLER = 100

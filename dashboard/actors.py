@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from dashboard.access import COMMAND_LINE, SHELL
 from dashboard.models import Person
 from eventstore.acting import Actor
-from eventstore.errors import NotAllowed
+from eventstore.model.errors import NotAllowed
 
 
 def add_as_option(parser: ArgumentParser) -> None:

@@ -20,8 +20,8 @@ from django.db.models import Exists, OuterRef, Q
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
 from eventstore.acting import Actor, reason_of
-from eventstore.errors import EventStoreError
-from eventstore.events import Position
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Position
 
 BEGINNING = "0" * 64
 """What the first entry has for its previous hash."""

@@ -16,10 +16,10 @@ from django.utils import timezone
 from dashboard import standing, words
 from dashboard.wiring import gateway
 from eventstore.backlogs import Backlog, Counted, State
-from eventstore.errors import EventStoreError, StoreUnreachable, UnknownTopic
-from eventstore.events import Topic
 from eventstore.gateway import Gateway
-from eventstore.storage import Subscription
+from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
+from eventstore.model.events import Topic
+from eventstore.model.storage import Subscription
 
 FRESH = timedelta(seconds=2)
 TOPICS_AT_ONCE = 8

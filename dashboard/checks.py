@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
-from eventstore.errors import InvalidConfiguration
+from eventstore.model.errors import InvalidConfiguration
 from eventstore.opening import open_storage
 from eventstore.searchable import hash_key_problem
 

@@ -10,8 +10,8 @@ from dashboard.anomaly_words import Noticed, noticed
 from dashboard.masking import Shown, Viewer, sees, show
 from dashboard.payloads import Payload, payload_of_event
 from dashboard.showing import EventLine
-from eventstore.events import Event
-from eventstore.index.pointers import Pointer
+from eventstore.model.events import Event
+from eventstore.model.pointers import Pointer
 from eventstore.rows import Row
 
 MOST_TOGETHER = 200

@@ -18,7 +18,7 @@ import dashboard.segments  # noqa: F401 - registers the converter that every vie
 from dashboard import access, masking, standing
 from dashboard.models import Person
 from dashboard.roles_in_words import who_may
-from eventstore.errors import (
+from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
     InvalidPosition,

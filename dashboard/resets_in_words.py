@@ -6,8 +6,8 @@ from django.utils.safestring import SafeString
 from dashboard import words
 from dashboard.templatetags.desk import ident
 from eventstore.cursor_resets import Move, ResetPlan
+from eventstore.model.storage import Edge
 from eventstore.rows import Row
-from eventstore.storage import Edge
 
 
 def event_words(row: Row) -> SafeString:

@@ -12,7 +12,7 @@ from dashboard import showing, wiring, words
 from dashboard.details import MOST_TOGETHER
 from dashboard.masking import Viewer
 from dashboard.showing import EventLine
-from eventstore.index.pointers import Aggregate, AggregateType, IndexedTopic, ValueMatches
+from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
 _BETWEEN = re.compile(r"\s*[/:]\s*|\s+")

@@ -16,7 +16,7 @@ from dashboard.models import Person
 from dashboard.pages import person_of, viewer_of
 from dashboard.roles_in_words import who_may
 from dashboard.showing import EventLine
-from eventstore.events import Topic
+from eventstore.model.events import Topic
 from eventstore.scanning.progress import Progress, ScanState
 from eventstore.scanning.scan import Scan
 from eventstore.search import Filter, InvalidFilter, parse_filter

@@ -5,8 +5,8 @@ from typing import Any
 
 from dashboard.models import AuditEntry
 from dashboard.wiring import gateway
-from eventstore.errors import EventStoreError, UnknownSubscription, UnknownTopic
-from eventstore.storage import Storage
+from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
+from eventstore.model.storage import Storage
 
 
 def what_the_store_shows(entry: AuditEntry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from eventstore.errors import EventStoreError, NotAllowed, StoreUnreachable
+from eventstore.model.errors import EventStoreError, NotAllowed, StoreUnreachable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

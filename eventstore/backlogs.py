@@ -8,12 +8,12 @@ from itertools import islice
 
 from django.utils import timezone
 
-from eventstore.events import Position
 from eventstore.index import queries
 from eventstore.index.models import IndexedPartition
 from eventstore.index.ordinals import ordinals_after
-from eventstore.index.pointers import Pointer
-from eventstore.storage import Capabilities, Cursor, Subscription
+from eventstore.model.events import Position
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Capabilities, Cursor, Subscription
 
 INDEX_IS_FRESH = timedelta(seconds=10)
 

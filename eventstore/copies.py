@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from eventstore.events import TopicKind
 from eventstore.index import queries
-from eventstore.index.pointers import Pointer
-from eventstore.storage import Storage
+from eventstore.model.events import TopicKind
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Storage
 from eventstore.topic_kinds import belongs_to
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Event
-from eventstore.index.pointers import Pointer
 from eventstore.merging import Lane, decode_cursor, older_piece
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Event
+from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
 
 PIECE = 50

@@ -16,23 +16,23 @@ from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
-from eventstore.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
-from eventstore.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.originals import original_of
-from eventstore.index.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.index.progress import Progress, TopicProgress
 from eventstore.index.valued import by_value
 from eventstore.merging import Item, Lane, encode_cursor, merge
+from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
+from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
+from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.storage import Storage, Subscription
 from eventstore.payload_cache import PayloadCache
 from eventstore.rows import Missing, Row, Rows
 from eventstore.scanning.scan import Request, Scan
 from eventstore.schemas import Schemas
 from eventstore.search import Filter
 from eventstore.searchable import lookup_forms
-from eventstore.storage import Storage, Subscription
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 
 from eventstore import generated_words as words
-from eventstore.events import NewMessage
 from eventstore.generated_permits import CloudEvent, permit_like
+from eventstore.model.events import NewMessage
 
 __all__ = ["FIRST_PATIENT", "HEALTH_TYPES", "CloudEvent", "health_history", "misfits", "oldest_form", "permit_like"]
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.write import document_to_message
-from eventstore.errors import InvalidMessage, InvalidName
-from eventstore.events import NewMessage
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidMessage, InvalidName
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Storage
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one line; a longer one is rejected, and skipped without being kept."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Page
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Page
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from eventstore.errors import InvalidConfiguration
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidConfiguration
+from eventstore.model.storage import Storage
 from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
-from eventstore.events import Message, Position
+from eventstore.model.events import Message, Position
 
 FRESH_SECONDS = 60.0
 MOST_MESSAGES = 20_000

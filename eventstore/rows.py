@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from eventstore.errors import StoreRefused, StoreUnreachable, UnknownTopic
-from eventstore.events import Event, Message, Position
-from eventstore.index.pointers import Pointer
+from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownTopic
+from eventstore.model.events import Event, Message, Position
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Storage
 from eventstore.payload_cache import PayloadCache
-from eventstore.storage import Storage
 
 
 class Missing(StrEnum):

@@ -18,10 +18,10 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from msgspec import Meta, Struct
 
-from eventstore.config_lines import KeyPath, KeyProblem
 from eventstore.envelope.mapping import last_segment
-from eventstore.errors import InvalidConfiguration
-from eventstore.events import Event, Topic
+from eventstore.model.errors import InvalidConfiguration
+from eventstore.model.events import Event, Topic
+from eventstore.model.toml_positions import KeyPath, KeyProblem
 from eventstore.search.literals import number_of
 from eventstore.search.look import LONGEST_INTEGER, MISSING, UNREADABLE, document_of
 from eventstore.search.values import value_at

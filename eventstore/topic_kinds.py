@@ -6,9 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from eventstore.config_lines import KeyProblem
 from eventstore.envelope.mapping import last_segment
-from eventstore.events import TopicKind
+from eventstore.model.events import TopicKind
+from eventstore.model.toml_positions import KeyProblem
 
 _SUFFIXES = (
     ("-DLQ", TopicKind.DEAD_LETTER),

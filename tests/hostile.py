@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 
 SCRIPT = "<script>window.hacked=1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.events import NOTHING, Event, Message, Position, Topic
 from eventstore.index import queries
 from eventstore.index.blocks import decoded, encoded
 from eventstore.index.drafts import microseconds
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.pointers import Pointer
 from eventstore.index.writer import Checkpoint, Memory, note_caught_up, open_partition, write_batch
-from eventstore.ordering import encode
+from eventstore.model.events import NOTHING, Event, Message, Position, Topic
+from eventstore.model.pointers import Pointer
+from eventstore.model.tokens import encode
 
 START = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.events import NewMessage
 from eventstore.index.anomalies import Anomaly
-from eventstore.storage import Storage
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Storage
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 JUNK = b"\x00\x9f\xff no event"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from tests.contract.stores import storage_of_this_process
 from tests.desk_process import Desk
 

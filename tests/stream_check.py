@@ -8,12 +8,12 @@ from typing import Any
 
 from eventstore.acting import Actor
 from eventstore.config import Config
-from eventstore.events import Event
 from eventstore.gateway import Gateway
 from eventstore.index import queries
 from eventstore.index.models import IndexedPartition
-from eventstore.index.pointers import Pointer
-from eventstore.storage import Storage
+from eventstore.model.events import Event
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Storage
 from tests.indexing import all_pointers, pointers
 
 Document = Mapping[str, Any]

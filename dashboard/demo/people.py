@@ -17,7 +17,7 @@ from dashboard.audit import DatabaseRecord, acts
 from dashboard.kept_secrets import kept
 from dashboard.models import Person, Role, State
 from eventstore.acting import acting
-from eventstore.errors import InvalidConfiguration
+from eventstore.model.errors import InvalidConfiguration
 
 LOGINS = "demo-logins"
 _ELSEWHERE = "Nothing was changed. Give the demo another EVENTDESK_DATA, and a DATABASE_URL of its own or none."

@@ -15,7 +15,7 @@ from dashboard.acts_in_words import act_line, action_words
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.pages import Problem, page, problem, render
 from dashboard.wiring import gateway
-from eventstore.index.pointers import IndexedTopic
+from eventstore.model.pointers import IndexedTopic
 
 ACTS = 50
 

@@ -22,10 +22,10 @@ from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
 from eventstore.acting import Actor
 from eventstore.cursor_resets import ResetPlan
-from eventstore.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
-from eventstore.events import Position, Topic
+from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
+from eventstore.model.events import Position, Topic
+from eventstore.model.storage import Edge
 from eventstore.rows import Row
-from eventstore.storage import Edge
 
 LONGEST_REASON = 500
 Target = Edge | datetime | Position

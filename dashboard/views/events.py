@@ -14,8 +14,8 @@ from dashboard.details import detail_of
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.payloads import MOST_BYTES
 from dashboard.showing import EventLine, pointer_line
-from eventstore.errors import InvalidPosition, UnknownEvent
-from eventstore.events import Position
+from eventstore.model.errors import InvalidPosition, UnknownEvent
+from eventstore.model.events import Position
 from eventstore.rows import Row
 
 

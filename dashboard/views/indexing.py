@@ -10,8 +10,8 @@ from django.utils import timezone
 from dashboard import words
 from dashboard.pages import page, render
 from dashboard.wiring import gateway
-from eventstore.events import TopicKind
 from eventstore.index.progress import TopicProgress
+from eventstore.model.events import TopicKind
 
 KEEPS_UP = 60.0
 """Seconds behind up to which a topic counts as up to date."""

@@ -15,10 +15,10 @@ from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
 from eventstore.backlogs import Counted, State
-from eventstore.errors import EventStoreError
-from eventstore.events import TopicKind
 from eventstore.index.anomalies import Anomaly
-from eventstore.index.pointers import IndexedTopic
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import TopicKind
+from eventstore.model.pointers import IndexedTopic
 
 MOST_LINES = 100
 MOST_STUCK = 20

@@ -11,9 +11,9 @@ from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
 from eventstore.backlogs import Backlog, Counted, State
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Topic
-from eventstore.storage import SubscriptionType
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Topic
+from eventstore.model.storage import SubscriptionType
 
 MOST_LINES = 500
 NEXT_EVENTS = 10

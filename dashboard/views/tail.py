@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from dashboard import searching, wiring, words
 from dashboard.pages import page, render, viewer_of
-from eventstore.errors import InvalidPosition, StoreUnreachable
-from eventstore.events import Position, Topic, TopicKind
+from eventstore.model.errors import InvalidPosition, StoreUnreachable
+from eventstore.model.events import Position, Topic, TopicKind
 
 MOST_TOPICS = 20
 LAST, MOST_LAST = 50, 10_000

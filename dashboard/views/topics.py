@@ -13,9 +13,9 @@ from dashboard import searching, showing, standing, wiring
 from dashboard.hours import HOURS, strip_of
 from dashboard.pages import page, render, viewer_of
 from dashboard.searching import Asked
-from eventstore.errors import StoreUnreachable, TooManySearches
-from eventstore.events import Page, Topic, TopicKind
-from eventstore.index.pointers import IndexedTopic
+from eventstore.model.errors import StoreUnreachable, TooManySearches
+from eventstore.model.events import Page, Topic, TopicKind
+from eventstore.model.pointers import IndexedTopic
 from eventstore.rows import Row
 from eventstore.scanning.progress import ScanState
 

@@ -5,7 +5,7 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from eventstore.envelope.documents import split_document
 from eventstore.envelope.mapping import last_segment
 from eventstore.envelope.parts import Misfit, problem_of, required_problem, time_or_stand_in
-from eventstore.events import Event, Message
+from eventstore.model.events import Event, Message
 
 PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"

@@ -12,7 +12,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from msgspec import Meta, Struct
 
-from eventstore.config_lines import KeyPath, KeyProblem
+from eventstore.model.toml_positions import KeyPath, KeyProblem
 
 PARTS = ("aggregate_type", "aggregate_id", "id", "type", "version", "time", "correlation_id", "causation_id")
 """What a mapping can fill, in the order in which sources are asked."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
-from eventstore.events import Event, Message
+from eventstore.model.events import Event, Message
 
 MAX_PART = 1024
 """Bytes of an id, type, aggregate, correlation or causation: two of them fit one index entry of every database."""

@@ -10,7 +10,7 @@ from jmespath.exceptions import JMESPathError
 from eventstore.envelope.cloudevents import declared_type
 from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
 from eventstore.envelope.parts import NO_ID, Misfit, text_problem, time_or_stand_in
-from eventstore.events import Event, Message
+from eventstore.model.events import Event, Message
 
 _NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
 _NOTHING = object()

@@ -8,7 +8,7 @@ from eventstore.envelope.cloudevents import is_binary, read_binary, read_structu
 from eventstore.envelope.mapping import TopicMapping, mapping_for
 from eventstore.envelope.parts import Misfit, misfit_event
 from eventstore.envelope.raw import read_mapped
-from eventstore.events import Event, Message, SchemaUse
+from eventstore.model.events import Event, Message, SchemaUse
 
 _NO_ENVELOPE = (
     "it has no ce_ properties, its payload is no CloudEvents JSON, and the configuration has no mapping for its topic"

@@ -8,8 +8,8 @@ import msgspec
 from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.documents import split_document
 from eventstore.envelope.parts import Misfit, parse_time, required_problem, text_problem
-from eventstore.errors import InvalidMessage
-from eventstore.events import NewMessage
+from eventstore.model.errors import InvalidMessage
+from eventstore.model.events import NewMessage
 
 _CHECKED = {
     "id": "id",

@@ -7,12 +7,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.events import Event
 from eventstore.index import bulk
 from eventstore.index.anomalies import LATE, Anomaly, judge_sequence
 from eventstore.index.blocks import UNREADABLE, Columns
 from eventstore.index.check_events import Difference
 from eventstore.index.streams import BEFORE_ALL, Stream
+from eventstore.model.events import Event
 
 A_CHUNK = 1 << 12
 NOT_FOLLOWED, NO_NUMBER = -2, -1

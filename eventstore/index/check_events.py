@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
-from eventstore.events import Event, Message, Topic
 from eventstore.index import bulk
 from eventstore.index.blocks import UNREADABLE, Columns
 from eventstore.index.drafts import Stored, columns_of
@@ -14,6 +13,7 @@ from eventstore.index.names import Names
 from eventstore.index.parsing import events_in
 from eventstore.index.readers import ValuesOf
 from eventstore.index.reading import time_of
+from eventstore.model.events import Event, Message, Topic
 
 MOST_STREAMS = 100_000
 """Streams whose names are remembered."""

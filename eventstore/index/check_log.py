@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from eventstore.errors import InvalidPosition, StoreUnreachable
-from eventstore.events import Message, Topic
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import Edge, Ends, Reader, Storage
+from eventstore.model.errors import InvalidPosition, StoreUnreachable
+from eventstore.model.events import Message, Topic
+from eventstore.model.storage import Edge, Ends, Reader, Storage
 
 PIECE = 4_096
 WAIT = 0.5

@@ -13,7 +13,7 @@ from eventstore.index.parsing import events_in
 from eventstore.index.rebuild_work import AnotherRebuild, Work, rows_of
 from eventstore.index.removing import give_up
 from eventstore.index.writer import Memory, Partition, open_partition, write_batch
-from eventstore.storage import Edge, Reader
+from eventstore.model.storage import Edge, Reader
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventstore.events import Topic
 from eventstore.index.writer import CheckpointMoved, Memory, Partition, open_partition
-from eventstore.storage import Edge, Reader, Storage
+from eventstore.model.events import Topic
+from eventstore.model.storage import Edge, Reader, Storage
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two looks at a quiet partition: at first, and after some time."""

@@ -15,7 +15,6 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from eventstore.config import Config
-from eventstore.errors import EventStoreError, StoreUnreachable
 from eventstore.index import collecting
 from eventstore.index.handover import Handover
 from eventstore.index.indexer import End, Indexer, Look
@@ -25,7 +24,8 @@ from eventstore.index.owners import new_owner
 from eventstore.index.readers import Readers, ValuesOf, in_words
 from eventstore.index.watching import Watch
 from eventstore.index.writer import Memory
-from eventstore.storage import Storage
+from eventstore.model.errors import EventStoreError, StoreUnreachable
+from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
 

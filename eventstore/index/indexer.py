@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.events import Position, Topic
 from eventstore.index import leases, progress
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch
@@ -24,6 +23,7 @@ from eventstore.index.meter import Meter
 from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
 from eventstore.index.writer import write_draft
+from eventstore.model.events import Position, Topic
 
 log = logging.getLogger(__name__)
 

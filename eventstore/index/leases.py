@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import BooleanField, Case, F, Max, Q, When
 from django.db.models.functions import Now
 
-from eventstore.events import Topic, TopicKind
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.owners import is_dead
+from eventstore.model.events import Topic, TopicKind
 
 DB = "index"
 LEASE = timedelta(seconds=15)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eventstore.index import progress
 from eventstore.index.followed import Followed
 from eventstore.index.progress import Progress
-from eventstore.storage import Amounts
+from eventstore.model.storage import Amounts
 
 NOTE = 2.0
 """Seconds between two notes in the index."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Count, Sum
 
-from eventstore.events import Page
 from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition
-from eventstore.index.pointers import AnomalyLine
 from eventstore.index.reading import pointers_at
+from eventstore.model.events import Page
+from eventstore.model.pointers import AnomalyLine
 
 DB = "index"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from eventstore.events import Position
 from eventstore.index.models import IndexedPartition
 from eventstore.index.reading import last_ordinals, ordinals_at
+from eventstore.model.events import Position
 
 TOKENS_A_STATEMENT = 5_000
 """So many are looked up in one statement."""

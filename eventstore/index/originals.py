@@ -2,7 +2,7 @@
 
 import re
 
-from eventstore.events import Event
+from eventstore.model.events import Event
 
 REPLAY_OF = "replayof"
 ORIGIN_MESSAGE_ID = "ORIGIN_MESSAGE_ID"

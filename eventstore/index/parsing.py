@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from eventstore.envelope import TopicMapping, read_event
 from eventstore.envelope.reading import Decode
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Event, Message
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Event, Message
 
 
 def events_in(messages: Sequence[Message], mappings: Sequence[TopicMapping], decode: Decode) -> list[Event]:

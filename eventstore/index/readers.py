@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from django.db import DatabaseError, OperationalError, connections
 
 from eventstore.config import Config
-from eventstore.errors import EventStoreError, place_of
-from eventstore.events import Event, Topic
 from eventstore.index.drafts import Stored, draft_of
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch, Handover
 from eventstore.index.parsing import events_in
 from eventstore.index.schedule import Schedule
 from eventstore.index.writer import CheckpointMoved, Memory
+from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model.events import Event, Topic
+from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
-from eventstore.storage import Storage
 
 log = logging.getLogger(__name__)
 

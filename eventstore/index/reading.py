@@ -4,12 +4,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.events import Position
 from eventstore.index import bulk
 from eventstore.index.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.names import Names
-from eventstore.index.pointers import Pointer
+from eventstore.model.events import Position
+from eventstore.model.pointers import Pointer
 
 DB = "index"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,14 +9,14 @@ from django.db.models import Max, QuerySet
 
 from eventstore.config import Config
 from eventstore.envelope.reading import Decode
-from eventstore.errors import EventStoreError
-from eventstore.events import Topic
 from eventstore.index import leases
 from eventstore.index.leases import Leased
 from eventstore.index.models import IndexedPartition
 from eventstore.index.readers import ValuesOf
 from eventstore.index.writer import Memory
-from eventstore.storage import Storage
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Topic
+from eventstore.model.storage import Storage
 
 DB = "index"
 LOOK = 2.0

@@ -15,8 +15,6 @@ from django.db import DatabaseError, connections
 from django.db.models import Max
 
 from eventstore.config import Config
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Topic
 from eventstore.index import leases
 from eventstore.index.exchanging import swapped
 from eventstore.index.followed import Followed
@@ -40,8 +38,10 @@ from eventstore.index.rebuild_work import (
 )
 from eventstore.index.removing import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
 from eventstore.index.writer import CheckpointMoved, write_draft
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Topic
+from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
-from eventstore.storage import Storage
 
 log = logging.getLogger(__name__)
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from eventstore.events import TopicKind
 from eventstore.index.finding import Place, places
 from eventstore.index.keys import value_hash
 from eventstore.index.models import IndexedPartition
 from eventstore.index.names import Names
-from eventstore.index.pointers import Pointer, ValueMatches
 from eventstore.index.reading import pointers_at
 from eventstore.index.secret import index_key
+from eventstore.model.events import TopicKind
+from eventstore.model.pointers import Pointer, ValueMatches
 
 DB = "index"
 MOST_MATCHES = 200

@@ -7,9 +7,9 @@ import time
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.errors import EventStoreError, place_of
 from eventstore.index.indexer import End, Indexer
-from eventstore.storage import Storage
+from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
 

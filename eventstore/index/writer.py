@@ -11,8 +11,6 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from eventstore.errors import EventStoreError
-from eventstore.events import Event, Position, Topic
 from eventstore.index import anomalies, bulk, streams
 from eventstore.index.anomalies import Anomaly, Noticed
 from eventstore.index.blocks import FULL, Block, Columns, blocks_of, decoded
@@ -23,6 +21,8 @@ from eventstore.index.names import Names
 from eventstore.index.secret import index_key
 from eventstore.index.seen import Seen
 from eventstore.index.streams import Stream
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Event, Position, Topic
 
 DB = "index"
 _beside = ThreadPoolExecutor(1, thread_name_prefix="index blocks")

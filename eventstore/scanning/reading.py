@@ -12,10 +12,10 @@ from heapq import merge
 
 from django.db import connections
 
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Message
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Message
+from eventstore.model.storage import READ_BYTES, Storage
 from eventstore.scanning.spans import Span
-from eventstore.storage import READ_BYTES, Storage
 
 SMALLEST, FIRST, LARGEST = 20, 84, 1364
 """Messages of a piece. Pulsar reads backward in ranges of 4, 16, 64, … entries: these are sums of them, so that nothing is

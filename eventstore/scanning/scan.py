@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from django.db import DatabaseError, connections
 
-from eventstore.errors import EventStoreError, place_of
-from eventstore.events import Event, Message, Position, Topic
+from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model.events import Event, Message, Position, Topic
+from eventstore.model.storage import Storage
 from eventstore.scanning.progress import Ending, Progress
 from eventstore.scanning.reading import opened
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
 from eventstore.search import Filter, FilterTooDear, Spending, Verdict
-from eventstore.storage import Storage
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from eventstore.errors import TooManySearches
+from eventstore.model.errors import TooManySearches
 from eventstore.scanning.progress import Ending
 from eventstore.scanning.scan import Scan
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Position, Topic
 from eventstore.index import queries
 from eventstore.index.ordinals import ordinal_after
 from eventstore.merging import BEGINNING, END, decode_cursor, encode_cursor
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position, Topic
+from eventstore.model.storage import Storage
 
 OLDER, NEWER = "older", "newer"
 

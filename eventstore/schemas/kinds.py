@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
+from eventstore.model.storage import Schema
 from eventstore.schemas.avro import avro_reader
 from eventstore.schemas.logical import bytes_as_text
 from eventstore.schemas.protobuf import protobuf_reader
 from eventstore.schemas.room import Read, Unfit, UnusableSchema
 from eventstore.schemas.simple import SIMPLE
-from eventstore.storage import Schema
 
 WORDS: Mapping[str, str] = {
     "AVRO": "Avro",

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreUnreachable
-from eventstore.events import Message, SchemaUse
+from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
+from eventstore.model.events import Message, SchemaUse
+from eventstore.model.storage import Schema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
 from eventstore.schemas.room import MOST_PAYLOAD, Unfit, UnusableSchema
-from eventstore.storage import Schema
 
 REMEMBERED = 1_000
 AWAY_SECONDS = 5.0

@@ -1,6 +1,6 @@
 """The one filter grammar, for pages, the tail and replays (docs/filters.md): bounded in what it asks and in what it costs."""
 
-from eventstore.errors import FilterTooDear, InvalidFilter
+from eventstore.model.errors import FilterTooDear, InvalidFilter
 from eventstore.search.filters import Filter, Verdict, parse_filter
 from eventstore.search.spending import Spending
 

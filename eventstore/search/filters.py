@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from eventstore.events import Event
-from eventstore.index.pointers import Pointer
+from eventstore.model.events import Event
+from eventstore.model.pointers import Pointer
 from eventstore.search.look import Look
 from eventstore.search.parsing import tree_of
 from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of

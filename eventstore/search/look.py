@@ -6,7 +6,7 @@ from typing import Any, Never
 
 import msgspec
 
-from eventstore.events import Event
+from eventstore.model.events import Event
 from eventstore.search.limits import KEY_CHARACTERS, MOST_ESCAPES, PAYLOAD_BYTES
 
 UNREADABLE = object()

@@ -1,6 +1,6 @@
 """What is wrong with a filter, as one sentence with its place."""
 
-from eventstore.errors import InvalidFilter
+from eventstore.model.errors import InvalidFilter
 
 
 def problem(what: str, column: int) -> InvalidFilter:

@@ -10,8 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from eventstore.errors import FilterTooDear
-from eventstore.events import Event
+from eventstore.model.errors import FilterTooDear
+from eventstore.model.events import Event
 from eventstore.search.filters import Filter, Verdict
 
 AT_ONCE = 0.3

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from eventstore.index.pointers import Pointer
+from eventstore.model.pointers import Pointer
 from eventstore.search.look import Look
 
 Answer = bool | None

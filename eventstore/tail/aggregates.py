@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.db import DatabaseError, connections
 
-from eventstore.errors import StoreUnreachable
 from eventstore.index import queries
+from eventstore.model.errors import StoreUnreachable
 
 
 def first_published(type: str, id: str) -> Mapping[str, datetime]:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from eventstore.events import Message
+from eventstore.model.events import Message
 
 BEAT = 0.1
 """Seconds between two chunks, unless one is full sooner: so many frames a second there are at most."""

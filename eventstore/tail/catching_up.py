@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Message
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Message
+from eventstore.model.storage import Storage
 from eventstore.search import Spending
-from eventstore.storage import Storage
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.counting import events_between, indexed_between
 from eventstore.tail.counts import Tallying

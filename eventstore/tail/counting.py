@@ -2,10 +2,10 @@
 
 from django.db import DatabaseError, connections
 
-from eventstore.events import Position
 from eventstore.index import queries
 from eventstore.index.ordinals import ordinal_after
-from eventstore.storage import Storage
+from eventstore.model.events import Position
+from eventstore.model.storage import Storage
 
 
 def events_between(storage: Storage, topic: str, partition: int, lower: str, upper: str) -> int | None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
 
-from eventstore.events import Message
-from eventstore.storage import Ends, Storage
+from eventstore.model.events import Message
+from eventstore.model.storage import Ends, Storage
 from eventstore.tail.pieces import beside_payload
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, Places, next_limit
 

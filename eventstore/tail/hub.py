@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.errors import EventStoreError
-from eventstore.events import Event, Message, Topic
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Event, Message, Topic
+from eventstore.model.storage import Storage
 from eventstore.search import Filter
-from eventstore.storage import Storage
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.lane import Lane
 from eventstore.tail.start import Places, Start, named_places, places_at

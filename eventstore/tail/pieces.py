@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from eventstore.events import Event, Message
+from eventstore.model.events import Event, Message
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from heapq import merge
 from itertools import islice
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Message, Position, Topic
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Message, Position, Topic
+from eventstore.model.storage import Storage
 from eventstore.tail.aggregates import first_published
 
 MOST_LAST = 10_000

@@ -15,9 +15,9 @@ from typing import Protocol
 
 from django.db import connections
 
-from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
-from eventstore.events import Event, Message, Position, Topic
-from eventstore.storage import Edge, Reader, Storage
+from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
+from eventstore.model.events import Event, Message, Position, Topic
+from eventstore.model.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
 from eventstore.tail.filling import by_time, missed
 from eventstore.tail.pieces import Entry, Reading, ask_for_schemas

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import inf
 
-from eventstore.errors import StoreUnreachable
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.storage import Storage
 from eventstore.search import Filter, FilterTooDear
-from eventstore.storage import Storage
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.budget import ROWS_A_SECOND, Share
 from eventstore.tail.catching_up import Behind

@@ -11,13 +11,13 @@ from eventstore.acting import Actor
 from eventstore.config import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.errors import UnknownTopic
-from eventstore.events import NewMessage, Topic
 from eventstore.gateway import Gateway
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
-from eventstore.routing import partition_of
-from eventstore.storage import Edge
+from eventstore.model.errors import UnknownTopic
+from eventstore.model.events import NewMessage, Topic
+from eventstore.model.routing import partition_of
+from eventstore.model.storage import Edge
 from eventstore.tail import Hub, Start
 from tests.broker.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.events import Message, NewMessage
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.events import Message, NewMessage
+from eventstore.model.storage import Edge, SubscriptionType
 from tests.broker.conftest import MakeTopic, publish_batch, roll_over
 
 pytestmark = pytest.mark.broker

@@ -15,7 +15,7 @@ from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.rebuilding import rebuild_topic, remove_old
 from eventstore.index.writer import Memory, open_partition, write_batch
-from eventstore.storage import Edge
+from eventstore.model.storage import Edge
 from tests.broker.conftest import MakeTopic, roll_over
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]

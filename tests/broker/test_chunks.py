@@ -10,9 +10,9 @@ from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
 from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.resuming import FEWEST_BACK
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import InvalidMessage, InvalidPosition
-from eventstore.events import Message, NewMessage, Position
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.errors import InvalidMessage, InvalidPosition
+from eventstore.model.events import Message, NewMessage, Position
+from eventstore.model.storage import Edge, SubscriptionType
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, publish_batch
 

@@ -6,7 +6,7 @@ import pytest
 
 from eventstore.drivers.pulsar import following, reading
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from tests.broker.conftest import MakeTopic, publish_batch
 
 pytestmark = pytest.mark.broker

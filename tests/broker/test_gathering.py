@@ -12,7 +12,7 @@ from eventstore.drivers.pulsar.consuming import PulsarConsumer
 from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
 from eventstore.drivers.pulsar.following import PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.storage import SubscriptionType
+from eventstore.model.storage import SubscriptionType
 from tests.unit.messages import message
 
 LOG = TopicName(tenant="public", namespace="default", local="t")

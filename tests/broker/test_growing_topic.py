@@ -6,7 +6,7 @@ import pytest
 from eventstore.config import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, place_key
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.helpers import eventually

@@ -7,9 +7,9 @@ from typing import TypeVar
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import StoreClosed, StoreUnreachable
-from eventstore.events import NewMessage
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.errors import StoreClosed, StoreUnreachable
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Edge, SubscriptionType
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE, eventually, payloads, texts

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import UnknownSubscription
-from eventstore.events import NewMessage
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.errors import UnknownSubscription
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Edge, SubscriptionType
 from tests.broker.conftest import MakeTopic
 from tests.contract.test_subscriptions import backlog_becomes
 

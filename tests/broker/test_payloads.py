@@ -13,7 +13,7 @@ from eventstore.drivers.pulsar import reading, side_by_side
 from eventstore.drivers.pulsar.following import close_raw, open_raw
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.events import NewMessage, Position
+from eventstore.model.events import NewMessage, Position
 from tests.broker.conftest import MakeTopic, publish_batch, roll_over
 
 pytestmark = pytest.mark.broker
@@ -99,9 +99,9 @@ def test_a_position_that_never_was_is_left_out(storage: PulsarStorage, topic: Ma
 
 
 def _tokens(*numbers: tuple[int, int, int]) -> list[str]:
-    from eventstore import ordering
+    from eventstore.model import tokens
 
-    return [ordering.encode(ledger, entry, batch + 1) for ledger, entry, batch in numbers]
+    return [tokens.encode(ledger, entry, batch + 1) for ledger, entry, batch in numbers]
 
 
 # -- compressed, absent, empty

@@ -6,9 +6,9 @@ import pytest
 
 from eventstore.drivers.pulsar import publishing
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import StoreRefused
-from eventstore.events import NewMessage
 from eventstore.importing import import_messages, parse_lines
+from eventstore.model.errors import StoreRefused
+from eventstore.model.events import NewMessage
 from tests.broker.conftest import MakeTopic
 from tests.contract.helpers import payloads, whole_log
 from tests.unit.messages import DOCUMENT, lines

@@ -9,8 +9,8 @@ import pytest
 
 from eventstore.drivers.pulsar import fetching_ahead, following
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.events import NewMessage
-from eventstore.storage import Edge
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Edge
 from tests.broker.conftest import MakeTopic, publish_batch
 from tests.contract.helpers import eventually
 

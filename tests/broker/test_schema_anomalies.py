@@ -11,7 +11,7 @@ from pulsar.schema import AvroSchema, Record, Schema, String
 from eventstore.config import Config
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.following import Following, index_until_caught_up
-from eventstore.storage import Storage
+from eventstore.model.storage import Storage
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from
 from tests.namespaces import own_namespace

@@ -10,7 +10,7 @@ from pulsar.schema import AvroSchema, Float, Integer, JsonSchema, ProtobufNative
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.events import Event, Message, Position
+from eventstore.model.events import Event, Message, Position
 from eventstore.schemas import Schemas
 from tests.broker.conftest import MakeTopic
 from tests.unit.avro_payloads import record, written

@@ -11,8 +11,8 @@ import pytest
 from eventstore.drivers.pulsar import topics
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import InvalidName, StoreRefused, UnknownTopic
-from eventstore.events import NewMessage, TopicKind
+from eventstore.model.errors import InvalidName, StoreRefused, UnknownTopic
+from eventstore.model.events import NewMessage, TopicKind
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE

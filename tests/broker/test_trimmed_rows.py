@@ -10,9 +10,9 @@ import pytest
 from eventstore.acting import Actor
 from eventstore.config import parse_config
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.events import NewMessage
 from eventstore.gateway import Gateway
 from eventstore.index.following import Following, index_until_caught_up
+from eventstore.model.events import NewMessage
 from eventstore.rows import Missing
 from tests.broker.conftest import MakeTopic
 from tests.broker.test_payloads import truncate

@@ -13,7 +13,7 @@ from eventstore.drivers.pulsar import admin as admin_api
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.errors import EventStoreError, StoreRefused, StoreUnreachable
+from eventstore.model.errors import EventStoreError, StoreRefused, StoreUnreachable
 
 TOKEN = "a-secret-of-the-broker"
 TRICKS = [

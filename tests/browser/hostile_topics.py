@@ -4,7 +4,7 @@
 
 import json
 
-from eventstore.errors import InvalidName
+from eventstore.model.errors import InvalidName
 from tests import hostile
 from tests.contract.stores import storage_of_this_process
 

@@ -5,7 +5,7 @@
 
 import sys
 
-from eventstore.storage import SubscriptionType
+from eventstore.model.storage import SubscriptionType
 from tests.contract.stores import storage_of_this_process
 
 

@@ -6,8 +6,8 @@ Prints, for each, its position. Makes subscriptions with the hostile names that 
 import json
 import sys
 
-from eventstore.errors import EventStoreError
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.errors import EventStoreError
+from eventstore.model.storage import Edge, SubscriptionType
 from tests import hostile
 from tests.contract.stores import storage_of_this_process
 

@@ -5,8 +5,8 @@ It appends ``NAME:0`` … in calls of one to five messages, under three keys, ea
 
 import sys
 
-from eventstore.events import NewMessage
-from eventstore.storage import Storage
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import Storage
 from tests.contract.stores import storage_of_this_process
 
 

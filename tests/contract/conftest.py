@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from eventstore.events import Topic
-from eventstore.storage import Storage
+from eventstore.model.events import Topic
+from eventstore.model.storage import Storage
 from tests.contract.stores import storage_from
 
 OpenStorage = Callable[[], Storage]

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from eventstore.events import Message, NewMessage, Position
-from eventstore.storage import Consumer, Reader, Storage
+from eventstore.model.events import Message, NewMessage, Position
+from eventstore.model.storage import Consumer, Reader, Storage
 
 PATIENCE = 30.0
 """Seconds after which something that must happen is taken not to happen: far more than it ever needs."""

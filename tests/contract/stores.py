@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from eventstore.storage import Storage
+from eventstore.model.storage import Storage
 
 
 def storage_from(environment: Mapping[str, str]) -> Storage:

@@ -1,7 +1,7 @@
 """How much a partition holds on either side of a position."""
 
-from eventstore.events import Position
-from eventstore.storage import Amounts, Storage
+from eventstore.model.events import Position
+from eventstore.model.storage import Amounts, Storage
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, numbered
 

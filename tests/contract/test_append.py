@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventstore.errors import InvalidMessage, NotSupported, VersionConflict
-from eventstore.events import NewMessage
-from eventstore.routing import partition_of
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidMessage, NotSupported, VersionConflict
+from eventstore.model.events import NewMessage
+from eventstore.model.routing import partition_of
+from eventstore.model.storage import Storage
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import numbered, payloads, texts, whole_log
 

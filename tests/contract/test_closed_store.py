@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.errors import StoreClosed
-from eventstore.events import Position
-from eventstore.storage import Edge, Storage, SubscriptionType
+from eventstore.model.errors import StoreClosed
+from eventstore.model.events import Position
+from eventstore.model.storage import Edge, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic, OpenStorage
 from tests.contract.helpers import numbered, payloads, texts, whole_log
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.errors import EventStoreError, VersionConflict
-from eventstore.events import Message, NewMessage, Position
-from eventstore.routing import partition_of
-from eventstore.storage import Edge, Storage
+from eventstore.model.errors import EventStoreError, VersionConflict
+from eventstore.model.events import Message, NewMessage, Position
+from eventstore.model.routing import partition_of
+from eventstore.model.storage import Edge, Storage
 from tests.contract.appender import publish
 from tests.contract.conftest import MakeTopic, OpenStorage
 from tests.contract.helpers import eventually, read_until, whole_log

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eventstore.events import NewMessage, Position
-from eventstore.storage import Edge, Storage, SubscriptionType
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.storage import Edge, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
 from tests.contract.test_subscriptions import acknowledged, backlog_becomes

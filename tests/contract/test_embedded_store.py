@@ -15,10 +15,10 @@ from eventstore.drivers.database import appending
 from eventstore.drivers.database.models import MemberRow
 from eventstore.drivers.database.state import GONE_AFTER
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.errors import InvalidMessage, InvalidName, InvalidPosition, StoreRefused, StoreUnreachable
-from eventstore.events import NewMessage, Position
-from eventstore.ordering import encode
-from eventstore.storage import Consumer, Edge, Storage, SubscriptionType
+from eventstore.model.errors import InvalidMessage, InvalidName, InvalidPosition, StoreRefused, StoreUnreachable
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.storage import Consumer, Edge, Storage, SubscriptionType
+from eventstore.model.tokens import encode
 from scripts.local_postgres import LocalPostgres
 from tests.contract.helpers import numbered, payloads, read_until, receive_until, texts, whole_log
 

@@ -9,8 +9,8 @@ import pytest
 
 from eventstore.config import Config
 from eventstore.envelope import read_event
-from eventstore.events import NewMessage, Topic
-from eventstore.storage import Storage
+from eventstore.model.events import NewMessage, Topic
+from eventstore.model.storage import Storage
 from eventstore.tail import Hub, Start, Take, Viewer, place_key
 from eventstore.tail.lane import MOST_WAITING
 from tests.contract.conftest import MakeTopic

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
-from eventstore.events import Event, Topic
 from eventstore.index import bulk, seen
 from eventstore.index.anomalies import Anomaly, Noticed
 from eventstore.index.blocks import Columns
@@ -17,6 +16,7 @@ from eventstore.index.models import NameRow
 from eventstore.index.names import Names
 from eventstore.index.noticed import anomaly_counts
 from eventstore.index.writer import Memory
+from eventstore.model.events import Event, Topic
 from tests.index.test_index_queries import *  # noqa: F403
 from tests.index.test_index_writer import *  # noqa: F403
 from tests.index.test_index_writer import together

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from eventstore.events import NewMessage
-from eventstore.storage import READ_BYTES, Edge, Storage, SubscriptionType
+from eventstore.model.events import NewMessage
+from eventstore.model.storage import READ_BYTES, Edge, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, payloads, read_until, whole_log
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import NewMessage, Position, TopicKind
-from eventstore.storage import Storage
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import NewMessage, Position, TopicKind
+from eventstore.model.storage import Storage
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, numbered, payloads, texts, whole_log
 

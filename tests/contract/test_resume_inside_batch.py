@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.storage import Storage
+from eventstore.model.storage import Storage
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import numbered, payloads, read_until, texts
 

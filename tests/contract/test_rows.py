@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from eventstore.envelope import read_event
-from eventstore.errors import StoreRefused, StoreUnreachable
-from eventstore.events import Event, Message, NewMessage, Position
-from eventstore.index.pointers import Pointer
+from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.events import Event, Message, NewMessage, Position
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Storage
 from eventstore.payload_cache import FRESH_SECONDS, PayloadCache
 from eventstore.rows import Missing, Row, Rows
 from eventstore.schemas import Schemas
-from eventstore.storage import Storage
 from tests.contract.conftest import MakeTopic
 from tests.unit.test_payload_cache import Clock
 

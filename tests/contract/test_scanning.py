@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from eventstore.envelope import read_event
-from eventstore.events import Event, NewMessage, Topic
+from eventstore.model.events import Event, NewMessage, Topic
+from eventstore.model.storage import Storage
 from eventstore.scanning import reading
 from eventstore.scanning.progress import Progress, ScanState
 from eventstore.scanning.scan import Bounds, Request, Scan
 from eventstore.search import parse_filter
-from eventstore.storage import Storage
 from tests.contract.conftest import MakeTopic
 
 LONG = 60.0

@@ -5,9 +5,9 @@ from itertools import chain
 
 import pytest
 
-from eventstore.errors import StoreClosed, StoreRefused
-from eventstore.events import NewMessage, Position
-from eventstore.storage import Consumer, Cursor, Edge, Storage, SubscriptionType
+from eventstore.model.errors import StoreClosed, StoreRefused
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.storage import Consumer, Cursor, Edge, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
 

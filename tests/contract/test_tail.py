@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from eventstore.errors import StoreClosed
-from eventstore.events import NewMessage
-from eventstore.routing import partition_of
-from eventstore.storage import Edge, Storage
+from eventstore.model.errors import StoreClosed
+from eventstore.model.events import NewMessage
+from eventstore.model.routing import partition_of
+from eventstore.model.storage import Edge, Storage
 from tests.contract.conftest import MakeTopic, OpenStorage
 from tests.contract.helpers import numbered, payloads, read_until, texts
 

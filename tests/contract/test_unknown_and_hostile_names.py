@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from eventstore.errors import InvalidName, UnknownSubscription, UnknownTopic
-from eventstore.storage import Edge, Storage, SubscriptionType
+from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
+from eventstore.model.storage import Edge, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import numbered, payloads, receive_until, texts, whole_log
 

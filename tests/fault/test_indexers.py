@@ -22,7 +22,7 @@ from eventstore.generated import permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.checking import check_topic
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import Storage
+from eventstore.model.storage import Storage
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from
 from tests.desk_process import ROOT

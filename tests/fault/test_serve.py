@@ -124,7 +124,7 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 RESET = """
 from dashboard.wiring import gateway
-from eventstore.storage import Edge
+from eventstore.model.storage import Edge
 storage = gateway().storage
 for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
     topic = storage.topic(topic)

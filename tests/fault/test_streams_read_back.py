@@ -20,7 +20,7 @@ from django.db.models import Sum
 from eventstore.generated import permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import Storage
+from eventstore.model.storage import Storage
 from tests.contract.stores import storage_from
 from tests.desk_process import ROOT
 from tests.namespaces import own_namespace

@@ -16,12 +16,12 @@ from tqdm import tqdm
 from eventstore.config import parse_config
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Topic
 from eventstore.index import rebuilding, removing
 from eventstore.index.models import IndexedPartition
 from eventstore.index.queries import indexed_topics
 from eventstore.management.commands import check_index, rebuild_index, run_index
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Topic
 from tests.index.test_checking import catch_up, publish
 from tests.indexing import pointers
 

@@ -16,8 +16,6 @@ from eventstore.backlogs import is_fresh
 from eventstore.config import Config
 from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.errors import StoreRefused, StoreUnreachable
-from eventstore.events import Event, Message, NewMessage, Position, Topic
 from eventstore.index import following as following_module
 from eventstore.index import indexer as indexer_module
 from eventstore.index import leases, progress, queries, readers, watching, writer
@@ -25,7 +23,9 @@ from eventstore.index.following import Following, follow_everything, index_until
 from eventstore.index.indexer import Look
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.valued import by_value
-from eventstore.storage import Edge, Ends, Reader
+from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.events import Event, Message, NewMessage, Position, Topic
+from eventstore.model.storage import Edge, Ends, Reader
 from tests.contract.helpers import eventually
 from tests.indexing import place
 

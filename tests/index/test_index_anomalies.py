@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from eventstore.events import Event, Page, SchemaUse, Topic, TopicKind
 from eventstore.index import noticed, queries
 from eventstore.index.anomalies import LONGEST_NUMBER, Anomaly
 from eventstore.index.blocks import FULL
 from eventstore.index.models import AnomalyCount
-from eventstore.index.pointers import AnomalyLine
 from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.model.events import Event, Page, SchemaUse, Topic, TopicKind
+from eventstore.model.pointers import AnomalyLine
 from tests.indexing import START, all_pointers, event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -5,14 +5,14 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from eventstore.events import Event, Position, Topic
 from eventstore.index import queries
 from eventstore.index.blocks import FULL
 from eventstore.index.models import IndexedPartition
 from eventstore.index.ordinals import ordinal_after, ordinals_after
 from eventstore.index.reading import last_ordinals, ordinals_at
 from eventstore.index.writer import Memory, open_partition, write_batch
-from eventstore.ordering import AFTER_ALL, encode
+from eventstore.model.events import Event, Position, Topic
+from eventstore.model.tokens import AFTER_ALL, encode
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

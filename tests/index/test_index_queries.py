@@ -12,17 +12,17 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.events import Position, Topic
 from eventstore.index import drafts, ordinals, queries, reading, valued
 from eventstore.index.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.drafts import microseconds
 from eventstore.index.keys import Link
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.names import Names
-from eventstore.index.pointers import ValueMatches
 from eventstore.index.valued import by_value
 from eventstore.index.writer import Memory, open_partition, write_batch
-from eventstore.ordering import AFTER_ALL, encode
+from eventstore.model.events import Position, Topic
+from eventstore.model.pointers import ValueMatches
+from eventstore.model.tokens import AFTER_ALL, encode
 from tests.hostile import NAMES
 from tests.indexing import START, event, index, place, pointers
 

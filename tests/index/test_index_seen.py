@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.events import Event, Topic, TopicKind
 from eventstore.index import anomalies, bulk, drafts, finding, noticed, seen
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.keys import BITS as HASH_BITS
 from eventstore.index.keys import Link
 from eventstore.index.models import IdKey, IndexedPartition, SeenFilter
 from eventstore.index.writer import Memory, Partition, open_partition, write_batch
+from eventstore.model.events import Event, Topic, TopicKind
 from tests.indexing import event, index, pointers
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -12,13 +12,11 @@ from django.apps import apps
 from django.db import IntegrityError, connections
 from msgspec.structs import replace
 
-from eventstore.events import Event, Topic, TopicKind
 from eventstore.index import bulk, noticed, queries, streams
 from eventstore.index.blocks import FULL
 from eventstore.index.drafts import draft_of
 from eventstore.index.models import BlockRow, HourCount, IndexedPartition, IndexSecret, NameRow, StreamKey, StreamRow
 from eventstore.index.names import Names
-from eventstore.index.pointers import Pointer
 from eventstore.index.writer import (
     Checkpoint,
     CheckpointMoved,
@@ -29,6 +27,8 @@ from eventstore.index.writer import (
     write_batch,
     write_draft,
 )
+from eventstore.model.events import Event, Topic, TopicKind
+from eventstore.model.pointers import Pointer
 from tests.indexing import START, all_pointers, event, index, place, pointers
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from eventstore.events import Topic
 from eventstore.index import leases, progress
 from eventstore.index.followed import Followed
 from eventstore.index.indexer import Look
@@ -13,7 +12,8 @@ from eventstore.index.meter import Meter
 from eventstore.index.models import IndexedPartition
 from eventstore.index.progress import Progress
 from eventstore.management.commands.run_index import standing
-from eventstore.storage import Amounts
+from eventstore.model.events import Topic
+from eventstore.model.storage import Amounts
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -12,7 +12,6 @@ from django.db import connections
 
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.events import Topic
 from eventstore.index import exchanging, queries
 from eventstore.index.checking import check_topic
 from eventstore.index.following import Following, follow_everything, index_until_caught_up
@@ -21,6 +20,7 @@ from eventstore.index.rebuild_work import AnotherRebuild
 from eventstore.index.rebuilding import Rebuilt, discard, rebuild_topic, remove_old, unfinished
 from eventstore.index.removing import REMOVED
 from eventstore.index.writer import CheckpointMoved, Memory, open_partition, write_batch
+from eventstore.model.events import Topic
 from tests.index.test_checking import Shortened, message, publish
 from tests.indexing import event
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Topic
 from eventstore.index import blocks, queries, reading, seen, stream_keys, writer
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
 from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Topic
 from tests.indexing import event, index
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

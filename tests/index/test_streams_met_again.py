@@ -5,9 +5,9 @@ from collections import OrderedDict
 import pytest
 from django.db import connections
 
-from eventstore.events import Topic
 from eventstore.index import streams
 from eventstore.index.names import Names
+from eventstore.model.events import Topic
 from tests.index.test_index_queries import plans_of
 from tests.indexing import event, index
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from eventstore.events import Message, NewMessage, Position
+from eventstore.model.events import Message, NewMessage, Position
 
 PUBLISHED = datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)
 CE = {"ce_specversion": "1.0", "ce_id": "e-1", "ce_type": "PatientRegistered", "ce_source": "/patients"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from eventstore.events import NOTHING, Event
-from eventstore.index.pointers import Pointer
+from eventstore.model.events import NOTHING, Event
+from eventstore.model.pointers import Pointer
 from tests.unit.messages import PUBLISHED, message
 
 TIME = datetime(2024, 5, 1, 12, 30, 15, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from eventstore.config import Config
 from eventstore.envelope import read_event
-from eventstore.events import Message, Position
+from eventstore.model.events import Message, Position
 from eventstore.tail.pieces import Entry, Reading
 
 READING = Reading(lambda message: read_event(message, Config().mappings))

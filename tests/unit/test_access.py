@@ -7,7 +7,7 @@ from dashboard.access import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.actors import command_line_actor
 from dashboard.models import Role
 from eventstore.acting import Actor
-from eventstore.errors import NotAllowed
+from eventstore.model.errors import NotAllowed
 from tests import people
 
 pytestmark = pytest.mark.django_db

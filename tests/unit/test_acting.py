@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eventstore.acting import Actor, acting, reason_of
-from eventstore.errors import NotAllowed, StoreRefused, StoreUnreachable
+from eventstore.model.errors import NotAllowed, StoreRefused, StoreUnreachable
 
 ANNA = Actor(name="anna")
 

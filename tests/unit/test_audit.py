@@ -19,8 +19,8 @@ from dashboard.audit import BEGINNING, DatabaseRecord, acts, settle, verify
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
 from eventstore.acting import Actor, acting
-from eventstore.errors import NotAllowed, StoreUnreachable
-from eventstore.events import Position
+from eventstore.model.errors import NotAllowed, StoreUnreachable
+from eventstore.model.events import Position
 
 ANNA = Actor(name="anna")
 BEN = Actor(name="ben", via="command line")

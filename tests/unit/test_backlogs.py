@@ -10,10 +10,10 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.backlogs import Backlog, Counted, State, backlog_of, first_waiting
-from eventstore.events import Position, Topic
 from eventstore.index.models import IndexedPartition
-from eventstore.ordering import AFTER_ALL, encode
-from eventstore.storage import Capabilities, Cursor, Subscription, SubscriptionType
+from eventstore.model.events import Position, Topic
+from eventstore.model.storage import Capabilities, Cursor, Subscription, SubscriptionType
+from eventstore.model.tokens import AFTER_ALL, encode
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from eventstore.config import Config, Installation, Kind, Limits, load_config, parse_config
-from eventstore.config_lines import line_of
 from eventstore.envelope.mapping import MappingTable, SourceTable
-from eventstore.errors import InvalidConfiguration
+from eventstore.model.errors import InvalidConfiguration
+from eventstore.model.toml_positions import line_of
 from eventstore.searchable import SearchableTable
 from eventstore.stories import InvalidStory, Placeholder, story_parts
 from eventstore.topic_kinds import TopicKinds

@@ -14,11 +14,11 @@ from msgspec import structs
 from eventstore.config import Config
 from eventstore.cursor_resets import ResetPlan, Target, _digest, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.errors import InvalidPosition, UnknownSubscription
-from eventstore.events import NewMessage, Position
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.errors import InvalidPosition, UnknownSubscription
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.storage import Edge, SubscriptionType
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 

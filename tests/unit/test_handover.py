@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from eventstore.events import Topic
 from eventstore.index import handover as handover_module
 from eventstore.index.drafts import draft_of
 from eventstore.index.followed import Followed, Opened
 from eventstore.index.handover import Batch, Handover
 from eventstore.index.keys import key_of
 from eventstore.index.schedule import Schedule
+from eventstore.model.events import Topic
 from tests.indexing import event
 
 PATIENCE = 30.0

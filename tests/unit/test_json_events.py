@@ -11,7 +11,7 @@ import pytest
 from dashboard.json_events import DEEPEST, MOST_BYTES, event_json
 from dashboard.masking import Viewer
 from eventstore.envelope import read_event
-from eventstore.events import Event
+from eventstore.model.events import Event
 from tests.unit.messages import CE, message
 
 ALL = Viewer(name="support", sees_values=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.errors import InvalidConfiguration
+from eventstore.model.errors import InvalidConfiguration
 from eventstore.opening import open_storage
 
 BROKER, ADMIN = "pulsar://127.0.0.1:6650", "http://127.0.0.1:8080"

@@ -5,7 +5,7 @@ import threading
 import tracemalloc
 from dataclasses import dataclass
 
-from eventstore.events import Message, Position
+from eventstore.model.events import Message, Position
 from eventstore.payload_cache import FRESH_SECONDS, PayloadCache, size_of
 from tests.unit.messages import PUBLISHED
 

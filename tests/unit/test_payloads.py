@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.masking import Viewer
 from dashboard.payloads import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, payload_of_event, pretty
-from eventstore.events import Event, Message, Position, SchemaUse
+from eventstore.model.events import Event, Message, Position, SchemaUse
 from tests.unit.messages import PUBLISHED
 
 SUPPORT = Viewer(name="support", sees_values=True)

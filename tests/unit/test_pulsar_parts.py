@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from eventstore import ordering
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
 from eventstore.drivers.pulsar.resuming import start_behind
 from eventstore.drivers.pulsar.subscribing import _holes, _instant
-from eventstore.errors import InvalidName, InvalidPosition
+from eventstore.model import tokens
+from eventstore.model.errors import InvalidName, InvalidPosition
 
 
 class Id:
@@ -33,7 +33,7 @@ def test_positions_are_right_in_any_order_of_messages() -> None:
     positions = Positions("documents", 0)
     there = [(2, 0, 0), (1, 0, 1), (1, 0, 0), (1, 1, 1), (2, 1, 2), (2, 0, 3)]
     assert [positions.of(Id(*numbers)).label for numbers in there] == [f"{a}:{b}:{c}" for a, b, c in there]
-    assert [positions.of(Id(*numbers)).token for numbers in there] == [ordering.encode(a, b, c + 1) for a, b, c in there]
+    assert [positions.of(Id(*numbers)).token for numbers in there] == [tokens.encode(a, b, c + 1) for a, b, c in there]
 
 
 def test_a_full_name_has_three_parts_however_it_is_written() -> None:

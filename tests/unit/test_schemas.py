@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from eventstore.envelope import read_event
-from eventstore.errors import StoreClosed, StoreRefused, StoreUnreachable
-from eventstore.events import Message, Position, SchemaUse
 from eventstore.index.parsing import events_in
+from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
+from eventstore.model.events import Message, Position, SchemaUse
+from eventstore.model.storage import Schema
 from eventstore.schemas import Schemas, kinds
 from eventstore.schemas.room import MOST_PAYLOAD
-from eventstore.storage import Schema
 from tests.unit.avro_payloads import record, written
 from tests.unit.messages import PUBLISHED
 from tests.unit.test_envelope_mapping import mappings

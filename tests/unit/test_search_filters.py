@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.events import Event
+from eventstore.model.events import Event
 from eventstore.search import Verdict, look, parse_filter
 from tests.unit.search_events import event, pointer_to, unreadable
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eventstore.events import Event
+from eventstore.model.events import Event
 from eventstore.search import FilterTooDear, Spending, Verdict, limits, parse_filter, spending
 from tests.unit.search_events import event
 

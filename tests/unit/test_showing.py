@@ -11,8 +11,8 @@ from dashboard.masking import MASKED, Viewer
 from dashboard.segments import unsegment
 from eventstore.config import parse_config
 from eventstore.envelope import read_event
-from eventstore.events import Event, Message, Position
-from eventstore.index.pointers import Pointer
+from eventstore.model.events import Event, Message, Position
+from eventstore.model.pointers import Pointer
 from eventstore.rows import Missing, Row
 from tests.hostile import NAMES, PAYLOADS, message
 

@@ -15,8 +15,8 @@ from eventstore.config import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import InvalidPosition, StoreUnreachable
-from eventstore.events import Message, NewMessage, Topic
+from eventstore.model.errors import InvalidPosition, StoreUnreachable
+from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
 from eventstore.search.look import Look
 from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, catching_up, lane, ring

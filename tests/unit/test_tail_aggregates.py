@@ -10,10 +10,10 @@ from django.db import DatabaseError
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import StoreUnreachable
-from eventstore.events import NewMessage
 from eventstore.index import queries
 from eventstore.index.following import Following, index_until_caught_up
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import NewMessage
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start, catching_up
 from tests.contract.helpers import eventually

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, NotUnderstood, read_begin
-from eventstore.events import Position
+from eventstore.model.events import Position
 
 SINCE = datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
 from dashboard.sockets.tail.window import Window
-from eventstore.errors import (
+from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
     InvalidPosition,

@@ -8,8 +8,8 @@ import pytest
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import FilterTooDear
-from eventstore.events import Message, NewMessage, Position, Topic
+from eventstore.model.errors import FilterTooDear
+from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.search import Filter, parse_filter, spending
 from eventstore.tail import Hub, Start
 from eventstore.tail.pieces import Entry

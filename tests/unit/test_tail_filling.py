@@ -10,7 +10,7 @@ from eventstore.config import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.events import Message, NewMessage, Topic
+from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start, Viewer, filling
 from tests.contract.helpers import eventually

@@ -13,10 +13,10 @@ from eventstore.config import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import CAPABILITIES, DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Message, NewMessage, Topic
 from eventstore.index.following import Following, index_until_caught_up
-from eventstore.storage import Ends
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Message, NewMessage, Topic
+from eventstore.model.storage import Ends
 from eventstore.tail import Counts, Hub, Start, Viewer, catching_up
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from eventstore.events import Event, Message, SchemaUse
+from eventstore.model.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
 from eventstore.tail import batches
 from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch

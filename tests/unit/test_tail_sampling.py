@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.events import Topic
+from eventstore.model.events import Topic
 from eventstore.tail import Counts, Viewer
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.lane import Lane

@@ -18,7 +18,7 @@ from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNAC
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, Viewer
 from tests.contract.helpers import eventually
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.events import TopicKind
+from eventstore.model.events import TopicKind
 from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from eventstore.config import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic
-from eventstore.events import Event, Message, NewMessage, Position, Topic
-from eventstore.storage import Reader
+from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic
+from eventstore.model.events import Event, Message, NewMessage, Position, Topic
+from eventstore.model.storage import Reader
 from eventstore.tail import Hub, Start, topic_tail
 from eventstore.tail.start import Places
 from tests.contract.helpers import eventually

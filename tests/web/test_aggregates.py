@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from eventstore.config import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.errors import StoreRefused, StoreUnreachable
-from eventstore.events import Message, NewMessage, Position
 from eventstore.index import valued
+from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.events import Message, NewMessage, Position
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 

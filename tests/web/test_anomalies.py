@@ -12,8 +12,8 @@ from dashboard import anomaly_words
 from dashboard.anomaly_words import WORDS, of_kinds
 from dashboard.masking import MASKED, Viewer
 from eventstore.config import parse_config
-from eventstore.events import NewMessage
 from eventstore.index.anomalies import Anomaly
+from eventstore.model.events import NewMessage
 from tests import hostile
 from tests.planted import FOUND, cloud_event, plant
 from tests.web.desk import Desk, attribute, opened_desk, text

@@ -12,7 +12,7 @@ from django.urls import reverse
 from dashboard import audit
 from dashboard.models import AuditEntry, State
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import Edge, SubscriptionType
+from eventstore.model.storage import Edge, SubscriptionType
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
 

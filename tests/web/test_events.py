@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from django.urls import reverse
 
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Message, NewMessage, Position
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Message, NewMessage, Position
 from tests import hostile
 from tests.web.desk import Desk, attribute, event, opened_desk, text
 

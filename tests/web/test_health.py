@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from eventstore.errors import StoreUnreachable
+from eventstore.model.errors import StoreUnreachable
 from tests.web.desk import Desk, opened_desk
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard import searching, wiring
 from eventstore import filtered_streams
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from eventstore.scanning.progress import ScanState
 from eventstore.search import Filter, spending
 from tests.web.desk import TOPIC, Desk, event, opened_desk, text

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard import backlog_lists, standing
-from eventstore.events import NewMessage
 from eventstore.index.models import IndexedPartition
+from eventstore.model.events import NewMessage
 from tests.indexing import publish_everything_at
 from tests.web.desk import Desk, attribute, opened_desk, text
 

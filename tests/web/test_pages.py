@@ -12,7 +12,7 @@ from dashboard.middleware import DeskMiddleware
 from dashboard.pages import not_allowed, problem_of, server_error
 from dashboard.segments import segment
 from eventstore.config import parse_config
-from eventstore.errors import (
+from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
     InvalidPosition,
@@ -24,7 +24,7 @@ from eventstore.errors import (
     UnknownEvent,
     UnknownSubscription,
 )
-from eventstore.events import NewMessage
+from eventstore.model.events import NewMessage
 from tests.web.desk import Desk, opened_desk, text
 
 STATUS = [

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from eventstore.index.models import IndexedPartition
-from eventstore.storage import SubscriptionType
+from eventstore.model.storage import SubscriptionType
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 

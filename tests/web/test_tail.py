@@ -20,8 +20,8 @@ from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.opening import NothingKnown, topics_of
 from eventstore.drivers.database.models import MessageRow, TopicRow
-from eventstore.errors import UnknownTopic
-from eventstore.events import NewMessage
+from eventstore.model.errors import UnknownTopic
+from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, Viewer
 from tests.contract.helpers import eventually
 from tests.hostile import NAMES

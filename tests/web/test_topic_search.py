@@ -12,9 +12,9 @@ from django.db import OperationalError
 
 from dashboard import searching, wiring
 from eventstore.config import parse_config
-from eventstore.errors import StoreUnreachable
-from eventstore.events import NewMessage
 from eventstore.index import queries
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import NewMessage
 from eventstore.scanning.scan import Scan
 from tests import hostile
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text

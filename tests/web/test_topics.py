@@ -11,8 +11,8 @@ from django.urls import reverse
 from eventstore import gateway
 from eventstore.config import parse_config
 from eventstore.drivers.database.models import MessageRow
-from eventstore.errors import InvalidName, StoreUnreachable
-from eventstore.events import NewMessage
+from eventstore.model.errors import InvalidName, StoreUnreachable
+from eventstore.model.events import NewMessage
 from tests import hostile
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
 

@@ -12,8 +12,8 @@ from dashboard.actors import add_as_option, command_line_actor
 from dashboard.stopping import StoppableFile, stopping_by_signal
 from dashboard.wiring import gateway
 from eventstore.acting import acting
-from eventstore.errors import EventStoreError
 from eventstore.importing import ImportSummary, import_messages, parse_lines
+from eventstore.model.errors import EventStoreError
 
 REFUSED = 2
 SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")

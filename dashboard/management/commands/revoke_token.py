@@ -10,7 +10,7 @@ from dashboard.access import may
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.audit import DatabaseRecord
 from eventstore.acting import acting
-from eventstore.errors import EventStoreError
+from eventstore.model.errors import EventStoreError
 
 
 class Command(BaseCommand):

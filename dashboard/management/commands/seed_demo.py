@@ -10,7 +10,7 @@ from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.wiring import close, gateway
 from eventstore.acting import acting
-from eventstore.errors import EventStoreError
+from eventstore.model.errors import EventStoreError
 
 
 class Command(BaseCommand):

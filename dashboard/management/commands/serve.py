@@ -19,7 +19,7 @@ from dashboard.demo.history import is_seeded
 from dashboard.settling import what_the_store_shows
 from dashboard.supervisor import Child, Supervisor, end_with_parent
 from dashboard.wiring import close, gateway
-from eventstore.errors import EventStoreError
+from eventstore.model.errors import EventStoreError
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8000

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Position
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
 from eventstore.tail import Start
 
 MOST_TOPICS = 20

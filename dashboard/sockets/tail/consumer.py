@@ -27,7 +27,7 @@ from dashboard.sockets.tail.pace import Pace
 from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
-from eventstore.errors import EventStoreError, place_of
+from eventstore.model.errors import EventStoreError, place_of
 from eventstore.search import Filter
 from eventstore.tail import Viewer
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from dashboard import wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
-from eventstore.errors import UnknownTopic
-from eventstore.events import Topic
+from eventstore.model.errors import UnknownTopic
+from eventstore.model.events import Topic
 from eventstore.search import Filter, parse_filter
 from eventstore.tail import Viewer
 

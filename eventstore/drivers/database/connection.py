@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 
-from eventstore.errors import StoreUnreachable
+from eventstore.model.errors import StoreUnreachable
 
 STORE = "store"
 """The alias. The project's database router sends this app's models there as well."""

@@ -19,9 +19,9 @@ from eventstore.drivers.database.places import number_of
 from eventstore.drivers.database.reading import fitting, messages_at, poll
 from eventstore.drivers.database.state import state_of
 from eventstore.drivers.database.subscriptions import locked, made_subscription
-from eventstore.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
-from eventstore.events import Message, Position
-from eventstore.storage import READ_BYTES, Edge, SubscriptionType
+from eventstore.model.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
+from eventstore.model.events import Message, Position
+from eventstore.model.storage import READ_BYTES, Edge, SubscriptionType
 
 log = logging.getLogger(__name__)
 

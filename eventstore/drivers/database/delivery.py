@@ -6,7 +6,7 @@ from itertools import islice
 from eventstore.drivers.database import ranges
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.state import Shard, State
-from eventstore.storage import SubscriptionType
+from eventstore.model.storage import SubscriptionType
 
 LOOK_AHEAD = 2_000
 """How far behind its cursor a key-shared subscription looks for events of a member's keys, so that one look stays short."""

@@ -11,8 +11,8 @@ from eventstore.drivers.database import ranges
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import shown
 from eventstore.drivers.database.state import GONE_AFTER, Shard
-from eventstore.errors import StoreRefused
-from eventstore.storage import SubscriptionType
+from eventstore.model.errors import StoreRefused
+from eventstore.model.storage import SubscriptionType
 
 
 def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> MemberRow:

@@ -3,7 +3,7 @@
 import unicodedata
 
 from eventstore.drivers.database.models import PartitionRow, SubscriptionRow, TopicRow
-from eventstore.errors import InvalidName, UnknownSubscription, UnknownTopic
+from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
 
 LONGEST_NAME = 255
 _UNWANTED = {"Cc": "a control character", "Cs": "half a character (a lone surrogate)"}

@@ -1,8 +1,8 @@
 """Positions of this store: a partition's number, which only this package sees."""
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Position
-from eventstore.ordering import decode, encode
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
+from eventstore.model.tokens import decode, encode
 
 LONGEST_LABEL = 18
 

@@ -17,9 +17,9 @@ from eventstore.drivers.database.connection import STORE, answering, close_in_th
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.places import number_in, number_of, position_of
-from eventstore.errors import StoreClosed
-from eventstore.events import Message, Position
-from eventstore.storage import READ_BYTES, Edge
+from eventstore.model.errors import StoreClosed
+from eventstore.model.events import Message, Position
+from eventstore.model.storage import READ_BYTES, Edge
 
 NUMBERS_A_STATEMENT = 500
 SHORTEST_PAUSE = 0.01

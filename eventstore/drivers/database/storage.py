@@ -14,9 +14,19 @@ from eventstore.drivers.database import appending, reading, subscriptions, topic
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.consumer import TableConsumer, consume
 from eventstore.drivers.database.places import number_in, position_labelled, position_of
-from eventstore.errors import StoreClosed
-from eventstore.events import Message, NewMessage, Position, Topic
-from eventstore.storage import Amounts, Capabilities, Consumer, Edge, Ends, Reader, Schema, Subscription, SubscriptionType
+from eventstore.model.errors import StoreClosed
+from eventstore.model.events import Message, NewMessage, Position, Topic
+from eventstore.model.storage import (
+    Amounts,
+    Capabilities,
+    Consumer,
+    Edge,
+    Ends,
+    Reader,
+    Schema,
+    Subscription,
+    SubscriptionType,
+)
 from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 CAPABILITIES = Capabilities(
@@ -31,7 +41,7 @@ CAPABILITIES = Capabilities(
 
 
 class DatabaseStorage:
-    """Fulfils ``eventstore.storage.Storage``; see there for what each call does."""
+    """Fulfils ``eventstore.model.storage.Storage``; see there for what each call does."""
 
     capabilities = CAPABILITIES
 

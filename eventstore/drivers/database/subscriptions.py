@@ -11,9 +11,9 @@ from eventstore.drivers.database.models import CursorRow, MemberRow, PartitionRo
 from eventstore.drivers.database.names import checked_name, find_subscription, subscription_row, topic_row
 from eventstore.drivers.database.places import number_of, position_of
 from eventstore.drivers.database.state import Shard, State, state_of, states_of
-from eventstore.errors import InvalidPosition
-from eventstore.events import Position
-from eventstore.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
+from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
 
 CLIENT = "Eventdesk's embedded store"
 

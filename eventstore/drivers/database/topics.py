@@ -8,9 +8,9 @@ from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, topic_row
 from eventstore.drivers.database.places import number_of, position_of
-from eventstore.errors import InvalidName
-from eventstore.events import Position, Topic
-from eventstore.storage import Amounts, Ends
+from eventstore.model.errors import InvalidName
+from eventstore.model.events import Position, Topic
+from eventstore.model.storage import Amounts, Ends
 from eventstore.topic_kinds import TopicKinds
 
 MOST_PARTITIONS = 1_000

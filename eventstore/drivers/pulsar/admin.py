@@ -15,8 +15,8 @@ import httpx
 
 from eventstore.drivers.pulsar.link import NO_PERMISSION, closed
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
-from eventstore.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
-from eventstore.storage import Schema
+from eventstore.model.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
+from eventstore.model.storage import Schema
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)

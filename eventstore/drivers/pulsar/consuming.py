@@ -12,9 +12,9 @@ from eventstore.drivers.pulsar.following import QUEUE, patience_behind
 from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import InvalidPosition
-from eventstore.events import Message, Position
-from eventstore.storage import READ_BYTES, SubscriptionType
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Message, Position
+from eventstore.model.storage import READ_BYTES, SubscriptionType
 
 TYPES = {
     SubscriptionType.EXCLUSIVE: pulsar.ConsumerType.Exclusive,

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from eventstore.events import Message
+from eventstore.model.events import Message
 
 
 def marked(message: Message, raw: Any) -> Message:

@@ -9,9 +9,9 @@ from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
 from eventstore.drivers.pulsar.reading import Shard
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import StoreUnreachable
-from eventstore.events import Position
-from eventstore.storage import Amounts, Ends
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import Position
+from eventstore.model.storage import Amounts, Ends
 
 REMEMBERED = 10_000
 LARGE = 64 * 1024

@@ -15,9 +15,9 @@ from eventstore.drivers.pulsar.fetching_ahead import FetchAhead, Share
 from eventstore.drivers.pulsar.link import Connected, Link, closed
 from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.errors import EventStoreError
-from eventstore.events import Message
-from eventstore.storage import READ_BYTES
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Message
+from eventstore.model.storage import READ_BYTES
 
 READER_NAME = "eventdesk-reader"
 """How our readers' subscriptions begin, so that nobody takes them for somebody's backlog."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pulsar
 
-from eventstore.errors import (
+from eventstore.model.errors import (
     EventStoreError,
     InvalidMessage,
     InvalidName,

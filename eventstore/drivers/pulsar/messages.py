@@ -6,7 +6,7 @@ from typing import Any
 
 from eventstore.drivers.pulsar.contents import marked
 from eventstore.drivers.pulsar.positions import Positions
-from eventstore.events import NOTHING, Message
+from eventstore.model.events import NOTHING, Message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from eventstore.errors import InvalidName
+from eventstore.model.errors import InvalidName
 
 LONGEST = 255
 """Characters that a new name may have."""

@@ -1,6 +1,6 @@
 """Message ids as positions and back.
 
-A token holds ledger, entry and the place in the batch plus one (0: not in a batch), in ``eventstore.ordering``'s form. A
+A token holds ledger, entry and the place in the batch plus one (0: not in a batch), in ``eventstore.model.tokens``'s form. A
 chunked message cannot be found again by these numbers (the client would give the next one), so its serialised id follows
 them, behind an ``h``, in hexadecimal.
 """
@@ -13,9 +13,9 @@ from typing import Any
 
 import pulsar
 
-from eventstore import ordering
-from eventstore.errors import InvalidPosition
-from eventstore.events import Position
+from eventstore.model import tokens
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
 
 CHUNK = "h"
 LONGEST_CHUNK_ID = 400
@@ -76,7 +76,7 @@ class Positions:
         self.new_entry = entry != self._entry or ledger != self._ledger
         if self.new_entry:
             self._ledger, self._entry = ledger, entry
-            self._token, self._label = ordering.encode(ledger, entry), f"{ledger}:{entry}"
+            self._token, self._label = tokens.encode(ledger, entry), f"{ledger}:{entry}"
         token, label = self._token + _number(batch + 1), self._label
         if batch >= 0:
             label = f"{label}:{batch}"
@@ -92,35 +92,35 @@ def order_of(message_id: Any) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=2048)
 def _number(number: int) -> str:
-    return ordering.encode(number)
+    return tokens.encode(number)
 
 
 def batched(topic: str, partition: int, ledger: int, entry: int, batch: int) -> Position:
     """The position of a message in a batch."""
-    token = ordering.encode(ledger, entry, batch + 1)
+    token = tokens.encode(ledger, entry, batch + 1)
     return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}:{batch}")
 
 
 def unbatched(topic: str, partition: int, ledger: int, entry: int) -> Position:
     """The position of a message that has its entry to itself."""
-    return Position(topic=topic, partition=partition, token=ordering.encode(ledger, entry, 0), label=f"{ledger}:{entry}")
+    return Position(topic=topic, partition=partition, token=tokens.encode(ledger, entry, 0), label=f"{ledger}:{entry}")
 
 
 def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position:
     """The place behind everything in this entry. The entry -1 is the place before all of its ledger."""
     if entry < 0:
-        return Position(topic=topic, partition=partition, token=ordering.encode(ledger, 0), label=f"{ledger}:-1")
-    token = ordering.encode(ledger, entry) + ordering.AFTER_ALL
+        return Position(topic=topic, partition=partition, token=tokens.encode(ledger, 0), label=f"{ledger}:-1")
+    token = tokens.encode(ledger, entry) + tokens.AFTER_ALL
     return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}")
 
 
 def place_of(token: str) -> Place:
     """What the token says; ``InvalidPosition`` for what this driver never wrote."""
-    if token.endswith(ordering.AFTER_ALL):
-        ledger, entry = ordering.decode(token.removesuffix(ordering.AFTER_ALL), 2)
+    if token.endswith(tokens.AFTER_ALL):
+        ledger, entry = tokens.decode(token.removesuffix(tokens.AFTER_ALL), 2)
         return Place(ledger=ledger, entry=entry, whole=True)
     numbers, mark, chunk = token.partition(CHUNK)
-    ledger, entry, batch = ordering.decode(numbers, 3)
+    ledger, entry, batch = tokens.decode(numbers, 3)
     if not mark:
         return Place(ledger=ledger, entry=entry, batch=batch - 1)
     return Place(ledger=ledger, entry=entry, chunk=_chunk_id(chunk, ledger, entry))
@@ -137,7 +137,7 @@ def position_labelled(topic: str, partition: int, label: str) -> Position | None
     if not found:
         return None
     ledger, entry, batch = int(found[1]), int(found[2]), int(found[3]) if found[3] else -1
-    return Position(topic=topic, partition=partition, token=ordering.encode(ledger, entry, batch + 1), label=label)
+    return Position(topic=topic, partition=partition, token=tokens.encode(ledger, entry, batch + 1), label=label)
 
 
 def deserialised(data: bytes) -> Any:

@@ -19,9 +19,9 @@ from eventstore.drivers.pulsar.link import Link
 from eventstore.drivers.pulsar.messages import EPOCH
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable
-from eventstore.events import NewMessage, Position
-from eventstore.routing import partition_of
+from eventstore.model.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.routing import partition_of
 
 MANY = 100
 """Messages for one partition in one call from which on they are batched whatever their keys."""

@@ -21,9 +21,9 @@ from eventstore.drivers.pulsar.link import Link
 from eventstore.drivers.pulsar.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
-from eventstore.errors import UnknownTopic
-from eventstore.events import Message, Position
-from eventstore.storage import READ_BYTES
+from eventstore.model.errors import UnknownTopic
+from eventstore.model.events import Message, Position
+from eventstore.model.storage import READ_BYTES
 
 T = TypeVar("T")
 

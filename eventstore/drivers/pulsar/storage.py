@@ -22,9 +22,9 @@ from eventstore.drivers.pulsar.reading import Shard, near_ones
 from eventstore.drivers.pulsar.resuming import start_behind
 from eventstore.drivers.pulsar.side_by_side import side_by_side
 from eventstore.drivers.pulsar.topics import Known, Topics
-from eventstore.errors import InvalidPosition, NotSupported, UnknownTopic
-from eventstore.events import Message, NewMessage, Position, Topic
-from eventstore.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
+from eventstore.model.errors import InvalidPosition, NotSupported, UnknownTopic
+from eventstore.model.events import Message, NewMessage, Position, Topic
+from eventstore.model.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
 from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 PARALLEL_READS = 4

@@ -10,9 +10,9 @@ from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.messages import time_of
 from eventstore.drivers.pulsar.positions import place_of, whole_entry
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.errors import EventStoreError, UnknownSubscription
-from eventstore.events import Position
-from eventstore.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
+from eventstore.model.errors import EventStoreError, UnknownSubscription
+from eventstore.model.events import Position
+from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
 
 _TYPES = {
     "Exclusive": SubscriptionType.EXCLUSIVE,

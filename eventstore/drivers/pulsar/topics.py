@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName, check_new, full_name
-from eventstore.errors import InvalidName, UnknownTopic
-from eventstore.events import Topic, TopicKind
+from eventstore.model.errors import InvalidName, UnknownTopic
+from eventstore.model.events import Topic, TopicKind
 from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 FRESH_SECONDS = 2.0

@@ -14,11 +14,11 @@ from django.db import DatabaseError
 from django.utils import timezone
 from tqdm import tqdm
 
-from eventstore.errors import EventStoreError, InvalidConfiguration
 from eventstore.index.bulk import MOST_EVENTS
 from eventstore.index.following import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
 from eventstore.management.configured import configured_storage, said_of
+from eventstore.model.errors import EventStoreError, InvalidConfiguration
 from eventstore.searchable import require_hash_key, values_by
 
 MOST_A_BATCH = MOST_EVENTS

@@ -5,7 +5,7 @@ but its driver knowing what it is made of. Each number becomes its count of hexa
 60 bits) and then the digits: 118 is ``276``, 4021 is ``3fb5``. Only ``0-9a-f`` occur, which every collation sorts alike.
 """
 
-from eventstore.errors import InvalidPosition
+from eventstore.model.errors import InvalidPosition
 
 LARGEST = 16**15 - 1
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.errors import InvalidPosition
-from eventstore.ordering import AFTER_ALL, LARGEST, decode, encode
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.tokens import AFTER_ALL, LARGEST, decode, encode
 
 NUMBERS = st.integers(min_value=0, max_value=LARGEST)
 TUPLES = st.tuples(NUMBERS, NUMBERS, NUMBERS)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.errors import InvalidPosition
-from eventstore.events import Event, Message, Position, StreamId, Topic, TopicKind
-from eventstore.ordering import encode
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Event, Message, Position, StreamId, Topic, TopicKind
+from eventstore.model.tokens import encode
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
 

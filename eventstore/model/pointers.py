@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventstore.events import Position
+from eventstore.model.events import Position
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
-from eventstore.events import NOTHING, Message, NewMessage, Position, Topic
+from eventstore.model.events import NOTHING, Message, NewMessage, Position, Topic
 
 READ_BYTES = 16 * 1024 * 1024
 """Bytes of payload after which ``Reader.read`` and ``Consumer.receive`` answer what they have, however high the limit is."""

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
-from eventstore.errors import InvalidPosition
+from eventstore.model.errors import InvalidPosition
 
 T = TypeVar("T")
 
