@@ -80,7 +80,7 @@ def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> 
     """Events a second of indexing the topic into an empty database: SQLite where there is no URL."""
     os.environ["INDEX_DATABASE_URL"] = database_url
     with desk_in_a_folder():
-        from eventstore.config import Config
+        from eventstore.config.loading import Config
         from eventstore.drivers.pulsar.storage import PulsarStorage
         from eventstore.index.following import Following, index_until_caught_up
 

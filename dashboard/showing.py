@@ -18,11 +18,11 @@ from dashboard.anomaly_words import AnomalyWords, of_kinds
 from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.segments import address
+from eventstore.config.stories import Placeholder
 from eventstore.index.anomalies import Anomaly
 from eventstore.model.events import Event, Position
 from eventstore.model.pointers import Pointer
 from eventstore.rows import Missing, Row
-from eventstore.stories import Placeholder
 
 TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000

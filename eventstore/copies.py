@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from eventstore.config.topic_kinds import belongs_to
 from eventstore.index import queries
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage
-from eventstore.topic_kinds import belongs_to
 
 
 def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:

@@ -13,7 +13,8 @@ from django.db import DatabaseError, connections
 from eventstore import copies
 from eventstore.acting import Actor, May, Record, acting
 from eventstore.backlogs import Backlog, backlog_of, first_waiting
-from eventstore.config import Config
+from eventstore.config.loading import Config
+from eventstore.config.searchable_values import lookup_forms
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
 from eventstore.filtered_streams import FilteredStream, filtered
@@ -32,7 +33,6 @@ from eventstore.rows import Missing, Row, Rows
 from eventstore.scanning.scan import Request, Scan
 from eventstore.schemas import Schemas
 from eventstore.search import Filter
-from eventstore.searchable import lookup_forms
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.storage import Storage
-from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 
 def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/default", kinds: TopicKinds = BY_NAME) -> Storage:

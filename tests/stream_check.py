@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eventstore.acting import Actor
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.gateway import Gateway
 from eventstore.index import queries
 from eventstore.index.models import IndexedPartition

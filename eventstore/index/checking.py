@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from django.db.models import QuerySet
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.index.blocks import Columns
 from eventstore.index.check_anomalies import AnomalyCheck, anomalies_differ
 from eventstore.index.check_blocks import blocks_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.index import collecting
 from eventstore.index.handover import Handover
 from eventstore.index.indexer import End, Indexer, Look

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, OperationalError, connections
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.index.drafts import Stored, draft_of
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch, Handover

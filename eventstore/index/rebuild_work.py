@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Max, QuerySet
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.envelope.reading import Decode
 from eventstore.index import leases
 from eventstore.index.leases import Leased

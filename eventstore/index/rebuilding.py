@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connections
 from django.db.models import Max
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.index import leases
 from eventstore.index.exchanging import swapped
 from eventstore.index.followed import Followed

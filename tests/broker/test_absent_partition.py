@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from eventstore.acting import Actor
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.gateway import Gateway

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.index.blocks import decoded, encoded

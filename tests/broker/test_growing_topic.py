@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage

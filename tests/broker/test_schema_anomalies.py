@@ -8,7 +8,7 @@ import pulsar
 import pytest
 from pulsar.schema import AvroSchema, Record, Schema, String
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.model.storage import Storage

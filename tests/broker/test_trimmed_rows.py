@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from eventstore.acting import Actor
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.gateway import Gateway
 from eventstore.index.following import Following, index_until_caught_up

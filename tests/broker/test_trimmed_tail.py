@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.index.following import Following, index_until_caught_up

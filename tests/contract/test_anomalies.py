@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from eventstore.config import Config, parse_config
+from eventstore.config.loading import Config, parse_config
 from eventstore.gateway import Gateway
 from eventstore.generated import health_history, permit_like
 from eventstore.importing import import_messages, parse_lines

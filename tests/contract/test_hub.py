@@ -7,7 +7,7 @@ from datetime import UTC
 
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.storage import Storage

@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.generated import permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.checking import check_topic

@@ -13,7 +13,7 @@ from django.db import connections
 from django.test.utils import override_settings
 from tqdm import tqdm
 
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import rebuilding, removing

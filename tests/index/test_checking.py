@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import bulk, check_keys
 from eventstore.index.blocks import FULL, Columns, decoded, encoded

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from eventstore.backlogs import is_fresh
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import following as following_module

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import exchanging, queries
 from eventstore.index.checking import check_topic
@@ -191,7 +191,7 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up
 ) -> None:
     script = (
         "import django, threading; django.setup()\n"
-        "from eventstore.config import Config\n"
+        "from eventstore.config.loading import Config\n"
         "from eventstore.drivers.database.storage import DatabaseStorage\n"
         "from eventstore.index.rebuilding import rebuild_topic\n"
         "def wait(events): print('begun', flush=True); threading.Event().wait()\n"

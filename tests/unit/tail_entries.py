@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.model.events import Message, Position
 from eventstore.tail.pieces import Entry, Reading

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from dashboard import checks
 from dashboard.kept_secrets import demo_hash_key, demo_secret_key
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "x" * 32

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.configuration import configuration, is_embedded
-from eventstore.config import Config, Kind, Limits, load_config
+from eventstore.config.loading import Config, Kind, Limits, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = str(ROOT / "examples/demo.toml")

@@ -11,7 +11,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from msgspec import structs
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.cursor_resets import ResetPlan, Target, _digest, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.following import Following, index_until_caught_up

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.config import load_config, parse_config
+from eventstore.config.loading import load_config, parse_config
 from eventstore.envelope import TopicMapping, read_event
 from eventstore.envelope.mapping import mapping_for
 from eventstore.generated import oldest_form

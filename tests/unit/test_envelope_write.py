@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.config import load_config
+from eventstore.config.loading import load_config
 from eventstore.envelope import document_to_message, event_to_message, read_event, to_message
 from eventstore.generated import health_history, misfits, permit_like
 from eventstore.model.errors import InvalidMessage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore.config import load_config
+from eventstore.config.loading import load_config
 from eventstore.envelope.parts import parse_time
 from eventstore.generated import HEALTH_TYPES, CloudEvent, health_history, misfits, oldest_form, permit_like
 

@@ -9,7 +9,7 @@ import pytest
 from dashboard import showing
 from dashboard.masking import MASKED, Viewer
 from dashboard.segments import unsegment
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.pointers import Pointer

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.errors import FilterTooDear

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import CAPABILITIES, DatabaseStorage
 from eventstore.envelope import read_event

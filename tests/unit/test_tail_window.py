@@ -15,7 +15,7 @@ from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
 from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
-from eventstore.config import Config
+from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage

@@ -13,12 +13,12 @@ from django.test import Client
 from django.test.utils import override_settings
 
 from dashboard import backlog_lists, standing, wiring
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
+from eventstore.config.searchable_values import values_by
 from eventstore.gateway import Gateway
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Edge, SubscriptionType
-from eventstore.searchable import values_by
 from tests.people import person
 
 TOPIC, NAME = "patients", "mailer"

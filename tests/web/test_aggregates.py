@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.urls import reverse
 
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import valued
 from eventstore.model.errors import StoreRefused, StoreUnreachable

@@ -11,7 +11,7 @@ from django.urls import reverse
 from dashboard import anomaly_words
 from dashboard.anomaly_words import WORDS, of_kinds
 from dashboard.masking import MASKED, Viewer
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.index.anomalies import Anomaly
 from eventstore.model.events import NewMessage
 from tests import hostile

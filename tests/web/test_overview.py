@@ -205,7 +205,7 @@ def test_a_story_line_says_what_holds_it_and_a_viewer_sees_no_value_in_it(desk: 
     from django.conf import settings
     from msgspec.structs import replace
 
-    from eventstore.stories import story_parts
+    from eventstore.config.stories import story_parts
 
     stories = {"health.PatientRegistered": story_parts("Registered as {data.name}")}
     monkeypatch.setattr(settings, "EVENTDESK", replace(settings.EVENTDESK, stories=stories))

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from dashboard.middleware import DeskMiddleware
 from dashboard.pages import not_allowed, problem_of, server_error
 from dashboard.segments import segment
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.model.errors import (
     EventStoreError,
     InvalidName,

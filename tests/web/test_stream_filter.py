@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from eventstore import filtered_streams
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage
 from tests import hostile

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 
 from dashboard import searching, wiring
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.index import queries
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage

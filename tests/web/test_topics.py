@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from eventstore import gateway
-from eventstore.config import parse_config
+from eventstore.config.loading import parse_config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.model.errors import InvalidName, StoreUnreachable
 from eventstore.model.events import NewMessage

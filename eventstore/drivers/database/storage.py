@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from django.db import connections
 
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.database import appending, reading, subscriptions, topics
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.consumer import TableConsumer, consume
@@ -27,7 +28,6 @@ from eventstore.model.storage import (
     Subscription,
     SubscriptionType,
 )
-from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 CAPABILITIES = Capabilities(
     driver="database",

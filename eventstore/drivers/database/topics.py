@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
+from eventstore.config.topic_kinds import TopicKinds
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, topic_row
@@ -11,7 +12,6 @@ from eventstore.drivers.database.places import number_of, position_of
 from eventstore.model.errors import InvalidName
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Amounts, Ends
-from eventstore.topic_kinds import TopicKinds
 
 MOST_PARTITIONS = 1_000
 

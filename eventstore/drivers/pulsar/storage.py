@@ -7,6 +7,7 @@ from typing import Any
 
 import pulsar
 
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar import subscribing
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.consuming import PulsarConsumer
@@ -25,7 +26,6 @@ from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.model.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.model.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
-from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 PARALLEL_READS = 4
 """Partitions of a topic's page that are read side by side."""

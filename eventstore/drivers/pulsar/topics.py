@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName, check_new, full_name
 from eventstore.model.errors import InvalidName, UnknownTopic
 from eventstore.model.events import Topic, TopicKind
-from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 FRESH_SECONDS = 2.0
 COUNTED_SECONDS = 30.0

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
+from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index import rebuilding
 from eventstore.index.queries import indexed_topics
 from eventstore.management.configured import configured_storage, said_of
@@ -17,7 +18,6 @@ from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, UnknownTopic
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
-from eventstore.searchable import require_hash_key, values_by
 
 FAILED = 2
 

@@ -14,12 +14,12 @@ from django.db import DatabaseError
 from django.utils import timezone
 from tqdm import tqdm
 
+from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.bulk import MOST_EVENTS
 from eventstore.index.following import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.model.errors import EventStoreError, InvalidConfiguration
-from eventstore.searchable import require_hash_key, values_by
 
 MOST_A_BATCH = MOST_EVENTS
 MOST_THREADS = 64

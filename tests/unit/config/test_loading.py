@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventstore.config import Config, Installation, Kind, Limits, load_config, parse_config
+from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
+from eventstore.config.searchable_values import SearchableTable
+from eventstore.config.stories import InvalidStory, Placeholder, story_parts
+from eventstore.config.topic_kinds import TopicKinds
 from eventstore.envelope.mapping import MappingTable, SourceTable
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.toml_positions import line_of
-from eventstore.searchable import SearchableTable
-from eventstore.stories import InvalidStory, Placeholder, story_parts
-from eventstore.topic_kinds import TopicKinds
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
@@ -219,7 +219,7 @@ def test_a_process_with_an_invalid_file_does_not_start_and_says_why_in_one_line(
 
 
 def test_the_configuration_is_read_without_django() -> None:
-    code = "import sys, eventstore.config; sys.exit(any(name.split('.')[0] == 'django' for name in sys.modules))"
+    code = "import sys, eventstore.config.loading; sys.exit(any(name.split('.')[0] == 'django' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

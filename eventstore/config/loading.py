@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
+from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds, checked
 from eventstore.envelope.mapping import MappingTable, TopicMapping, compile_mapping
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.toml_positions import KeyPath, KeyProblem, line_of, show_path
-from eventstore.searchable import Searchable, SearchableTable, compile_searchables
-from eventstore.stories import InvalidStory, StoryParts, story_for, story_parts
-from eventstore.topic_kinds import BY_NAME, TopicKinds, checked
 
 MAX_PAGE_SIZE = 200
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.model.events import TopicKind
-from eventstore.topic_kinds import BY_NAME, TopicKinds
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eventstore.config import load_config, parse_config
+from eventstore.config.loading import load_config, parse_config
+from eventstore.config.searchable_values import (
+    MOST_BYTES,
+    MOST_VALUES,
+    Searchable,
+    lookup_forms,
+    normalised,
+    searchable_for,
+    values_of,
+)
 from eventstore.envelope import read_event
 from eventstore.envelope.write import document_to_message
 from eventstore.generated import health_history, oldest_form
 from eventstore.model.errors import InvalidConfiguration
-from eventstore.searchable import MOST_BYTES, MOST_VALUES, Searchable, lookup_forms, normalised, searchable_for, values_of
 from tests.unit.messages import stored
 from tests.unit.search_events import event, unreadable
 
