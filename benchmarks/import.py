@@ -46,8 +46,8 @@ def main() -> None:
 
 def _material(count: int) -> tuple[list[bytes], list["NewMessage"]]:
     """The same events as lines of a file and as messages."""
-    from eventstore.generated import health_history
     from eventstore.importing import Accepted, parse_lines
+    from eventstore.samples.health import health_history
 
     documents = islice(health_history(seed=11, patients=count // 8 + 50), count)
     lines = [json.dumps(document, separators=(",", ":")).encode() + b"\n" for document in documents]

@@ -17,10 +17,10 @@ from django.conf import settings
 
 from dashboard.kept_secrets import kept
 from eventstore.envelope.write import document_to_message
-from eventstore.generated import health_history, misfits, oldest_form
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Message, NewMessage
 from eventstore.model.storage import Edge, Storage, SubscriptionType
+from eventstore.samples.health import health_history, misfits, oldest_form
 
 SEED = 4716
 """With this one patient 4711 makes a good first example: some twenty events in two topics, and the newest document waits

@@ -13,12 +13,12 @@ import pytest
 
 from eventstore.config.loading import Config, parse_config
 from eventstore.gateway import Gateway
-from eventstore.generated import health_history, permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.model.events import NewMessage
 from eventstore.model.storage import Storage
+from eventstore.samples.health import health_history, permit_like
 from tests.contract.stores import storage_from
 from tests.indexing import all_pointers
 from tests.namespaces import own_namespace

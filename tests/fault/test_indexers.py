@@ -18,11 +18,11 @@ from typing import Self, TypeVar
 import pytest
 
 from eventstore.config.loading import Config
-from eventstore.generated import permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.checking import check_topic
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Storage
+from eventstore.samples.health import permit_like
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from
 from tests.desk_process import ROOT

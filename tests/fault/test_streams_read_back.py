@@ -17,10 +17,10 @@ from functools import partial
 import pytest
 from django.db.models import Sum
 
-from eventstore.generated import permit_like
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Storage
+from eventstore.samples.health import permit_like
 from tests.contract.stores import storage_from
 from tests.desk_process import ROOT
 from tests.namespaces import own_namespace

@@ -14,11 +14,11 @@ from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.traffic import as_other_patient, build_timeline, understood
 from dashboard.models import Person
-from eventstore.generated import health_history
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.events import NewMessage
 from eventstore.model.routing import partition_of
 from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.samples.health import health_history
 from tests.people import person
 from tests.web.desk import Desk, opened_desk
 

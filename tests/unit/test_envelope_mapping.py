@@ -10,8 +10,8 @@ import pytest
 from eventstore.config.loading import load_config, parse_config
 from eventstore.envelope import TopicMapping, read_event
 from eventstore.envelope.mapping import mapping_for
-from eventstore.generated import oldest_form
 from eventstore.model.events import Event
+from eventstore.samples.health import oldest_form
 from tests.unit.messages import CE, DOCUMENT, PUBLISHED, json, message, stored
 
 ROOT = Path(__file__).resolve().parents[2]

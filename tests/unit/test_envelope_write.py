@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from eventstore.config.loading import load_config
 from eventstore.envelope import document_to_message, event_to_message, read_event, to_message
-from eventstore.generated import health_history, misfits, permit_like
 from eventstore.model.errors import InvalidMessage
 from eventstore.model.events import Message, Position
+from eventstore.samples.health import health_history, misfits, permit_like
 from tests.unit.messages import DOCUMENT, PUBLISHED, json, message, stored
 
 MAPPINGS = load_config(str(Path(__file__).resolve().parents[2] / "examples/eventdesk.toml")).mappings

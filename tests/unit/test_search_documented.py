@@ -10,8 +10,8 @@ import pytest
 
 from eventstore.envelope import read_event
 from eventstore.envelope.write import document_to_message
-from eventstore.generated import health_history
 from eventstore.model.events import Event
+from eventstore.samples.health import health_history
 from eventstore.search import limits, parse_filter
 from eventstore.search.terms import FIELDS
 from tests.unit.messages import stored

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from dashboard import wiring
 from dashboard.audit import acts, verify
 from dashboard.models import Person, State
-from eventstore.generated import health_history
+from eventstore.samples.health import health_history
 from tests import people
 
 ROOT = Path(__file__).resolve().parents[2]

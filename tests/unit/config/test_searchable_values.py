@@ -21,8 +21,8 @@ from eventstore.config.searchable_values import (
 )
 from eventstore.envelope import read_event
 from eventstore.envelope.write import document_to_message
-from eventstore.generated import health_history, oldest_form
 from eventstore.model.errors import InvalidConfiguration
+from eventstore.samples.health import health_history, oldest_form
 from tests.unit.messages import stored
 from tests.unit.search_events import event, unreadable
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 
-from eventstore import generated_words as words
-from eventstore.generated_permits import CloudEvent, permit_like
 from eventstore.model.events import NewMessage
+from eventstore.samples import names as words
+from eventstore.samples.permits import CloudEvent, permit_like
 
 __all__ = ["FIRST_PATIENT", "HEALTH_TYPES", "CloudEvent", "health_history", "misfits", "oldest_form", "permit_like"]
 

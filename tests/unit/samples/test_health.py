@@ -9,7 +9,7 @@ import pytest
 
 from eventstore.config.loading import load_config
 from eventstore.envelope.parts import parse_time
-from eventstore.generated import HEALTH_TYPES, CloudEvent, health_history, misfits, oldest_form, permit_like
+from eventstore.samples.health import HEALTH_TYPES, CloudEvent, health_history, misfits, oldest_form, permit_like
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)

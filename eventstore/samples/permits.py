@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from eventstore import generated_words as words
+from eventstore.samples import names as words
 
 CloudEvent = dict[str, Any]
 
