@@ -12,7 +12,7 @@ from dashboard.payloads import Payload, payload_of_event
 from dashboard.showing import EventLine
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
-from eventstore.rows import Row
+from eventstore.streams.rows import Row
 
 MOST_TOGETHER = 200
 """As many events of a conversation, or effects, as the index answers with."""

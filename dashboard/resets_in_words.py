@@ -7,7 +7,7 @@ from dashboard import words
 from dashboard.templatetags.desk import ident
 from eventstore.cursor_resets import Move, ResetPlan
 from eventstore.model.storage import Edge
-from eventstore.rows import Row
+from eventstore.streams.rows import Row
 
 
 def event_words(row: Row) -> SafeString:

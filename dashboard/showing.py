@@ -22,7 +22,7 @@ from eventstore.config.stories import Placeholder
 from eventstore.index.anomalies import Anomaly
 from eventstore.model.events import Event, Position
 from eventstore.model.pointers import Pointer
-from eventstore.rows import Missing, Row
+from eventstore.streams.rows import Missing, Row
 
 TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000

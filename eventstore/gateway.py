@@ -10,29 +10,29 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connections
 
-from eventstore import copies
 from eventstore.acting import Actor, May, Record, acting
 from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
 from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
-from eventstore.filtered_streams import FilteredStream, filtered
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
 from eventstore.index.originals import original_of
 from eventstore.index.progress import Progress, TopicProgress
 from eventstore.index.valued import by_value
-from eventstore.merging import Item, Lane, encode_cursor, merge
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.storage import Storage, Subscription
-from eventstore.payload_cache import PayloadCache
-from eventstore.rows import Missing, Row, Rows
 from eventstore.scanning.scan import Request, Scan
 from eventstore.schemas import Schemas
 from eventstore.search import Filter
+from eventstore.streams import copies
+from eventstore.streams.filtered import FilteredStream, filtered
+from eventstore.streams.merge import Item, Lane, encode_cursor, merge
+from eventstore.streams.payload_cache import PayloadCache
+from eventstore.streams.rows import Missing, Row, Rows
 
 T = TypeVar("T")
 

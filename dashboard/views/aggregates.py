@@ -13,12 +13,12 @@ from dashboard.anomaly_words import of_kinds
 from dashboard.details import Detail, detail_of
 from dashboard.masking import Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
-from eventstore.filtered_streams import FilteredStream
 from eventstore.model.errors import UnknownEvent
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate
-from eventstore.rows import Row
 from eventstore.search import Filter
+from eventstore.streams.filtered import FilteredStream
+from eventstore.streams.rows import Row
 
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096

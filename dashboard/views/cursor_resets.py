@@ -25,7 +25,7 @@ from eventstore.cursor_resets import ResetPlan
 from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Edge
-from eventstore.rows import Row
+from eventstore.streams.rows import Row
 
 LONGEST_REASON = 500
 Target = Edge | datetime | Position

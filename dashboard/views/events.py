@@ -16,7 +16,7 @@ from dashboard.payloads import MOST_BYTES
 from dashboard.showing import EventLine, pointer_line
 from eventstore.model.errors import InvalidPosition, UnknownEvent
 from eventstore.model.events import Position
-from eventstore.rows import Row
+from eventstore.streams.rows import Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,8 +16,8 @@ from dashboard.searching import Asked
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Page, Topic, TopicKind
 from eventstore.model.pointers import IndexedTopic
-from eventstore.rows import Row
 from eventstore.scanning.progress import ScanState
+from eventstore.streams.rows import Row
 
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 

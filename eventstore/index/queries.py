@@ -16,10 +16,10 @@ from eventstore.index.noticed import counts_of_streams
 from eventstore.index.reading import ordinals_at, pointers_at, time_of
 from eventstore.index.secret import index_key
 from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
-from eventstore.merging import Item, Lane
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
+from eventstore.streams.merge import Item, Lane
 
 DB = "index"
 SAME_CONVERSATION = 200

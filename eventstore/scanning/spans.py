@@ -6,10 +6,10 @@ from datetime import datetime
 
 from eventstore.index import queries
 from eventstore.index.ordinals import ordinal_after
-from eventstore.merging import BEGINNING, END, decode_cursor, encode_cursor
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Storage
+from eventstore.streams.merge import BEGINNING, END, decode_cursor, encode_cursor
 
 OLDER, NEWER = "older", "newer"
 

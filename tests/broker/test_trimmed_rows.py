@@ -13,7 +13,7 @@ from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.gateway import Gateway
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.model.events import NewMessage
-from eventstore.rows import Missing
+from eventstore.streams.rows import Missing
 from tests.broker.conftest import MakeTopic
 from tests.broker.test_payloads import truncate
 

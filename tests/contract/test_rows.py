@@ -11,11 +11,11 @@ from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage
-from eventstore.payload_cache import FRESH_SECONDS, PayloadCache
-from eventstore.rows import Missing, Row, Rows
 from eventstore.schemas import Schemas
+from eventstore.streams.payload_cache import FRESH_SECONDS, PayloadCache
+from eventstore.streams.rows import Missing, Row, Rows
 from tests.contract.conftest import MakeTopic
-from tests.unit.test_payload_cache import Clock
+from tests.unit.streams.test_payload_cache import Clock
 
 
 class Fetching:

@@ -12,7 +12,7 @@ from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED
 from dashboard.showing import EventLine
 from eventstore.index.anomalies import Anomaly
-from eventstore.rows import Missing
+from eventstore.streams.rows import Missing
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

@@ -13,7 +13,7 @@ from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.pointers import Pointer
-from eventstore.rows import Missing, Row
+from eventstore.streams.rows import Missing, Row
 from tests.hostile import NAMES, PAYLOADS, message
 
 SUPPORT = Viewer(name="support", sees_values=True)

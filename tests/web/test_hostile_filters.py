@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from dashboard import searching, wiring
-from eventstore import filtered_streams
 from eventstore.model.events import NewMessage
 from eventstore.scanning.progress import ScanState
 from eventstore.search import Filter, spending
+from eventstore.streams import filtered
 from tests.web.desk import TOPIC, Desk, event, opened_desk, text
 
 REFUSED: Mapping[str, str] = {
@@ -117,9 +117,9 @@ def test_once_its_time_is_up_a_page_of_a_stream_reads_no_more_payloads(desk: Des
         return fetch(self, positions)
 
     monkeypatch.setattr(type(desk.gateway.storage), "fetch", noted)
-    monkeypatch.setattr(filtered_streams, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(filtered, "MOST_SECONDS", 0.0)
     desk.get(PAGES["a stream"] + quote("data.x:y"))
-    assert fetched in ([filtered_streams.PIECE], [filtered_streams.PIECE, 1]), "the second is the event beside the list"
+    assert fetched in ([filtered.PIECE], [filtered.PIECE, 1]), "the second is the event beside the list"
 
 
 def test_the_search_box_takes_no_more_than_a_thousand_characters_and_evaluates_nothing(desk: Desk, looks: list[int]) -> None:

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from eventstore import filtered_streams
 from eventstore.config.loading import parse_config
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage
+from eventstore.streams import filtered as filtered_streams
 from tests import hostile
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
 from tests.web.test_topic_search import BY_IDS, BY_VALUES

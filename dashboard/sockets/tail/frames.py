@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from dashboard import json_events, masking, showing
-from eventstore.rows import Row
+from eventstore.streams.rows import Row
 from eventstore.tail import Counts, Entry, Piece, Take, place_key
 
 MOST_BYTES = 900_000

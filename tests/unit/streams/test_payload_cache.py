@@ -6,7 +6,7 @@ import tracemalloc
 from dataclasses import dataclass
 
 from eventstore.model.events import Message, Position
-from eventstore.payload_cache import FRESH_SECONDS, PayloadCache, size_of
+from eventstore.streams.payload_cache import FRESH_SECONDS, PayloadCache, size_of
 from tests.unit.messages import PUBLISHED
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from eventstore.merging import Lane, decode_cursor, older_piece
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
+from eventstore.streams.merge import Lane, decode_cursor, older_piece
 
 PIECE = 50
 MOST_READ = 1_000

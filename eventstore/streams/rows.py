@@ -8,7 +8,7 @@ from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage
-from eventstore.payload_cache import PayloadCache
+from eventstore.streams.payload_cache import PayloadCache
 
 
 class Missing(StrEnum):

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventstore.merging import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
+from eventstore.streams.merge import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
