@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from dashboard import standing, words
 from dashboard.wiring import gateway
-from eventstore.backlogs import Backlog, Counted, State
 from eventstore.gateway import Gateway
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Topic
 from eventstore.model.storage import Subscription
+from eventstore.subscriptions.backlog import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
 TOPICS_AT_ONCE = 8

@@ -11,10 +11,8 @@ from typing import TypeVar
 from django.db import DatabaseError, connections
 
 from eventstore.acting import Actor, May, Record, acting
-from eventstore.backlogs import Backlog, backlog_of, first_waiting
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
-from eventstore.cursor_resets import ResetPlan, Target, plan_reset
 from eventstore.envelope import read_event
 from eventstore.index import counting, noticed, progress, queries
 from eventstore.index.anomalies import Anomaly
@@ -33,6 +31,8 @@ from eventstore.streams.filtered import FilteredStream, filtered
 from eventstore.streams.merge import Item, Lane, encode_cursor, merge
 from eventstore.streams.payload_cache import PayloadCache
 from eventstore.streams.rows import Missing, Row, Rows
+from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting
+from eventstore.subscriptions.cursor_resets import ResetPlan, Target, plan_reset
 
 T = TypeVar("T")
 

@@ -21,11 +21,11 @@ from dashboard.resets_in_words import count_words, event_words, place_words, tou
 from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
 from eventstore.acting import Actor
-from eventstore.cursor_resets import ResetPlan
 from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Edge
 from eventstore.streams.rows import Row
+from eventstore.subscriptions.cursor_resets import ResetPlan
 
 LONGEST_REASON = 500
 Target = Edge | datetime | Position

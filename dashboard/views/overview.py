@@ -14,11 +14,11 @@ from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore.backlogs import Counted, State
 from eventstore.index.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import IndexedTopic
+from eventstore.subscriptions.backlog import Counted, State
 
 MOST_LINES = 100
 MOST_STUCK = 20

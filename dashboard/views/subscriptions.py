@@ -10,10 +10,10 @@ from dashboard import access, audit, backlog_lists, roles_in_words, showing
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
-from eventstore.backlogs import Backlog, Counted, State
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.storage import SubscriptionType
+from eventstore.subscriptions.backlog import Backlog, Counted, State
 
 MOST_LINES = 500
 NEXT_EVENTS = 10

@@ -23,7 +23,7 @@ from tests.index.test_index_writer import together
 from tests.indexing import event, index, pointers
 
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
-from tests.unit.test_backlogs import *  # noqa: F403
+from tests.unit.subscriptions.test_backlog import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs
 

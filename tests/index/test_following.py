@@ -12,7 +12,6 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from eventstore.backlogs import is_fresh
 from eventstore.config.loading import Config
 from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
@@ -26,6 +25,7 @@ from eventstore.index.valued import by_value
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
 from eventstore.model.storage import Edge, Ends, Reader
+from eventstore.subscriptions.backlog import is_fresh
 from tests.contract.helpers import eventually
 from tests.indexing import place
 

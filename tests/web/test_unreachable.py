@@ -17,10 +17,10 @@ from django.urls import reverse
 
 from dashboard import backlog_lists
 from dashboard.segments import segment
-from eventstore.backlogs import backlog_of
 from eventstore.drivers.pulsar.storage import CAPABILITIES
 from eventstore.model.events import Topic
 from eventstore.model.storage import Cursor, Subscription, SubscriptionType
+from eventstore.subscriptions.backlog import backlog_of
 from tests.indexing import event, index, place
 from tests.people import person
 from tests.web.desk import forget_everything, text

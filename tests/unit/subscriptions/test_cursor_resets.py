@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from msgspec import structs
 
 from eventstore.config.loading import Config
-from eventstore.cursor_resets import ResetPlan, Target, _digest, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.subscriptions.cursor_resets import ResetPlan, Target, _digest, plan_reset
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 

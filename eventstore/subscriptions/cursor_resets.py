@@ -8,12 +8,12 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from eventstore.backlogs import acknowledged_ordinals, is_fresh
 from eventstore.index import queries
 from eventstore.index.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Storage, SubscriptionType
+from eventstore.subscriptions.backlog import acknowledged_ordinals, is_fresh
 
 Target = Edge | datetime | Position
 """Where the subscription shall go on: an edge, events published since a time, or one event (in its partition alone)."""

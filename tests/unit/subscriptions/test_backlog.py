@@ -9,11 +9,11 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.backlogs import Backlog, Counted, State, backlog_of, first_waiting
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Capabilities, Cursor, Subscription, SubscriptionType
 from eventstore.model.tokens import AFTER_ALL, encode
+from eventstore.subscriptions.backlog import Backlog, Counted, State, backlog_of, first_waiting
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
