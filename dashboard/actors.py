@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 
 from dashboard.access import COMMAND_LINE, SHELL
 from dashboard.models import Person
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.model.errors import NotAllowed
 
 

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
-from eventstore.acting import Actor, reason_of
+from eventstore.actions.perform import Actor, reason_of
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Position
 
@@ -34,7 +34,7 @@ LONGEST = 500
 
 
 class DatabaseRecord:
-    """``eventstore.acting.Record`` on the database ``default``. Any thread of any process may write."""
+    """``eventstore.actions.perform.Record`` on the database ``default``. Any thread of any process may write."""
 
     def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
         act = uuid4()

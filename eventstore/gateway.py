@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connections
 
-from eventstore.acting import Actor, May, Record, acting
+from eventstore.actions.perform import Actor, May, Record, acting
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
 from eventstore.envelope import read_event

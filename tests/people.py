@@ -1,7 +1,7 @@
 """The cast: one person of each role, and the outsider who has an account and nothing more."""
 
 from dashboard.models import Person, Role
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 
 PASSWORD = "a-long-test-password"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
 from eventstore.gateway import Gateway
 from eventstore.index import queries

@@ -16,7 +16,7 @@ from dashboard.actors import command_line_actor
 from dashboard.audit import DatabaseRecord, acts
 from dashboard.kept_secrets import kept
 from dashboard.models import Person, Role, State
-from eventstore.acting import acting
+from eventstore.actions.perform import acting
 from eventstore.model.errors import InvalidConfiguration
 
 LOGINS = "demo-logins"

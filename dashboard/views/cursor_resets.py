@@ -20,7 +20,7 @@ from dashboard.pages import page, person_of, render, viewer_of
 from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Edge

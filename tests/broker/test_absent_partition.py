@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event

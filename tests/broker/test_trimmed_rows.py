@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.config.loading import parse_config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.gateway import Gateway

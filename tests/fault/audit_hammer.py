@@ -13,7 +13,7 @@ django.setup()
 from django.db import connections  # noqa: E402
 
 from dashboard.audit import DatabaseRecord  # noqa: E402
-from eventstore.acting import Actor  # noqa: E402
+from eventstore.actions.perform import Actor  # noqa: E402
 
 
 def one_act(number: int) -> None:

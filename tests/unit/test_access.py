@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from dashboard.access import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.actors import command_line_actor
 from dashboard.models import Role
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from eventstore.model.errors import NotAllowed
 from tests import people
 

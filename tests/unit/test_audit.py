@@ -18,7 +18,7 @@ from dashboard import audit
 from dashboard.audit import BEGINNING, DatabaseRecord, acts, settle, verify
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.processes import Process, alive, this_process
-from eventstore.acting import Actor, acting
+from eventstore.actions.perform import Actor, acting
 from eventstore.model.errors import NotAllowed, StoreUnreachable
 from eventstore.model.events import Position
 

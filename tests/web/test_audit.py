@@ -8,7 +8,7 @@ from django.db import connection
 from django.urls import reverse
 
 from dashboard.audit import DatabaseRecord, acts
-from eventstore.acting import Actor
+from eventstore.actions.perform import Actor
 from tests.web.desk import Desk, attribute, opened_desk, text
 
 AUDIT = "/audit/"

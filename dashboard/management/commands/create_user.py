@@ -14,7 +14,7 @@ from dashboard.access import may
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.audit import DatabaseRecord
 from dashboard.models import Person, Role
-from eventstore.acting import acting
+from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError
 
 ROLES = [str(role) for role in Role if role]

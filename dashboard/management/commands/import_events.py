@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.stopping import StoppableFile, stopping_by_signal
 from dashboard.wiring import gateway
-from eventstore.acting import acting
+from eventstore.actions.perform import acting
 from eventstore.importing import ImportSummary, import_messages, parse_lines
 from eventstore.model.errors import EventStoreError
 

@@ -9,7 +9,7 @@ from dashboard import tokens
 from dashboard.access import may
 from dashboard.actors import add_as_option, command_line_actor
 from dashboard.audit import DatabaseRecord
-from eventstore.acting import acting
+from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.acting import Actor, acting, reason_of
+from eventstore.actions.perform import Actor, acting, reason_of
 from eventstore.model.errors import NotAllowed, StoreRefused, StoreUnreachable
 
 ANNA = Actor(name="anna")
