@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eventstore.index import bulk
 from eventstore.index.streams import Stream
+from eventstore.index.tables import sql
 
 
 class Anomaly(StrEnum):
@@ -81,11 +81,11 @@ def record(partition: int, first_ordinal: int, noticed: Sequence[Noticed]) -> No
         (partition, first_ordinal + found.place, found.kind.value, found.stream or None, found.detail) for found in noticed
     ]
     columns = {"partition_id": "bigint", "ordinal": "bigint", "kind": "text", "stream_id": "bigint", "detail": "text"}
-    bulk.insert("index_anomalyrow", columns, rows, on_conflict="DO NOTHING")
+    sql.insert("index_anomalyrow", columns, rows, on_conflict="DO NOTHING")
     counts: dict[str, int] = {}
     for found in noticed:
         counts[found.kind.value] = counts.get(found.kind.value, 0) + 1
-    bulk.insert(
+    sql.insert(
         "index_anomalycount",
         {"partition_id": "bigint", "kind": "text", "events": "bigint"},
         [(partition, kind, count) for kind, count in counts.items()],

@@ -7,11 +7,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.index import bulk
 from eventstore.index.anomalies import LATE, Anomaly, judge_sequence
-from eventstore.index.blocks import UNREADABLE, Columns
 from eventstore.index.check_events import Difference
 from eventstore.index.streams import BEFORE_ALL, Stream
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.model.events import Event
 
 A_CHUNK = 1 << 12
@@ -104,7 +104,7 @@ def _judged(check: AnomalyCheck, columns: Columns, place: int, event: Event | No
 
 
 def _noted(partition: int, first: int, last: int) -> Mapping[int, set[Anomaly]]:
-    rows = bulk.query(
+    rows = sql.query(
         "SELECT ordinal, kind FROM index_anomalyrow WHERE partition_id = %s AND ordinal BETWEEN %s AND %s",
         [partition, first, last],
     )

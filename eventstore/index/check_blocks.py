@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL, Columns, decoded
 from eventstore.index.models import IndexedPartition
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Columns, decoded
 
 BLOCKS = 16
 """Blocks that are read at once."""
@@ -17,7 +17,7 @@ def blocks_of(row: IndexedPartition) -> Iterator[tuple[int, int, Columns | str]]
     """First ordinal, slice and pointers of each block up to the row's end; words where one is not as it must be."""
     expected = 0
     while expected < row.next_ordinal:
-        rows = bulk.query(
+        rows = sql.query(
             "SELECT first_ordinal, first_token, slice, data FROM index_blockrow WHERE partition_id = %s "
             "AND first_ordinal >= %s AND first_ordinal < %s ORDER BY first_ordinal LIMIT %s",
             [row.pk, expected, row.next_ordinal, BLOCKS],

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import connections
 
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL, Columns, decoded
 from eventstore.index.drafts import HOUR
-from eventstore.index.names import Names
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Columns, decoded
+from eventstore.index.tables.names import Names
 
 DB = "index"
 PIECE = 10_000
@@ -73,7 +73,7 @@ def _one_moment() -> Iterator[None]:
     """What is asked inside is answered as of one moment; writers are not held up."""
     connection = connections[DB]
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if bulk.postgres() else "BEGIN DEFERRED")
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if sql.postgres() else "BEGIN DEFERRED")
         try:
             yield
         finally:
@@ -84,7 +84,7 @@ def _blocks_since(partition: int, end: int) -> Iterator[Columns]:
     """The pointers from this ordinal on."""
     first = end - end % FULL
     while True:
-        rows = bulk.query(
+        rows = sql.query(
             "SELECT first_ordinal, data FROM index_blockrow WHERE partition_id = %s AND first_ordinal >= %s "
             "ORDER BY first_ordinal LIMIT 64",
             [partition, first],
@@ -109,7 +109,7 @@ def _streams(partition: int, counted: Counted) -> str:
             return f"the stream of {name} {aggregate_id} has {_events(there)}, and the index counts {said:,}"
     if events.total() != counted.total():
         return f"the streams have {_events(events.total())} together, and {counted.total():,} lie in a stream"
-    rows = bulk.query("SELECT type_id, streams, events FROM index_typecount WHERE partition_id = %s", [partition])
+    rows = sql.query("SELECT type_id, streams, events FROM index_typecount WHERE partition_id = %s", [partition])
     said_of = {type: (streams, events) for type, streams, events in rows}
     for type in sorted({*streams, *said_of}):
         has, says = (streams[type], events[type]), said_of.get(type, (0, 0))
@@ -123,7 +123,7 @@ def _streams(partition: int, counted: Counted) -> str:
 def _stream_rows(partition: int) -> Iterator[Any]:
     last = 0
     while True:
-        rows = bulk.query(
+        rows = sql.query(
             "SELECT id, type_id, aggregate_id, events FROM index_streamrow WHERE id > %s AND partition_id = %s "
             f"ORDER BY id LIMIT {PIECE}",
             [last, partition],
@@ -135,7 +135,7 @@ def _stream_rows(partition: int) -> Iterator[Any]:
 
 
 def _hours(partition: int, counted: Counted) -> str:
-    rows = bulk.query("SELECT type_id, hour, events FROM index_hourcount WHERE partition_id = %s", [partition])
+    rows = sql.query("SELECT type_id, hour, events FROM index_hourcount WHERE partition_id = %s", [partition])
     said = {(type, hour): events for type, hour, events in rows}
     for key in sorted({*said, *counted.hours}):
         if said.get(key, 0) != counted.hours[key]:
@@ -146,8 +146,8 @@ def _hours(partition: int, counted: Counted) -> str:
 
 
 def _anomalies(partition: int, counted: Counted) -> str:
-    has = dict(bulk.query("SELECT kind, count(*) FROM index_anomalyrow WHERE partition_id = %s GROUP BY kind", [partition]))
-    said = dict(bulk.query("SELECT kind, events FROM index_anomalycount WHERE partition_id = %s", [partition]))
+    has = dict(sql.query("SELECT kind, count(*) FROM index_anomalyrow WHERE partition_id = %s GROUP BY kind", [partition]))
+    said = dict(sql.query("SELECT kind, events FROM index_anomalycount WHERE partition_id = %s", [partition]))
     for kind in sorted({*has, *said}):
         if has.get(kind, 0) != said.get(kind, 0):
             return f"{has.get(kind, 0):,} anomalies of the kind {kind} are noted, and the index counts {said.get(kind, 0):,}"

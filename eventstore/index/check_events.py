@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
-from eventstore.index import bulk
-from eventstore.index.blocks import UNREADABLE, Columns
 from eventstore.index.drafts import Stored, columns_of
-from eventstore.index.names import Names
 from eventstore.index.parsing import events_in
 from eventstore.index.readers import ValuesOf
 from eventstore.index.reading import time_of
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import UNREADABLE, Columns
+from eventstore.index.tables.names import Names
 from eventstore.model.events import Event, Message, Topic
 
 MOST_STREAMS = 100_000
@@ -115,9 +115,9 @@ def _aggregates(comparison: Comparison, streams: Sequence[int]) -> list[Aggregat
         known.clear()
     new = set(streams) - known.keys() - {0}
     if new:
-        rows = bulk.query(
-            f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE partition_id = %s AND id IN {bulk.in_list()}",
-            [comparison.partition, bulk.as_list(sorted(new))],
+        rows = sql.query(
+            f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE partition_id = %s AND id IN {sql.in_list()}",
+            [comparison.partition, sql.as_list(sorted(new))],
         )
         texts = comparison.names.texts_of({type for _, type, _ in rows})
         known.update({id: (texts[type], aggregate_id) for id, type, aggregate_id in rows})

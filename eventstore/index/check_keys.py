@@ -8,11 +8,11 @@ Looking up sees a key that is missing, but not one too many.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL, Columns
-from eventstore.index.keys import Key as HashKey
-from eventstore.index.keys import Link, hashes, value_hash
-from eventstore.index.secret import index_key
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Columns
+from eventstore.index.tables.keys import Key as HashKey
+from eventstore.index.tables.keys import Link, hashes, value_hash
+from eventstore.index.tables.secret import index_key
 
 WORTH_READING = 2_048
 """Events of the partition a slice from which on the slice is read whole."""
@@ -122,9 +122,9 @@ def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str
 def _read(partition: int, slice: int) -> Iterator[Key]:
     """All keys of the partition in this slice."""
     for table in (IDS, LINKS):
-        rows = bulk.query(f"SELECT hash, ordinal FROM {table} WHERE slice = %s AND partition_id = %s", [slice, partition])
+        rows = sql.query(f"SELECT hash, ordinal FROM {table} WHERE slice = %s AND partition_id = %s", [slice, partition])
         yield from ((table, hash, ordinal) for hash, ordinal in rows)
-    rows = bulk.query(
+    rows = sql.query(
         "SELECT k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
         "WHERE k.slice = %s AND s.partition_id = %s",
         [slice, partition],
@@ -147,8 +147,8 @@ def _rows(table: str, keys: Sequence[int], slices: range, partition: int, first:
     mine, parameters = ("", []) if table == STREAMS else (" AND k.partition_id = %s", [partition])
     inside = f"{mine} AND k.ordinal BETWEEN %s AND %s"
     # On SQLite CROSS JOIN fixes the order of the loops: a look into the tree for each slice and key.
-    return bulk.query(
-        f"SELECT k.{column}, k.ordinal FROM {bulk.listed('s')} CROSS JOIN {bulk.listed('w')} "
-        f"{'JOIN' if bulk.postgres() else 'CROSS JOIN'} {table} k ON k.slice = s.value AND k.{column} = w.value{inside}",
-        [bulk.as_list(slices), bulk.as_list(keys), *parameters, first, first + FULL - 1],
+    return sql.query(
+        f"SELECT k.{column}, k.ordinal FROM {sql.listed('s')} CROSS JOIN {sql.listed('w')} "
+        f"{'JOIN' if sql.postgres() else 'CROSS JOIN'} {table} k ON k.slice = s.value AND k.{column} = w.value{inside}",
+        [sql.as_list(slices), sql.as_list(keys), *parameters, first, first + FULL - 1],
     )

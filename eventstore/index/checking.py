@@ -13,7 +13,6 @@ from itertools import pairwise
 from django.db.models import QuerySet
 
 from eventstore.config.loading import Config
-from eventstore.index.blocks import Columns
 from eventstore.index.check_anomalies import AnomalyCheck, anomalies_differ
 from eventstore.index.check_blocks import blocks_of
 from eventstore.index.check_counts import Counted, check_counts
@@ -22,6 +21,7 @@ from eventstore.index.check_keys import KeyCheck, check_keys, finish, key_check
 from eventstore.index.check_log import Log, open_log
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.readers import ValuesOf
+from eventstore.index.tables.blocks import Columns
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event, Position, Topic
 from eventstore.model.storage import Storage

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from django.db.models import Max, Q, Sum
 
 from eventstore.index.models import HourCount, IndexedPartition
-from eventstore.index.names import Names
 from eventstore.index.reading import time_of
+from eventstore.index.tables.names import Names
 
 DB = "index"
 HOUR = 3_600_000_000

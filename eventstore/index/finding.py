@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from eventstore.index import bulk
+from eventstore.index.tables import sql
 
 
 class Place(NamedTuple):
@@ -16,17 +16,17 @@ class Place(NamedTuple):
 
 def newest_slice() -> int:
     """The number of the slice that keys are written to now."""
-    ((newest,),) = bulk.query("SELECT coalesce(max(slice), 0) FROM index_indexedpartition", [])
+    ((newest,),) = sql.query("SELECT coalesce(max(slice), 0) FROM index_indexedpartition", [])
     return int(newest)
 
 
 def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:
     """The places of a hash in these partitions' rows, the first written first, or the last."""
     order = "slice DESC, partition_id DESC, ordinal DESC" if newest_first else "slice, partition_id, ordinal"
-    parameters = [bulk.as_list(range(newest_slice() + 1)), hash, bulk.as_list(partitions), limit]
-    rows = bulk.query(
-        f"SELECT hash, partition_id, ordinal FROM {table} WHERE slice IN {bulk.in_list()} AND hash = %s "
-        f"AND partition_id IN {bulk.in_list()} ORDER BY {order} LIMIT %s",
+    parameters = [sql.as_list(range(newest_slice() + 1)), hash, sql.as_list(partitions), limit]
+    rows = sql.query(
+        f"SELECT hash, partition_id, ordinal FROM {table} WHERE slice IN {sql.in_list()} AND hash = %s "
+        f"AND partition_id IN {sql.in_list()} ORDER BY {order} LIMIT %s",
         parameters,
     )
     return [Place(*row) for row in rows]
@@ -40,11 +40,11 @@ def first_places(table: str, hashes: Sequence[int], slices: range, partitions: S
     """
     if not hashes:
         return []
-    rows = bulk.query(
+    rows = sql.query(
         "SELECT s.value, h.value, (SELECT k.partition_id || ' ' || k.ordinal "
-        f"FROM {table} k WHERE k.slice = s.value AND k.hash = h.value AND k.partition_id IN {bulk.in_list()} LIMIT 1) "
-        f"FROM {bulk.listed('s')} CROSS JOIN {bulk.listed('h')}",
-        [bulk.as_list(partitions), bulk.as_list(slices), bulk.as_list(hashes)],
+        f"FROM {table} k WHERE k.slice = s.value AND k.hash = h.value AND k.partition_id IN {sql.in_list()} LIMIT 1) "
+        f"FROM {sql.listed('s')} CROSS JOIN {sql.listed('h')}",
+        [sql.as_list(partitions), sql.as_list(slices), sql.as_list(hashes)],
     )
     there = sorted((slice, hash, place) for slice, hash, place in rows if place is not None)
     return [Place(hash, *map(int, place.split())) for _, hash, place in there]
@@ -52,7 +52,7 @@ def first_places(table: str, hashes: Sequence[int], slices: range, partitions: S
 
 def ends_of_topic(partition: int) -> dict[int, int]:
     """The next ordinal of each row of this one's topic and build, itself among them: where an event id may occur once."""
-    rows = bulk.query(
+    rows = sql.query(
         "SELECT p.id, p.next_ordinal FROM index_indexedpartition own JOIN index_indexedpartition p "
         "ON p.topic = own.topic AND (p.build = own.build OR (p.live AND own.live)) WHERE own.id = %s",
         [partition],

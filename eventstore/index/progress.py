@@ -8,8 +8,8 @@ from itertools import groupby
 from django.db.models import Q
 from django.utils import timezone
 
-from eventstore.index import bulk
 from eventstore.index.models import IndexedPartition
+from eventstore.index.tables import sql
 
 DB = "index"
 PIECE = 500
@@ -97,7 +97,7 @@ def note(measured: Mapping[int, Progress]) -> None:
     """Write down how far these partitions' rows are, each alone."""
     if not measured:
         return
-    bulk.select(
+    sql.select(
         "UPDATE index_indexedpartition SET rate = given.rate, behind = given.behind, behind_exact = given.exact "
         "FROM {given} WHERE id = given.which RETURNING id",
         {"which": "bigint", "rate": "double precision", "behind": "bigint", "exact": "boolean"},

@@ -9,13 +9,13 @@ import msgspec
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from eventstore.index.finding import places
-from eventstore.index.keys import Link, hashed
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
-from eventstore.index.names import Names
 from eventstore.index.noticed import counts_of_streams
 from eventstore.index.reading import ordinals_at, pointers_at, time_of
-from eventstore.index.secret import index_key
 from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
+from eventstore.index.tables.keys import Link, hashed
+from eventstore.index.tables.names import Names
+from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary

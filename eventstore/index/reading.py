@@ -4,10 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.names import Names
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
+from eventstore.index.tables.names import Names
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 
@@ -55,9 +55,9 @@ def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
         by_partition.setdefault(partition, []).append(first)
     found: dict[PlaceOf, Columns] = {}
     for partition, firsts in by_partition.items():
-        rows = bulk.query(
-            f"SELECT first_ordinal, data FROM index_blockrow WHERE partition_id = %s AND first_ordinal IN {bulk.in_list()}",
-            [partition, bulk.as_list(firsts)],
+        rows = sql.query(
+            f"SELECT first_ordinal, data FROM index_blockrow WHERE partition_id = %s AND first_ordinal IN {sql.in_list()}",
+            [partition, sql.as_list(firsts)],
         )
         for first, data in rows:
             found[partition, first] = opened(bytes(data))
@@ -101,8 +101,8 @@ def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
         "SELECT given.number, (SELECT first_ordinal FROM index_blockrow WHERE partition_id = given.partition "
         "AND first_token <= given.token{as_kept} ORDER BY first_token DESC LIMIT 1) FROM {given}"
     )
-    rows = bulk.select(
-        statement.replace("{as_kept}", ' COLLATE "C"' if bulk.postgres() else ""),
+    rows = sql.select(
+        statement.replace("{as_kept}", ' COLLATE "C"' if sql.postgres() else ""),
         {"number": "integer", "partition": "bigint", "token": "text"},
         [(number, partition, token) for number, token in enumerate(tokens)],
     )
@@ -132,8 +132,8 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
 
 def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
     """The aggregate type's number and the aggregate's id of each stream."""
-    rows = bulk.query(
-        f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {bulk.in_list()}", [bulk.as_list(list(ids))]
+    rows = sql.query(
+        f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(list(ids))]
     )
     return {id: (type, aggregate_id) for id, type, aggregate_id in rows}
 
@@ -144,9 +144,9 @@ def _anomalies(places: Sequence[PlaceOf]) -> dict[PlaceOf, tuple[str, ...]]:
         by_partition.setdefault(partition, []).append(ordinal)
     found: dict[PlaceOf, tuple[str, ...]] = {}
     for partition, ordinals in by_partition.items():
-        rows = bulk.query(
-            f"SELECT ordinal, kind FROM index_anomalyrow WHERE partition_id = %s AND ordinal IN {bulk.in_list()} ORDER BY id",
-            [partition, bulk.as_list(ordinals)],
+        rows = sql.query(
+            f"SELECT ordinal, kind FROM index_anomalyrow WHERE partition_id = %s AND ordinal IN {sql.in_list()} ORDER BY id",
+            [partition, sql.as_list(ordinals)],
         )
         for ordinal, kind in rows:
             found[partition, ordinal] = (*found.get((partition, ordinal), ()), kind)

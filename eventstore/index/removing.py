@@ -12,8 +12,9 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from eventstore.index import bulk, leases
+from eventstore.index import leases
 from eventstore.index.models import IndexedPartition
+from eventstore.index.tables import sql
 
 DB = "index"
 PIECE = 5_000
@@ -85,13 +86,13 @@ _OTHERS = (
 def _remove_streams(partition: int, turn: "_Turn") -> bool:
     last = 0
     while True:
-        rows = bulk.query(
+        rows = sql.query(
             f"SELECT id FROM index_streamrow WHERE id > %s AND partition_id = %s ORDER BY id LIMIT {PIECE}", [last, partition]
         )
         if not rows:
             return True
         ids = [row[0] for row in rows]
-        if turn.piece(f"DELETE FROM index_streamrow WHERE id IN {bulk.in_list()}", [bulk.as_list(ids)]) is None:
+        if turn.piece(f"DELETE FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(ids)]) is None:
             return False
         last = ids[-1]
 

@@ -13,13 +13,13 @@ import numpy as np
 from django.db.models import Max, Sum
 from numpy.typing import NDArray
 
-from eventstore.index import bulk
 from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.blocks import FULL, Columns, ids_of
 from eventstore.index.finding import Place, ends_of_topic, first_places, newest_slice
-from eventstore.index.keys import Hashes, Key
-from eventstore.index.keys import hashes as hashes_of
 from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Columns, ids_of
+from eventstore.index.tables.keys import Hashes, Key
+from eventstore.index.tables.keys import hashes as hashes_of
 
 DB = "index"
 SLICE = 65_536
@@ -86,9 +86,9 @@ class Seen:
         """Those of the batch whose event id another writer has committed in the topic since ``twice`` looked, and that were
         not noticed then. Call it last in the batch's transaction: until its end no other writer of the topic passes here,
         so that of two who write the same id side by side the second finds the first's."""
-        if not bulk.postgres():
+        if not sql.postgres():
             return []  # SQLite's transaction is the only one that writes
-        bulk.query("SELECT pg_advisory_xact_lock(%s, %s)", [TOPIC_LOCK, self._salt(partition) - (1 << 31)])
+        sql.query("SELECT pg_advisory_xact_lock(%s, %s)", [TOPIC_LOCK, self._salt(partition) - (1 << 31)])
         ends = ends_of_topic(partition)
         moved = [row for row, end in ends.items() if row != partition and end > self._looked.get(row, 0)]
         new = {id for row in moved for id in _ids_between(row, self._looked.get(row, 0), ends[row])}
@@ -154,7 +154,7 @@ class Seen:
         """A filter of all ids in these slices."""
         bits = np.zeros(BITS // 8, dtype=np.uint8)
         for slice in slices:
-            rows = bulk.query("SELECT hash, partition_id FROM index_idkey WHERE slice = %s", [slice])
+            rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE slice = %s", [slice])
             if rows:
                 both = np.array(rows, dtype=np.uint64)
                 for partition in np.unique(both[:, 1]):

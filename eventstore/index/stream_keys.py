@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from eventstore.index import bulk
-from eventstore.index.blocks import FULL
 from eventstore.index.models import BlockRow
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL
 
 DB = "index"
 MOST_SLICES = 512
@@ -63,9 +63,9 @@ def _slice_of_block(stretch: Stretch, first_ordinal: int, otherwise: int) -> int
 
 
 def _ordinals(stretch: Stretch, slices: range, sign: str, bound: int, limit: int, order: str) -> Sequence[int]:
-    rows = bulk.query(
-        f"SELECT ordinal FROM index_streamkey WHERE slice IN {bulk.in_list()} AND stream_id = %s AND ordinal {sign} %s "
+    rows = sql.query(
+        f"SELECT ordinal FROM index_streamkey WHERE slice IN {sql.in_list()} AND stream_id = %s AND ordinal {sign} %s "
         f"ORDER BY ordinal {order} LIMIT %s",
-        [bulk.as_list(slices), stretch.stream, bound, limit],
+        [sql.as_list(slices), stretch.stream, bound, limit],
     )
     return [row[0] for row in rows]

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from eventstore.index import bulk
-from eventstore.index.names import Names
+from eventstore.index.tables import sql
+from eventstore.index.tables.names import Names
 
 MOST_KEPT = 200_000
 """Streams that a partition's writer remembers, some 300 bytes each; others are read again when they go on."""
@@ -106,7 +106,7 @@ def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> 
     ordered = sorted(streams, key=_number)
     written = {types: _encode(types).decode() for types in {stream.last_types for stream in ordered}}
     there: list[Stream] = []
-    if bulk.postgres():  # SQLite takes both together as quickly
+    if sql.postgres():  # SQLite takes both together as quickly
         fresh = {stream.id for stream in begun}
         there = [stream for stream in ordered if stream.id not in fresh]
         ordered = [stream for stream in ordered if stream.id in fresh]
@@ -118,9 +118,9 @@ def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> 
         for stream in ordered
     ]  # fmt: skip
     changes = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
-    bulk.insert("index_streamrow", _COLUMNS, rows, on_conflict=f"(id) DO UPDATE SET {changes}")
+    sql.insert("index_streamrow", _COLUMNS, rows, on_conflict=f"(id) DO UPDATE SET {changes}")
     changed = [(s.id, s.events, s.first_time, s.last_time, written[s.last_types], s.last_sequence) for s in there]
-    bulk.update("index_streamrow", {name: _COLUMNS[name] for name in ("id", *_CHANGING)}, changed)
+    sql.update("index_streamrow", {name: _COLUMNS[name] for name in ("id", *_CHANGING)}, changed)
 
 
 def trim(known: Known) -> None:
@@ -133,8 +133,8 @@ def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, in
     by_number = {number: type for type, number in types.items()}
     # SQLite, told by an old ANALYZE that there are hardly any streams, would read all of them for each that is asked for:
     # a CROSS JOIN is taken in its own order, and by this index.
-    by_index = "" if bulk.postgres() else " INDEXED BY streams_by_type"
-    rows = bulk.select(
+    by_index = "" if sql.postgres() else " INDEXED BY streams_by_type"
+    rows = sql.select(
         "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_slice, s.first_time, s.last_time, s.last_types, "
         f"s.last_sequence FROM {{given}} CROSS JOIN index_streamrow s{by_index} "
         "WHERE s.aggregate_id = given.wanted_id AND s.type_id = given.wanted_type AND s.partition_id = %s",
@@ -159,9 +159,9 @@ def _new_ids(count: int) -> list[int]:
     """Numbers that no other stream has or gets. SQLite's transaction is the only one that writes."""
     if not count:
         return []
-    if bulk.postgres():
+    if sql.postgres():
         sequence = "pg_get_serial_sequence('index_streamrow', 'id')"
-        rows = bulk.query(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])
+        rows = sql.query(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])
         return [row[0] for row in rows]
-    ((highest,),) = bulk.query("SELECT coalesce(max(id), 0) FROM index_streamrow", [])
+    ((highest,),) = sql.query("SELECT coalesce(max(id), 0) FROM index_streamrow", [])
     return list(range(highest + 1, highest + 1 + count))

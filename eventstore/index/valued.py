@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from eventstore.index.finding import Place, places
-from eventstore.index.keys import value_hash
 from eventstore.index.models import IndexedPartition
-from eventstore.index.names import Names
 from eventstore.index.reading import pointers_at
-from eventstore.index.secret import index_key
+from eventstore.index.tables.keys import value_hash
+from eventstore.index.tables.names import Names
+from eventstore.index.tables.secret import index_key
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer, ValueMatches
 

@@ -11,16 +11,17 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from eventstore.index import anomalies, bulk, streams
+from eventstore.index import anomalies, streams
 from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.blocks import FULL, Block, Columns, blocks_of, decoded
 from eventstore.index.drafts import Draft, Stored, draft_of
-from eventstore.index.keys import Key, value_hash
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.names import Names
-from eventstore.index.secret import index_key
 from eventstore.index.seen import Seen
 from eventstore.index.streams import Stream
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL, Block, Columns, blocks_of, decoded
+from eventstore.index.tables.keys import Key, value_hash
+from eventstore.index.tables.names import Names
+from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Event, Position, Topic
 
@@ -114,8 +115,8 @@ def write_draft(partition: Partition, draft: Draft) -> int:
     At most ``bulk.MOST_EVENTS`` events. A draft is written once: what its columns lack is filled in. ``CheckpointMoved``
     where another process has moved the checkpoint, or has the lease: nothing was written, open the partition again.
     """
-    if len(draft) > bulk.MOST_EVENTS:
-        raise ValueError(f"a batch has at most {bulk.MOST_EVENTS} events")
+    if len(draft) > sql.MOST_EVENTS:
+        raise ValueError(f"a batch has at most {sql.MOST_EVENTS} events")
     try:
         with transaction.atomic(using=DB):
             count = _write(partition, draft)
@@ -143,9 +144,9 @@ def _write(partition: Partition, draft: Draft) -> int:
     making = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
     if not partition.topic.derived:
         noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, draft.ids, partition.key))
-    bulk.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
+    sql.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
     _insert_links(slice, partition, first, draft)
-    bulk.insert_stream_keys(slice, first, columns.streams)
+    sql.insert_stream_keys(slice, first, columns.streams)
     _count_hours(partition.id, draft, numbers)
     anomalies.record(partition.id, first, noticed)
     blocks, tail = making.result()
@@ -236,8 +237,8 @@ def _count_types(partition: int, met: Iterable[int], touched: Iterable[Stream], 
     for stream in touched:
         if stream.last_time > last.get(stream.type, streams.BEFORE_ALL):
             last[stream.type] = stream.last_time
-    larger = "greatest" if bulk.postgres() else "max"
-    bulk.insert(
+    larger = "greatest" if sql.postgres() else "max"
+    sql.insert(
         "index_typecount",
         dict.fromkeys(("partition_id", "type_id", "streams", "events", "last_time"), "bigint"),
         [(partition, type, new[type], events, last[type]) for type, events in Counter(met).items()],
@@ -248,7 +249,7 @@ def _count_types(partition: int, met: Iterable[int], touched: Iterable[Stream], 
 
 
 def _count_hours(partition: int, draft: Draft, numbers: Mapping[str, int]) -> None:
-    bulk.insert(
+    sql.insert(
         "index_hourcount",
         dict.fromkeys(("partition_id", "type_id", "hour", "events"), "bigint"),
         [(partition, numbers[type] if type else 0, hour, count) for (type, hour), count in draft.hours.items()],
@@ -262,7 +263,7 @@ def _insert_links(slice: int, partition: Partition, first: int, draft: Draft) ->
     for place, values in draft.columns.values.items():
         found.append(np.array([value_hash(partition.key, name, text) for name, text in values], dtype=np.uint64))
         places.append(np.full(len(values), place, dtype=np.uint64))
-    bulk.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
+    sql.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
 
 
 def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> list[Noticed]:
@@ -274,8 +275,8 @@ def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> li
 def _write_blocks(partition: Partition, blocks: Sequence[Block], slice: int) -> None:
     """Append the blocks to the partition's; the first one takes the place of the last that was not full."""
     begun = 1 if len(partition.tail) else 0
-    bulk.replace_blocks(partition.id, slice, blocks[:begun])
-    bulk.insert_blocks(partition.id, slice, blocks[begun:])
+    sql.replace_blocks(partition.id, slice, blocks[:begun])
+    sql.insert_blocks(partition.id, slice, blocks[begun:])
 
 
 def _checkpoint(row: IndexedPartition) -> Checkpoint:

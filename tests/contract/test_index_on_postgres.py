@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
-from eventstore.index import bulk, seen
+from eventstore.index import seen
 from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.blocks import Columns
 from eventstore.index.models import NameRow
-from eventstore.index.names import Names
 from eventstore.index.noticed import anomaly_counts
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import Columns
+from eventstore.index.tables.names import Names
 from eventstore.index.writer import Memory
 from eventstore.model.events import Event, Topic
 from tests.index.test_index_queries import *  # noqa: F403
@@ -151,11 +152,11 @@ HOSTILE_TEXTS = [
 @pytest.mark.parametrize("texts", [HOSTILE_TEXTS, *([text] for text in HOSTILE_TEXTS)])
 def test_texts_reach_the_database_as_they_are(texts: list[str]) -> None:
     rows = [(number - 1, text) for number, text in enumerate(texts)]
-    assert bulk.select("SELECT number, text FROM {given}", {"number": "bigint", "text": "text"}, rows) == rows
+    assert sql.select("SELECT number, text FROM {given}", {"number": "bigint", "text": "text"}, rows) == rows
 
 
 def test_missing_numbers_and_bytes_reach_the_database_as_they_are() -> None:
     rows = [(None, None, b"{\x00"), (1, "NULL", b"")]
     columns = {"number": "bigint", "text": "text", "data": "bytea"}
-    found = bulk.select("SELECT number, text, data FROM {given}", columns, rows)
+    found = sql.select("SELECT number, text, data FROM {given}", columns, rows)
     assert [(number, text, bytes(data)) for number, text, data in found] == rows

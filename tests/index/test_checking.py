@@ -9,11 +9,12 @@ from django.db import connections
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import bulk, check_keys
-from eventstore.index.blocks import FULL, Columns, decoded, encoded
+from eventstore.index import check_keys
 from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.following import Following, index_until_caught_up
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
+from eventstore.index.tables import sql as bulk
+from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Edge, Ends, Reader
 from eventstore.model.tokens import encode

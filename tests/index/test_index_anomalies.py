@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from eventstore.index import noticed, queries
 from eventstore.index.anomalies import LONGEST_NUMBER, Anomaly
-from eventstore.index.blocks import FULL
 from eventstore.index.models import AnomalyCount
+from eventstore.index.tables.blocks import FULL
 from eventstore.index.writer import Memory, open_partition, write_batch
 from eventstore.model.events import Event, Page, SchemaUse, Topic, TopicKind
 from eventstore.model.pointers import AnomalyLine

@@ -13,11 +13,11 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.index import drafts, ordinals, queries, reading, valued
-from eventstore.index.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.drafts import microseconds
-from eventstore.index.keys import Link
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
-from eventstore.index.names import Names
+from eventstore.index.tables.blocks import FULL, Columns, encoded, tokens_of
+from eventstore.index.tables.keys import Link
+from eventstore.index.tables.names import Names
 from eventstore.index.valued import by_value
 from eventstore.index.writer import Memory, open_partition, write_batch
 from eventstore.model.events import Position, Topic

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import anomalies, bulk, drafts, finding, noticed, seen
+from eventstore.index import anomalies, drafts, finding, noticed, seen
 from eventstore.index.anomalies import Anomaly
-from eventstore.index.keys import BITS as HASH_BITS
-from eventstore.index.keys import Link
 from eventstore.index.models import IdKey, IndexedPartition, SeenFilter
+from eventstore.index.tables import sql
+from eventstore.index.tables.keys import BITS as HASH_BITS
+from eventstore.index.tables.keys import Link
 from eventstore.index.writer import Memory, Partition, open_partition, write_batch
 from eventstore.model.events import Event, Topic, TopicKind
 from tests.indexing import event, index, pointers
@@ -288,7 +289,7 @@ def test_a_large_batch_of_new_ids_looks_up_hardly_any(monkeypatch: pytest.Monkey
 
 def test_a_batch_is_refused_where_an_ordinal_would_not_fit_beside_its_hash() -> None:
     """A hash and a place within the batch are sorted as one number of the database."""
-    assert HASH_BITS + bulk.PLACES < 64
+    assert HASH_BITS + sql.PLACES < 64
 
 
 @settings(max_examples=30, deadline=None)

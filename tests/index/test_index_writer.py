@@ -12,11 +12,12 @@ from django.apps import apps
 from django.db import IntegrityError, connections
 from msgspec.structs import replace
 
-from eventstore.index import bulk, noticed, queries, streams
-from eventstore.index.blocks import FULL
+from eventstore.index import noticed, queries, streams
 from eventstore.index.drafts import draft_of
 from eventstore.index.models import BlockRow, HourCount, IndexedPartition, IndexSecret, NameRow, StreamKey, StreamRow
-from eventstore.index.names import Names
+from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import FULL
+from eventstore.index.tables.names import Names
 from eventstore.index.writer import (
     Checkpoint,
     CheckpointMoved,
@@ -352,15 +353,15 @@ def test_a_batch_of_any_size_is_indexed_whole(count: int, aggregates: int) -> No
 
 def test_a_batch_of_more_events_than_a_place_can_number_is_refused_and_the_largest_is_not() -> None:
     partition = open_partition(PATIENTS, 0, Memory())
-    largest = [event(number, aggregate=("patient", str(number % 7))) for number in range(bulk.MOST_EVENTS)]
+    largest = [event(number, aggregate=("patient", str(number % 7))) for number in range(sql.MOST_EVENTS)]
     with pytest.raises(ValueError, match="at most"):
-        write_batch(partition, [*largest, event(bulk.MOST_EVENTS)])
+        write_batch(partition, [*largest, event(sql.MOST_EVENTS)])
     assert everything()["events"] == 0
     assert write_batch(partition, largest) == 0
     assert [pointer.event_id for pointer in queries.by_event_id(largest[-1].id)] == [largest[-1].id]
     last = queries.at(largest[-1].position)
     assert last is not None
-    assert last.ordinal == bulk.MOST_EVENTS - 1
+    assert last.ordinal == sql.MOST_EVENTS - 1
 
 
 @pytest.mark.parametrize("seed", range(5))

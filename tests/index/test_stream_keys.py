@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import blocks, queries, reading, seen, stream_keys, writer
+from eventstore.index import queries, reading, seen, stream_keys, writer
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
 from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
+from eventstore.index.tables import blocks
 from eventstore.index.writer import Memory, open_partition, write_batch
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Topic

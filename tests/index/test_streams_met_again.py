@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from eventstore.index import streams
-from eventstore.index.names import Names
+from eventstore.index.tables.names import Names
 from eventstore.model.events import Topic
 from tests.index.test_index_queries import plans_of
 from tests.indexing import event, index

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import msgspec
 
-from eventstore.index.keys import pack_uuids, unpack_uuid
+from eventstore.index.tables.keys import pack_uuids, unpack_uuid
 
 FULL = 256
 """A page's fifty events lie in fifty blocks, mostly: small enough to open that many, large enough to compress."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.index.blocks import FULL, UNREADABLE, Columns, blocks_of, decoded, encoded, tokens_of
+from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, blocks_of, decoded, encoded, tokens_of
 from tests.hostile import NAMES
 
 WHOLE = 1 << 62

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from eventstore.index import bulk
 from eventstore.index.models import NameRow
+from eventstore.index.tables import sql
 
 DB = "index"
 
@@ -20,7 +20,7 @@ class Names:
         wanted = set(texts)
         new = sorted(wanted - self._numbers.keys())
         if new:
-            bulk.insert("index_namerow", {"text": "text"}, [(text,) for text in new], on_conflict="DO NOTHING")
+            sql.insert("index_namerow", {"text": "text"}, [(text,) for text in new], on_conflict="DO NOTHING")
             self._learn(new)
         return {text: self._numbers[text] for text in wanted}
 

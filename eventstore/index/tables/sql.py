@@ -14,9 +14,9 @@ import numpy as np
 from django.db import connections
 from numpy.typing import NDArray
 
-from eventstore.index.blocks import Block
-from eventstore.index.keys import Hashes
 from eventstore.index.models import BlockRow
+from eventstore.index.tables.blocks import Block
+from eventstore.index.tables.keys import Hashes
 
 DB = "index"
 PLACES = 15

@@ -2,9 +2,9 @@
 
 import secrets
 
-from eventstore.index import bulk
-from eventstore.index.keys import Key, key_of
 from eventstore.index.models import IndexSecret
+from eventstore.index.tables import sql
+from eventstore.index.tables.keys import Key, key_of
 
 DB = "index"
 BYTES = 32
@@ -15,6 +15,6 @@ def index_key() -> Key:
     row = IndexSecret.objects.using(DB).first()
     if row is None:
         columns = {"id": "integer", "secret": "bytea"}
-        bulk.insert("index_indexsecret", columns, [(1, secrets.token_bytes(BYTES))], on_conflict="DO NOTHING")
+        sql.insert("index_indexsecret", columns, [(1, secrets.token_bytes(BYTES))], on_conflict="DO NOTHING")
         row = IndexSecret.objects.using(DB).get()
     return key_of(bytes(row.secret))
