@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from dashboard import words
 from dashboard.masking import Shown, Viewer, show
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 
 CLOSED = "sequence"
 """The path under which the publisher's own numbers are masked."""

@@ -19,7 +19,7 @@ from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.segments import address
 from eventstore.config.stories import Placeholder
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Event, Position
 from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Missing, Row

@@ -15,10 +15,10 @@ from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
 from eventstore.envelope import read_event
 from eventstore.index import counting, noticed, progress, queries
-from eventstore.index.anomalies import Anomaly
-from eventstore.index.originals import original_of
 from eventstore.index.progress import Progress, TopicProgress
 from eventstore.index.valued import by_value
+from eventstore.index.writing.anomalies import Anomaly
+from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches

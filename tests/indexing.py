@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from eventstore.index import queries
-from eventstore.index.drafts import microseconds
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables.blocks import decoded, encoded
-from eventstore.index.writer import Checkpoint, Memory, note_caught_up, open_partition, write_batch
+from eventstore.index.writing.prepared_batch import microseconds
+from eventstore.index.writing.writer import Checkpoint, Memory, note_caught_up, open_partition, write_batch
 from eventstore.model.events import NOTHING, Event, Message, Position, Topic
 from eventstore.model.pointers import Pointer
 from eventstore.model.tokens import encode

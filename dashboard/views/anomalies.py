@@ -16,7 +16,7 @@ from dashboard.anomaly_words import WORDS, AnomalyWords, shown_detail
 from dashboard.masking import Shown, Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of
 from dashboard.showing import EventLine, aggregate_url, pointer_line
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Page
 from eventstore.model.pointers import AnomalyLine
 

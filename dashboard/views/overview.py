@@ -14,7 +14,7 @@ from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import IndexedTopic

@@ -7,11 +7,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.index.anomalies import LATE, Anomaly, judge_sequence
 from eventstore.index.check_events import Difference
-from eventstore.index.streams import BEFORE_ALL, Stream
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
+from eventstore.index.writing.anomalies import LATE, Anomaly, judge_sequence
+from eventstore.index.writing.streams import BEFORE_ALL, Stream
 from eventstore.model.events import Event
 
 A_CHUNK = 1 << 12

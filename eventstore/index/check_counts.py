@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import connections
 
-from eventstore.index.drafts import HOUR
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, decoded
 from eventstore.index.tables.names import Names
+from eventstore.index.writing.prepared_batch import HOUR
 
 DB = "index"
 PIECE = 10_000

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
-from eventstore.index.drafts import Stored, columns_of
-from eventstore.index.parsing import events_in
 from eventstore.index.readers import ValuesOf
 from eventstore.index.reading import time_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.names import Names
+from eventstore.index.writing.envelope import events_in
+from eventstore.index.writing.prepared_batch import Stored, columns_of
 from eventstore.model.events import Event, Message, Topic
 
 MOST_STREAMS = 100_000

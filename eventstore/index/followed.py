@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventstore.index.writer import CheckpointMoved, Memory, Partition, open_partition
+from eventstore.index.writing.writer import CheckpointMoved, Memory, Partition, open_partition
 from eventstore.model.events import Topic
 from eventstore.model.storage import Edge, Reader, Storage
 

@@ -23,7 +23,7 @@ from eventstore.index.meter import Meter
 from eventstore.index.owners import new_owner
 from eventstore.index.readers import Readers, ValuesOf, in_words
 from eventstore.index.watching import Watch
-from eventstore.index.writer import Memory
+from eventstore.index.writing.writer import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.storage import Storage
 

@@ -4,8 +4,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from eventstore.index.drafts import Draft
 from eventstore.index.followed import Opened
+from eventstore.index.writing.prepared_batch import Draft
 
 MOST_EVENTS = 20_000
 """A batch that is larger alone waits until there is no other."""

@@ -22,7 +22,7 @@ from eventstore.index.leases import Leased
 from eventstore.index.meter import Meter
 from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
-from eventstore.index.writer import write_draft
+from eventstore.index.writing.writer import write_draft
 from eventstore.model.events import Position, Topic
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from django.db import DatabaseError, OperationalError, connections
 
 from eventstore.config.loading import Config
-from eventstore.index.drafts import Stored, draft_of
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch, Handover
-from eventstore.index.parsing import events_in
 from eventstore.index.schedule import Schedule
-from eventstore.index.writer import CheckpointMoved, Memory
+from eventstore.index.writing.envelope import events_in
+from eventstore.index.writing.prepared_batch import Stored, draft_of
+from eventstore.index.writing.writer import CheckpointMoved, Memory
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.events import Event, Topic
 from eventstore.model.storage import Storage

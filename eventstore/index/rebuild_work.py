@@ -13,7 +13,7 @@ from eventstore.index import leases
 from eventstore.index.leases import Leased
 from eventstore.index.models import IndexedPartition
 from eventstore.index.readers import ValuesOf
-from eventstore.index.writer import Memory
+from eventstore.index.writing.writer import Memory
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage

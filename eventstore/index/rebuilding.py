@@ -37,7 +37,7 @@ from eventstore.index.rebuild_work import (
     take_partitions,
 )
 from eventstore.index.removing import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
-from eventstore.index.writer import CheckpointMoved, write_draft
+from eventstore.index.writing.writer import CheckpointMoved, write_draft
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage

@@ -14,7 +14,7 @@ from eventstore.index.checking import PartitionReport, check_topic
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.rebuilding import rebuild_topic, remove_old
 from eventstore.index.tables.blocks import decoded, encoded
-from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.storage import Edge
 from tests.broker.conftest import MakeTopic, roll_over
 

@@ -9,8 +9,8 @@ import pytest
 from pulsar.schema import AvroSchema, Record, Schema, String
 
 from eventstore.config.loading import Config
-from eventstore.index.anomalies import Anomaly
 from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.storage import Storage
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from

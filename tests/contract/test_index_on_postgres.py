@@ -9,18 +9,18 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
-from eventstore.index import seen
-from eventstore.index.anomalies import Anomaly, Noticed
 from eventstore.index.models import NameRow
 from eventstore.index.noticed import anomaly_counts
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.names import Names
-from eventstore.index.writer import Memory
+from eventstore.index.writing import duplicates
+from eventstore.index.writing.anomalies import Anomaly, Noticed
+from eventstore.index.writing.writer import Memory
 from eventstore.model.events import Event, Topic
 from tests.index.test_index_queries import *  # noqa: F403
-from tests.index.test_index_writer import *  # noqa: F403
-from tests.index.test_index_writer import together
+from tests.index.test_writer import *  # noqa: F403
+from tests.index.test_writer import together
 from tests.indexing import event, index, pointers
 
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
@@ -89,8 +89,8 @@ def test_two_writers_that_meet_the_same_new_names_in_opposite_roles_do_not_block
     assert sorted(NameRow.objects.using("index").values_list("text", flat=True)) == ["admitted", "patient", "zoo"]
 
 
-@pytest.mark.parametrize("size", [1, seen.FEW, 3 * seen.FEW])
-@pytest.mark.parametrize("before", [1, 3 * seen.FEW])
+@pytest.mark.parametrize("size", [1, duplicates.FEW, 3 * duplicates.FEW])
+@pytest.mark.parametrize("before", [1, 3 * duplicates.FEW])
 def test_an_id_that_several_write_at_the_same_moment_is_noticed_on_all_but_one(
     monkeypatch: pytest.MonkeyPatch, size: int, before: int
 ) -> None:
@@ -100,13 +100,13 @@ def test_an_id_that_several_write_at_the_same_moment_is_noticed_on_all_but_one(
     for number, memory in enumerate(memories):
         index(_of_ids(number, 0, [f"{number}-{n}" for n in range(before)]), topic=PATIENTS, partition=number, memory=memory)
     looked = threading.Barrier(writers, timeout=15)
-    late = seen.Seen.twice_meanwhile
+    late = duplicates.Seen.twice_meanwhile
 
-    def after_all_have_looked(self: seen.Seen, partition: int, columns: Columns) -> list[Noticed]:
+    def after_all_have_looked(self: duplicates.Seen, partition: int, columns: Columns) -> list[Noticed]:
         looked.wait()
         return late(self, partition, columns)
 
-    monkeypatch.setattr(seen.Seen, "twice_meanwhile", after_all_have_looked)
+    monkeypatch.setattr(duplicates.Seen, "twice_meanwhile", after_all_have_looked)
 
     def write(number: int) -> None:
         ids = ["same", *(f"{number} {n}" for n in range(1, size))]

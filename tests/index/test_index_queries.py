@@ -12,14 +12,15 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.index import drafts, ordinals, queries, reading, valued
-from eventstore.index.drafts import microseconds
+from eventstore.index import ordinals, queries, reading, valued
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.tables.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.tables.keys import Link
 from eventstore.index.tables.names import Names
 from eventstore.index.valued import by_value
-from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.index.writing import prepared_batch
+from eventstore.index.writing.prepared_batch import microseconds
+from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.events import Position, Topic
 from eventstore.model.pointers import ValueMatches
 from eventstore.model.tokens import AFTER_ALL, encode
@@ -297,7 +298,7 @@ def test_a_conversation_and_its_effects_are_found_among_others_of_the_same_text(
 
 
 def test_texts_that_share_a_hash_are_not_taken_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drafts, "hashes", one_hash_for_all)
+    monkeypatch.setattr(prepared_batch, "hashes", one_hash_for_all)
     monkeypatch.setattr(queries, "hashed", one_hash_for_all)
     index([event(0, id="a", correlation="c"), event(1, id="b", correlation="d")], topic=PATIENTS)
     index([event(2, id="a", correlation="d")], topic=PATIENTS)

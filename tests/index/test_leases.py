@@ -14,7 +14,7 @@ from eventstore.index import leases
 from eventstore.index.leases import Leased, Member
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.owners import is_dead, new_owner
-from eventstore.index.writer import CheckpointMoved, Memory, open_partition, write_batch
+from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
 from eventstore.model.events import Topic
 from tests.indexing import event
 

@@ -19,7 +19,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild_work import AnotherRebuild
 from eventstore.index.rebuilding import Rebuilt, discard, rebuild_topic, remove_old, unfinished
 from eventstore.index.removing import REMOVED
-from eventstore.index.writer import CheckpointMoved, Memory, open_partition, write_batch
+from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
 from eventstore.model.events import Topic
 from tests.index.test_checking import Shortened, message, publish
 from tests.indexing import event

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import queries, reading, seen, stream_keys, writer
+from eventstore.index import queries, reading, stream_keys
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
 from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.tables import blocks
-from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.index.writing import duplicates, writer
+from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Topic
 from tests.indexing import event, index
@@ -36,10 +37,10 @@ class Log:
 def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
     """Two partitions that are written in turns, in batches of any size; slices and blocks are small."""
     a_slice, full = request.param
-    monkeypatch.setattr(seen, "SLICE", a_slice)
-    monkeypatch.setattr(seen, "BITS", 1 << 12)
+    monkeypatch.setattr(duplicates, "SLICE", a_slice)
+    monkeypatch.setattr(duplicates, "BITS", 1 << 12)
     monkeypatch.setattr(stream_keys, "MOST_SLICES", 20)
-    for module in (blocks, reading, seen, stream_keys, writer):
+    for module in (blocks, reading, duplicates, stream_keys, writer):
         monkeypatch.setattr(module, "FULL", full)
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
@@ -82,7 +83,7 @@ def stretch_of(row: StreamRow) -> Stretch:
 def test_the_log_lies_in_the_slices_that_these_tests_speak_of(log: Log) -> None:
     slices = set(StreamKey.objects.using("index").values_list("slice", flat=True))
     assert max(slices) == max(IndexedPartition.objects.using("index").values_list("slice", flat=True))
-    assert len(slices) == 1 or len(slices) > EVENTS // seen.SLICE // 60
+    assert len(slices) == 1 or len(slices) > EVENTS // duplicates.SLICE // 60
     assert sorted(number for name in AGGREGATES for number in log.ordinals[name])[:EVENTS] == list(range(EVENTS))
 
 

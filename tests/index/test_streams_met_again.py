@@ -5,8 +5,8 @@ from collections import OrderedDict
 import pytest
 from django.db import connections
 
-from eventstore.index import streams
 from eventstore.index.tables.names import Names
+from eventstore.index.writing import streams
 from eventstore.model.events import Topic
 from tests.index.test_index_queries import plans_of
 from tests.indexing import event, index

@@ -11,7 +11,7 @@ from dashboard.anomaly_words import of_kinds
 from dashboard.event_rows import event_row, event_rows
 from dashboard.masking import MASKED
 from dashboard.showing import EventLine
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.streams.rows import Missing
 
 HOSTILE = (

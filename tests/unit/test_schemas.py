@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eventstore.envelope import read_event
-from eventstore.index.parsing import events_in
+from eventstore.index.writing.envelope import events_in
 from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position, SchemaUse
 from eventstore.model.storage import Schema

@@ -12,7 +12,7 @@ from dashboard import anomaly_words
 from dashboard.anomaly_words import WORDS, of_kinds
 from dashboard.masking import MASKED, Viewer
 from eventstore.config.loading import parse_config
-from eventstore.index.anomalies import Anomaly
+from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import NewMessage
 from tests import hostile
 from tests.planted import FOUND, cloud_event, plant

@@ -13,13 +13,13 @@ import numpy as np
 from django.db.models import Max, Sum
 from numpy.typing import NDArray
 
-from eventstore.index.anomalies import Anomaly, Noticed
 from eventstore.index.finding import Place, ends_of_topic, first_places, newest_slice
 from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of
 from eventstore.index.tables.keys import Hashes, Key
 from eventstore.index.tables.keys import hashes as hashes_of
+from eventstore.index.writing.anomalies import Anomaly, Noticed
 
 DB = "index"
 SLICE = 65_536

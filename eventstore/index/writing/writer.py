@@ -11,17 +11,17 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from eventstore.index import anomalies, streams
-from eventstore.index.anomalies import Anomaly, Noticed
-from eventstore.index.drafts import Draft, Stored, draft_of
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.seen import Seen
-from eventstore.index.streams import Stream
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Block, Columns, blocks_of, decoded
 from eventstore.index.tables.keys import Key, value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
+from eventstore.index.writing import anomalies, streams
+from eventstore.index.writing.anomalies import Anomaly, Noticed
+from eventstore.index.writing.duplicates import Seen
+from eventstore.index.writing.prepared_batch import Draft, Stored, draft_of
+from eventstore.index.writing.streams import Stream
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Event, Position, Topic
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eventstore.index.streams import Stream
 from eventstore.index.tables import sql
+from eventstore.index.writing.streams import Stream
 
 
 class Anomaly(StrEnum):

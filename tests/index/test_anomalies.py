@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from eventstore.index import noticed, queries
-from eventstore.index.anomalies import LONGEST_NUMBER, Anomaly
 from eventstore.index.models import AnomalyCount
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.anomalies import LONGEST_NUMBER, Anomaly
+from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.events import Event, Page, SchemaUse, Topic, TopicKind
 from eventstore.model.pointers import AnomalyLine
 from tests.indexing import START, all_pointers, event, index, place
@@ -236,7 +236,7 @@ def test_a_line_names_its_event() -> None:
 
 
 def test_nothing_is_counted_twice_when_a_batch_is_written_again_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    from eventstore.index import writer
+    from eventstore.index.writing import writer
 
     log = numbered("1", "3")
     with monkeypatch.context() as breaking, pytest.raises(ZeroDivisionError):

@@ -12,13 +12,14 @@ from django.apps import apps
 from django.db import IntegrityError, connections
 from msgspec.structs import replace
 
-from eventstore.index import noticed, queries, streams
-from eventstore.index.drafts import draft_of
+from eventstore.index import noticed, queries
 from eventstore.index.models import BlockRow, HourCount, IndexedPartition, IndexSecret, NameRow, StreamKey, StreamRow
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.names import Names
-from eventstore.index.writer import (
+from eventstore.index.writing import streams
+from eventstore.index.writing.prepared_batch import draft_of
+from eventstore.index.writing.writer import (
     Checkpoint,
     CheckpointMoved,
     Memory,

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import anomalies, drafts, finding, noticed, seen
-from eventstore.index.anomalies import Anomaly
+from eventstore.index import finding, noticed
 from eventstore.index.models import IdKey, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.keys import BITS as HASH_BITS
 from eventstore.index.tables.keys import Link
-from eventstore.index.writer import Memory, Partition, open_partition, write_batch
+from eventstore.index.writing import anomalies, prepared_batch
+from eventstore.index.writing import duplicates as seen
+from eventstore.index.writing.anomalies import Anomaly
+from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
 from eventstore.model.events import Event, Topic, TopicKind
 from tests.indexing import event, index, pointers
 
@@ -257,7 +259,7 @@ def test_two_processes_that_seal_the_same_filters_agree() -> None:
 
 
 def test_texts_that_share_a_hash_are_no_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drafts, "hashes", one_hash_for_all)
+    monkeypatch.setattr(prepared_batch, "hashes", one_hash_for_all)
     monkeypatch.setattr(seen, "hashes_of", one_hash_for_all)
     memory = Memory()
     for start in range(0, 3 * LARGE, LARGE):

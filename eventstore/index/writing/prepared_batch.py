@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from eventstore.index.originals import original_of
-from eventstore.index.streams import AggregateKey
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.keys import Hashes, Key, Link, hashes
+from eventstore.index.writing.copy_origin import original_of
+from eventstore.index.writing.streams import AggregateKey
 from eventstore.model.events import Event, Message, Position, Topic
 
 Stored = tuple[str, str]
