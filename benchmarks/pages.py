@@ -153,7 +153,7 @@ def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
 
 def _chosen(topic: str, count: int) -> list["Pointer"]:
     """Events of as many different aggregates, all over the topic."""
-    from eventstore.index import queries
+    from eventstore.index.lookup import queries
 
     row = queries.partition_row(topic, 0)
     assert row is not None

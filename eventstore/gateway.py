@@ -14,9 +14,9 @@ from eventstore.actions.perform import Actor, May, Record, acting
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
 from eventstore.envelope import read_event
-from eventstore.index import counting, noticed, progress, queries
-from eventstore.index.progress import Progress, TopicProgress
-from eventstore.index.valued import by_value
+from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
+from eventstore.index.lookup.progress import Progress, TopicProgress
+from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
@@ -211,11 +211,11 @@ class Gateway:
         self, topic: str, hours: int = 24, *, before: datetime | None = None
     ) -> Sequence[tuple[datetime, Mapping[str, int]]]:
         """How many events of each type happened in each of the topic's last hours that have any (before this), in order."""
-        return counting.hours_of(topic, hours, before)
+        return hour_counts.hours_of(topic, hours, before)
 
     def anomaly_counts(self) -> Mapping[str, int]:
         """How many indexed events have an anomaly of each kind (``Anomaly``)."""
-        return noticed.anomaly_counts()
+        return anomaly_lookup.anomaly_counts()
 
     def anomalies(
         self,
@@ -228,7 +228,7 @@ class Gateway:
     ) -> Page[AnomalyLine]:
         """A kind's anomalies (of one aggregate's type and id), the last noticed first; ``newer`` is the ``after`` of the page
         above, ``older`` the next's ``before``."""
-        page = noticed.anomaly_lines(
+        page = anomaly_lookup.anomaly_lines(
             kind.value,
             before=_number(before),
             after=_number(after),
@@ -241,7 +241,7 @@ class Gateway:
     def noticed_about(self, pointer: Pointer) -> Mapping[str, str]:
         """What the index noticed about this event: by kind, in words (empty where the kind says all)."""
         place = pointer.position
-        return noticed.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
+        return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
 
     def index_progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
         """How far the index is: with everything together that the store still has, and with each topic, by name. Needs no

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.index import queries
+from eventstore.index.lookup import queries
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables.blocks import decoded, encoded
 from eventstore.index.writing.prepared_batch import microseconds

@@ -10,7 +10,7 @@ from django.utils import timezone
 from dashboard import words
 from dashboard.pages import page, render
 from dashboard.wiring import gateway
-from eventstore.index.progress import TopicProgress
+from eventstore.index.lookup.progress import TopicProgress
 from eventstore.model.events import TopicKind
 
 KEEPS_UP = 60.0

@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.index import leases, progress
+from eventstore.index import leases
 from eventstore.index.followed import Followed
 from eventstore.index.handover import Batch
 from eventstore.index.leases import Leased
+from eventstore.index.lookup import progress
+from eventstore.index.lookup.progress import Progress
 from eventstore.index.meter import Meter
-from eventstore.index.progress import Progress
 from eventstore.index.readers import Readers, report
 from eventstore.index.writing.writer import write_draft
 from eventstore.model.events import Position, Topic

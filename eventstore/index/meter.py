@@ -4,9 +4,9 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from eventstore.index import progress
 from eventstore.index.followed import Followed
-from eventstore.index.progress import Progress
+from eventstore.index.lookup import progress
+from eventstore.index.lookup.progress import Progress
 from eventstore.model.storage import Amounts
 
 NOTE = 2.0

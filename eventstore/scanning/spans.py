@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eventstore.index import queries
-from eventstore.index.ordinals import ordinal_after
+from eventstore.index.lookup import queries
+from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Storage

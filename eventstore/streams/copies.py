@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eventstore.config.topic_kinds import belongs_to
-from eventstore.index import queries
+from eventstore.index.lookup import queries
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage

@@ -8,9 +8,9 @@ from itertools import islice
 
 from django.utils import timezone
 
-from eventstore.index import queries
+from eventstore.index.lookup import queries
+from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.models import IndexedPartition
-from eventstore.index.ordinals import ordinals_after
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Capabilities, Cursor, Subscription

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from eventstore.index import queries
-from eventstore.index.ordinals import ordinal_after
+from eventstore.index.lookup import queries
+from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Storage, SubscriptionType

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import DatabaseError, connections
 
-from eventstore.index import queries
+from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
 
 

@@ -2,8 +2,8 @@
 
 from django.db import DatabaseError, connections
 
-from eventstore.index import queries
-from eventstore.index.ordinals import ordinal_after
+from eventstore.index.lookup import queries
+from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.events import Position
 from eventstore.model.storage import Storage
 

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
+from eventstore.index.lookup.anomaly_lookup import anomaly_counts
 from eventstore.index.models import NameRow
-from eventstore.index.noticed import anomaly_counts
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.names import Names
@@ -18,7 +18,7 @@ from eventstore.index.writing import duplicates
 from eventstore.index.writing.anomalies import Anomaly, Noticed
 from eventstore.index.writing.writer import Memory
 from eventstore.model.events import Event, Topic
-from tests.index.test_index_queries import *  # noqa: F403
+from tests.index.test_queries import *  # noqa: F403
 from tests.index.test_writer import *  # noqa: F403
 from tests.index.test_writer import together
 from tests.indexing import event, index, pointers

@@ -5,7 +5,7 @@ import pytest
 # The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
 from tests.index.test_anomalies import *  # noqa: F403
 from tests.index.test_duplicates import *  # noqa: F403
-from tests.index.test_index_ordinals import *  # noqa: F403
+from tests.index.test_ordinals import *  # noqa: F403
 from tests.index.test_stream_keys import *  # noqa: F403
 
 pytestmark = [  # type: ignore[assignment] # instead of theirs

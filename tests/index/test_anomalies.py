@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from eventstore.index import noticed, queries
+from eventstore.index.lookup import anomaly_lookup, queries
 from eventstore.index.models import AnomalyCount
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.writing.anomalies import LONGEST_NUMBER, Anomaly
@@ -59,15 +59,15 @@ def kinds() -> list[tuple[int, Sequence[str]]]:
 
 
 def details(kind: Anomaly) -> list[str]:
-    return [line.detail for line in noticed.anomaly_lines(kind, limit=100).items][::-1]
+    return [line.detail for line in anomaly_lookup.anomaly_lines(kind, limit=100).items][::-1]
 
 
 def assert_counted() -> None:
     """The counts are those of the lists, and of the events."""
-    counts = noticed.anomaly_counts()
+    counts = anomaly_lookup.anomaly_counts()
     for kind in Anomaly:
         there = sum(kind in pointer.anomalies for pointer in all_pointers())
-        assert counts.get(kind, 0) == there == len(noticed.anomaly_lines(kind, limit=1000).items), kind
+        assert counts.get(kind, 0) == there == len(anomaly_lookup.anomaly_lines(kind, limit=1000).items), kind
 
 
 def test_each_kind_is_noticed_once(cut: Cut) -> None:
@@ -83,7 +83,7 @@ def test_each_kind_is_noticed_once(cut: Cut) -> None:
         event(7, aggregate=one, sequence="5", id="e-patients-0-4"),
     ])  # fmt: skip
     assert kinds() == [(2, [SKIPS]), (3, [BACK]), (5, [EARLIER]), (6, [UNREADABLE]), (7, [TWICE])]
-    assert noticed.anomaly_counts() == {SKIPS: 1, BACK: 1, EARLIER: 1, UNREADABLE: 1, TWICE: 1}
+    assert anomaly_lookup.anomaly_counts() == {SKIPS: 1, BACK: 1, EARLIER: 1, UNREADABLE: 1, TWICE: 1}
     assert details(SKIPS) == ["1 is followed by 4: 2 missing"]
     assert details(BACK) == ["7 comes behind 7"]
     assert details(UNREADABLE) == ["it has neither aggregateid nor a key"]
@@ -115,7 +115,7 @@ def test_nothing_is_noticed_in_clean_streams_however_they_are_mixed(seed: int) -
         start = end
         if chance.random() < 0.3:
             partition = open_partition(PATIENTS, 0, Memory())
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
     assert kinds() == []
     assert not AnomalyCount.objects.using("index").exists()
 
@@ -213,7 +213,7 @@ def test_copies_in_derived_topics_are_not_judged() -> None:
     copies = [event(number, topic=retry.name, id="x", sequence=str(9 - number)) for number in range(4)]
     copies += [event(4, topic=retry.name, time=START - timedelta(days=9)), event(5, topic=retry.name, problem="it is empty")]
     index(copies, topic=retry)
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
     assert [pointer.anomalies for pointer in all_pointers()] == [()] * 6
 
 
@@ -230,7 +230,7 @@ def test_an_aggregate_says_how_many_of_each_kind_its_streams_have() -> None:
 
 def test_a_line_names_its_event() -> None:
     index([event(0, sequence="1"), event(1, sequence="3")], topic=PATIENTS)
-    (line,) = noticed.anomaly_lines(SKIPS, limit=10).items
+    (line,) = anomaly_lookup.anomaly_lines(SKIPS, limit=10).items
     assert (line.kind, line.pointer.position, line.pointer.event_id) == (SKIPS, place(1), "e-patients-0-1")
     assert list(line.pointer.anomalies) == [SKIPS]
 
@@ -242,9 +242,9 @@ def test_nothing_is_counted_twice_when_a_batch_is_written_again_after_a_fault(mo
     with monkeypatch.context() as breaking, pytest.raises(ZeroDivisionError):
         breaking.setattr(writer, "_write_blocks", lambda *given: 1 / 0)
         index(log, topic=PATIENTS)
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
     index(log, topic=PATIENTS)
-    assert noticed.anomaly_counts() == {SKIPS: 1}
+    assert anomaly_lookup.anomaly_counts() == {SKIPS: 1}
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 50])
@@ -255,23 +255,23 @@ def test_a_list_is_paged_both_ways_without_losing_or_doubling_one(count: int, li
         index([event(2 * number, problem="it is empty"), event(2 * number + 1, sequence=str(5 * number))], topic=PATIENTS)
     write_batch(open_partition(PATIENTS, 0, Memory(), build=1), [event(0, problem="it is empty")])
     older: list[int] = []
-    page = noticed.anomaly_lines(UNREADABLE, limit=limit)
+    page = anomaly_lookup.anomaly_lines(UNREADABLE, limit=limit)
     assert page.newer is None
     while True:
         older += ordinals_of(page)
         if page.older is None:
             break
-        last, page = page, noticed.anomaly_lines(UNREADABLE, before=int(page.older), limit=limit)
-        back = noticed.anomaly_lines(UNREADABLE, after=int(page.newer or 0), limit=limit)
+        last, page = page, anomaly_lookup.anomaly_lines(UNREADABLE, before=int(page.older), limit=limit)
+        back = anomaly_lookup.anomaly_lines(UNREADABLE, after=int(page.newer or 0), limit=limit)
         assert back.items == last.items
     assert older == [2 * number for number in range(count)][::-1]
     newer: list[int] = []
     while page.newer is not None:
-        page = noticed.anomaly_lines(UNREADABLE, after=int(page.newer), limit=limit)
+        page = anomaly_lookup.anomaly_lines(UNREADABLE, after=int(page.newer), limit=limit)
         newer = ordinals_of(page) + newer
     assert newer == older[: len(newer)]
     assert len(newer) >= len(older) - limit
-    assert noticed.anomaly_counts().get(UNREADABLE, 0) == count
+    assert anomaly_lookup.anomaly_counts().get(UNREADABLE, 0) == count
 
 
 def ordinals_of(page: Page[AnomalyLine]) -> list[int]:
@@ -279,4 +279,4 @@ def ordinals_of(page: Page[AnomalyLine]) -> list[int]:
 
 
 def test_a_list_of_a_kind_that_nobody_knows_is_empty() -> None:
-    assert noticed.anomaly_lines("no such kind", limit=10) == Page(items=[])
+    assert anomaly_lookup.anomaly_lines("no such kind", limit=10) == Page(items=[])

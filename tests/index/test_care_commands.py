@@ -17,8 +17,8 @@ from eventstore.config.loading import parse_config
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import rebuilding, removing
+from eventstore.index.lookup.queries import indexed_topics
 from eventstore.index.models import IndexedPartition
-from eventstore.index.queries import indexed_topics
 from eventstore.management.commands import check_index, rebuild_index, run_index
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import finding, noticed
+from eventstore.index.lookup import anomaly_lookup, key_tables
 from eventstore.index.models import IdKey, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.keys import BITS as HASH_BITS
@@ -280,13 +280,13 @@ def test_a_large_batch_of_new_ids_looks_up_hardly_any(monkeypatch: pytest.Monkey
         asked.append(len(hashes))
         return real(table, hashes, slices, partitions)
 
-    real = finding.first_places
+    real = key_tables.first_places
     memory = Memory()
     index(batch(0, ids(0, 20_000)), topic=PATIENTS, memory=memory)
     monkeypatch.setattr(seen, "first_places", first_places)
     index(batch(20_000, ids(20_000, 30_000)), topic=PATIENTS, memory=memory)
     assert sum(asked) < 10
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
 
 
 def test_a_batch_is_refused_where_an_ordinal_would_not_fit_beside_its_hash() -> None:

@@ -17,11 +17,12 @@ from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import following as following_module
 from eventstore.index import indexer as indexer_module
-from eventstore.index import leases, progress, queries, readers, watching
+from eventstore.index import leases, readers, watching
 from eventstore.index.following import Following, follow_everything, index_until_caught_up
 from eventstore.index.indexer import Look
+from eventstore.index.lookup import progress, queries
+from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import IndexedPartition, IndexerRow
-from eventstore.index.valued import by_value
 from eventstore.index.writing import writer
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic

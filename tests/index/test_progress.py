@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from eventstore.index import leases, progress
+from eventstore.index import leases
 from eventstore.index.followed import Followed
 from eventstore.index.indexer import Look
+from eventstore.index.lookup import progress
+from eventstore.index.lookup.progress import Progress
 from eventstore.index.meter import Meter
 from eventstore.index.models import IndexedPartition
-from eventstore.index.progress import Progress
 from eventstore.management.commands.run_index import standing
 from eventstore.model.events import Topic
 from eventstore.model.storage import Amounts

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.index import queries, reading, stream_keys
+from eventstore.index.lookup import pointers, queries, stream_keys
+from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
-from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.tables import blocks
 from eventstore.index.writing import duplicates, writer
 from eventstore.index.writing.writer import Memory, open_partition, write_batch
@@ -40,7 +40,7 @@ def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
     monkeypatch.setattr(duplicates, "SLICE", a_slice)
     monkeypatch.setattr(duplicates, "BITS", 1 << 12)
     monkeypatch.setattr(stream_keys, "MOST_SLICES", 20)
-    for module in (blocks, reading, duplicates, stream_keys, writer):
+    for module in (blocks, pointers, duplicates, stream_keys, writer):
         monkeypatch.setattr(module, "FULL", full)
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201

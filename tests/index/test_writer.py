@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import IntegrityError, connections
 from msgspec.structs import replace
 
-from eventstore.index import noticed, queries
+from eventstore.index.lookup import anomaly_lookup, queries
 from eventstore.index.models import BlockRow, HourCount, IndexedPartition, IndexSecret, NameRow, StreamKey, StreamRow
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
@@ -247,7 +247,7 @@ def test_what_fits_no_envelope_gets_an_ordinal_and_a_mark_but_no_version() -> No
     assert found is not None
     assert (found.ordinal, found.version, found.unreadable, found.aggregate_id) == (1, None, True, "")
     assert versions("patient", "4711") == [1, 2]
-    assert noticed.anomaly_counts() == {"unreadable": 1}
+    assert anomaly_lookup.anomaly_counts() == {"unreadable": 1}
 
 
 def test_a_batch_of_nothing_but_unreadable_messages_is_indexed() -> None:
@@ -464,7 +464,7 @@ def test_a_build_beside_the_live_one_is_written_apart_and_read_by_nobody() -> No
     assert write_batch(building, [event(0, id="other"), event(1, problem="it is empty")]) == 1
     assert [pointer.event_id for pointer in all_pointers()] == ["e-patients-0-0", "e-patients-0-1"]
     assert queries.by_event_id("other") == []
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
     assert [(topic.partitions, topic.events) for topic in queries.indexed_topics()] == [(1, 2)]
     (kind,) = queries.aggregate_types()
     assert (kind.aggregates, kind.events) == (1, 2)
@@ -509,7 +509,7 @@ def test_writers_of_one_partition_get_in_each_others_way_and_leave_a_gapless_ind
     assert together(lambda: write(3), lambda: write(5), lambda: write(7)) == []
     assert moved.acquire(blocking=False), "they never met: the test shows nothing"
     assert_same_as(log)
-    assert noticed.anomaly_counts() == {}
+    assert anomaly_lookup.anomaly_counts() == {}
 
 
 def test_names_that_many_writers_meet_at_once_have_one_number_each() -> None:

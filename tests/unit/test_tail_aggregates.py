@@ -10,8 +10,8 @@ from django.db import DatabaseError
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.index import queries
 from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.search import parse_filter

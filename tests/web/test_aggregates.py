@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from eventstore.config.loading import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import valued
+from eventstore.index.lookup import value_lookup
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Position
 from tests import hostile
@@ -342,7 +342,7 @@ def test_a_value_is_not_said_to_be_of_one_aggregate_alone_where_not_all_of_its_e
     with desk.searchable():
         registered(desk, *[("p-1", "a@example.org")] * 9)
         assert search(desk, "a@example.org").headers["Location"] == "/aggregates/patient/p-1/"
-        monkeypatch.setattr(valued, "MOST_LOOKED_AT", 4)
+        monkeypatch.setattr(value_lookup, "MOST_LOOKED_AT", 4)
         answer = search(desk, "a@example.org")
         assert answer.status_code == 200
         assert attribute(answer, "data-more") == ["aggregates"]
@@ -383,7 +383,7 @@ def test_the_box_says_which_values_it_looks_for_and_so_does_the_answer(desk: Des
 
 
 def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eventstore.index import queries
+    from eventstore.index.lookup import queries
 
     desk.publish(30, partitions=3, key="p-{}")
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from dashboard import searching, wiring
 from eventstore.config.loading import parse_config
-from eventstore.index import queries
+from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.scanning.scan import Scan

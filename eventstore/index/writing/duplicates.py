@@ -13,7 +13,7 @@ import numpy as np
 from django.db.models import Max, Sum
 from numpy.typing import NDArray
 
-from eventstore.index.finding import Place, ends_of_topic, first_places, newest_slice
+from eventstore.index.lookup.key_tables import Place, ends_of_topic, first_places, newest_slice
 from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of

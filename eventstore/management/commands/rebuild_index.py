@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index import rebuilding
-from eventstore.index.queries import indexed_topics
+from eventstore.index.lookup.queries import indexed_topics
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, UnknownTopic

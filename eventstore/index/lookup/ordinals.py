@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from eventstore.index.lookup.pointers import last_ordinals, ordinals_at
 from eventstore.index.models import IndexedPartition
-from eventstore.index.reading import last_ordinals, ordinals_at
 from eventstore.model.events import Position
 
 TOKENS_A_STATEMENT = 5_000

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Count, Sum
 
+from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition
-from eventstore.index.reading import pointers_at
 from eventstore.model.events import Page
 from eventstore.model.pointers import AnomalyLine
 

@@ -12,12 +12,13 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.index import ordinals, queries, reading, valued
+from eventstore.index.lookup import ordinals, queries, value_lookup
+from eventstore.index.lookup import pointers as reading
+from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.tables.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.tables.keys import Link
 from eventstore.index.tables.names import Names
-from eventstore.index.valued import by_value
 from eventstore.index.writing import prepared_batch
 from eventstore.index.writing.prepared_batch import microseconds
 from eventstore.index.writing.writer import Memory, open_partition, write_batch
@@ -341,7 +342,7 @@ def test_an_aggregate_with_many_events_of_a_value_hides_no_other() -> None:
 def test_where_not_every_event_of_a_value_is_looked_at_no_aggregate_is_said_to_be_the_only_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(valued, "MOST_LOOKED_AT", 100)
+    monkeypatch.setattr(value_lookup, "MOST_LOOKED_AT", 100)
     of_one_city(500, others=[20, 250, 480])
     found = by_value("city", ["Berlin"])
     assert {pointer.aggregate_id for pointer in found.pointers} == {"p", "p20", "p480"}

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from eventstore.index.finding import places
+from eventstore.index.lookup.anomaly_lookup import counts_of_streams
+from eventstore.index.lookup.key_tables import places
+from eventstore.index.lookup.pointers import ordinals_at, pointers_at, time_of
+from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
-from eventstore.index.noticed import counts_of_streams
-from eventstore.index.reading import ordinals_at, pointers_at, time_of
-from eventstore.index.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key

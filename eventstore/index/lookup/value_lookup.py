@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from eventstore.index.finding import Place, places
+from eventstore.index.lookup.key_tables import Place, places
+from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.models import IndexedPartition
-from eventstore.index.reading import pointers_at
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key

@@ -5,10 +5,10 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from eventstore.index import queries
+from eventstore.index.lookup import queries
+from eventstore.index.lookup.ordinals import ordinal_after, ordinals_after
+from eventstore.index.lookup.pointers import last_ordinals, ordinals_at
 from eventstore.index.models import IndexedPartition
-from eventstore.index.ordinals import ordinal_after, ordinals_after
-from eventstore.index.reading import last_ordinals, ordinals_at
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.events import Event, Position, Topic

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from django.db.models import Max, Q, Sum
 
+from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import HourCount, IndexedPartition
-from eventstore.index.reading import time_of
 from eventstore.index.tables.names import Names
 
 DB = "index"
