@@ -82,7 +82,7 @@ def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> 
     with desk_in_a_folder():
         from eventstore.config.loading import Config
         from eventstore.drivers.pulsar.storage import PulsarStorage
-        from eventstore.index.following import Following, index_until_caught_up
+        from eventstore.index.indexer.run import Following, index_until_caught_up
 
         storage = PulsarStorage(service_url=service_url, admin_url=admin_url)
         following = Following(
@@ -100,7 +100,7 @@ def feed(count: int) -> dict[str, float]:
     """Write so many events from memory; the figures of how it went."""
     os.environ.pop("INDEX_DATABASE_URL", None)
     with desk_in_a_folder() as folder:
-        from eventstore.index.following import BATCH
+        from eventstore.index.indexer.run import BATCH
         from eventstore.index.writing.writer import Memory, open_partition, write_batch
         from eventstore.model.events import Topic
 

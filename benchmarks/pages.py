@@ -94,7 +94,7 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
     os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url}
     with desk_in_a_folder():
         from dashboard import wiring
-        from eventstore.index.following import Following, index_until_caught_up
+        from eventstore.index.indexer.run import Following, index_until_caught_up
 
         gateway = wiring.gateway()
         following = Following(

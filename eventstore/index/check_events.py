@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
+from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.lookup.pointers import time_of
-from eventstore.index.readers import ValuesOf
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.names import Names

@@ -19,8 +19,8 @@ from eventstore.index.check_counts import Counted, check_counts
 from eventstore.index.check_events import Comparison, Difference, events_differ, read_again
 from eventstore.index.check_keys import KeyCheck, check_keys, finish, key_check
 from eventstore.index.check_log import Log, open_log
+from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.readers import ValuesOf
 from eventstore.index.tables.blocks import Columns
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event, Position, Topic

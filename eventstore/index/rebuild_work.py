@@ -9,10 +9,10 @@ from django.db.models import Max, QuerySet
 
 from eventstore.config.loading import Config
 from eventstore.envelope.reading import Decode
-from eventstore.index import leases
-from eventstore.index.leases import Leased
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import IndexedPartition
-from eventstore.index.readers import ValuesOf
 from eventstore.index.writing.writer import Memory
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic

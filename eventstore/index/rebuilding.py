@@ -15,14 +15,14 @@ from django.db import DatabaseError, connections
 from django.db.models import Max
 
 from eventstore.config.loading import Config
-from eventstore.index import leases
 from eventstore.index.exchanging import swapped
-from eventstore.index.followed import Followed
-from eventstore.index.following import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
-from eventstore.index.handover import Batch, Handover
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.index.indexer.reader_threads import Readers, ValuesOf
+from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.models import IndexedPartition
-from eventstore.index.owners import new_owner
-from eventstore.index.readers import Readers, ValuesOf
 from eventstore.index.rebuild_work import (
     AnotherRebuild,
     OnProgress,

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from eventstore.index import leases
+from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 

@@ -12,7 +12,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.gateway import Gateway
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import NewMessage, Topic

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from eventstore.config.loading import Config
-from eventstore.index.following import Following, follow_everything
+from eventstore.index.indexer.run import Following, follow_everything
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import storage_of
 from tests.namespaces import own_namespace

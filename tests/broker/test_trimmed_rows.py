@@ -11,7 +11,7 @@ from eventstore.actions.perform import Actor
 from eventstore.config.loading import parse_config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.gateway import Gateway
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage
 from eventstore.streams.rows import Missing
 from tests.broker.conftest import MakeTopic

@@ -8,7 +8,7 @@ import pytest
 from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.tail import Counts, Hub, Start, Viewer, place_key
 from tests.broker.conftest import MakeTopic
 from tests.broker.test_payloads import truncate

@@ -11,7 +11,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import check_keys
 from eventstore.index.checking import PartitionReport, check_topic
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.tables import sql as bulk
 from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded

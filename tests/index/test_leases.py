@@ -10,10 +10,10 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.index import leases
-from eventstore.index.leases import Leased, Member
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.lease_owner import is_dead, new_owner
+from eventstore.index.indexer.leases import Leased, Member
 from eventstore.index.models import IndexedPartition, IndexerRow
-from eventstore.index.owners import is_dead, new_owner
 from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
 from eventstore.model.events import Topic
 from tests.indexing import event
@@ -146,7 +146,7 @@ def test_shares_are_as_equal_as_can_be_and_add_up(partitions: int, owners: int) 
 
 
 def test_the_lease_of_a_process_that_died_here_is_free_at_once(database: str) -> None:
-    script = "from eventstore.index.owners import new_owner; print(new_owner(), end='')"
+    script = "from eventstore.index.indexer.lease_owner import new_owner; print(new_owner(), end='')"
     died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     leases.attend(died, hungry=True)
     assert len(leases.take(died, free())) == 4

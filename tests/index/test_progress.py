@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from eventstore.index import leases
-from eventstore.index.followed import Followed
-from eventstore.index.indexer import Look
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.lookup.progress import Progress
-from eventstore.index.meter import Meter
 from eventstore.index.models import IndexedPartition
 from eventstore.management.commands.run_index import standing
 from eventstore.model.events import Topic

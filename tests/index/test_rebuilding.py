@@ -14,7 +14,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import exchanging
 from eventstore.index.checking import check_topic
-from eventstore.index.following import Following, follow_everything, index_until_caught_up
+from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild_work import AnotherRebuild

@@ -14,7 +14,7 @@ from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Event, Message, NewMessage, Topic
 from eventstore.scanning import reading

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage

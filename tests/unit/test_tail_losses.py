@@ -13,7 +13,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import CAPABILITIES, DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.model.storage import Ends

@@ -16,7 +16,7 @@ from dashboard import backlog_lists, standing, wiring
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
 from eventstore.gateway import Gateway
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Edge, SubscriptionType
 from tests.people import person

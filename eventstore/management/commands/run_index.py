@@ -15,8 +15,8 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
-from eventstore.index.following import BATCH, THREADS, Following, follow_everything, index_until_caught_up
-from eventstore.index.indexer import Look
+from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.run import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.model.errors import EventStoreError, InvalidConfiguration

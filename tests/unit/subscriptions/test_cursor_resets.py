@@ -13,7 +13,7 @@ from msgspec import structs
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.following import Following, index_until_caught_up
+from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import NewMessage, Position

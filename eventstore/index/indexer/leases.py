@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import BooleanField, Case, F, Max, Q, When
 from django.db.models.functions import Now
 
+from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.index.models import IndexedPartition, IndexerRow
-from eventstore.index.owners import is_dead
 from eventstore.model.events import Topic, TopicKind
 
 DB = "index"

@@ -15,14 +15,14 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from eventstore.config.loading import Config
-from eventstore.index import collecting
-from eventstore.index.handover import Handover
-from eventstore.index.indexer import End, Indexer, Look
-from eventstore.index.leases import Leased
-from eventstore.index.meter import Meter
-from eventstore.index.owners import new_owner
-from eventstore.index.readers import Readers, ValuesOf, in_words
-from eventstore.index.watching import Watch
+from eventstore.index.indexer import gc_tuning
+from eventstore.index.indexer.batch_queue import Handover
+from eventstore.index.indexer.indexer import End, Indexer, Look
+from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.reader_threads import Readers, ValuesOf, in_words
+from eventstore.index.indexer.throughput import Meter
+from eventstore.index.indexer.topic_watch import Watch
 from eventstore.index.writing.writer import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.storage import Storage
@@ -146,7 +146,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         done=done,
     )
     try:
-        with collecting.seldom():
+        with gc_tuning.seldom():
             yield indexer
     finally:
         indexer.over.set()

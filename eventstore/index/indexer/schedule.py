@@ -5,7 +5,7 @@ import time
 from heapq import heappop, heappush
 from itertools import count
 
-from eventstore.index.followed import Followed
+from eventstore.index.indexer.assigned_partition import Followed
 
 
 class Schedule:

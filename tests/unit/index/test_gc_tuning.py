@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from eventstore.index.collecting import NEW_OBJECTS, seldom
+from eventstore.index.indexer.gc_tuning import NEW_OBJECTS, seldom
 
 
 def test_it_looks_seldom_until_the_last_one_is_done() -> None:

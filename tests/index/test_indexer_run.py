@@ -15,11 +15,11 @@ from django.utils import timezone
 from eventstore.config.loading import Config
 from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import following as following_module
-from eventstore.index import indexer as indexer_module
-from eventstore.index import leases, readers, watching
-from eventstore.index.following import Following, follow_everything, index_until_caught_up
-from eventstore.index.indexer import Look
+from eventstore.index.indexer import indexer as indexer_module
+from eventstore.index.indexer import leases, reader_threads, topic_watch
+from eventstore.index.indexer import run as following_module
+from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import progress, queries
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import IndexedPartition, IndexerRow
@@ -93,8 +93,8 @@ class Watched(DatabaseStorage):
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks come ten times as often as they do in earnest."""
-    monkeypatch.setattr(watching, "LOOK_FOR_TOPICS", 0.05)
-    monkeypatch.setattr(watching, "ASK_FOR_ENDS", 0.2)
+    monkeypatch.setattr(topic_watch, "LOOK_FOR_TOPICS", 0.05)
+    monkeypatch.setattr(topic_watch, "ASK_FOR_ENDS", 0.2)
     monkeypatch.setattr(indexer_module, "HOUSEKEEPING", 0.1)
 
 
@@ -346,7 +346,7 @@ def test_searchable_values_are_asked_for_and_kept() -> None:
 
 def test_a_stream_that_never_pauses_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events come all the time, so that no reader ever finds nothing: what was there a moment ago is indexed nevertheless."""
-    monkeypatch.setattr(readers, "BUSY_WAIT", 0.5)
+    monkeypatch.setattr(reader_threads, "BUSY_WAIT", 0.5)
     storage, ended = DatabaseStorage(), threading.Event()
     published(storage, 1)
 
@@ -372,7 +372,7 @@ def _caught_up_since(moment: Any) -> bool:
 
 
 def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "AGAIN", 0.3)
+    monkeypatch.setattr(topic_watch, "AGAIN", 0.3)
     storage = DatabaseStorage()
     published(storage, 3)
     later: Callable[[Ends], Ends] = lambda ends: replace(ends, last=place(9, topic="documents"))  # noqa: E731

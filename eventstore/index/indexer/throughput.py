@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from eventstore.index.followed import Followed
+from eventstore.index.indexer.assigned_partition import Followed
 from eventstore.index.lookup import progress
 from eventstore.index.lookup.progress import Progress
 from eventstore.model.storage import Amounts

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from eventstore.index.followed import Opened
+from eventstore.index.indexer.assigned_partition import Opened
 from eventstore.index.writing.prepared_batch import Draft
 
 MOST_EVENTS = 20_000

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from eventstore.index import handover as handover_module
-from eventstore.index.followed import Followed, Opened
-from eventstore.index.handover import Batch, Handover
-from eventstore.index.schedule import Schedule
+from eventstore.index.indexer import batch_queue as handover_module
+from eventstore.index.indexer.assigned_partition import Followed, Opened
+from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.tables.keys import key_of
 from eventstore.index.writing.prepared_batch import draft_of
 from eventstore.model.events import Topic

@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.index import leases
-from eventstore.index.followed import Followed
-from eventstore.index.handover import Batch
-from eventstore.index.leases import Leased
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.batch_queue import Batch
+from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.reader_threads import Readers, report
+from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.lookup.progress import Progress
-from eventstore.index.meter import Meter
-from eventstore.index.readers import Readers, report
 from eventstore.index.writing.writer import write_draft
 from eventstore.model.events import Position, Topic
 

@@ -7,7 +7,7 @@ import time
 from django.db import connections
 from django.utils import timezone
 
-from eventstore.index.indexer import End, Indexer
+from eventstore.index.indexer.indexer import End, Indexer
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.storage import Storage
 

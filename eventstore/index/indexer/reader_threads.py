@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from django.db import DatabaseError, OperationalError, connections
 
 from eventstore.config.loading import Config
-from eventstore.index.followed import Followed
-from eventstore.index.handover import Batch, Handover
-from eventstore.index.schedule import Schedule
+from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.prepared_batch import Stored, draft_of
 from eventstore.index.writing.writer import CheckpointMoved, Memory
