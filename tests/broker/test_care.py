@@ -10,7 +10,7 @@ import pytest
 from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.index.checking import PartitionReport, check_topic
+from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.rebuilding import rebuild_topic, remove_old
 from eventstore.index.tables.blocks import decoded, encoded

@@ -2,6 +2,6 @@
 
 import pytest
 
-from tests.index.test_checking import *  # noqa: F403
+from tests.index.test_check import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs

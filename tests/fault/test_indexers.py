@@ -19,7 +19,7 @@ import pytest
 
 from eventstore.config.loading import Config
 from eventstore.importing import import_messages, parse_lines
-from eventstore.index.checking import check_topic
+from eventstore.index.check.run import check_topic
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Storage
 from eventstore.samples.health import permit_like

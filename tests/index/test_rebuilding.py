@@ -13,7 +13,7 @@ from django.db import connections
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index import exchanging
-from eventstore.index.checking import check_topic
+from eventstore.index.check.run import check_topic
 from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
@@ -22,7 +22,7 @@ from eventstore.index.rebuilding import Rebuilt, discard, rebuild_topic, remove_
 from eventstore.index.removing import REMOVED
 from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
 from eventstore.model.events import Topic
-from tests.index.test_checking import Shortened, message, publish
+from tests.index.test_check import Shortened, message, publish
 from tests.indexing import event
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
-from eventstore.index.checking import PartitionReport, check_topic
+from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.lookup.queries import indexed_topics
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal

@@ -13,12 +13,12 @@ from itertools import pairwise
 from django.db.models import QuerySet
 
 from eventstore.config.loading import Config
-from eventstore.index.check_anomalies import AnomalyCheck, anomalies_differ
-from eventstore.index.check_blocks import blocks_of
-from eventstore.index.check_counts import Counted, check_counts
-from eventstore.index.check_events import Comparison, Difference, events_differ, read_again
-from eventstore.index.check_keys import KeyCheck, check_keys, finish, key_check
-from eventstore.index.check_log import Log, open_log
+from eventstore.index.check.anomalies import AnomalyCheck, anomalies_differ
+from eventstore.index.check.blocks import blocks_of
+from eventstore.index.check.counts import Counted, check_counts
+from eventstore.index.check.events import Comparison, Difference, events_differ, read_again
+from eventstore.index.check.keys import KeyCheck, check_keys, finish, key_check
+from eventstore.index.check.log import Log, open_log
 from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables.blocks import Columns

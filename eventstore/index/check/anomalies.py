@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventstore.index.check_events import Difference
+from eventstore.index.check.events import Difference
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.writing.anomalies import LATE, Anomaly, judge_sequence

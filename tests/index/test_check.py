@@ -9,8 +9,8 @@ from django.db import connections
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import check_keys
-from eventstore.index.checking import PartitionReport, check_topic
+from eventstore.index.check import keys
+from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.tables import sql as bulk
@@ -55,7 +55,7 @@ class Shortened(DatabaseStorage):
 @pytest.fixture(params=["whole slices", "key by key"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shortened:
     """A store with a topic of which everything is indexed; keys are compared in either way."""
-    monkeypatch.setattr(check_keys, "WORTH_READING", 1 if request.param == "whole slices" else 1 << 40)
+    monkeypatch.setattr(keys, "WORTH_READING", 1 if request.param == "whole slices" else 1 << 40)
     storage = Shortened()
     storage.create_topic("patients")
     publish(storage, COUNT)
@@ -255,7 +255,7 @@ def test_a_key_that_is_missing_is_named(storage: Shortened, damage: str, words: 
 
 
 def test_a_key_too_many_is_named_where_slices_are_read_whole(monkeypatch: pytest.MonkeyPatch, storage: Shortened) -> None:
-    monkeypatch.setattr(check_keys, "WORTH_READING", 1)
+    monkeypatch.setattr(keys, "WORTH_READING", 1)
     streams = list(StreamRow.objects.using("index").order_by("pk").values_list("pk", flat=True))
     for stream in streams[:2]:  # one of them may be its own
         sql(f"INSERT INTO index_streamkey (slice, stream_id, ordinal) VALUES (0, {stream}, 300) ON CONFLICT DO NOTHING")
