@@ -12,7 +12,7 @@ from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.models import BlockRow, IndexedPartition
-from eventstore.index.rebuilding import rebuild_topic, remove_old
+from eventstore.index.rebuild.run import rebuild_topic, remove_old
 from eventstore.index.tables.blocks import decoded, encoded
 from eventstore.index.writing.writer import Memory, open_partition, write_batch
 from eventstore.model.storage import Edge

@@ -16,9 +16,10 @@ from tqdm import tqdm
 from eventstore.config.loading import parse_config
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import rebuilding, removing
 from eventstore.index.lookup.queries import indexed_topics
 from eventstore.index.models import IndexedPartition
+from eventstore.index.rebuild import remove_old
+from eventstore.index.rebuild import run as rebuilding
 from eventstore.management.commands import check_index, rebuild_index, run_index
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
@@ -231,7 +232,7 @@ def test_forgetting_refuses_while_the_store_is_away_or_an_indexer_follows_the_to
 def test_forgetting_that_is_stopped_is_ended_the_next_time(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     drop("documents")
     with monkeypatch.context() as patch:
-        patch.setattr(removing, "remove", lambda *arguments: False)
+        patch.setattr(remove_old, "remove", lambda *arguments: False)
         patch.setattr(rebuilding, "remove", lambda *arguments: False)
         status, said = run("rebuild_index", "--topic", "documents", "--forget")
     assert status == 0

@@ -11,8 +11,8 @@ from django.db import DatabaseError
 from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
-from eventstore.index import rebuilding
 from eventstore.index.lookup.queries import indexed_topics
+from eventstore.index.rebuild import run
 from eventstore.management.configured import configured_storage, said_of
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, UnknownTopic
@@ -85,12 +85,12 @@ class Command(BaseCommand):
         if known is not None:
             said = f"{known.name} is in the store and watched: its index would only be built again. Nothing was forgotten."
             raise CommandError(said, returncode=FAILED)
-        topic = rebuilding.forgettable(name)
+        topic = run.forgettable(name)
         if topic is None:
             raise CommandError(
                 f"The index has no topic {name}, or several of that last name: give the whole.", returncode=FAILED
             )
-        events = rebuilding.forget(topic)
+        events = run.forget(topic)
         self.stdout.write(f"{topic}: {events:,} events forgotten")
         self.remove(topic, stop, rest="running this again")
 
@@ -112,14 +112,14 @@ class Command(BaseCommand):
                 )
 
     def rebuild(self, storage: Storage, topic: Topic, stop: Stop) -> None:
-        begun = rebuilding.unfinished(topic.name)
-        done = rebuilding.events_of(topic.name, begun) if begun is not None else 0
+        begun = run.unfinished(topic.name)
+        done = run.events_of(topic.name, begun) if begun is not None else 0
         if begun is not None:
             self.stdout.write(f"{topic.name}: going on after {done:,} events")
-        total = max(rebuilding.events_of(topic.name, None), done)
+        total = max(run.events_of(topic.name, None), done)
         values_of = values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         with tqdm(total=total, initial=done, unit=" events", unit_scale=True, desc=topic.name, disable=self.hidden) as bar:
-            found = rebuilding.rebuild_topic(storage, settings.EVENTDESK, topic, bar.update, stop, values_of=values_of)
+            found = run.rebuild_topic(storage, settings.EVENTDESK, topic, bar.update, stop, values_of=values_of)
         if not found.live:
             self.stdout.write(
                 f"{topic.name}: stopped after {found.events:,} of {found.before:,} events. Pages read what they did before. "
@@ -131,15 +131,15 @@ class Command(BaseCommand):
         self.stdout.write(f"{topic.name}: {found.events:,} events rebuilt{said}")
 
     def discard(self, topic: str) -> None:
-        if rebuilding.discard(topic):
+        if run.discard(topic):
             self.stdout.write(f"{topic}: the unfinished rebuild is thrown away")
 
     def remove(self, topic: str, stop: Stop, rest: str = "the next rebuild (or --discard)") -> None:
         """What was replaced or thrown away, now or earlier. Nobody reads it: a stop leaves the rest for the next time."""
-        slices = rebuilding.slices_to_remove(topic)
+        slices = run.slices_to_remove(topic)
         if not slices:
             return
         with tqdm(total=slices, unit=" slices", desc="removing the old", disable=self.hidden) as bar:
-            done = rebuilding.remove_old(topic, bar.update, stop)
+            done = run.remove_old(topic, bar.update, stop)
         if not done:
             self.stdout.write(f"{topic}: not all of the old index is removed; {rest} removes the rest")

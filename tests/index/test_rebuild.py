@@ -12,14 +12,14 @@ from django.db import connections
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index import exchanging
 from eventstore.index.check.run import check_topic
 from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
-from eventstore.index.rebuild_work import AnotherRebuild
-from eventstore.index.rebuilding import Rebuilt, discard, rebuild_topic, remove_old, unfinished
-from eventstore.index.removing import REMOVED
+from eventstore.index.rebuild import swap as exchanging
+from eventstore.index.rebuild.build import AnotherRebuild
+from eventstore.index.rebuild.remove_old import REMOVED
+from eventstore.index.rebuild.run import Rebuilt, discard, rebuild_topic, remove_old, unfinished
 from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
 from eventstore.model.events import Topic
 from tests.index.test_check import Shortened, message, publish
@@ -194,7 +194,7 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up
         "import django, threading; django.setup()\n"
         "from eventstore.config.loading import Config\n"
         "from eventstore.drivers.database.storage import DatabaseStorage\n"
-        "from eventstore.index.rebuilding import rebuild_topic\n"
+        "from eventstore.index.rebuild.run import rebuild_topic\n"
         "def wait(events): print('begun', flush=True); threading.Event().wait()\n"
         "s = DatabaseStorage()\n"
         "rebuild_topic(s, Config(), s.topic('patients'), wait, threading.Event(), batch=50)\n"

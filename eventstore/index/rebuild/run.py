@@ -15,7 +15,6 @@ from django.db import DatabaseError, connections
 from django.db.models import Max
 
 from eventstore.config.loading import Config
-from eventstore.index.exchanging import swapped
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import Followed
 from eventstore.index.indexer.batch_queue import Batch, Handover
@@ -23,7 +22,7 @@ from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.reader_threads import Readers, ValuesOf
 from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.models import IndexedPartition
-from eventstore.index.rebuild_work import (
+from eventstore.index.rebuild.build import (
     AnotherRebuild,
     OnProgress,
     StillIndexed,
@@ -36,7 +35,8 @@ from eventstore.index.rebuild_work import (
     take_all,
     take_partitions,
 )
-from eventstore.index.removing import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
+from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
+from eventstore.index.rebuild.swap import swapped
 from eventstore.index.writing.writer import CheckpointMoved, write_draft
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connections, transaction
 from django.db.models import F
 
-from eventstore.index.rebuild_work import AnotherRebuild, Work, rows_of
-from eventstore.index.removing import give_up
+from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
+from eventstore.index.rebuild.remove_old import give_up
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
 from eventstore.model.storage import Edge, Reader
