@@ -4,10 +4,10 @@ What a filter passes, and what is made of it for a page or a script, is found on
 and is told exactly what it did not get. See docs/tail.md and docs/adr/0010-tail-of-chunks.md.
 """
 
-from eventstore.tail.counts import Counts, Take
 from eventstore.tail.hub import Hub
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import Start, place_key
-from eventstore.tail.viewer import Viewer
+from eventstore.tail.subscriber.counts import Counts, Take
+from eventstore.tail.subscriber.subscriber import Viewer
 
 __all__ = ["Counts", "Entry", "Hub", "Piece", "Start", "Take", "Viewer", "place_key"]

@@ -9,10 +9,10 @@ from eventstore.model.events import Event, Message, Topic
 from eventstore.model.storage import Storage
 from eventstore.search import Filter
 from eventstore.tail.budget import ROWS_A_SECOND
-from eventstore.tail.lane import Lane
 from eventstore.tail.start import Places, Start, named_places, places_at
+from eventstore.tail.subscriber.cursor import Lane
+from eventstore.tail.subscriber.subscriber import Viewer, Wake
 from eventstore.tail.topic_tail import TopicTail
-from eventstore.tail.viewer import Viewer, Wake
 
 
 @dataclass(kw_only=True)

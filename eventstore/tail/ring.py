@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Protocol
 
 from eventstore.search import Filter
+from eventstore.tail.filter_result import Tally, key_of
 from eventstore.tail.pieces import Account, Chunk, Entry, Look, TallyKey
-from eventstore.tail.tally import Tally, key_of
 
 MOST_EVENTS = 50_000
 MOST_BYTES = 64 * 1024 * 1024

@@ -19,8 +19,8 @@ from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, 
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.storage import Edge, Reader, Storage
 from eventstore.tail.batches import Batch
-from eventstore.tail.filling import by_time, missed
 from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
+from eventstore.tail.restart_backfill import by_time, missed
 from eventstore.tail.ring import Ring, User
 from eventstore.tail.start import Places
 

@@ -12,7 +12,7 @@ from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.storage import Storage
 from eventstore.tail import Hub, Start, Take, Viewer, place_key
-from eventstore.tail.lane import MOST_WAITING
+from eventstore.tail.subscriber.cursor import MOST_WAITING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
 

@@ -6,7 +6,7 @@ from typing import Any
 from dashboard.masking import Viewer
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, portions
 from eventstore.tail import Counts, Piece, Take
-from tests.unit.tail_entries import entries
+from tests.unit.tail.entries import entries
 
 ALL = Viewer(name="support", sees_values=True)
 EVERY_TENTH = range(10, 60, 10)

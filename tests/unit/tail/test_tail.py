@@ -19,9 +19,10 @@ from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
 from eventstore.search.look import Look
-from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, catching_up, lane, ring
-from eventstore.tail import viewer as viewers
+from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, ring
 from eventstore.tail.bounds import bounds
+from eventstore.tail.subscriber import catchup, cursor
+from eventstore.tail.subscriber import subscriber as viewers
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -124,8 +125,8 @@ def test_a_partitions_order_stands_whatever_the_publish_times_say(storage: Datab
 def test_each_start_begins_where_it_says_and_gives_what_was_missed_in_order(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "SMALLEST_READ", 3)
-    monkeypatch.setattr(catching_up, "LARGEST_READ", 5)
+    monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
+    monkeypatch.setattr(catchup, "LARGEST_READ", 5)
     one, other = storage.create_topic("one", partitions=2), storage.create_topic("other")
     positions = [*storage.append("one", numbered(20)), *storage.append("other", numbered(10, start=20))]
     publish_a_minute_apart()
@@ -164,8 +165,8 @@ def test_a_start_that_says_nothing_clear_is_refused(start: dict[str, object], pr
 def test_a_page_that_missed_too_much_gets_the_last_and_the_number_of_the_others(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "MOST_MISSED", 50)
-    monkeypatch.setattr(catching_up, "MOST_KEPT", 20)
+    monkeypatch.setattr(catchup, "MOST_MISSED", 50)
+    monkeypatch.setattr(catchup, "MOST_KEPT", 20)
     topic = storage.create_topic("documents", partitions=2)
     storage.append("documents", numbered(80))
     publish_a_minute_apart()
@@ -256,9 +257,9 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "FULL_EVENTS", 4)
-    monkeypatch.setattr(lane, "CHUNKS_A_TAKE", 5)
-    monkeypatch.setattr(lane, "MANY_CHUNKS", 9)
-    monkeypatch.setattr(lane, "MOST_WAITING", 60)
+    monkeypatch.setattr(cursor, "CHUNKS_A_TAKE", 5)
+    monkeypatch.setattr(cursor, "MANY_CHUNKS", 9)
+    monkeypatch.setattr(cursor, "MOST_WAITING", 60)
     monkeypatch.setattr(viewers, "MOST_WAITING", 60)
     one, other = storage.create_topic("one"), storage.create_topic("other")
     page, script = watch([one, other], Start()), watch([one, other], Start(), complete=True)
@@ -333,7 +334,7 @@ def test_nothing_is_missed_or_doubled_whatever_viewers_do(
     monkeypatch.setattr(ring, "MOST_EVENTS", 60)
     monkeypatch.setattr(batches, "FULL_EVENTS", 7)
     monkeypatch.setattr(batches, "BEAT", 0.004)
-    monkeypatch.setattr(catching_up, "NEAR", 20)
+    monkeypatch.setattr(catchup, "NEAR", 20)
     topics = [storage.create_topic("one", partitions=2), storage.create_topic("two")]
     done = threading.Event()
 

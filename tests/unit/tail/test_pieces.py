@@ -12,9 +12,9 @@ from eventstore.search import parse_filter
 from eventstore.tail import batches
 from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
 from eventstore.tail.budget import ROWS_A_SECOND
+from eventstore.tail.filter_result import ROWS_A_SLICE, Tally, key_of, sample
 from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
-from eventstore.tail.tally import ROWS_A_SLICE, Tally, key_of, sample
-from tests.unit.tail_entries import READING, entries, message, numbers_of
+from tests.unit.tail.entries import READING, entries, message, numbers_of
 
 
 def chunk_of(count: int, *, sealed: float = 0.0) -> Chunk:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from eventstore.search import parse_filter
 from eventstore.tail.pieces import Chunk
 from eventstore.tail.ring import Ring
-from tests.unit.tail_entries import entries, numbers_of
+from tests.unit.tail.entries import entries, numbers_of
 
 T1 = parse_filter("type:t1")
 

@@ -12,7 +12,7 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
-from eventstore.tail import Counts, Hub, Start, Viewer, filling
+from eventstore.tail import Counts, Hub, Start, Viewer, restart_backfill
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -144,9 +144,9 @@ def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
     gone = 0
     match cause:
         case "too many":
-            monkeypatch.setattr(filling, "MOST_EVENTS", COUNT - 1)
+            monkeypatch.setattr(restart_backfill, "MOST_EVENTS", COUNT - 1)
         case "too large":
-            monkeypatch.setattr(filling, "MOST_BYTES", COUNT)
+            monkeypatch.setattr(restart_backfill, "MOST_BYTES", COUNT)
         case "trimmed":
             assert start.places
             place = storage.position(topic.name, 0, start.places[f"{topic.name}#0"])

@@ -11,10 +11,10 @@ from eventstore.model.storage import Storage
 from eventstore.search import Filter, FilterTooDear
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.budget import ROWS_A_SECOND, Share
-from eventstore.tail.catching_up import Behind
-from eventstore.tail.counts import State, Take, Tallying
-from eventstore.tail.lane import EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
 from eventstore.tail.pieces import Piece
+from eventstore.tail.subscriber.catchup import Behind
+from eventstore.tail.subscriber.counts import State, Take, Tallying
+from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]

@@ -7,10 +7,10 @@ import pytest
 from eventstore.model.events import Topic
 from eventstore.tail import Counts, Viewer
 from eventstore.tail.budget import ROWS_A_SECOND
-from eventstore.tail.lane import Lane
 from eventstore.tail.pieces import Piece
+from eventstore.tail.subscriber.cursor import Lane
 from eventstore.tail.topic_tail import TopicTail
-from tests.unit.tail_entries import READING, entries
+from tests.unit.tail.entries import READING, entries
 
 BEAT, BEATS = 0.1, 100
 

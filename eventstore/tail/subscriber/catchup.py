@@ -14,11 +14,11 @@ from eventstore.model.events import Message
 from eventstore.model.storage import Storage
 from eventstore.search import Spending
 from eventstore.tail.bounds import Bounds, bounds
-from eventstore.tail.counting import events_between, indexed_between
-from eventstore.tail.counts import Tallying
-from eventstore.tail.lane import Lane
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
+from eventstore.tail.subscriber.counts import Tallying
+from eventstore.tail.subscriber.cursor import Lane
+from eventstore.tail.subscriber.missed_counts import events_between, indexed_between
 
 MOST_MISSED = 5_000
 """A page that missed more is given the last ones only. What its start asked for was not missed, and is given whole."""

@@ -17,9 +17,10 @@ from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.model.storage import Ends
-from eventstore.tail import Counts, Hub, Start, Viewer, catching_up
+from eventstore.tail import Counts, Hub, Start, Viewer
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
+from eventstore.tail.subscriber import catchup
 from eventstore.tail.topic_tail import TopicTail
 from tests.contract.helpers import eventually
 
@@ -66,9 +67,9 @@ def storage() -> Trimming:
 
 @pytest.fixture
 def hub(storage: Trimming, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(catching_up, "SMALLEST_READ", 3)
-    monkeypatch.setattr(catching_up, "LARGEST_READ", 5)
-    monkeypatch.setattr(catching_up, "SECONDS_A_TAKE", 20.0)
+    monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
+    monkeypatch.setattr(catchup, "LARGEST_READ", 5)
+    monkeypatch.setattr(catchup, "SECONDS_A_TAKE", 20.0)
     made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()
@@ -150,7 +151,7 @@ def test_nothing_left_of_what_was_missed_is_counted_or_said(
 def test_what_is_trimmed_while_a_slow_script_reads_is_counted_or_said(
     storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
 ) -> None:
-    monkeypatch.setattr(catching_up, "EVENTS_COMPLETE", 5)
+    monkeypatch.setattr(catchup, "EVENTS_COMPLETE", 5)
     storage.append(topic.name, numbered(60))
     if indexed:
         index(storage)
@@ -184,8 +185,8 @@ def _token(storage: Trimming, topic: Topic, number: int) -> str:
 def test_what_is_trimmed_is_counted_once_by_a_page_that_also_skips(
     storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
-    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
+    monkeypatch.setattr(catchup, "MOST_MISSED", 20)
+    monkeypatch.setattr(catchup, "MOST_KEPT", 10)
     storage.append(topic.name, numbered(100))
     index(storage)
     place = _token(storage, topic, 9)
@@ -218,7 +219,7 @@ def test_an_outage_between_two_topics_counts_nothing_twice(
 def test_a_page_goes_over_to_a_ring_that_alone_has_what_waits(
     storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "NEAR", 5)
+    monkeypatch.setattr(catchup, "NEAR", 5)
     storage.append(topic.name, numbered(4))
     follower = Watching(hub.open([topic], Start(), lambda: None, complete=True))
     storage.append(topic.name, numbered(30, start=4))
@@ -233,8 +234,8 @@ def test_a_page_goes_over_to_a_ring_that_alone_has_what_waits(
 def test_what_a_start_asked_for_is_given_however_much_it_is(
     storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
-    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
+    monkeypatch.setattr(catchup, "MOST_MISSED", 20)
+    monkeypatch.setattr(catchup, "MOST_KEPT", 10)
     positions = storage.append(topic.name, numbered(120))
     wanted = [Start(since=FIRST), Start(position=positions[0]), Start(last=120)]
     for start in wanted:
@@ -247,10 +248,10 @@ def test_what_a_start_asked_for_is_given_however_much_it_is(
 def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
     storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "MOST_MISSED", 20)
-    monkeypatch.setattr(catching_up, "MOST_KEPT", 10)
-    monkeypatch.setattr(catching_up, "NEAR", 1)
-    monkeypatch.setattr(catching_up, "EVENTS_OF_A_PAGE", 5)
+    monkeypatch.setattr(catchup, "MOST_MISSED", 20)
+    monkeypatch.setattr(catchup, "MOST_KEPT", 10)
+    monkeypatch.setattr(catchup, "NEAR", 1)
+    monkeypatch.setattr(catchup, "EVENTS_OF_A_PAGE", 5)
     monkeypatch.setattr(rings, "MOST_EVENTS", 8)
     storage.append(topic.name, numbered(10))
     page = Watching(hub.open([topic], Start(last=10), lambda: None))

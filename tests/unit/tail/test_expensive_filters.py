@@ -15,7 +15,7 @@ from eventstore.tail import Hub, Start
 from eventstore.tail.pieces import Entry
 from eventstore.tail.ring import Ring
 from tests.contract.helpers import eventually
-from tests.unit.tail_entries import READING
+from tests.unit.tail.entries import READING
 
 DEAR = 'text~".{0,500}Q"'
 CHUNKS, OF_A_CHUNK = 30, 40

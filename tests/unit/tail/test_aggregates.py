@@ -15,7 +15,8 @@ from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.search import parse_filter
-from eventstore.tail import Counts, Hub, Start, catching_up
+from eventstore.tail import Counts, Hub, Start
+from eventstore.tail.subscriber import catchup
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -64,8 +65,8 @@ def index(storage: DatabaseStorage) -> None:
 def test_a_topic_that_the_places_do_not_name_begins_with_its_first_event_there(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, complete: bool
 ) -> None:
-    monkeypatch.setattr(catching_up, "MOST_MISSED", 5)
-    monkeypatch.setattr(catching_up, "MOST_KEPT", 2)
+    monkeypatch.setattr(catchup, "MOST_MISSED", 5)
+    monkeypatch.setattr(catchup, "MOST_KEPT", 2)
     publish(storage, "known", range(3), "mover")
     publish(storage, "new", range(100, 180), "another")
     known, new = storage.topic("known"), storage.topic("new")
