@@ -6,9 +6,9 @@ from typing import Any
 import pulsar
 import pytest
 
-from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead
+from eventstore.drivers.pulsar.client.resuming import FEWEST_BACK
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.resuming import FEWEST_BACK
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import InvalidMessage, InvalidPosition
 from eventstore.model.events import Message, NewMessage, Position

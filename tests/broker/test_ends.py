@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.drivers.pulsar import following, reading
+from eventstore.drivers.pulsar.client import reader, reading
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from tests.broker.conftest import MakeTopic, publish_batch
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.broker
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The readers that were opened for a moment."""
     found: list[str] = []
-    open_raw = following.open_raw
+    open_raw = reader.open_raw
 
     def noted(link: Any, log: Any, *given: Any, **more: Any) -> Any:
         found.append(str(log))

@@ -7,10 +7,11 @@ from typing import Any
 import pulsar
 import pytest
 
-from eventstore.drivers.pulsar import consuming, following
-from eventstore.drivers.pulsar.consuming import PulsarConsumer
-from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
-from eventstore.drivers.pulsar.following import PulsarReader
+from eventstore.drivers.pulsar.client import consumer as consuming
+from eventstore.drivers.pulsar.client import reader as following
+from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead
+from eventstore.drivers.pulsar.client.reader import PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.storage import SubscriptionType
 from tests.unit.messages import message

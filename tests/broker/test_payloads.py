@@ -9,8 +9,8 @@ import httpx
 import pulsar
 import pytest
 
-from eventstore.drivers.pulsar import reading, side_by_side
-from eventstore.drivers.pulsar.following import close_raw, open_raw
+from eventstore.drivers.pulsar.client import parallel, reading
+from eventstore.drivers.pulsar.client.reader import close_raw, open_raw
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Position
@@ -86,7 +86,7 @@ def test_no_more_readers_are_open_than_there_are_threads(
     monkeypatch.setattr(reading, "open_raw", counted_open)
     monkeypatch.setattr(reading, "close_raw", counted_close)
     assert set(storage.fetch(wanted)) == set(wanted)
-    assert 1 < most <= side_by_side.READERS
+    assert 1 < most <= parallel.READERS
     assert opened == []
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from eventstore.drivers.pulsar import publishing
+from eventstore.drivers.pulsar.client import publishing
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.importing import import_messages, parse_lines
 from eventstore.model.errors import StoreRefused

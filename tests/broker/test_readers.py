@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from eventstore.drivers.pulsar import fetching_ahead, following
+from eventstore.drivers.pulsar.client import prefetch, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from eventstore.model.storage import Edge
@@ -54,7 +54,7 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
     storage: PulsarStorage, client: Any, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch, batch: bool
 ) -> None:
     """So little that a second reader halves it, and that each connects anew on its way, inside a batch too."""
-    monkeypatch.setattr(fetching_ahead, "TOGETHER", 40)
+    monkeypatch.setattr(prefetch, "TOGETHER", 40)
     name = topic()
     expected = [b"%d" % number for number in range(500)]
     if batch:
@@ -63,13 +63,13 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
     else:
         storage.append(name, [NewMessage(payload=payload) for payload in expected])
     opened: list[int] = []
-    open_raw = following.open_raw
+    open_raw = reader.open_raw
 
     def noted(*given: Any, **more: Any) -> Any:
         opened.append(more["queue"])
         return open_raw(*given, **more)
 
-    monkeypatch.setattr(following, "open_raw", noted)
+    monkeypatch.setattr(reader, "open_raw", noted)
     with storage.open_reader(name, 0, after=Edge.EARLIEST) as first:
         seen = [message.payload for message in first.read(limit=7, timeout=10)]
         with ExitStack() as others:

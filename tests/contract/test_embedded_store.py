@@ -13,8 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventstore.drivers.database import appending
 from eventstore.drivers.database.models import MemberRow
-from eventstore.drivers.database.state import GONE_AFTER
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.subscriptions.state import GONE_AFTER
 from eventstore.model.errors import InvalidMessage, InvalidName, InvalidPosition, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Consumer, Edge, Storage, SubscriptionType

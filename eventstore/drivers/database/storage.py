@@ -11,10 +11,11 @@ from weakref import WeakSet
 from django.db import connections
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
-from eventstore.drivers.database import appending, reading, subscriptions, topics
+from eventstore.drivers.database import appending, reading, topics
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
-from eventstore.drivers.database.consumer import TableConsumer, consume
 from eventstore.drivers.database.places import number_in, position_labelled, position_of
+from eventstore.drivers.database.subscriptions import listing
+from eventstore.drivers.database.subscriptions.consumer import TableConsumer, consume
 from eventstore.model.errors import StoreClosed
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.model.storage import (
@@ -133,15 +134,15 @@ class DatabaseStorage:
 
     def subscriptions(self, topic: str) -> Sequence[Subscription]:
         with self._asked():
-            return subscriptions.subscriptions(topic)
+            return listing.subscriptions(topic)
 
     def subscription(self, topic: str, name: str) -> Subscription:
         with self._asked():
-            return subscriptions.subscription(topic, name)
+            return listing.subscription(topic, name)
 
     def create_subscription(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
         with self._asked():
-            return subscriptions.create_subscription(topic, name, type, start)
+            return listing.create_subscription(topic, name, type, start)
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
         with self._asked():
@@ -151,7 +152,7 @@ class DatabaseStorage:
 
     def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
         with self._asked():
-            subscriptions.reset_cursor(topic, name, targets)
+            listing.reset_cursor(topic, name, targets)
 
     # -- life
 

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from eventstore.drivers.pulsar.link import NO_PERMISSION, closed
+from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
 from eventstore.model.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Schema

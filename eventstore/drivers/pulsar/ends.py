@@ -5,9 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.client.reading import Shard
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
-from eventstore.drivers.pulsar.reading import Shard
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Position

@@ -8,20 +8,20 @@ from typing import Any
 import pulsar
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
-from eventstore.drivers.pulsar import subscribing
+from eventstore.drivers.pulsar import subscriptions as subscribing
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.consuming import PulsarConsumer
+from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
+from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.parallel import side_by_side
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead
+from eventstore.drivers.pulsar.client.publishing import Publisher
+from eventstore.drivers.pulsar.client.reader import PulsarReader
+from eventstore.drivers.pulsar.client.reading import Shard, near_ones
+from eventstore.drivers.pulsar.client.resuming import start_behind
+from eventstore.drivers.pulsar.connection import Link
 from eventstore.drivers.pulsar.ends import EndsFinder
-from eventstore.drivers.pulsar.fetching_ahead import FetchAhead
-from eventstore.drivers.pulsar.following import PulsarReader
-from eventstore.drivers.pulsar.link import Link
-from eventstore.drivers.pulsar.messages import Messages
 from eventstore.drivers.pulsar.names import check_new_subscription, full_name
 from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
-from eventstore.drivers.pulsar.publishing import Publisher
-from eventstore.drivers.pulsar.reading import Shard, near_ones
-from eventstore.drivers.pulsar.resuming import start_behind
-from eventstore.drivers.pulsar.side_by_side import side_by_side
 from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.model.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.model.events import Message, NewMessage, Position, Topic

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.following import READER_NAME
+from eventstore.drivers.pulsar.client.messages import time_of
+from eventstore.drivers.pulsar.client.reader import READER_NAME
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
-from eventstore.drivers.pulsar.messages import time_of
 from eventstore.drivers.pulsar.positions import place_of, whole_entry
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import EventStoreError, UnknownSubscription

@@ -7,10 +7,10 @@ import os
 import socket
 from datetime import UTC, datetime
 
-from eventstore.drivers.database import ranges
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import shown
-from eventstore.drivers.database.state import GONE_AFTER, Shard
+from eventstore.drivers.database.subscriptions import ranges
+from eventstore.drivers.database.subscriptions.state import GONE_AFTER, Shard
 from eventstore.model.errors import StoreRefused
 from eventstore.model.storage import SubscriptionType
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from eventstore.drivers.pulsar.fetching_ahead import FEWEST, LONGEST, TOGETHER, TOGETHER_BYTES, UNKNOWN, FetchAhead, Share
+from eventstore.drivers.pulsar.client.prefetch import FEWEST, LONGEST, TOGETHER, TOGETHER_BYTES, UNKNOWN, FetchAhead, Share
 
 
 def entries_of(size: int) -> dict[str, int]:

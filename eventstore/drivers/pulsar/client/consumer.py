@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.following import QUEUE, patience_behind
-from eventstore.drivers.pulsar.link import Connected, Link, closed
-from eventstore.drivers.pulsar.messages import Messages
+from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.reader import QUEUE, patience_behind
+from eventstore.drivers.pulsar.connection import Connected, Link, closed
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Message, Position

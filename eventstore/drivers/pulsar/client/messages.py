@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eventstore.drivers.pulsar.contents import marked
+from eventstore.drivers.pulsar.client.contents import marked
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.model.events import NOTHING, Message
 

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import pulsar
 
-from eventstore.drivers.pulsar.fetching_ahead import FetchAhead, Share
-from eventstore.drivers.pulsar.link import Connected, Link, closed
-from eventstore.drivers.pulsar.messages import Messages
+from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead, Share
+from eventstore.drivers.pulsar.connection import Connected, Link, closed
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message

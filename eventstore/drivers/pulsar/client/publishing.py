@@ -15,8 +15,8 @@ from typing import Any
 
 import pulsar
 
-from eventstore.drivers.pulsar.link import Link
-from eventstore.drivers.pulsar.messages import EPOCH
+from eventstore.drivers.pulsar.client.messages import EPOCH
+from eventstore.drivers.pulsar.connection import Link
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from eventstore.drivers.database import ranges
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
+from eventstore.drivers.database.subscriptions import ranges
 
 GONE_AFTER = timedelta(seconds=10)
 """A member without a sign of life for so long counts as gone."""

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.fetching_ahead import FEWEST
-from eventstore.drivers.pulsar.following import QUEUE, close_raw, next_within, open_raw, until_the_end
+from eventstore.drivers.pulsar.client.messages import EPOCH, Messages
+from eventstore.drivers.pulsar.client.prefetch import FEWEST
+from eventstore.drivers.pulsar.client.reader import QUEUE, close_raw, next_within, open_raw, until_the_end
+from eventstore.drivers.pulsar.connection import Link
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.link import Link
-from eventstore.drivers.pulsar.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
 from eventstore.model.errors import UnknownTopic

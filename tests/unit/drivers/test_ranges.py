@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.drivers.database import ranges
+from eventstore.drivers.database.subscriptions import ranges
 
 SETS = st.sets(st.integers(min_value=0, max_value=60), max_size=40)
 NUMBER = st.integers(min_value=0, max_value=60)

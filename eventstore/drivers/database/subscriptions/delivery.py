@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from eventstore.drivers.database import ranges
 from eventstore.drivers.database.models import MessageRow
-from eventstore.drivers.database.state import Shard, State
+from eventstore.drivers.database.subscriptions import ranges
+from eventstore.drivers.database.subscriptions.state import Shard, State
 from eventstore.model.storage import SubscriptionType
 
 LOOK_AHEAD = 2_000
