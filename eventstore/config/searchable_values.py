@@ -22,8 +22,8 @@ from eventstore.envelope.mapping import last_segment
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.events import Event, Topic
 from eventstore.model.toml_positions import KeyPath, KeyProblem
+from eventstore.search.eval_context import LONGEST_INTEGER, MISSING, UNREADABLE, document_of
 from eventstore.search.literals import number_of
-from eventstore.search.look import LONGEST_INTEGER, MISSING, UNREADABLE, document_of
 from eventstore.search.values import value_at
 
 MOST_VALUES = 20

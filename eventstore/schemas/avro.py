@@ -11,8 +11,17 @@ from typing import Any
 
 import msgspec
 
+from eventstore.schemas.decode_budget import (
+    DEEPEST,
+    EACH_VALUE,
+    MOST_DEFINITION,
+    MOST_TYPES,
+    Read,
+    Room,
+    Unfit,
+    UnusableSchema,
+)
 from eventstore.schemas.logical import bytes_as_text, logical_of, number_as_json
-from eventstore.schemas.room import DEEPEST, EACH_VALUE, MOST_DEFINITION, MOST_TYPES, Read, Room, Unfit, UnusableSchema
 
 _FLOAT, _DOUBLE = struct.Struct("<f"), struct.Struct("<d")
 _ENDS_EARLY = "it ends too early"

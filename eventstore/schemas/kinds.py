@@ -8,9 +8,9 @@ import msgspec
 
 from eventstore.model.storage import Schema
 from eventstore.schemas.avro import avro_reader
+from eventstore.schemas.decode_budget import Read, Unfit, UnusableSchema
 from eventstore.schemas.logical import bytes_as_text
 from eventstore.schemas.protobuf import protobuf_reader
-from eventstore.schemas.room import Read, Unfit, UnusableSchema
 from eventstore.schemas.simple import SIMPLE
 
 WORDS: Mapping[str, str] = {

@@ -14,8 +14,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from eventstore.schemas.decode_budget import DEEPEST, EACH_VALUE, MOST_DEFINITION, Read, Room, Unfit, UnusableSchema
 from eventstore.schemas.logical import bytes_as_text, instant_text, number_as_json
-from eventstore.schemas.room import DEEPEST, EACH_VALUE, MOST_DEFINITION, Read, Room, Unfit, UnusableSchema
 
 
 class _Definition(msgspec.Struct):

@@ -12,8 +12,8 @@ import msgspec
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
 from eventstore.model.events import Message, SchemaUse
 from eventstore.model.storage import Schema
+from eventstore.schemas.decode_budget import MOST_PAYLOAD, Unfit, UnusableSchema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
-from eventstore.schemas.room import MOST_PAYLOAD, Unfit, UnusableSchema
 
 REMEMBERED = 1_000
 AWAY_SECONDS = 5.0

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eventstore.schemas.decode_budget import Read, Unfit
 from eventstore.schemas.logical import date_text, instant_text, number_as_json, time_text
-from eventstore.schemas.room import Read, Unfit
 
 
 def _packed(form: str, shown: Callable[..., Any]) -> Read:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
-from eventstore.search.look import Look
+from eventstore.search.eval_context import Look
 from eventstore.search.parsing import tree_of
 from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from eventstore.search.eval_context import MISSING, Look
 from eventstore.search.fields import split_field
 from eventstore.search.lexing import WrittenTerm
 from eventstore.search.literals import Number, Span, number_of, span_of
-from eventstore.search.look import MISSING, Look
 from eventstore.search.problems import problem
 from eventstore.search.text_terms import text_term
 from eventstore.search.texts import Expression, TextTest, alike, fitting, same

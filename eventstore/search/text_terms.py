@@ -1,7 +1,7 @@
 """Terms that look for a text anywhere in the payload or the key."""
 
+from eventstore.search.eval_context import Look
 from eventstore.search.lexing import WrittenTerm
-from eventstore.search.look import Look
 from eventstore.search.problems import problem
 from eventstore.search.texts import Expression, in_order
 from eventstore.search.tree import Answer, Term

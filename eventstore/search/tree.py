@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from eventstore.model.pointers import Pointer
-from eventstore.search.look import Look
+from eventstore.search.eval_context import Look
 
 Answer = bool | None
 """``None`` is neither: what was asked for could not be looked into."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from eventstore.search.eval_context import LONGEST_INTEGER, MISSING, UNREADABLE
 from eventstore.search.limits import MOST_ITEMS, VALUE_CHARACTERS
 from eventstore.search.literals import Number, Span, number_of, span_of
-from eventstore.search.look import LONGEST_INTEGER, MISSING, UNREADABLE
 from eventstore.search.texts import TextTest
 from eventstore.search.tree import Answer
 

@@ -16,7 +16,7 @@ from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from
 from tests.namespaces import own_namespace
 from tests.stream_check import looking
-from tests.unit.avro_payloads import record
+from tests.unit.schemas.avro_payloads import record
 
 pytestmark = pytest.mark.broker
 

@@ -13,9 +13,9 @@ from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position
 from eventstore.schemas import Schemas
 from tests.broker.conftest import MakeTopic
-from tests.unit.avro_payloads import record, written
 from tests.unit.messages import PUBLISHED
-from tests.unit.test_protobuf import patient_class
+from tests.unit.schemas.avro_payloads import record, written
+from tests.unit.schemas.test_protobuf import patient_class
 
 pytestmark = pytest.mark.broker
 

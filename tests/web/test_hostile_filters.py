@@ -11,7 +11,7 @@ import pytest
 from dashboard import searching, wiring
 from eventstore.model.events import NewMessage
 from eventstore.scanning.progress import ScanState
-from eventstore.search import Filter, spending
+from eventstore.search import Filter, cost_budget
 from eventstore.streams import filtered
 from tests.web.desk import TOPIC, Desk, event, opened_desk, text
 
@@ -39,11 +39,11 @@ LETTERS = bytes(random.Random(4711).choices(b"ab", k=20_000))
 
 @pytest.fixture
 def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
-    spending.forget()
+    cost_budget.forget()
     with opened_desk() as opened:
         yield opened
     wiring.scans().close()
-    spending.forget()
+    cost_budget.forget()
 
 
 @pytest.fixture

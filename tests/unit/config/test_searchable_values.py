@@ -24,7 +24,7 @@ from eventstore.envelope.write import document_to_message
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.samples.health import health_history, oldest_form
 from tests.unit.messages import stored
-from tests.unit.search_events import event, unreadable
+from tests.unit.search.search_events import event, unreadable
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "only-for-this-test-" + "x" * 40

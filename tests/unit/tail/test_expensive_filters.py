@@ -10,7 +10,7 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.errors import FilterTooDear
 from eventstore.model.events import Message, NewMessage, Position, Topic
-from eventstore.search import Filter, parse_filter, spending
+from eventstore.search import Filter, cost_budget, parse_filter
 from eventstore.tail import Hub, Start
 from eventstore.tail.pieces import Entry
 from eventstore.tail.ring import Ring
@@ -23,9 +23,9 @@ CHUNKS, OF_A_CHUNK = 30, 40
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    spending.forget()
+    cost_budget.forget()
     yield
-    spending.forget()
+    cost_budget.forget()
 
 
 class User:

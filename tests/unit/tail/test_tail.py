@@ -18,7 +18,7 @@ from eventstore.envelope import read_event
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
-from eventstore.search.look import Look
+from eventstore.search.eval_context import Look
 from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, ring
 from eventstore.tail.bounds import bounds
 from eventstore.tail.subscriber import catchup, cursor

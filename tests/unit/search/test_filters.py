@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from eventstore.model.events import Event
-from eventstore.search import Verdict, look, parse_filter
-from tests.unit.search_events import event, pointer_to, unreadable
+from eventstore.search import Verdict, eval_context, parse_filter
+from tests.unit.search.search_events import event, pointer_to, unreadable
 
 EVENT = event(
     {
@@ -228,13 +228,13 @@ def test_a_message_that_fits_no_envelope_is_found_by_what_every_message_has() ->
 
 def test_the_payload_is_parsed_at_most_once_and_only_when_a_term_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    real = look.document_of
+    real = eval_context.document_of
 
     def counted(event: Event) -> object:
         parsed.append(event.id)
         return real(event)
 
-    monkeypatch.setattr(look, "document_of", counted)
+    monkeypatch.setattr(eval_context, "document_of", counted)
     parse_filter("data.amount:1 or data.price:2 or data.code:3 or data.email:4").matches(EVENT)
     assert parsed == ["E-17"]
     parse_filter("data.amount:100 müller type:Other").matches(EVENT)

@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory, timestamp_pb2
 
 from eventstore.schemas import Unfit, UnusableSchema
+from eventstore.schemas.decode_budget import MOST_PAYLOAD
 from eventstore.schemas.protobuf import protobuf_reader
-from eventstore.schemas.room import MOST_PAYLOAD
 
 
 def patient_file() -> descriptor_pb2.FileDescriptorProto:

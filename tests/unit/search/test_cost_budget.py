@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from eventstore.model.events import Event
-from eventstore.search import FilterTooDear, Spending, Verdict, limits, parse_filter, spending
-from tests.unit.search_events import event
+from eventstore.search import FilterTooDear, Spending, Verdict, cost_budget, limits, parse_filter
+from tests.unit.search.search_events import event
 
 _chance = random.Random(4711)
 LETTERS = "".join(_chance.choice("ab") for _ in range(5_200))
@@ -55,9 +55,9 @@ class Counted(Sequence[Event]):
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    spending.forget()
+    cost_budget.forget()
     yield
-    spending.forget()
+    cost_budget.forget()
 
 
 @pytest.mark.parametrize("text", CATASTROPHIC.values(), ids=CATASTROPHIC.keys())
@@ -99,7 +99,7 @@ class Clock:
 
 
 def driven(clock: Clock, monkeypatch: pytest.MonkeyPatch, text: str = "type:x") -> Spending:
-    monkeypatch.setattr(spending, "time", clock)
+    monkeypatch.setattr(cost_budget, "time", clock)
     filter = SimpleNamespace(text=text, matches=clock.look, judge=lambda asked: clock.look(asked) and Verdict.MATCH)
     return Spending(filter)  # type: ignore[arg-type]
 
@@ -110,22 +110,22 @@ def test_no_more_is_spent_than_what_the_events_allow_and_a_third_of_a_second(mon
     with pytest.raises(FilterTooDear):
         for _ in range(1_000):
             account.matching([event(b"{}")])
-    assert clock.spent == pytest.approx(spending.AT_ONCE, abs=0.02)
+    assert clock.spent == pytest.approx(cost_budget.AT_ONCE, abs=0.02)
 
 
 def test_a_chunk_is_not_looked_through_to_its_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(0.010)
     with pytest.raises(FilterTooDear):
         driven(clock, monkeypatch).matching([event(b"{}")] * 1_000)
-    assert clock.looks <= 2 * spending.STRIDE
+    assert clock.looks <= 2 * cost_budget.STRIDE
     clock = Clock(0.010)
     with pytest.raises(FilterTooDear):
         driven(clock, monkeypatch, "type:y").matching([event(b"x" * 5_000)] * 1_000)
-    assert clock.looks < spending.STRIDE + 5, "large events are few between two looks at the clock"
+    assert clock.looks < cost_budget.STRIDE + 5, "large events are few between two looks at the clock"
 
 
 def test_what_is_within_the_allowance_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    account = driven(Clock(spending.AN_EVENT), monkeypatch)
+    account = driven(Clock(cost_budget.AN_EVENT), monkeypatch)
     for _ in range(50):
         assert len(account.matching([event(b"{}")] * 1_000)) == 1_000
     assert account.judge(event(b"{}")) is Verdict.MATCH
@@ -147,19 +147,19 @@ def test_what_was_too_dear_gets_little_when_it_comes_again(monkeypatch: pytest.M
             account.matching([event(b"x" * 5_000)] * 1_000)
         return clock.spent
 
-    assert spent() > spending.AT_ONCE
-    assert spent() < spending.AT_ONCE / 4
-    monkeypatch.setattr(spending, "REMEMBERED_SECONDS", -1.0)
+    assert spent() > cost_budget.AT_ONCE
+    assert spent() < cost_budget.AT_ONCE / 4
+    monkeypatch.setattr(cost_budget, "REMEMBERED_SECONDS", -1.0)
     spent()
-    assert spent() > spending.AT_ONCE
+    assert spent() > cost_budget.AT_ONCE
 
 
 def test_so_many_and_no_more_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spending, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(cost_budget, "MOST_REMEMBERED", 3)
     for number in range(10):
         with pytest.raises(FilterTooDear):
             driven(Clock(1.0), monkeypatch, f"dear {number}").judge(event(b"{}"))
-    assert len(spending._too_dear) == 3
+    assert len(cost_budget._too_dear) == 3
 
 
 def test_of_a_key_only_so_much_is_looked_at() -> None:

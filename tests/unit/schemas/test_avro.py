@@ -15,8 +15,8 @@ import pytest
 
 from eventstore.schemas import Unfit, UnusableSchema
 from eventstore.schemas.avro import avro_reader
-from eventstore.schemas.room import MOST_DEFINITION, MOST_PAYLOAD
-from tests.unit.avro_payloads import read, record, written
+from eventstore.schemas.decode_budget import MOST_DEFINITION, MOST_PAYLOAD
+from tests.unit.schemas.avro_payloads import read, record, written
 
 LOGICAL: list[tuple[Any, Any, Any]] = [
     ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, Decimal("-12.05"), "-12.05"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.search import InvalidFilter, Verdict, limits, parse_filter
-from tests.unit.search_events import event, pointer_to, unreadable
+from tests.unit.search.search_events import event, pointer_to, unreadable
 
 SECRET = "hush4711"
 

@@ -15,10 +15,10 @@ from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position, SchemaUse
 from eventstore.model.storage import Schema
 from eventstore.schemas import Schemas, kinds
-from eventstore.schemas.room import MOST_PAYLOAD
-from tests.unit.avro_payloads import record, written
+from eventstore.schemas.decode_budget import MOST_PAYLOAD
+from tests.unit.envelope.test_mapping import mappings
 from tests.unit.messages import PUBLISHED
-from tests.unit.test_envelope_mapping import mappings
+from tests.unit.schemas.avro_payloads import record, written
 
 
 @dataclass
