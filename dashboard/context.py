@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from dashboard import access, searching, standing, words
+from dashboard import searching, standing, words
+from dashboard.access import policy
 from dashboard.models import Person
 
 
@@ -55,7 +56,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "installation": settings.EVENTDESK.installation,
         "known_person": known,
         "role": person.get_role_display() if isinstance(person, Person) else "",
-        "may": {action: access.allows(person, action) for action in access.TABLE} if person is not None else {},
+        "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},
         "places": places(request) if known else [],
         "searchable": searching.searchable_names(person) if isinstance(person, Person) else [],
         "foot": SimpleLazyObject(foot),
@@ -91,7 +92,7 @@ def places(request: HttpRequest, under: str = "") -> list[Place]:
     above = under or _BELOW.get(name)
     places = []
     for label, url_name, action in _PLACES:
-        if access.allows(request.user, action):
+        if policy.allows(request.user, action):
             here = "page" if name == url_name else "true" if above == url_name else ""
             places.append(Place(label=label, url=reverse(url_name), here=here))
     return places

@@ -1,6 +1,6 @@
 """The one way by which a value from an event reaches a page, a frame, an export or a log.
 
-Whoever may see payloads (``dashboard.access``: ``see_payloads``) sees every value. Everybody else sees ids, types and times;
+Whoever may see payloads (``dashboard.access.policy``: ``see_payloads``) sees every value. Everybody else sees ids, types and times;
 every other value is a masked mark. Names of properties and extension attributes are the publisher's own words, and may say as
 much as a value: they are values too.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.access import allows
+from dashboard.access.policy import allows
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What somebody is here for. The access table (``dashboard.access``) says what each role may do."""
+    """What somebody is here for. The access table (``dashboard.access.policy``) says what each role may do."""
 
     OUTSIDER = "", "no access"
     VIEWER = "viewer", "viewer"
@@ -25,7 +25,7 @@ class Person(AbstractUser):
 
 class ApiToken(models.Model):
     """What a script shows instead of a login. ``hash`` is the SHA-256 of its text, which nobody keeps: with 32 random bytes in
-    it, there is nothing to guess. ``last_used`` is right to a minute. Made and read through ``dashboard.tokens`` alone.
+    it, there is nothing to guess. ``last_used`` is right to a minute. Made and read through ``dashboard.access.tokens`` alone.
     """
 
     name = models.CharField(max_length=150, unique=True)

@@ -15,9 +15,10 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.segments  # noqa: F401 - registers the converter that every view's URL patterns use
-from dashboard import access, masking, standing
+from dashboard import masking, standing
+from dashboard.access import policy
+from dashboard.access.role_names import who_may
 from dashboard.models import Person
-from dashboard.roles_in_words import who_may
 from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
@@ -93,7 +94,7 @@ def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]]
                 return _to_login(request)
             if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
-            if not access.allows(request.user, action):
+            if not policy.allows(request.user, action):
                 return problem(request, not_allowed(action))
             return view(request, *args, **names)
 

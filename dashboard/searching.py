@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from dashboard import masking, showing, wiring, words
-from dashboard.access import allows
+from dashboard.access.policy import allows
+from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.pages import person_of, viewer_of
-from dashboard.roles_in_words import who_may
 from dashboard.showing import EventLine
 from eventstore.model.events import Topic
 from eventstore.scanning.progress import Progress, ScanState

@@ -4,7 +4,7 @@ import threading
 
 from django.conf import settings
 
-from dashboard.access import may
+from dashboard.access.policy import may
 from dashboard.audit import DatabaseRecord
 from eventstore.gateway import Gateway
 from eventstore.opening import open_storage

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dashboard.access import may
-from dashboard.actors import command_line_actor
+from dashboard.access.actors import command_line_actor
+from dashboard.access.policy import may
 from dashboard.audit import DatabaseRecord, acts
 from dashboard.kept_secrets import kept
 from dashboard.models import Person, Role, State

@@ -10,7 +10,7 @@ from typing import Any
 from channels.auth import AuthMiddlewareStack
 from channels.security.websocket import WebsocketDenier
 
-from dashboard import tokens
+from dashboard.access import tokens
 from dashboard.sockets.origins import is_trusted
 from dashboard.sockets.session import HASH_IN_SCOPE
 

@@ -7,7 +7,7 @@ from channels.auth import get_user
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from dashboard import tokens
+from dashboard.access import tokens
 from dashboard.models import ApiToken, Person
 
 Watcher = Person | ApiToken

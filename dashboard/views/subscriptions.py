@@ -6,7 +6,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import access, audit, backlog_lists, roles_in_words, showing
+from dashboard import audit, backlog_lists, showing
+from dashboard.access import policy, role_names
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
@@ -70,8 +71,8 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "means": TYPE_MEANS[line.subscription.type],
         "next": [showing.event_line(row, viewer) for row in asked.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
-        "may_reset": access.allows(request.user, "reset_cursor"),
-        "who_may_reset": roles_in_words.who_may("reset_cursor"),
+        "may_reset": policy.allows(request.user, "reset_cursor"),
+        "who_may_reset": role_names.who_may("reset_cursor"),
     }
     return render(request, "subscriptions/show.html", context, away=away)
 
@@ -129,7 +130,7 @@ def _how_counted(backlog: Backlog) -> str:
 
 
 def _last_reset(request: HttpRequest, topic: Topic, name: str) -> audit.Act | None:
-    if not access.allows(person_of(request), "read_audit"):
+    if not policy.allows(person_of(request), "read_audit"):
         return None
     found = audit.acts(limit=1, action="reset_cursor", scope=f"{topic.name} {name}")
     return found[0] if found else None

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern
 
-from dashboard import access, urls
+from dashboard import urls
+from dashboard.access import policy
 from dashboard.models import Role
 from dashboard.pages import MARK
 from tests.people import person
@@ -44,7 +45,7 @@ def test_the_table_has_the_pages_that_this_walk_is_about() -> None:
 def test_every_page_names_the_action_that_opens_it() -> None:
     for route in ROUTES:
         action = getattr(route.callback, MARK, None)
-        assert (action in access.TABLE) is (route.name not in WITHOUT_ACTION), route.name
+        assert (action in policy.TABLE) is (route.name not in WITHOUT_ACTION), route.name
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options"])
@@ -94,7 +95,7 @@ def test_every_route_is_open_to_exactly_the_roles_of_its_action(desk: Desk, role
             continue
         method = client.post if route.name in POSTED else client.get
         refused = method(address(route)).status_code == 403
-        assert refused is (role not in access.TABLE[action].roles), (route.name, role)
+        assert refused is (role not in policy.TABLE[action].roles), (route.name, role)
 
 
 def test_every_post_needs_the_token(desk: Desk) -> None:

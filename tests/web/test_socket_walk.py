@@ -9,7 +9,7 @@ import pytest
 from django.urls import URLPattern
 from websockets.asyncio.client import connect
 
-from dashboard import access
+from dashboard.access import policy
 from dashboard.models import Role
 from dashboard.sockets.routing import urlpatterns
 from tests.desk_process import Desk
@@ -74,4 +74,4 @@ def test_every_socket_is_open_to_exactly_the_roles_that_may_and_from_here(door: 
     assert refused(lambda: door.opened(route, cookie=viewer, origin="", script=script)), "a cookie needs an Origin"
     for role, cookie in door.cookies.items():
         let_in = not refused(lambda: door.opened(route, cookie=cookie, script=script))  # noqa: B023 - called at once
-        assert let_in is (role in access.TABLE["tail"].roles), role or "outsider"
+        assert let_in is (role in policy.TABLE["tail"].roles), role or "outsider"

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
-from dashboard import tokens
-from dashboard.access import may
-from dashboard.actors import add_as_option, command_line_actor
+from dashboard.access import tokens
+from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.policy import may
 from dashboard.audit import DatabaseRecord
 from dashboard.models import Role
 from eventstore.actions.perform import acting

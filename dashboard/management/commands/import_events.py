@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from dashboard.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.stopping import StoppableFile, stopping_by_signal
 from dashboard.wiring import gateway
 from eventstore.actions.perform import acting

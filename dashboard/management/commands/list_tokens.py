@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from dashboard import tokens
+from dashboard.access import tokens
 from dashboard.models import ApiToken
 
 

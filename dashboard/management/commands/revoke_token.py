@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard import tokens
-from dashboard.access import may
-from dashboard.actors import add_as_option, command_line_actor
+from dashboard.access import tokens
+from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.access.policy import may
 from dashboard.audit import DatabaseRecord
 from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.actors import add_as_option, command_line_actor
+from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.wiring import close, gateway

@@ -16,7 +16,8 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from dashboard import access, masking, memory, searching
+from dashboard import masking, memory, searching
+from dashboard.access import policy
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
@@ -67,7 +68,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.gone = self.ending = False
         self.tasks: set[asyncio.Task[None]] = set()
         watcher = await watcher_now(self.scope)
-        if watcher is None or not access.allows(watcher, "tail"):
+        if watcher is None or not policy.allows(watcher, "tail"):
             await self.close()  # not accepted: the handshake is answered with 403, and no close code is sent
             return
         for_scripts = JSON in self.scope["subprotocols"]
@@ -251,7 +252,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await asyncio.sleep(CHECK_RIGHTS_EVERY)
             try:
                 watcher = await watcher_now(self.scope)
-                allowed = watcher is not None and access.allows(watcher, "tail")
+                allowed = watcher is not None and policy.allows(watcher, "tail")
             except DatabaseError as error:
                 log.warning("rights could not be asked, tail closed: %s", type(error).__name__)
                 await self._end(STORE_AWAY)

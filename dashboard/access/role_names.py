@@ -1,6 +1,6 @@
 """Which roles may do something, said in words: for those who may not."""
 
-from dashboard.access import TABLE
+from dashboard.access.policy import TABLE
 from dashboard.models import Role
 
 

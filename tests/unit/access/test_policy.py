@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from dashboard.access import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
-from dashboard.actors import command_line_actor
+from dashboard.access.actors import command_line_actor
+from dashboard.access.policy import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.models import Role
 from eventstore.actions.perform import Actor
 from eventstore.model.errors import NotAllowed

@@ -8,7 +8,7 @@ is all that can be had of it. The name cannot be mistaken for a person's, since 
 import getpass
 from argparse import ArgumentParser
 
-from dashboard.access import COMMAND_LINE, SHELL
+from dashboard.access.policy import COMMAND_LINE, SHELL
 from dashboard.models import Person
 from eventstore.actions.perform import Actor
 from eventstore.model.errors import NotAllowed

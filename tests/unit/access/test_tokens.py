@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from dashboard import tokens
-from dashboard.access import TABLE, allows
+from dashboard.access import tokens
+from dashboard.access.policy import TABLE, allows
 from dashboard.audit import acts, verify
 from dashboard.masking import viewer_of
 from dashboard.models import ApiToken, Role, State
