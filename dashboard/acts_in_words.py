@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard import words
-from dashboard.audit import Act
+from dashboard.auditing.chain import Act
 from dashboard.models import State
 
 MARKS = {

@@ -67,7 +67,7 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One line of the audit record, chained to the line before it. Written by ``dashboard.audit`` alone.
+    """One line of the audit record, chained to the line before it. Written by ``dashboard.auditing.chain`` alone.
 
     ``details`` is canonical JSON as text, since the hash covers every character of it. ``host``, ``pid`` and ``process_start``
     name the process that wrote the line.

@@ -5,7 +5,7 @@ import threading
 from django.conf import settings
 
 from dashboard.access.policy import may
-from dashboard.audit import DatabaseRecord
+from dashboard.auditing.chain import DatabaseRecord
 from eventstore.gateway import Gateway
 from eventstore.opening import open_storage
 from eventstore.scanning.scans import Scans

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from dashboard.access.actors import command_line_actor
 from dashboard.access.policy import may
-from dashboard.audit import DatabaseRecord, acts
+from dashboard.auditing.chain import DatabaseRecord, acts
 from dashboard.kept_secrets import kept
 from dashboard.models import Person, Role, State
 from eventstore.actions.perform import acting

@@ -13,8 +13,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import audit, backlog_lists, showing, words
-from dashboard.audit import Act
+from dashboard import backlog_lists, showing, words
+from dashboard.auditing import chain
+from dashboard.auditing.chain import Act
 from dashboard.models import State
 from dashboard.pages import page, person_of, render, viewer_of
 from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
@@ -259,7 +260,7 @@ def _reset_since(topic: str, name: str, number: int) -> Act | None:
 
 
 def _newest(topic: str, name: str) -> Act | None:
-    acts = audit.acts(limit=20, action="reset_cursor", scope=f"{topic} {name}")
+    acts = chain.acts(limit=20, action="reset_cursor", scope=f"{topic} {name}")
     return next((act for act in acts if act.state != State.FAILED), None)
 
 

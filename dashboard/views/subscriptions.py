@@ -6,8 +6,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import audit, backlog_lists, showing
+from dashboard import backlog_lists, showing
 from dashboard.access import policy, role_names
+from dashboard.auditing import chain
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
@@ -129,10 +130,10 @@ def _how_counted(backlog: Backlog) -> str:
     }[backlog.counted]
 
 
-def _last_reset(request: HttpRequest, topic: Topic, name: str) -> audit.Act | None:
+def _last_reset(request: HttpRequest, topic: Topic, name: str) -> chain.Act | None:
     if not policy.allows(person_of(request), "read_audit"):
         return None
-    found = audit.acts(limit=1, action="reset_cursor", scope=f"{topic.name} {name}")
+    found = chain.acts(limit=1, action="reset_cursor", scope=f"{topic.name} {name}")
     return found[0] if found else None
 
 

@@ -12,7 +12,7 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from dashboard.audit import DatabaseRecord  # noqa: E402
+from dashboard.auditing.chain import DatabaseRecord  # noqa: E402
 from eventstore.actions.perform import Actor  # noqa: E402
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from dashboard.acts_in_words import LONGEST, act_line
-from dashboard.audit import Act
+from dashboard.auditing.chain import Act
 from dashboard.models import State
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)

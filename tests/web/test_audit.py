@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from dashboard.audit import DatabaseRecord, acts
+from dashboard.auditing.chain import DatabaseRecord, acts
 from eventstore.actions.perform import Actor
 from tests.web.desk import Desk, attribute, opened_desk, text
 

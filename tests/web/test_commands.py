@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from dashboard import wiring
-from dashboard.audit import acts, verify
+from dashboard.auditing.chain import acts, verify
 from dashboard.models import Person, State
 from eventstore.samples.health import health_history
 from tests import people

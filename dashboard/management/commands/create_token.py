@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.policy import may
-from dashboard.audit import DatabaseRecord
+from dashboard.auditing.chain import DatabaseRecord
 from dashboard.models import Role
 from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError

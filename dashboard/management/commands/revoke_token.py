@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.policy import may
-from dashboard.audit import DatabaseRecord
+from dashboard.auditing.chain import DatabaseRecord
 from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError
 

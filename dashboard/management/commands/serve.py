@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
-from dashboard.audit import settle
+from dashboard.auditing.chain import settle
 from dashboard.checks import serving_problems
 from dashboard.demo.history import is_seeded
 from dashboard.settling import what_the_store_shows

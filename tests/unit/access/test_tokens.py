@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 
 from dashboard.access import tokens
 from dashboard.access.policy import TABLE, allows
-from dashboard.audit import acts, verify
+from dashboard.auditing.chain import acts, verify
 from dashboard.masking import viewer_of
 from dashboard.models import ApiToken, Role, State
 from tests import people

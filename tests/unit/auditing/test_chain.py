@@ -14,10 +14,10 @@ from uuid import UUID
 import pytest
 from django.db import connection, connections, transaction
 
-from dashboard import audit
-from dashboard.audit import BEGINNING, DatabaseRecord, acts, settle, verify
+from dashboard.auditing import chain
+from dashboard.auditing.chain import BEGINNING, DatabaseRecord, acts, settle, verify
+from dashboard.auditing.process_identity import Process, alive, this_process
 from dashboard.models import AuditEntry, AuditHead, State
-from dashboard.processes import Process, alive, this_process
 from eventstore.actions.perform import Actor, acting
 from eventstore.model.errors import NotAllowed, StoreUnreachable
 from eventstore.model.events import Position
@@ -100,7 +100,7 @@ def test_hostile_names_and_odd_details_are_kept_whole_or_named_by_class() -> Non
     record.done(act, {})
     (seen,) = acts(scope=scope)
     assert seen.scope == r"a\u0000b\ud800<script>/../~%2F🙂"
-    assert len(seen.actor) == audit.LONGEST
+    assert len(seen.actor) == chain.LONGEST
     assert seen.details == {
         "position": "11@0@t",
         "when": "2026-01-02T00:00:00+00:00",
@@ -131,7 +131,7 @@ TAMPERINGS: dict[str, tuple[str, int, str]] = {
 def test_every_tampering_is_found_where_it_is(
     statement: str, number: int, reason: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "STEP", step)
+    monkeypatch.setattr(chain, "STEP", step)
     for place in range(4):
         an_act(place)
     assert verify() is None
@@ -160,7 +160,7 @@ def test_an_entry_put_in_between_with_a_hash_of_its_own_is_found() -> None:
         an_act(place)
     second = AuditEntry.objects.get(number=2)
     second.actor = "eve"
-    sql("UPDATE dashboard_auditentry SET actor = 'eve', hash = %s WHERE number = 2", audit.hash_of(second))
+    sql("UPDATE dashboard_auditentry SET actor = 'eve', hash = %s WHERE number = 2", chain.hash_of(second))
     broken = verify()
     assert broken is not None
     assert broken.number == 3
@@ -230,7 +230,7 @@ def left_open(by: Process, *, ago: timedelta = timedelta()) -> UUID:
         process_start=by.start,
         previous=head.hash,
     )
-    entry.hash = audit.hash_of(entry)
+    entry.hash = chain.hash_of(entry)
     entry.save()
     head.number, head.hash = entry.number, entry.hash
     head.save()

@@ -17,8 +17,8 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from dashboard.auditing.process_identity import Process, alive, this_process
 from dashboard.models import AuditEntry, AuditHead, State
-from dashboard.processes import Process, alive, this_process
 from eventstore.actions.perform import Actor, reason_of
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Position
