@@ -7,8 +7,8 @@ from django.conf import settings
 
 from dashboard import showing, wiring
 from dashboard.anomaly_words import Noticed, noticed
-from dashboard.masking import Shown, Viewer, sees, show
 from dashboard.payloads import Payload, payload_of_event
+from dashboard.privacy.masking import Shown, Viewer, sees, show
 from dashboard.showing import EventLine
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer

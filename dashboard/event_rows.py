@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from dashboard import words
-from dashboard.masking import Masked, Shown
+from dashboard.privacy.masking import Masked, Shown
 
 if TYPE_CHECKING:
     from dashboard.showing import EventLine

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dashboard.masking import Viewer, sees
+from dashboard.privacy.masking import Viewer, sees
 from eventstore.model.events import Event
 
 DEEPEST = 50

@@ -15,10 +15,11 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.segments  # noqa: F401 - registers the converter that every view's URL patterns use
-from dashboard import masking, standing
+from dashboard import standing
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
+from dashboard.privacy import masking
 from eventstore.model.errors import (
     EventStoreError,
     InvalidName,

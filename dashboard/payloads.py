@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import words
-from dashboard.masking import Viewer, sees
+from dashboard.privacy.masking import Viewer, sees
 from eventstore.model.events import Event, SchemaUse
 
 MOST_BYTES = 1_000_000

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from dashboard import showing, wiring, words
 from dashboard.details import MOST_TOGETHER
-from dashboard.masking import Viewer
+from dashboard.privacy.masking import Viewer
 from dashboard.showing import EventLine
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, ValueMatches
 

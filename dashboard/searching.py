@@ -10,11 +10,12 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import masking, showing, wiring, words
+from dashboard import showing, wiring, words
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.pages import person_of, viewer_of
+from dashboard.privacy import masking
 from dashboard.showing import EventLine
 from eventstore.model.events import Topic
 from eventstore.scanning.progress import Progress, ScanState

@@ -16,7 +16,7 @@ from jmespath.exceptions import JMESPathError
 from dashboard import words
 from dashboard.anomaly_words import AnomalyWords, of_kinds
 from dashboard.event_rows import event_row, event_rows
-from dashboard.masking import MASKED, Shown, Viewer, sees, show
+from dashboard.privacy.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.segments import address
 from eventstore.config.stories import Placeholder
 from eventstore.index.writing.anomalies import Anomaly

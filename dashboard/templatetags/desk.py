@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import event_rows, masking, words
+from dashboard import event_rows, words
+from dashboard.privacy import masking
 from dashboard.segments import segment as to_segment
 
 register = template.Library()

@@ -11,8 +11,8 @@ from django.urls import path, reverse
 from dashboard import search_box, searching, showing, standing, wiring, words
 from dashboard.anomaly_words import of_kinds
 from dashboard.details import Detail, detail_of
-from dashboard.masking import Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
+from dashboard.privacy.masking import Viewer
 from eventstore.model.errors import UnknownEvent
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate

@@ -13,8 +13,8 @@ from django.urls import path, reverse
 
 from dashboard import standing, wiring
 from dashboard.anomaly_words import WORDS, AnomalyWords, shown_detail
-from dashboard.masking import Shown, Viewer
 from dashboard.pages import Problem, page, problem, render, viewer_of
+from dashboard.privacy.masking import Shown, Viewer
 from dashboard.showing import EventLine, aggregate_url, pointer_line
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Page

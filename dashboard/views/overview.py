@@ -10,8 +10,8 @@ from django.urls import path
 from dashboard import backlog_lists, showing, standing, words
 from dashboard.anomaly_words import AnomalyWords, of_kinds
 from dashboard.backlog_lists import Gathered, Line
-from dashboard.masking import Viewer
 from dashboard.pages import page, render, viewer_of, wants_fragment
+from dashboard.privacy.masking import Viewer
 from dashboard.showing import EventLine
 from dashboard.wiring import gateway
 from eventstore.index.writing.anomalies import Anomaly

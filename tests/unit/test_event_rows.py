@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.anomaly_words import of_kinds
 from dashboard.event_rows import event_row, event_rows
-from dashboard.masking import MASKED
+from dashboard.privacy.masking import MASKED
 from dashboard.showing import EventLine
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.streams.rows import Missing

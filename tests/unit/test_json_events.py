@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dashboard.json_events import DEEPEST, MOST_BYTES, event_json
-from dashboard.masking import Viewer
+from dashboard.privacy.masking import Viewer
 from eventstore.envelope import read_event
 from eventstore.model.events import Event
 from tests.unit.messages import CE, message

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from dashboard import showing
-from dashboard.masking import MASKED, Viewer
+from dashboard.privacy.masking import MASKED, Viewer
 from dashboard.segments import unsegment
 from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event

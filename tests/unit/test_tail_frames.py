@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dashboard.masking import Viewer
+from dashboard.privacy.masking import Viewer
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, portions
 from eventstore.tail import Counts, Piece, Take
 from tests.unit.tail.entries import entries

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from dashboard import anomaly_words
 from dashboard.anomaly_words import WORDS, of_kinds
-from dashboard.masking import MASKED, Viewer
+from dashboard.privacy.masking import MASKED, Viewer
 from eventstore.config.loading import parse_config
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import NewMessage

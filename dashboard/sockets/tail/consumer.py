@@ -16,8 +16,9 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from dashboard import masking, memory, searching
+from dashboard import memory, searching
 from dashboard.access import policy
+from dashboard.privacy import masking
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin

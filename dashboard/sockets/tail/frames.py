@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from dashboard import json_events, masking, showing
+from dashboard import json_events, showing
+from dashboard.privacy import masking
 from eventstore.streams.rows import Row
 from eventstore.tail import Counts, Entry, Piece, Take, place_key
 

@@ -11,8 +11,8 @@ from django.db import OperationalError, connection
 from dashboard.access import tokens
 from dashboard.access.policy import TABLE, allows
 from dashboard.auditing.chain import acts, verify
-from dashboard.masking import viewer_of
 from dashboard.models import ApiToken, Role, State
+from dashboard.privacy.masking import viewer_of
 from tests import people
 
 pytestmark = pytest.mark.django_db

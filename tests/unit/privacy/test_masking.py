@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from dashboard.masking import MASKED, OPEN_PATHS, Viewer, show, text_of, viewer_of
 from dashboard.models import Person, Role
+from dashboard.privacy.masking import MASKED, OPEN_PATHS, Viewer, show, text_of, viewer_of
 
 ALL = Viewer(name="support", sees_values=True)
 LITTLE = Viewer(name="viewer", sees_values=False)
