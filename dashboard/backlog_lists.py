@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from dashboard import standing, words
+from dashboard import standing
+from dashboard.rendering import text
 from dashboard.wiring import gateway
 from eventstore.gateway import Gateway
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
@@ -62,13 +63,13 @@ class Line:
     def oldest(self) -> str:
         """How long the first waiting event has waited, in words; empty where nothing waits or nobody knows."""
         since = self.backlog.oldest
-        return words.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+        return text.duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
     def still_for(self) -> str:
         """How long a stuck one has not moved, in words; empty where it is not stuck."""
         since = self.backlog.stuck_since
-        return words.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+        return text.duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
     def still_where(self) -> str:
@@ -156,7 +157,7 @@ def forget() -> None:
 
 
 def waiting_words(backlog: Backlog) -> str:
-    number = words.number(backlog.waiting)
+    number = text.number(backlog.waiting)
     if backlog.counted is Counted.INDEX_BEHIND:
         return f"at least {number}"
     if backlog.counted is Counted.ENTRIES:

@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from dashboard import searching, standing, words
+from dashboard import searching, standing
 from dashboard.access import policy
 from dashboard.models import Person
+from dashboard.rendering import text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +82,7 @@ def _index_words(index: standing.IndexStanding) -> str:
         return "index: no topic read yet"
     if index.behind is None:
         return "index catching up"
-    return f"index {words.duration(index.behind)} behind"
+    return f"index {text.duration(index.behind)} behind"
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:

@@ -3,7 +3,7 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import words
+from dashboard.rendering import text as words
 from dashboard.templatetags.desk import ident
 from eventstore.model.storage import Edge
 from eventstore.streams.rows import Row

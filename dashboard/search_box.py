@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import showing, wiring, words
-from dashboard.details import MOST_TOGETHER
+from dashboard import wiring
 from dashboard.privacy.masking import Viewer
-from dashboard.showing import EventLine
+from dashboard.rendering import event_line_builder
+from dashboard.rendering import text as words
+from dashboard.rendering.event_detail import MOST_TOGETHER
+from dashboard.rendering.event_line_builder import EventLine
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
@@ -53,7 +55,7 @@ class Hits:
         """The address of the only thing found; empty where there are more, or none, or where nobody looked at all of them."""
         if not all(found.matches.all_aggregates for found in self.values):
             return ""
-        urls = [showing.aggregate_url(found.type, found.id) for found in self.aggregates]
+        urls = [event_line_builder.aggregate_url(found.type, found.id) for found in self.aggregates]
         urls += [line.url for line in (*self.events, *self.conversation)]
         urls += [reverse("aggregate_type", args=[type.name]) for type in self.types]
         urls += [reverse("topic", args=[topic.topic]) for topic in self.topics]
@@ -103,8 +105,8 @@ def _look_up(
     hits = Hits(
         text=text,
         aggregates=gateway.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[showing.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
-        conversation=[showing.pointer_line(pointer) for pointer in gateway.conversation(text)],
+        events=[event_line_builder.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
+        conversation=[event_line_builder.pointer_line(pointer) for pointer in gateway.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
@@ -124,7 +126,7 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
 def _values(text: str) -> list[ValueHits]:
     found = wiring.gateway().by_value(text)
     return [
-        ValueHits(name=name, lines=[showing.pointer_line(pointer) for pointer in matches.pointers], matches=matches)
+        ValueHits(name=name, lines=[event_line_builder.pointer_line(pointer) for pointer in matches.pointers], matches=matches)
         for name, matches in sorted(found.items())
     ]
 

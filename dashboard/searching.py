@@ -10,13 +10,15 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import showing, wiring, words
+from dashboard import wiring
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.pages import person_of, viewer_of
 from dashboard.privacy import masking
-from dashboard.showing import EventLine
+from dashboard.rendering import event_line_builder
+from dashboard.rendering import text as words
+from dashboard.rendering.event_line_builder import EventLine
 from eventstore.model.events import Topic
 from eventstore.scanning.progress import Progress, ScanState
 from eventstore.scanning.scan import Scan
@@ -112,7 +114,7 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
         scan = wiring.gateway().scan(
             topic,
             filter,
-            lambda row: showing.event_line(row, viewer),
+            lambda row: event_line_builder.event_line(row, viewer),
             newest_first=newest_first,
             published_since=since,
             onward=request.GET.get("from", ""),

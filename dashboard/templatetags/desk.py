@@ -7,8 +7,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import event_rows, words
 from dashboard.privacy import masking
+from dashboard.rendering import event_row
+from dashboard.rendering import text as words
 from dashboard.segments import segment as to_segment
 
 register = template.Library()
@@ -20,8 +21,8 @@ register.filter("size", words.size)
 register.filter("number", words.number)
 register.filter("short_topic", words.short_topic)
 register.filter("segment", to_segment)
-register.filter("event_row", event_rows.event_row)
-register.simple_tag(event_rows.story_line)
+register.filter("event_row", event_row.event_row)
+register.simple_tag(event_row.story_line)
 
 
 @register.filter
@@ -30,7 +31,7 @@ def when(value: datetime | None, style: str = "") -> SafeString | str:
 
     ``style``: empty for day and time, ``clock`` for the time alone where it is today's, ``exact`` with fractions of a second.
     """
-    return words.NOTHING if value is None else SafeString(event_rows.time_tag(value, style or "day", timezone.now()))
+    return words.NOTHING if value is None else SafeString(event_row.time_tag(value, style or "day", timezone.now()))
 
 
 @register.filter
@@ -46,19 +47,19 @@ def ago(value: datetime | None) -> SafeString | str:
 @register.filter
 def seen(shown: masking.Shown, length: int = 0) -> SafeString:
     """What ``masking.show`` answered: the masked mark, or the text (shortened to ``length`` if given), isolated."""
-    return SafeString(event_rows.shown_tag(shown, length))
+    return SafeString(event_row.shown_tag(shown, length))
 
 
 @register.simple_tag
-def ident(text: object, length: int = event_rows.IN_ONE_LINE) -> SafeString:
+def ident(text: object, length: int = event_row.IN_ONE_LINE) -> SafeString:
     """An id: monospaced, shortened in the middle, whole in its title, and isolated from the text around it."""
-    return SafeString(event_rows.id_tag(str(text), length))
+    return SafeString(event_row.id_tag(str(text), length))
 
 
 @register.simple_tag
 def copy(text: object, what: str) -> SafeString:
     """The button that copies exactly this text."""
-    return SafeString(event_rows.copy_tag(str(text), what))
+    return SafeString(event_row.copy_tag(str(text), what))
 
 
 @register.simple_tag

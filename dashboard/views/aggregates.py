@@ -8,11 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from dashboard import search_box, searching, showing, standing, wiring, words
-from dashboard.anomaly_words import of_kinds
-from dashboard.details import Detail, detail_of
+from dashboard import search_box, searching, standing, wiring
 from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
 from dashboard.privacy.masking import Viewer
+from dashboard.rendering import event_line_builder
+from dashboard.rendering import text as words
+from dashboard.rendering.anomaly_text import of_kinds
+from dashboard.rendering.event_detail import Detail, detail_of
 from eventstore.model.errors import UnknownEvent
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate
@@ -101,7 +103,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "cursor": request.GET.get("cursor", ""),
         "pager_older": "Search older events" if filtered else "",
         "pager_query": urlencode({"filter": asked.text}) + "&" if asked.filter else "",
-        "lines": [showing.event_line(row, viewer) for row in stream.items],
+        "lines": [event_line_builder.event_line(row, viewer) for row in stream.items],
         "detail": _detail(chosen, viewer),
         "index_standing": standing.index_standing(),
     }

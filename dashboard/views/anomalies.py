@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard import standing, wiring
-from dashboard.anomaly_words import WORDS, AnomalyWords, shown_detail
 from dashboard.pages import Problem, page, problem, render, viewer_of
 from dashboard.privacy.masking import Shown, Viewer
-from dashboard.showing import EventLine, aggregate_url, pointer_line
+from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
+from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Page
 from eventstore.model.pointers import AnomalyLine

@@ -10,10 +10,10 @@ from django.urls import path
 from django.utils.http import urlencode
 
 from dashboard.access.policy import TABLE
-from dashboard.acts_in_words import act_line, action_words
 from dashboard.auditing import chain as record
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.pages import Problem, page, problem, render
+from dashboard.rendering.audit_text import act_line, action_words
 from dashboard.wiring import gateway
 from eventstore.model.pointers import IndexedTopic
 

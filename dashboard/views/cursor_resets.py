@@ -13,11 +13,13 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import backlog_lists, showing, words
+from dashboard import backlog_lists
 from dashboard.auditing import chain
 from dashboard.auditing.chain import Act
 from dashboard.models import State
 from dashboard.pages import page, person_of, render, viewer_of
+from dashboard.rendering import event_line_builder
+from dashboard.rendering import text as words
 from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
@@ -156,7 +158,7 @@ def _preview(
         "topic": topic,
         "name": plan.subscription,
         "aim": aim,
-        "line": showing.event_line(aim.row, viewer_of(request)) if aim.row else None,
+        "line": event_line_builder.event_line(aim.row, viewer_of(request)) if aim.row else None,
         "plan": plan,
         "moves": [(move, place_words(move)) for move in plan.moves],
         "form": form,

@@ -10,10 +10,10 @@ from django.urls import path, reverse
 
 from dashboard import standing, wiring
 from dashboard.context import places
-from dashboard.details import detail_of
 from dashboard.pages import page, render, viewer_of, wants_fragment
-from dashboard.payloads import MOST_BYTES
-from dashboard.showing import EventLine, pointer_line
+from dashboard.rendering.event_detail import detail_of
+from dashboard.rendering.event_line_builder import EventLine, pointer_line
+from dashboard.rendering.payload import MOST_BYTES
 from eventstore.model.errors import InvalidPosition, UnknownEvent
 from eventstore.model.events import Position
 from eventstore.streams.rows import Row

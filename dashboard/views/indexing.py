@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from dashboard import words
 from dashboard.pages import page, render
+from dashboard.rendering import text
 from dashboard.wiring import gateway
 from eventstore.index.lookup.progress import TopicProgress
 from eventstore.model.events import TopicKind
@@ -106,7 +106,7 @@ def _seconds_behind(caught_up_at: datetime | None, now: datetime) -> float | Non
 
 
 def _behind(seconds: float | None) -> str:
-    return "never caught up yet" if seconds is None else words.duration(seconds)
+    return "never caught up yet" if seconds is None else text.duration(seconds)
 
 
 def _waiting(behind: int | None, *, exact: bool) -> str:
@@ -115,18 +115,18 @@ def _waiting(behind: int | None, *, exact: bool) -> str:
         return "not counted yet"
     if not behind:
         return "none"
-    return words.number(behind) if exact else f"about {words.number(behind)}"
+    return text.number(behind) if exact else f"about {text.number(behind)}"
 
 
 def _rate(rate: float) -> str:
     """Events a second."""
-    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 0.05 else words.NOTHING
+    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 0.05 else text.NOTHING
 
 
 def _to_go(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
-    return f"about {words.duration(seconds + 0.5)}" if seconds else words.NOTHING
+    return f"about {text.duration(seconds + 0.5)}" if seconds else text.NOTHING
 
 
 def _percent(fraction: float | None) -> str:

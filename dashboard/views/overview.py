@@ -7,12 +7,14 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import backlog_lists, showing, standing, words
-from dashboard.anomaly_words import AnomalyWords, of_kinds
+from dashboard import backlog_lists, standing
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.privacy.masking import Viewer
-from dashboard.showing import EventLine
+from dashboard.rendering import event_line_builder
+from dashboard.rendering import text as words
+from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
+from dashboard.rendering.event_line_builder import EventLine
 from dashboard.wiring import gateway
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
@@ -131,7 +133,7 @@ def _heads(line: Line, viewer: Viewer) -> Sequence[EventLine]:
         rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
-    return [showing.event_line(row, viewer) for row in rows]
+    return [event_line_builder.event_line(row, viewer) for row in rows]
 
 
 def _noticed() -> list[Anomalies]:
@@ -152,7 +154,7 @@ def _dead_letters() -> DeadLetters | None:
 
 def _newest(kind: Anomaly) -> EventLine | None:
     lines = gateway().anomalies(kind, limit=1).items
-    return showing.pointer_line(lines[0].pointer) if lines else None
+    return event_line_builder.pointer_line(lines[0].pointer) if lines else None
 
 
 def _index_behind(index: standing.IndexStanding) -> str:

@@ -6,7 +6,7 @@ from django.urls import path
 
 from dashboard import searching, wiring
 from dashboard.pages import not_found, page, render, wants_fragment
-from dashboard.showing import EventLine
+from dashboard.rendering.event_line_builder import EventLine
 from eventstore.scanning.scan import Scan
 
 

@@ -6,11 +6,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import backlog_lists, showing
+from dashboard import backlog_lists
 from dashboard.access import policy, role_names
 from dashboard.auditing import chain
 from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
+from dashboard.rendering import event_line_builder
 from dashboard.wiring import gateway
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
@@ -70,7 +71,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     viewer = viewer_of(request)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
-        "next": [showing.event_line(row, viewer) for row in asked.first_waiting(line.subscription, NEXT_EVENTS)],
+        "next": [event_line_builder.event_line(row, viewer) for row in asked.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
         "may_reset": policy.allows(request.user, "reset_cursor"),
         "who_may_reset": role_names.who_may("reset_cursor"),

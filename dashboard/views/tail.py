@@ -15,8 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from dashboard import searching, wiring, words
+from dashboard import searching, wiring
 from dashboard.pages import page, render, viewer_of
+from dashboard.rendering import text as words
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Position, Topic, TopicKind
 

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import searching, showing, standing, wiring
-from dashboard.hours import HOURS, strip_of
+from dashboard import searching, standing, wiring
 from dashboard.pages import page, render, viewer_of
+from dashboard.rendering import event_line_builder
+from dashboard.rendering.hour_chart import HOURS, strip_of
 from dashboard.searching import Asked
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Page, Topic, TopicKind
@@ -77,7 +78,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "topic": found,
             "indexed": indexed,
             "page": events,
-            "lines": [showing.event_line(row, viewer) for row in events.items],
+            "lines": [event_line_builder.event_line(row, viewer) for row in events.items],
             "copies": 0 if found.derived else gateway.say_that_they_are_copies(events.items),
             "since": since,
             "since_problem": problem,

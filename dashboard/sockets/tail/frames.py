@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from dashboard import json_events, showing
 from dashboard.privacy import masking
+from dashboard.rendering import event_json, event_line_builder
 from eventstore.streams.rows import Row
 from eventstore.tail import Counts, Entry, Piece, Take, place_key
 
@@ -178,7 +178,7 @@ def _events(entries: Sequence[Entry], viewer: masking.Viewer, most: int) -> Made
     made: list[Part] = []
     waiting: list[bytes] = []
     size = 0
-    for event in (json_events.event_json(entry.event, viewer) for entry in entries):
+    for event in (event_json.event_json(entry.event, viewer) for entry in entries):
         if waiting and size + len(event) > most:
             made.append(_part(waiting))
             waiting, size = [], 0
@@ -198,11 +198,11 @@ def _part(events: Sequence[bytes]) -> Part:
 
 def _rows(entries: Sequence[Entry], viewer: masking.Viewer) -> Made:
     """The rows as the insides of JSON texts."""
-    lines = [showing.event_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
+    lines = [event_line_builder.event_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
     cuts = range(0, len(lines), ROWS_OF_A_PART)
     return _of_parts(tuple(_part_of_rows(lines[cut : cut + ROWS_OF_A_PART]) for cut in cuts))
 
 
-def _part_of_rows(lines: Sequence[showing.EventLine]) -> Part:
-    text = json_text(str.__str__(showing.render_lines(lines)))[1:-1]  # msgspec takes no subclass of str
+def _part_of_rows(lines: Sequence[event_line_builder.EventLine]) -> Part:
+    text = json_text(str.__str__(event_line_builder.render_lines(lines)))[1:-1]  # msgspec takes no subclass of str
     return text, len(text.encode()), len(lines)

@@ -6,7 +6,7 @@
   const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
   const zoneAt = (at) => zone.formatToParts(at).find((part) => part.type === "timeZoneName").value;
 
-  // The same forms as dashboard/words.py writes.
+  // The same forms as dashboard/rendering/text.py writes.
   const text = (at, style) => {
     const now = new Date();
     const day = `${at.getDate()} ${months[at.getMonth()]}`;

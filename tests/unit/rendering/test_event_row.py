@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.anomaly_words import of_kinds
-from dashboard.event_rows import event_row, event_rows
 from dashboard.privacy.masking import MASKED
-from dashboard.showing import EventLine
+from dashboard.rendering.anomaly_text import of_kinds
+from dashboard.rendering.event_line_builder import EventLine
+from dashboard.rendering.event_row import event_row, event_rows
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.streams.rows import Missing
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboard.json_events import DEEPEST, MOST_BYTES, event_json
 from dashboard.privacy.masking import Viewer
+from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_json
 from eventstore.envelope import read_event
 from eventstore.model.events import Event
 from tests.unit.messages import CE, message

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import words
 from dashboard.privacy.masking import Shown, Viewer, show
+from dashboard.rendering import text as words
 from eventstore.index.writing.anomalies import Anomaly
 
 CLOSED = "sequence"

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from dashboard.acts_in_words import LONGEST, act_line
 from dashboard.auditing.chain import Act
 from dashboard.models import State
+from dashboard.rendering.audit_text import LONGEST, act_line
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 

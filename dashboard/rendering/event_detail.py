@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from dashboard import showing, wiring
-from dashboard.anomaly_words import Noticed, noticed
-from dashboard.payloads import Payload, payload_of_event
+from dashboard import wiring
 from dashboard.privacy.masking import Shown, Viewer, sees, show
-from dashboard.showing import EventLine
+from dashboard.rendering import event_line_builder
+from dashboard.rendering.anomaly_text import Noticed, noticed
+from dashboard.rendering.event_line_builder import EventLine
+from dashboard.rendering.payload import Payload, payload_of_event
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Row
@@ -61,13 +62,13 @@ class Detail:
 
 def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
     """The event at this row. ``limit``: bytes of the payload to show."""
-    line = showing.event_line(row, viewer)
+    line = event_line_builder.event_line(row, viewer)
     event, pointer = row.event, row.pointer
     correlation, cause = _links(row)
     gateway = wiring.gateway()
     return Detail(
         line=line,
-        title=showing.plain_story(line.pieces),
+        title=event_line_builder.plain_story(line.pieces),
         event=event,
         pointer=pointer,
         facts=_facts(event, viewer) if event else (),
@@ -133,7 +134,7 @@ def _facts(event: Event, viewer: Viewer) -> list[Fact]:
 
 def _message_facts(event: Event, viewer: Viewer) -> list[Fact]:
     message = event.message
-    key = Fact(name="Key", value=showing.key_of(event, viewer)) if message.key is not None else None
+    key = Fact(name="Key", value=event_line_builder.key_of(event, viewer)) if message.key is not None else None
     given = (
         ("Payload", f"{len(message.payload):,} bytes", "size"),
         ("Producer", message.producer, "producer"),
@@ -175,4 +176,4 @@ def _links(row: Row) -> tuple[str, str]:
 
 
 def _lines(pointers: Sequence[Pointer]) -> list[EventLine]:
-    return [showing.pointer_line(pointer) for pointer in pointers]
+    return [event_line_builder.pointer_line(pointer) for pointer in pointers]

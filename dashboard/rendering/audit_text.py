@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard import words
 from dashboard.auditing.chain import Act
 from dashboard.models import State
+from dashboard.rendering import text
 
 MARKS = {
     State.DONE: ("ok", "✓", "done"),
@@ -71,7 +71,7 @@ def act_line(act: Act, partitions: int = 0) -> ActLine:
 
 
 def action_words(action: str) -> str:
-    return ACTIONS.get(action) or words.of_type(action.replace("_", " "))
+    return ACTIONS.get(action) or text.of_type(action.replace("_", " "))
 
 
 def _reset_facts(act: Act, details: Mapping[str, Any], partitions: int) -> list[tuple[str, str]]:
@@ -104,7 +104,7 @@ def _gave_no_answer(act: Act) -> bool:
 
 
 def _plain_facts(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(words.of_type(str(name).replace("_", " ")), _text(value)) for name, value in details.items()]
+    return [(text.of_type(str(name).replace("_", " ")), _text(value)) for name, value in details.items()]
 
 
 def _places(places: object, partitions: int) -> str:
@@ -124,7 +124,7 @@ def _count(count: object) -> str:
 
 def _text(value: object) -> str:
     """A recorded value as people read it, cut where it is long."""
-    return words.shorten(_joined(value), LONGEST)
+    return text.shorten(_joined(value), LONGEST)
 
 
 def _joined(value: object) -> str:
@@ -135,5 +135,5 @@ def _joined(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return words.number(value)
+        return text.number(value)
     return "not known" if value is None else str(value)

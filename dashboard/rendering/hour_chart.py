@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dashboard import words
+from dashboard.rendering import text
 
 HOURS = 24
 HEIGHT = 40
@@ -81,4 +81,4 @@ def _hour(begins: datetime, types: Mapping[str, int], first: datetime, most: int
 
 
 def _name(type: str) -> str:
-    return words.of_type(type) if type else "Fits no envelope"
+    return text.of_type(type) if type else "Fits no envelope"

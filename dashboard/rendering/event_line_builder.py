@@ -13,10 +13,10 @@ import msgspec
 from django.conf import settings
 from jmespath.exceptions import JMESPathError
 
-from dashboard import words
-from dashboard.anomaly_words import AnomalyWords, of_kinds
-from dashboard.event_rows import event_row, event_rows
 from dashboard.privacy.masking import MASKED, Shown, Viewer, sees, show
+from dashboard.rendering import text
+from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
+from dashboard.rendering.event_row import event_row, event_rows
 from dashboard.segments import address
 from eventstore.config.stories import Placeholder
 from eventstore.index.writing.anomalies import Anomaly
@@ -195,10 +195,10 @@ def tone_of(event_type: str) -> int:
 
 def words_of(event_type: str) -> str:
     """``words.of_type``, kept for the next event of the same type: no store has many."""
-    return _kept_words(event_type) if len(event_type) <= LONGEST_KEPT else words.of_type(event_type)
+    return _kept_words(event_type) if len(event_type) <= LONGEST_KEPT else text.of_type(event_type)
 
 
-_kept_words = lru_cache(maxsize=1024)(words.of_type)
+_kept_words = lru_cache(maxsize=1024)(text.of_type)
 
 
 def key_of(event: Event, viewer: Viewer) -> Shown:
@@ -228,7 +228,7 @@ def story(event: Event, viewer: Viewer) -> tuple[tuple[Shown, ...], bool]:
 
 def plain_story(pieces: Sequence[Shown]) -> str:
     """The story as bare text, for titles."""
-    return "".join("…" if piece is MASKED else words.visible(str(piece)) for piece in pieces)
+    return "".join("…" if piece is MASKED else text.visible(str(piece)) for piece in pieces)
 
 
 def _document(event: Event, viewer: Viewer, parts: Sequence[str | Placeholder]) -> object:
@@ -249,7 +249,7 @@ def _filled(part: Placeholder, event: Event, document: object, viewer: Viewer) -
         return MASKED  # before the look-up: not even whether there is a value may be seen
     value = _attribute(event, part.path) if part.expression is None else _found(part, document)
     shown = show(value, part.path, viewer)
-    return words.shorten(shown, LONGEST_VALUE) or NOT_SAID if isinstance(shown, str) else shown
+    return text.shorten(shown, LONGEST_VALUE) or NOT_SAID if isinstance(shown, str) else shown
 
 
 def _found(part: Placeholder, document: object) -> Any:

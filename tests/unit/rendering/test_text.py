@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import words
+from dashboard.rendering import text
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from dashboard import words
         ("com.example.document.uploaded.v2", "Document uploaded"),
         ("patient", "Patient"),
         ("Ärztin.Überwiesen", "Überwiesen"),
-        ("", words.NO_TYPE),
-        ("   ", words.NO_TYPE),
+        ("", text.NO_TYPE),
+        ("   ", text.NO_TYPE),
         ("....", "...."),
         ("<script>alert(1)</script>", "Script"),
         ("a/b", "A b"),
@@ -29,32 +29,32 @@ from dashboard import words
     ],
 )
 def test_a_type_is_said_in_its_own_words(event_type: str, said: str) -> None:
-    assert words.of_type(event_type) == said
+    assert text.of_type(event_type) == said
 
 
 def test_words_of_a_very_long_type_stay_short() -> None:
-    assert len(words.of_type("LongWord" * 10_000)) <= words.LONGEST_WORDS
+    assert len(text.of_type("LongWord" * 10_000)) <= text.LONGEST_WORDS
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 10, 24])
 def test_shortened_text_is_never_longer_than_asked_and_keeps_its_beginning(length: int) -> None:
-    short = words.shorten("0123456789abcdefghijklmnopqrstuvwxyz", length)
+    short = text.shorten("0123456789abcdefghijklmnopqrstuvwxyz", length)
     assert len(short) == length
     assert "…" in short
 
 
 def test_shortened_ids_keep_both_ends() -> None:
-    assert words.shorten("a39501da-0000-0000-0000-00000008e5ac", 14) == "a39501da-…e5ac"
-    assert words.shorten("exactly ten", 11) == "exactly ten"
-    assert words.shorten("", 5) == ""
+    assert text.shorten("a39501da-0000-0000-0000-00000008e5ac", 14) == "a39501da-…e5ac"
+    assert text.shorten("exactly ten", 11) == "exactly ten"
+    assert text.shorten("", 5) == ""
 
 
 def test_signs_that_turn_the_line_around_or_cannot_be_seen_are_written_out() -> None:
-    assert words.visible("a\u202egpj.exe") == "a[U+202E]gpj.exe"
-    assert words.visible("a\x00b\x7f") == "a␀b␡"
-    assert words.visible("a\ud800") == "a[U+D800]"
-    assert words.visible("tab\tand line\n") == "tab\tand line\n"
-    assert words.visible("Grüße 💊") == "Grüße 💊"
+    assert text.visible("a\u202egpj.exe") == "a[U+202E]gpj.exe"
+    assert text.visible("a\x00b\x7f") == "a␀b␡"
+    assert text.visible("a\ud800") == "a[U+D800]"
+    assert text.visible("tab\tand line\n") == "tab\tand line\n"
+    assert text.visible("Grüße 💊") == "Grüße 💊"
 
 
 @pytest.mark.parametrize(
@@ -71,25 +71,25 @@ def test_signs_that_turn_the_line_around_or_cannot_be_seen_are_written_out() -> 
     ],
 )
 def test_durations_are_said_in_one_unit(seconds: float, said: str) -> None:
-    assert words.duration(seconds) == said
+    assert text.duration(seconds) == said
 
 
 def test_times_are_shorter_the_nearer_they_are() -> None:
     now = datetime(2026, 11, 22, 21, 10, 14, 201_000, tzinfo=UTC)
-    assert words.moment(now, "clock", now) == "21:10:14"
-    assert words.moment(now - timedelta(days=1), "clock", now) == "21 Nov, 21:10:14"
-    assert words.moment(now - timedelta(days=400), "", now) == "18 Oct 2025, 21:10"
-    assert words.moment(now, "exact", now) == "22 Nov 2026, 21:10:14.201 UTC"
-    assert words.exact(now) == "2026-11-22 21:10:14.201 UTC"
-    assert words.exact(datetime(1, 1, 2, tzinfo=UTC)) == "0001-01-02 00:00:00 UTC"
+    assert text.moment(now, "clock", now) == "21:10:14"
+    assert text.moment(now - timedelta(days=1), "clock", now) == "21 Nov, 21:10:14"
+    assert text.moment(now - timedelta(days=400), "", now) == "18 Oct 2025, 21:10"
+    assert text.moment(now, "exact", now) == "22 Nov 2026, 21:10:14.201 UTC"
+    assert text.exact(now) == "2026-11-22 21:10:14.201 UTC"
+    assert text.exact(datetime(1, 1, 2, tzinfo=UTC)) == "0001-01-02 00:00:00 UTC"
 
 
 def test_sizes_are_exact_while_they_are_small() -> None:
-    assert [words.size(n) for n in (0, 1, 9_999, 20_000, 5_242_880)] == ["0 bytes", "1 byte", "9,999 bytes", "20 kB", "5.2 MB"]
+    assert [text.size(n) for n in (0, 1, 9_999, 20_000, 5_242_880)] == ["0 bytes", "1 byte", "9,999 bytes", "20 kB", "5.2 MB"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(-5, "in the future"), (-0.5, "just now"), (0, "just now"), (0.9, "just now"), (1, "1 second ago")]
 )
 def test_what_is_less_than_a_second_ago_is_now(seconds: float, said: str) -> None:
-    assert words.ago(seconds) == said
+    assert text.ago(seconds) == said

@@ -14,8 +14,8 @@ import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import words
 from dashboard.privacy.masking import Viewer, sees
+from dashboard.rendering import text as words
 from eventstore.model.events import Event, SchemaUse
 
 MOST_BYTES = 1_000_000

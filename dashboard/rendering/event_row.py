@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from dashboard import words
 from dashboard.privacy.masking import Masked, Shown
+from dashboard.rendering import text as words
 
 if TYPE_CHECKING:
-    from dashboard.showing import EventLine
+    from dashboard.rendering.event_line_builder import EventLine
 
 IN_ONE_LINE = 24
 """Characters of an id that are never broken: they fit the narrowest page."""
