@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import memory
 from dashboard.privacy.masking import Viewer as Eyes
+from dashboard.running import memory
 from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing

@@ -16,9 +16,10 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from dashboard import memory, searching
+from dashboard import searching
 from dashboard.access import policy
 from dashboard.privacy import masking
+from dashboard.running import memory
 from dashboard.sockets.door import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin

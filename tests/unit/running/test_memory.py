@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import memory
+from dashboard.running import memory
 
 
 @pytest.fixture(autouse=True)
