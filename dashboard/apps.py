@@ -6,4 +6,4 @@ class DashboardConfig(AppConfig):
     label = "dashboard"
 
     def ready(self) -> None:
-        from dashboard import checks  # noqa: F401 - registers them
+        from dashboard.setup import system_checks  # noqa: F401 - registers them

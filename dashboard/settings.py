@@ -9,9 +9,9 @@ import os
 import secrets
 from pathlib import Path
 
-from dashboard.configuration import configuration
-from dashboard.databases import SELDOM_WRITTEN_BACK, database
-from dashboard.kept_secrets import demo_hash_key, demo_secret_key
+from dashboard.setup.config_file import configuration
+from dashboard.setup.databases import SELDOM_WRITTEN_BACK, database
+from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from eventstore.model.errors import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -95,7 +95,7 @@ DATABASES = {
     "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3", pragmas=SELDOM_WRITTEN_BACK),
     "store": database(os.environ.get("STORE_DATABASE_URL", ""), DATA_DIR / "store.sqlite3"),
 }
-DATABASE_ROUTERS = ["dashboard.databases.RouteByLabel"]
+DATABASE_ROUTERS = ["dashboard.setup.databases.RouteByLabel"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "dashboard.Person"

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
-from dashboard.databases import database
+from dashboard.setup.databases import database
 from scripts.local_postgres import LocalPostgres, PostgresProblem, binaries
 
 

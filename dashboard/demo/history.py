@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dashboard.kept_secrets import kept
+from dashboard.setup.demo_secrets import kept
 from eventstore.envelope.write import document_to_message
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Message, NewMessage

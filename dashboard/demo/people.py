@@ -14,8 +14,8 @@ from django.conf import settings
 from dashboard.access.actors import command_line_actor
 from dashboard.access.policy import may
 from dashboard.auditing.chain import DatabaseRecord, acts
-from dashboard.kept_secrets import kept
 from dashboard.models import Person, Role, State
+from dashboard.setup.demo_secrets import kept
 from eventstore.actions.perform import acting
 from eventstore.model.errors import InvalidConfiguration
 

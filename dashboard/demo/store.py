@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from dashboard.configuration import is_embedded
+from dashboard.setup.config_file import is_embedded
 
 
 def own_store() -> bool:

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
 from dashboard.auditing.chain import settle
-from dashboard.checks import serving_problems
 from dashboard.demo.history import is_seeded
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.settling import what_the_store_shows
+from dashboard.setup.system_checks import serving_problems
 from dashboard.wiring import close, gateway
 from eventstore.model.errors import EventStoreError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.configuration import configuration, is_embedded
+from dashboard.setup.config_file import configuration, is_embedded
 from eventstore.config.loading import Config, Kind, Limits, load_config
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from dashboard import checks
-from dashboard.kept_secrets import demo_hash_key, demo_secret_key
+from dashboard.setup import system_checks
+from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from eventstore.config.loading import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +31,12 @@ def installation(
 
 def test_a_whole_configuration_may_serve(settings: Any) -> None:
     installation(settings)
-    checks.require_serving_settings()
+    system_checks.require_serving_settings()
 
 
 def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
     installation(settings, demo=True, debug=True, secret="", hosts="")
-    checks.require_serving_settings()
+    system_checks.require_serving_settings()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
 def test_what_is_unsafe_may_not_serve(settings: Any, wrong: dict[str, Any], said: str) -> None:
     installation(settings, **wrong)
     with pytest.raises(ImproperlyConfigured, match=said):
-        checks.require_serving_settings()
+        system_checks.require_serving_settings()
 
 
 def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +69,9 @@ def test_a_store_that_cannot_be_opened_may_not_be_served(settings: Any, demo: bo
     installation(settings, demo=demo)
     settings.EVENTSTORE_URL, settings.PULSAR_ADMIN_URL = "pulsar://127.0.0.1:6650", ""
     with pytest.raises(ImproperlyConfigured, match="PULSAR_ADMIN_URL is missing"):
-        checks.require_serving_settings()
+        system_checks.require_serving_settings()
     settings.PULSAR_ADMIN_URL = "http://127.0.0.1:8080"
-    checks.require_serving_settings()
+    system_checks.require_serving_settings()
 
 
 HASHED = '[[searchable]]\ntopics = ["patients"]\nname = "email"\npath = "email"\n'
@@ -84,10 +84,10 @@ def test_hashed_searchable_values_without_a_key_are_an_error(settings: Any, key:
     installation(settings)
     settings.EVENTDESK = parse_config(HASHED, "desk.toml")
     settings.EVENTDESK_HASH_KEY = key
-    (error,) = checks.check_hash_key(app_configs=None)
+    (error,) = system_checks.check_hash_key(app_configs=None)
     assert (error.id, said in error.msg, key not in error.msg or not key) == ("eventdesk.E002", True, True)
     with pytest.raises(ImproperlyConfigured, match=said):
-        checks.require_serving_settings()
+        system_checks.require_serving_settings()
     with pytest.raises(CommandError, match=said):
         call_command("run_index", "--until-caught-up")
 
@@ -97,15 +97,15 @@ def test_a_key_is_asked_for_only_where_a_value_is_hashed(settings: Any, text: st
     installation(settings)
     settings.EVENTDESK = parse_config(text, "desk.toml")
     settings.EVENTDESK_HASH_KEY = key
-    assert checks.check_hash_key(app_configs=None) == []
-    checks.require_serving_settings()
+    assert system_checks.check_hash_key(app_configs=None) == []
+    system_checks.require_serving_settings()
 
 
 def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
     made = {demo_secret_key(tmp_path), demo_hash_key(tmp_path)}
     assert made == {demo_secret_key(tmp_path), demo_hash_key(tmp_path)}
     assert len(made) == 2
-    assert all(len(secret) >= checks.SHORTEST_SECRET for secret in made)
+    assert all(len(secret) >= system_checks.SHORTEST_SECRET for secret in made)
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
@@ -122,7 +122,7 @@ def test_a_demo_answers_to_names_of_the_loopback_alone(tmp_path: Path, demo: str
 def test_two_databases_in_one_file_are_an_error(settings: Any) -> None:
     config = {"ENGINE": "django.db.backends.sqlite3", "NAME": "one.sqlite3"}
     settings.DATABASES = {"default": config, "index": config, "store": config | {"NAME": "two.sqlite3"}}
-    assert [error.id for error in checks.check_separate_databases(app_configs=None)] == ["eventdesk.E001"]
+    assert [error.id for error in system_checks.check_separate_databases(app_configs=None)] == ["eventdesk.E001"]
 
 
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
@@ -130,9 +130,9 @@ def test_an_old_sqlite_in_production_is_a_warning(settings: Any, monkeypatch: py
     installation(settings)
     settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "one.sqlite3"}}
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
-    assert [warning.id for warning in checks.check_sqlite(app_configs=None)] == ["eventdesk.W001"]
+    assert [warning.id for warning in system_checks.check_sqlite(app_configs=None)] == ["eventdesk.W001"]
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
-    assert checks.check_sqlite(app_configs=None) == []
+    assert system_checks.check_sqlite(app_configs=None) == []
 
 
 def test_a_broken_configuration_file_does_not_start_and_says_where(tmp_path: Path) -> None:
