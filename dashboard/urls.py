@@ -2,21 +2,8 @@
 
 from django.urls import URLPattern
 
-from dashboard.views import (
-    aggregates,
-    anomalies,
-    audit,
-    cursor_resets,
-    events,
-    health,
-    indexing,
-    login,
-    overview,
-    searches,
-    subscriptions,
-    tail,
-    topics,
-)
+from dashboard.subscriptions import cursor_reset_views, views
+from dashboard.views import aggregates, anomalies, audit, events, health, indexing, login, overview, searches, tail, topics
 
 _PAGES = (
     login,
@@ -29,8 +16,8 @@ _PAGES = (
     searches,
     aggregates,
     events,
-    subscriptions,
-    cursor_resets,
+    views,
+    cursor_reset_views,
     audit,
 )
 

@@ -7,14 +7,15 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import backlog_lists, standing
-from dashboard.backlog_lists import Gathered, Line
+from dashboard import standing
 from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_line_builder import EventLine
+from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.wiring import gateway
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
@@ -75,7 +76,7 @@ class DeadLetters:
 
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
-    found, away = backlog_lists.gathered_or_last_known()
+    found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
     index = standing.index_standing()
@@ -119,7 +120,7 @@ def _stuck(lines: Sequence[Line], viewer: Viewer) -> list[Stuck]:
     return [
         Stuck(
             line=line,
-            events=backlog_lists.events_words(line.backlog),
+            events=backlog_cache.events_words(line.backlog),
             heads=_heads(line, viewer) if number < LOOKED_INTO else (),
         )
         for number, line in enumerate(lines)

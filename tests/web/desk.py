@@ -12,7 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from dashboard import backlog_lists, standing, wiring
+from dashboard import standing, wiring
+from dashboard.subscriptions import backlog_cache
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
 from eventstore.gateway import Gateway
@@ -103,7 +104,7 @@ class Desk:
                 self.gateway.config, self.gateway._hash_key = config, key
 
     def get(self, url: str, role: str = "support", *, fragment: bool = False) -> HttpResponse:
-        backlog_lists.forget()
+        backlog_cache.forget()
         headers = {"HX-Request": "true"} if fragment else {}
         return self.client(role).get(url, headers=headers)  # type: ignore[return-value]
 
@@ -121,7 +122,7 @@ def opened_desk() -> Iterator[Desk]:
 def forget_everything() -> None:
     wiring.close()
     standing.forget()
-    backlog_lists.forget()
+    backlog_cache.forget()
 
 
 def event(number: int, *, key: str = "4711", type: str = "health.PatientRegistered") -> NewMessage:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import backlog_lists, standing
+from dashboard import standing
+from dashboard.subscriptions import backlog_cache
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
 from tests.indexing import publish_everything_at
@@ -243,11 +244,11 @@ def test_hostile_names_are_text(desk: Desk, name: str) -> None:
 def test_many_viewers_at_once_cost_the_store_one_question(desk: Desk) -> None:
     desk.publish(1)
     desk.subscribe()
-    backlog_lists.forget()
-    first = backlog_lists.gathered()
-    assert all(backlog_lists.gathered() is first for _ in range(10))
-    backlog_lists.forget()
-    assert backlog_lists.gathered() is not first
+    backlog_cache.forget()
+    first = backlog_cache.gathered()
+    assert all(backlog_cache.gathered() is first for _ in range(10))
+    backlog_cache.forget()
+    assert backlog_cache.gathered() is not first
 
 
 def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch
     assert desk.get("/subscriptions/").status_code == 200
     away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
     monkeypatch.setattr(standing, "store_standing", lambda: away)
-    monkeypatch.setattr(backlog_lists, "FRESH", timedelta(0))
+    monkeypatch.setattr(backlog_cache, "FRESH", timedelta(0))
     answer = desk.client().get("/subscriptions/")
     assert answer.status_code == 200
     assert b"data-store-away" in answer.content

@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from dashboard import backlog_lists
 from dashboard.segments import segment
+from dashboard.subscriptions import backlog_cache
 from eventstore.drivers.pulsar.storage import CAPABILITIES
 from eventstore.model.events import Topic
 from eventstore.model.storage import Cursor, Subscription, SubscriptionType
@@ -81,9 +81,9 @@ def test_a_subscription_comes_with_its_last_figures_by_its_topics_short_name_too
         delivered=None,
         unacked=0,
     )
-    line = backlog_lists.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES, timedelta(minutes=2)))
-    gathered = backlog_lists.Gathered(lines=[line], silent=[], as_of=datetime.now(UTC))
-    monkeypatch.setattr(backlog_lists, "_last", gathered)
+    line = backlog_cache.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES, timedelta(minutes=2)))
+    gathered = backlog_cache.Gathered(lines=[line], silent=[], as_of=datetime.now(UTC))
+    monkeypatch.setattr(backlog_cache, "_last", gathered)
     answer = away.get(f"/topics/{segment(written)}/subscriptions/mailer/")
     assert answer.status_code == 200
     assert b"data-store-away" in answer.content

@@ -6,12 +6,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import backlog_lists
 from dashboard.access import policy, role_names
 from dashboard.auditing import chain
-from dashboard.backlog_lists import Gathered, Line
 from dashboard.pages import page, person_of, render, viewer_of, wants_fragment
 from dashboard.rendering import event_line_builder
+from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.wiring import gateway
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
@@ -34,7 +34,7 @@ TYPE_MEANS = {
 def subscriptions(request: HttpRequest) -> HttpResponse:
     """All subscriptions, or one topic's (``?topic=``), by topic and name: rows stay where they are while one reads."""
     wanted = request.GET.get("topic", "")
-    found, away = backlog_lists.gathered_or_last_known()
+    found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return _load_the_page()
     topics = sorted({line.topic.name for line in found.lines}) if found else []
@@ -87,7 +87,7 @@ def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable |
         canonical = found.name  # the index tells it where the store is away
         return Line(topic=found, backlog=asked.backlog(canonical, name)), None
     except StoreUnreachable as error:
-        known = backlog_lists.last_known()
+        known = backlog_cache.last_known()
         for line in known.lines if known else ():
             if (line.topic.name, line.subscription.name) == (canonical, name):
                 return line, error
@@ -109,13 +109,13 @@ def _of_topic(found: Gathered, wanted: str) -> Gathered:
 
 
 def _states(found: Gathered) -> Sequence[tuple[int, tuple[str, str, str]]]:
-    counted = [(found.counted(state), backlog_lists.MARKS[state]) for state in State]
+    counted = [(found.counted(state), backlog_cache.MARKS[state]) for state in State]
     return [pair for pair in counted if pair[0]]
 
 
 def _about(line: Line) -> dict[str, Any]:
     return {
-        "events_wait": backlog_lists.events_words(line.backlog),
+        "events_wait": backlog_cache.events_words(line.backlog),
         "how_counted": _how_counted(line.backlog),
         "phantom": line.backlog.state is State.PHANTOM,
         "stuck": line.backlog.state is State.STUCK,

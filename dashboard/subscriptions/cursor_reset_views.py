@@ -13,14 +13,14 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import backlog_lists
 from dashboard.auditing import chain
 from dashboard.auditing.chain import Act
 from dashboard.models import State
 from dashboard.pages import page, person_of, render, viewer_of
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
-from dashboard.resets_in_words import count_words, event_words, place_words, touched_words
+from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions.cursor_reset_text import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.wiring import gateway
 from eventstore.actions.perform import Actor
@@ -130,7 +130,7 @@ def _reset(request: HttpRequest, topic: Topic, aim: Aim, plan: ResetPlan, form: 
     except (StoreRefused, StoreUnreachable) as error:
         return _not_done(request, topic, aim, plan, form, error)
     finally:
-        backlog_lists.forget()
+        backlog_cache.forget()
     touched = touched_words(done)
     messages.success(request, format_html("{} was reset to {}: {}.", words.visible(plan.subscription), aim.words, touched))
     return _to_subscription(topic.name, plan.subscription)
