@@ -167,10 +167,10 @@ def _chosen(topic: str, count: int) -> list["Pointer"]:
 @contextmanager
 def _without_payloads(gateway: "Gateway") -> Iterator[None]:
     """The desk as if its page asked for no payload, nor why there is none."""
-    from dashboard import standing
+    from dashboard.web import store_health
 
-    with patch.object(gateway, "stream", partial(gateway.stream, payloads=False)), patch.object(standing, "why_away"):
-        standing.why_away.return_value = None  # type: ignore[attr-defined]
+    with patch.object(gateway, "stream", partial(gateway.stream, payloads=False)), patch.object(store_health, "why_away"):
+        store_health.why_away.return_value = None  # type: ignore[attr-defined]
         yield
 
 

@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "dashboard.middleware.DeskMiddleware",
+    "dashboard.web.middleware.DeskMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"
@@ -82,7 +82,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.context.desk",
+                "dashboard.web.template_context.desk",
             ],
             "builtins": ["dashboard.templatetags.desk"],
         },

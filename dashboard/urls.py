@@ -23,7 +23,7 @@ _PAGES = (
 
 urlpatterns: list[URLPattern] = [pattern for page in _PAGES for pattern in page.urls]
 
-handler400 = "dashboard.pages.bad_request"
-handler403 = "dashboard.pages.forbidden"
-handler404 = "dashboard.pages.not_found"
-handler500 = "dashboard.pages.server_error"
+handler400 = "dashboard.web.pages.bad_request"
+handler403 = "dashboard.web.pages.forbidden"
+handler404 = "dashboard.web.pages.not_found"
+handler500 = "dashboard.web.pages.server_error"

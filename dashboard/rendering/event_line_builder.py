@@ -17,7 +17,7 @@ from dashboard.privacy.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.rendering import text
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_row import event_row, event_rows
-from dashboard.segments import address
+from dashboard.web.url_segments import address
 from eventstore.config.stories import Placeholder
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Event, Position

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from dashboard import standing
 from dashboard.rendering import text
+from dashboard.web import store_health
 from dashboard.wiring import gateway
 from eventstore.gateway import Gateway
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
@@ -125,7 +125,7 @@ def gathered() -> Gathered:
         if _failed is not None and now - _failed[0] < FRESH:
             raise StoreUnreachable(str(_failed[1]))
         try:
-            store = standing.store_standing()
+            store = store_health.store_standing()
             if store.reachable is False:
                 raise StoreUnreachable(store.words)
             _last = _gather(gateway())

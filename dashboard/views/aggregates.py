@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from dashboard import search_box, searching, standing, wiring
-from dashboard.pages import Problem, page, problem, render, viewer_of, wants_fragment
+from dashboard import wiring
 from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.anomaly_text import of_kinds
 from dashboard.rendering.event_detail import Detail, detail_of
+from dashboard.web import filter_form, global_search, store_health
+from dashboard.web.pages import Problem, page, problem, render, viewer_of, wants_fragment
 from eventstore.model.errors import UnknownEvent
 from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.pointers import Aggregate
@@ -33,11 +34,11 @@ MOST_TOPICS = 6
 def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     too_long = len(text) > LONGEST_QUERY
-    hits = search_box.search(text, viewer_of(request)) if text and not too_long else None
+    hits = global_search.search(text, viewer_of(request)) if text and not too_long else None
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
     types = [] if text else wiring.gateway().aggregate_types()
-    indexed = standing.index_standing()
+    indexed = store_health.index_standing()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
@@ -66,7 +67,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
     return render(
         request,
         "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": found, "index_standing": standing.index_standing()},
+        {"type": type, "prefix": prefix, "page": found, "index_standing": store_health.index_standing()},
         fragment="aggregates/_list.html",
     )
 
@@ -78,7 +79,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
         return problem(request, _unknown("aggregate", advice))
-    asked = searching.asked(request)
+    asked = filter_form.asked(request)
     filtered = _filtered(request, aggregate, asked.filter) if asked.filter else None
     if filtered:
         stream = Page(items=filtered.rows, older=filtered.older)
@@ -105,7 +106,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "pager_query": urlencode({"filter": asked.text}) + "&" if asked.filter else "",
         "lines": [event_line_builder.event_line(row, viewer) for row in stream.items],
         "detail": _detail(chosen, viewer),
-        "index_standing": standing.index_standing(),
+        "index_standing": store_health.index_standing(),
     }
     return render(
         request,
@@ -113,7 +114,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         context,
         fragment="aggregates/_detail.html",
         status=asked.status,
-        away=standing.why_away() if any(row.event is None for row in stream.items) else standing.known_away(),
+        away=store_health.why_away() if any(row.event is None for row in stream.items) else store_health.known_away(),
     )
 
 
@@ -170,7 +171,7 @@ def _detail(row: Row | None, viewer: Viewer) -> Detail | None:
 
 
 def _unknown(what: str, advice: str) -> Problem:
-    index = standing.index_standing()
+    index = store_health.index_standing()
     late = " The index is still catching up: it may come." if index.behind is None else ""
     return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
 

@@ -11,11 +11,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import standing, wiring
-from dashboard.pages import Problem, page, problem, render, viewer_of
+from dashboard import wiring
 from dashboard.privacy.masking import Shown, Viewer
 from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
 from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
+from dashboard.web import store_health
+from dashboard.web.pages import Problem, page, problem, render, viewer_of
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.events import Page
 from eventstore.model.pointers import AnomalyLine
@@ -50,7 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "kinds": sorted(kinds, key=lambda kind: not kind.events),
         "total": sum(kind.events for kind in kinds),
-        "index_standing": standing.index_standing(),
+        "index_standing": store_health.index_standing(),
     }
     return render(request, "anomalies/index.html", context)
 

@@ -12,8 +12,8 @@ from django.utils.http import urlencode
 from dashboard.access.policy import TABLE
 from dashboard.auditing import chain as record
 from dashboard.models import AuditEntry, AuditHead, State
-from dashboard.pages import Problem, page, problem, render
 from dashboard.rendering.audit_text import act_line, action_words
+from dashboard.web.pages import Problem, page, problem, render
 from dashboard.wiring import gateway
 from eventstore.model.pointers import IndexedTopic
 

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import standing, wiring
-from dashboard.context import places
-from dashboard.pages import page, render, viewer_of, wants_fragment
+from dashboard import wiring
 from dashboard.rendering.event_detail import detail_of
 from dashboard.rendering.event_line_builder import EventLine, pointer_line
 from dashboard.rendering.payload import MOST_BYTES
+from dashboard.web import store_health
+from dashboard.web.pages import page, render, viewer_of, wants_fragment
+from dashboard.web.template_context import places
 from eventstore.model.errors import InvalidPosition, UnknownEvent
 from eventstore.model.events import Position
 from eventstore.streams.rows import Row
@@ -41,7 +42,10 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     if not detail.line.aggregate_id:
         context["places"] = places(request, under="topics")
     return render(
-        request, "events/show.html", context, away=standing.why_away() if detail.event is None else standing.known_away()
+        request,
+        "events/show.html",
+        context,
+        away=store_health.why_away() if detail.event is None else store_health.known_away(),
     )
 
 

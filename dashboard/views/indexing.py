@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from dashboard.pages import page, render
 from dashboard.rendering import text
+from dashboard.web.pages import page, render
 from dashboard.wiring import gateway
 from eventstore.index.lookup.progress import TopicProgress
 from eventstore.model.events import TopicKind

@@ -7,8 +7,6 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import standing
-from dashboard.pages import page, render, viewer_of, wants_fragment
 from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -16,6 +14,8 @@ from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
+from dashboard.web import store_health
+from dashboard.web.pages import page, render, viewer_of, wants_fragment
 from dashboard.wiring import gateway
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
@@ -79,7 +79,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
-    index = standing.index_standing()
+    index = store_health.index_standing()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
     noticed, dead_letters = _noticed(), _dead_letters()
@@ -105,7 +105,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
 
 
-def _knows(found: Gathered | None, index: standing.IndexStanding) -> bool:
+def _knows(found: Gathered | None, index: store_health.IndexStanding) -> bool:
     return found is not None or index.topics > 0
 
 
@@ -158,7 +158,7 @@ def _newest(kind: Anomaly) -> EventLine | None:
     return event_line_builder.pointer_line(lines[0].pointer) if lines else None
 
 
-def _index_behind(index: standing.IndexStanding) -> str:
+def _index_behind(index: store_health.IndexStanding) -> str:
     """Why the index is worth a line; empty where it keeps up."""
     if not index.topics:
         return "The index has not read any topic yet."

@@ -4,9 +4,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 
-from dashboard import searching, wiring
-from dashboard.pages import not_found, page, render, wants_fragment
+from dashboard import wiring
 from dashboard.rendering.event_line_builder import EventLine
+from dashboard.web import filter_form
+from dashboard.web.pages import not_found, page, render, wants_fragment
 from eventstore.scanning.scan import Scan
 
 
@@ -16,7 +17,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     scan = _scan(request, id)
     if scan is None:
         return _gone(request)
-    found = searching.found(id, scan, _seen(request))
+    found = filter_form.found(id, scan, _seen(request))
     if not wants_fragment(request):
         return redirect(found.here_url)
     return render(request, "searches/_news.html", {"search": found})
@@ -30,11 +31,11 @@ def stops(request: HttpRequest, id: str) -> HttpResponse:
     scan.stop()
     if wants_fragment(request):
         return HttpResponse(status=204)  # the page asks how far it is anyway
-    return redirect(searching.found(id, scan).here_url)
+    return redirect(filter_form.found(id, scan).here_url)
 
 
 def _scan(request: HttpRequest, id: str) -> Scan[EventLine] | None:
-    return wiring.scans().get(searching.owner_of(request), id)
+    return wiring.scans().get(filter_form.owner_of(request), id)
 
 
 def _gone(request: HttpRequest) -> HttpResponse:

@@ -15,9 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from dashboard import searching, wiring
-from dashboard.pages import page, render, viewer_of
+from dashboard import wiring
 from dashboard.rendering import text as words
+from dashboard.web import filter_form
+from dashboard.web.pages import page, render, viewer_of
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Position, Topic, TopicKind
 
@@ -152,7 +153,7 @@ def _still_there(names: Collection[str]) -> list[str]:
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    asked = searching.asked(request)
+    asked = filter_form.asked(request)
     start = _start(request, watched)
     masking = viewer_of(request).profile
     named = watched.query() or [("topic", topic.name) for topic in watched.topics]
@@ -189,7 +190,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
         "chosen": frozenset(watched.told),
         "watched": watched,
-        "filter": searching.asked(request),
+        "filter": filter_form.asked(request),
         "start": _start(request, watched),
         "most": MOST_LAST,
         "most_topics": MOST_TOPICS,

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import searching, standing, wiring
-from dashboard.pages import page, render, viewer_of
+from dashboard import wiring
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.hour_chart import HOURS, strip_of
-from dashboard.searching import Asked
+from dashboard.web import filter_form, store_health
+from dashboard.web.filter_form import Asked
+from dashboard.web.pages import page, render, viewer_of
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Page, Topic, TopicKind
 from eventstore.model.pointers import IndexedTopic
@@ -60,7 +61,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     found = gateway.topic(topic)
     indexed = gateway.indexed_topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
-    asked = searching.asked(request)
+    asked = filter_form.asked(request)
     if asked.text:
         return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
     cursor = request.GET.get("cursor") or None
@@ -106,12 +107,12 @@ def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[s
     if asked.filter is None or known["since_problem"]:
         return render(request, "topics/show.html", context, status=asked.status)
     try:
-        search = searching.search_of(request, topic, asked.filter, known["since"])
+        search = filter_form.search_of(request, topic, asked.filter, known["since"])
     except TooManySearches as error:
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
     context["search"] = search
-    return render(request, "topics/show.html", context, away=standing.why_away() if failed else None)
+    return render(request, "topics/show.html", context, away=store_health.why_away() if failed else None)
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:

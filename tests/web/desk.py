@@ -12,8 +12,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from dashboard import standing, wiring
+from dashboard import wiring
 from dashboard.subscriptions import backlog_cache
+from dashboard.web import store_health
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
 from eventstore.gateway import Gateway
@@ -121,7 +122,7 @@ def opened_desk() -> Iterator[Desk]:
 
 def forget_everything() -> None:
     wiring.close()
-    standing.forget()
+    store_health.forget()
     backlog_cache.forget()
 
 

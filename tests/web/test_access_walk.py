@@ -10,7 +10,7 @@ from django.urls import URLPattern
 from dashboard import urls
 from dashboard.access import policy
 from dashboard.models import Role
-from dashboard.pages import MARK
+from dashboard.web.pages import MARK
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 

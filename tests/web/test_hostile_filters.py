@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from dashboard import searching, wiring
+from dashboard import wiring
+from dashboard.web import filter_form
 from eventstore.model.events import NewMessage
 from eventstore.scanning.progress import ScanState
 from eventstore.search import Filter, cost_budget
@@ -87,7 +88,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
     [(_, scan)] = wiring.scans()._scans.values()
     scan.join(60)
     assert scan.progress().state is ScanState.STOPPED
-    again = desk.get(searching.found(scan_id(), scan).here_url)
+    again = desk.get(filter_form.found(scan_id(), scan).here_url)
     assert "make its regular expression simpler" in text(again)
     assert "not complete" in text(again)
     assert looks[0] < EVENTS / 4

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import standing
 from dashboard.subscriptions import backlog_cache
+from dashboard.web import store_health
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
 from tests.indexing import publish_everything_at
@@ -125,8 +125,8 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ Counted by the index" in seen
     assert "whether or not somebody has dealt with them" in seen
     assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
-    away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
-    monkeypatch.setattr(standing, "store_standing", lambda: away)
+    away = store_health.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    monkeypatch.setattr(store_health, "store_standing", lambda: away)
     assert attribute(desk.get("/"), "data-events") == ["4", "1"]
     IndexedPartition.objects.using("index").filter(topic="orders-DLQ").update(gone_at=datetime.now(UTC))
     assert attribute(desk.get("/"), "data-events") == ["4"]
@@ -255,8 +255,8 @@ def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch
     desk.publish(3)
     desk.subscribe(handled=1)
     assert desk.get("/subscriptions/").status_code == 200
-    away = standing.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
-    monkeypatch.setattr(standing, "store_standing", lambda: away)
+    away = store_health.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    monkeypatch.setattr(store_health, "store_standing", lambda: away)
     monkeypatch.setattr(backlog_cache, "FRESH", timedelta(0))
     answer = desk.client().get("/subscriptions/")
     assert answer.status_code == 200

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.db import OperationalError
 
-from dashboard import searching, wiring
+from dashboard import wiring
+from dashboard.web import filter_form
 from eventstore.config.loading import parse_config
 from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
@@ -69,7 +70,7 @@ def held(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[threading.Even
         return original(*args, **names)
 
     monkeypatch.setattr(type(desk.gateway.storage), "read_backward", wait_then_read)
-    monkeypatch.setattr(searching, "PATIENCE", 0.0)
+    monkeypatch.setattr(filter_form, "PATIENCE", 0.0)
     yield go_on
     go_on.set()
     wiring.scans().close()

@@ -16,7 +16,6 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from dashboard import searching
 from dashboard.access import policy
 from dashboard.privacy import masking
 from dashboard.running import memory
@@ -30,6 +29,7 @@ from dashboard.sockets.tail.pace import Pace
 from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
+from dashboard.web import filter_form
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.search import Filter
 from eventstore.tail import Viewer
@@ -122,7 +122,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except NotUnderstood as error:
             await self._end(BAD_REQUEST, str(error))
             return
-        asked = searching.asked_by(self.begin.filter, self.framing.viewer)
+        asked = filter_form.asked_by(self.begin.filter, self.framing.viewer)
         if asked.problem:
             await self._end(BAD_REQUEST, asked.problem)
             return
@@ -133,7 +133,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _change_filter(self, text: str) -> None:
         """From the next frame on; where it is refused, the old one stays, and that is said with the next frame."""
         assert self.begin is not None
-        asked = searching.asked_by(text, self.framing.viewer)
+        asked = filter_form.asked_by(text, self.framing.viewer)
         if asked.problem:
             self.refused = asked.problem  # the newest alone: whoever does not read must not have them pile up
         else:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from dashboard.pages import not_found, problem, problem_of
+from dashboard.web.pages import not_found, problem, problem_of
 from eventstore.model.errors import EventStoreError
 
 _NOWHERE = re.compile("[\x00\ud800-\udfff]")

@@ -14,11 +14,11 @@ from dashboard import wiring
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
-from dashboard.pages import person_of, viewer_of
 from dashboard.privacy import masking
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
+from dashboard.web.pages import person_of, viewer_of
 from eventstore.model.events import Topic
 from eventstore.scanning.progress import Progress, ScanState
 from eventstore.scanning.scan import Scan

@@ -14,12 +14,12 @@ from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
-import dashboard.segments  # noqa: F401 - registers the converter that every view's URL patterns use
-from dashboard import standing
+import dashboard.web.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.privacy import masking
+from dashboard.web import store_health
 from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
@@ -129,7 +129,7 @@ def render(
     """
     content = dict(context)
     if away is not None:
-        standing.note_away(str(away))
+        store_health.note_away(str(away))
         content["away"] = str(away)
     partial = bool(fragment) and wants_fragment(request)
     response = django_render(request, fragment if partial else template, content, status=status)
@@ -158,7 +158,7 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
 def problem_of(error: EventStoreError) -> Problem:
     """What went wrong in the store, as a page. The error's own sentence is written for people and holds no value."""
     if isinstance(error, StoreUnreachable):
-        standing.note_away(str(error))
+        store_health.note_away(str(error))
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
     return Problem(
         status=kind.status,

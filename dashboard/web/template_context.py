@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from dashboard import searching, standing
 from dashboard.access import policy
 from dashboard.models import Person
 from dashboard.rendering import text
+from dashboard.web import filter_form, store_health
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "role": person.get_role_display() if isinstance(person, Person) else "",
         "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},
         "places": places(request) if known else [],
-        "searchable": searching.searchable_names(person) if isinstance(person, Person) else [],
+        "searchable": filter_form.searchable_names(person) if isinstance(person, Person) else [],
         "foot": SimpleLazyObject(foot),
     }
 
@@ -67,17 +67,17 @@ def desk(request: HttpRequest) -> dict[str, Any]:
 def foot() -> dict[str, Any]:
     """How index and store stand, as of now, in words."""
     try:
-        index = standing.index_standing()
+        index = store_health.index_standing()
     except DatabaseError:
         return {"index": "index does not answer", "index_ok": False, "store": None}
     return {
         "index": _index_words(index),
         "index_ok": index.behind is not None and index.behind < 60,
-        "store": standing.store_standing(),
+        "store": store_health.store_standing(),
     }
 
 
-def _index_words(index: standing.IndexStanding) -> str:
+def _index_words(index: store_health.IndexStanding) -> str:
     if not index.topics:
         return "index: no topic read yet"
     if index.behind is None:
