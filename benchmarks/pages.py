@@ -93,7 +93,7 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
     """Index the topic, and ask."""
     os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url}
     with desk_in_a_folder():
-        from dashboard import wiring
+        from dashboard import gateway as wiring
         from eventstore.index.indexer.run import Following, index_until_caught_up
 
         gateway = wiring.gateway()

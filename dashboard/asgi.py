@@ -12,7 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from dashboard.running import memory  # noqa: E402
 from dashboard.setup.system_checks import require_serving_settings  # noqa: E402
-from dashboard.sockets.door import with_origin_or_token  # noqa: E402
+from dashboard.sockets.handshake import with_origin_or_token  # noqa: E402
 from dashboard.sockets.routing import urlpatterns  # noqa: E402
 
 require_serving_settings()

@@ -1,7 +1,7 @@
 """The one access table: which roles may do what, and from where.
 
 Every check goes through here: a view asks ``allows``, and every act passes ``may`` (handed to the gateway by
-``dashboard.wiring``). Whatever is not in the table is allowed to nobody.
+``dashboard.gateway``). Whatever is not in the table is allowed to nobody.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.privacy.masking import Shown, Viewer, sees, show
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.anomaly_text import Noticed, noticed

@@ -12,7 +12,7 @@ from dashboard.models import ApiToken, Person
 
 Watcher = Person | ApiToken
 HASH_IN_SCOPE = "api_token_hash"
-"""Where the scope of a script's socket holds the hash of its token (put there by ``dashboard.sockets.door``)."""
+"""Where the scope of a script's socket holds the hash of its token (put there by ``dashboard.sockets.handshake``)."""
 
 _Session = import_module(settings.SESSION_ENGINE).SessionStore
 

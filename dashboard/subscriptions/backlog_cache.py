@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
+from dashboard.gateway import gateway
 from dashboard.rendering import text
 from dashboard.web import store_health
-from dashboard.wiring import gateway
 from eventstore.gateway import Gateway
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Topic

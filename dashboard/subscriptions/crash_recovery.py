@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from dashboard.gateway import gateway
 from dashboard.models import AuditEntry
-from dashboard.wiring import gateway
 from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Storage
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.auditing import chain
 from dashboard.auditing.chain import Act
+from dashboard.gateway import gateway
 from dashboard.models import State
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -22,7 +23,6 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.cursor_reset_text import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.web.pages import page, person_of, render, viewer_of
-from dashboard.wiring import gateway
 from eventstore.actions.perform import Actor
 from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position, Topic

@@ -8,11 +8,11 @@ from django.urls import path
 
 from dashboard.access import policy, role_names
 from dashboard.auditing import chain
+from dashboard.gateway import gateway
 from dashboard.rendering import event_line_builder
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.web.pages import page, person_of, render, viewer_of, wants_fragment
-from dashboard.wiring import gateway
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.storage import SubscriptionType

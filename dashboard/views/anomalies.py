@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.privacy.masking import Shown, Viewer
 from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
 from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line

@@ -11,10 +11,10 @@ from django.utils.http import urlencode
 
 from dashboard.access.policy import TABLE
 from dashboard.auditing import chain as record
+from dashboard.gateway import gateway
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.rendering.audit_text import act_line, action_words
 from dashboard.web.pages import Problem, page, problem, render
-from dashboard.wiring import gateway
 from eventstore.model.pointers import IndexedTopic
 
 ACTS = 50

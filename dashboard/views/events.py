@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.rendering.event_detail import detail_of
 from dashboard.rendering.event_line_builder import EventLine, pointer_line
 from dashboard.rendering.payload import MOST_BYTES

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from dashboard.gateway import gateway
 from dashboard.rendering import text
 from dashboard.web.pages import page, render
-from dashboard.wiring import gateway
 from eventstore.index.lookup.progress import TopicProgress
 from eventstore.model.events import TopicKind
 

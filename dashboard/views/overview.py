@@ -7,6 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from dashboard.gateway import gateway
 from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -16,7 +17,6 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
-from dashboard.wiring import gateway
 from eventstore.index.writing.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind

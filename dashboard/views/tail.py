@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.rendering import text as words
 from dashboard.web import filter_form
 from dashboard.web.pages import page, render, viewer_of

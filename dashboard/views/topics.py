@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.hour_chart import HOURS, strip_of
 from dashboard.web import filter_form, store_health

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import wiring
+from dashboard import gateway
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
@@ -108,10 +108,10 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
     """
     newest_first = request.GET.get("order", "") != OLDEST_FIRST
     owner, id = owner_of(request), request.GET.get("search", "")
-    scan = wiring.scans().get(owner, id) if id else None
+    scan = gateway.scans().get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
         viewer = viewer_of(request)
-        scan = wiring.gateway().scan(
+        scan = gateway.gateway().scan(
             topic,
             filter,
             lambda row: event_line_builder.event_line(row, viewer),
@@ -119,7 +119,7 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
             published_since=since,
             onward=request.GET.get("from", ""),
         )
-        id = wiring.scans().start(owner, scan)
+        id = gateway.scans().start(owner, scan)
     scan.wait(PATIENCE, matches=settings.EVENTDESK.limits.page_size)
     return found(id, scan)
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from dashboard.wiring import gateway
+from dashboard.gateway import gateway
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 
 FRESH = timedelta(seconds=3)

@@ -86,7 +86,7 @@ def shell(data: Path, code: str) -> str:
 
 
 COUNT = """
-from dashboard.wiring import gateway
+from dashboard.gateway import gateway
 storage = gateway().storage
 def messages(topic, number):
     last = None
@@ -123,7 +123,7 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 
 RESET = """
-from dashboard.wiring import gateway
+from dashboard.gateway import gateway
 from eventstore.model.storage import Edge
 storage = gateway().storage
 for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
@@ -132,7 +132,7 @@ for topic, name in (("documents", "app-timeline"), ("patients", "search-index"))
 """
 STANDING = """
 from dashboard.demo.traffic import understood
-from dashboard.wiring import gateway
+from dashboard.gateway import gateway
 storage = gateway().storage
 topic = storage.topic("documents").name
 timeline = storage.subscription(topic, "app-timeline")

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.subscriptions import backlog_cache
 from dashboard.web import store_health
 from eventstore.config.loading import parse_config

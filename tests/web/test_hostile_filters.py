@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dashboard import wiring
+from dashboard import gateway
 from dashboard.web import filter_form
 from eventstore.model.events import NewMessage
 from eventstore.scanning.progress import ScanState
@@ -43,7 +43,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
     cost_budget.forget()
     with opened_desk() as opened:
         yield opened
-    wiring.scans().close()
+    gateway.scans().close()
     cost_budget.forget()
 
 
@@ -85,7 +85,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
     publish(desk, EVENTS)
     answer = desk.get(PAGES["a topic"] + quote(filter))
     assert answer.status_code == 200
-    [(_, scan)] = wiring.scans()._scans.values()
+    [(_, scan)] = gateway.scans()._scans.values()
     scan.join(60)
     assert scan.progress().state is ScanState.STOPPED
     again = desk.get(filter_form.found(scan_id(), scan).here_url)
@@ -95,7 +95,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
 
 
 def scan_id() -> str:
-    [(id, _)] = wiring.scans()._scans.values()
+    [(id, _)] = gateway.scans()._scans.values()
     return id
 
 

@@ -14,7 +14,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.test import Client
 
-from dashboard import wiring
+from dashboard import gateway
 from dashboard.models import Person
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import TailSocket
@@ -205,7 +205,7 @@ def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: D
         async_to_sync(come_and_go)()
         assert eventually(lambda: bool(opened) and not any(tail.watched for tail in opened[0].tails))
     finally:
-        wiring.close()
+        gateway.close()
 
 
 def delete(topic: str) -> None:

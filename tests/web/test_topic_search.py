@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.db import OperationalError
 
-from dashboard import wiring
+from dashboard import gateway
 from dashboard.web import filter_form
 from eventstore.config.loading import parse_config
 from eventstore.index.lookup import queries
@@ -73,7 +73,7 @@ def held(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[threading.Even
     monkeypatch.setattr(filter_form, "PATIENCE", 0.0)
     yield go_on
     go_on.set()
-    wiring.scans().close()
+    gateway.scans().close()
 
 
 def filtered(desk: Desk, filter: str, role: str = "support", **more: Any) -> Any:
@@ -81,7 +81,7 @@ def filtered(desk: Desk, filter: str, role: str = "support", **more: Any) -> Any
 
 
 def the_scan(desk: Desk, role: str = "support") -> Scan[Any]:
-    [scan] = [scan for _, scan in wiring.scans()._scans.values()]
+    [scan] = [scan for _, scan in gateway.scans()._scans.values()]
     return scan
 
 
@@ -252,7 +252,7 @@ def test_too_many_searches_are_refused_with_a_sentence(
     desk: Desk, held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.publish(1)
-    monkeypatch.setattr(wiring.scans(), "_most", 1)
+    monkeypatch.setattr(gateway.scans(), "_most", 1)
     filtered(desk, "type:*")
     answer = filtered(desk, "type:*", "admin")
     assert answer.status_code == 503
@@ -316,7 +316,7 @@ def test_a_hostile_filter_is_refused_at_once_with_its_text_kept(desk: Desk, filt
     assert "Nothing was searched" in text(answer)
     assert attribute(answer, "data-event-id") == []
     assert len(answer.content) < 60_000
-    assert wiring.scans()._scans == {}
+    assert gateway.scans()._scans == {}
 
 
 @pytest.mark.parametrize("filter", ['text~"(a+)+$"', 'data.text~"(x*)*y"', 'text~"(.*)(.*)(.*)(.*)z"'])
@@ -356,13 +356,13 @@ def test_hostile_names_are_text_in_the_matches(desk: Desk) -> None:
 def test_whoever_may_not_see_values_cannot_find_them_out_by_filtering(desk: Desk, filter: str) -> None:
     desk.publish(3)
     assert filtered(desk, filter).status_code == 200
-    wiring.scans().close()
+    gateway.scans().close()
     refused = filtered(desk, filter, "viewer")
     assert refused.status_code == 403
     assert "takes the role support, approver or admin" in text(refused)
     assert attribute(refused, "data-event-id") == []
     assert attribute(refused, "data-search") == []
-    assert wiring.scans()._scans == {}
+    assert gateway.scans()._scans == {}
 
 
 @pytest.mark.parametrize("filter", BY_IDS)

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from dashboard.access.actors import add_as_option, command_line_actor
+from dashboard.gateway import gateway
 from dashboard.running.signals import StoppableFile, stopping_by_signal
-from dashboard.wiring import gateway
 from eventstore.actions.perform import acting
 from eventstore.importing import ImportSummary, import_messages, parse_lines
 from eventstore.model.errors import EventStoreError

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.traffic import run
-from dashboard.wiring import close, gateway
+from dashboard.gateway import close, gateway
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
-from dashboard.wiring import close, gateway
+from dashboard.gateway import close, gateway
 from eventstore.actions.perform import acting
 from eventstore.model.errors import EventStoreError
 

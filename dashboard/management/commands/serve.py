@@ -15,10 +15,10 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard import demo
 from dashboard.auditing.chain import settle
 from dashboard.demo.history import is_seeded
+from dashboard.gateway import close, gateway
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
 from dashboard.subscriptions.crash_recovery import what_the_store_shows
-from dashboard.wiring import close, gateway
 from eventstore.model.errors import EventStoreError
 
 LOOPBACK = "127.0.0.1"

@@ -19,7 +19,7 @@ from django.db import DatabaseError
 from dashboard.access import policy
 from dashboard.privacy import masking
 from dashboard.running import memory
-from dashboard.sockets.door import JSON
+from dashboard.sockets.handshake import JSON
 from dashboard.sockets.session import watcher_now
 from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
 from dashboard.sockets.tail.closing import BAD_REQUEST, BEGIN_AGAIN, NOT_ALLOWED, OUR_FAULT, STORE_AWAY, code_of

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dashboard import wiring
+from dashboard import gateway as wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Topic

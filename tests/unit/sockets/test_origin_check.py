@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.sockets.origins import is_trusted
+from dashboard.sockets.origin_check import is_trusted
 
 BEHIND_TLS = ("HTTP_X_FORWARDED_PROTO", "https")
 

@@ -11,7 +11,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.security.websocket import WebsocketDenier
 
 from dashboard.access import tokens
-from dashboard.sockets.origins import is_trusted
+from dashboard.sockets.origin_check import is_trusted
 from dashboard.sockets.session import HASH_IN_SCOPE
 
 JSON = "eventdesk.json"
