@@ -1,8 +1,8 @@
 """The one way by which a value from an event reaches a page, a frame, an export or a log.
 
-Whoever may see payloads (``dashboard.access.policy``: ``see_payloads``) sees every value. Everybody else sees ids, types and times;
-every other value is a masked mark. Names of properties and extension attributes are the publisher's own words, and may say as
-much as a value: they are values too.
+Callers that may see payloads (``dashboard.access.policy``: ``see_payloads``) see every value. Everybody else sees ids, types
+and times; every other value is a masked mark. Names of properties and extension attributes are the publisher's own words, and
+may say as much as a value: they are values too.
 """
 
 import json

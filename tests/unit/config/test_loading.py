@@ -17,7 +17,7 @@ from eventstore.envelope.mapping import MappingTable, SourceTable
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.toml_positions import line_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 

@@ -26,7 +26,7 @@ from eventstore.samples.health import health_history, oldest_form
 from tests.unit.messages import stored
 from tests.unit.search.search_events import event, unreadable
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "only-for-this-test-" + "x" * 40
 TOPIC = "public/default/patients"
 

@@ -14,7 +14,7 @@ from eventstore.model.events import Event
 from eventstore.samples.health import oldest_form
 from tests.unit.messages import CE, DOCUMENT, PUBLISHED, json, message, stored
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OLDEST = load_config(str(ROOT / "examples/oldest-form.toml")).mappings
 USER = "user_0b0f2a44-6a31-4bb0-93d2-1c4f7d3f3c55"
 CREATED = json({"eventType": "com.example.events.user.created", "email": "alma@example.org"})

@@ -14,7 +14,7 @@ from eventstore.model.events import Message, Position
 from eventstore.samples.health import health_history, misfits, permit_like
 from tests.unit.messages import DOCUMENT, PUBLISHED, json, message, stored
 
-MAPPINGS = load_config(str(Path(__file__).resolve().parents[2] / "examples/eventdesk.toml")).mappings
+MAPPINGS = load_config(str(Path(__file__).resolve().parents[3] / "examples/eventdesk.toml")).mappings
 
 
 def test_an_event_is_written_in_binary_mode() -> None:

@@ -11,7 +11,7 @@ from eventstore.config.loading import load_config
 from eventstore.envelope.parts import parse_time
 from eventstore.samples.health import HEALTH_TYPES, CloudEvent, health_history, misfits, oldest_form, permit_like
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -16,7 +16,7 @@ from eventstore.search import limits, parse_filter
 from eventstore.search.terms import FIELDS
 from tests.unit.messages import stored
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/filters.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs/filters.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:

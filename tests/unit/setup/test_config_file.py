@@ -7,7 +7,7 @@ import pytest
 from dashboard.setup.config_file import configuration, is_embedded
 from eventstore.config.loading import Config, Kind, Limits, load_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEMO = str(ROOT / "examples/demo.toml")
 OWN = "database://"
 

@@ -16,7 +16,7 @@ from dashboard.setup import system_checks
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from eventstore.config.loading import parse_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "x" * 32
 
 

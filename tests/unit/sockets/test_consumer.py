@@ -47,7 +47,7 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
     asyncio.run(work())
     assert [(message["type"], message["code"]) for message in said] == [("websocket.close", OUR_FAULT)]
     assert "ValueError" in caplog.text
-    assert "test_tail_consumer.py" in caplog.text
+    assert "test_consumer.py" in caplog.text
     assert "Mustermann" not in caplog.text
 
 
