@@ -15,13 +15,13 @@ from eventstore.config.loading import Config
 from eventstore.config.searchable_values import lookup_forms
 from eventstore.envelope import read_event
 from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
-from eventstore.index.lookup.progress import Progress, TopicProgress
 from eventstore.index.lookup.value_lookup import by_value
-from eventstore.index.writing.anomalies import Anomaly
 from eventstore.index.writing.copy_origin import original_of
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.progress import Progress, TopicProgress
 from eventstore.model.storage import Storage, Subscription
 from eventstore.scanning.scan import Request, Scan
 from eventstore.schemas import Schemas

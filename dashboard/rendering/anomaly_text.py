@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from dashboard.privacy.masking import Shown, Viewer, show
 from dashboard.rendering import text as words
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 
 CLOSED = "sequence"
 """The path under which the publisher's own numbers are masked."""

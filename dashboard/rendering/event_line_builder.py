@@ -19,7 +19,7 @@ from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_row import event_row, event_rows
 from dashboard.web.url_segments import address
 from eventstore.config.stories import Placeholder
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Position
 from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Missing, Row

@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.core.exceptions import ImproperlyConfigured
 
 from eventstore.config.searchable_values import hash_key_problem
+from eventstore.drivers.opening import open_storage
 from eventstore.model.errors import InvalidConfiguration
-from eventstore.opening import open_storage
 
 SAFE_SQLITE = (3, 51, 3)
 """Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""

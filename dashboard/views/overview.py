@@ -17,7 +17,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import IndexedTopic

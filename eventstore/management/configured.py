@@ -4,9 +4,9 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from eventstore.drivers.opening import open_storage
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.storage import Storage
-from eventstore.opening import open_storage
 
 NO_TABLES = (
     "A database lacks tables, or has those of an older version. Run these first: manage.py migrate --database default, "

@@ -10,7 +10,7 @@ from pulsar.schema import AvroSchema, Record, Schema, String
 
 from eventstore.config.loading import Config
 from eventstore.index.indexer.run import Following, index_until_caught_up
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.storage import Storage
 from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from

@@ -15,7 +15,7 @@ from eventstore.config.loading import Config, parse_config
 from eventstore.gateway import Gateway
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.indexer.run import Following, index_until_caught_up
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage
 from eventstore.model.storage import Storage
 from eventstore.samples.health import health_history, permit_like

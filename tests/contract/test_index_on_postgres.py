@@ -15,8 +15,9 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.names import Names
 from eventstore.index.writing import duplicates
-from eventstore.index.writing.anomalies import Anomaly, Noticed
+from eventstore.index.writing.anomalies import Noticed
 from eventstore.index.writing.writer import Memory
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Topic
 from tests.index.test_queries import *  # noqa: F403
 from tests.index.test_writer import *  # noqa: F403

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from eventstore.index.lookup import anomaly_lookup, queries
 from eventstore.index.models import AnomalyCount
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.writing.anomalies import LONGEST_NUMBER, Anomaly
+from eventstore.index.writing.anomalies import LONGEST_NUMBER
 from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Page, SchemaUse, Topic, TopicKind
 from eventstore.model.pointers import AnomalyLine
 from tests.indexing import START, all_pointers, event, index, place

@@ -15,8 +15,8 @@ from eventstore.index.tables.keys import BITS as HASH_BITS
 from eventstore.index.tables.keys import Link
 from eventstore.index.writing import anomalies, prepared_batch
 from eventstore.index.writing import duplicates as seen
-from eventstore.index.writing.anomalies import Anomaly
 from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Topic, TopicKind
 from tests.indexing import event, index, pointers
 

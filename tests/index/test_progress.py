@@ -10,10 +10,10 @@ from eventstore.index.indexer.assigned_partition import Followed
 from eventstore.index.indexer.indexer import Look
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
-from eventstore.index.lookup.progress import Progress
 from eventstore.index.models import IndexedPartition
 from eventstore.management.commands.run_index import standing
 from eventstore.model.events import Topic
+from eventstore.model.progress import Progress
 from eventstore.model.storage import Amounts
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from eventstore.drivers.opening import open_storage
 from eventstore.envelope import read_event
 from eventstore.importing import MAX_LINE, Accepted, ImportSummary, Line, Rejected, import_messages, parse_lines
 from eventstore.model.errors import InvalidMessage
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Capabilities, Storage
-from eventstore.opening import open_storage
 from eventstore.samples.health import health_history
 from tests.shared_data import permit_file
 from tests.unit.messages import DOCUMENT, gzipped, json, lines, stored

@@ -12,7 +12,7 @@ from dashboard.privacy.masking import MASKED, Viewer
 from dashboard.rendering import anomaly_text
 from dashboard.rendering.anomaly_text import WORDS, of_kinds
 from eventstore.config.loading import parse_config
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage
 from tests import hostile
 from tests.planted import FOUND, cloud_event, plant

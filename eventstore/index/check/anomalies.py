@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from eventstore.index.check.events import Difference
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
-from eventstore.index.writing.anomalies import LATE, Anomaly, judge_sequence
+from eventstore.index.writing.anomalies import LATE, judge_sequence
 from eventstore.index.writing.streams import BEFORE_ALL, Stream
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event
 
 A_CHUNK = 1 << 12

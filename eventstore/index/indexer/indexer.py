@@ -22,9 +22,9 @@ from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.reader_threads import Readers, report
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
-from eventstore.index.lookup.progress import Progress
 from eventstore.index.writing.writer import write_draft
 from eventstore.model.events import Position, Topic
+from eventstore.model.progress import Progress
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eventstore.index.indexer.assigned_partition import Followed
 from eventstore.index.lookup import progress
-from eventstore.index.lookup.progress import Progress
+from eventstore.model.progress import Progress
 from eventstore.model.storage import Amounts
 
 NOTE = 2.0

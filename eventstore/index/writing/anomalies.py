@@ -5,28 +5,10 @@ Only originals are judged: copies in derived topics come twice on purpose, and l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from eventstore.index.tables import sql
 from eventstore.index.writing.streams import Stream
-
-
-class Anomaly(StrEnum):
-    """The kinds. The words are for people, and for the address of the list of a kind."""
-
-    DUPLICATE_ID = "duplicate-id"
-    """An event id that an earlier event has."""
-    SEQUENCE_SKIPS = "sequence-skips"
-    """The publisher's number (``sequence``, or the mapping's version) leaves some out."""
-    SEQUENCE_GOES_BACK = "sequence-goes-back"
-    """The publisher's number is not higher than the one before it in the stream."""
-    TIME_GOES_BACK = "time-goes-back"
-    """The event's time is before that of an earlier event of its stream."""
-    UNREADABLE = "unreadable"
-    """The message fits no envelope."""
-    SCHEMA = "schema"
-    """The payload does not decode by the schema that it was written with."""
-
+from eventstore.model.anomalies import Anomaly
 
 LATE = frozenset({Anomaly.TIME_GOES_BACK, Anomaly.SEQUENCE_GOES_BACK})
 """What is not noted of an event that comes a second time: that says so itself."""

@@ -19,7 +19,8 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of
 from eventstore.index.tables.keys import Hashes, Key
 from eventstore.index.tables.keys import hashes as hashes_of
-from eventstore.index.writing.anomalies import Anomaly, Noticed
+from eventstore.index.writing.anomalies import Noticed
+from eventstore.model.anomalies import Anomaly
 
 DB = "index"
 SLICE = 65_536

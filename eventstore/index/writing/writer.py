@@ -18,10 +18,11 @@ from eventstore.index.tables.keys import Key, value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
 from eventstore.index.writing import anomalies, streams
-from eventstore.index.writing.anomalies import Anomaly, Noticed
+from eventstore.index.writing.anomalies import Noticed
 from eventstore.index.writing.duplicates import Seen
 from eventstore.index.writing.prepared_batch import Draft, Stored, draft_of
 from eventstore.index.writing.streams import Stream
+from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Event, Position, Topic
 

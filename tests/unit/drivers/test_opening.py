@@ -2,8 +2,8 @@
 
 import pytest
 
+from eventstore.drivers.opening import open_storage
 from eventstore.model.errors import InvalidConfiguration
-from eventstore.opening import open_storage
 
 BROKER, ADMIN = "pulsar://127.0.0.1:6650", "http://127.0.0.1:8080"
 

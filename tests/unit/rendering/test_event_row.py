@@ -11,7 +11,7 @@ from dashboard.privacy.masking import MASKED
 from dashboard.rendering.anomaly_text import of_kinds
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.rendering.event_row import event_row, event_rows
-from eventstore.index.writing.anomalies import Anomaly
+from eventstore.model.anomalies import Anomaly
 from eventstore.streams.rows import Missing
 
 HOSTILE = (

@@ -1,0 +1,20 @@
+"""The kinds of anomaly that the index finds in events."""
+
+from enum import StrEnum
+
+
+class Anomaly(StrEnum):
+    """The kinds. The words are for people, and for the address of the list of a kind."""
+
+    DUPLICATE_ID = "duplicate-id"
+    """An event id that an earlier event has."""
+    SEQUENCE_SKIPS = "sequence-skips"
+    """The publisher's number (``sequence``, or the mapping's version) leaves some out."""
+    SEQUENCE_GOES_BACK = "sequence-goes-back"
+    """The publisher's number is not higher than the one before it in the stream."""
+    TIME_GOES_BACK = "time-goes-back"
+    """The event's time is before that of an earlier event of its stream."""
+    UNREADABLE = "unreadable"
+    """The message fits no envelope."""
+    SCHEMA = "schema"
+    """The payload does not decode by the schema that it was written with."""

@@ -1,0 +1,50 @@
+"""How far the index has got: plain values for pages and commands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far some partitions are, taken together."""
+
+    partitions: int
+    caught_up: int
+    """How many of them have nothing to be indexed, as far as their indexers know."""
+    indexed: int
+    """Events."""
+    behind: int | None
+    """Events that wait to be indexed; ``None`` where no indexer has counted them yet."""
+    exact: bool
+    """Whether ``behind`` is counted: else it is estimated from the entries that the broker counts."""
+    rate: float
+    """Events a second, lately."""
+    caught_up_at: datetime | None
+    """A moment as of which all of them were indexed; ``None`` while one of them never was."""
+    published: datetime | None
+    """When the last indexed event was published, in the partition that is furthest behind; ``None`` where none is behind."""
+
+    @property
+    def fraction(self) -> float | None:
+        """From 0 to 1."""
+        if self.behind is None:
+            return None
+        return self.indexed / (self.indexed + self.behind) if self.behind else 1.0
+
+    @property
+    def seconds_to_go(self) -> float | None:
+        """Until all is indexed, at the latest rate; ``None`` where that cannot be told."""
+        if not self.behind:
+            return None if self.behind is None else 0.0
+        return self.behind / self.rate if self.rate else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicProgress:
+    topic: str
+    kind: str
+    progress: Progress
+    indexers: int
+    """How many indexers have partitions of it now."""
+    gone_at: datetime | None = None
+    """Since when the store, as far as it is watched, has not had it any more; ``None`` while it has."""
