@@ -6,9 +6,9 @@ from django.conf import settings
 
 from dashboard.access.policy import may
 from dashboard.auditing.chain import DatabaseRecord
-from eventstore.drivers.opening import open_storage
+from eventstore.drivers import open_storage
 from eventstore.gateway import Gateway
-from eventstore.scanning.scans import Scans
+from eventstore.scanning import Scans
 from eventstore.tail import Hub
 
 _lock = threading.Lock()

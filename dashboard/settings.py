@@ -12,7 +12,7 @@ from pathlib import Path
 from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import SELDOM_WRITTEN_BACK, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
-from eventstore.model.errors import InvalidConfiguration
+from eventstore.model import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()

@@ -10,8 +10,8 @@ from argparse import ArgumentParser
 
 from dashboard.access.policy import COMMAND_LINE, SHELL
 from dashboard.models import Person
-from eventstore.actions.perform import Actor
-from eventstore.model.errors import NotAllowed
+from eventstore.actions import Actor
+from eventstore.model import NotAllowed
 
 
 def add_as_option(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dashboard.models import ApiToken, Person, Role
-from eventstore.actions.perform import Actor
+from eventstore.actions import Actor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

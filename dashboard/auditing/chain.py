@@ -19,9 +19,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from dashboard.auditing.process_identity import Process, alive, this_process
 from dashboard.models import AuditEntry, AuditHead, State
-from eventstore.actions.perform import Actor, reason_of
-from eventstore.model.errors import EventStoreError
-from eventstore.model.events import Position
+from eventstore.actions import Actor, reason_of
+from eventstore.model import EventStoreError, Position
 
 BEGINNING = "0" * 64
 """What the first entry has for its previous hash."""

@@ -16,11 +16,9 @@ from pathlib import Path
 from django.conf import settings
 
 from dashboard.setup.demo_secrets import kept
-from eventstore.envelope.write import document_to_message
-from eventstore.model.errors import UnknownTopic
-from eventstore.model.events import Message, NewMessage
-from eventstore.model.storage import Edge, Storage, SubscriptionType
-from eventstore.samples.health import health_history, misfits, oldest_form
+from eventstore.envelope import document_to_message
+from eventstore.model import Edge, Message, NewMessage, Storage, SubscriptionType, UnknownTopic
+from eventstore.samples import health_history, misfits, oldest_form
 
 SEED = 4716
 """With this one patient 4711 makes a good first example: some twenty events in two topics, and the newest document waits

@@ -16,8 +16,8 @@ from dashboard.access.policy import may
 from dashboard.auditing.chain import DatabaseRecord, acts
 from dashboard.models import Person, Role, State
 from dashboard.setup.demo_secrets import kept
-from eventstore.actions.perform import acting
-from eventstore.model.errors import InvalidConfiguration
+from eventstore.actions import acting
+from eventstore.model import InvalidConfiguration
 
 LOGINS = "demo-logins"
 _ELSEWHERE = "Nothing was changed. Give the demo another EVENTDESK_DATA, and a DATABASE_URL of its own or none."

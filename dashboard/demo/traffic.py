@@ -17,10 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, numbered, started, topic_of
-from eventstore.model.errors import EventStoreError
-from eventstore.model.events import Message, NewMessage, Position
-from eventstore.model.storage import Consumer, Storage
-from eventstore.samples.health import health_history
+from eventstore.model import Consumer, EventStoreError, Message, NewMessage, Position, Storage
+from eventstore.samples import health_history
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from dashboard.privacy.masking import Shown, Viewer, show
 from dashboard.rendering import text as words
-from eventstore.model.anomalies import Anomaly
+from eventstore.model import Anomaly
 
 CLOSED = "sequence"
 """The path under which the publisher's own numbers are masked."""

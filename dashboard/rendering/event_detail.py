@@ -11,9 +11,8 @@ from dashboard.rendering import event_line_builder
 from dashboard.rendering.anomaly_text import Noticed, noticed
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.rendering.payload import Payload, payload_of_event
-from eventstore.model.events import Event
-from eventstore.model.pointers import Pointer
-from eventstore.streams.rows import Row
+from eventstore.model import Event, Pointer
+from eventstore.streams import Row
 
 MOST_TOGETHER = 200
 """As many events of a conversation, or effects, as the index answers with."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dashboard.privacy.masking import Viewer, sees
-from eventstore.model.events import Event
+from eventstore.model import Event
 
 DEEPEST = 50
 """Levels of a payload that goes in as JSON: the parsers of some languages take 64, and a batch adds a few."""

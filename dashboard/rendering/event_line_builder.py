@@ -18,11 +18,9 @@ from dashboard.rendering import text
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_row import event_row, event_rows
 from dashboard.web.url_segments import address
-from eventstore.config.stories import Placeholder
-from eventstore.model.anomalies import Anomaly
-from eventstore.model.events import Event, Position
-from eventstore.model.pointers import Pointer
-from eventstore.streams.rows import Missing, Row
+from eventstore.config import Placeholder
+from eventstore.model import Anomaly, Event, Pointer, Position
+from eventstore.streams import Missing, Row
 
 TONES, NO_TONE = 6, 3
 STORY_PAYLOAD_LIMIT = 256_000

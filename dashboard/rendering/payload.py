@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.privacy.masking import Viewer, sees
 from dashboard.rendering import text as words
-from eventstore.model.events import Event, SchemaUse
+from eventstore.model import Event, SchemaUse
 
 MOST_BYTES = 1_000_000
 """However much is asked for, a page shows no more of a payload than this; the rest is a download."""

@@ -8,7 +8,7 @@ Knows nothing of Django: the settings module reads this before anything is ready
 
 from msgspec.structs import replace
 
-from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
+from eventstore.config import Config, Installation, Kind, Limits, load_config
 
 LONGEST_NAME = 60
 

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
-from eventstore.config.searchable_values import hash_key_problem
-from eventstore.drivers.opening import open_storage
-from eventstore.model.errors import InvalidConfiguration
+from eventstore.config import hash_key_problem
+from eventstore.drivers import open_storage
+from eventstore.model import InvalidConfiguration
 
 SAFE_SQLITE = (3, 51, 3)
 """Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""

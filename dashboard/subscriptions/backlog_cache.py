@@ -17,10 +17,8 @@ from dashboard.gateway import gateway
 from dashboard.rendering import text
 from dashboard.web import store_health
 from eventstore.gateway import Gateway
-from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
-from eventstore.model.events import Topic
-from eventstore.model.storage import Subscription
-from eventstore.subscriptions.backlog import Backlog, Counted, State
+from eventstore.model import EventStoreError, StoreUnreachable, Subscription, Topic, UnknownTopic
+from eventstore.subscriptions import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
 TOPICS_AT_ONCE = 8

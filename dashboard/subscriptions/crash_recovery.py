@@ -5,8 +5,7 @@ from typing import Any
 
 from dashboard.gateway import gateway
 from dashboard.models import AuditEntry
-from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
-from eventstore.model.storage import Storage
+from eventstore.model import EventStoreError, Storage, UnknownSubscription, UnknownTopic
 
 
 def what_the_store_shows(entry: AuditEntry) -> dict[str, Any]:

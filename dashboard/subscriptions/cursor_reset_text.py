@@ -5,9 +5,9 @@ from django.utils.safestring import SafeString
 
 from dashboard.rendering import text as words
 from dashboard.templatetags.desk import ident
-from eventstore.model.storage import Edge
-from eventstore.streams.rows import Row
-from eventstore.subscriptions.cursor_resets import Move, ResetPlan
+from eventstore.model import Edge
+from eventstore.streams import Row
+from eventstore.subscriptions import Move, ResetPlan
 
 
 def event_words(row: Row) -> SafeString:

@@ -23,12 +23,10 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.cursor_reset_text import count_words, event_words, place_words, touched_words
 from dashboard.templatetags.desk import when
 from dashboard.web.pages import page, person_of, render, viewer_of
-from eventstore.actions.perform import Actor
-from eventstore.model.errors import EventStoreError, InvalidPosition, StalePlan, StoreRefused, StoreUnreachable
-from eventstore.model.events import Position, Topic
-from eventstore.model.storage import Edge
-from eventstore.streams.rows import Row
-from eventstore.subscriptions.cursor_resets import ResetPlan
+from eventstore.actions import Actor
+from eventstore.model import Edge, EventStoreError, InvalidPosition, Position, StalePlan, StoreRefused, StoreUnreachable, Topic
+from eventstore.streams import Row
+from eventstore.subscriptions import ResetPlan
 
 LONGEST_REASON = 500
 Target = Edge | datetime | Position

@@ -13,10 +13,8 @@ from dashboard.rendering import event_line_builder
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.web.pages import page, person_of, render, viewer_of, wants_fragment
-from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import Topic
-from eventstore.model.storage import SubscriptionType
-from eventstore.subscriptions.backlog import Backlog, Counted, State
+from eventstore.model import StoreUnreachable, SubscriptionType, Topic
+from eventstore.subscriptions import Backlog, Counted, State
 
 MOST_LINES = 500
 NEXT_EVENTS = 10

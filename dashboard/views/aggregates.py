@@ -16,12 +16,9 @@ from dashboard.rendering.anomaly_text import of_kinds
 from dashboard.rendering.event_detail import Detail, detail_of
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.pages import Problem, page, problem, render, viewer_of, wants_fragment
-from eventstore.model.errors import UnknownEvent
-from eventstore.model.events import Page, Position, TopicKind
-from eventstore.model.pointers import Aggregate
+from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
 from eventstore.search import Filter
-from eventstore.streams.filtered import FilteredStream
-from eventstore.streams.rows import Row
+from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096

@@ -17,9 +17,7 @@ from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
 from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
 from dashboard.web import store_health
 from dashboard.web.pages import Problem, page, problem, render, viewer_of
-from eventstore.model.anomalies import Anomaly
-from eventstore.model.events import Page
-from eventstore.model.pointers import AnomalyLine
+from eventstore.model import Anomaly, AnomalyLine, Page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from dashboard.gateway import gateway
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.rendering.audit_text import act_line, action_words
 from dashboard.web.pages import Problem, page, problem, render
-from eventstore.model.pointers import IndexedTopic
+from eventstore.model import IndexedTopic
 
 ACTS = 50
 

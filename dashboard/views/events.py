@@ -15,9 +15,8 @@ from dashboard.rendering.payload import MOST_BYTES
 from dashboard.web import store_health
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
 from dashboard.web.template_context import places
-from eventstore.model.errors import InvalidPosition, UnknownEvent
-from eventstore.model.events import Position
-from eventstore.streams.rows import Row
+from eventstore.model import InvalidPosition, Position, UnknownEvent
+from eventstore.streams import Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

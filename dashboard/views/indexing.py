@@ -10,8 +10,7 @@ from django.utils import timezone
 from dashboard.gateway import gateway
 from dashboard.rendering import text
 from dashboard.web.pages import page, render
-from eventstore.model.events import TopicKind
-from eventstore.model.progress import TopicProgress
+from eventstore.model import TopicKind, TopicProgress
 
 KEEPS_UP = 60.0
 """Seconds behind up to which a topic counts as up to date."""

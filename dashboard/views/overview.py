@@ -17,11 +17,8 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Gathered, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
-from eventstore.model.anomalies import Anomaly
-from eventstore.model.errors import EventStoreError
-from eventstore.model.events import TopicKind
-from eventstore.model.pointers import IndexedTopic
-from eventstore.subscriptions.backlog import Counted, State
+from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind
+from eventstore.subscriptions import Counted, State
 
 MOST_LINES = 100
 MOST_STUCK = 20

@@ -8,7 +8,7 @@ from dashboard import gateway
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web import filter_form
 from dashboard.web.pages import not_found, page, render, wants_fragment
-from eventstore.scanning.scan import Scan
+from eventstore.scanning import Scan
 
 
 @page("browse")

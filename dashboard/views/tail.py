@@ -19,8 +19,7 @@ from dashboard import gateway as wiring
 from dashboard.rendering import text as words
 from dashboard.web import filter_form
 from dashboard.web.pages import page, render, viewer_of
-from eventstore.model.errors import InvalidPosition, StoreUnreachable
-from eventstore.model.events import Position, Topic, TopicKind
+from eventstore.model import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
 MOST_TOPICS = 20
 LAST, MOST_LAST = 50, 10_000

@@ -15,11 +15,9 @@ from dashboard.rendering.hour_chart import HOURS, strip_of
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_form import Asked
 from dashboard.web.pages import page, render, viewer_of
-from eventstore.model.errors import StoreUnreachable, TooManySearches
-from eventstore.model.events import Page, Topic, TopicKind
-from eventstore.model.pointers import IndexedTopic
-from eventstore.scanning.progress import ScanState
-from eventstore.streams.rows import Row
+from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
+from eventstore.scanning import ScanState
+from eventstore.streams import Row
 
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 

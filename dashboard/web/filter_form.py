@@ -19,9 +19,8 @@ from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web.pages import person_of, viewer_of
-from eventstore.model.events import Topic
-from eventstore.scanning.progress import Progress, ScanState
-from eventstore.scanning.scan import Scan
+from eventstore.model import Topic
+from eventstore.scanning import Progress, Scan, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8

@@ -14,7 +14,7 @@ from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.event_detail import MOST_TOGETHER
 from dashboard.rendering.event_line_builder import EventLine
-from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, ValueMatches
+from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
 _BETWEEN = re.compile(r"\s*[/:]\s*|\s+")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from django.http import Http404, HttpRequest, HttpResponse
 
 from dashboard.web.pages import not_found, problem, problem_of
-from eventstore.model.errors import EventStoreError
+from eventstore.model import EventStoreError
 
 _NOWHERE = re.compile("[\x00\ud800-\udfff]")
 

@@ -20,7 +20,7 @@ from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.privacy import masking
 from dashboard.web import store_health
-from eventstore.model.errors import (
+from eventstore.model import (
     EventStoreError,
     InvalidName,
     InvalidPosition,

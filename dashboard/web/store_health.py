@@ -14,7 +14,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from dashboard.gateway import gateway
-from eventstore.model.errors import EventStoreError, StoreUnreachable
+from eventstore.model import EventStoreError, StoreUnreachable
 
 FRESH = timedelta(seconds=3)
 PATIENCE = 0.4

@@ -1,0 +1,7 @@
+"""The configuration file: loaded once, checked as a whole, and handed on as plain values. See docs/configuration.md."""
+
+from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
+from eventstore.config.searchable_values import hash_key_problem
+from eventstore.config.stories import Placeholder
+
+__all__ = ["Config", "Installation", "Kind", "Limits", "Placeholder", "hash_key_problem", "load_config"]

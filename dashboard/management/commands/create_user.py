@@ -14,8 +14,8 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.policy import may
 from dashboard.auditing.chain import DatabaseRecord
 from dashboard.models import Person, Role
-from eventstore.actions.perform import acting
-from eventstore.model.errors import EventStoreError
+from eventstore.actions import acting
+from eventstore.model import EventStoreError
 
 ROLES = [str(role) for role in Role if role]
 

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.gateway import gateway
 from dashboard.running.signals import StoppableFile, stopping_by_signal
-from eventstore.actions.perform import acting
+from eventstore.actions import acting
 from eventstore.importing import ImportSummary, import_messages, parse_lines
-from eventstore.model.errors import EventStoreError
+from eventstore.model import EventStoreError
 
 REFUSED = 2
 SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")

@@ -9,8 +9,8 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.gateway import close, gateway
-from eventstore.actions.perform import acting
-from eventstore.model.errors import EventStoreError
+from eventstore.actions import acting
+from eventstore.model import EventStoreError
 
 
 class Command(BaseCommand):

@@ -19,7 +19,7 @@ from dashboard.gateway import close, gateway
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
 from dashboard.subscriptions.crash_recovery import what_the_store_shows
-from eventstore.model.errors import EventStoreError
+from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8000

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Position
+from eventstore.model import InvalidPosition, Position
 from eventstore.tail import Start
 
 MOST_TOPICS = 20

@@ -3,7 +3,7 @@
 import logging
 
 from dashboard.sockets.tail.begin import NotUnderstood
-from eventstore.model.errors import EventStoreError, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
+from eventstore.model import EventStoreError, InvalidPosition, StoreClosed, StoreUnreachable, UnknownTopic
 from eventstore.search import InvalidFilter
 
 log = logging.getLogger(__name__)

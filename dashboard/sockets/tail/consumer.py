@@ -30,7 +30,7 @@ from dashboard.sockets.tail.threads import opening, reading
 from dashboard.sockets.tail.turns import turn
 from dashboard.sockets.tail.window import MOST_ROOM, Window
 from dashboard.web import filter_form
-from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model import EventStoreError, place_of
 from eventstore.search import Filter
 from eventstore.tail import Viewer
 

@@ -17,7 +17,7 @@ import msgspec
 
 from dashboard.privacy import masking
 from dashboard.rendering import event_json, event_line_builder
-from eventstore.streams.rows import Row
+from eventstore.streams import Row
 from eventstore.tail import Counts, Entry, Piece, Take, place_key
 
 MOST_BYTES = 900_000

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from dashboard import gateway as wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
-from eventstore.model.errors import UnknownTopic
-from eventstore.model.events import Topic
+from eventstore.model import Topic, UnknownTopic
 from eventstore.search import Filter, parse_filter
 from eventstore.tail import Viewer
 

@@ -1,0 +1,1 @@
+"""How the index is stored: statements for both databases, blocks of pointers, hashed keys, names by number."""
