@@ -20,6 +20,7 @@ from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
+from eventstore.model.merge import Item, Lane, encode_cursor, merge
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.progress import Progress, TopicProgress
 from eventstore.model.storage import Storage, Subscription
@@ -28,7 +29,6 @@ from eventstore.schemas import Schemas
 from eventstore.search import Filter
 from eventstore.streams import copies
 from eventstore.streams.filtered import FilteredStream, filtered
-from eventstore.streams.merge import Item, Lane, encode_cursor, merge
 from eventstore.streams.payload_cache import PayloadCache
 from eventstore.streams.rows import Missing, Row, Rows
 from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting

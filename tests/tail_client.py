@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from dashboard.web.url_segments import segment
+from dashboard.rendering.url_segments import segment
 from tests.desk_process import Desk
 
 T = TypeVar("T")

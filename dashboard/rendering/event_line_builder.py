@@ -17,7 +17,7 @@ from dashboard.privacy.masking import MASKED, Shown, Viewer, sees, show
 from dashboard.rendering import text
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_row import event_row, event_rows
-from dashboard.web.url_segments import address
+from dashboard.rendering.url_segments import address
 from eventstore.config import Placeholder
 from eventstore.model import Anomaly, Event, Pointer, Position
 from eventstore.streams import Missing, Row

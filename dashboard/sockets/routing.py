@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-import dashboard.web.url_segments  # noqa: F401  (registers the converter)
+import dashboard.rendering.url_segments  # noqa: F401  (registers the converter)
 from dashboard.sockets.tail.consumer import TailSocket
 
 urlpatterns = [

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from dashboard.privacy import masking
 from dashboard.rendering import event_row
 from dashboard.rendering import text as words
-from dashboard.web.url_segments import segment as to_segment
+from dashboard.rendering.url_segments import segment as to_segment
 
 register = template.Library()
 

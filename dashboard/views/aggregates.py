@@ -13,8 +13,8 @@ from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.anomaly_text import of_kinds
-from dashboard.rendering.event_detail import Detail, detail_of
 from dashboard.web import filter_form, global_search, store_health
+from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.pages import Problem, page, problem, render, viewer_of, wants_fragment
 from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
 from eventstore.search import Filter

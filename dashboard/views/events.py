@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard import gateway as wiring
-from dashboard.rendering.event_detail import detail_of
 from dashboard.rendering.event_line_builder import EventLine, pointer_line
 from dashboard.rendering.payload import MOST_BYTES
 from dashboard.web import store_health
+from dashboard.web.event_detail import detail_of
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
 from dashboard.web.template_context import places
 from eventstore.model import InvalidPosition, Position, UnknownEvent

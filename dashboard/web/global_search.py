@@ -12,8 +12,8 @@ from dashboard import gateway as wiring
 from dashboard.privacy.masking import Viewer
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
-from dashboard.rendering.event_detail import MOST_TOGETHER
 from dashboard.rendering.event_line_builder import EventLine
+from dashboard.web.event_detail import MOST_TOGETHER
 from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20

@@ -14,7 +14,7 @@ from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
-import dashboard.web.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
+import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person

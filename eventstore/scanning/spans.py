@@ -8,8 +8,8 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
+from eventstore.model.merge import BEGINNING, END, decode_cursor, encode_cursor
 from eventstore.model.storage import Storage
-from eventstore.streams.merge import BEGINNING, END, decode_cursor, encode_cursor
 
 OLDER, NEWER = "older", "newer"
 

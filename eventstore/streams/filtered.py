@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
+from eventstore.model.merge import Lane, decode_cursor, older_piece
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
-from eventstore.streams.merge import Lane, decode_cursor, older_piece
 
 PIECE = 50
 MOST_READ = 1_000

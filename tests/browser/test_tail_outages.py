@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from dashboard.web.url_segments import segment
+from dashboard.rendering.url_segments import segment
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from scripts.local_pulsar import LocalPulsar
 from scripts.ports import LOOPBACK, free_port

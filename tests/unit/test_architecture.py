@@ -21,6 +21,15 @@ def imports(path: Path) -> Iterator[str]:
             yield from (".".join([*base, *([node.module] if node.module else []), alias.name]) for alias in node.names)
 
 
+def modules_named(path: Path) -> Iterator[str]:
+    """Each module that this file names in an import: ``x`` of ``from x import y``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
 def files(*rooms: str) -> list[Path]:
     found = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
     assert found
@@ -48,6 +57,16 @@ def test_the_import_contracts_hold() -> None:
 
 def test_the_event_store_knows_nothing_of_the_web() -> None:
     assert offences(files("eventstore"), *WEB) == []
+
+
+def test_the_dashboard_imports_the_rooms_of_the_event_store_and_nothing_deeper() -> None:
+    deeper = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in files("dashboard")
+        for module in modules_named(path)
+        if within(module, "eventstore") and module.count(".") != 1
+    ]
+    assert deeper == []
 
 
 def test_pulsars_client_is_imported_in_its_driver_alone() -> None:

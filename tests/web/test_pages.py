@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 from django.test import Client, RequestFactory
 
+from dashboard.rendering.url_segments import segment
 from dashboard.web.middleware import DeskMiddleware
 from dashboard.web.pages import not_allowed, problem_of, server_error
-from dashboard.web.url_segments import segment
 from eventstore.config.loading import parse_config
 from eventstore.model.errors import (
     EventStoreError,

@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from dashboard.rendering.url_segments import segment
 from dashboard.subscriptions import backlog_cache
-from dashboard.web.url_segments import segment
 from eventstore.drivers.pulsar.storage import CAPABILITIES
 from eventstore.model.events import Topic
 from eventstore.model.storage import Cursor, Subscription, SubscriptionType

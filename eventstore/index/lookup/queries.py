@@ -18,8 +18,8 @@ from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position, TopicKind
+from eventstore.model.merge import Item, Lane
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
-from eventstore.streams.merge import Item, Lane
 
 DB = "index"
 SAME_CONVERSATION = 200

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.privacy.masking import MASKED, Viewer
 from dashboard.rendering import event_line_builder
-from dashboard.web.url_segments import unsegment
+from dashboard.rendering.url_segments import unsegment
 from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position

@@ -5,7 +5,7 @@ from django.urls import reverse, set_script_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.web.url_segments import SegmentConverter, address, segment, unsegment
+from dashboard.rendering.url_segments import SegmentConverter, address, segment, unsegment
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~")

@@ -10,7 +10,7 @@ import pytest
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
-from eventstore.streams.merge import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
+from eventstore.model.merge import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
