@@ -20,7 +20,7 @@ from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition, StalePlan, StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
-from eventstore.model.merge import Item, Lane, encode_cursor, merge
+from eventstore.model.merge import Item, MergeSource, encode_cursor, merge
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.progress import Progress, TopicProgress
 from eventstore.model.storage import Storage, Subscription
@@ -80,7 +80,7 @@ class Gateway:
         room = PAGE_BYTES // max(1, topic.partitions)
         lanes = {str(number): self._partition_lane(topic.name, number, room) for number in range(topic.partitions)}
         at_once = self.storage.capabilities.parallel_reads
-        page = merge(lanes, cursor, min(limit, MOST_ROWS), side_by_side=at_once)
+        page = merge(lanes, cursor, min(limit, MOST_ROWS), max_parallel=at_once)
         return Page(items=self._with_pointers(page.items), newer=page.newer, older=page.older)
 
     def cursor_since(self, topic: Topic, when: datetime) -> str:
@@ -199,7 +199,7 @@ class Gateway:
         """The copies of this event in derived topics that name it as their original, oldest first."""
         return [self._rows.labelled(copy) for copy in copies.copies_of(self.storage, pointer)]
 
-    def say_that_they_are_copies(self, rows: Sequence[Row]) -> int:
+    def count_copies(self, rows: Sequence[Row]) -> int:
         """How many of these events name an original, as replays, retries and dead letters do."""
         return sum(bool(row.event and original_of(row.event)) for row in rows)
 
@@ -238,7 +238,7 @@ class Gateway:
         lines = [replace(line, pointer=self._rows.labelled(line.pointer)) for line in page.items]
         return Page(items=lines, newer=page.newer, older=page.older)
 
-    def noticed_about(self, pointer: Pointer) -> Mapping[str, str]:
+    def anomalies_of(self, pointer: Pointer) -> Mapping[str, str]:
         """What the index noticed about this event: by kind, in words (empty where the kind says all)."""
         place = pointer.position
         return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
@@ -312,7 +312,7 @@ class Gateway:
         stuck_after = timedelta(seconds=self.config.limits.stuck_after_seconds)
         return backlog_of(subscription, self.storage.capabilities, stuck_after)
 
-    def _partition_lane(self, topic: str, number: int, room: int) -> Lane[Message]:
+    def _partition_lane(self, topic: str, number: int, room: int) -> MergeSource[Message]:
         storage = self.storage
 
         def cut(items: Sequence[Item[Message]]) -> bool:
@@ -331,7 +331,7 @@ class Gateway:
         def backward(token: str | None, limit: int) -> list[Item[Message]]:
             return items(storage.read_backward(topic, number, before=place(token), limit=limit, most_bytes=room))
 
-        return Lane(forward=forward, backward=backward, cut=cut)
+        return MergeSource(forward=forward, backward=backward, cut=cut)
 
     def _with_pointers(self, messages: Sequence[Message]) -> list[Row]:
         pointers = queries.at_each([message.position for message in messages])

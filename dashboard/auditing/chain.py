@@ -58,7 +58,7 @@ class DatabaseRecord:
         _end(act, State.UNKNOWN, {"reason": reason})
 
 
-def settle(inspect: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
+def resolve_interrupted(inspect: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
     """Give every act that its process left open an *unknown* entry; answers how many.
 
     ``inspect`` answers what the store shows now of an intended entry; where the store cannot be asked, that is recorded.

@@ -43,7 +43,7 @@ ATTRIBUTES = "attributes."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Viewer:
+class AccessProfile:
     """Who looks, as far as masking must know. ``profile`` is the same for all who see the same."""
 
     name: str
@@ -69,11 +69,11 @@ MASKED = Masked()
 Shown = str | Masked
 
 
-def viewer_of(somebody: "Person | AnonymousUser | ApiToken") -> Viewer:
-    return Viewer(name=somebody.get_username(), sees_values=allows(somebody, "see_payloads"))
+def viewer_of(somebody: "Person | AnonymousUser | ApiToken") -> AccessProfile:
+    return AccessProfile(name=somebody.get_username(), sees_values=allows(somebody, "see_payloads"))
 
 
-def show(value: object, path: str, viewer: Viewer) -> Shown:
+def show(value: object, path: str, viewer: AccessProfile) -> Shown:
     """The value as text, or the masked mark.
 
     ``path`` says what it is: ``id``, ``aggregate_id``, ``key``, ``subject``, ``attributes.<name>``, ``properties.<name>``,
@@ -82,7 +82,7 @@ def show(value: object, path: str, viewer: Viewer) -> Shown:
     return text_of(value) if sees(path, viewer) else MASKED
 
 
-def sees(path: str, viewer: Viewer) -> bool:
+def sees(path: str, viewer: AccessProfile) -> bool:
     """Whether the viewer sees a value of this path; for what is not one text, such as a payload or a list of names."""
     return viewer.sees_values or path.removeprefix(ATTRIBUTES) in OPEN_PATHS
 

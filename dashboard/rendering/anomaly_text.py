@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard.privacy.masking import Shown, Viewer, show
+from dashboard.privacy.masking import AccessProfile, Shown, show
 from dashboard.rendering import text as words
 from eventstore.model import Anomaly
 
@@ -127,11 +127,11 @@ def of_kinds(kinds: Iterable[str]) -> tuple[AnomalyWords, ...]:
     return tuple(found for kind, found in WORDS.items() if kind.value in wanted)
 
 
-def noticed(details: Mapping[str, str], viewer: Viewer) -> Sequence[Noticed]:
+def noticed(details: Mapping[str, str], viewer: AccessProfile) -> Sequence[Noticed]:
     """What was noticed about one event, from kind to detail; a number that the publisher gave is a value like any other."""
     return [Noticed(words=found, detail=shown_detail(found, details[found.kind.value], viewer)) for found in of_kinds(details)]
 
 
-def shown_detail(words: AnomalyWords, detail: str, viewer: Viewer) -> Shown:
+def shown_detail(words: AnomalyWords, detail: str, viewer: AccessProfile) -> Shown:
     says_more = detail and words.kind is not Anomaly.DUPLICATE_ID  # whose detail is what the kind means
     return show(detail, words.path, viewer) if says_more else ""

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dashboard.privacy.masking import Viewer, sees
+from dashboard.privacy.masking import AccessProfile, sees
 from eventstore.model import Event
 
 DEEPEST = 50
@@ -58,7 +58,7 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     left_out: tuple[str, ...] = ()
 
 
-def event_json(event: Event, viewer: Viewer) -> bytes:
+def event_json(event: Event, viewer: AccessProfile) -> bytes:
     """The event as one JSON object in UTF-8. Never raises, whatever the event holds."""
     form = _form(event, viewer)
     text = _text(form)
@@ -77,7 +77,7 @@ def _bare(form: _Form) -> _Form:
     return msgspec.structs.replace(form, source="", key=None, attributes={}, data=UNSET, data_base64=UNSET, left_out=UNBOUNDED)
 
 
-def _form(event: Event, viewer: Viewer) -> _Form:
+def _form(event: Event, viewer: AccessProfile) -> _Form:
     message = event.message
     place = message.position
     form = _Form(
@@ -98,7 +98,7 @@ def _form(event: Event, viewer: Viewer) -> _Form:
     return form
 
 
-def _add_values(form: _Form, event: Event, viewer: Viewer) -> None:
+def _add_values(form: _Form, event: Event, viewer: AccessProfile) -> None:
     """What not everybody may see. ``masked`` names what may be there and not whether it is: that would say something of it."""
     message = event.message
     key_path = "aggregate_id" if not event.problem and message.key == event.aggregate_id else "key"

@@ -13,7 +13,7 @@ import msgspec
 from django.conf import settings
 from jmespath.exceptions import JMESPathError
 
-from dashboard.privacy.masking import MASKED, Shown, Viewer, sees, show
+from dashboard.privacy.masking import MASKED, AccessProfile, Shown, sees, show
 from dashboard.rendering import text
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_row import event_row, event_rows
@@ -88,7 +88,7 @@ class EventLine:
         return MISSING_IN_WORDS[self.missing]
 
 
-def event_line(row: Row, viewer: Viewer) -> EventLine:
+def event_line(row: Row, viewer: AccessProfile) -> EventLine:
     """The row as this viewer may see it."""
     event, pointer = row.event, row.pointer
     if event is None:
@@ -199,14 +199,14 @@ def words_of(event_type: str) -> str:
 _kept_words = lru_cache(maxsize=1024)(text.of_type)
 
 
-def key_of(event: Event, viewer: Viewer) -> Shown:
+def key_of(event: Event, viewer: AccessProfile) -> Shown:
     """The message's key: an id where it is the aggregate's, else a value like any other."""
     key = event.message.key
     is_id = not event.problem and key == event.aggregate_id
     return show(key, "aggregate_id" if is_id else "key", viewer) if key is not None else ""
 
 
-def story(event: Event, viewer: Viewer) -> tuple[tuple[Shown, ...], bool]:
+def story(event: Event, viewer: AccessProfile) -> tuple[tuple[Shown, ...], bool]:
     """What happened, in plain words, and whether a payload that it needs cannot be parsed.
 
     The configured line for the type; the type's own words where there is none, or where its values cannot be looked up: a
@@ -229,7 +229,7 @@ def plain_story(pieces: Sequence[Shown]) -> str:
     return "".join("…" if piece is MASKED else text.visible(str(piece)) for piece in pieces)
 
 
-def _document(event: Event, viewer: Viewer, parts: Sequence[str | Placeholder]) -> object:
+def _document(event: Event, viewer: AccessProfile, parts: Sequence[str | Placeholder]) -> object:
     """The payload, where a placeholder that this viewer sees looks into it."""
     wanted = any(isinstance(part, Placeholder) and part.expression and sees(part.path, viewer) for part in parts)
     if not wanted or not event.data:
@@ -242,7 +242,7 @@ def _document(event: Event, viewer: Viewer, parts: Sequence[str | Placeholder]) 
         return _UNREADABLE
 
 
-def _filled(part: Placeholder, event: Event, document: object, viewer: Viewer) -> Shown:
+def _filled(part: Placeholder, event: Event, document: object, viewer: AccessProfile) -> Shown:
     if not sees(part.path, viewer):
         return MASKED  # before the look-up: not even whether there is a value may be seen
     value = _attribute(event, part.path) if part.expression is None else _found(part, document)

@@ -14,7 +14,7 @@ import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.privacy.masking import Viewer, sees
+from dashboard.privacy.masking import AccessProfile, sees
 from dashboard.rendering import text as words
 from eventstore.model import Event, SchemaUse
 
@@ -67,7 +67,7 @@ class Payload:
 HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but no payloads.")
 
 
-def payload_of_event(event: Event, viewer: Viewer, limit: int) -> Payload:
+def payload_of_event(event: Event, viewer: AccessProfile, limit: int) -> Payload:
     """As ``payload_of`` the event's data, with what its message says of it: absent, encrypted, or written with a schema."""
     if not sees("data", viewer):
         return HIDDEN
@@ -93,7 +93,7 @@ def _schema_note(schema: SchemaUse) -> str:
     return f"{kind}, schema version {schema.version}{made}."
 
 
-def payload_of(data: bytes, content_type: str, viewer: Viewer, limit: int) -> Payload:
+def payload_of(data: bytes, content_type: str, viewer: AccessProfile, limit: int) -> Payload:
     """At most ``limit`` bytes of the payload (never more than ``MOST_BYTES``), as this viewer may see it."""
     if not sees("data", viewer):
         return HIDDEN

@@ -22,7 +22,7 @@ _at = 0.0
 
 
 def is_due() -> bool:
-    """Whether ``give_back`` is worth calling; it then is not for some time."""
+    """Whether ``trim_heap`` is worth calling; it then is not for some time."""
     global _at  # noqa: PLW0603
     now = time.monotonic()
     if _trim is None or now - _at < EVERY:
@@ -31,7 +31,7 @@ def is_due() -> bool:
     return True
 
 
-def give_back() -> bool:
+def trim_heap() -> bool:
     """Give back what is free; whether there was anything. Takes some milliseconds: for a thread."""
     return _trim is not None and _trim(0) == 1
 

@@ -88,32 +88,34 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gathered:
-    """``silent`` are topics whose subscriptions the store refused to tell, with its sentence."""
+class BacklogSnapshot:
+    """``unavailable_topics`` are topics whose subscriptions the store refused to tell, with its sentence."""
 
     lines: Sequence[Line]
-    silent: Sequence[tuple[str, str]]
+    unavailable_topics: Sequence[tuple[str, str]]
     as_of: datetime
 
-    def of_topic(self, name: str) -> "Gathered":
+    def of_topic(self, name: str) -> "BacklogSnapshot":
         lines = [line for line in self.lines if line.topic.name == name]
-        return Gathered(lines=lines, silent=[pair for pair in self.silent if pair[0] == name], as_of=self.as_of)
+        return BacklogSnapshot(
+            lines=lines, unavailable_topics=[pair for pair in self.unavailable_topics if pair[0] == name], as_of=self.as_of
+        )
 
     @property
     def worst_first(self) -> Sequence[Line]:
         """Stuck ones first, then those with most waiting, roughly: while a page is refreshed its lines keep their order."""
-        return sorted(self.lines, key=_badness)
+        return sorted(self.lines, key=severity_key)
 
     def counted(self, state: State) -> int:
         return sum(line.backlog.state is state for line in self.lines)
 
 
 _asking = threading.Lock()
-_last: Gathered | None = None
+_last: BacklogSnapshot | None = None
 _failed: tuple[datetime, StoreUnreachable] | None = None
 
 
-def gathered() -> Gathered:
+def gathered() -> BacklogSnapshot:
     """All subscriptions of all watched topics, by topic and name, as of a moment ago; ``StoreUnreachable``."""
     global _last, _failed  # noqa: PLW0603
     with _asking:
@@ -134,7 +136,7 @@ def gathered() -> Gathered:
         return _last
 
 
-def gathered_or_last_known() -> tuple[Gathered | None, StoreUnreachable | None]:
+def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
     """What ``gathered`` answers, or what it last answered (``None``: never) and why it does not now."""
     try:
         return gathered(), None
@@ -142,7 +144,7 @@ def gathered_or_last_known() -> tuple[Gathered | None, StoreUnreachable | None]:
         return _last, error
 
 
-def last_known() -> Gathered | None:
+def last_known() -> BacklogSnapshot | None:
     """What ``gathered`` last answered in this process."""
     return _last
 
@@ -170,13 +172,13 @@ def events_words(backlog: Backlog) -> str:
     return waiting_words(backlog) + (" event" if backlog.waiting == 1 else " events")
 
 
-def _badness(line: Line) -> tuple[int, int, str, str]:
+def severity_key(line: Line) -> tuple[int, int, str, str]:
     backlog = line.backlog
     magnitude = (backlog.waiting >> EVERYDAY).bit_length()
     return (WORST_FIRST[backlog.state], -magnitude, line.topic.name, backlog.subscription.name)
 
 
-def _gather(asked: Gateway) -> Gathered:
+def _gather(asked: Gateway) -> BacklogSnapshot:
     topics = asked.topics()
     at_once = min(TOPICS_AT_ONCE, asked.storage.capabilities.parallel_reads, len(topics))
     if at_once <= 1:
@@ -185,13 +187,13 @@ def _gather(asked: Gateway) -> Gathered:
         with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="backlogs") as pool:
             answers = list(pool.map(lambda topic: _in_own_thread(asked, topic), topics))
     lines: list[Line] = []
-    silent: list[tuple[str, str]] = []
+    unavailable_topics: list[tuple[str, str]] = []
     for topic, answer in zip(topics, answers, strict=True):
         if isinstance(answer, str):
-            silent.append((topic.name, answer))
+            unavailable_topics.append((topic.name, answer))
         else:
             lines += answer
-    return Gathered(lines=lines, silent=silent, as_of=timezone.now())
+    return BacklogSnapshot(lines=lines, unavailable_topics=unavailable_topics, as_of=timezone.now())
 
 
 def _in_own_thread(asked: Gateway, topic: Topic) -> Sequence[Line] | str:

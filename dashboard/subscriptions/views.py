@@ -11,7 +11,7 @@ from dashboard.auditing import chain
 from dashboard.gateway import gateway
 from dashboard.rendering import event_line_builder
 from dashboard.subscriptions import backlog_cache
-from dashboard.subscriptions.backlog_cache import Gathered, Line
+from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web.pages import page, person_of, render, viewer_of, wants_fragment
 from eventstore.model import StoreUnreachable, SubscriptionType, Topic
 from eventstore.subscriptions import Backlog, Counted, State
@@ -97,7 +97,7 @@ def _load_the_page() -> HttpResponse:
     return HttpResponse(headers={"HX-Refresh": "true"})
 
 
-def _of_topic(found: Gathered, wanted: str) -> Gathered:
+def _of_topic(found: BacklogSnapshot, wanted: str) -> BacklogSnapshot:
     """Of the topic of this name, or of those that end with it: "documents" for public/default/documents."""
     names = {line.topic.name for line in found.lines}
     if wanted in names:
@@ -106,7 +106,7 @@ def _of_topic(found: Gathered, wanted: str) -> Gathered:
     return found.of_topic(short[0] if len(short) == 1 else wanted)
 
 
-def _states(found: Gathered) -> Sequence[tuple[int, tuple[str, str, str]]]:
+def _states(found: BacklogSnapshot) -> Sequence[tuple[int, tuple[str, str, str]]]:
     counted = [(found.counted(state), backlog_cache.MARKS[state]) for state in State]
     return [pair for pair in counted if pair[0]]
 

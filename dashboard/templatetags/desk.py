@@ -63,6 +63,6 @@ def copy(text: object, what: str) -> SafeString:
 
 
 @register.simple_tag
-def show(value: object, path: str, viewer: masking.Viewer) -> SafeString:
+def show(value: object, path: str, viewer: masking.AccessProfile) -> SafeString:
     """A value of an event as this viewer may see it."""
     return seen(masking.show(value, path, viewer))

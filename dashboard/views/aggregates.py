@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from dashboard import gateway as wiring
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.anomaly_text import of_kinds
@@ -111,7 +111,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         context,
         fragment="aggregates/_detail.html",
         status=asked.status,
-        away=store_health.why_away() if any(row.event is None for row in stream.items) else store_health.known_away(),
+        away=store_health.why_away() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
     )
 
 
@@ -163,7 +163,7 @@ def _chosen(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> 
     return next(iter(on_page.values()), None)
 
 
-def _detail(row: Row | None, viewer: Viewer) -> Detail | None:
+def _detail(row: Row | None, viewer: AccessProfile) -> Detail | None:
     return detail_of(row, viewer, settings.EVENTDESK.limits.payload_preview_bytes) if row else None
 
 

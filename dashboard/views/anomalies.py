@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard import gateway as wiring
-from dashboard.privacy.masking import Shown, Viewer
+from dashboard.privacy.masking import AccessProfile, Shown
 from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
 from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
 from dashboard.web import store_health
@@ -81,7 +81,7 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
     return render(request, "anomalies/show.html", context)
 
 
-def _line(line: AnomalyLine, words: AnomalyWords, viewer: Viewer) -> Line:
+def _line(line: AnomalyLine, words: AnomalyWords, viewer: AccessProfile) -> Line:
     event = pointer_line(line.pointer)
     if words.kind is Anomaly.UNREADABLE:
         return Line(event=replace(event, problem=line.detail or event.problem), detail="", all_url="")

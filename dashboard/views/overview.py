@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import gateway
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.subscriptions import backlog_cache
-from dashboard.subscriptions.backlog_cache import Gathered, Line
+from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, render, viewer_of, wants_fragment
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind
@@ -93,7 +93,13 @@ def overview(request: HttpRequest) -> HttpResponse:
         "waiting": _waiting(lines) if found else None,
         "healthy": found.counted(State.HEALTHY) if found else 0,
         "attention": sum(
-            [len(stuck), bool(dead_letters), bool(noticed), bool(_index_behind(index)), bool(found and found.silent)]
+            [
+                len(stuck),
+                bool(dead_letters),
+                bool(noticed),
+                bool(_index_behind(index)),
+                bool(found and found.unavailable_topics),
+            ]
         ),
         "lists_consumers": gateway().storage.capabilities.lists_consumers,
         "known_at": _known_at(found),
@@ -102,18 +108,18 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
 
 
-def _knows(found: Gathered | None, index: store_health.IndexStanding) -> bool:
+def _knows(found: BacklogSnapshot | None, index: store_health.IndexStanding) -> bool:
     return found is not None or index.topics > 0
 
 
-def _known_at(found: Gathered | None) -> datetime | None:
+def _known_at(found: BacklogSnapshot | None) -> datetime | None:
     if found is not None:
         return found.as_of
     moments = [topic.caught_up_at for topic in gateway().indexed_topics().values() if topic.caught_up_at]
     return max(moments) if moments else None
 
 
-def _stuck(lines: Sequence[Line], viewer: Viewer) -> list[Stuck]:
+def _stuck(lines: Sequence[Line], viewer: AccessProfile) -> list[Stuck]:
     return [
         Stuck(
             line=line,
@@ -124,7 +130,7 @@ def _stuck(lines: Sequence[Line], viewer: Viewer) -> list[Stuck]:
     ]
 
 
-def _heads(line: Line, viewer: Viewer) -> Sequence[EventLine]:
+def _heads(line: Line, viewer: AccessProfile) -> Sequence[EventLine]:
     """What it stands at in each partition where it is stuck, of the first few of them."""
     stuck = line.backlog.stuck_partitions
     try:

@@ -78,7 +78,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "indexed": indexed,
             "page": events,
             "lines": [event_line_builder.event_line(row, viewer) for row in events.items],
-            "copies": 0 if found.derived else gateway.say_that_they_are_copies(events.items),
+            "copies": 0 if found.derived else gateway.count_copies(events.items),
             "since": since,
             "since_problem": problem,
             "at_newest": cursor is None,

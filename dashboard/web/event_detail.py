@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from dashboard import gateway as wiring
-from dashboard.privacy.masking import Shown, Viewer, sees, show
+from dashboard.privacy.masking import AccessProfile, Shown, sees, show
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.anomaly_text import Noticed, noticed
 from dashboard.rendering.event_line_builder import EventLine
@@ -59,7 +59,7 @@ class Detail:
     most: int = MOST_TOGETHER
 
 
-def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
+def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
     """The event at this row. ``limit``: bytes of the payload to show."""
     line = event_line_builder.event_line(row, viewer)
     event, pointer = row.event, row.pointer
@@ -82,12 +82,12 @@ def detail_of(row: Row, viewer: Viewer, limit: int) -> Detail:
         effects=() if line.id_is_position else _lines(gateway.effects_of(line.event_id)),
         payload=payload_of_event(event, viewer, limit) if event else None,
         notes=event.notes if event else (),
-        noticed=noticed(gateway.noticed_about(pointer), viewer) if pointer else (),
+        noticed=noticed(gateway.anomalies_of(pointer), viewer) if pointer else (),
         values=value_facts(pointer.values, viewer) if pointer else (),
     )
 
 
-def attribute_facts(attributes: Mapping[str, str], viewer: Viewer) -> list[Fact]:
+def attribute_facts(attributes: Mapping[str, str], viewer: AccessProfile) -> list[Fact]:
     """The CloudEvents attributes as they were written; the names of extensions are values themselves."""
     facts = []
     hidden = False
@@ -99,7 +99,7 @@ def attribute_facts(attributes: Mapping[str, str], viewer: Viewer) -> list[Fact]
     return [*facts, Fact(name="other attributes", value=HIDDEN)] if hidden else facts
 
 
-def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
+def property_facts(properties: Mapping[str, str], viewer: AccessProfile) -> list[Fact]:
     """The message's own properties; for whoever sees no values, only that there are some."""
     if not properties:
         return []
@@ -108,7 +108,7 @@ def property_facts(properties: Mapping[str, str], viewer: Viewer) -> list[Fact]:
     return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
 
 
-def value_facts(values: Sequence[tuple[str, str]], viewer: Viewer) -> list[Fact]:
+def value_facts(values: Sequence[tuple[str, str]], viewer: AccessProfile) -> list[Fact]:
     """What the index keeps of the payload: nothing for whoever sees no values, as which of them an event has says something of
     it. A hash is never shown: with the key it could be compared to guesses."""
     if not viewer.sees_values:
@@ -120,7 +120,7 @@ def value_facts(values: Sequence[tuple[str, str]], viewer: Viewer) -> list[Fact]
     ]
 
 
-def _facts(event: Event, viewer: Viewer) -> list[Fact]:
+def _facts(event: Event, viewer: AccessProfile) -> list[Fact]:
     """What the envelope says beyond id, type, time and aggregate."""
     given = (
         ("Source", event.source, "source"),
@@ -131,7 +131,7 @@ def _facts(event: Event, viewer: Viewer) -> list[Fact]:
     return [_fact(name, value, path, viewer) for name, value, path in given if value]
 
 
-def _message_facts(event: Event, viewer: Viewer) -> list[Fact]:
+def _message_facts(event: Event, viewer: AccessProfile) -> list[Fact]:
     message = event.message
     key = Fact(name="Key", value=event_line_builder.key_of(event, viewer)) if message.key is not None else None
     given = (
@@ -143,7 +143,7 @@ def _message_facts(event: Event, viewer: Viewer) -> list[Fact]:
     return [key, *facts] if key else facts
 
 
-def _pointer_facts(pointer: Pointer | None, viewer: Viewer) -> list[Fact]:
+def _pointer_facts(pointer: Pointer | None, viewer: AccessProfile) -> list[Fact]:
     """What the index alone knows of the message."""
     if pointer is None:
         return []
@@ -160,7 +160,7 @@ def _schema_of(event: Event) -> str:
     return f"{kind}, version {version}" if kind and version else f"version {version}" if version else ""
 
 
-def _fact(name: str, value: str, path: str, viewer: Viewer) -> Fact:
+def _fact(name: str, value: str, path: str, viewer: AccessProfile) -> Fact:
     shown = show(value, path, viewer)
     if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
         return Fact(name=name, value=f"{shown[:LONGEST_VALUE]}… ({len(shown):,} characters)")

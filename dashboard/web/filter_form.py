@@ -86,7 +86,7 @@ def asked(request: HttpRequest) -> Asked:
     return asked_by(request.GET.get("filter", ""), viewer_of(request))
 
 
-def asked_by(text: str, viewer: masking.Viewer) -> Asked:
+def asked_by(text: str, viewer: masking.AccessProfile) -> Asked:
     """As ``asked``, of a filter that came otherwise."""
     text = text.strip()
     if not text:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard import gateway as wiring
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
@@ -76,7 +76,7 @@ class Hits:
         return bool(self.aggregates or self.events or self.conversation or self.values or self.types or self.topics)
 
 
-def search(text: str, viewer: Viewer) -> Hits:
+def search(text: str, viewer: AccessProfile) -> Hits:
     """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
     gateway = wiring.gateway()
     types, topics = cache(gateway.aggregate_types), cache(gateway.indexed_topics)
@@ -96,7 +96,7 @@ def search(text: str, viewer: Viewer) -> Hits:
 
 def _look_up(
     text: str,
-    viewer: Viewer,
+    viewer: AccessProfile,
     types: Callable[[], Sequence[AggregateType]],
     topics: Callable[[], Mapping[str, IndexedTopic]],
 ) -> Hits:

@@ -110,7 +110,7 @@ def person_of(request: HttpRequest) -> Person:
     return cast(Person, request.user)
 
 
-def viewer_of(request: HttpRequest) -> masking.Viewer:
+def viewer_of(request: HttpRequest) -> masking.AccessProfile:
     return masking.viewer_of(person_of(request))
 
 
@@ -129,7 +129,7 @@ def render(
     """
     content = dict(context)
     if away is not None:
-        store_health.note_away(str(away))
+        store_health.mark_unreachable(str(away))
         content["away"] = str(away)
     partial = bool(fragment) and wants_fragment(request)
     response = django_render(request, fragment if partial else template, content, status=status)
@@ -158,7 +158,7 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
 def problem_of(error: EventStoreError) -> Problem:
     """What went wrong in the store, as a page. The error's own sentence is written for people and holds no value."""
     if isinstance(error, StoreUnreachable):
-        store_health.note_away(str(error))
+        store_health.mark_unreachable(str(error))
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
     return Problem(
         status=kind.status,

@@ -22,7 +22,7 @@ PATIENCE = 0.4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoreStanding:
+class StoreHealth:
     """``reachable`` is ``None`` while the first question is still open. ``words`` name what answers, or why nothing does."""
 
     reachable: bool | None
@@ -42,11 +42,11 @@ class IndexStanding:
 
 _lock = threading.Lock()
 _pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-standing")
-_last: StoreStanding | None = None
-_asking: "Future[StoreStanding] | None" = None
+_last: StoreHealth | None = None
+_asking: "Future[StoreHealth] | None" = None
 
 
-def store_standing() -> StoreStanding:
+def store_standing() -> StoreHealth:
     """The last answer, or a new one where that is older than a few seconds and comes quickly."""
     global _asking  # noqa: PLW0603
     with _lock:
@@ -58,7 +58,7 @@ def store_standing() -> StoreStanding:
     try:
         return asking.result(timeout=PATIENCE)
     except NotYet:
-        return _last or StoreStanding(reachable=None, words="no answer yet", as_of=timezone.now())
+        return _last or StoreHealth(reachable=None, words="no answer yet", as_of=timezone.now())
 
 
 def index_standing() -> IndexStanding:
@@ -82,14 +82,14 @@ def forget() -> None:
         _last = None
 
 
-def ask_store() -> StoreStanding:
+def ask_store() -> StoreHealth:
     """Ask now, in this thread."""
     try:
         words = gateway().reachable()
     except (EventStoreError, DatabaseError) as error:
         reason = str(error) if isinstance(error, EventStoreError) else "its database does not answer"
-        return StoreStanding(reachable=False, words=reason, as_of=timezone.now())
-    return StoreStanding(reachable=True, words=words, as_of=timezone.now())
+        return StoreHealth(reachable=False, words=reason, as_of=timezone.now())
+    return StoreHealth(reachable=True, words=words, as_of=timezone.now())
 
 
 def why_away() -> StoreUnreachable | None:
@@ -101,22 +101,22 @@ def why_away() -> StoreUnreachable | None:
     return None
 
 
-def note_away(words: str) -> None:
+def mark_unreachable(words: str) -> None:
     """A page has just found that the store does not answer: pages that do not ask it themselves know from now on. What was
     known already is not made younger, so that it is asked about again in time."""
     global _last  # noqa: PLW0603 - what the process knows, for all pages; under the lock
     with _lock:
         if _last is None or _last.reachable is not False:
-            _last = StoreStanding(reachable=False, words=words, as_of=timezone.now())
+            _last = StoreHealth(reachable=False, words=words, as_of=timezone.now())
 
 
-def known_away() -> StoreUnreachable | None:
+def last_known_outage() -> StoreUnreachable | None:
     """Why the store does not answer, as far as that is known now: a page whose payloads are all in memory says so as well."""
     store = store_standing()
     return StoreUnreachable(store.words) if store.reachable is False else None
 
 
-def _ask() -> StoreStanding:
+def _ask() -> StoreHealth:
     global _last  # noqa: PLW0603
     try:
         answer = ask_store()

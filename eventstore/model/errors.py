@@ -73,7 +73,7 @@ class InvalidFilter(EventStoreError):
     """A search filter that cannot be used; the text says why (at which character, where it cannot be read), and what to do."""
 
 
-class FilterTooDear(InvalidFilter):
+class FilterTooExpensive(InvalidFilter):
     """A filter that can be read, and takes far longer for each event than any ordinary one."""
 
 

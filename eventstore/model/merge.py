@@ -31,7 +31,7 @@ class Item(Generic[T]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lane(Generic[T]):
+class MergeSource(Generic[T]):
     """How to read one lane. Both take a place or ``None`` (beginning, end) and a limit.
 
     ``forward(place, inclusive, limit)`` answers in order; ``backward(place, limit)`` answers what lies before, newest first.
@@ -70,11 +70,11 @@ def _sound(boundaries: Mapping[object, object]) -> bool:
     )
 
 
-def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_by_side: int = 1) -> Page[T]:
+def merge(lanes: Mapping[str, MergeSource[T]], cursor: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
     """The page at a cursor (none: the newest), newest first, at most ``limit`` long: shorter where a lane was cut, since then
     nobody knows what comes next.
 
-    Lanes that the cursor does not name are new since it was made: all of theirs is newer. ``side_by_side`` lanes are read
+    Lanes that the cursor does not name are new since it was made: all of theirs is newer. ``max_parallel`` lanes are read
     at once.
     """
     direction, given = decode_cursor(cursor) if cursor else ("older", {})
@@ -86,7 +86,7 @@ def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_
     def read_lane(name: str) -> list[Item[T]]:
         return list(read(lanes[name], start[name], limit + 1))
 
-    heads = _in_parallel(read_lane, list(lanes), side_by_side)
+    heads = _in_parallel(read_lane, list(lanes), max_parallel)
     cut = {name for name, items in heads.items() if len(items) <= limit and lanes[name].cut(items)}
     taken = _take(heads, limit, backward, cut)
     near, far = _boundaries(start, heads, taken, backward)
@@ -101,7 +101,7 @@ def merge(lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int, *, side_
 
 
 def older_piece(
-    lanes: Mapping[str, Lane[T]], cursor: str | None, limit: int
+    lanes: Mapping[str, MergeSource[T]], cursor: str | None, limit: int
 ) -> tuple[Sequence[T], Callable[[int], str | None]]:
     """What ``merge`` answers of an older page, for whoever may end within it: its items, and by how many of them were taken
     (one at least) the cursor just behind; ``None`` at the end."""
@@ -118,7 +118,7 @@ def older_piece(
     return _values(heads, order), behind
 
 
-def _read_forward(lane: Lane[T], boundary: str, limit: int) -> Sequence[Item[T]]:
+def _read_forward(lane: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
     if boundary == END:
         return []
     if boundary == BEGINNING:
@@ -126,7 +126,7 @@ def _read_forward(lane: Lane[T], boundary: str, limit: int) -> Sequence[Item[T]]
     return lane.forward(boundary[1:], boundary[0] == "-", limit)
 
 
-def _read_backward(lane: Lane[T], boundary: str, limit: int) -> Sequence[Item[T]]:
+def _read_backward(lane: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
     if boundary == BEGINNING:
         return []
     if boundary == END:
@@ -144,10 +144,10 @@ def _read_backward(lane: Lane[T], boundary: str, limit: int) -> Sequence[Item[T]
     return lane.backward(next_items[0].place, limit)
 
 
-def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], side_by_side: int) -> dict[str, list[Item[T]]]:
-    if side_by_side <= 1 or len(names) <= 1:
+def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max_parallel: int) -> dict[str, list[Item[T]]]:
+    if max_parallel <= 1 or len(names) <= 1:
         return {name: read(name) for name in names}
-    with ThreadPoolExecutor(max_workers=min(side_by_side, len(names))) as pool:
+    with ThreadPoolExecutor(max_workers=min(max_parallel, len(names))) as pool:
         return dict(zip(names, pool.map(read, names), strict=True))
 
 

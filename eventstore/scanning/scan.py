@@ -16,7 +16,7 @@ from eventstore.model.storage import Storage
 from eventstore.scanning.progress import Ending, Progress
 from eventstore.scanning.reading import opened
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
-from eventstore.search import Filter, FilterTooDear, Spending, Verdict
+from eventstore.search import CostBudget, Filter, FilterTooExpensive, Verdict
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Scan(Generic[T]):
         self.request = request
         self.bounds = bounds or Bounds()
         self._storage, self._read, self._keep = storage, read, keep
-        self._spending = Spending(request.filter)
+        self._spending = CostBudget(request.filter)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._matches: list[T] = []
@@ -150,7 +150,7 @@ class Scan(Generic[T]):
     def _run(self) -> None:
         try:
             self._read_through()
-        except FilterTooDear as error:
+        except FilterTooExpensive as error:
             self._problem = str(error)
             self.stop(Ending.FILTER)
         except EventStoreError as error:

@@ -16,9 +16,9 @@ from eventstore.schemas.decode_budget import (
     EACH_VALUE,
     MOST_DEFINITION,
     MOST_TYPES,
+    DecodeBudget,
+    DecodeError,
     Read,
-    Room,
-    Unfit,
     UnusableSchema,
 )
 from eventstore.schemas.logical import bytes_as_text, logical_of, number_as_json
@@ -33,12 +33,12 @@ class Input:
     __slots__ = ("data", "depth", "place", "room")
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.place, self.depth, self.room = data, 0, 0, Room()
+        self.data, self.place, self.depth, self.room = data, 0, 0, DecodeBudget()
 
     def take(self, length: int) -> bytes:
         end = self.place + length
         if length < 0 or end > len(self.data):
-            raise Unfit(_ENDS_EARLY)
+            raise DecodeError(_ENDS_EARLY)
         piece = self.data[self.place : end]
         self.place = end
         return piece
@@ -55,9 +55,9 @@ class Input:
                     break
                 shift += 7
                 if shift > 63:
-                    raise Unfit("it holds a number of more than 64 bits")
+                    raise DecodeError("it holds a number of more than 64 bits")
         except IndexError:
-            raise Unfit(_ENDS_EARLY) from None
+            raise DecodeError(_ENDS_EARLY) from None
         self.place = place
         return (number >> 1) ^ -(number & 1)
 
@@ -82,9 +82,9 @@ def avro_reader(definition: bytes) -> Read:
         try:
             value = part(given)
         except RecursionError as error:
-            raise Unfit("it is nested too deeply") from error
+            raise DecodeError("it is nested too deeply") from error
         if given.place != len(data):
-            raise Unfit("there are bytes behind its end")
+            raise DecodeError("there are bytes behind its end")
         return value
 
     return read
@@ -151,7 +151,7 @@ class _Compiler:
             given.room.take(cost)
             given.depth += 1
             if given.depth > DEEPEST:
-                raise Unfit("it is nested too deeply")
+                raise DecodeError("it is nested too deeply")
             value = {name: part(given) for name, part in parts}
             given.depth -= 1
             return value
@@ -168,7 +168,7 @@ class _Compiler:
         def enum(given: Input) -> str:
             number = given.long()
             if not 0 <= number < len(symbols):
-                raise Unfit("it holds a symbol that its enum does not have")
+                raise DecodeError("it holds a symbol that its enum does not have")
             given.room.take(len(symbols[number]))
             return str(symbols[number])
 
@@ -230,13 +230,13 @@ def _string(given: Input) -> str:
     try:
         return _bytes(given).decode()
     except UnicodeDecodeError as error:
-        raise Unfit("one of its texts is not UTF-8") from error
+        raise DecodeError("one of its texts is not UTF-8") from error
 
 
 def _boolean(given: Input) -> bool:
     byte = given.take(1)[0]
     if byte > 1:
-        raise Unfit("it holds a truth value that is neither true nor false")
+        raise DecodeError("it holds a truth value that is neither true nor false")
     return byte == 1
 
 
@@ -244,7 +244,7 @@ def _union(branches: list[Part]) -> Part:
     def union(given: Input) -> Any:
         number = given.long()
         if not 0 <= number < len(branches):
-            raise Unfit("it holds a branch that its union does not have")
+            raise DecodeError("it holds a branch that its union does not have")
         return branches[number](given)
 
     return union

@@ -16,10 +16,10 @@ MOST_TYPES = 10_000
 """Types, fields and branches of one schema."""
 
 Read = Callable[[bytes], Any]
-"""Makes a JSON-like value of a payload; raises ``Unfit``."""
+"""Makes a JSON-like value of a payload; raises ``DecodeError``."""
 
 
-class Unfit(ValueError):
+class DecodeError(ValueError):
     """The payload does not fit its schema; the text says why, and holds no value of it."""
 
 
@@ -27,7 +27,7 @@ class UnusableSchema(ValueError):
     """The schema's definition cannot be used; the text says why."""
 
 
-class Room:
+class DecodeBudget:
     """What is left of the bound for one payload."""
 
     __slots__ = ("left",)
@@ -38,4 +38,4 @@ class Room:
     def take(self, cost: int) -> None:
         self.left -= cost
         if self.left < 0:
-            raise Unfit("it stands for more than can be shown")
+            raise DecodeError("it stands for more than can be shown")

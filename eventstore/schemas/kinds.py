@@ -8,7 +8,7 @@ import msgspec
 
 from eventstore.model.storage import Schema
 from eventstore.schemas.avro import avro_reader
-from eventstore.schemas.decode_budget import Read, Unfit, UnusableSchema
+from eventstore.schemas.decode_budget import DecodeError, Read, UnusableSchema
 from eventstore.schemas.logical import bytes_as_text
 from eventstore.schemas.protobuf import protobuf_reader
 from eventstore.schemas.simple import SIMPLE
@@ -62,14 +62,14 @@ def _check_json(data: bytes) -> None:
     try:
         _JSON.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unfit("it is no JSON") from error
+        raise DecodeError("it is no JSON") from error
 
 
 def _check_text(data: bytes) -> None:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        raise Unfit("it is not UTF-8") from error
+        raise DecodeError("it is not UTF-8") from error
 
 
 _COMPILED: Mapping[str, Callable[[bytes], Read]] = {"AVRO": avro_reader, "PROTOBUF_NATIVE": protobuf_reader}
@@ -91,7 +91,7 @@ def _pair(schema: Schema) -> Kind:
         first, rest = _with_length(data)
         second, rest = _with_length(rest)
         if rest:
-            raise Unfit("there are bytes behind its end")
+            raise DecodeError("there are bytes behind its end")
         read_key, read_value = _reading(key), _reading(value)
         return {
             "key": None if first is None else read_key(first),
@@ -145,10 +145,10 @@ def _bytes_value(data: bytes) -> str:
 def _with_length(data: bytes) -> tuple[bytes | None, bytes]:
     """What stands behind a length of four bytes, and the rest; a length of -1 means that there is nothing."""
     if len(data) < 4:
-        raise Unfit("it ends too early")
+        raise DecodeError("it ends too early")
     length = int.from_bytes(data[:4], "big")
     if length == _NO_VALUE:
         return None, data[4:]
     if length > len(data) - 4:
-        raise Unfit("it ends too early")
+        raise DecodeError("it ends too early")
     return data[4 : 4 + length], data[4 + length :]

@@ -12,9 +12,18 @@ from typing import Any
 import msgspec
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message
 
-from eventstore.schemas.decode_budget import DEEPEST, EACH_VALUE, MOST_DEFINITION, Read, Room, Unfit, UnusableSchema
+from eventstore.schemas.decode_budget import (
+    DEEPEST,
+    EACH_VALUE,
+    MOST_DEFINITION,
+    DecodeBudget,
+    DecodeError,
+    Read,
+    UnusableSchema,
+)
 from eventstore.schemas.logical import bytes_as_text, instant_text, number_as_json
 
 
@@ -32,7 +41,7 @@ def protobuf_reader(definition: bytes) -> Read:
     try:
         given = msgspec.json.decode(definition, type=_Definition)
         files = descriptor_pb2.FileDescriptorSet.FromString(base64.b64decode(given.fileDescriptorSet, validate=True))
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError, DecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError, ProtobufDecodeError) as error:
         raise UnusableSchema("it holds no descriptor set") from error
     try:
         root = _pool_of(files).FindMessageTypeByName(given.rootMessageTypeName)
@@ -42,9 +51,9 @@ def protobuf_reader(definition: bytes) -> Read:
 
     def read(data: bytes) -> Any:
         try:
-            return _document(message_class.FromString(data), Room(), 0)
-        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Unfit("it is no such Protobuf message") from error
+            return _document(message_class.FromString(data), DecodeBudget(), 0)
+        except (ProtobufDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise DecodeError("it is no such Protobuf message") from error
 
     return read
 
@@ -63,9 +72,9 @@ def _pool_of(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pool.Descrip
     return pool
 
 
-def _document(message: Message, room: Room, depth: int) -> Any:
+def _document(message: Message, room: DecodeBudget, depth: int) -> Any:
     if depth > DEEPEST:
-        raise Unfit("it is nested too deeply")
+        raise DecodeError("it is nested too deeply")
     special = _SPECIAL.get(message.DESCRIPTOR.full_name)
     if special is not None and _is_seconds_and_nanos(message.DESCRIPTOR):
         return special(message)
@@ -76,7 +85,7 @@ def _document(message: Message, room: Room, depth: int) -> Any:
     return found
 
 
-def _field(field: FieldDescriptor, value: Any, room: Room, depth: int) -> Any:
+def _field(field: FieldDescriptor, value: Any, room: DecodeBudget, depth: int) -> Any:
     if _is_map(field):
         kind = field.message_type.fields_by_name["value"]
         return {_key(key, room): _value(kind, value[key], room, depth) for key in value}
@@ -89,13 +98,13 @@ def _is_map(field: FieldDescriptor) -> bool:
     return bool(field.message_type and field.message_type.GetOptions().map_entry)
 
 
-def _key(key: Any, room: Room) -> str:
+def _key(key: Any, room: DecodeBudget) -> str:
     text = {True: "true", False: "false"}[key] if isinstance(key, bool) else str(key)
     room.take(len(text))
     return text
 
 
-def _value(field: FieldDescriptor, value: Any, room: Room, depth: int) -> Any:
+def _value(field: FieldDescriptor, value: Any, room: DecodeBudget, depth: int) -> Any:
     room.take(EACH_VALUE)
     if isinstance(value, Message):
         return _document(value, room, depth + 1)

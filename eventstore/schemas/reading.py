@@ -12,7 +12,7 @@ import msgspec
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
 from eventstore.model.events import Message, SchemaUse
 from eventstore.model.storage import Schema
-from eventstore.schemas.decode_budget import MOST_PAYLOAD, Unfit, UnusableSchema
+from eventstore.schemas.decode_budget import MOST_PAYLOAD, DecodeError, UnusableSchema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
 
 REMEMBERED = 1_000
@@ -111,7 +111,7 @@ def _read(payload: bytes, version: str, kind: Kind) -> tuple[bytes, SchemaUse]:
         elif kind.read is not None:
             document = _encoded(kind.read(payload))
             return document, SchemaUse(kind=kind.words, version=version, converted=True)
-    except Unfit as error:
+    except DecodeError as error:
         problem = f"its schema version {version} is {kind.words}, and the payload does not fit it: {error}"
         return payload, SchemaUse(kind=kind.words, version=version, problem=problem)
     except Exception:  # noqa: BLE001 -- whatever a payload does to its reader, the topic goes on; an error's text may quote it
@@ -124,4 +124,4 @@ def _encoded(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Unfit("it holds a value that JSON has no form for") from error
+        raise DecodeError("it holds a value that JSON has no form for") from error

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore.schemas.decode_budget import Read, Unfit
+from eventstore.schemas.decode_budget import DecodeError, Read
 from eventstore.schemas.logical import date_text, instant_text, number_as_json, time_text
 
 
@@ -13,7 +13,7 @@ def _packed(form: str, shown: Callable[..., Any]) -> Read:
 
     def read(data: bytes) -> Any:
         if len(data) != layout.size:
-            raise Unfit(f"it has another length than {layout.size} byte{'s' if layout.size > 1 else ''}")
+            raise DecodeError(f"it has another length than {layout.size} byte{'s' if layout.size > 1 else ''}")
         return shown(*layout.unpack(data))
 
     return read

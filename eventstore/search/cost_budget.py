@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from eventstore.model.errors import FilterTooDear
+from eventstore.model.errors import FilterTooExpensive
 from eventstore.model.events import Event
 from eventstore.search.filters import Filter, Verdict
 
@@ -38,7 +38,7 @@ _lock = threading.Lock()
 _too_dear: OrderedDict[str, float] = OrderedDict()
 
 
-class Spending:
+class CostBudget:
     """The account of one filter in one place where it is used. Where several threads use it at once, what one of them spends,
     and the allowance that goes with it, may be forgotten: no filter is put down for that."""
 
@@ -48,7 +48,7 @@ class Spending:
         self._at = time.monotonic()
 
     def matching(self, events: Sequence[Event]) -> Sequence[int]:
-        """Which of these match, by their places; ``FilterTooDear`` where to find that out costs too much."""
+        """Which of these match, by their places; ``FilterTooExpensive`` where to find that out costs too much."""
         matches, found = self.filter.matches, []
         count = size = 0
         began = time.thread_time()
@@ -64,7 +64,7 @@ class Spending:
         return found
 
     def judge(self, event: Event) -> Verdict:
-        """What the filter says of one event; ``FilterTooDear`` as above."""
+        """What the filter says of one event; ``FilterTooExpensive`` as above."""
         began = time.thread_time()
         verdict = self.filter.judge(event)
         self._spend(began, 1, len(event.data))
@@ -77,7 +77,7 @@ class Spending:
         self._left = min(AT_ONCE, self._left + allowed - (now - began))
         if self._left < 0:
             _remember(self.filter.text)
-            raise FilterTooDear(TOO_DEAR)
+            raise FilterTooExpensive(TOO_DEAR)
         return now
 
 

@@ -25,7 +25,7 @@ _ESCAPE = re.compile(
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-class Look:
+class EvalContext:
     __slots__ = ("_document", "_folded", "_plain", "event")
 
     def __init__(self, event: Event) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
-from eventstore.search.eval_context import Look
+from eventstore.search.eval_context import EvalContext
 from eventstore.search.parsing import tree_of
 from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of
 
@@ -41,16 +41,16 @@ class Filter:
     until: datetime | None
     aggregates: tuple[tuple[str, str], ...] = ()
     known_as: str = ""
-    _on_event: Callable[[Look], Answer]
+    _on_event: Callable[[EvalContext], Answer]
     _on_pointer: Callable[[Pointer], Answer]
 
     def matches(self, event: Event) -> bool:
         """Whether the event is certainly asked for. Never raises, and ends whatever the event holds."""
-        return self._on_event(Look(event)) is True
+        return self._on_event(EvalContext(event)) is True
 
     def judge(self, event: Event) -> Verdict:
         """As ``matches``, telling apart what is not asked for and what could not be looked into."""
-        answer = self._on_event(Look(event))
+        answer = self._on_event(EvalContext(event))
         return Verdict.UNKNOWN if answer is None else Verdict.MATCH if answer else Verdict.NO
 
     def matches_pointer(self, pointer: Pointer) -> bool | None:
@@ -65,7 +65,7 @@ class Filter:
         """This filter, of one aggregate's events alone: by type and id exactly, which ``aggregate:type/id`` cannot tell apart
         where they hold a stroke themselves."""
 
-        def on_event(look: Look) -> Answer:
+        def on_event(look: EvalContext) -> Answer:
             event = look.event
             if event.problem or event.aggregate_type != type or event.aggregate_id != id:
                 return False

@@ -4,7 +4,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from eventstore.search.eval_context import MISSING, Look
+from eventstore.search.eval_context import MISSING, EvalContext
 from eventstore.search.fields import split_field
 from eventstore.search.lexing import WrittenTerm
 from eventstore.search.literals import Number, Span, number_of, span_of
@@ -155,7 +155,7 @@ def _data_term(written: WrittenTerm, path: Path, work: int) -> Term:
         )
     test = _value_test(written, work)
 
-    def on_event(look: Look) -> Answer:
+    def on_event(look: EvalContext) -> Answer:
         return test(value_at(look.document(), path))
 
     return Term(on_event=on_event, cost=PAYLOAD)

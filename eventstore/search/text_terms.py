@@ -1,6 +1,6 @@
 """Terms that look for a text anywhere in the payload or the key."""
 
-from eventstore.search.eval_context import Look
+from eventstore.search.eval_context import EvalContext
 from eventstore.search.lexing import WrittenTerm
 from eventstore.search.problems import problem
 from eventstore.search.texts import Expression, in_order
@@ -23,7 +23,7 @@ def text_term(written: WrittenTerm, *, work: int) -> Term:
     return Term(on_event=lambda look: _has_pieces(look, folded), cost=TEXT)
 
 
-def _has_pieces(look: Look, pieces: list[str]) -> Answer:
+def _has_pieces(look: EvalContext, pieces: list[str]) -> Answer:
     for text in look.folded():
         if in_order(text, pieces, 0, len(text)):
             return True
@@ -31,7 +31,7 @@ def _has_pieces(look: Look, pieces: list[str]) -> Answer:
 
 
 def _expression_term(expression: Expression) -> Term:
-    def on_event(look: Look) -> Answer:
+    def on_event(look: EvalContext) -> Answer:
         answers = [expression(text) for text in look.texts()]
         if True in answers:
             return True

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from eventstore.model.pointers import Pointer
-from eventstore.search.eval_context import Look
+from eventstore.search.eval_context import EvalContext
 
 Answer = bool | None
 """``None`` is neither: what was asked for could not be looked into."""
@@ -21,7 +21,7 @@ class Term:
     event that the term lets through. ``known_as``: the id that it asks for, by which the index finds events at once.
     """
 
-    on_event: Callable[[Look], Answer]
+    on_event: Callable[[EvalContext], Answer]
     on_pointer: Callable[[Pointer], Answer] | None = None
     cost: int = 0
     since: datetime | None = None

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
-from eventstore.model.merge import Lane, decode_cursor, older_piece
+from eventstore.model.merge import MergeSource, decode_cursor, older_piece
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
 
@@ -35,7 +35,7 @@ class FilteredStream(Generic[R]):
 
 
 def filtered(
-    lanes: Mapping[str, Lane[Pointer]],
+    lanes: Mapping[str, MergeSource[Pointer]],
     filter: Filter,
     fetch: Fetch[R],
     *,

@@ -8,6 +8,6 @@ from eventstore.tail.hub import Hub
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import Start, place_key
 from eventstore.tail.subscriber.counts import Counts, Take
-from eventstore.tail.subscriber.subscriber import Viewer
+from eventstore.tail.subscriber.subscriber import TailSubscriber
 
-__all__ = ["Counts", "Entry", "Hub", "Piece", "Start", "Take", "Viewer", "place_key"]
+__all__ = ["Counts", "Entry", "Hub", "Piece", "Start", "TailSubscriber", "Take", "place_key"]

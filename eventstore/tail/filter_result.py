@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from eventstore.search import Filter, FilterTooDear, Spending
+from eventstore.search import CostBudget, Filter, FilterTooExpensive
 from eventstore.tail.bounds import BYTES_OF_AN_EVENT
 from eventstore.tail.budget import Budget
 from eventstore.tail.pieces import (
@@ -14,8 +14,8 @@ from eventstore.tail.pieces import (
     Chunk,
     Entry,
     FilterKey,
+    FilterResult,
     Grows,
-    Look,
     Piece,
     Slice,
     TallyKey,
@@ -50,7 +50,7 @@ class Tally:
         self.filter = None if filter is None or filter.empty else filter
         self.problem = ""
         """Why this filter looks at nothing any more: one that is too dear must not keep the others' events waiting."""
-        self._spending = Spending(self.filter) if self.filter else None
+        self._spending = CostBudget(self.filter) if self.filter else None
         self.rate = rate
         self.key: TallyKey = (key_of(filter), rate)
         self.users: set[object] = set()
@@ -58,7 +58,7 @@ class Tally:
         self.total = self.floor = 0
         self._budget = Budget(rate or 0)
 
-    def look_at(self, chunk: Chunk, *, live: bool = False) -> Look:
+    def look_at(self, chunk: Chunk, *, live: bool = False) -> FilterResult:
         """The chunk as this tally sees it, made once. Only a chunk that is being sealed (``live``) spends rows of the
         second's budget."""
         look = chunk.looks.get(self.key)
@@ -68,17 +68,17 @@ class Tally:
             most = self._rows_for(len(matching), chunk.sealed) if live else None
             slices = self._slices(chunk.entries, matching, most, account)
             account.size += OBJECTS_OF_A_SLICE * len(slices) + BYTES_OF_A_MATCH * len(matching)
-            look = chunk.looks.setdefault(self.key, Look(len(matching), slices, account))
+            look = chunk.looks.setdefault(self.key, FilterResult(len(matching), slices, account))
         return look
 
-    def look_at_rest(self, chunk: Chunk, rest: Sequence[int]) -> Look:
+    def look_at_rest(self, chunk: Chunk, rest: Sequence[int]) -> FilterResult:
         """As ``look_at``, of those of the chunk's entries that only one viewer needs; none is looked into again."""
         entries = [chunk.entries[index] for index in rest]
         matched = set(self._matching(chunk)) if self.filter else None
         matching = [number for number, index in enumerate(rest) if matched is None or index in matched]
         if self.rate is None and matching:
-            return Look(len(matching), _slices(entries, matching, _by_size(entries, matching), None))
-        return Look(len(matching), self._slices(entries, matching, None, None))
+            return FilterResult(len(matching), _slices(entries, matching, _by_size(entries, matching), None))
+        return FilterResult(len(matching), self._slices(entries, matching, None, None))
 
     def _matching(self, chunk: Chunk) -> Sequence[int]:
         """Which of the chunk's entries match, shared by all tallies of this filter."""
@@ -89,7 +89,7 @@ class Tally:
             try:
                 indexes = self._spending.matching([entry.event for entry in chunk.entries])
                 found = chunk.matches.setdefault(self.key[0], tuple(indexes))
-            except FilterTooDear as error:
+            except FilterTooExpensive as error:
                 self.problem = str(error)
         return found or ()
 

@@ -10,8 +10,8 @@ from eventstore.model.storage import Storage
 from eventstore.search import Filter
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.start import Places, Start, named_places, places_at
-from eventstore.tail.subscriber.cursor import Lane
-from eventstore.tail.subscriber.subscriber import Viewer, Wake
+from eventstore.tail.subscriber.cursor import TailCursor
+from eventstore.tail.subscriber.subscriber import TailSubscriber, Wake
 from eventstore.tail.topic_tail import TopicTail
 
 
@@ -37,7 +37,7 @@ class Hub:
 
     def open(
         self, topics: Sequence[Topic], start: Start, wake: Wake, *, filter: Filter | None = None, complete: bool = False
-    ) -> Viewer:
+    ) -> TailSubscriber:
         """Watch these topics, at least one, together: first what lies between the start and now, then the live events, with
         neither gap nor double. ``complete``: every event; else what a page can show.
 
@@ -48,7 +48,7 @@ class Hub:
         if not watched:
             raise ValueError("a viewer needs a topic to watch")
         rate = None if complete else ROWS_A_SECOND
-        lanes: list[Lane] = []
+        lanes: list[TailCursor] = []
         try:
             for topic in watched:
                 lanes.append(self._lane_of(topic, wake, rate, start))
@@ -57,7 +57,7 @@ class Hub:
             for lane in lanes:
                 lane.close()
             raise
-        return Viewer(self._storage, lanes, complete=complete)
+        return TailSubscriber(self._storage, lanes, complete=complete)
 
     def close(self) -> None:
         """Stop every tail; their viewers have ended."""
@@ -68,7 +68,7 @@ class Hub:
         for tail in tails:
             tail.wait_for_end()
 
-    def _begin(self, lanes: Sequence[Lane], start: Start, filter: Filter | None) -> None:
+    def _begin(self, lanes: Sequence[TailCursor], start: Start, filter: Filter | None) -> None:
         """The tails read already, so that whatever the places are, what comes behind them is in the store or in a ring."""
         if start.now:
             for lane in lanes:
@@ -78,12 +78,12 @@ class Hub:
         for lane in lanes:
             lane.begin_at(filter, places[lane.topic], from_places=start.comes_back_to(lane.tail.topic))
 
-    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> Lane:
+    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
         comes_back = start.places is not None and start.comes_back_to(topic)
         places = named_places(self._storage, topic, start.places or {}) if comes_back else {}
         while True:
             tail = self._tail_of(topic, places)
-            lane = Lane(tail, wake, rate=rate)
+            lane = TailCursor(tail, wake, rate=rate)
             if tail.join(lane):
                 return lane
 

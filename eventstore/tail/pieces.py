@@ -148,7 +148,7 @@ class Account:
             chunk.grow(self, amount)
 
 
-class Look:
+class FilterResult:
     """A chunk as one tally sees it: ``slices`` stand for all of its events, or there is none since nothing ``matched``.
     ``before``: how many events the tally had counted before this chunk."""
 
@@ -171,7 +171,7 @@ class Chunk:
     def __init__(self, entries: Sequence[Entry], *, sealed: float, grow: Callable[[Account, int], None]) -> None:
         self.entries, self.sealed, self._grow = entries, sealed, grow
         self.number = self.before = 0
-        self.looks: dict[TallyKey, Look] = {}
+        self.looks: dict[TallyKey, FilterResult] = {}
         self.matches: dict[FilterKey, Sequence[int]] = {}
         self.first: dict[int, str] = {}
         for entry in entries:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from eventstore.search import Filter
 from eventstore.tail.filter_result import Tally, key_of
-from eventstore.tail.pieces import Account, Chunk, Entry, Look, TallyKey
+from eventstore.tail.pieces import Account, Chunk, Entry, FilterResult, TallyKey
 
 MOST_EVENTS = 50_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -176,7 +176,7 @@ class Ring:
             chunks = list(islice(self._chunks, held - wanted, None if most is None else held - wanted + most))
         return Since(chunks=chunks, gone=dict(self._gone) if number < first else {})
 
-    def _count(self, chunk: Chunk, look: Look) -> None:
+    def _count(self, chunk: Chunk, look: FilterResult) -> None:
         """From now on the look's memory counts as the ring's, unless the chunk is gone already."""
         account = look.account
         if account is not None and account.chunk is not None and not account.counted and chunk.number >= self._first:

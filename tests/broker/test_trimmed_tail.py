@@ -9,7 +9,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
-from eventstore.tail import Counts, Hub, Start, Viewer, place_key
+from eventstore.tail import Counts, Hub, Start, TailSubscriber, place_key
 from tests.broker.conftest import MakeTopic
 from tests.broker.test_payloads import truncate
 from tests.contract.helpers import eventually, numbered
@@ -17,7 +17,7 @@ from tests.contract.helpers import eventually, numbered
 pytestmark = pytest.mark.broker
 
 
-def taken(viewer: Viewer, count: int) -> tuple[list[int], Counts]:
+def taken(viewer: TailSubscriber, count: int) -> tuple[list[int], Counts]:
     found: list[int] = []
 
     def all_are_there() -> bool:

@@ -104,7 +104,7 @@ def test_event_and_aggregate_say_what_was_noticed_of_them(storage: Storage) -> N
         assert aggregate is not None
         assert aggregate.anomalies == {kind: 1}
         [line] = gateway.anomalies(kind, aggregate=("order", aggregate.id)).items
-        assert gateway.noticed_about(line.pointer) == {kind: line.detail}
+        assert gateway.anomalies_of(line.pointer) == {kind: line.detail}
         assert list(line.pointer.anomalies) == [kind]
         assert gateway.anomalies(kind, aggregate=("order", "clean")).items == []
     clean = gateway.aggregate("order", "clean")

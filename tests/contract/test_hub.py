@@ -11,7 +11,7 @@ from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.storage import Storage
-from eventstore.tail import Hub, Start, Take, Viewer, place_key
+from eventstore.tail import Hub, Start, TailSubscriber, Take, place_key
 from eventstore.tail.subscriber.cursor import MOST_WAITING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
@@ -39,7 +39,7 @@ def numbers_of(take: Take) -> list[int]:
     return [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
 
 
-def taken(viewer: Viewer, count: int) -> list[int]:
+def taken(viewer: TailSubscriber, count: int) -> list[int]:
     """The numbers of the next events, in the order in which they came; nothing may be skipped."""
     found: list[int] = []
     end = time.monotonic() + PATIENCE

@@ -101,13 +101,13 @@ def test_an_id_that_several_write_at_the_same_moment_is_noticed_on_all_but_one(
     for number, memory in enumerate(memories):
         index(_of_ids(number, 0, [f"{number}-{n}" for n in range(before)]), topic=PATIENTS, partition=number, memory=memory)
     looked = threading.Barrier(writers, timeout=15)
-    late = duplicates.Seen.twice_meanwhile
+    late = duplicates.DuplicateDetector.find_concurrent
 
-    def after_all_have_looked(self: duplicates.Seen, partition: int, columns: Columns) -> list[Noticed]:
+    def after_all_have_looked(self: duplicates.DuplicateDetector, partition: int, columns: Columns) -> list[Noticed]:
         looked.wait()
         return late(self, partition, columns)
 
-    monkeypatch.setattr(duplicates.Seen, "twice_meanwhile", after_all_have_looked)
+    monkeypatch.setattr(duplicates.DuplicateDetector, "find_concurrent", after_all_have_looked)
 
     def write(number: int) -> None:
         ids = ["same", *(f"{number} {n}" for n in range(1, size))]

@@ -18,7 +18,7 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer import indexer as indexer_module
 from eventstore.index.indexer import leases, reader_threads, topic_watch
 from eventstore.index.indexer import run as following_module
-from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import progress, queries
 from eventstore.index.lookup.value_lookup import by_value
@@ -280,9 +280,9 @@ def test_topics_that_change_in_the_middle_of_a_look_end_nothing(monkeypatch: pyt
             return taken(*arguments, **more)
 
         monkeypatch.setattr(leases, "take", take)
-        indexer.keep_house()
+        indexer.rebalance()
         assert owners() == {0: "one"}
-        indexer.keep_house()
+        indexer.rebalance()
         assert owners() == {0: ""}
 
 
@@ -309,7 +309,7 @@ def test_a_partition_that_fails_is_opened_again_and_the_others_go_on_meanwhile(m
 
 
 def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = writer.write_draft
+    written = writer.write_prepared
     turns = iter(range(1_000))
 
     def failing(*arguments: Any) -> int:
@@ -317,7 +317,7 @@ def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkey
             raise OperationalError("the database went away")
         return written(*arguments)
 
-    monkeypatch.setattr(indexer_module, "write_draft", failing)
+    monkeypatch.setattr(indexer_module, "write_prepared", failing)
     storage = DatabaseStorage()
     published(storage, 100, partitions=2)
     assert index_until_caught_up(following(storage, threading.Event(), batch=10)) == 100
@@ -453,7 +453,7 @@ def test_catching_up_waits_for_what_another_indexer_has() -> None:
     (held,) = [leased for leased in leases.partitions() if leased.number == 1]
     leases.take("elsewhere", [held])
     total: list[int] = []
-    looks: list[Look] = []
+    looks: list[IndexerStatus] = []
     run = following(storage, threading.Event(), on_look=looks.append)
     thread = threading.Thread(target=lambda: total.append(index_until_caught_up(run)))
     thread.start()

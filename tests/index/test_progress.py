@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.assigned_partition import Followed
-from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
@@ -74,7 +74,7 @@ def test_what_is_noted_is_told_topic_by_topic(
 
 def test_entries_are_taken_to_hold_as_many_events_as_those_before() -> None:
     meter = Meter(exact=False)
-    followed = Followed(topic=Topic(name="a"), number=0, row=1, epoch=1)
+    followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
     measured = meter.measure(followed.row, 0.0, 0)
     assert meter.waiting(measured, 0) is None
     meter.tell(followed, Amounts(before=0, behind=50), indexed=0)
@@ -87,7 +87,7 @@ def test_entries_are_taken_to_hold_as_many_events_as_those_before() -> None:
 
 def test_counted_events_are_not_multiplied() -> None:
     meter = Meter(exact=True)
-    followed = Followed(topic=Topic(name="a"), number=0, row=1, epoch=1)
+    followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
     measured = meter.measure(followed.row, 0.0, 0)
     meter.tell(followed, Amounts(before=100, behind=50), indexed=70)
     assert meter.waiting(measured, 90) == 30
@@ -95,8 +95,8 @@ def test_counted_events_are_not_multiplied() -> None:
 
 def test_the_command_says_how_it_stands() -> None:
     caught_up = one(partitions=10, caught_up=10, behind=0, published=None)
-    assert standing(Look(progress=caught_up, elsewhere=0), NOW) == "caught up"
+    assert standing(IndexerStatus(progress=caught_up, elsewhere=0), NOW) == "caught up"
     behind = one(partitions=10, caught_up=7, behind=1)
-    assert standing(Look(progress=behind, elsewhere=4), NOW) == (
+    assert standing(IndexerStatus(progress=behind, elsewhere=4), NOW) == (
         "3 of 10 partitions behind, by 2:00:00 of publish time; 4 with other indexers"
     )

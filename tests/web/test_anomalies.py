@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.urls import reverse
 
-from dashboard.privacy.masking import MASKED, Viewer
+from dashboard.privacy.masking import MASKED, AccessProfile
 from dashboard.rendering import anomaly_text
 from dashboard.rendering.anomaly_text import WORDS, of_kinds
 from eventstore.config.loading import parse_config
@@ -191,9 +191,9 @@ def test_what_fits_no_envelope_is_listed_and_opened(planted: Desk) -> None:
 
 def test_which_schema_a_payload_does_not_fit_is_hidden_from_whoever_sees_no_values() -> None:
     details = {Anomaly.SCHEMA.value: "its schema version 3 is Avro, and the payload does not fit it"}
-    [seen] = anomaly_text.noticed(details, Viewer(name="support", sees_values=True))
+    [seen] = anomaly_text.noticed(details, AccessProfile(name="support", sees_values=True))
     assert seen.detail == details["schema"]
-    [hidden] = anomaly_text.noticed(details, Viewer(name="viewer", sees_values=False))
+    [hidden] = anomaly_text.noticed(details, AccessProfile(name="viewer", sees_values=False))
     assert (hidden.words.kind, hidden.detail) == (Anomaly.SCHEMA, MASKED)
 
 

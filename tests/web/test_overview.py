@@ -125,7 +125,7 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ Counted by the index" in seen
     assert "whether or not somebody has dealt with them" in seen
     assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
-    away = store_health.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
     monkeypatch.setattr(store_health, "store_standing", lambda: away)
     assert attribute(desk.get("/"), "data-events") == ["4", "1"]
     IndexedPartition.objects.using("index").filter(topic="orders-DLQ").update(gone_at=datetime.now(UTC))
@@ -255,7 +255,7 @@ def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch
     desk.publish(3)
     desk.subscribe(handled=1)
     assert desk.get("/subscriptions/").status_code == 200
-    away = store_health.StoreStanding(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
+    away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
     monkeypatch.setattr(store_health, "store_standing", lambda: away)
     monkeypatch.setattr(backlog_cache, "FRESH", timedelta(0))
     answer = desk.client().get("/subscriptions/")

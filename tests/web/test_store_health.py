@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from dashboard.web import store_health
-from dashboard.web.store_health import StoreStanding
+from dashboard.web.store_health import StoreHealth
 from tests.web.desk import Desk, opened_desk
 
 
@@ -20,13 +20,13 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 
 def test_what_one_page_has_found_others_say_too(desk: Desk) -> None:
-    assert store_health.known_away() is None  # it was asked just now, and answered
-    store_health.note_away("The broker does not answer.")
-    assert str(store_health.known_away()) == "The broker does not answer."
+    assert store_health.last_known_outage() is None  # it was asked just now, and answered
+    store_health.mark_unreachable("The broker does not answer.")
+    assert str(store_health.last_known_outage()) == "The broker does not answer."
 
 
 def test_it_is_asked_about_again_however_often_it_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     before = timezone.now() - store_health.FRESH - timedelta(seconds=1)
-    monkeypatch.setattr(store_health, "_last", StoreStanding(reachable=False, words="away", as_of=before))
-    store_health.note_away("away")
-    assert store_health.known_away() is None  # it is back
+    monkeypatch.setattr(store_health, "_last", StoreHealth(reachable=False, words="away", as_of=before))
+    store_health.mark_unreachable("away")
+    assert store_health.last_known_outage() is None  # it is back

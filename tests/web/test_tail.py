@@ -22,7 +22,7 @@ from dashboard.sockets.tail.opening import NothingKnown, topics_of
 from eventstore.drivers.database.models import MessageRow, TopicRow
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import NewMessage
-from eventstore.tail import Hub, Start, Viewer
+from eventstore.tail import Hub, Start, TailSubscriber
 from tests.contract.helpers import eventually
 from tests.hostile import NAMES
 from tests.web.desk import Answer, Desk, attribute, opened_desk, text
@@ -179,10 +179,10 @@ def test_the_event_page_leads_to_the_tail_from_there(desk: Desk) -> None:
 def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.gateway.storage.append(TOPIC, [NewMessage(payload=b"{}", key="k")])
     opening, go_on = threading.Event(), threading.Event()
-    opened: list[Viewer] = []
+    opened: list[TailSubscriber] = []
     plainly = Hub.open
 
-    def slowly(hub: Hub, *arguments: Any, **named: Any) -> Viewer:
+    def slowly(hub: Hub, *arguments: Any, **named: Any) -> TailSubscriber:
         opening.set()
         assert go_on.wait(20)
         opened.append(plainly(hub, *arguments, **named))

@@ -82,7 +82,7 @@ def test_a_subscription_comes_with_its_last_figures_by_its_topics_short_name_too
         unacked=0,
     )
     line = backlog_cache.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES, timedelta(minutes=2)))
-    gathered = backlog_cache.Gathered(lines=[line], silent=[], as_of=datetime.now(UTC))
+    gathered = backlog_cache.BacklogSnapshot(lines=[line], unavailable_topics=[], as_of=datetime.now(UTC))
     monkeypatch.setattr(backlog_cache, "_last", gathered)
     answer = away.get(f"/topics/{segment(written)}/subscriptions/mailer/")
     assert answer.status_code == 200

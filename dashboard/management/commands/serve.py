@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
-from dashboard.auditing.chain import settle
+from dashboard.auditing.chain import resolve_interrupted
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, gateway
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
             _migrate()
-            settle(what_the_store_shows)
+            resolve_interrupted(what_the_store_shows)
             logins = demo.ensure_people() if options["demo"] else []
             seeded = options["demo"] and self.seed(supervisor)
         except EventStoreError as error:

@@ -32,7 +32,7 @@ from dashboard.sockets.tail.window import MOST_ROOM, Window
 from dashboard.web import filter_form
 from eventstore.model import EventStoreError, place_of
 from eventstore.search import Filter
-from eventstore.tail import Viewer
+from eventstore.tail import TailSubscriber
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ Chosen = tuple[Filter | None, str]
 class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One viewer of one tail."""
 
-    viewer: Viewer | None = None
+    viewer: TailSubscriber | None = None
     begin: Begin | None = None
     framing: Framing
     stirred_at = 0.0
@@ -159,7 +159,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except (EventStoreError, NotUnderstood) as error:
             await self._end(code_of(error, opened=opened), str(error))
 
-    async def _open_viewer(self, begin: Begin, filter: Filter | None) -> Viewer:
+    async def _open_viewer(self, begin: Begin, filter: Filter | None) -> TailSubscriber:
         loop = asyncio.get_running_loop()
 
         def stir() -> None:
@@ -170,7 +170,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not self.gone:
                 loop.call_soon_threadsafe(stir)
 
-        def open_it() -> Viewer:
+        def open_it() -> TailSubscriber:
             viewer, self.framing.topics = open_viewer(begin, filter, wake, complete=self.framing.whole_events)
             with self.door:
                 self.viewer = viewer
@@ -181,13 +181,13 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
         return await opening(open_it)
 
-    async def _feed(self, viewer: Viewer) -> None:
+    async def _feed(self, viewer: TailSubscriber) -> None:
         """Frame after frame, until the tail under the viewer has ended."""
         pace = Pace()
         while await self._something_to_say(viewer):
             if not self.portions:
                 if not (self.filter_changed or self.refused or viewer.takes_long):
-                    await pace.fall_in(self.news, lambda: self.stirred_at)
+                    await pace.align_to_beat(self.news, lambda: self.stirred_at)
                 take = partial(self._take, viewer)
                 await reading(take) if self.filter_changed or viewer.takes_long else take()
             if not self.window.takes(self.portions[0].bytes):
@@ -202,10 +202,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send(text_data=text)
             self.last_sent = time.monotonic()
             if memory.is_due():
-                self._spawn(reading(memory.give_back))
+                self._spawn(reading(memory.trim_heap))
             await pace.next()
 
-    async def _something_to_say(self, viewer: Viewer) -> bool:
+    async def _something_to_say(self, viewer: TailSubscriber) -> bool:
         """Wait until a frame should go out, and may; false once there will be no more."""
         while not self.ending and (self.portions or viewer.waiting or not viewer.ended):
             self.news.clear()
@@ -230,7 +230,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.window.send(portion.bytes, time.monotonic())
         return frame_text(self.window.sent, portion, self.framing)
 
-    def _take(self, viewer: Viewer) -> None:
+    def _take(self, viewer: TailSubscriber) -> None:
         chosen = self.chosen  # once: the event loop may exchange it meanwhile
         if chosen is not self.in_force:
             viewer.set_filter(chosen[0])

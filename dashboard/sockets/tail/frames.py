@@ -48,7 +48,7 @@ class Framing:
 
     whole_events: bool
     """Events as JSON, for scripts; else rows, for the page."""
-    viewer: masking.Viewer
+    viewer: masking.AccessProfile
     filter: str = ""
     topics: Sequence[str] = field(default_factory=tuple)
     counts: Counts = field(default_factory=Counts)
@@ -174,7 +174,7 @@ def _made(piece: Piece, framing: Framing) -> Made:
     return piece.made(("events", viewer.profile), partial(_events, viewer=viewer, most=most))
 
 
-def _events(entries: Sequence[Entry], viewer: masking.Viewer, most: int) -> Made:
+def _events(entries: Sequence[Entry], viewer: masking.AccessProfile, most: int) -> Made:
     made: list[Part] = []
     waiting: list[bytes] = []
     size = 0
@@ -196,7 +196,7 @@ def _part(events: Sequence[bytes]) -> Part:
     return text.decode(), len(text), len(events)
 
 
-def _rows(entries: Sequence[Entry], viewer: masking.Viewer) -> Made:
+def _rows(entries: Sequence[Entry], viewer: masking.AccessProfile) -> Made:
     """The rows as the insides of JSON texts."""
     lines = [event_line_builder.event_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
     cuts = range(0, len(lines), ROWS_OF_A_PART)

@@ -8,7 +8,7 @@ from dashboard import gateway as wiring
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
 from eventstore.model import Topic, UnknownTopic
 from eventstore.search import Filter, parse_filter
-from eventstore.tail import Viewer
+from eventstore.tail import TailSubscriber
 
 
 class NothingKnown(UnknownTopic):
@@ -35,7 +35,7 @@ def filter_of(begin: Begin, chosen: Filter | None) -> Filter | None:
 
 def open_viewer(
     begin: Begin, filter: Filter | None, wake: Callable[[], None], *, complete: bool
-) -> tuple[Viewer, Sequence[str]]:
+) -> tuple[TailSubscriber, Sequence[str]]:
     """The viewer, and the full names of the topics that it watches; any ``EventStoreError``, and ``NotUnderstood``."""
     topics = topics_of(begin)
     names = [topic.name for topic in topics]

@@ -18,7 +18,7 @@ class Pace:
         self._due = time.monotonic()
         self._fell_in_at = 0.0
 
-    async def fall_in(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
+    async def align_to_beat(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
         """Wait for the tail's next chunk, where one may be about to come: a while behind the last one (``chunk_at``,
         monotonic) and no longer than a frame. ``news`` is set when it comes, and for other reasons. Who is served late in its
         beat stays there, since frames come as often as chunks do, and would be shown every event so much later."""

@@ -14,17 +14,17 @@ FIRST_TROUBLE, LONGEST_TROUBLE = 0.2, 5.0
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class Opened:
+class OpenPartition:
     """A reader that goes on where the writer's state stands. ``failed``: one of the two has met an error; both are stale."""
 
-    followed: "Followed"
+    followed: "AssignedPartition"
     writing: Partition
     reader: Reader
     failed: bool = False
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class Followed:
+class AssignedPartition:
     """A leased partition. Read by one thread at a time (see ``schedule``), written by the writing thread alone.
 
     ``gone``: it was let go or lost, so that nothing more of it may be written.
@@ -36,7 +36,7 @@ class Followed:
     epoch: int
     build: int | None = None
     """Of which build the row is; ``None``: of the live one."""
-    opened: Opened | None = None
+    opened: OpenPartition | None = None
     pause: float = 0.0
     trouble: float = 0.0
     gone: bool = False
@@ -45,14 +45,14 @@ class Followed:
     published: datetime | None = None
     """When the last event was published that was indexed."""
 
-    def open(self, storage: Storage, memory: Memory) -> Opened:
+    def open(self, storage: Storage, memory: Memory) -> OpenPartition:
         """From the checkpoint on; ``CheckpointMoved`` where the lease is no longer this one."""
         writing = open_partition(self.topic, self.number, memory, build=self.build)
         if (writing.id, writing.epoch) != (self.row, self.epoch):
             raise CheckpointMoved("Another indexer has taken this partition over.")
         after = writing.checkpoint.position or Edge.EARLIEST
         reader = storage.open_reader(self.topic.name, self.number, after=after)
-        self.opened = Opened(followed=self, writing=writing, reader=reader)
+        self.opened = OpenPartition(followed=self, writing=writing, reader=reader)
         self.pause = 0.0
         return self.opened
 

@@ -4,8 +4,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from eventstore.index.indexer.assigned_partition import Opened
-from eventstore.index.writing.prepared_batch import Draft
+from eventstore.index.indexer.assigned_partition import OpenPartition
+from eventstore.index.writing.prepared_batch import PreparedBatch
 
 MOST_EVENTS = 20_000
 """A batch that is larger alone waits until there is no other."""
@@ -15,11 +15,11 @@ MOST_EVENTS = 20_000
 class Batch:
     """Events of one partition, parsed and drafted."""
 
-    opened: Opened
-    draft: Draft
+    opened: OpenPartition
+    draft: PreparedBatch
 
 
-class Handover:
+class BatchQueue:
     """Whoever puts waits for room; whoever takes waits for something. Thread-safe."""
 
     def __init__(self) -> None:

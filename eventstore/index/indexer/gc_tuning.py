@@ -18,7 +18,7 @@ _before = gc.get_threshold()
 
 
 @contextmanager
-def seldom() -> Iterator[None]:
+def relaxed_gc() -> Iterator[None]:
     """Collect cycles seldom in this process, until the last one that asked for it is done."""
     global _wanted, _before  # noqa: PLW0603
     with _lock:

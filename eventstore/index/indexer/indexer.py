@@ -16,13 +16,13 @@ from django.db import connections
 from django.utils import timezone
 
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.batch_queue import Batch
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.reader_threads import Readers, report
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
-from eventstore.index.writing.writer import write_draft
+from eventstore.index.writing.writer import write_prepared
 from eventstore.model.events import Position, Topic
 from eventstore.model.progress import Progress
 
@@ -57,7 +57,7 @@ class End:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class IndexerStatus:
     """How this process stands. ``elsewhere`` counts the partitions that other indexers have, or nobody yet."""
 
     progress: Progress
@@ -78,7 +78,7 @@ class Indexer:
         meter: Meter,
         *,
         on_batch: Callable[[str, int, int], None],
-        on_look: Callable[[Look], None],
+        on_look: Callable[[IndexerStatus], None],
         done: Callable[[Leased], bool] | None,
     ) -> None:
         self.owner, self.readers, self.meter = owner, readers, meter
@@ -88,7 +88,7 @@ class Indexer:
         """What there is; ``None`` while the store has not told yet."""
         self.ends: dict[Shard, End] = {}
         """Ends that are waited for: they are taken out when they are reached."""
-        self.held: dict[int, Followed] = {}
+        self.held: dict[int, AssignedPartition] = {}
         self.total = 0
         self.left: list[Leased] = []
         """The partitions that are to be indexed, whoever does, as of the last look."""
@@ -104,13 +104,13 @@ class Indexer:
         if batch is not None:
             self._write(batch)
         if time.monotonic() >= self._look_at:
-            self.keep_house()
+            self.rebalance()
 
     def look_soon(self) -> None:
         """Keep the house at the next step. From any thread."""
         self._look_at = 0.0
 
-    def keep_house(self) -> None:
+    def rebalance(self) -> None:
         """``DatabaseError`` where the index does not answer: nothing is lost, do it again."""
         self._look_at = time.monotonic() + HOUSEKEEPING
         topics = self.topics  # once: the watching thread may replace it meanwhile
@@ -129,11 +129,11 @@ class Indexer:
         self._forget_streams()
         self._measure()
 
-    def held_now(self) -> list[Followed]:
+    def held_now(self) -> list[AssignedPartition]:
         """The partitions that this process has. From any thread."""
         return list(self.held.values())
 
-    def late(self) -> list[Followed]:
+    def late(self) -> list[AssignedPartition]:
         """Those that have not come to their end. From any thread."""
         before = timezone.now() - (timedelta(0) if self.done else LATE)
         late = {shard for shard, end in list(self.ends.items()) if end.at <= before}
@@ -153,7 +153,7 @@ class Indexer:
             return
         count = len(batch.draft)
         try:
-            write_draft(opened.writing, batch.draft)
+            write_prepared(opened.writing, batch.draft)
         except Exception as error:  # noqa: BLE001 -- whatever one partition's events do, the others go on
             opened.failed = True
             followed.errors = [error]
@@ -213,7 +213,7 @@ class Indexer:
             leased = chosen[row]
             # As what it was begun: a build of which one half are originals and the other copies would be neither.
             topic = replace(topics[leased.topic], kind=leased.kind)
-            followed = Followed(topic=topic, number=leased.number, row=row, epoch=epoch)
+            followed = AssignedPartition(topic=topic, number=leased.number, row=row, epoch=epoch)
             self.held[row] = followed
             self.readers.schedule.put(followed, now)
 
@@ -243,7 +243,7 @@ class Indexer:
         held = self.held_now()
         self.meter.note(held, self.late())
         if self.meter.now is not None:
-            self.on_look(Look(progress=self.meter.now, elsewhere=len(self.left) - len(held)))
+            self.on_look(IndexerStatus(progress=self.meter.now, elsewhere=len(self.left) - len(held)))
 
     def _forget_streams(self) -> None:
         """Keep what all partitions together remember within bounds: it is read again where it is needed."""

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from django.db import DatabaseError, OperationalError, connections
 
 from eventstore.config.loading import Config
-from eventstore.index.indexer.assigned_partition import Followed
-from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
-from eventstore.index.writing.prepared_batch import Stored, draft_of
+from eventstore.index.writing.prepared_batch import Stored, prepare_batch
 from eventstore.index.writing.writer import CheckpointMoved, Memory
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.events import Event, Topic
@@ -33,7 +33,7 @@ class Readers:
     """So many threads that read from ``schedule`` into ``handover`` until the schedule is closed."""
 
     def __init__(
-        self, *, storage: Storage, config: Config, values_of: ValuesOf | None, batch: int, memory: Memory, handover: Handover
+        self, *, storage: Storage, config: Config, values_of: ValuesOf | None, batch: int, memory: Memory, handover: BatchQueue
     ) -> None:
         self.storage, self.config, self.values_of, self.batch = storage, config, values_of, batch
         self.memory, self.handover = memory, handover
@@ -65,7 +65,7 @@ class Readers:
         finally:
             connections.close_all()
 
-    def _look(self, followed: Followed) -> float | None:
+    def _look(self, followed: AssignedPartition) -> float | None:
         """Read what has come of this partition; when to look at it again (``None``: never)."""
         if followed.gone:
             return None
@@ -83,7 +83,7 @@ class Readers:
             events = events_in(messages, mappings, self._decode)
             values = self.values_of(followed.topic, events) if self.values_of else ()
             followed.pause = 0.0
-            draft = draft_of(followed.topic, opened.writing.key, events, values)
+            draft = prepare_batch(followed.topic, opened.writing.key, events, values)
             del messages, events  # their payloads need not wait for the writer
             self.handover.put(Batch(opened=opened, draft=draft))
             return time.monotonic()
@@ -94,7 +94,7 @@ class Readers:
             return time.monotonic() + followed.failed(error)
 
 
-def report(followed: Followed, error: Exception) -> None:
+def report(followed: AssignedPartition, error: Exception) -> None:
     """Say what holds a partition up. The text of an unforeseen error may hold a piece of a payload: it is left out."""
     if isinstance(error, CheckpointMoved):
         log.info("%s: %s", followed, error)
@@ -112,7 +112,7 @@ def in_words(error: DatabaseError) -> str:
     return f"{kind}: {str(error).partition(chr(10))[0][:200]}" if isinstance(error, OperationalError) else kind
 
 
-def _closed(followed: Followed) -> None:
+def _closed(followed: AssignedPartition) -> None:
     """Close what is open of it: a store that is away may refuse even that."""
     try:
         followed.close()

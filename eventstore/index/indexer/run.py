@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from eventstore.config.loading import Config
 from eventstore.index.indexer import gc_tuning
-from eventstore.index.indexer.batch_queue import Handover
-from eventstore.index.indexer.indexer import End, Indexer, Look
+from eventstore.index.indexer.batch_queue import BatchQueue
+from eventstore.index.indexer.indexer import End, Indexer, IndexerStatus
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.reader_threads import Readers, ValuesOf, in_words
@@ -46,7 +46,7 @@ class Following:
     config: Config
     stop: threading.Event
     on_batch: Callable[[str, int, int], None]
-    on_look: Callable[[Look], None] = lambda look: None
+    on_look: Callable[[IndexerStatus], None] = lambda look: None
     batch: int = BATCH
     """Events a transaction, at most."""
     threads: int = THREADS
@@ -85,7 +85,7 @@ def index_until_caught_up(following: Following) -> int:
 
     with _indexer(following, done) as indexer:
         indexer.topics, indexer.ends = topics, dict(goals)
-        indexer.keep_house()
+        indexer.rebalance()
         if indexer.left:
             _start(following, indexer, find=False)
             _until_done(following, indexer)
@@ -135,7 +135,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         values_of=following.values_of,
         batch=following.batch,
         memory=Memory(),
-        handover=Handover(),
+        handover=BatchQueue(),
     )
     indexer = Indexer(
         following.owner,
@@ -146,7 +146,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         done=done,
     )
     try:
-        with gc_tuning.seldom():
+        with gc_tuning.relaxed_gc():
             yield indexer
     finally:
         indexer.over.set()

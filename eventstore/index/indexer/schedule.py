@@ -5,7 +5,7 @@ import time
 from heapq import heappop, heappush
 from itertools import count
 
-from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.assigned_partition import AssignedPartition
 
 
 class Schedule:
@@ -13,13 +13,13 @@ class Schedule:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._heap: list[tuple[float, int, Followed]] = []
+        self._heap: list[tuple[float, int, AssignedPartition]] = []
         self._turn = count()
         self._watched = False
         """Whether a thread already waits for the first to become due: the others need not wake for it."""
         self._closed = False
 
-    def put(self, followed: Followed, due: float) -> bool:
+    def put(self, followed: AssignedPartition, due: float) -> bool:
         """Look at it from this moment on (of the monotonic clock). False once the schedule is closed: it is yours."""
         with self._changed:
             if self._closed:
@@ -30,7 +30,7 @@ class Schedule:
                 self._changed.notify()
             return True
 
-    def next(self) -> Followed | None:
+    def next(self) -> AssignedPartition | None:
         """The next partition, once it is due; ``None`` when the schedule was closed."""
         with self._changed:
             while not self._closed:
@@ -47,7 +47,7 @@ class Schedule:
                 self._watched = False
             return None
 
-    def close(self) -> list[Followed]:
+    def close(self) -> list[AssignedPartition]:
         """Let every waiting thread go; answers what was left."""
         with self._changed:
             self._closed = True

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from eventstore.index.indexer.assigned_partition import Followed
+from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.lookup import progress
 from eventstore.model.progress import Progress
 from eventstore.model.storage import Amounts
@@ -47,7 +47,7 @@ class Meter:
         self._measured: dict[int, Measured] = {}
         self._note_at = 0.0
 
-    def tell(self, followed: Followed, amounts: Amounts, indexed: int) -> None:
+    def tell(self, followed: AssignedPartition, amounts: Amounts, indexed: int) -> None:
         """What the store says that lies on either side of this partition's checkpoint."""
         measured = self._measured.get(followed.row)
         if measured is not None:
@@ -71,7 +71,7 @@ class Meter:
             an_entry = max(1.0, indexed_late / late.before)
         return max(1, round(late.behind * an_entry) - (indexed - indexed_late))
 
-    def note(self, held: Collection[Followed], late: Collection[Followed]) -> None:
+    def note(self, held: Collection[AssignedPartition], late: Collection[AssignedPartition]) -> None:
         """Every few seconds: measure, and write down what has changed. ``late``: those that have not come to their end."""
         moment = time.monotonic()
         if moment < self._note_at:
@@ -94,7 +94,9 @@ class Meter:
             self._measured[row].noted, self._measured[row].noted_at = one, moment
         self.now = progress.together(list(found.values()))
 
-    def _progress(self, measured: Measured, followed: Followed, indexed: int, moment: float, behind: bool) -> Progress:
+    def _progress(
+        self, measured: Measured, followed: AssignedPartition, indexed: int, moment: float, behind: bool
+    ) -> Progress:
         seconds = moment - measured.since
         if seconds > 0:
             lately = (indexed - measured.start) / seconds

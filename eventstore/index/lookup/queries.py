@@ -18,7 +18,7 @@ from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page, Position, TopicKind
-from eventstore.model.merge import Item, Lane
+from eventstore.model.merge import Item, MergeSource
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
 
 DB = "index"
@@ -119,13 +119,13 @@ def stream_numbers(type: str, id: str) -> list[int]:
     return list(_streams_of(type, id).values_list("pk", flat=True))
 
 
-def stream_lanes(type: str, id: str) -> Mapping[str, Lane[Pointer]]:
+def stream_lanes(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
     """One lane for each stream of the aggregate, by the stream's own key; places are ordinals."""
     rows = _streams_of(type, id).select_related("partition").order_by("pk")
     return {str(row.pk): _lane(row) for row in rows}
 
 
-def _lane(row: StreamRow) -> Lane[Pointer]:
+def _lane(row: StreamRow) -> MergeSource[Pointer]:
     stretch = Stretch(stream=row.pk, partition=row.partition.pk, first_slice=row.first_slice, last_slice=row.partition.slice)
 
     def items(ordinals: Sequence[int]) -> list[Item[Pointer]]:
@@ -138,7 +138,7 @@ def _lane(row: StreamRow) -> Lane[Pointer]:
     def backward(place: str | None, limit: int) -> list[Item[Pointer]]:
         return items(ordinals_back(stretch, None if place is None else _ordinal(place), limit))
 
-    return Lane(forward=forward, backward=backward)
+    return MergeSource(forward=forward, backward=backward)
 
 
 def _ordinal(place: str) -> int:

@@ -16,8 +16,8 @@ from django.db.models import Max
 
 from eventstore.config.loading import Config
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.assigned_partition import Followed
-from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.reader_threads import Readers, ValuesOf
 from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
@@ -36,8 +36,8 @@ from eventstore.index.rebuild.build import (
     take_partitions,
 )
 from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
-from eventstore.index.rebuild.swap import swapped
-from eventstore.index.writing.writer import CheckpointMoved, write_draft
+from eventstore.index.rebuild.swap import swap_builds
+from eventstore.index.writing.writer import CheckpointMoved, write_prepared
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
@@ -109,7 +109,7 @@ def rebuild_topic(
         while not live and not stop.is_set():
             take_partitions(work)
             _read_up(work)
-            live = not stop.is_set() and swapped(work)
+            live = not stop.is_set() and swap_builds(work)
     finally:
         leases.let_go(work.owner)
     return Rebuilt(topic=topic.name, events=events_of(topic.name, build), before=before, live=live)
@@ -191,10 +191,10 @@ def _read_up(work: Work) -> None:
         values_of=work.values_of,
         batch=work.batch,
         memory=work.memory,
-        handover=Handover(),
+        handover=BatchQueue(),
     )
     followed = [
-        Followed(topic=work.topic, number=number, row=row, epoch=epoch, build=work.build)
+        AssignedPartition(topic=work.topic, number=number, row=row, epoch=epoch, build=work.build)
         for number, (row, epoch) in work.epochs.items()
     ]
     for one in followed:
@@ -209,7 +209,7 @@ def _read_up(work: Work) -> None:
         readers.stop(STOPPED_WITHIN)
 
 
-def _write_all(work: Work, handover: Handover, followed: Sequence[Followed]) -> None:
+def _write_all(work: Work, handover: BatchQueue, followed: Sequence[AssignedPartition]) -> None:
     moved = time.monotonic()
     while behind(work) and not work.stop.is_set():
         batch = handover.take(0.25)
@@ -229,7 +229,7 @@ def _written(work: Work, batch: Batch) -> bool:
     """Whether the batch is in the new build; a database that did not take it is asked again."""
     number = batch.opened.followed.number
     try:
-        write_draft(batch.opened.writing, batch.draft)
+        write_prepared(batch.opened.writing, batch.draft)
     except CheckpointMoved as error:
         raise AnotherRebuild(f"{error} This rebuild has ended; the live index is as it was.") from error
     except DatabaseError as error:

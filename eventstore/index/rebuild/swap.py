@@ -32,13 +32,13 @@ class _NotYet(Exception):
     """The new build did not reach the old one while that was locked."""
 
 
-def swapped(work: Work) -> bool:
+def swap_builds(work: Work) -> bool:
     """Make the new build live; ``False`` where the old one was faster, or has partitions that the new one has not."""
     try:
         with ExitStack() as readers:
             lanes = {number: _lane(work, number, readers) for number in work.epochs}
             for number, lane in lanes.items():
-                _drain(work, lane, work.goals[number], time.monotonic() + LOCKED)
+                catch_up(work, lane, work.goals[number], time.monotonic() + LOCKED)
             with transaction.atomic(using=DB):
                 _swap(work, lanes)
     except _NotYet:
@@ -71,7 +71,7 @@ def _swap(work: Work, lanes: Mapping[int, _Lane]) -> None:
     deadline = time.monotonic() + LOCKED
     for number, lane in lanes.items():
         goal = work.goals[number] if number in work.shortened or number not in old else old[number].checkpoint
-        _drain(work, lane, goal, deadline)
+        catch_up(work, lane, goal, deadline)
     give_up(rows.filter(pk__in=[row.pk for row in old.values()]))
     for number, (pk, _) in work.epochs.items():
         caught_up_at = old[number].caught_up_at if number in old else None
@@ -80,7 +80,7 @@ def _swap(work: Work, lanes: Mapping[int, _Lane]) -> None:
             raise AnotherRebuild("Another process has taken this rebuild over. The live index is as it was.")
 
 
-def _drain(work: Work, lane: _Lane, goal: str, deadline: float) -> None:
+def catch_up(work: Work, lane: _Lane, goal: str, deadline: float) -> None:
     """Index one partition up to this token; ``_NotYet`` where that takes too long."""
     writing = lane.writing
     while (writing.checkpoint.position.token if writing.checkpoint.position else "") < goal:

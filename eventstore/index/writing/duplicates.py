@@ -44,7 +44,7 @@ Probes = tuple[NDArray[np.intp], NDArray[np.uint8]]
 """Of each probe a row with the byte of each hash, and its bit in that."""
 
 
-class Seen:
+class DuplicateDetector:
     """One process's memory of event ids, and of how many events the index has."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Seen:
             self._counted = time.monotonic()
         return max(self._newest, self._total // SLICE)  # never back into a slice whose filter is sealed
 
-    def twice(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[Noticed]:
+    def find(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[Noticed]:
         """Those of the batch whose event id is in their topic already, or earlier in the batch. Call it before the batch's
         keys are written, within its transaction."""
         self._total += len(columns)
@@ -83,8 +83,8 @@ class Seen:
         self._found = known | within
         return _noticed(columns, self._found)
 
-    def twice_meanwhile(self, partition: int, columns: Columns) -> list[Noticed]:
-        """Those of the batch whose event id another writer has committed in the topic since ``twice`` looked, and that were
+    def find_concurrent(self, partition: int, columns: Columns) -> list[Noticed]:
+        """Those of the batch whose event id another writer has committed in the topic since ``find`` looked, and that were
         not noticed then. Call it last in the batch's transaction: until its end no other writer of the topic passes here,
         so that of two who write the same id side by side the second finds the first's."""
         if not sql.postgres():

@@ -27,7 +27,7 @@ HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
+class PreparedBatch:
     """Events of one partition, one after the other, without their payloads; lists are as long as ``columns``.
 
     ``columns`` still lack the numbers that the index gives out: types, streams, versions, and names of values. By place in
@@ -58,7 +58,7 @@ class Draft:
         return len(self.columns)
 
 
-def draft_of(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> Draft:
+def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> PreparedBatch:
     """The draft of these events, at least one; ``key`` is the index's, ``values`` are the searchable values of each event,
     where the topic has any."""
     columns = columns_of(topic, events)
@@ -66,7 +66,7 @@ def draft_of(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[S
     links, linked = _links(key, columns)
     unreadable = {place: event.problem for place, event in enumerate(events) if event.problem}
     aggregates = [None] * len(events) if topic.derived else _aggregates(events, unreadable)
-    return Draft(
+    return PreparedBatch(
         columns=columns,
         types=types,
         aggregates=aggregates,

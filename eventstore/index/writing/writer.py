@@ -19,8 +19,8 @@ from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
 from eventstore.index.writing import anomalies, streams
 from eventstore.index.writing.anomalies import Noticed
-from eventstore.index.writing.duplicates import Seen
-from eventstore.index.writing.prepared_batch import Draft, Stored, draft_of
+from eventstore.index.writing.duplicates import DuplicateDetector
+from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
 from eventstore.index.writing.streams import Stream
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
@@ -48,7 +48,7 @@ class Memory:
     """What one writing thread remembers of the whole index."""
 
     names: Names = field(default_factory=Names)
-    seen: Seen = field(default_factory=Seen)
+    seen: DuplicateDetector = field(default_factory=DuplicateDetector)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -106,11 +106,11 @@ def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
 
 
 def write_batch(partition: Partition, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> int:
-    """Index these events, of which ``values`` are the searchable values: see ``write_draft``."""
-    return write_draft(partition, draft_of(partition.topic, partition.key, events, values)) if events else 0
+    """Index these events, of which ``values`` are the searchable values: see ``write_prepared``."""
+    return write_prepared(partition, prepare_batch(partition.topic, partition.key, events, values)) if events else 0
 
 
-def write_draft(partition: Partition, draft: Draft) -> int:
+def write_prepared(partition: Partition, draft: PreparedBatch) -> int:
     """Index these events, which follow the partition's checkpoint without a gap; answers how many anomalies they have.
 
     At most ``bulk.MOST_EVENTS`` events. A draft is written once: what its columns lack is filled in. ``CheckpointMoved``
@@ -135,7 +135,7 @@ def note_caught_up(topic: Topic, partition: int) -> None:
     rows.update(caught_up_at=timezone.now())
 
 
-def _write(partition: Partition, draft: Draft) -> int:
+def _write(partition: Partition, draft: PreparedBatch) -> int:
     row = _held(partition)
     first = partition.checkpoint.next_ordinal
     slice = max(row.slice, partition.memory.seen.slice_now())
@@ -144,7 +144,7 @@ def _write(partition: Partition, draft: Draft) -> int:
     columns = draft.columns
     making = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
     if not partition.topic.derived:
-        noticed = _with_duplicates(noticed, partition.memory.seen.twice(partition.id, columns, draft.ids, partition.key))
+        noticed = _with_duplicates(noticed, partition.memory.seen.find(partition.id, columns, draft.ids, partition.key))
     sql.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
     _insert_links(slice, partition, first, draft)
     sql.insert_stream_keys(slice, first, columns.streams)
@@ -153,7 +153,7 @@ def _write(partition: Partition, draft: Draft) -> int:
     blocks, tail = making.result()
     _write_blocks(partition, blocks, slice)
     if not partition.topic.derived:
-        anomalies.record(partition.id, first, partition.memory.seen.twice_meanwhile(partition.id, columns))
+        anomalies.record(partition.id, first, partition.memory.seen.find_concurrent(partition.id, columns))
     row.checkpoint, row.next_ordinal, row.slice = draft.last.token, first + len(draft), slice
     row.indexed_published_at = draft.published
     row.save(using=DB, update_fields=["checkpoint", "next_ordinal", "slice", "indexed_published_at"])
@@ -175,14 +175,14 @@ def _held(partition: Partition) -> IndexedPartition:
     return row
 
 
-def _names_in(draft: Draft) -> set[str]:
+def _names_in(draft: PreparedBatch) -> set[str]:
     """Every name of the batch: new ones are given out together and in order, so that two writers that meet the same ones
     wait for each other, but never in a circle."""
     of_values = {name for found in draft.values.values() for name, _ in found}
     return {type for type, _ in draft.hours if type} | draft.aggregate_types | of_values
 
 
-def _number(partition: Partition, draft: Draft, numbers: Mapping[str, int], slice: int) -> list[Noticed]:
+def _number(partition: Partition, draft: PreparedBatch, numbers: Mapping[str, int], slice: int) -> list[Noticed]:
     """Give the draft's columns all the numbers that they lack, put each event into its stream, and answer what is wrong with
     them. ``numbers`` are those of ``_names_in``."""
     columns = draft.columns
@@ -197,7 +197,7 @@ def _number(partition: Partition, draft: Draft, numbers: Mapping[str, int], slic
     return _into_streams(partition, draft, slice)
 
 
-def _into_streams(partition: Partition, draft: Draft, slice: int) -> list[Noticed]:
+def _into_streams(partition: Partition, draft: PreparedBatch, slice: int) -> list[Noticed]:
     """Fill the columns of streams and versions, and save the streams."""
     columns = draft.columns
     found, begun = streams.streams_of(partition.id, draft.aggregates, partition.known, slice, partition.memory.names)
@@ -249,7 +249,7 @@ def _count_types(partition: int, met: Iterable[int], touched: Iterable[Stream], 
     )
 
 
-def _count_hours(partition: int, draft: Draft, numbers: Mapping[str, int]) -> None:
+def _count_hours(partition: int, draft: PreparedBatch, numbers: Mapping[str, int]) -> None:
     sql.insert(
         "index_hourcount",
         dict.fromkeys(("partition_id", "type_id", "hour", "events"), "bigint"),
@@ -258,7 +258,7 @@ def _count_hours(partition: int, draft: Draft, numbers: Mapping[str, int]) -> No
     )
 
 
-def _insert_links(slice: int, partition: Partition, first: int, draft: Draft) -> None:
+def _insert_links(slice: int, partition: Partition, first: int, draft: PreparedBatch) -> None:
     """The keys of everything but the event id by which an event is found."""
     found, places = [draft.links], [draft.linked]
     for place, values in draft.columns.values.items():
@@ -267,10 +267,10 @@ def _insert_links(slice: int, partition: Partition, first: int, draft: Draft) ->
     sql.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
 
 
-def _with_duplicates(noticed: Sequence[Noticed], twice: Sequence[Noticed]) -> list[Noticed]:
+def _with_duplicates(noticed: Sequence[Noticed], found: Sequence[Noticed]) -> list[Noticed]:
     """An event that comes a second time comes late, too: that it is a duplicate says so."""
-    again = {found.place for found in twice}
-    return [*(found for found in noticed if found.place not in again or found.kind not in anomalies.LATE), *twice]
+    again = {one.place for one in found}
+    return [*(one for one in noticed if one.place not in again or one.kind not in anomalies.LATE), *found]
 
 
 def _write_blocks(partition: Partition, blocks: Sequence[Block], slice: int) -> None:

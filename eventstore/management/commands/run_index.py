@@ -15,7 +15,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
-from eventstore.index.indexer.indexer import Look
+from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.run import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, said_of
@@ -79,14 +79,14 @@ def _advance(bar: "tqdm[Any]", events: int) -> None:
     bar.update(events)
 
 
-def _show(bar: "tqdm[Any]", look: Look) -> None:
+def _show(bar: "tqdm[Any]", look: IndexerStatus) -> None:
     """Put what is left, and how it stands, beside the bar."""
     behind = look.progress.behind
     bar.total = None if behind is None else bar.n + behind
     bar.set_postfix_str(standing(look, timezone.now()), refresh=True)
 
 
-def standing(look: Look, now: datetime) -> str:
+def standing(look: IndexerStatus, now: datetime) -> str:
     """How this indexer stands, in a few words."""
     progress = look.progress
     late = progress.partitions - progress.caught_up

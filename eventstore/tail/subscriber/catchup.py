@@ -12,12 +12,12 @@ from heapq import merge
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message
 from eventstore.model.storage import Storage
-from eventstore.search import Spending
+from eventstore.search import CostBudget
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
-from eventstore.tail.subscriber.counts import Tallying
-from eventstore.tail.subscriber.cursor import Lane
+from eventstore.tail.subscriber.counts import SkipCounter
+from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.subscriber.missed_counts import events_between, indexed_between
 
 MOST_MISSED = 5_000
@@ -34,7 +34,7 @@ class Read:
     """What was read of one partition, behind ``place``. ``at_end``: the store has no more; ``gone`` is what the ring had let
     go of before; ``trimmed``: between the place and what was read, something is gone."""
 
-    lane: Lane
+    lane: TailCursor
     partition: int
     place: str
     messages: Sequence[Message]
@@ -72,14 +72,14 @@ class Read:
         return found if lower else found or 0
 
 
-class Behind:
+class StoreCatchup:
     """Those of a viewer's lanes that read the store. They join their rings together, so that the times of what they give
     stay in order."""
 
-    def __init__(self, storage: Storage, lanes: Sequence[Lane], counts: Tallying, *, complete: bool) -> None:
+    def __init__(self, storage: Storage, lanes: Sequence[TailCursor], counts: SkipCounter, *, complete: bool) -> None:
         self._storage, self._lanes, self._counts, self._complete = storage, lanes, counts, complete
         self._limit, self._largest = SMALLEST_READ, 1
-        self._spending: Spending | None = None
+        self._spending: CostBudget | None = None
         self._begin()
 
     def take(self, room: int | None = None) -> list[Piece]:
@@ -109,7 +109,7 @@ class Behind:
         self._hurries = self._complete
         """Whether to go over to the rings as soon as they can be met, however much waits there."""
 
-    def _still_behind(self) -> Sequence[Lane]:
+    def _still_behind(self) -> Sequence[TailCursor]:
         """The lanes that read the store, unless all of them can go over to their rings now."""
         lanes = [lane for lane in self._lanes if lane.number is None]
         numbers = [lane.meets(None if self._hurries else NEAR // len(lanes)) for lane in lanes]
@@ -120,7 +120,7 @@ class Behind:
         self._begin()
         return ()
 
-    def _look_back(self, lanes: Sequence[Lane]) -> None:
+    def _look_back(self, lanes: Sequence[TailCursor]) -> None:
         """Take a page to the end that missed too much, or that does not come nearer to it; once for each time behind."""
         if self._hurries or self._still_asks(lanes):
             return
@@ -133,7 +133,7 @@ class Behind:
                 self._go_to_the_end(lanes)
             self._hurries = True
 
-    def _still_asks(self, lanes: Sequence[Lane]) -> bool:
+    def _still_asks(self, lanes: Sequence[TailCursor]) -> bool:
         """Whether a page is still given what its start asked for, or what was published in the meantime and is less."""
         asking = [lane for lane in lanes if lane.asked_for]
         if asking and not any(lane.owes for lane in asking):
@@ -147,7 +147,7 @@ class Behind:
     def _published_by_now(self) -> int:
         return sum(lane.tail.read_to()[0] for lane in self._lanes)
 
-    def _waiting(self, lanes: Sequence[Lane]) -> int:
+    def _waiting(self, lanes: Sequence[TailCursor]) -> int:
         """At least so many events wait: where the store counts entries, each may be many."""
         found = 0
         for lane in lanes:
@@ -158,7 +158,7 @@ class Behind:
             found += sum(amounts.behind for amounts in self._storage.amounts(lane.topic, at).values())
         return found
 
-    def _go_to_the_end(self, lanes: Sequence[Lane]) -> None:
+    def _go_to_the_end(self, lanes: Sequence[TailCursor]) -> None:
         """Leave out all but the last events, and count what is left out."""
         places = last_of(self._storage, {lane.topic: lane.places for lane in lanes}, MOST_KEPT, MOST_KEPT_BYTES)
         for lane in lanes:
@@ -169,10 +169,10 @@ class Behind:
                     lane.places[partition] = token
         self._hurries = True
 
-    def _leave_out(self, lane: Lane, events: int | None) -> None:
+    def _leave_out(self, lane: TailCursor, events: int | None) -> None:
         self._counts.leave_out(events, filtered=lane.tally.filter is not None)
 
-    def _room(self, lanes: Sequence[Lane], most: Bounds, given: int, size: int) -> int:
+    def _room(self, lanes: Sequence[TailCursor], most: Bounds, given: int, size: int) -> int:
         """How many events the next read is to find, of all partitions together."""
         if not self._complete and any(lane.tally.filter for lane in lanes):
             return min(EVENTS_FILTERED, 3 * most.events)
@@ -180,7 +180,7 @@ class Behind:
             most.events - given, (most.bytes - size) // (self._largest + most.beside) if self._complete else most.events
         )
 
-    def _read_on(self, lanes: Sequence[Lane], most: int) -> list[Entry]:
+    def _read_on(self, lanes: Sequence[TailCursor], most: int) -> list[Entry]:
         """A piece of every partition that has something, merged by time as far as all of them were read; what matches."""
         asked = [(lane, partition, gone) for lane in lanes for partition, gone in _unread(lane)]
         limit = max(1, min(self._limit, most // max(1, len(asked))))
@@ -200,7 +200,7 @@ class Behind:
             read.note_place(messages)
         return entries
 
-    def _piece(self, lane: Lane, partition: int, gone: str, limit: int) -> Read:
+    def _piece(self, lane: TailCursor, partition: int, gone: str, limit: int) -> Read:
         """Read from the place on, with the event that lies there: where it still does, nothing was trimmed behind it."""
         token = lane.places[partition]
         after = self._storage.position(lane.topic, partition, token) if token else None
@@ -217,26 +217,26 @@ class Behind:
             trimmed=not goes_on and self._is_trimmed(lane, partition, token),
         )
 
-    def _is_trimmed(self, lane: Lane, partition: int, token: str) -> bool:
+    def _is_trimmed(self, lane: TailCursor, partition: int, token: str) -> bool:
         """Whether the partition begins behind this place by now; from a beginning, whoever was there before asks."""
         if not token:
             return lane.from_places
         ends = next((ends for ends in self._storage.ends(lane.topic) if ends.partition == partition), None)
         return ends is None or ends.first is None or ends.first.token > token
 
-    def _passed_on(self, found: Sequence[tuple[Lane, Message]]) -> list[Entry]:
-        """Those that match; all are counted. ``FilterTooDear`` where to find them out costs too much."""
+    def _passed_on(self, found: Sequence[tuple[TailCursor, Message]]) -> list[Entry]:
+        """Those that match; all are counted. ``FilterTooExpensive`` where to find them out costs too much."""
         given = [Entry(message, lane.reading) for lane, message in found]
         if given and (filter := found[0][0].tally.filter) is not None:  # all lanes have the viewer's one filter
             if self._spending is None or self._spending.filter is not filter:
-                self._spending = Spending(filter)
+                self._spending = CostBudget(filter)
             given = [given[place] for place in self._spending.matching([entry.event for entry in given])]
         self._passed += len(found)
         self._counts.give(published=len(found), matched=len(given), shown=len(given))
         return given
 
 
-def _unread(lane: Lane) -> Iterator[tuple[int, str]]:
+def _unread(lane: TailCursor) -> Iterator[tuple[int, str]]:
     """The partitions of which the tail has read more than the viewer, and what the ring has let go of."""
     (_, read_to), gone = lane.tail.read_to(), lane.tail.ring.gone
     for partition, place in lane.places.items():
@@ -244,5 +244,5 @@ def _unread(lane: Lane) -> Iterator[tuple[int, str]]:
             yield partition, gone.get(partition, "")
 
 
-def _of_lane(lane: Lane, messages: Sequence[Message]) -> list[tuple[Lane, Message]]:
+def _of_lane(lane: TailCursor, messages: Sequence[Message]) -> list[tuple[TailCursor, Message]]:
     return [(lane, message) for message in messages]

@@ -45,7 +45,7 @@ class Take:
     begun: Mapping[str, str] = field(default_factory=dict)
 
 
-class Tallying:
+class SkipCounter:
     """The counts of one viewer as they grow."""
 
     __slots__ = ("matched", "older", "published", "sampled", "shown", "slow")

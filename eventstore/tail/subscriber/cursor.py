@@ -7,7 +7,7 @@ from eventstore.tail.bounds import Bounds
 from eventstore.tail.filter_result import nothing_of
 from eventstore.tail.pieces import Chunk, Reading, Slice, places_of
 from eventstore.tail.start import Places, place_key
-from eventstore.tail.subscriber.counts import Tallying
+from eventstore.tail.subscriber.counts import SkipCounter
 from eventstore.tail.topic_tail import TopicTail
 
 AT_THE_END = "~"
@@ -22,17 +22,17 @@ MANY_CHUNKS = 50
 """To go through more of them takes its time."""
 
 
-class Waiting:
+class PendingSlice:
     """A slice that waits in a lane: of a shared chunk, or (``rest``) of what this viewer does not have of it yet."""
 
     __slots__ = ("chunk", "ends_chunk", "lane", "rest", "rows", "slice")
 
-    def __init__(self, lane: "Lane", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
+    def __init__(self, lane: "TailCursor", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
         self.lane, self.chunk, self.slice, self.rows = lane, chunk, slice, slice.rows
         self.ends_chunk, self.rest = ends_chunk, rest
 
 
-class Lane:
+class TailCursor:
     """``places`` are the last events passed, by partition. Of chunk ``number`` (``None``: it reads the store) so many slices
     were passed; ``floors`` are places up to which the ring's events must be left out, since the viewer has passed them.
 
@@ -137,7 +137,7 @@ class Lane:
         self.floors, self.asked_for = {}, {}
         self.fell_behind = True
 
-    def slices(self, counts: Tallying, most: Bounds) -> Sequence[Waiting]:
+    def slices(self, counts: SkipCounter, most: Bounds) -> Sequence[PendingSlice]:
         """What waits in the ring: for a page all that it keeps, else a take's worth. Passes over what the ring has no more, or
         falls behind."""
         if self.number is None or not self.waiting:
@@ -146,7 +146,7 @@ class Lane:
         since = self.tail.ring.since(self.number, CHUNKS_A_TAKE if complete else None)
         if since.gone and not self._pass_over(since.chunks[0], since.gone, counts):
             return ()
-        found: list[Waiting] = []
+        found: list[PendingSlice] = []
         rows = size = 0
         for chunk in since.chunks if complete else self._kept(since.chunks, counts):
             for one in self._rest(chunk) if self._overlaps(chunk) or self._is_too_much(chunk, most) else self._shared(chunk):
@@ -156,7 +156,7 @@ class Lane:
                 break
         return found
 
-    def _kept(self, chunks: Sequence[Chunk], counts: Tallying) -> Sequence[Chunk]:
+    def _kept(self, chunks: Sequence[Chunk], counts: SkipCounter) -> Sequence[Chunk]:
         """The newest chunks, with as many rows as a page keeps: those before are passed over without a look at each."""
         rows, first = 0, len(chunks)
         while first and rows < MOST_WAITING:
@@ -169,7 +169,7 @@ class Lane:
         self._go_on_with(chunks[first], counts)
         return chunks[first:]
 
-    def advance(self, waiting: Waiting) -> None:
+    def advance(self, waiting: PendingSlice) -> None:
         """Note that this slice, the next one, was passed."""
         self.places.update(waiting.slice.tokens)
         chunk = waiting.chunk
@@ -186,7 +186,7 @@ class Lane:
             self._published += waiting.slice.end - waiting.slice.start
             self._matched += waiting.slice.matched
 
-    def set_filter(self, filter: Filter | None, counts: Tallying) -> None:
+    def set_filter(self, filter: Filter | None, counts: SkipCounter) -> None:
         """Look at everything that was not passed yet through this filter."""
         if self.number is not None and (since := self.tail.ring.since(self.number)).gone:
             self._pass_over(since.chunks[0], since.gone, counts)
@@ -207,7 +207,7 @@ class Lane:
     def close(self) -> None:
         self.tail.leave(self)
 
-    def _pass_over(self, first: Chunk, gone: Places, counts: Tallying) -> bool:
+    def _pass_over(self, first: Chunk, gone: Places, counts: SkipCounter) -> bool:
         """Whether the lane goes on in the ring, having counted what is gone: a page does, unless it has a part of that."""
         if self._rate is None or self.floors:
             self._fall_behind()
@@ -216,26 +216,26 @@ class Lane:
         self.places.update({at: max(token, self.places.get(at, "")) for at, token in gone.items()})
         return True
 
-    def _go_on_with(self, chunk: Chunk, counts: Tallying) -> None:
+    def _go_on_with(self, chunk: Chunk, counts: SkipCounter) -> None:
         """Stand before this chunk: what lies between was passed without a look, and is counted."""
         look = self.tally.look_at(chunk)
         counts.pass_over(published=chunk.before - self._published, matched=look.before - self._matched)
         self.number, self._passed_slices = chunk.number, 0
         self._published, self._matched = chunk.before, look.before
 
-    def _shared(self, chunk: Chunk) -> list[Waiting]:
+    def _shared(self, chunk: Chunk) -> list[PendingSlice]:
         slices = self.tally.look_at(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
         first = self._passed_slices if chunk.number == self.number else 0
         last = slices[-1]
-        return [Waiting(self, chunk, part, part is last, False) for part in slices[first:]]
+        return [PendingSlice(self, chunk, part, part is last, False) for part in slices[first:]]
 
-    def _rest(self, chunk: Chunk) -> list[Waiting]:
+    def _rest(self, chunk: Chunk) -> list[PendingSlice]:
         places = [entry.message.position for entry in chunk.entries]
         rest = [index for index, place in enumerate(places) if self._is_new(place.partition, place.token)]
         entries = [chunk.entries[index] for index in rest]
         slices = self.tally.look_at_rest(chunk, rest).slices or (nothing_of(len(rest), places_of(entries)),)
         last = slices[-1]
-        return [Waiting(self, chunk, part, part is last, True) for part in slices]
+        return [PendingSlice(self, chunk, part, part is last, True) for part in slices]
 
     def _overlaps(self, chunk: Chunk) -> bool:
         return bool(self.floors) and any(not self._is_new(partition, token) for partition, token in chunk.first.items())

@@ -8,13 +8,13 @@ from math import inf
 
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.storage import Storage
-from eventstore.search import Filter, FilterTooDear
+from eventstore.search import Filter, FilterTooExpensive
 from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.budget import ROWS_A_SECOND, Share
 from eventstore.tail.pieces import Piece
-from eventstore.tail.subscriber.catchup import Behind
-from eventstore.tail.subscriber.counts import State, Take, Tallying
-from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_WAITING, Lane, Waiting
+from eventstore.tail.subscriber.catchup import StoreCatchup
+from eventstore.tail.subscriber.counts import SkipCounter, State, Take
+from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_WAITING, PendingSlice, TailCursor
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]
@@ -26,7 +26,7 @@ first frames was never made good before the sample began."""
 TRY_AGAIN = 1.0
 
 
-class Viewer:
+class TailSubscriber:
     """What the hub opens. A page (not ``complete``) is given at most some 500 rows a second, a sample of more, and is never
     kept waiting by more than 500; ``complete`` means every event, however long it takes.
 
@@ -34,13 +34,13 @@ class Viewer:
     them in a thread. ``close`` never waits.
     """
 
-    def __init__(self, storage: Storage, lanes: Sequence[Lane], *, complete: bool) -> None:
+    def __init__(self, storage: Storage, lanes: Sequence[TailCursor], *, complete: bool) -> None:
         self._lanes = lanes
         self._complete = complete
-        self._counts = Tallying()
+        self._counts = SkipCounter()
         self._share = None if complete or len(lanes) == 1 else Share(ROWS_A_SECOND)
         """What a page is shown of several topics together: each tally has a whole topic's for itself."""
-        self._behind = Behind(storage, lanes, self._counts, complete=complete)
+        self._behind = StoreCatchup(storage, lanes, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
         self._lag: int | None = None
@@ -110,14 +110,14 @@ class Viewer:
 
     def _take(self, room: int | None) -> list[Piece]:
         if problem := next((lane.tally.problem for lane in self._lanes if lane.tally.problem), ""):
-            raise FilterTooDear(problem)
+            raise FilterTooExpensive(problem)
         if pieces := self._behind.take(room):
             return pieces
         most = bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)
         waiting = _in_time([lane.slices(self._counts, most) for lane in self._lanes])
         return self._given(waiting if self._complete else self._bounded(waiting), most)
 
-    def _bounded(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+    def _bounded(self, waiting: Sequence[PendingSlice]) -> Sequence[PendingSlice]:
         """Pass over the oldest where more rows wait than a page keeps, of those that it is to be shown."""
         share = self._share and self._share.copy()
         too_many = sum(one.rows for one in waiting if _is_shown(one, share)) - MOST_WAITING
@@ -133,7 +133,7 @@ class Viewer:
             first += 1
         return waiting[first:]
 
-    def _given(self, waiting: Sequence[Waiting], most: Bounds) -> list[Piece]:
+    def _given(self, waiting: Sequence[PendingSlice], most: Bounds) -> list[Piece]:
         pieces: list[Piece] = []
         rows = size = 0
         for one in waiting:
@@ -159,12 +159,12 @@ class Viewer:
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
 
 
-def _is_shown(waiting: Waiting, share: Share | None) -> bool:
+def _is_shown(waiting: PendingSlice, share: Share | None) -> bool:
     """Whether this slice, the next one, is in the page's share of all its topics."""
     return bool(waiting.rows) and (share is None or share.takes(waiting.rows, waiting.chunk.sealed))
 
 
-def _in_time(several: Sequence[Sequence[Waiting]]) -> Sequence[Waiting]:
+def _in_time(several: Sequence[Sequence[PendingSlice]]) -> Sequence[PendingSlice]:
     """What waits in all lanes, by when it was sealed; only as far as every lane has said what it has."""
     if len(several) == 1:
         return several[0]

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from dashboard.auditing import chain
-from dashboard.auditing.chain import BEGINNING, DatabaseRecord, acts, settle, verify
+from dashboard.auditing.chain import BEGINNING, DatabaseRecord, acts, resolve_interrupted, verify
 from dashboard.auditing.process_identity import Process, alive, this_process
 from dashboard.models import AuditEntry, AuditHead, State
 from eventstore.actions.perform import Actor, acting
@@ -46,7 +46,7 @@ def sql(statement: str, *values: Any) -> None:
 def test_an_empty_record_is_whole_and_has_no_acts() -> None:
     assert verify() is None
     assert acts() == []
-    assert settle(lambda _: {}) == 0
+    assert resolve_interrupted(lambda _: {}) == 0
 
 
 @pytest.mark.django_db
@@ -246,18 +246,18 @@ def dead_process() -> Process:
 @pytest.mark.django_db
 def test_what_a_dead_process_left_open_is_settled_once_with_what_the_store_shows() -> None:
     act = left_open(dead_process())
-    assert settle(lambda entry: {"cursor of": entry.scope}) == 1
+    assert resolve_interrupted(lambda entry: {"cursor of": entry.scope}) == 1
     (seen,) = acts()
     assert (seen.act, seen.state) == (act, State.UNKNOWN)
     assert seen.outcome == {"cursor of": "patients / mailer"}
-    assert settle(lambda _: {}) == 0
+    assert resolve_interrupted(lambda _: {}) == 0
     assert verify() is None
 
 
 @pytest.mark.django_db
 def test_an_act_of_this_living_process_is_left_alone() -> None:
     left_open(this_process())
-    assert settle(lambda _: {}) == 0
+    assert resolve_interrupted(lambda _: {}) == 0
     assert [act.state for act in acts()] == [State.INTENDED]
 
 
@@ -265,14 +265,14 @@ def test_an_act_of_this_living_process_is_left_alone() -> None:
 def test_a_living_process_with_the_same_number_is_not_the_one_that_died() -> None:
     mine = this_process()
     left_open(Process(host=mine.host, pid=mine.pid, start="1@another-boot"))
-    assert settle(lambda _: {}) == 1
+    assert resolve_interrupted(lambda _: {}) == 1
 
 
 @pytest.mark.django_db
 def test_another_hosts_act_is_given_up_after_a_day() -> None:
     left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=23))
     old = left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=25))
-    assert settle(lambda _: {}) == 1
+    assert resolve_interrupted(lambda _: {}) == 1
     assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
 
 
@@ -282,7 +282,7 @@ def test_a_store_that_cannot_be_asked_is_part_of_what_is_recorded() -> None:
         raise StoreUnreachable("The store does not answer.")
 
     left_open(dead_process())
-    assert settle(unreachable) == 1
+    assert resolve_interrupted(unreachable) == 1
     assert acts()[0].outcome == {"store": "could not be asked: The store does not answer."}
 
 

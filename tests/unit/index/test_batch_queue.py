@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from eventstore.index.indexer import batch_queue as handover_module
-from eventstore.index.indexer.assigned_partition import Followed, Opened
-from eventstore.index.indexer.batch_queue import Batch, Handover
+from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
+from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.tables.keys import key_of
-from eventstore.index.writing.prepared_batch import draft_of
+from eventstore.index.writing.prepared_batch import prepare_batch
 from eventstore.model.events import Topic
 from tests.indexing import event
 
@@ -20,13 +20,13 @@ PATIENCE = 30.0
 
 
 def batch(first: int, count: int) -> Batch:
-    opened = cast(Opened, SimpleNamespace(failed=False))
+    opened = cast(OpenPartition, SimpleNamespace(failed=False))
     events = [event(first + number) for number in range(count)]
-    return Batch(opened=opened, draft=draft_of(Topic(name="patients"), key_of(bytes(16)), events))
+    return Batch(opened=opened, draft=prepare_batch(Topic(name="patients"), key_of(bytes(16)), events))
 
 
-def followed(number: int) -> Followed:
-    return Followed(topic=Topic(name="patients"), number=number, row=number, epoch=1)
+def followed(number: int) -> AssignedPartition:
+    return AssignedPartition(topic=Topic(name="patients"), number=number, row=number, epoch=1)
 
 
 def in_thread(work: Any) -> threading.Thread:
@@ -36,7 +36,7 @@ def in_thread(work: Any) -> threading.Thread:
 
 
 def test_batches_come_in_the_order_in_which_they_were_put() -> None:
-    handover = Handover()
+    handover = BatchQueue()
     for first in range(5):
         handover.put(batch(first, 1))
     taken = [handover.take(0) for _ in range(6)]
@@ -45,7 +45,7 @@ def test_batches_come_in_the_order_in_which_they_were_put() -> None:
 
 def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 10)
-    handover, done = Handover(), threading.Semaphore(0)
+    handover, done = BatchQueue(), threading.Semaphore(0)
 
     def putting() -> None:
         for first in range(6):
@@ -64,7 +64,7 @@ def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.Monk
 
 def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 2)
-    handover = Handover()
+    handover = BatchQueue()
     handover.put(batch(0, 5))
     thread = in_thread(lambda: handover.put(batch(5, 5)))
     assert handover.take(0)
@@ -74,7 +74,7 @@ def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.Mon
 
 def test_closing_lets_everybody_go_and_forgets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 1)
-    handover = Handover()
+    handover = BatchQueue()
     handover.put(batch(0, 1))
     waiting = [in_thread(lambda: handover.put(batch(1, 1))) for _ in range(3)]
     handover.close()

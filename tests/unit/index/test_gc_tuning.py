@@ -5,16 +5,16 @@ import threading
 
 import pytest
 
-from eventstore.index.indexer.gc_tuning import NEW_OBJECTS, seldom
+from eventstore.index.indexer.gc_tuning import NEW_OBJECTS, relaxed_gc
 
 
 def test_it_looks_seldom_until_the_last_one_is_done() -> None:
     before = gc.get_threshold()
-    with seldom():
+    with relaxed_gc():
         inside, done = threading.Event(), threading.Event()
 
         def another() -> None:
-            with seldom():
+            with relaxed_gc():
                 inside.set()
                 assert done.wait(10)
 
@@ -29,6 +29,6 @@ def test_it_looks_seldom_until_the_last_one_is_done() -> None:
 
 def test_an_error_leaves_it_as_it_was() -> None:
     before = gc.get_threshold()
-    with pytest.raises(ValueError, match="on the way"), seldom():
+    with pytest.raises(ValueError, match="on the way"), relaxed_gc():
         raise ValueError("on the way")
     assert gc.get_threshold() == before

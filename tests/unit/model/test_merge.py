@@ -10,7 +10,7 @@ import pytest
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
-from eventstore.model.merge import Item, Lane, decode_cursor, encode_cursor, merge, older_piece
+from eventstore.model.merge import Item, MergeSource, decode_cursor, encode_cursor, merge, older_piece
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -39,11 +39,11 @@ class Log:
         return [item for item in reversed(self.items) if place is None or item.place < place][:limit]
 
     @property
-    def lane(self) -> Lane[str]:
-        return Lane(forward=self.forward, backward=self.backward, cut=lambda items: len(items) >= self.most)
+    def lane(self) -> MergeSource[str]:
+        return MergeSource(forward=self.forward, backward=self.backward, cut=lambda items: len(items) >= self.most)
 
 
-def lanes(*logs: Log) -> dict[str, Lane[str]]:
+def lanes(*logs: Log) -> dict[str, MergeSource[str]]:
     return {log.name: log.lane for log in logs}
 
 
@@ -83,7 +83,7 @@ def in_each_lanes_order(shown: Sequence[str], logs: Sequence[Log]) -> bool:
 
 
 def test_without_lanes_the_page_is_empty_and_leads_nowhere() -> None:
-    assert merge(dict[str, Lane[str]](), None, 10) == Page(items=[])
+    assert merge(dict[str, MergeSource[str]](), None, 10) == Page(items=[])
 
 
 def test_of_empty_lanes_the_page_is_empty_and_leads_nowhere() -> None:
@@ -204,7 +204,7 @@ def test_an_event_that_arrives_between_two_reads_of_a_lane_does_not_slip_into_an
         return log.backward(place, limit)
 
     cursor = encode_cursor("older", {"a": "+a0002"})
-    page = merge({"a": Lane(forward=log.forward, backward=backward)}, cursor, 2)
+    page = merge({"a": MergeSource(forward=log.forward, backward=backward)}, cursor, 2)
     assert list(page.items) == ["a0002", "a0001"]
     assert walk_older([log], 2, page.older) == ["a0000"]
 
@@ -212,7 +212,7 @@ def test_an_event_that_arrives_between_two_reads_of_a_lane_does_not_slip_into_an
 def test_lanes_read_side_by_side_give_the_same_page() -> None:
     logs = [Log(name, range(number, 40, 3)) for number, name in enumerate("abcdef")]
     alone = merge(lanes(*logs), None, 20)
-    assert merge(lanes(*logs), None, 20, side_by_side=4) == alone
+    assert merge(lanes(*logs), None, 20, max_parallel=4) == alone
 
 
 def test_a_page_asks_each_lane_for_no_more_than_it_can_show_and_one() -> None:
@@ -223,7 +223,7 @@ def test_a_page_asks_each_lane_for_no_more_than_it_can_show_and_one() -> None:
         asked.append(limit)
         return log.backward(place, limit)
 
-    merge({"a": Lane(forward=log.forward, backward=backward)}, None, 5)
+    merge({"a": MergeSource(forward=log.forward, backward=backward)}, None, 5)
     assert asked == [6]
 
 

@@ -4,10 +4,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from dashboard.models import Person, Role
-from dashboard.privacy.masking import MASKED, OPEN_PATHS, Viewer, show, text_of, viewer_of
+from dashboard.privacy.masking import MASKED, OPEN_PATHS, AccessProfile, show, text_of, viewer_of
 
-ALL = Viewer(name="support", sees_values=True)
-LITTLE = Viewer(name="viewer", sees_values=False)
+ALL = AccessProfile(name="support", sees_values=True)
+LITTLE = AccessProfile(name="viewer", sees_values=False)
 CLOSED = (
     "key",
     "source",
@@ -89,5 +89,5 @@ def test_nobody_and_inactive_people_see_no_values() -> None:
 
 
 def test_all_who_see_the_same_share_a_profile() -> None:
-    assert ALL.profile == Viewer(name="admin", sees_values=True).profile
+    assert ALL.profile == AccessProfile(name="admin", sees_values=True).profile
     assert ALL.profile != LITTLE.profile

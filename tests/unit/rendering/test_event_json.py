@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_json
 from eventstore.envelope import read_event
 from eventstore.model.events import Event
 from tests.unit.messages import CE, message
 
-ALL = Viewer(name="support", sees_values=True)
-LITTLE = Viewer(name="viewer", sees_values=False)
+ALL = AccessProfile(name="support", sees_values=True)
+LITTLE = AccessProfile(name="viewer", sees_values=False)
 BINARY = {**CE, "ce_datacontenttype": "application/json", "ce_aggregatetype": "patient", "ce_aggregateid": "4711"}
 
 
@@ -23,7 +23,7 @@ def an_event(payload: bytes = b'{"name": "Erika"}', *, key: str | None = "4711",
     return read_event(message(payload, key=key, properties={**BINARY, **extra}))
 
 
-def shown(event: Event, viewer: Viewer = ALL) -> dict[str, Any]:
+def shown(event: Event, viewer: AccessProfile = ALL) -> dict[str, Any]:
     text = event_json(event, viewer)
     msgspec.json.decode(text)  # a strict parser takes it as well
     return dict(json.loads(text))

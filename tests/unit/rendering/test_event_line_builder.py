@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from dashboard.privacy.masking import MASKED, Viewer
+from dashboard.privacy.masking import MASKED, AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.url_segments import unsegment
 from eventstore.config.loading import parse_config
@@ -16,8 +16,8 @@ from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Missing, Row
 from tests.hostile import NAMES, PAYLOADS, message
 
-SUPPORT = Viewer(name="support", sees_values=True)
-VIEWER = Viewer(name="viewer", sees_values=False)
+SUPPORT = AccessProfile(name="support", sees_values=True)
+VIEWER = AccessProfile(name="viewer", sees_values=False)
 PLACE = Position(topic="public/default/documents", partition=2, token="0118", label="118:4021:3")
 STORIES = """
 [stories]
@@ -170,7 +170,7 @@ def test_a_masked_line_holds_nothing_of_a_value() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("viewer", [SUPPORT, VIEWER], ids=["support", "viewer"])
-def test_hostile_names_are_escaped_and_their_links_lead_back(name: str, viewer: Viewer) -> None:
+def test_hostile_names_are_escaped_and_their_links_lead_back(name: str, viewer: AccessProfile) -> None:
     stored = message(name, b"{}")
     read = read_event(Message(position=PLACE, payload=b"{}", published=PUBLISHED, key=name, properties=stored.properties))
     line = event_line_builder.event_line(Row(position=PLACE, event=read), viewer)

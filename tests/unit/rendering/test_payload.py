@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering.payload import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, payload_of_event, pretty
 from eventstore.model.events import Event, Message, Position, SchemaUse
 from tests.unit.messages import PUBLISHED
 
-SUPPORT = Viewer(name="support", sees_values=True)
-VIEWER = Viewer(name="viewer", sees_values=False)
+SUPPORT = AccessProfile(name="support", sees_values=True)
+VIEWER = AccessProfile(name="viewer", sees_values=False)
 LIMIT = 20_000
 
 

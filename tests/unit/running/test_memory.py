@@ -33,7 +33,7 @@ def test_it_is_due_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_the_library_cannot_it_is_never_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_trim", None)
     assert not memory.is_due()
-    assert not memory.give_back()
+    assert not memory.trim_heap()
 
 
 @pytest.mark.skipif(memory._trim is None, reason="this C library has no malloc_trim")
@@ -43,7 +43,7 @@ def test_what_was_freed_is_the_systems_again() -> None:
     kept = texts[::50]
     full = resident()
     del texts
-    assert memory.give_back()
+    assert memory.trim_heap()
     assert resident() < full - 50_000
     assert len(kept) == 40
 

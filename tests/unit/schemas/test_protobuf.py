@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory, timestamp_pb2
 
-from eventstore.schemas import Unfit, UnusableSchema
+from eventstore.schemas import DecodeError, UnusableSchema
 from eventstore.schemas.decode_budget import MOST_PAYLOAD
 from eventstore.schemas.protobuf import protobuf_reader
 
@@ -138,7 +138,7 @@ def test_an_empty_protobuf_message_is_an_empty_document() -> None:
 def test_what_is_no_such_protobuf_message_does_not_fit() -> None:
     reader = protobuf_reader(patient_definition())
     for payload in (b"\x0a\xff", b"\xff" * 20, b"\x0a\x02\xff\xff"):
-        with pytest.raises(Unfit):
+        with pytest.raises(DecodeError):
             reader(payload)
 
 
@@ -148,7 +148,7 @@ def test_a_deep_or_a_large_protobuf_message_is_refused() -> None:
     for _ in range(90):
         nested = b"\x32" + varint(len(nested)) + nested
     for payload in (nested, b"\x32\x00" * (MOST_PAYLOAD // 2)):
-        with pytest.raises(Unfit):
+        with pytest.raises(DecodeError):
             reader(payload)
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from eventstore.model.events import Event
-from eventstore.search import FilterTooDear, Spending, Verdict, cost_budget, limits, parse_filter
+from eventstore.search import CostBudget, FilterTooExpensive, Verdict, cost_budget, limits, parse_filter
 from tests.unit.search.search_events import event
 
 _chance = random.Random(4711)
@@ -63,20 +63,20 @@ def forgotten() -> Iterator[None]:
 @pytest.mark.parametrize("text", CATASTROPHIC.values(), ids=CATASTROPHIC.keys())
 def test_a_catastrophic_expression_is_stopped_after_few_events(text: str) -> None:
     events = Counted(event({"x": LETTERS}), MANY)
-    with pytest.raises(FilterTooDear, match="simpler"):
-        Spending(parse_filter(text)).matching(events)
+    with pytest.raises(FilterTooExpensive, match="simpler"):
+        CostBudget(parse_filter(text)).matching(events)
     assert events.asked < MANY / 4
 
 
 @pytest.mark.parametrize("text", ORDINARY.values(), ids=ORDINARY.keys())
 def test_an_ordinary_filter_may_look_at_as_much_as_there_is(text: str) -> None:
     events = Counted(event({"x": LETTERS}), MANY)
-    Spending(parse_filter(text)).matching(events)
+    CostBudget(parse_filter(text)).matching(events)
     assert events.asked == MANY
 
 
 def test_what_matches_is_told_by_its_place() -> None:
-    found = Spending(parse_filter("data.n<3")).matching([event({"n": number}) for number in (5, 1, 7, 2)])
+    found = CostBudget(parse_filter("data.n<3")).matching([event({"n": number}) for number in (5, 1, 7, 2)])
     assert found == [1, 3]
 
 
@@ -98,16 +98,16 @@ class Clock:
         return True
 
 
-def driven(clock: Clock, monkeypatch: pytest.MonkeyPatch, text: str = "type:x") -> Spending:
+def driven(clock: Clock, monkeypatch: pytest.MonkeyPatch, text: str = "type:x") -> CostBudget:
     monkeypatch.setattr(cost_budget, "time", clock)
     filter = SimpleNamespace(text=text, matches=clock.look, judge=lambda asked: clock.look(asked) and Verdict.MATCH)
-    return Spending(filter)  # type: ignore[arg-type]
+    return CostBudget(filter)  # type: ignore[arg-type]
 
 
 def test_no_more_is_spent_than_what_the_events_allow_and_a_third_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(0.010)
     account = driven(clock, monkeypatch)
-    with pytest.raises(FilterTooDear):
+    with pytest.raises(FilterTooExpensive):
         for _ in range(1_000):
             account.matching([event(b"{}")])
     assert clock.spent == pytest.approx(cost_budget.AT_ONCE, abs=0.02)
@@ -115,11 +115,11 @@ def test_no_more_is_spent_than_what_the_events_allow_and_a_third_of_a_second(mon
 
 def test_a_chunk_is_not_looked_through_to_its_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(0.010)
-    with pytest.raises(FilterTooDear):
+    with pytest.raises(FilterTooExpensive):
         driven(clock, monkeypatch).matching([event(b"{}")] * 1_000)
     assert clock.looks <= 2 * cost_budget.STRIDE
     clock = Clock(0.010)
-    with pytest.raises(FilterTooDear):
+    with pytest.raises(FilterTooExpensive):
         driven(clock, monkeypatch, "type:y").matching([event(b"x" * 5_000)] * 1_000)
     assert clock.looks < cost_budget.STRIDE + 5, "large events are few between two looks at the clock"
 
@@ -143,7 +143,7 @@ def test_what_was_too_dear_gets_little_when_it_comes_again(monkeypatch: pytest.M
     def spent() -> float:
         clock = Clock(0.010)
         account = driven(clock, monkeypatch, "dear")
-        with pytest.raises(FilterTooDear):
+        with pytest.raises(FilterTooExpensive):
             account.matching([event(b"x" * 5_000)] * 1_000)
         return clock.spent
 
@@ -157,7 +157,7 @@ def test_what_was_too_dear_gets_little_when_it_comes_again(monkeypatch: pytest.M
 def test_so_many_and_no_more_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost_budget, "MOST_REMEMBERED", 3)
     for number in range(10):
-        with pytest.raises(FilterTooDear):
+        with pytest.raises(FilterTooExpensive):
             driven(Clock(1.0), monkeypatch, f"dear {number}").judge(event(b"{}"))
     assert len(cost_budget._too_dear) == 3
 

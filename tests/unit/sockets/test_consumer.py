@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import Viewer as Eyes
+from dashboard.privacy.masking import AccessProfile
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.closing import OUR_FAULT
@@ -133,7 +133,7 @@ class Interrupted:
 def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it_is_in_force() -> None:
     first, second = ((parse_filter(text), text) for text in ("type:a", "type:b"))
     socket = TailSocket()
-    socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
+    socket.framing = Framing(whole_events=True, viewer=AccessProfile(name="support", sees_values=True))
     socket.portions, socket.window, socket.in_force, socket.chosen = deque(), Window(), (None, ""), first
     viewer: Any = Interrupted(socket, second)
     socket._take(viewer)
@@ -171,7 +171,7 @@ def test_what_wakes_a_socket_is_the_beat_that_its_frames_keep(monkeypatch: pytes
 
     async def work() -> list[bool]:
         socket = TailSocket()
-        socket.framing = Framing(whole_events=True, viewer=Eyes(name="support", sees_values=True))
+        socket.framing = Framing(whole_events=True, viewer=AccessProfile(name="support", sees_values=True))
         socket.news, socket.door, socket.gone, socket.stirred = asyncio.Event(), threading.Lock(), False, False
         begin: Any = object()
         await socket._open_viewer(begin, None)

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from dashboard.privacy.masking import Viewer
+from dashboard.privacy.masking import AccessProfile
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, portions
 from eventstore.tail import Counts, Piece, Take
 from tests.unit.tail.entries import entries
 
-ALL = Viewer(name="support", sees_values=True)
+ALL = AccessProfile(name="support", sees_values=True)
 EVERY_TENTH = range(10, 60, 10)
 
 

@@ -39,7 +39,7 @@ class Tail:
         self.news, self.clock, self.chunk_at = asyncio.Event(), clock, clock.now - ago
 
     def falls_in(self, pace: Pace) -> "asyncio.Task[None]":
-        return asyncio.create_task(pace.fall_in(self.news, lambda: self.chunk_at))
+        return asyncio.create_task(pace.align_to_beat(self.news, lambda: self.chunk_at))
 
     def chunk_comes(self) -> None:
         self.chunk_at = self.clock.now

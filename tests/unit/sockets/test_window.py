@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import Viewer as Eyes
+from dashboard.privacy.masking import AccessProfile
 from dashboard.running import memory
 from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
@@ -19,7 +19,7 @@ from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage
-from eventstore.tail import Hub, Start, Viewer
+from eventstore.tail import Hub, Start, TailSubscriber
 from tests.contract.helpers import eventually
 
 A_VIEWER = 100 * 1024
@@ -110,11 +110,11 @@ def an_event(number: int) -> NewMessage:
 class Reader:
     """A socket that is fed from this viewer; ``read`` answers each frame, or does not."""
 
-    def __init__(self, viewer: Viewer, *, for_scripts: bool, acknowledges: bool) -> None:
+    def __init__(self, viewer: TailSubscriber, *, for_scripts: bool, acknowledges: bool) -> None:
         self.viewer, self.acknowledges = viewer, acknowledges
         self.texts: list[str] = []
         self.socket = socket = TailSocket()
-        socket.framing = Framing(whole_events=for_scripts, viewer=Eyes(name="support", sees_values=True))
+        socket.framing = Framing(whole_events=for_scripts, viewer=AccessProfile(name="support", sees_values=True))
         socket.portions, socket.window, socket.in_force = deque(), Window(), (None, "")
         socket.chosen, socket.refused, socket.ending = socket.in_force, "", False
         socket.last_sent, socket.stirred, socket.tasks = 0.0, False, set()
@@ -187,7 +187,7 @@ def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     given_back = threading.Event()
     monkeypatch.setattr(memory, "is_due", lambda: not given_back.is_set())
-    monkeypatch.setattr(memory, "give_back", given_back.set)
+    monkeypatch.setattr(memory, "trim_heap", given_back.set)
     publish(storage)
     viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=True)

@@ -8,7 +8,7 @@ import pytest
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
-from eventstore.model.errors import FilterTooDear
+from eventstore.model.errors import FilterTooExpensive
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.search import Filter, cost_budget, parse_filter
 from eventstore.tail import Hub, Start
@@ -101,7 +101,7 @@ def test_whoever_watches_live_with_it_is_told_and_another_gets_every_event(hub: 
     other = hub.open([topic], Start(), lambda: None, complete=True)
     DatabaseStorage().append(topic.name, large(600))
     assert eventually(lambda: other.take().counts.matched == 600)
-    with pytest.raises(FilterTooDear, match="simpler"):
+    with pytest.raises(FilterTooExpensive, match="simpler"):
         eventually(lambda: dear.take().counts.published == 600)
 
 
@@ -110,6 +110,6 @@ def test_whoever_catches_up_with_it_is_told(hub: Hub, topic: Topic, complete: bo
     DatabaseStorage().append(topic.name, large(2_000))
     looks = Looks(monkeypatch)
     viewer = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
-    with pytest.raises(FilterTooDear, match="simpler"):
+    with pytest.raises(FilterTooExpensive, match="simpler"):
         eventually(lambda: viewer.take().counts.published == 2_000)
     assert looks.of[DEAR] < 500

@@ -17,7 +17,7 @@ from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.model.storage import Ends
-from eventstore.tail import Counts, Hub, Start, Viewer
+from eventstore.tail import Counts, Hub, Start, TailSubscriber
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
 from eventstore.tail.subscriber import catchup
@@ -89,7 +89,7 @@ def index(storage: Trimming) -> None:
 
 
 class Watching:
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: TailSubscriber) -> None:
         self.viewer, self.numbers, self.counts = viewer, list[int](), Counts()
         self.places: dict[str, str] = {}
 

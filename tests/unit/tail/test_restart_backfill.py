@@ -12,7 +12,7 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
-from eventstore.tail import Counts, Hub, Start, Viewer, restart_backfill
+from eventstore.tail import Counts, Hub, Start, TailSubscriber, restart_backfill
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -77,7 +77,7 @@ def places_now(storage: Counted, topic: Topic) -> Start:
 class Back:
     """Somebody who comes back."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: TailSubscriber) -> None:
         self.viewer = viewer
         self.numbers: list[int] = []
         self.counts = Counts()

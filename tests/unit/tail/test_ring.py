@@ -11,7 +11,7 @@ from tests.unit.tail.entries import entries, numbers_of
 T1 = parse_filter("type:t1")
 
 
-class Viewer:
+class TailSubscriber:
     left = False
 
 
@@ -61,7 +61,7 @@ def test_bytes_bound_it_too_but_the_newest_chunk_stays_however_large() -> None:
 
 
 def test_what_is_made_of_its_events_counts_as_well_and_goes_with_them() -> None:
-    ring, viewer = ring_of(most_bytes=50_000), Viewer()
+    ring, viewer = ring_of(most_bytes=50_000), TailSubscriber()
     tally = ring.watch(viewer, None, None).tally
     ring.add(entries([0]), sealed=0.0)
     (chunk,) = ring.since(0).chunks
@@ -78,7 +78,7 @@ def test_what_is_made_of_its_events_counts_as_well_and_goes_with_them() -> None:
 
 
 def test_what_filters_make_of_quiet_chunks_counts_and_is_given_back_with_them() -> None:
-    ring, viewers = ring_of(most_bytes=200_000, most_events=10_000), [Viewer() for _ in range(20)]
+    ring, viewers = ring_of(most_bytes=200_000, most_events=10_000), [TailSubscriber() for _ in range(20)]
     for number, viewer in enumerate(viewers):
         ring.watch(viewer, parse_filter(f"type:t1 or type:other{number}"), 500 if number % 2 else None)
     for number in range(100):
@@ -97,7 +97,7 @@ def test_what_filters_make_of_quiet_chunks_counts_and_is_given_back_with_them() 
 
 
 def test_a_filter_that_looks_at_what_is_there_pays_for_it_at_once() -> None:
-    ring, viewer = ring_of(*([number] for number in range(50)), most_bytes=200_000, most_events=10_000), Viewer()
+    ring, viewer = ring_of(*([number] for number in range(50)), most_bytes=200_000, most_events=10_000), TailSubscriber()
     before = ring.bytes
     ring.watch(viewer, parse_filter("type:none"), 500, number=0)
     assert before < ring.bytes <= 200_000
@@ -112,7 +112,7 @@ def test_the_first_chunks_from_a_number_on_can_be_had_alone() -> None:
 
 
 def test_a_filter_in_use_has_counted_what_is_gone() -> None:
-    ring, viewer = ring_of([0, 1], most_events=4), Viewer()
+    ring, viewer = ring_of([0, 1], most_events=4), TailSubscriber()
     begun = ring.watch(viewer, T1, 500)
     assert (begun.number, begun.events, begun.matched) == (1, 2, 0)
     for start in range(2, 20, 2):
@@ -124,9 +124,9 @@ def test_a_filter_in_use_has_counted_what_is_gone() -> None:
 
 def test_a_filter_that_comes_later_looks_at_what_is_there_already() -> None:
     ring = ring_of([0, 1, 2], [3, 4, 5], [6, 7])
-    standing = ring.watch(Viewer(), T1, 500, number=1)
+    standing = ring.watch(TailSubscriber(), T1, 500, number=1)
     ring.add(entries([8, 9, 10]), sealed=0.0)
-    earlier = ring.watch(Viewer(), T1, 500, number=0)
+    earlier = ring.watch(TailSubscriber(), T1, 500, number=0)
     assert earlier.tally is standing.tally
     looks = [chunk.looks[earlier.tally.key] for chunk in ring.since(0).chunks]
     assert [look.before - earlier.matched for look in looks] == [0, 1, 2, 3]
@@ -136,12 +136,12 @@ def test_a_filter_that_comes_later_looks_at_what_is_there_already() -> None:
 
 def test_whoever_wants_to_stand_where_nothing_is_left_is_told_where_it_stands() -> None:
     ring = ring_of([0], [1], [2], most_events=1)
-    standing = ring.watch(Viewer(), T1, 500, number=0)
+    standing = ring.watch(TailSubscriber(), T1, 500, number=0)
     assert (standing.number, standing.events) == (2, 2)
 
 
 def test_viewers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last() -> None:
-    ring, one, other = ring_of(), Viewer(), Viewer()
+    ring, one, other = ring_of(), TailSubscriber(), TailSubscriber()
     tally = ring.watch(one, T1, 500).tally
     assert ring.watch(other, parse_filter("type:t1"), 500).tally is tally
     ring.add(entries([0, 1, 2]), sealed=0.0)

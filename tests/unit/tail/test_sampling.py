@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from eventstore.model.events import Topic
-from eventstore.tail import Counts, Viewer
+from eventstore.tail import Counts, TailSubscriber
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.pieces import Piece
-from eventstore.tail.subscriber.cursor import Lane
+from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.topic_tail import TopicTail
 from tests.unit.tail.entries import READING, entries
 
@@ -27,12 +27,14 @@ class Busy:
         self.published = [0] * topics
         self.now = 1_000.0
 
-    def page(self, *which: int) -> Viewer:
-        lanes = [Lane(self.tails[number], lambda: None, rate=ROWS_A_SECOND) for number in which or range(len(self.tails))]
+    def page(self, *which: int) -> TailSubscriber:
+        lanes = [
+            TailCursor(self.tails[number], lambda: None, rate=ROWS_A_SECOND) for number in which or range(len(self.tails))
+        ]
         for lane in lanes:
             lane.begin_now(None)
         store: Any = None
-        return Viewer(store, lanes, complete=False)
+        return TailSubscriber(store, lanes, complete=False)
 
     def publish(self, which: int, count: int) -> None:
         first = self.published[which]
@@ -40,7 +42,7 @@ class Busy:
         self.tails[which].ring.add(entries(range(first + 1, first + count + 1)), sealed=self.now)
 
 
-def watched(page: Viewer, busy: Busy, rates: dict[int, int]) -> tuple[Counts, list[Piece]]:
+def watched(page: TailSubscriber, busy: Busy, rates: dict[int, int]) -> tuple[Counts, list[Piece]]:
     """What a page has in the end that takes every beat, while so many events a beat are published."""
     pieces: list[Piece] = []
     for _ in range(BEATS):

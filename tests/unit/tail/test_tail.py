@@ -18,8 +18,8 @@ from eventstore.envelope import read_event
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
-from eventstore.search.eval_context import Look
-from eventstore.tail import Counts, Hub, Start, Take, Viewer, batches, ring
+from eventstore.search.eval_context import EvalContext
+from eventstore.tail import Counts, Hub, Start, TailSubscriber, Take, batches, ring
 from eventstore.tail.bounds import bounds
 from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as viewers
@@ -75,7 +75,7 @@ def numbers_of(take: Take) -> list[int]:
 class Watching:
     """A viewer, all that it was given, and the places that it would come back with."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: TailSubscriber) -> None:
         self.viewer = viewer
         self.numbers: list[int] = []
         self.places: dict[str, str] = {}
@@ -290,9 +290,9 @@ def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
     first = watch(topic, Start(), filter=ODD)
     storage.append("documents", numbered(300))
     assert first.until(300).numbers == list(range(1, 300, 2))
-    looked: list[Look] = []
+    looked: list[EvalContext] = []
 
-    def is_odd(look: Look) -> bool:
+    def is_odd(look: EvalContext) -> bool:
         looked.append(look)
         return look.event.type == "odd"
 
