@@ -82,7 +82,7 @@ MAKE = """
 import json
 from django.conf import settings
 from django.test import Client
-from dashboard import tokens
+from dashboard.access import tokens
 from dashboard.models import Person, Role
 
 def cookie_of(person):
