@@ -1,0 +1,1 @@
+"""Commands that serve the desk, or act for a person."""

@@ -1,0 +1,1 @@
+"""Commands for the index, and what they share. They work without the dashboard."""

@@ -1,0 +1,1 @@
+"""The embedded event store: topics, events and subscriptions as tables of SQLite or PostgreSQL."""
