@@ -13,8 +13,8 @@ from django.db import DatabaseError, connections
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.storage import Storage
+from eventstore.scanning.partition_reader import opened
 from eventstore.scanning.progress import Ending, Progress
-from eventstore.scanning.reading import opened
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
 from eventstore.search import CostBudget, Filter, FilterTooExpensive, Verdict
 

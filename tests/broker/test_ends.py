@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eventstore.drivers.pulsar.client import reader, reading
+from eventstore.drivers.pulsar.client import partition_log, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from tests.broker.conftest import MakeTopic, publish_batch
@@ -22,7 +22,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(str(log))
         return open_raw(link, log, *given, **more)
 
-    monkeypatch.setattr(reading, "open_raw", noted)
+    monkeypatch.setattr(partition_log, "open_raw", noted)
     return found
 
 

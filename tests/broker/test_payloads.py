@@ -9,7 +9,7 @@ import httpx
 import pulsar
 import pytest
 
-from eventstore.drivers.pulsar.client import parallel, reading
+from eventstore.drivers.pulsar.client import parallel, partition_log
 from eventstore.drivers.pulsar.client.reader import close_raw, open_raw
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
@@ -83,8 +83,8 @@ def test_no_more_readers_are_open_than_there_are_threads(
         opened.remove(reader)
         close_raw(reader)
 
-    monkeypatch.setattr(reading, "open_raw", counted_open)
-    monkeypatch.setattr(reading, "close_raw", counted_close)
+    monkeypatch.setattr(partition_log, "open_raw", counted_open)
+    monkeypatch.setattr(partition_log, "close_raw", counted_close)
     assert set(storage.fetch(wanted)) == set(wanted)
     assert 1 < most <= parallel.READERS
     assert opened == []

@@ -7,7 +7,7 @@ import pytest
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, NewMessage, Topic
 from eventstore.model.storage import Storage
-from eventstore.scanning import reading
+from eventstore.scanning import partition_reader
 from eventstore.scanning.progress import Progress, ScanState
 from eventstore.scanning.scan import Bounds, Request, Scan
 from eventstore.search import parse_filter
@@ -21,7 +21,7 @@ EVENTS = 150
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty messages a piece, so that small topics have several."""
     for name in ("SMALLEST", "FIRST", "LARGEST"):
-        monkeypatch.setattr(reading, name, 20)
+        monkeypatch.setattr(partition_reader, name, 20)
 
 
 def filled(storage: Storage, topic: Topic, *, start: int = 0) -> None:

@@ -13,8 +13,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from eventstore.config.loading import Config
-from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.table_reads import TableReader
 from eventstore.index.indexer import indexer as indexer_module
 from eventstore.index.indexer import leases, reader_threads, topic_watch
 from eventstore.index.indexer import run as following_module

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import MessageRow, PartitionRow, TopicRow
 from eventstore.drivers.database.names import topic_row, unstorable
-from eventstore.drivers.database.places import position_of
+from eventstore.drivers.database.positions import position_of
 from eventstore.model.errors import InvalidMessage, VersionConflict
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.routing import java_string_hash, partition_of

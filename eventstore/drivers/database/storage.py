@@ -11,9 +11,9 @@ from weakref import WeakSet
 from django.db import connections
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
-from eventstore.drivers.database import appending, reading, topics
+from eventstore.drivers.database import appending, table_reads, topics
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
-from eventstore.drivers.database.places import number_in, position_labelled, position_of
+from eventstore.drivers.database.positions import number_in, position_labelled, position_of
 from eventstore.drivers.database.subscriptions import listing
 from eventstore.drivers.database.subscriptions.consumer import TableConsumer, consume
 from eventstore.model.errors import StoreClosed
@@ -97,17 +97,17 @@ class DatabaseStorage:
         most_bytes: int | None = None,
     ) -> Sequence[Message]:
         with self._asked():
-            return reading.read_forward(topic, partition, after, limit, inclusive, most_bytes)
+            return table_reads.read_forward(topic, partition, after, limit, inclusive, most_bytes)
 
     def read_backward(
         self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
     ) -> Sequence[Message]:
         with self._asked():
-            return reading.read_backward(topic, partition, before, limit, most_bytes)
+            return table_reads.read_backward(topic, partition, before, limit, most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         with self._asked():
-            return reading.fetch(positions)
+            return table_reads.fetch(positions)
 
     def schema(self, topic: str, version: str) -> Schema | None:
         """There is no registry: payloads are what they are."""
@@ -116,11 +116,11 @@ class DatabaseStorage:
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
         with self._asked():
-            return reading.first_since(topic, partition, when)
+            return table_reads.first_since(topic, partition, when)
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> Reader:
         with self._asked():
-            return reading.open_reader(topic, partition, after, self._closed)
+            return table_reads.open_reader(topic, partition, after, self._closed)
 
     def position(self, topic: str, partition: int, token: str) -> Position:
         with self._asked():

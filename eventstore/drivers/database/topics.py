@@ -8,7 +8,7 @@ from eventstore.config.topic_kinds import TopicKinds
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import PartitionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, topic_row
-from eventstore.drivers.database.places import number_of, position_of
+from eventstore.drivers.database.positions import number_of, position_of
 from eventstore.model.errors import InvalidName
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Amounts, Ends

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.client.reading import Shard
+from eventstore.drivers.pulsar.client.partition_log import Shard
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
 from eventstore.drivers.pulsar.topics import Known

@@ -13,10 +13,10 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.parallel import side_by_side
+from eventstore.drivers.pulsar.client.partition_log import Shard, near_ones
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher
 from eventstore.drivers.pulsar.client.reader import PulsarReader
-from eventstore.drivers.pulsar.client.reading import Shard, near_ones
 from eventstore.drivers.pulsar.client.resuming import start_behind
 from eventstore.drivers.pulsar.connection import Link
 from eventstore.drivers.pulsar.ends import EndsFinder

@@ -11,13 +11,13 @@ import pytest
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
-from eventstore.drivers.database.reading import TableReader
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.table_reads import TableReader
 from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Event, Message, NewMessage, Topic
-from eventstore.scanning import reading
+from eventstore.scanning import partition_reader
 from eventstore.scanning.progress import Ending, Progress, ScanState
 from eventstore.scanning.scan import Bounds, Request, Scan
 from eventstore.scanning.scans import Scans
@@ -143,7 +143,7 @@ class _With:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten messages a piece, so that small topics have several."""
     for name in ("SMALLEST", "FIRST", "FIRST_FORWARD", "LARGEST"):
-        monkeypatch.setattr(reading, name, 10)
+        monkeypatch.setattr(partition_reader, name, 10)
 
 
 # -- what it finds
@@ -379,7 +379,7 @@ def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
 
 def test_pieces_are_bounded_whatever_the_payloads(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one too, and those behind small payloads."""
-    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
     publish(storage, 100, start=300, payload=b"1")
     sizes: list[int] = []
@@ -395,7 +395,7 @@ def test_pieces_are_bounded_whatever_the_payloads(storage: DatabaseStorage, monk
 
 
 def test_pieces_read_forward_grow_with_what_was_seen(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
     read, sizes = TableReader.read, list[int]()
 

@@ -13,12 +13,12 @@ from django.db import transaction
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.models import CursorRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import checked_name, shown, topic_row
-from eventstore.drivers.database.places import number_of
-from eventstore.drivers.database.reading import fitting, messages_at, poll
+from eventstore.drivers.database.positions import number_of
 from eventstore.drivers.database.subscriptions.delivery import pick
 from eventstore.drivers.database.subscriptions.listing import locked, made_subscription
 from eventstore.drivers.database.subscriptions.members import hold, join, mark_acknowledged, remove_gone
 from eventstore.drivers.database.subscriptions.state import state_of
+from eventstore.drivers.database.table_reads import fitting, messages_at, poll
 from eventstore.model.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
 from eventstore.model.events import Message, Position
 from eventstore.model.storage import READ_BYTES, Edge, SubscriptionType

@@ -8,7 +8,7 @@ from django.db import transaction
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import CursorRow, MemberRow, PartitionRow, SubscriptionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, find_subscription, subscription_row, topic_row
-from eventstore.drivers.database.places import number_of, position_of
+from eventstore.drivers.database.positions import number_of, position_of
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import Shard, State, state_of, states_of
 from eventstore.model.errors import InvalidPosition

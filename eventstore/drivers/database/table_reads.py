@@ -16,7 +16,7 @@ from django.db.models.functions import Length
 from eventstore.drivers.database.connection import STORE, answering, close_in_thread
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
-from eventstore.drivers.database.places import number_in, number_of, position_of
+from eventstore.drivers.database.positions import number_in, number_of, position_of
 from eventstore.model.errors import StoreClosed
 from eventstore.model.events import Message, Position
 from eventstore.model.storage import READ_BYTES, Edge
