@@ -18,8 +18,8 @@ from django.db import connections
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.storage import Edge, Reader, Storage
-from eventstore.tail.batches import Batch
 from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
+from eventstore.tail.read_buffer import Batch
 from eventstore.tail.restart_backfill import by_time, missed
 from eventstore.tail.ring import Ring, User
 from eventstore.tail.start import Places

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from eventstore.model.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
-from eventstore.tail import batches
-from eventstore.tail.batches import FULL_BYTES, FULL_EVENTS, Batch
+from eventstore.tail import read_buffer
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.filter_result import ROWS_A_SLICE, Tally, key_of, sample
 from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
+from eventstore.tail.read_buffer import FULL_BYTES, FULL_EVENTS, Batch
 from tests.unit.tail.entries import READING, entries, message, numbers_of
 
 
@@ -147,7 +147,7 @@ def test_no_event_is_parsed_where_every_event_is_wanted() -> None:
 
 
 def test_what_is_read_is_sealed_in_chunks_that_are_full_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_OPEN", 100)
+    monkeypatch.setattr(read_buffer, "MOST_OPEN", 100)
     batch = Batch({0: ""})
     small = [message(number) for number in range(2 * FULL_EVENTS + 5)]
     huge = [message(9_000, size=3 * FULL_BYTES), message(9_001), message(9_002, size=FULL_BYTES - 20), message(9_003)]
@@ -163,17 +163,17 @@ def test_what_is_read_is_sealed_in_chunks_that_are_full_at_the_most(monkeypatch:
 def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> None:
     batch = Batch({0: ""})
     some = [message(number) for number in range(FULL_EVENTS)]
-    for _ in range(batches.MOST_OPEN):
+    for _ in range(read_buffer.MOST_OPEN):
         batch.add(some)
     reader = threading.Thread(target=batch.add, args=([message(9_999)],))
     reader.start()
     reader.join(timeout=0.05)
     assert reader.is_alive()
-    assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS, {0: "000999"})
+    assert batch.handed_in() == (read_buffer.MOST_OPEN * FULL_EVENTS, {0: "000999"})
     chunks = batch.sealed()
     next(chunks)
     reader.join(timeout=20)
-    assert batch.handed_in() == (batches.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
+    assert batch.handed_in() == (read_buffer.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
     batch.close()
 
 

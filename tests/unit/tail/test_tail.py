@@ -19,7 +19,7 @@ from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
 from eventstore.search.eval_context import EvalContext
-from eventstore.tail import Counts, Hub, Start, TailSubscriber, Take, batches, ring
+from eventstore.tail import Counts, Hub, Start, TailSubscriber, Take, read_buffer, ring
 from eventstore.tail.bounds import bounds
 from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as viewers
@@ -218,7 +218,7 @@ def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ring, "MOST_EVENTS", 40)
-    monkeypatch.setattr(batches, "BEAT", 0.005)
+    monkeypatch.setattr(read_buffer, "BEAT", 0.005)
     topic = storage.create_topic("documents", partitions=2)
     fast = watch(topic, Start(), complete=True)
     page, filtered = watch(topic, Start()), watch(topic, Start(), filter=ODD)
@@ -256,7 +256,7 @@ def test_while_the_store_is_away_a_viewer_says_so_and_then_goes_on(
 def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "FULL_EVENTS", 4)
+    monkeypatch.setattr(read_buffer, "FULL_EVENTS", 4)
     monkeypatch.setattr(cursor, "CHUNKS_A_TAKE", 5)
     monkeypatch.setattr(cursor, "MANY_CHUNKS", 9)
     monkeypatch.setattr(cursor, "MOST_WAITING", 60)
@@ -332,8 +332,8 @@ def test_nothing_is_missed_or_doubled_whatever_viewers_do(
     """Small rings and chunks, so that viewers fall off and come back all the time; threads, as in a server."""
     seed = random.randrange(1_000_000)
     monkeypatch.setattr(ring, "MOST_EVENTS", 60)
-    monkeypatch.setattr(batches, "FULL_EVENTS", 7)
-    monkeypatch.setattr(batches, "BEAT", 0.004)
+    monkeypatch.setattr(read_buffer, "FULL_EVENTS", 7)
+    monkeypatch.setattr(read_buffer, "BEAT", 0.004)
     monkeypatch.setattr(catchup, "NEAR", 20)
     topics = [storage.create_topic("one", partitions=2), storage.create_topic("two")]
     done = threading.Event()
