@@ -4,7 +4,6 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from eventstore.search import CostBudget, Filter, FilterTooExpensive
-from eventstore.tail.bounds import BYTES_OF_AN_EVENT
 from eventstore.tail.budget import Budget
 from eventstore.tail.pieces import (
     BYTES_OF_A_MATCH,
@@ -21,6 +20,7 @@ from eventstore.tail.pieces import (
     TallyKey,
     places_of,
 )
+from eventstore.tail.take_bounds import BYTES_OF_AN_EVENT
 
 ROWS_A_SLICE = 50
 """The most rows that a page is given in one piece."""

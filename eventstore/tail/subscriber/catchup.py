@@ -13,12 +13,12 @@ from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message
 from eventstore.model.storage import Storage
 from eventstore.search import CostBudget
-from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
 from eventstore.tail.subscriber.counts import SkipCounter
 from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.subscriber.missed_counts import events_between, indexed_between
+from eventstore.tail.take_bounds import Bounds, bounds
 
 MOST_MISSED = 5_000
 """A page that missed more is given the last ones only. What its start asked for was not missed, and is given whole."""

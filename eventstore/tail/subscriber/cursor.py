@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from eventstore.search import Filter
-from eventstore.tail.bounds import Bounds
 from eventstore.tail.filter_result import nothing_of
 from eventstore.tail.pieces import Chunk, Reading, Slice, places_of
 from eventstore.tail.start import Places, place_key
 from eventstore.tail.subscriber.counts import SkipCounter
+from eventstore.tail.take_bounds import Bounds
 from eventstore.tail.topic_tail import TopicTail
 
 AT_THE_END = "~"

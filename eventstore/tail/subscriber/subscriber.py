@@ -9,12 +9,12 @@ from math import inf
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.storage import Storage
 from eventstore.search import Filter, FilterTooExpensive
-from eventstore.tail.bounds import Bounds, bounds
 from eventstore.tail.budget import ROWS_A_SECOND, Share
 from eventstore.tail.pieces import Piece
 from eventstore.tail.subscriber.catchup import StoreCatchup
 from eventstore.tail.subscriber.counts import SkipCounter, State, Take
 from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_WAITING, PendingSlice, TailCursor
+from eventstore.tail.take_bounds import Bounds, bounds
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]

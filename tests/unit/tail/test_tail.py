@@ -20,9 +20,9 @@ from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
 from eventstore.search.eval_context import EvalContext
 from eventstore.tail import Counts, Hub, Start, TailSubscriber, Take, read_buffer, ring
-from eventstore.tail.bounds import bounds
 from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as viewers
+from eventstore.tail.take_bounds import bounds
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
