@@ -8,7 +8,7 @@ GOLDEN = 0.6180339887498949
 """Steps of this size, around a circle, fall evenly on every part of it, and on no rhythm of the topics'."""
 
 
-class Budget:
+class RowBudget:
     """So many rows a second, and as many at once after a quiet second."""
 
     __slots__ = ("_left", "_rate", "_seen")
@@ -26,7 +26,7 @@ class Budget:
         self._left -= rows
 
 
-class Share:
+class PageShare:
     """What a page is shown of several topics together, each of which has a sample of its own: all of it, or of each as large a
     part as its sample is of all samples, slice by slice.
 
@@ -52,7 +52,7 @@ class Share:
         self._left -= rows if shown else 0
         return shown
 
-    def copy(self) -> "Share":
-        made = Share(self._rate)
+    def copy(self) -> "PageShare":
+        made = PageShare(self._rate)
         made._left, made._seen, made._offered, made._turn = self._left, self._seen, self._offered, self._turn
         return made

@@ -4,20 +4,20 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from eventstore.search import CostBudget, Filter, FilterTooExpensive
-from eventstore.tail.budget import Budget
+from eventstore.tail.budget import RowBudget
 from eventstore.tail.pieces import (
     BYTES_OF_A_MATCH,
-    OBJECTS_OF_A_LOOK,
+    OBJECTS_OF_A_RESULT,
     OBJECTS_OF_A_SLICE,
-    Account,
     Chunk,
     Entry,
     FilterKey,
     FilterResult,
-    Grows,
+    MemoryAccount,
+    MemoryHolder,
     Piece,
+    RingFilterKey,
     Slice,
-    TallyKey,
     places_of,
 )
 from eventstore.tail.take_bounds import BYTES_OF_AN_EVENT
@@ -39,7 +39,7 @@ def key_of(filter: Filter | None) -> FilterKey:
     return (filter.text, filter.since, filter.until, filter.aggregates)
 
 
-class Tally:
+class RingFilter:
     """One filter over one ring, for pages (``rate``: the most rows a second) or complete (``None``).
 
     The ring's lock guards ``users``, ``total`` (events matched since the tally was made), ``since`` (the first chunk that it
@@ -50,29 +50,29 @@ class Tally:
         self.filter = None if filter is None or filter.empty else filter
         self.problem = ""
         """Why this filter looks at nothing any more: one that is too dear must not keep the others' events waiting."""
-        self._spending = CostBudget(self.filter) if self.filter else None
+        self._cost_budget = CostBudget(self.filter) if self.filter else None
         self.rate = rate
-        self.key: TallyKey = (key_of(filter), rate)
+        self.key: RingFilterKey = (key_of(filter), rate)
         self.users: set[object] = set()
         self.since = since
         self.total = self.floor = 0
-        self._budget = Budget(rate or 0)
+        self._budget = RowBudget(rate or 0)
 
-    def look_at(self, chunk: Chunk, *, live: bool = False) -> FilterResult:
+    def result_of(self, chunk: Chunk, *, live: bool = False) -> FilterResult:
         """The chunk as this tally sees it, made once. Only a chunk that is being sealed (``live``) spends rows of the
         second's budget."""
-        look = chunk.looks.get(self.key)
-        if look is None:
+        result = chunk.results.get(self.key)
+        if result is None:
             matching = self._matching(chunk)
-            account = Account(chunk, OBJECTS_OF_A_LOOK)
+            account = MemoryAccount(chunk, OBJECTS_OF_A_RESULT)
             most = self._rows_for(len(matching), chunk.sealed) if live else None
             slices = self._slices(chunk.entries, matching, most, account)
             account.size += OBJECTS_OF_A_SLICE * len(slices) + BYTES_OF_A_MATCH * len(matching)
-            look = chunk.looks.setdefault(self.key, FilterResult(len(matching), slices, account))
-        return look
+            result = chunk.results.setdefault(self.key, FilterResult(len(matching), slices, account))
+        return result
 
-    def look_at_rest(self, chunk: Chunk, rest: Sequence[int]) -> FilterResult:
-        """As ``look_at``, of those of the chunk's entries that only one viewer needs; none is looked into again."""
+    def result_of_rest(self, chunk: Chunk, rest: Sequence[int]) -> FilterResult:
+        """As ``result_of``, of those of the chunk's entries that only one viewer needs; none is looked into again."""
         entries = [chunk.entries[index] for index in rest]
         matched = set(self._matching(chunk)) if self.filter else None
         matching = [number for number, index in enumerate(rest) if matched is None or index in matched]
@@ -82,12 +82,12 @@ class Tally:
 
     def _matching(self, chunk: Chunk) -> Sequence[int]:
         """Which of the chunk's entries match, shared by all tallies of this filter."""
-        if self._spending is None:
+        if self._cost_budget is None:
             return range(len(chunk.entries))
         found = chunk.matches.get(self.key[0])
         if found is None and not self.problem:
             try:
-                indexes = self._spending.matching([entry.event for entry in chunk.entries])
+                indexes = self._cost_budget.matching([entry.event for entry in chunk.entries])
                 found = chunk.matches.setdefault(self.key[0], tuple(indexes))
             except FilterTooExpensive as error:
                 self.problem = str(error)
@@ -102,7 +102,7 @@ class Tally:
         return rows
 
     def _slices(
-        self, entries: Sequence[Entry], matching: Sequence[int], most: int | None, holder: Grows | None
+        self, entries: Sequence[Entry], matching: Sequence[int], most: int | None, holder: MemoryHolder | None
     ) -> Sequence[Slice]:
         if not matching:
             return ()
@@ -138,7 +138,7 @@ def _by_size(entries: Sequence[Entry], matching: Sequence[int]) -> list[Sequence
 
 
 def _slices(
-    entries: Sequence[Entry], matching: Sequence[int], groups: Sequence[Sequence[int]], holder: Grows | None
+    entries: Sequence[Entry], matching: Sequence[int], groups: Sequence[Sequence[int]], holder: MemoryHolder | None
 ) -> list[Slice]:
     """A slice a group of chosen matches: each reaches from behind the one before to its own last row, the last to the end."""
     made: list[Slice] = []

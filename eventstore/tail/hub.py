@@ -16,7 +16,7 @@ from eventstore.tail.topic_tail import TopicTail
 
 
 @dataclass(kw_only=True)
-class Gate:
+class StartGate:
     """One at a time starts a topic's tail: ``ended`` counts those who have tried, ``failure`` is what the last one met."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -32,7 +32,7 @@ class Hub:
         self._read = read
         self._lock = threading.Lock()
         self._tails: dict[str, TopicTail] = {}
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, StartGate] = {}
         """One a topic: starting a tail takes a while, and must not keep the others waiting."""
 
     def open(
@@ -48,16 +48,16 @@ class Hub:
         if not watched:
             raise ValueError("a viewer needs a topic to watch")
         rate = None if complete else ROWS_A_SECOND
-        lanes: list[TailCursor] = []
+        cursors: list[TailCursor] = []
         try:
             for topic in watched:
-                lanes.append(self._lane_of(topic, wake, rate, start))
-            self._begin(lanes, start, filter)
+                cursors.append(self._cursor_of(topic, wake, rate, start))
+            self._begin(cursors, start, filter)
         except BaseException:
-            for lane in lanes:
-                lane.close()
+            for cursor in cursors:
+                cursor.close()
             raise
-        return TailSubscriber(self._storage, lanes, complete=complete)
+        return TailSubscriber(self._storage, cursors, complete=complete)
 
     def close(self) -> None:
         """Stop every tail; their viewers have ended."""
@@ -68,29 +68,29 @@ class Hub:
         for tail in tails:
             tail.wait_for_end()
 
-    def _begin(self, lanes: Sequence[TailCursor], start: Start, filter: Filter | None) -> None:
+    def _begin(self, cursors: Sequence[TailCursor], start: Start, filter: Filter | None) -> None:
         """The tails read already, so that whatever the places are, what comes behind them is in the store or in a ring."""
         if start.now:
-            for lane in lanes:
-                lane.begin_now(filter)
+            for cursor in cursors:
+                cursor.begin_now(filter)
             return
-        places = places_at(self._storage, [lane.tail.topic for lane in lanes], start)
-        for lane in lanes:
-            lane.begin_at(filter, places[lane.topic], from_places=start.comes_back_to(lane.tail.topic))
+        places = places_at(self._storage, [cursor.tail.topic for cursor in cursors], start)
+        for cursor in cursors:
+            cursor.begin_at(filter, places[cursor.topic], from_places=start.comes_back_to(cursor.tail.topic))
 
-    def _lane_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
+    def _cursor_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
         comes_back = start.places is not None and start.comes_back_to(topic)
         places = named_places(self._storage, topic, start.places or {}) if comes_back else {}
         while True:
             tail = self._tail_of(topic, places)
-            lane = TailCursor(tail, wake, rate=rate)
-            if tail.join(lane):
-                return lane
+            cursor = TailCursor(tail, wake, rate=rate)
+            if tail.join(cursor):
+                return cursor
 
     def _tail_of(self, topic: Topic, places: Places) -> TopicTail:
         """The topic's tail; one that is started for whoever comes back to these places has what lies behind them too."""
         with self._lock:
-            gate = self._gates.setdefault(topic.name, Gate())
+            gate = self._gates.setdefault(topic.name, StartGate())
             ended = gate.ended
         with gate.lock:
             if gate.failure is not None and gate.ended > ended:  # met while this one waited: no need to wait for it again
@@ -105,7 +105,7 @@ class Hub:
             self._start(tail, gate, places)
             return tail
 
-    def _start(self, tail: TopicTail, gate: Gate, places: Places) -> None:
+    def _start(self, tail: TopicTail, gate: StartGate, places: Places) -> None:
         gate.failure = None
         try:
             tail.start(places)

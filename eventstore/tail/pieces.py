@@ -13,16 +13,16 @@ T = TypeVar("T")
 OBJECTS_OF_AN_ENTRY = 1_200
 """Bytes that an event takes in memory beside its payload and properties, parsed (measured, rounded up)."""
 
-OBJECTS_OF_A_LOOK = 400
+OBJECTS_OF_A_RESULT = 400
 OBJECTS_OF_A_SLICE = 1_200
 BYTES_OF_A_MATCH = 64
 """What a filter takes in memory: a chunk that it looked at, a slice with its piece, and an event that matched."""
 
 FilterKey = tuple[str, datetime | None, datetime | None, tuple[tuple[str, str], ...]]
-TallyKey = tuple[FilterKey, int | None]
+RingFilterKey = tuple[FilterKey, int | None]
 
 
-class Reading:
+class EventParser:
     """How the entries of one tail are parsed."""
 
     __slots__ = ("lock", "read")
@@ -38,27 +38,27 @@ class Entry:
     Parsing what has a schema may ask the store's registry: see ``ask_for_schemas``.
     """
 
-    __slots__ = ("_event", "_reading", "message")
+    __slots__ = ("_event", "_parser", "message")
 
-    def __init__(self, message: Message, reading: Reading) -> None:
+    def __init__(self, message: Message, parser: EventParser) -> None:
         self.message = message
-        self._reading = reading
+        self._parser = parser
         self._event: Event | None = None
 
     @property
     def event(self) -> Event:
         event = self._event
         if event is None:
-            with self._reading.lock:
+            with self._parser.lock:
                 event = self._event
                 if event is None:
-                    event = self._event = self._reading.read(self.message)
+                    event = self._event = self._parser.read(self.message)
         return event
 
     def parse_before_others(self) -> Event:
         """The event, for whoever alone has the entry yet: it may wait for the registry, and so must hold no lock."""
         if self._event is None:
-            self._event = self._reading.read(self.message)
+            self._event = self._parser.read(self.message)
         return self._event
 
 
@@ -74,7 +74,7 @@ def ask_for_schemas(entries: Sequence[Entry]) -> None:
                 known.add(version)
 
 
-class Grows(Protocol):
+class MemoryHolder(Protocol):
     """Whoever accounts for the memory of what is made of a piece."""
 
     def grow(self, amount: int) -> None: ...
@@ -85,7 +85,7 @@ class Piece:
 
     __slots__ = ("_holder", "_lock", "_made", "entries")
 
-    def __init__(self, entries: Sequence[Entry], holder: Grows | None = None) -> None:
+    def __init__(self, entries: Sequence[Entry], holder: MemoryHolder | None = None) -> None:
         self.entries = entries
         self._holder = holder
         self._lock = threading.Lock()
@@ -133,7 +133,7 @@ class Slice:
         self.rows, self.tokens = len(piece.entries), tokens
 
 
-class Account:
+class MemoryAccount:
     """The memory that a look takes: ``size`` bytes, which the ring counts from when they are ``counted`` until it lets go, and
     then forgets the ``chunk``."""
 
@@ -154,7 +154,7 @@ class FilterResult:
 
     __slots__ = ("account", "before", "matched", "rows", "slices")
 
-    def __init__(self, matched: int, slices: Sequence[Slice], account: Account | None = None) -> None:
+    def __init__(self, matched: int, slices: Sequence[Slice], account: MemoryAccount | None = None) -> None:
         self.matched, self.slices, self.account, self.before = matched, slices, account, 0
         self.rows = sum(part.rows for part in slices)
 
@@ -166,12 +166,12 @@ class Chunk:
     monotonic time. ``size`` belongs to the ring. ``matches``: by filter, which of the entries match.
     """
 
-    __slots__ = ("_grow", "before", "bytes", "entries", "first", "last", "looks", "matches", "number", "sealed", "size")
+    __slots__ = ("_grow", "before", "bytes", "entries", "first", "last", "matches", "number", "results", "sealed", "size")
 
-    def __init__(self, entries: Sequence[Entry], *, sealed: float, grow: Callable[[Account, int], None]) -> None:
+    def __init__(self, entries: Sequence[Entry], *, sealed: float, grow: Callable[[MemoryAccount, int], None]) -> None:
         self.entries, self.sealed, self._grow = entries, sealed, grow
         self.number = self.before = 0
-        self.looks: dict[TallyKey, FilterResult] = {}
+        self.results: dict[RingFilterKey, FilterResult] = {}
         self.matches: dict[FilterKey, Sequence[int]] = {}
         self.first: dict[int, str] = {}
         for entry in entries:
@@ -180,7 +180,7 @@ class Chunk:
         self.bytes = sum(len(entry.message.payload) for entry in entries)
         self.size = self.bytes + sum(beside_payload(entry.message) for entry in entries)
 
-    def grow(self, account: Account, amount: int) -> None:
+    def grow(self, account: MemoryAccount, amount: int) -> None:
         self._grow(account, amount)
 
 

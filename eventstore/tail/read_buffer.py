@@ -9,11 +9,11 @@ from eventstore.model.events import Message
 BEAT = 0.1
 """Seconds between two chunks, unless one is full sooner: so many frames a second there are at most."""
 FULL_EVENTS, FULL_BYTES = 1_000, 1024 * 1024
-MOST_OPEN = 4
+MOST_FULL = 4
 """Full chunks that may wait to be sealed before the readers have to."""
 
 
-class Batch:
+class ReadBuffer:
     """Between several threads that read and one that seals. ``before``: by partition, the token behind which they read."""
 
     def __init__(self, before: Mapping[int, str]) -> None:
@@ -27,7 +27,7 @@ class Batch:
         """Hand in what follows in one partition, at least one message; waits while there is far too much."""
         size = sum(len(message.payload) for message in messages)
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._is_full(MOST_OPEN))
+            self._changed.wait_for(lambda: self._closed or not self._is_full(MOST_FULL))
             self._open += messages
             self._bytes += size
             self._handed += len(messages)

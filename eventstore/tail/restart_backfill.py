@@ -20,7 +20,7 @@ Missed = Mapping[int, Sequence[Message]]
 """By partition, everything behind a place."""
 
 
-def missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
+def read_missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
     """Everything behind these places up to these ends and perhaps beyond, of every partition that has something. Nothing at
     all where it is too much, or where something of it may be gone: whoever was there reads the store, and is told."""
     behind = [end for end in ends if end.last is not None and places.get(end.partition, "") < end.last.token]
@@ -30,9 +30,9 @@ def missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
     if sum(amounts.behind for amounts in storage.amounts(behind[0].topic, at).values()) > MOST_EVENTS:
         return {}
     found: dict[int, Sequence[Message]] = {}
-    room = Room()
+    budget = BackfillBudget()
     for end in behind:
-        messages = _behind(storage, end, places[end.partition], room)
+        messages = _read_after(storage, end, places[end.partition], budget)
         if messages is None:
             return {}
         found[end.partition] = messages
@@ -44,7 +44,7 @@ def by_time(found: Missed) -> Iterable[Message]:
     return merge(*found.values(), key=lambda message: message.published)
 
 
-class Room:
+class BackfillBudget:
     """How much may still be read."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Room:
         return self._events >= 0 and self._bytes >= 0 and time.monotonic() < self._until
 
 
-def _behind(storage: Storage, end: Ends, place: str, room: Room) -> Sequence[Message] | None:
+def _read_after(storage: Storage, end: Ends, place: str, budget: BackfillBudget) -> Sequence[Message] | None:
     """What is behind this place, at least one; ``None`` where something may be gone, or where it is too much."""
     found: list[Message] = []
     after, limit, first = storage.position(end.topic, end.partition, place), SMALLEST_READ, True
@@ -64,7 +64,7 @@ def _behind(storage: Storage, end: Ends, place: str, room: Room) -> Sequence[Mes
         read = storage.read_forward(end.topic, end.partition, after=after, inclusive=first, limit=limit)
         if first and (not read or read[0].position.token != place):
             return None
-        if not room.takes(read):
+        if not budget.takes(read):
             return None
         found += read[1:] if first else read
         if len(read) < limit or (end.last is not None and read[-1].position.token >= end.last.token):

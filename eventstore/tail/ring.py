@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Protocol
 
 from eventstore.search import Filter
-from eventstore.tail.filter_result import Tally, key_of
-from eventstore.tail.pieces import Account, Chunk, Entry, FilterResult, TallyKey
+from eventstore.tail.filter_result import RingFilter, key_of
+from eventstore.tail.pieces import Chunk, Entry, FilterResult, MemoryAccount, RingFilterKey
 
 MOST_EVENTS = 50_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -18,7 +18,7 @@ OBJECTS_OF_A_CHUNK = 2_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Since:
+class ChunksSince:
     """The chunks from a number on. Where some of them are gone, ``gone`` has the last tokens that the ring let go of, by
     partition; else it is empty."""
 
@@ -27,17 +27,17 @@ class Since:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class RingPlace:
     """Where a user stands whose matches are counted: before chunk ``number``, with so many ``events`` of the ring before it,
     of which its tally has counted so many as ``matched``."""
 
-    tally: Tally
+    ring_filter: RingFilter
     number: int
     events: int
     matched: int
 
 
-class User(Protocol):
+class RingUser(Protocol):
     """Whoever has a filter's matches counted. ``left`` is the ring's to set, under its lock."""
 
     left: bool
@@ -54,7 +54,7 @@ class Ring:
         self._most_bytes = most_bytes or MOST_BYTES
         self._lock = threading.Lock()
         self._chunks: deque[Chunk] = deque()
-        self._tallies: dict[object, Tally] = {}
+        self._filters: dict[object, RingFilter] = {}
         self._gone = dict(before)
         self._bytes = 0
         self._next = self._events = 0
@@ -81,49 +81,49 @@ class Ring:
         chunk = Chunk(entries, sealed=sealed, grow=self._grow)
         while True:
             with self._lock:
-                unseen = [tally for tally in self._tallies.values() if tally.key not in chunk.looks]
+                unseen = [ring_filter for ring_filter in self._filters.values() if ring_filter.key not in chunk.results]
                 if not unseen:
                     self._append(chunk)
                     return
-            for tally in unseen:
-                tally.look_at(chunk, live=True)
+            for ring_filter in unseen:
+                ring_filter.result_of(chunk, live=True)
 
-    def since(self, number: int, most: int | None = None) -> Since:
+    def since(self, number: int, most: int | None = None) -> ChunksSince:
         """Every chunk from ``number`` on, or the first so many of them; costs what it answers where that is the newest."""
         with self._lock:
             return self._since(number, most)
 
-    def watch(self, user: User, filter: Filter | None, rate: int | None, number: int | None = None) -> Standing:
+    def watch(self, user: RingUser, filter: Filter | None, rate: int | None, number: int | None = None) -> RingPlace:
         """Have this filter's matches counted for a user that is to stand before chunk ``number`` (``None``: the next one), or
         before the first one that is still there. A user has one tally: the one it had before is let go."""
         with self._lock:
             stands = self._next if number is None else number
-            tally = self._tally_of(user, filter, rate)
+            ring_filter = self._filter_of(user, filter, rate)
             chunks = self._since(stands).chunks
             first = chunks[0] if chunks else None
             number, events = (first.number, first.before) if first else (self._next, self._events)
-            older = [chunk for chunk in chunks if chunk.number < tally.since]
-            matched = first.looks[tally.key].before if first and not older else tally.total
+            older = [chunk for chunk in chunks if chunk.number < ring_filter.since]
+            matched = first.results[ring_filter.key].before if first and not older else ring_filter.total
         for chunk in older:
-            tally.look_at(chunk)
+            ring_filter.result_of(chunk)
         with self._lock:
             for chunk in reversed(older):
-                if chunk.number < tally.since:
-                    look = tally.look_at(chunk)
-                    tally.floor -= look.matched
-                    look.before, tally.since = tally.floor, chunk.number
-                    self._count(chunk, look)
-            matched = older[0].looks[tally.key].before if older else matched
+                if chunk.number < ring_filter.since:
+                    result = ring_filter.result_of(chunk)
+                    ring_filter.floor -= result.matched
+                    result.before, ring_filter.since = ring_filter.floor, chunk.number
+                    self._count(chunk, result)
+            matched = older[0].results[ring_filter.key].before if older else matched
             self._drop_unused()
             self._trim()
-            return Standing(tally=tally, number=number, events=events, matched=matched)
+            return RingPlace(ring_filter=ring_filter, number=number, events=events, matched=matched)
 
-    def leave(self, user: User) -> None:
+    def leave(self, user: RingUser) -> None:
         """Nothing is counted for this user any more, nor ever again."""
         with self._lock:
             user.left = True
-            for tally in self._tallies.values():
-                tally.users.discard(user)
+            for ring_filter in self._filters.values():
+                ring_filter.users.discard(user)
             self._drop_unused()
 
     def meet(self, places: Mapping[int, str], most: int | None) -> int | None:
@@ -132,27 +132,27 @@ class Ring:
         with self._lock:
             if any(places.get(partition, "") < token for partition, token in self._gone.items()):
                 return None
-            number, waiting = self._next, 0
+            number, pending = self._next, 0
             for chunk in reversed(self._chunks):
                 if any(token > places.get(partition, "") for partition, token in chunk.last.items()):
-                    number, waiting = chunk.number, self._events - chunk.before
-            return None if most is not None and waiting > most else number
+                    number, pending = chunk.number, self._events - chunk.before
+            return None if most is not None and pending > most else number
 
     def _append(self, chunk: Chunk) -> None:
         chunk.number, chunk.before = self._next, self._events
         chunk.size += OBJECTS_OF_A_CHUNK
-        for tally in self._tallies.values():
-            look = chunk.looks[tally.key]
-            look.before = tally.total
-            tally.total += look.matched
+        for ring_filter in self._filters.values():
+            result = chunk.results[ring_filter.key]
+            result.before = ring_filter.total
+            ring_filter.total += result.matched
         self._chunks.append(chunk)
         self._next += 1
         self._events += len(chunk.entries)
         self._bytes += chunk.size
-        for key in [key for key in chunk.looks if key not in self._tallies]:  # its last user has left meanwhile
+        for key in [key for key in chunk.results if key not in self._filters]:  # its last user has left meanwhile
             self._forget(chunk, key)
-        for look in chunk.looks.values():
-            self._count(chunk, look)
+        for result in chunk.results.values():
+            self._count(chunk, result)
         self._trim()
 
     def _trim(self) -> None:
@@ -162,11 +162,11 @@ class Ring:
             oldest = self._chunks.popleft()
             self._bytes -= oldest.size
             self._gone.update(oldest.last)
-            for look in oldest.looks.values():
-                if look.account is not None:
-                    look.account.chunk = None
+            for result in oldest.results.values():
+                if result.account is not None:
+                    result.account.chunk = None
 
-    def _since(self, number: int, most: int | None = None) -> Since:
+    def _since(self, number: int, most: int | None = None) -> ChunksSince:
         held = len(self._chunks)
         first = self._first
         wanted = max(0, self._next - max(number, first))
@@ -174,16 +174,16 @@ class Ring:
             chunks = list(islice(reversed(self._chunks), wanted))[::-1][:most]
         else:
             chunks = list(islice(self._chunks, held - wanted, None if most is None else held - wanted + most))
-        return Since(chunks=chunks, gone=dict(self._gone) if number < first else {})
+        return ChunksSince(chunks=chunks, gone=dict(self._gone) if number < first else {})
 
-    def _count(self, chunk: Chunk, look: FilterResult) -> None:
+    def _count(self, chunk: Chunk, result: FilterResult) -> None:
         """From now on the look's memory counts as the ring's, unless the chunk is gone already."""
-        account = look.account
+        account = result.account
         if account is not None and account.chunk is not None and not account.counted and chunk.number >= self._first:
             account.counted = True
             self._add(chunk, account.size)
 
-    def _grow(self, account: Account, amount: int) -> None:
+    def _grow(self, account: MemoryAccount, amount: int) -> None:
         with self._lock:
             account.size += amount
             if account.counted and account.chunk is not None:
@@ -198,36 +198,36 @@ class Ring:
     def _first(self) -> int:
         return self._next - len(self._chunks)
 
-    def _forget(self, chunk: Chunk, key: TallyKey) -> None:
+    def _forget(self, chunk: Chunk, key: RingFilterKey) -> None:
         """Give back what this filter's look at the chunk took."""
-        look = chunk.looks.pop(key, None)
-        if look is not None and look.account is not None:
-            if look.account.counted:
-                self._add(chunk, -look.account.size)
-            look.account.chunk = None
+        result = chunk.results.pop(key, None)
+        if result is not None and result.account is not None:
+            if result.account.counted:
+                self._add(chunk, -result.account.size)
+            result.account.chunk = None
 
-    def _tally_of(self, user: User, filter: Filter | None, rate: int | None) -> Tally:
-        for other in self._tallies.values():
+    def _filter_of(self, user: RingUser, filter: Filter | None, rate: int | None) -> RingFilter:
+        for other in self._filters.values():
             other.users.discard(user)
         key = (key_of(filter), rate)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = Tally(filter, rate, self._next)
-            self._tallies[key] = tally
+        ring_filter = self._filters.get(key)
+        if ring_filter is None:
+            ring_filter = RingFilter(filter, rate, self._next)
+            self._filters[key] = ring_filter
         if not user.left:
-            tally.users.add(user)
-        return tally
+            ring_filter.users.add(user)
+        return ring_filter
 
     def _drop_unused(self) -> None:
         """Let go of filters that nobody uses any more, and of what was made for them."""
-        unused = [tally for tally in self._tallies.values() if not tally.users]
+        unused = [ring_filter for ring_filter in self._filters.values() if not ring_filter.users]
         if not unused:
             return
-        for tally in unused:
-            del self._tallies[tally.key]
-        used = {tally.key[0] for tally in self._tallies.values()}
+        for ring_filter in unused:
+            del self._filters[ring_filter.key]
+        used = {ring_filter.key[0] for ring_filter in self._filters.values()}
         for chunk in self._chunks:
-            for tally in unused:
-                self._forget(chunk, tally.key)
-                if tally.key[0] not in used:
-                    chunk.matches.pop(tally.key[0], None)
+            for ring_filter in unused:
+                self._forget(chunk, ring_filter.key)
+                if ring_filter.key[0] not in used:
+                    chunk.matches.pop(ring_filter.key[0], None)

@@ -114,14 +114,14 @@ def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_byte
     """The places behind which the last events lie, at most so many (and so many bytes, but at least one) of what is behind
     ``places``, of all topics together."""
     ends = {(topic, end.partition): end.last.token for topic in places for end in storage.ends(topic) if end.last is not None}
-    lanes = [
+    sources = [
         newest_first(storage, topic, partition, down_to=token)
         for topic, of_topic in places.items()
         for partition, token in of_topic.items()
     ]
     oldest: dict[tuple[str, int], Position] = {}
     room = most_bytes
-    for mark in islice(merge(*lanes, key=lambda mark: mark.published, reverse=True), most):
+    for mark in islice(merge(*sources, key=lambda mark: mark.published, reverse=True), most):
         if room < mark.size and oldest:
             break
         room -= mark.size

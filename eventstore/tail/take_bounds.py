@@ -10,7 +10,7 @@ BYTES_OF_A_ROW = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
+class TakeBounds:
     """``events``: rows, or whole events; ``bytes``: of their payloads, each with so many ``beside`` it. More is taken only
     where a single piece is more. ``whole``: a whole take's worth."""
 
@@ -23,10 +23,10 @@ class Bounds:
         return events > self.events or payloads + events * self.beside > self.bytes
 
 
-def bounds(most_events: int, room: int | None, *, complete: bool) -> Bounds:
+def take_bounds(most_events: int, room: int | None, *, complete: bool) -> TakeBounds:
     """At most so many events, and about as many as fill ``room`` bytes of what is made of them (``None``: no matter)."""
     if room is None:
-        return Bounds(events=most_events, whole=True)
+        return TakeBounds(events=most_events, whole=True)
     if complete:
-        return Bounds(events=most_events, bytes=min(BYTES_A_TAKE, room), beside=BYTES_OF_AN_EVENT)
-    return Bounds(events=max(1, min(most_events, room // BYTES_OF_A_ROW)))
+        return TakeBounds(events=most_events, bytes=min(BYTES_A_TAKE, room), beside=BYTES_OF_AN_EVENT)
+    return TakeBounds(events=max(1, min(most_events, room // BYTES_OF_A_ROW)))

@@ -18,31 +18,31 @@ from django.db import connections
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.storage import Edge, Reader, Storage
-from eventstore.tail.pieces import Entry, Reading, ask_for_schemas
-from eventstore.tail.read_buffer import Batch
-from eventstore.tail.restart_backfill import by_time, missed
-from eventstore.tail.ring import Ring, User
+from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
+from eventstore.tail.read_buffer import ReadBuffer
+from eventstore.tail.restart_backfill import by_time, read_missed
+from eventstore.tail.ring import Ring, RingUser
 from eventstore.tail.start import Places
 
 log = logging.getLogger(__name__)
 
-READ_AT_ONCE = 500
+READ_LIMIT = 500
 WAIT = 0.5
-READY_WITHIN = 8.0
-LINGER = 20.0
-ENDED_WITHIN = 5.0
-ASK_WHETHER_IT_LIVES = 3.0
+READY_SECONDS = 8.0
+LINGER_SECONDS = 20.0
+STOP_SECONDS = 5.0
+PROBE_SECONDS = 3.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
-class Watcher(User, Protocol):
+class Watcher(RingUser, Protocol):
     """Who watches a topic: ``wake`` is called from a thread of the tail, and must not wait."""
 
     wake: Callable[[], None]
 
 
 @dataclass(kw_only=True)
-class Follower:
+class PartitionFollower:
     """Where a partition's thread has got to, whatever happens to its readers."""
 
     partition: int
@@ -69,12 +69,12 @@ class TopicTail:
         self._refused: EventStoreError | None = None
         self._forget = forget
         self._storage = storage
-        self.reading = Reading(read)
-        self._batch = Batch({})
+        self.parser = EventParser(read)
+        self._buffer = ReadBuffer({})
         self._lock = threading.Lock()
         self._watchers: set[Watcher] = set()
         self._left_at = time.monotonic()
-        self._gave_at = -inf
+        self._last_read_at = -inf
         """When a reader last gave something."""
         self._stop = threading.Event()
         self._ready = threading.Semaphore(0)
@@ -85,17 +85,17 @@ class TopicTail:
         much and nothing of it may be gone. ``StoreUnreachable`` where the store does not let us in time, or its own word where
         it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
         ends = self._storage.ends(self.topic.name)
-        found = missed(self._storage, ends, places)
+        found = read_missed(self._storage, ends, places)
         before = {end.partition: end.last.token if end.last else "" for end in ends} | {at: places[at] for at in found}
-        self.ring, self._batch = Ring(before), Batch(before)
+        self.ring, self._buffer = Ring(before), ReadBuffer(before)
         self._run(f"tail {self.topic.name} beat", self._seal)
         for _, messages in groupby(by_time(found), key=lambda message: message.position.partition):
             self.publish(list(messages))
         for end in ends:
             last = found[end.partition][-1].position if found.get(end.partition) else end.last
             self._run(f"tail {self.topic.name} {end.partition}", self._follow, end.partition, last or Edge.EARLIEST)
-        self._run(f"tail {self.topic.name} pulse", self._keep_asking_whether_it_lives)
-        deadline = time.monotonic() + READY_WITHIN
+        self._run(f"tail {self.topic.name} pulse", self._keep_probing_store)
+        deadline = time.monotonic() + READY_SECONDS
         for _ in ends:
             in_time = self._ready.acquire(timeout=max(0.0, deadline - time.monotonic()))
             if self._failed is not None:
@@ -110,14 +110,14 @@ class TopicTail:
         """End the readers, and tell the viewers: they have to open another tail."""
         self._stop.set()
         self._ready.release(self.topic.partitions + 1)
-        self._batch.close()
+        self._buffer.close()
         self._forget(self)
         self._wake_everybody()
 
     def wait_for_end(self) -> None:
         """Until the readers of a tail that was stopped have let go of the store."""
         for thread in self._threads:
-            thread.join(timeout=ENDED_WITHIN)
+            thread.join(timeout=STOP_SECONDS)
 
     @property
     def stopped(self) -> bool:
@@ -137,7 +137,7 @@ class TopicTail:
     def read_to(self) -> tuple[int, Mapping[int, str]]:
         """How many events were read, the first of which are in the ring and the others on their way; and by partition, the
         token of the last one."""
-        return self._batch.handed_in()
+        return self._buffer.handed_in()
 
     def join(self, watcher: Watcher) -> bool:
         """Whether the watcher is in: a tail that has stopped meanwhile takes nobody any more."""
@@ -155,7 +155,7 @@ class TopicTail:
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Hand in what one partition's reader has read; waits while more is on its way than the sealer can look at."""
-        self._batch.add(messages)
+        self._buffer.add(messages)
 
     def _run(self, name: str, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
@@ -165,25 +165,25 @@ class TopicTail:
     def _seal(self) -> None:
         """Seal what was read, a chunk a beat, until the tail stops."""
         try:
-            for messages in self._batch.sealed():
-                entries = tuple(Entry(message, self.reading) for message in messages)
+            for messages in self._buffer.sealed():
+                entries = tuple(Entry(message, self.parser) for message in messages)
                 ask_for_schemas(entries)
                 self.ring.add(entries, sealed=time.monotonic())
                 self._wake_everybody()
         except StoreClosed:
             self.stop()
         except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
-            self._end_at(error)
+            self._fail(error)
         finally:
             connections.close_all()
 
-    def _end_at(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         log.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
         self.stop()
 
     def _stop_if_abandoned(self) -> None:
         with self._lock:
-            abandoned = not self._watchers and time.monotonic() - self._left_at > LINGER
+            abandoned = not self._watchers and time.monotonic() - self._left_at > LINGER_SECONDS
             if abandoned:
                 self._stop.set()
         if abandoned:
@@ -191,52 +191,52 @@ class TopicTail:
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
         """Read one partition until the tail stops, going on after the last event whatever happens to the store."""
-        follower = Follower(partition=partition, place=after)
+        follower = PartitionFollower(partition=partition, place=after)
         while not self._stop.is_set():
             try:
                 with self._storage.open_reader(self.topic.name, partition, after=follower.place) as reader:
                     if not follower.announced:
                         self._ready.release()
                         follower.announced = True
-                    self._read_on(reader, follower)
+                    self._read_until_stopped(reader, follower)
             except (StoreClosed, UnknownTopic) as error:
                 self._failed = error
                 self.stop()
             except EventStoreError as error:
                 log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
                 self._refused = error if isinstance(error, StoreRefused) else None
-                self._note_away(partition, True)
+                self._mark_away(partition, True)
                 self._stop_if_abandoned()
                 self._stop.wait(follower.pause)
                 follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
             except Exception as error:  # noqa: BLE001 -- a partition that nobody reads is not to look like a quiet one
-                self._end_at(error)
+                self._fail(error)
             finally:
                 connections.close_all()
 
-    def _read_on(self, reader: Reader, follower: "Follower") -> None:
+    def _read_until_stopped(self, reader: Reader, follower: "PartitionFollower") -> None:
         while not self._stop.is_set():
-            messages = reader.read(limit=READ_AT_ONCE, timeout=WAIT)
-            self._note_away(follower.partition, False)
+            messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
+            self._mark_away(follower.partition, False)
             if messages:
-                self._gave_at = time.monotonic()
-                self._note_away(None, False)
+                self._last_read_at = time.monotonic()
+                self._mark_away(None, False)
                 follower.place = messages[-1].position
                 follower.pause = SHORTEST_PAUSE
                 self.publish(messages)
             self._stop_if_abandoned()
 
-    def _keep_asking_whether_it_lives(self) -> None:
+    def _keep_probing_store(self) -> None:
         """In a thread of its own: a store that answers no questions for a while may well give its events meanwhile."""
         try:
-            while not self._stop.wait(ASK_WHETHER_IT_LIVES):
-                self._ask_whether_it_lives()
+            while not self._stop.wait(PROBE_SECONDS):
+                self._probe_store()
         except Exception as error:  # noqa: BLE001 -- a tail that nobody asks about is not to look like a quiet one
-            self._end_at(error)
+            self._fail(error)
         finally:
             connections.close_all()
 
-    def _ask_whether_it_lives(self) -> None:
+    def _probe_store(self) -> None:
         """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
         asked_at = time.monotonic()
         try:
@@ -247,16 +247,16 @@ class TopicTail:
             self.stop()
             return
         except StoreUnreachable:
-            self._note_away(None, self._gave_at < asked_at - ASK_WHETHER_IT_LIVES)  # unless it gives events all the same
+            self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it gives events all the same
             return
         except EventStoreError as error:  # it answers, and would rather not say
             log.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
             return
-        self._note_away(None, False)
+        self._mark_away(None, False)
         if partitions != self.topic.partitions:
             self.stop()
 
-    def _note_away(self, partition: int | None, away: bool) -> None:
+    def _mark_away(self, partition: int | None, away: bool) -> None:
         if (partition in self._away) == away:
             return
         with self._lock:

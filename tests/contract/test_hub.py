@@ -12,7 +12,7 @@ from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.storage import Storage
 from eventstore.tail import Hub, Start, TailSubscriber, Take, place_key
-from eventstore.tail.subscriber.cursor import MOST_WAITING
+from eventstore.tail.subscriber.cursor import MOST_PENDING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
 
@@ -190,8 +190,8 @@ def test_a_burst_that_a_page_can_hold_arrives_whole_a_frame_at_a_time(storage: S
     watched = topic()
     viewer = hub.open([watched], places(storage, watched), lambda: None)
     assert list(viewer.take().pieces) == []
-    storage.append(watched.name, numbered(MOST_WAITING))
-    assert taken(viewer, MOST_WAITING) == list(range(MOST_WAITING))
+    storage.append(watched.name, numbered(MOST_PENDING))
+    assert taken(viewer, MOST_PENDING) == list(range(MOST_PENDING))
 
 
 def test_a_slow_viewer_is_told_how_many_it_did_not_get(storage: Storage, topic: MakeTopic, hub: Hub) -> None:

@@ -207,10 +207,10 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _something_to_say(self, viewer: TailSubscriber) -> bool:
         """Wait until a frame should go out, and may; false once there will be no more."""
-        while not self.ending and (self.portions or viewer.waiting or not viewer.ended):
+        while not self.ending and (self.portions or viewer.has_pending or not viewer.ended):
             self.news.clear()
             silent = time.monotonic() - self.last_sent
-            at_once = self.portions or viewer.waiting or self.filter_changed or self.refused
+            at_once = self.portions or viewer.has_pending or self.filter_changed or self.refused
             patience = 0.0 if at_once else COUNTS_EVERY if self.stirred else STATUS_EVERY
             window_is_open = self.window.takes(self.portions[0].bytes if self.portions else 0)
             if window_is_open and silent >= patience:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from eventstore.tail.pieces import Piece
 
-State = Literal["live", "catching up", "away"]
+TailState = Literal["live", "catching up", "away"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class Take:
     counts: Counts
     places: Mapping[str, str]
     lag_ms: int | None
-    state: State
+    state: TailState
     begun: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,9 +52,9 @@ class SkipCounter:
 
     def __init__(self) -> None:
         self.published = 0
-        self.begin_again()
+        self.reset()
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Count for another filter from now on."""
         self.matched = self.shown = self.sampled = self.slow = 0
         self.older: int | None = 0
@@ -66,13 +66,13 @@ class SkipCounter:
         self.shown += shown
         self.sampled += matched - shown
 
-    def pass_over(self, *, published: int, matched: int) -> None:
+    def count_skipped(self, *, published: int, matched: int) -> None:
         """So many events were passed without a look, since the viewer was too slow."""
         self.published += published
         self.matched += matched
         self.slow += matched
 
-    def leave_out(self, events: int | None, *, filtered: bool) -> None:
+    def count_unread(self, events: int | None, *, filtered: bool) -> None:
         """So many events (``None``: nobody knows) are too old to be given; which of them would match is not known either."""
         self.published += events or 0
         if events is None or (events and filtered) or self.older is None:
@@ -81,7 +81,7 @@ class SkipCounter:
             self.matched += events
             self.older += events
 
-    def told(self) -> Counts:
+    def snapshot(self) -> Counts:
         return Counts(
             published=self.published,
             matched=self.matched,

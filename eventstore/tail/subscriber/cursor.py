@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 
 from eventstore.search import Filter
 from eventstore.tail.filter_result import nothing_of
-from eventstore.tail.pieces import Chunk, Reading, Slice, places_of
+from eventstore.tail.pieces import Chunk, EventParser, Slice, places_of
 from eventstore.tail.start import Places, place_key
 from eventstore.tail.subscriber.counts import SkipCounter
-from eventstore.tail.take_bounds import Bounds
+from eventstore.tail.take_bounds import TakeBounds
 from eventstore.tail.topic_tail import TopicTail
 
 AT_THE_END = "~"
 """Sorts behind every token."""
 
-MOST_WAITING = 500
+MOST_PENDING = 500
 """Rows that may wait for a page before the oldest are passed over: it keeps no more."""
 EVENTS_A_TAKE = 2_000
 CHUNKS_A_TAKE = 200
@@ -25,10 +25,10 @@ MANY_CHUNKS = 50
 class PendingSlice:
     """A slice that waits in a lane: of a shared chunk, or (``rest``) of what this viewer does not have of it yet."""
 
-    __slots__ = ("chunk", "ends_chunk", "lane", "rest", "rows", "slice")
+    __slots__ = ("chunk", "cursor", "ends_chunk", "rest", "rows", "slice")
 
-    def __init__(self, lane: "TailCursor", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
-        self.lane, self.chunk, self.slice, self.rows = lane, chunk, slice, slice.rows
+    def __init__(self, cursor: "TailCursor", chunk: Chunk, slice: Slice, ends_chunk: bool, rest: bool) -> None:
+        self.cursor, self.chunk, self.slice, self.rows = cursor, chunk, slice, slice.rows
         self.ends_chunk, self.rest = ends_chunk, rest
 
 
@@ -36,7 +36,7 @@ class TailCursor:
     """``places`` are the last events passed, by partition. Of chunk ``number`` (``None``: it reads the store) so many slices
     were passed; ``floors`` are places up to which the ring's events must be left out, since the viewer has passed them.
 
-    ``from_places``: the viewer comes back; ``fell_behind``: the ring has gone on without it. ``asked_for``: where neither is
+    ``from_places``: the viewer comes back; ``fell_back``: the ring has gone on without it. ``requested``: where neither is
     so, the places up to which the store is read whatever it takes, since that is what the start asked for.
     """
 
@@ -46,27 +46,27 @@ class TailCursor:
         self.number: int | None = None
         self.floors: dict[int, str] = {}
         self.places: dict[int, str] = {}
-        self.from_places = self.fell_behind = False
-        self.asked_for: Places = {}
-        self.reading = Reading(tail.reading.read)
-        self._told: dict[int, str] = {}
+        self.from_places = self.fell_back = False
+        self.requested: Places = {}
+        self.parser = EventParser(tail.parser.read)
+        self._reported: dict[int, str] = {}
         self._rate = rate
         self._passed_slices = 0
         self._published = self._matched = 0
         self._settled_at = 0
         self._settled: Places = {}
-        self.tally = tail.ring.watch(self, None, rate).tally
+        self.ring_filter = tail.ring.watch(self, None, rate).ring_filter
 
     @property
     def topic(self) -> str:
         return self.tail.topic.name
 
     @property
-    def waiting(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether the ring has something that the viewer has not passed."""
         return self.number is not None and self.tail.ring.next_number > self.number
 
-    def has_behind(self, chunk: Chunk) -> bool:
+    def has_after(self, chunk: Chunk) -> bool:
         """Whether the ring has more than up to this chunk."""
         return self.tail.ring.next_number > chunk.number + 1
 
@@ -75,17 +75,17 @@ class TailCursor:
         """Whether going on may take a while: reading the store, cutting off what the viewer has, or passing a lot."""
         if self.number is None:
             return True
-        return self.waiting and (bool(self.floors) or self.tail.ring.next_number - self.number > MANY_CHUNKS)
+        return self.has_pending and (bool(self.floors) or self.tail.ring.next_number - self.number > MANY_CHUNKS)
 
     @property
-    def missed(self) -> bool:
+    def has_missed(self) -> bool:
         """Whether what waits was missed, and not asked for."""
-        return self.from_places or self.fell_behind
+        return self.from_places or self.fell_back
 
     @property
-    def owes(self) -> bool:
+    def owes_start(self) -> bool:
         """Whether there is still something to come of what the start asked for."""
-        return any(self.places.get(partition, "") < token for partition, token in self.asked_for.items())
+        return any(self.places.get(partition, "") < token for partition, token in self.requested.items())
 
     def begin_now(self, filter: Filter | None) -> None:
         """Stand behind everything that the tail has read."""
@@ -98,58 +98,59 @@ class TailCursor:
         """Stand behind these places. ``from_places``: somebody has been there, so that what is gone since must be said."""
         self.places, self.from_places = dict(places), from_places
         if not from_places:
-            self.ask_for_all()
-        self.tally = self.tail.ring.watch(self, filter, self._rate).tally
+            self.request_all()
+        self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
 
-    def ask_for_all(self) -> None:
+    def request_all(self) -> None:
         """Whatever the tail has read by now is wanted from the store."""
-        self.asked_for = dict(self.tail.read_to()[1])
+        self.requested = dict(self.tail.read_to()[1])
 
-    def ask_for_nothing(self) -> None:
+    def request_nothing(self) -> None:
         """From here on what waits was missed like anything else."""
-        self.asked_for = {}
+        self.requested = {}
 
-    def meets(self, most: int | None) -> int | None:
+    def meeting_chunk(self, most: int | None) -> int | None:
         """The chunk at which the ring goes on; ``None`` where it does not reach back so far, or has more than ``most``."""
         return self.tail.ring.meet(self.places, most)
 
     def join(self, number: int) -> None:
         """Go on in the ring with this chunk; the lane stays behind if it is gone by now."""
-        self.fell_behind, self.asked_for = False, {}
-        self._join(self.tally.filter, number)
+        self.fell_back, self.requested = False, {}
+        self._join(self.ring_filter.filter, number)
 
     def _join(self, filter: Filter | None, number: int) -> None:
         self.floors = {partition: token for partition, token in self.places.items() if token}
         self._settle_later()
-        self._stand(filter, number)
+        self._enter_ring(filter, number)
         self._settle(self._published)
 
-    def _stand(self, filter: Filter | None, number: int) -> None:
-        standing = self.tail.ring.watch(self, filter, self._rate, number)
-        self.tally, self._published, self._matched = standing.tally, standing.events, standing.matched
+    def _enter_ring(self, filter: Filter | None, number: int) -> None:
+        place = self.tail.ring.watch(self, filter, self._rate, number)
+        self.ring_filter, self._published, self._matched = place.ring_filter, place.events, place.matched
         self.number, self._passed_slices = number, 0
-        if standing.number != number:
-            self._fall_behind()
+        if place.number != number:
+            self._leave_ring()
 
-    def _fall_behind(self) -> None:
+    def _leave_ring(self) -> None:
         """Go on in the store, behind what the viewer has passed."""
         self.number, self._passed_slices = None, 0
-        self.floors, self.asked_for = {}, {}
-        self.fell_behind = True
+        self.floors, self.requested = {}, {}
+        self.fell_back = True
 
-    def slices(self, counts: SkipCounter, most: Bounds) -> Sequence[PendingSlice]:
+    def slices(self, counts: SkipCounter, most: TakeBounds) -> Sequence[PendingSlice]:
         """What waits in the ring: for a page all that it keeps, else a take's worth. Passes over what the ring has no more, or
         falls behind."""
-        if self.number is None or not self.waiting:
+        if self.number is None or not self.has_pending:
             return ()
         complete = self._rate is None
         since = self.tail.ring.since(self.number, CHUNKS_A_TAKE if complete else None)
-        if since.gone and not self._pass_over(since.chunks[0], since.gone, counts):
+        if since.gone and not self._skip_gone(since.chunks[0], since.gone, counts):
             return ()
         found: list[PendingSlice] = []
         rows = size = 0
         for chunk in since.chunks if complete else self._kept(since.chunks, counts):
-            for one in self._rest(chunk) if self._overlaps(chunk) or self._is_too_much(chunk, most) else self._shared(chunk):
+            cut = self._overlaps(chunk) or self._is_too_much(chunk, most)
+            for one in self._rest_slices(chunk) if cut else self._shared_slices(chunk):
                 found.append(one)
                 rows, size = rows + one.rows, size + one.slice.bytes
             if complete and most.are_passed(rows, size):
@@ -159,92 +160,92 @@ class TailCursor:
     def _kept(self, chunks: Sequence[Chunk], counts: SkipCounter) -> Sequence[Chunk]:
         """The newest chunks, with as many rows as a page keeps: those before are passed over without a look at each."""
         rows, first = 0, len(chunks)
-        while first and rows < MOST_WAITING:
+        while first and rows < MOST_PENDING:
             first -= 1
-            rows += self.tally.look_at(chunks[first]).rows
+            rows += self.ring_filter.result_of(chunks[first]).rows
         if not first or self.floors:
             return chunks
         for chunk in chunks[:first]:
             self.places.update(chunk.last)
-        self._go_on_with(chunks[first], counts)
+        self._skip_to(chunks[first], counts)
         return chunks[first:]
 
-    def advance(self, waiting: PendingSlice) -> None:
+    def advance(self, pending: PendingSlice) -> None:
         """Note that this slice, the next one, was passed."""
-        self.places.update(waiting.slice.tokens)
-        chunk = waiting.chunk
-        if waiting.ends_chunk:
+        self.places.update(pending.slice.tokens)
+        chunk = pending.chunk
+        if pending.ends_chunk:
             self.number, self._passed_slices = chunk.number + 1, 0
             self._drop_floors(chunk)
             self._published = chunk.before + len(chunk.entries)
-            look = self.tally.look_at(chunk)
-            self._matched = look.before + look.matched
-        elif waiting.rest:
-            self.floors.update(waiting.slice.tokens)
+            result = self.ring_filter.result_of(chunk)
+            self._matched = result.before + result.matched
+        elif pending.rest:
+            self.floors.update(pending.slice.tokens)
         else:
             self._passed_slices += 1
-            self._published += waiting.slice.end - waiting.slice.start
-            self._matched += waiting.slice.matched
+            self._published += pending.slice.end - pending.slice.start
+            self._matched += pending.slice.matched
 
     def set_filter(self, filter: Filter | None, counts: SkipCounter) -> None:
         """Look at everything that was not passed yet through this filter."""
         if self.number is not None and (since := self.tail.ring.since(self.number)).gone:
-            self._pass_over(since.chunks[0], since.gone, counts)
+            self._skip_gone(since.chunks[0], since.gone, counts)
         if self.number is None:
-            self.tally = self.tail.ring.watch(self, filter, self._rate).tally
+            self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
             return
         if self._passed_slices:  # the chunk's rest is cut off anew
             self.floors.update(self.places)
             self._settle_later()
-        self._stand(filter, self.number)
+        self._enter_ring(filter, self.number)
 
     def news(self) -> dict[str, str]:
         """The places that have changed since they were asked for."""
-        changed = {partition: token for partition, token in self.places.items() if self._told.get(partition) != token}
-        self._told.update(changed)
+        changed = {partition: token for partition, token in self.places.items() if self._reported.get(partition) != token}
+        self._reported.update(changed)
         return {place_key(self.topic, partition): token for partition, token in changed.items()}
 
     def close(self) -> None:
         self.tail.leave(self)
 
-    def _pass_over(self, first: Chunk, gone: Places, counts: SkipCounter) -> bool:
+    def _skip_gone(self, first: Chunk, gone: Places, counts: SkipCounter) -> bool:
         """Whether the lane goes on in the ring, having counted what is gone: a page does, unless it has a part of that."""
         if self._rate is None or self.floors:
-            self._fall_behind()
+            self._leave_ring()
             return False
-        self._go_on_with(first, counts)
+        self._skip_to(first, counts)
         self.places.update({at: max(token, self.places.get(at, "")) for at, token in gone.items()})
         return True
 
-    def _go_on_with(self, chunk: Chunk, counts: SkipCounter) -> None:
+    def _skip_to(self, chunk: Chunk, counts: SkipCounter) -> None:
         """Stand before this chunk: what lies between was passed without a look, and is counted."""
-        look = self.tally.look_at(chunk)
-        counts.pass_over(published=chunk.before - self._published, matched=look.before - self._matched)
+        result = self.ring_filter.result_of(chunk)
+        counts.count_skipped(published=chunk.before - self._published, matched=result.before - self._matched)
         self.number, self._passed_slices = chunk.number, 0
-        self._published, self._matched = chunk.before, look.before
+        self._published, self._matched = chunk.before, result.before
 
-    def _shared(self, chunk: Chunk) -> list[PendingSlice]:
-        slices = self.tally.look_at(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
+    def _shared_slices(self, chunk: Chunk) -> list[PendingSlice]:
+        slices = self.ring_filter.result_of(chunk).slices or (nothing_of(len(chunk.entries), chunk.last),)
         first = self._passed_slices if chunk.number == self.number else 0
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, False) for part in slices[first:]]
 
-    def _rest(self, chunk: Chunk) -> list[PendingSlice]:
+    def _rest_slices(self, chunk: Chunk) -> list[PendingSlice]:
         places = [entry.message.position for entry in chunk.entries]
         rest = [index for index, place in enumerate(places) if self._is_new(place.partition, place.token)]
         entries = [chunk.entries[index] for index in rest]
-        slices = self.tally.look_at_rest(chunk, rest).slices or (nothing_of(len(rest), places_of(entries)),)
+        slices = self.ring_filter.result_of_rest(chunk, rest).slices or (nothing_of(len(rest), places_of(entries)),)
         last = slices[-1]
         return [PendingSlice(self, chunk, part, part is last, True) for part in slices]
 
     def _overlaps(self, chunk: Chunk) -> bool:
         return bool(self.floors) and any(not self._is_new(partition, token) for partition, token in chunk.first.items())
 
-    def _is_too_much(self, chunk: Chunk, most: Bounds) -> bool:
+    def _is_too_much(self, chunk: Chunk, most: TakeBounds) -> bool:
         """Whether a complete viewer with little room is given the chunk bit by bit, of which nobody else has anything."""
         if self._rate is not None or most.whole:
             return False
-        slices = self.tally.look_at(chunk).slices
+        slices = self.ring_filter.result_of(chunk).slices
         return any(most.are_passed(part.rows, part.bytes) for part in slices)
 
     def _is_new(self, partition: int, token: str) -> bool:

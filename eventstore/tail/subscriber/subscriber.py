@@ -9,12 +9,12 @@ from math import inf
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.storage import Storage
 from eventstore.search import Filter, FilterTooExpensive
-from eventstore.tail.budget import ROWS_A_SECOND, Share
+from eventstore.tail.budget import ROWS_A_SECOND, PageShare
 from eventstore.tail.pieces import Piece
 from eventstore.tail.subscriber.catchup import StoreCatchup
-from eventstore.tail.subscriber.counts import SkipCounter, State, Take
-from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_WAITING, PendingSlice, TailCursor
-from eventstore.tail.take_bounds import Bounds, bounds
+from eventstore.tail.subscriber.counts import SkipCounter, TailState, Take
+from eventstore.tail.subscriber.cursor import EVENTS_A_TAKE, MOST_PENDING, PendingSlice, TailCursor
+from eventstore.tail.take_bounds import TakeBounds, take_bounds
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]
@@ -23,7 +23,7 @@ Wake = Callable[[], None]
 ROWS_A_TAKE = 150
 """A page's first 500 rows of a busy topic are shown whole: with 100 in a frame, ten times a second, what had waited for the
 first frames was never made good before the sample began."""
-TRY_AGAIN = 1.0
+RETRY_SECONDS = 1.0
 
 
 class TailSubscriber:
@@ -34,13 +34,13 @@ class TailSubscriber:
     them in a thread. ``close`` never waits.
     """
 
-    def __init__(self, storage: Storage, lanes: Sequence[TailCursor], *, complete: bool) -> None:
-        self._lanes = lanes
+    def __init__(self, storage: Storage, cursors: Sequence[TailCursor], *, complete: bool) -> None:
+        self._cursors = cursors
         self._complete = complete
         self._counts = SkipCounter()
-        self._share = None if complete or len(lanes) == 1 else Share(ROWS_A_SECOND)
+        self._share = None if complete or len(cursors) == 1 else PageShare(ROWS_A_SECOND)
         """What a page is shown of several topics together: each tally has a whole topic's for itself."""
-        self._behind = StoreCatchup(storage, lanes, self._counts, complete=complete)
+        self._catchup = StoreCatchup(storage, cursors, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
         self._lag: int | None = None
@@ -49,24 +49,24 @@ class TailSubscriber:
     @property
     def tails(self) -> Sequence[TopicTail]:
         """What it watches."""
-        return [lane.tail for lane in self._lanes]
+        return [cursor.tail for cursor in self._cursors]
 
     @property
     def ended(self) -> bool:
         """A tail has stopped under the viewer: what it misses is had by opening another, from its places."""
-        return any(lane.tail.stopped for lane in self._lanes)
+        return any(cursor.tail.stopped for cursor in self._cursors)
 
     @property
-    def waiting(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether a take would give something, or bring the viewer nearer to it."""
-        if any(lane.number is None for lane in self._lanes):
+        if any(cursor.number is None for cursor in self._cursors):
             return time.monotonic() >= self._try_again
-        return any(lane.waiting for lane in self._lanes)
+        return any(cursor.has_pending for cursor in self._cursors)
 
     @property
     def takes_long(self) -> bool:
         """Whether a take now may read the store or look through a lot; else it takes a moment."""
-        return any(lane.is_slow for lane in self._lanes)
+        return any(cursor.is_slow for cursor in self._cursors)
 
     def take(self, room: int | None = None) -> Take:
         """What is there for the viewer now, a take's worth, or about as much as fills ``room`` bytes. While the store is away
@@ -76,16 +76,16 @@ class TailSubscriber:
             pieces: list[Piece] = []
             begun = {} if self._begun else self._news()
             self._begun = True
-            away = any(lane.tail.away for lane in self._lanes)
+            away = any(cursor.tail.away for cursor in self._cursors)
             if not self._closed:
                 try:
                     pieces = self._take(room)
                 except StoreUnreachable:
-                    away, self._try_again = True, time.monotonic() + TRY_AGAIN
-            self._note_lag(pieces)
+                    away, self._try_again = True, time.monotonic() + RETRY_SECONDS
+            self._update_lag(pieces)
             return Take(
                 pieces=pieces,
-                counts=self._counts.told(),
+                counts=self._counts.snapshot(),
                 begun=begun,
                 places=begun | self._news(),
                 lag_ms=self._lag,
@@ -96,79 +96,79 @@ class TailSubscriber:
         """From here on only what passes this filter (``None``: everything), what waits included; the counts begin again, but
         for ``published``."""
         with self._lock:
-            for lane in self._lanes:
-                lane.set_filter(filter, self._counts)
-            self._counts.begin_again()
+            for cursor in self._cursors:
+                cursor.set_filter(filter, self._counts)
+            self._counts.reset()
 
     def close(self) -> None:
         self._closed = True
-        for lane in self._lanes:
-            lane.close()
+        for cursor in self._cursors:
+            cursor.close()
 
     def _news(self) -> dict[str, str]:
-        return {key: token for lane in self._lanes for key, token in lane.news().items()}
+        return {key: token for cursor in self._cursors for key, token in cursor.news().items()}
 
     def _take(self, room: int | None) -> list[Piece]:
-        if problem := next((lane.tally.problem for lane in self._lanes if lane.tally.problem), ""):
+        if problem := next((cursor.ring_filter.problem for cursor in self._cursors if cursor.ring_filter.problem), ""):
             raise FilterTooExpensive(problem)
-        if pieces := self._behind.take(room):
+        if pieces := self._catchup.take(room):
             return pieces
-        most = bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)
-        waiting = _in_time([lane.slices(self._counts, most) for lane in self._lanes])
-        return self._given(waiting if self._complete else self._bounded(waiting), most)
+        most = take_bounds(EVENTS_A_TAKE if self._complete else ROWS_A_TAKE, room, complete=self._complete)
+        pending = _by_seal_time([cursor.slices(self._counts, most) for cursor in self._cursors])
+        return self._give(pending if self._complete else self._skip_excess(pending), most)
 
-    def _bounded(self, waiting: Sequence[PendingSlice]) -> Sequence[PendingSlice]:
+    def _skip_excess(self, pending: Sequence[PendingSlice]) -> Sequence[PendingSlice]:
         """Pass over the oldest where more rows wait than a page keeps, of those that it is to be shown."""
         share = self._share and self._share.copy()
-        too_many = sum(one.rows for one in waiting if _is_shown(one, share)) - MOST_WAITING
+        too_many = sum(one.rows for one in pending if _is_shown(one, share)) - MOST_PENDING
         first = 0
         while too_many > 0:
-            one = waiting[first]
+            one = pending[first]
             if _is_shown(one, self._share):
-                self._counts.pass_over(published=one.slice.end - one.slice.start, matched=one.slice.matched)
+                self._counts.count_skipped(published=one.slice.end - one.slice.start, matched=one.slice.matched)
                 too_many -= one.rows
             else:
                 self._counts.give(one.slice.end - one.slice.start, one.slice.matched, 0)
-            one.lane.advance(one)
+            one.cursor.advance(one)
             first += 1
-        return waiting[first:]
+        return pending[first:]
 
-    def _given(self, waiting: Sequence[PendingSlice], most: Bounds) -> list[Piece]:
+    def _give(self, pending: Sequence[PendingSlice], most: TakeBounds) -> list[Piece]:
         pieces: list[Piece] = []
         rows = size = 0
-        for one in waiting:
+        for one in pending:
             part = one.slice
             rows, size = rows + one.rows, size + part.bytes
             if pieces and one.rows and most.are_passed(rows, size):
                 break
             shown = _is_shown(one, self._share)
             self._counts.give(part.end - part.start, part.matched, one.rows if shown else 0)
-            one.lane.advance(one)
+            one.cursor.advance(one)
             if shown:
                 pieces.append(part.piece)
             else:
                 rows, size = rows - one.rows, size - part.bytes
         return pieces
 
-    def _state(self) -> State:
+    def _state(self) -> TailState:
         return "catching up" if self.takes_long else "live"
 
-    def _note_lag(self, pieces: Sequence[Piece]) -> None:
+    def _update_lag(self, pieces: Sequence[Piece]) -> None:
         if pieces:
             newest = max(piece.entries[-1].message.published for piece in pieces)
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
 
 
-def _is_shown(waiting: PendingSlice, share: Share | None) -> bool:
+def _is_shown(pending: PendingSlice, share: PageShare | None) -> bool:
     """Whether this slice, the next one, is in the page's share of all its topics."""
-    return bool(waiting.rows) and (share is None or share.takes(waiting.rows, waiting.chunk.sealed))
+    return bool(pending.rows) and (share is None or share.takes(pending.rows, pending.chunk.sealed))
 
 
-def _in_time(several: Sequence[Sequence[PendingSlice]]) -> Sequence[PendingSlice]:
+def _by_seal_time(several: Sequence[Sequence[PendingSlice]]) -> Sequence[PendingSlice]:
     """What waits in all lanes, by when it was sealed; only as far as every lane has said what it has."""
     if len(several) == 1:
         return several[0]
-    cut = [of_lane[-1].chunk for of_lane in several if of_lane and of_lane[-1].lane.has_behind(of_lane[-1].chunk)]
+    cut = [of_cursor[-1].chunk for of_cursor in several if of_cursor and of_cursor[-1].cursor.has_after(of_cursor[-1].chunk)]
     horizon = min((chunk.sealed for chunk in cut), default=inf)
-    waiting = [one for of_lane in several for one in of_lane if one.chunk.sealed <= horizon]
-    return sorted(waiting, key=lambda one: one.chunk.sealed)
+    pending = [one for of_cursor in several for one in of_cursor if one.chunk.sealed <= horizon]
+    return sorted(pending, key=lambda one: one.chunk.sealed)

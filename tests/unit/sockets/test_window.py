@@ -157,7 +157,7 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     viewer = hub.open([storage.topic("documents")], start, lambda: None, complete=for_scripts)
     if start.now:
         publish(storage)
-        assert eventually(lambda: viewer.tails[0].read_to()[0] == EVENTS and viewer.waiting)
+        assert eventually(lambda: viewer.tails[0].read_to()[0] == EVENTS and viewer.has_pending)
     reader = Reader(viewer, for_scripts=for_scripts, acknowledges=False)
     reader.feed(lambda: False, 1.0)
     kept = sum(len(text) for portion in reader.socket.portions for text in portion.texts)

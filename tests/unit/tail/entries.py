@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.model.events import Message, Position
-from eventstore.tail.pieces import Entry, Reading
+from eventstore.tail.pieces import Entry, EventParser
 
-READING = Reading(lambda message: read_event(message, Config().mappings))
+READING = EventParser(lambda message: read_event(message, Config().mappings))
 
 
 def message(number: int, *, size: int = 10, partition: int = 0) -> Message:

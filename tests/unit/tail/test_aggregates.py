@@ -75,13 +75,13 @@ def test_a_topic_that_the_places_do_not_name_begins_with_its_first_event_there(
     publish(storage, "new", range(200, 220), "another")
     publish(storage, "new", range(11, 14), "mover")
     index(storage)
-    viewer = hub.open([known, new], Start(places=had, aggregate=MOVER), lambda: None, filter=ITS_OWN, complete=complete)
+    subscriber = hub.open([known, new], Start(places=had, aggregate=MOVER), lambda: None, filter=ITS_OWN, complete=complete)
     found: list[str] = []
     counts = Counts()
 
     def all_there() -> bool:
         nonlocal counts
-        take = viewer.take()
+        take = subscriber.take()
         counts = take.counts
         found.extend(entry.event.id or "" for piece in take.pieces for entry in piece.entries)
         return counts.published >= 24

@@ -28,7 +28,7 @@ def forgotten() -> Iterator[None]:
     cost_budget.forget()
 
 
-class User:
+class RingUser:
     left = False
 
 
@@ -61,22 +61,22 @@ def entry(number: int) -> Entry:
 
 
 def test_the_sealing_drops_it_and_goes_on_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring, looks = Ring({0: ""}), Looks(monkeypatch)
-    dear = ring.watch(User(), parse_filter(DEAR), 500).tally
-    other = ring.watch(User(), parse_filter("type:t1"), 500).tally
+    ring, results = Ring({0: ""}), Looks(monkeypatch)
+    dear = ring.watch(RingUser(), parse_filter(DEAR), 500).ring_filter
+    other = ring.watch(RingUser(), parse_filter("type:t1"), 500).ring_filter
     for chunk in range(CHUNKS):
         ring.add([entry(chunk * OF_A_CHUNK + number) for number in range(OF_A_CHUNK)], sealed=chunk / 10)
     assert "simpler" in dear.problem
-    assert looks.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
-    assert (other.problem, other.total, looks.of["type:t1"]) == ("", CHUNKS * OF_A_CHUNK / 2, CHUNKS * OF_A_CHUNK)
+    assert results.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
+    assert (other.problem, other.total, results.of["type:t1"]) == ("", CHUNKS * OF_A_CHUNK / 2, CHUNKS * OF_A_CHUNK)
 
 
 def test_a_ring_is_not_looked_through_by_it_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring, looks = Ring({0: ""}), Looks(monkeypatch)
+    ring, results = Ring({0: ""}), Looks(monkeypatch)
     for chunk in range(CHUNKS):
         ring.add([entry(chunk * OF_A_CHUNK + number) for number in range(OF_A_CHUNK)], sealed=chunk / 10)
-    assert ring.watch(User(), parse_filter(DEAR), 500, 0).tally.problem
-    assert looks.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
+    assert ring.watch(RingUser(), parse_filter(DEAR), 500, 0).ring_filter.problem
+    assert results.of[DEAR] < CHUNKS * OF_A_CHUNK / 4
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ def test_whoever_watches_live_with_it_is_told_and_another_gets_every_event(hub: 
 @pytest.mark.parametrize("complete", [False, True])
 def test_whoever_catches_up_with_it_is_told(hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     DatabaseStorage().append(topic.name, large(2_000))
-    looks = Looks(monkeypatch)
-    viewer = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
+    results = Looks(monkeypatch)
+    subscriber = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
     with pytest.raises(FilterTooExpensive, match="simpler"):
-        eventually(lambda: viewer.take().counts.published == 2_000)
-    assert looks.of[DEAR] < 500
+        eventually(lambda: subscriber.take().counts.published == 2_000)
+    assert results.of[DEAR] < 500

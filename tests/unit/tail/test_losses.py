@@ -89,12 +89,12 @@ def index(storage: Trimming) -> None:
 
 
 class Watching:
-    def __init__(self, viewer: TailSubscriber) -> None:
-        self.viewer, self.numbers, self.counts = viewer, list[int](), Counts()
+    def __init__(self, subscriber: TailSubscriber) -> None:
+        self.subscriber, self.numbers, self.counts = subscriber, list[int](), Counts()
         self.places: dict[str, str] = {}
 
     def take(self) -> str:
-        take = self.viewer.take()
+        take = self.subscriber.take()
         self.numbers += [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
         self.places.update(take.places)
         self.counts = counts = take.counts
@@ -255,7 +255,7 @@ def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
     monkeypatch.setattr(rings, "MOST_EVENTS", 8)
     storage.append(topic.name, numbered(10))
     page = Watching(hub.open([topic], Start(last=10), lambda: None))
-    (tail,) = page.viewer.tails
+    (tail,) = page.subscriber.tails
     for published in range(10, 310, 15):
         storage.append(topic.name, numbered(15, start=published))
         assert eventually(partial(_has_read, tail, published + 5))

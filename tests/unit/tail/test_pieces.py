@@ -11,9 +11,9 @@ from eventstore.model.events import Event, Message, SchemaUse
 from eventstore.search import parse_filter
 from eventstore.tail import read_buffer
 from eventstore.tail.budget import ROWS_A_SECOND
-from eventstore.tail.filter_result import ROWS_A_SLICE, Tally, key_of, sample
-from eventstore.tail.pieces import Chunk, Entry, Piece, Reading, ask_for_schemas
-from eventstore.tail.read_buffer import FULL_BYTES, FULL_EVENTS, Batch
+from eventstore.tail.filter_result import ROWS_A_SLICE, RingFilter, key_of, sample
+from eventstore.tail.pieces import Chunk, Entry, EventParser, Piece, ask_for_schemas
+from eventstore.tail.read_buffer import FULL_BYTES, FULL_EVENTS, ReadBuffer
 from tests.unit.tail.entries import READING, entries, message, numbers_of
 
 
@@ -35,7 +35,7 @@ def test_an_entry_is_parsed_when_it_is_asked_for_and_once_for_all_threads() -> N
         parsed.append(READING.read(read))
         return parsed[-1]
 
-    entry, found = Entry(message(1), Reading(read)), []
+    entry, found = Entry(message(1), EventParser(read)), []
     assert not parsed
     threads = [threading.Thread(target=lambda: found.append(entry.event)) for _ in range(8)]
     run(threads)
@@ -54,7 +54,7 @@ def test_the_registry_is_asked_ahead_and_no_lock_is_held_meanwhile(kind: str) ->
         use = SchemaUse(kind=kind, version=read.schema_version, problem="" if kind else "it does not answer")
         return replace(READING.read(read), schema=use if read.schema_version else None)
 
-    reading = Reading(read)
+    reading = EventParser(read)
     versions = ["", "1", "1", "2", "1", ""]
     found = [Entry(replace(message(number), schema_version=version), reading) for number, version in enumerate(versions)]
     ask_for_schemas(found)
@@ -110,30 +110,30 @@ def test_a_sample_is_spread_evenly_and_has_the_newest(count: int) -> None:
 @pytest.mark.parametrize("text", ["", "type:t1", "type:none"])
 def test_a_pages_slices_stand_for_the_whole_chunk_each_event_once(count: int, text: str) -> None:
     chunk, wanted = chunk_of(count), parse_filter(text)
-    look = Tally(wanted, 500, 0).look_at(chunk, live=True)
-    if not look.matched:
-        assert not look.slices, "nothing is kept of what nobody is given"
+    result = RingFilter(wanted, 500, 0).result_of(chunk, live=True)
+    if not result.matched:
+        assert not result.slices, "nothing is kept of what nobody is given"
         return
-    assert [part.start for part in look.slices] == [0, *(part.end for part in look.slices[:-1])]
-    assert look.slices[-1].end == count
-    assert sum(part.matched for part in look.slices) == look.matched
-    for part in look.slices:
+    assert [part.start for part in result.slices] == [0, *(part.end for part in result.slices[:-1])]
+    assert result.slices[-1].end == count
+    assert sum(part.matched for part in result.slices) == result.matched
+    for part in result.slices:
         matching = [entry for entry in chunk.entries[part.start : part.end] if wanted.matches(entry.event)]
         assert part.matched == len(matching)
         assert len(part.piece.entries) <= ROWS_A_SLICE
         assert set(numbers_of(part.piece.entries)) <= set(numbers_of(matching))
-        assert part is look.slices[-1] or part.piece.entries[-1] is chunk.entries[part.end - 1]
-    assert sum(len(part.piece.entries) for part in look.slices) == min(500, look.matched)
+        assert part is result.slices[-1] or part.piece.entries[-1] is chunk.entries[part.end - 1]
+    assert sum(len(part.piece.entries) for part in result.slices) == min(500, result.matched)
 
 
 def test_a_burst_is_shown_whole_and_a_flood_at_the_rate_of_rows() -> None:
-    tally = Tally(None, ROWS_A_SECOND, 0)
-    looks = [tally.look_at(chunk_of(400, sealed=1_000 + beat / 10), live=True) for beat in range(21)]
-    rows = [sum(len(part.piece.entries) for part in look.slices) for look in looks]
+    ring_filter = RingFilter(None, ROWS_A_SECOND, 0)
+    results = [ring_filter.result_of(chunk_of(400, sealed=1_000 + beat / 10), live=True) for beat in range(21)]
+    rows = [sum(len(part.piece.entries) for part in result.slices) for result in results]
     assert rows[0] == 400
     assert sum(rows) == pytest.approx(500 + 20 * 50, abs=2)
     assert min(rows) >= 49
-    later = tally.look_at(chunk_of(400, sealed=1_010), live=True)
+    later = ring_filter.result_of(chunk_of(400, sealed=1_010), live=True)
     assert sum(len(part.piece.entries) for part in later.slices) == 400
 
 
@@ -141,14 +141,14 @@ def test_no_event_is_parsed_where_every_event_is_wanted() -> None:
     def never(message: Message) -> Event:
         raise AssertionError("parsed")
 
-    chunk = Chunk([Entry(message(1), Reading(never))], sealed=0.0, grow=lambda chunk, amount: None)
+    chunk = Chunk([Entry(message(1), EventParser(never))], sealed=0.0, grow=lambda chunk, amount: None)
     for rate in (None, 500):
-        assert Tally(parse_filter(""), rate, 0).look_at(chunk).matched == 1
+        assert RingFilter(parse_filter(""), rate, 0).result_of(chunk).matched == 1
 
 
 def test_what_is_read_is_sealed_in_chunks_that_are_full_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_buffer, "MOST_OPEN", 100)
-    batch = Batch({0: ""})
+    monkeypatch.setattr(read_buffer, "MOST_FULL", 100)
+    batch = ReadBuffer({0: ""})
     small = [message(number) for number in range(2 * FULL_EVENTS + 5)]
     huge = [message(9_000, size=3 * FULL_BYTES), message(9_001), message(9_002, size=FULL_BYTES - 20), message(9_003)]
     batch.add([*small, *huge])
@@ -161,19 +161,19 @@ def test_what_is_read_is_sealed_in_chunks_that_are_full_at_the_most(monkeypatch:
 
 
 def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> None:
-    batch = Batch({0: ""})
+    batch = ReadBuffer({0: ""})
     some = [message(number) for number in range(FULL_EVENTS)]
-    for _ in range(read_buffer.MOST_OPEN):
+    for _ in range(read_buffer.MOST_FULL):
         batch.add(some)
     reader = threading.Thread(target=batch.add, args=([message(9_999)],))
     reader.start()
     reader.join(timeout=0.05)
     assert reader.is_alive()
-    assert batch.handed_in() == (read_buffer.MOST_OPEN * FULL_EVENTS, {0: "000999"})
+    assert batch.handed_in() == (read_buffer.MOST_FULL * FULL_EVENTS, {0: "000999"})
     chunks = batch.sealed()
     next(chunks)
     reader.join(timeout=20)
-    assert batch.handed_in() == (read_buffer.MOST_OPEN * FULL_EVENTS + 1, {0: "009999"})
+    assert batch.handed_in() == (read_buffer.MOST_FULL * FULL_EVENTS + 1, {0: "009999"})
     batch.close()
 
 

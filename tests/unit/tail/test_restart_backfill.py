@@ -77,14 +77,14 @@ def places_now(storage: Counted, topic: Topic) -> Start:
 class Back:
     """Somebody who comes back."""
 
-    def __init__(self, viewer: TailSubscriber) -> None:
-        self.viewer = viewer
+    def __init__(self, subscriber: TailSubscriber) -> None:
+        self.subscriber = subscriber
         self.numbers: list[int] = []
         self.counts = Counts()
 
     def until(self, published: int) -> "Back":
         def there() -> bool:
-            take = self.viewer.take()
+            take = self.subscriber.take()
             self.counts = take.counts
             self.numbers += [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
             return self.counts.published >= published
@@ -156,7 +156,7 @@ def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
             assert start.places
             start = Start(places={key: token for key, token in start.places.items() if not key.endswith("#1")})
     back = Back(hub.open([topic], start, lambda: None, complete=True))
-    (tail,) = back.viewer.tails
+    (tail,) = back.subscriber.tails
     assert tail.ring.next_number == 0 and tail.read_to()[0] == 0
     if cause == "unnamed":
         past = len([number for number in range(-30, 0) if _partition_of(storage, topic, number) == 1])

@@ -61,12 +61,12 @@ def test_bytes_bound_it_too_but_the_newest_chunk_stays_however_large() -> None:
 
 
 def test_what_is_made_of_its_events_counts_as_well_and_goes_with_them() -> None:
-    ring, viewer = ring_of(most_bytes=50_000), TailSubscriber()
-    tally = ring.watch(viewer, None, None).tally
+    ring, subscriber = ring_of(most_bytes=50_000), TailSubscriber()
+    ring_filter = ring.watch(subscriber, None, None).ring_filter
     ring.add(entries([0]), sealed=0.0)
     (chunk,) = ring.since(0).chunks
     before = ring.bytes
-    piece = tally.look_at(chunk).slices[0].piece
+    piece = ring_filter.result_of(chunk).slices[0].piece
     for _ in range(2):
         assert piece.made("text", lambda given: "x" * 40_000) == "x" * 40_000
     assert ring.bytes == before + sys.getsizeof("x" * 40_000)
@@ -78,30 +78,30 @@ def test_what_is_made_of_its_events_counts_as_well_and_goes_with_them() -> None:
 
 
 def test_what_filters_make_of_quiet_chunks_counts_and_is_given_back_with_them() -> None:
-    ring, viewers = ring_of(most_bytes=200_000, most_events=10_000), [TailSubscriber() for _ in range(20)]
-    for number, viewer in enumerate(viewers):
-        ring.watch(viewer, parse_filter(f"type:t1 or type:other{number}"), 500 if number % 2 else None)
+    ring, subscribers = ring_of(most_bytes=200_000, most_events=10_000), [TailSubscriber() for _ in range(20)]
+    for number, subscriber in enumerate(subscribers):
+        ring.watch(subscriber, parse_filter(f"type:t1 or type:other{number}"), 500 if number % 2 else None)
     for number in range(100):
         ring.add(entries([number]), sealed=0.0)
     chunks = ring.since(0).chunks
     assert 3 < len(chunks) < 30, "twenty filters take more than the event"
     assert ring.bytes <= 200_000
-    look = next(iter(chunks[-3].looks.values()))
-    look.slices[0].piece.made("text", lambda given: "x" * 1_000)
-    for viewer in viewers:
-        ring.leave(viewer)
+    result = next(iter(chunks[-3].results.values()))
+    result.slices[0].piece.made("text", lambda given: "x" * 1_000)
+    for subscriber in subscribers:
+        ring.leave(subscriber)
     left = ring.since(0).chunks
-    assert all(not chunk.looks and not chunk.matches for chunk in left)
+    assert all(not chunk.results and not chunk.matches for chunk in left)
     alone = ring_of(*([int(chunk.entries[0].message.position.token)] for chunk in left))
     assert ring.bytes == alone.bytes
 
 
 def test_a_filter_that_looks_at_what_is_there_pays_for_it_at_once() -> None:
-    ring, viewer = ring_of(*([number] for number in range(50)), most_bytes=200_000, most_events=10_000), TailSubscriber()
+    ring, subscriber = ring_of(*([number] for number in range(50)), most_bytes=200_000, most_events=10_000), TailSubscriber()
     before = ring.bytes
-    ring.watch(viewer, parse_filter("type:none"), 500, number=0)
+    ring.watch(subscriber, parse_filter("type:none"), 500, number=0)
     assert before < ring.bytes <= 200_000
-    ring.leave(viewer)
+    ring.leave(subscriber)
     assert ring.bytes == before
 
 
@@ -112,49 +112,49 @@ def test_the_first_chunks_from_a_number_on_can_be_had_alone() -> None:
 
 
 def test_a_filter_in_use_has_counted_what_is_gone() -> None:
-    ring, viewer = ring_of([0, 1], most_events=4), TailSubscriber()
-    begun = ring.watch(viewer, T1, 500)
+    ring, subscriber = ring_of([0, 1], most_events=4), TailSubscriber()
+    begun = ring.watch(subscriber, T1, 500)
     assert (begun.number, begun.events, begun.matched) == (1, 2, 0)
     for start in range(2, 20, 2):
         ring.add(entries([start, start + 1]), sealed=0.0)
     first = ring.since(begun.number).chunks[0]
     assert (numbers_of(first.entries), first.before) == ([16, 17], 16)
-    assert first.looks[begun.tally.key].before == len([number for number in range(2, 16) if number % 3 == 1])
+    assert first.results[begun.ring_filter.key].before == len([number for number in range(2, 16) if number % 3 == 1])
 
 
 def test_a_filter_that_comes_later_looks_at_what_is_there_already() -> None:
     ring = ring_of([0, 1, 2], [3, 4, 5], [6, 7])
-    standing = ring.watch(TailSubscriber(), T1, 500, number=1)
+    place = ring.watch(TailSubscriber(), T1, 500, number=1)
     ring.add(entries([8, 9, 10]), sealed=0.0)
     earlier = ring.watch(TailSubscriber(), T1, 500, number=0)
-    assert earlier.tally is standing.tally
-    looks = [chunk.looks[earlier.tally.key] for chunk in ring.since(0).chunks]
-    assert [look.before - earlier.matched for look in looks] == [0, 1, 2, 3]
-    assert looks[1].before == standing.matched
-    assert earlier.tally.total - earlier.matched == 4
+    assert earlier.ring_filter is place.ring_filter
+    results = [chunk.results[earlier.ring_filter.key] for chunk in ring.since(0).chunks]
+    assert [result.before - earlier.matched for result in results] == [0, 1, 2, 3]
+    assert results[1].before == place.matched
+    assert earlier.ring_filter.total - earlier.matched == 4
 
 
 def test_whoever_wants_to_stand_where_nothing_is_left_is_told_where_it_stands() -> None:
     ring = ring_of([0], [1], [2], most_events=1)
-    standing = ring.watch(TailSubscriber(), T1, 500, number=0)
-    assert (standing.number, standing.events) == (2, 2)
+    place = ring.watch(TailSubscriber(), T1, 500, number=0)
+    assert (place.number, place.events) == (2, 2)
 
 
 def test_viewers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last() -> None:
     ring, one, other = ring_of(), TailSubscriber(), TailSubscriber()
-    tally = ring.watch(one, T1, 500).tally
-    assert ring.watch(other, parse_filter("type:t1"), 500).tally is tally
+    ring_filter = ring.watch(one, T1, 500).ring_filter
+    assert ring.watch(other, parse_filter("type:t1"), 500).ring_filter is ring_filter
     ring.add(entries([0, 1, 2]), sealed=0.0)
     (chunk,) = ring.since(0).chunks
     ring.leave(one)
-    assert (len(chunk.looks), len(chunk.matches)) == (1, 1)
+    assert (len(chunk.results), len(chunk.matches)) == (1, 1)
     ring.watch(other, None, 500)
     assert list(chunk.matches) == []
     ring.leave(other)
-    assert (len(chunk.looks), len(chunk.matches)) == (0, 0)
+    assert (len(chunk.results), len(chunk.matches)) == (0, 0)
     ring.watch(one, T1, 500)
     ring.add(entries([3]), sealed=0.0)
-    assert not ring.since(1).chunks[0].looks, "whoever has left is not counted for"
+    assert not ring.since(1).chunks[0].results, "whoever has left is not counted for"
 
 
 def test_places_meet_the_ring_where_it_has_all_that_lies_behind_them() -> None:

@@ -28,13 +28,13 @@ class Busy:
         self.now = 1_000.0
 
     def page(self, *which: int) -> TailSubscriber:
-        lanes = [
+        cursors = [
             TailCursor(self.tails[number], lambda: None, rate=ROWS_A_SECOND) for number in which or range(len(self.tails))
         ]
-        for lane in lanes:
-            lane.begin_now(None)
+        for cursor in cursors:
+            cursor.begin_now(None)
         store: Any = None
-        return TailSubscriber(store, lanes, complete=False)
+        return TailSubscriber(store, cursors, complete=False)
 
     def publish(self, which: int, count: int) -> None:
         first = self.published[which]

@@ -21,15 +21,15 @@ from eventstore.search import parse_filter
 from eventstore.search.eval_context import EvalContext
 from eventstore.tail import Counts, Hub, Start, TailSubscriber, Take, read_buffer, ring
 from eventstore.tail.subscriber import catchup, cursor
-from eventstore.tail.subscriber import subscriber as viewers
-from eventstore.tail.take_bounds import bounds
+from eventstore.tail.subscriber import subscriber as subscribers
+from eventstore.tail.take_bounds import take_bounds
 from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 ODD = parse_filter("type:odd")
-EVERYTHING = bounds(2_000, None, complete=True)
+EVERYTHING = take_bounds(2_000, None, complete=True)
 
 
 @pytest.fixture
@@ -75,14 +75,14 @@ def numbers_of(take: Take) -> list[int]:
 class Watching:
     """A viewer, all that it was given, and the places that it would come back with."""
 
-    def __init__(self, viewer: TailSubscriber) -> None:
-        self.viewer = viewer
+    def __init__(self, subscriber: TailSubscriber) -> None:
+        self.subscriber = subscriber
         self.numbers: list[int] = []
         self.places: dict[str, str] = {}
         self.counts = Counts()
 
     def take(self) -> Take:
-        take = self.viewer.take()
+        take = self.subscriber.take()
         self.numbers += numbers_of(take)
         self.places.update(take.places)
         self.counts = counts = take.counts
@@ -201,16 +201,16 @@ def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: Da
     page, script = watch(topic, Start()), watch(topic, Start(), complete=True)
     page.take(), script.take()
     storage.append("documents", numbered(250))
-    assert eventually(lambda: page.viewer.tails[0].ring.next_number > 0)
+    assert eventually(lambda: page.subscriber.tails[0].ring.next_number > 0)
     assert len(numbers_of(page.take())) == 150
     for watching in (page, script):
-        watching.viewer.set_filter(ODD)
+        watching.subscriber.set_filter(ODD)
         watching.until(250)
     assert page.numbers == [*range(150), *range(151, 250, 2)]
     assert script.numbers == list(range(1, 250, 2))
     assert page.counts == Counts(published=250, matched=50, shown=50)
     assert script.counts == Counts(published=250, matched=125, shown=125)
-    page.viewer.set_filter(None)
+    page.subscriber.set_filter(None)
     assert page.take().counts == Counts(published=250)
 
 
@@ -245,12 +245,12 @@ def test_while_the_store_is_away_a_viewer_says_so_and_then_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(storage, "read_forward", _away)
         assert page.take().state == "away"
-        assert not page.viewer.waiting, "it is not asked again at once"
-    assert eventually(lambda: page.viewer.waiting)
+        assert not page.subscriber.has_pending, "it is not asked again at once"
+    assert eventually(lambda: page.subscriber.has_pending)
     assert page.until(10).numbers == list(range(10))
     assert page.take().state == "live"
-    page.viewer.tails[0].stop()
-    assert page.viewer.ended and not page.viewer.waiting
+    page.subscriber.tails[0].stop()
+    assert page.subscriber.ended and not page.subscriber.has_pending
 
 
 def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
@@ -259,19 +259,19 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
     monkeypatch.setattr(read_buffer, "FULL_EVENTS", 4)
     monkeypatch.setattr(cursor, "CHUNKS_A_TAKE", 5)
     monkeypatch.setattr(cursor, "MANY_CHUNKS", 9)
-    monkeypatch.setattr(cursor, "MOST_WAITING", 60)
-    monkeypatch.setattr(viewers, "MOST_WAITING", 60)
+    monkeypatch.setattr(cursor, "MOST_PENDING", 60)
+    monkeypatch.setattr(subscribers, "MOST_PENDING", 60)
     one, other = storage.create_topic("one"), storage.create_topic("other")
     page, script = watch([one, other], Start()), watch([one, other], Start(), complete=True)
     odd = watch([one, other], Start(), complete=True, filter=parse_filter("type:none"))
     for watching in (page, script, odd):
         watching.take()
-        assert not watching.viewer.takes_long
+        assert not watching.subscriber.takes_long
     for topic in (one, other):
         storage.append(topic.name, numbered(120))
-    assert eventually(lambda: [tail.ring.next_number for tail in script.viewer.tails] == [30, 30])
-    assert script.viewer.takes_long and page.viewer.takes_long
-    built = [len(of_lane.slices(script.viewer._counts, EVERYTHING)) for of_lane in script.viewer._lanes]
+    assert eventually(lambda: [tail.ring.next_number for tail in script.subscriber.tails] == [30, 30])
+    assert script.subscriber.takes_long and page.subscriber.takes_long
+    built = [len(of_cursor.slices(script.subscriber._counts, EVERYTHING)) for of_cursor in script.subscriber._cursors]
     assert max(built) <= 5, "what is not given now is not made ready now"
     assert script.take().state == "catching up", "what comes next would keep the loop from others"
     assert odd.take().counts.published <= 40
@@ -279,7 +279,7 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
     assert odd.until(240).counts.matched == 0
     assert page.until(240).counts.slow >= 100
     assert (page.counts.matched, page.counts.shown <= 60) == (240, True)
-    assert not any(watching.viewer.takes_long for watching in (page, script, odd))
+    assert not any(watching.subscriber.takes_long for watching in (page, script, odd))
     assert page.places == script.places == odd.places
 
 
@@ -292,17 +292,17 @@ def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
     assert first.until(300).numbers == list(range(1, 300, 2))
     looked: list[EvalContext] = []
 
-    def is_odd(look: EvalContext) -> bool:
-        looked.append(look)
-        return look.event.type == "odd"
+    def is_odd(result: EvalContext) -> bool:
+        looked.append(result)
+        return result.event.type == "odd"
 
     counted = replace(parse_filter("type:odd or type:none"), _on_event=is_odd)
     script = watch(topic, Start(), filter=counted, complete=True)
-    (of_topic,) = script.viewer._lanes
+    (of_topic,) = script.subscriber._cursors
     (chunk, *_) = of_topic.tail.ring.since(0).chunks
     of_topic.floors = {0: chunk.entries[9].message.position.token}
     for _ in range(3):
-        rest = of_topic._rest(chunk)
+        rest = of_topic._rest_slices(chunk)
     assert len(looked) == len(chunk.entries)
     given = [entry.message.payload for one in rest for entry in one.slice.piece.entries]
     assert given == [str(number).encode() for number in range(11, len(chunk.entries), 2)]
@@ -315,14 +315,14 @@ def _away(*arguments: object, **options: object) -> list[Message]:
 def test_a_viewer_that_was_closed_takes_nothing_and_leaves_nothing_behind(storage: DatabaseStorage, watch: Watch) -> None:
     topic = storage.create_topic("documents")
     page = watch(topic, Start(), filter=ODD)
-    (tail,) = page.viewer.tails
+    (tail,) = page.subscriber.tails
     storage.append("documents", numbered(3))
     assert eventually(lambda: tail.ring.next_number > 0)
-    page.viewer.close()
-    page.viewer.set_filter(parse_filter("type:even"))
+    page.subscriber.close()
+    page.subscriber.set_filter(parse_filter("type:even"))
     assert not page.take().pieces
     assert not tail.watched
-    assert [dict(chunk.looks) for chunk in tail.ring.since(0).chunks] == [{}]
+    assert [dict(chunk.results) for chunk in tail.ring.since(0).chunks] == [{}]
 
 
 @pytest.mark.parametrize("total", [500, pytest.param(10_000, marks=pytest.mark.soak)])
@@ -377,18 +377,18 @@ def _watched(
     seen: list[int] = []
     passed = 0
     while passed < total:
-        viewer = hub.open(topics, Start(places=places), lambda: None, complete=complete, filter=luck.choice(every_event))
-        watching = Watching(viewer)
+        subscriber = hub.open(topics, Start(places=places), lambda: None, complete=complete, filter=luck.choice(every_event))
+        watching = Watching(subscriber)
         for _ in range(luck.choice([1, 5, 30])):
             watching.take()
             if luck.random() < 0.1:
-                viewer.set_filter(luck.choice(every_event))
+                subscriber.set_filter(luck.choice(every_event))
             time.sleep(luck.choice([0.001, 0.005] if done.is_set() else [0, 0.001, 0.01, 0.1]))
         watching.take()
         passed += watching.counts.published
         seen += watching.numbers
         places |= watching.places
-        viewer.close()
+        subscriber.close()
     doubled = [number for number, times in Counter(seen).items() if times > 1]
     wrong = [f"doubled {doubled[:5]}"] if doubled else []
     wrong += [f"{passed} of {total} passed"] if passed != total else []

@@ -90,30 +90,30 @@ def message(number: int, version: str = "") -> Message:
 
 
 def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(storage: Faulty, topic: Topic, hub: Hub) -> None:
-    viewer = hub.open([topic], Start(), lambda: None)
-    (tail,) = viewer.tails
-    assert viewer.take().state == "live"
+    subscriber = hub.open([topic], Start(), lambda: None)
+    (tail,) = subscriber.tails
+    assert subscriber.take().state == "live"
     storage.broken = {1}
-    assert eventually(lambda: viewer.take().state == "away")
+    assert eventually(lambda: subscriber.take().state == "away")
     storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
     assert eventually(lambda: tail.ring.next_number > 0)
-    assert viewer.take().state == "away", "what the other partition gave says nothing of this one"
-    tail._ask_whether_it_lives()
+    assert subscriber.take().state == "away", "what the other partition gave says nothing of this one"
+    tail._probe_store()
     assert tail.away, "nor does a store that answers"
     storage.broken = set()
-    assert eventually(lambda: viewer.take().state == "live")
+    assert eventually(lambda: subscriber.take().state == "live")
 
 
 def test_a_store_that_is_slow_to_answer_delays_no_event(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 0.02)
-    viewer = hub.open([topic], Start(), lambda: None)
+    monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 0.02)
+    subscriber = hub.open([topic], Start(), lambda: None)
     storage.may_answer.clear()
     time.sleep(0.2)
     try:
         storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
-        assert eventually(lambda: viewer.take().counts.published == 20)
+        assert eventually(lambda: subscriber.take().counts.published == 20)
     finally:
         storage.may_answer.set()
 
@@ -121,18 +121,18 @@ def test_a_store_that_is_slow_to_answer_delays_no_event(
 def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 30.0)
-    viewer = hub.open([topic], Start(), lambda: None)
-    (tail,) = viewer.tails
+    monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 30.0)
+    subscriber = hub.open([topic], Start(), lambda: None)
+    (tail,) = subscriber.tails
     storage.answers = False
-    tail._ask_whether_it_lives()
+    tail._probe_store()
     assert tail.away, "a silent store is asked, and does not answer"
     storage.append(topic.name, [NewMessage(payload=b"1", key="k")])
     assert eventually(lambda: not tail.away)
-    tail._ask_whether_it_lives()
+    tail._probe_store()
     assert not tail.away
-    tail._gave_at -= 60
-    tail._ask_whether_it_lives()
+    tail._last_read_at -= 60
+    tail._probe_store()
     assert tail.away, "it gave something a while ago"
 
 
@@ -140,25 +140,25 @@ def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
 def test_a_topic_that_is_gone_ends_its_tail(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
 ) -> None:
-    monkeypatch.setattr(topic_tail, "ASK_WHETHER_IT_LIVES", 0.02)
-    viewer = hub.open([topic], Start(), lambda: None)
+    monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 0.02)
+    subscriber = hub.open([topic], Start(), lambda: None)
 
     def gone(name: str) -> Topic:
         raise error("It is gone.")
 
     monkeypatch.setattr(storage, "topic", gone)
-    assert eventually(lambda: viewer.ended)
+    assert eventually(lambda: subscriber.ended)
 
 
 def test_a_refusal_to_answer_changes_nothing(storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    viewer = hub.open([topic], Start(), lambda: None)
+    subscriber = hub.open([topic], Start(), lambda: None)
 
     def refuse(name: str) -> Topic:
         raise StoreRefused("No permission to ask.")
 
     monkeypatch.setattr(storage, "topic", refuse)
-    viewer.tails[0]._ask_whether_it_lives()
-    assert not viewer.tails[0].away and not viewer.ended
+    subscriber.tails[0]._probe_store()
+    assert not subscriber.tails[0].away and not subscriber.ended
 
 
 def readers_of(topic: Topic) -> list[str]:
@@ -171,10 +171,10 @@ def test_a_tail_stops_a_while_after_its_last_viewer_has_gone(
     first, second = (hub.open([topic], Start(), lambda: None) for _ in range(2))
     (tail,) = first.tails
     first.close()
-    tail._left_at -= 2 * topic_tail.LINGER
+    tail._left_at -= 2 * topic_tail.LINGER_SECONDS
     time.sleep(0.2)
     assert not tail.stopped, "somebody watches still"
-    monkeypatch.setattr(topic_tail, "LINGER", 0.1)
+    monkeypatch.setattr(topic_tail, "LINGER_SECONDS", 0.1)
     second.close()
     assert eventually(lambda: tail.stopped and not readers_of(topic))
     assert not hub._tails, "it would keep its ring"
@@ -184,9 +184,9 @@ def test_a_tail_stops_a_while_after_its_last_viewer_has_gone(
 
 
 def test_whoever_comes_soon_after_the_last_has_gone_finds_the_same_readers(storage: Faulty, topic: Topic, hub: Hub) -> None:
-    viewer = hub.open([topic], Start(), lambda: None)
-    (tail,), opened = viewer.tails, storage.opened
-    viewer.close()
+    subscriber = hub.open([topic], Start(), lambda: None)
+    (tail,), opened = subscriber.tails, storage.opened
+    subscriber.close()
     assert not tail.watched
     time.sleep(0.2)
     again = hub.open([topic], Start(), lambda: None)
@@ -199,11 +199,11 @@ def test_whoever_comes_soon_after_the_last_has_gone_finds_the_same_readers(stora
 def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
     storage: Faulty, topic: Topic, hub: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    viewer = hub.open([topic], Start(), lambda: None)
+    subscriber = hub.open([topic], Start(), lambda: None)
     storage.fault = lambda: ValueError(SECRET)
     with caplog.at_level(logging.ERROR):
         storage.broken = {1}
-        assert eventually(lambda: viewer.ended)
+        assert eventually(lambda: subscriber.ended)
         assert eventually(lambda: "ValueError" in caplog.text)
     assert SECRET not in caplog.text
     assert "Traceback" not in caplog.text
@@ -213,7 +213,7 @@ def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
 def test_a_start_that_cannot_succeed_says_why_at_once(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
 ) -> None:
-    monkeypatch.setattr(topic_tail, "READY_WITHIN", 10_000.0)
+    monkeypatch.setattr(topic_tail, "READY_SECONDS", 10_000.0)
     storage.broken, storage.fault = {0, 1}, lambda: error("This is why.")
     with pytest.raises(error, match="This is why"):
         hub.open([topic], Start(), lambda: None)
@@ -228,7 +228,7 @@ def test_a_start_that_cannot_succeed_says_why_at_once(
 def test_a_start_that_the_store_refuses_says_so(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_tail, "READY_WITHIN", 0.3)
+    monkeypatch.setattr(topic_tail, "READY_SECONDS", 0.3)
     storage.broken, storage.fault = {1}, lambda: StoreRefused("No permission to read this topic.")
     with pytest.raises(StoreRefused, match="No permission"):
         hub.open([topic], Start(), lambda: None)
@@ -254,12 +254,12 @@ def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[str] = []
-    waiting = threading.Semaphore(0)
+    pending = threading.Semaphore(0)
 
     def started(tail: topic_tail.TopicTail, places: Places) -> None:
         starts.append(tail.topic.name)
         for _ in range(3):
-            assert waiting.acquire(timeout=30)
+            assert pending.acquire(timeout=30)
         assert eventually(lambda: len(_at_the_gate()) == 3)
         raise StoreUnreachable("The store does not let documents be followed now.")
 
@@ -272,7 +272,7 @@ def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
     def open_it(number: int) -> None:
         if number:
             assert eventually(lambda: bool(starts))
-            waiting.release()
+            pending.release()
         with pytest.raises(StoreUnreachable) as raised:
             hub.open([topic], Start(), lambda: None)
         found.append(str(raised.value))
@@ -298,11 +298,11 @@ def test_what_has_a_schema_is_parsed_by_the_tail_itself(storage: Faulty, topic: 
 
     hub = Hub(storage=storage, read=read)
     try:
-        viewer = hub.open([topic], Start(), lambda: None)
-        viewer.tails[0].publish([message(1), message(2, "7"), message(3, "7")])
-        assert eventually(lambda: viewer.waiting)
+        subscriber = hub.open([topic], Start(), lambda: None)
+        subscriber.tails[0].publish([message(1), message(2, "7"), message(3, "7")])
+        assert eventually(lambda: subscriber.has_pending)
         assert threads == ["tail documents beat"] * 2, "without an answer of the registry, each of them"
-        taken = [entry for piece in viewer.take().pieces for entry in piece.entries]
+        taken = [entry for piece in subscriber.take().pieces for entry in piece.entries]
         assert [entry.event.message.schema_version for entry in taken] == [""] * 3
         assert len(threads) == 3
     finally:
