@@ -1,7 +1,7 @@
 """The index's tables: pointers and counts, never a payload. It may be dropped and rebuilt at any time.
 
-Pointers lie in blocks (``blocks``); what finds them are the key tables, whose leading column is a *slice* of the index's
-whole history: new keys go into the newest slice only, whose part of the tree stays small, so that writing stays as fast at
+Pointers lie in blocks (``blocks``); what finds them are the key tables, whose leading column is a *segment* of the index's
+whole history: new keys go into the newest segment only, whose part of the tree stays small, so that writing stays as fast at
 the hundredth million as at the first. Names in key tables are hashes; whoever reads checks the text that they stand for.
 """
 
@@ -38,8 +38,8 @@ class IndexedPartition(models.Model):
     live = models.BooleanField(default=True)
     checkpoint = models.TextField(default="")
     next_ordinal = models.BigIntegerField(default=0)
-    slice = models.IntegerField(default=0)
-    """The slice that its newest keys lie in."""
+    segment = models.IntegerField(default=0)
+    """The segment that its newest keys lie in."""
     caught_up_at = models.DateTimeField(null=True)
     """A moment as of which everything was indexed: the last that is known."""
     indexed_published_at = models.DateTimeField(null=True)
@@ -65,10 +65,10 @@ class IndexedPartition(models.Model):
 
 
 class IndexerRow(models.Model):
-    """An indexer that lives, at least ``until`` then. ``hungry``: it has less than its share of the partitions."""
+    """An indexer that lives, at least ``until`` then. ``wants_more``: it has less than its share of the partitions."""
 
     owner = ExactText(primary_key=True)
-    hungry = models.BooleanField()
+    wants_more = models.BooleanField()
     until = models.DateTimeField()
 
 
@@ -85,7 +85,7 @@ class StreamRow(models.Model):
     type = models.ForeignKey(NameRow, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     aggregate_id = ExactText()
     events = models.BigIntegerField()
-    first_slice = models.IntegerField()
+    first_segment = models.IntegerField()
     first_time = models.BigIntegerField()
     last_time = models.BigIntegerField()
     """The latest time of an event of the stream."""
@@ -105,7 +105,7 @@ class BlockRow(models.Model):
     partition_id = models.BigIntegerField()
     first_ordinal = models.BigIntegerField()
     first_token = ExactText()
-    slice = models.IntegerField()
+    segment = models.IntegerField()
     data = models.BinaryField()
 
     class Meta:
@@ -115,8 +115,8 @@ class BlockRow(models.Model):
 class IdKey(models.Model):
     """Where events lie whose id has this hash."""
 
-    pk = models.CompositePrimaryKey("slice", "hash", "partition_id", "ordinal")
-    slice = models.IntegerField()
+    pk = models.CompositePrimaryKey("segment", "hash", "partition_id", "ordinal")
+    segment = models.IntegerField()
     hash = models.BigIntegerField()
     partition_id = models.BigIntegerField()
     ordinal = models.BigIntegerField()
@@ -125,8 +125,8 @@ class IdKey(models.Model):
 class LinkKey(models.Model):
     """Where events lie that are tied to this hash: by correlation, causation, an original, or a searchable value."""
 
-    pk = models.CompositePrimaryKey("slice", "hash", "partition_id", "ordinal")
-    slice = models.IntegerField()
+    pk = models.CompositePrimaryKey("segment", "hash", "partition_id", "ordinal")
+    segment = models.IntegerField()
     hash = models.BigIntegerField()
     partition_id = models.BigIntegerField()
     ordinal = models.BigIntegerField()
@@ -135,8 +135,8 @@ class LinkKey(models.Model):
 class StreamKey(models.Model):
     """The ordinals of a stream's events."""
 
-    pk = models.CompositePrimaryKey("slice", "stream_id", "ordinal")
-    slice = models.IntegerField()
+    pk = models.CompositePrimaryKey("segment", "stream_id", "ordinal")
+    segment = models.IntegerField()
     stream_id = models.BigIntegerField()
     ordinal = models.BigIntegerField()
 
@@ -196,8 +196,8 @@ class IndexSecret(models.Model):
 
 
 class SeenFilter(models.Model):
-    """A Bloom filter over the event ids of a range of slices: whether an id may have been there before."""
+    """A Bloom filter over the event ids of a range of segments: whether an id may have been there before."""
 
-    first_slice = models.IntegerField(primary_key=True)
-    last_slice = models.IntegerField()
+    first_segment = models.IntegerField(primary_key=True)
+    last_segment = models.IntegerField()
     bits = models.BinaryField()

@@ -52,10 +52,10 @@ class Shortened(DatabaseStorage):
         return {encode(number) for number in self.lost}
 
 
-@pytest.fixture(params=["whole slices", "key by key"])
+@pytest.fixture(params=["whole segments", "key by key"])
 def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shortened:
     """A store with a topic of which everything is indexed; keys are compared in either way."""
-    monkeypatch.setattr(keys, "WORTH_READING", 1 if request.param == "whole slices" else 1 << 40)
+    monkeypatch.setattr(keys, "WORTH_READING", 1 if request.param == "whole segments" else 1 << 40)
     storage = Shortened()
     storage.create_topic("patients")
     publish(storage, COUNT)
@@ -244,7 +244,7 @@ def test_two_events_in_the_wrong_order_are_named(storage: Shortened) -> None:
         ("DELETE FROM index_streamkey WHERE ordinal = 300", "it is not found in its stream"),
         ("DELETE FROM index_linkkey WHERE ordinal = 300", "it is not found by its correlation id"),
         ("UPDATE index_idkey SET hash = hash + 1 WHERE ordinal = 300", "it is not found by its event id"),
-        ("UPDATE index_idkey SET slice = 9 WHERE ordinal = 300", "it is not found by its event id"),
+        ("UPDATE index_idkey SET segment = 9 WHERE ordinal = 300", "it is not found by its event id"),
     ],
 )
 def test_a_key_that_is_missing_is_named(storage: Shortened, damage: str, words: str) -> None:
@@ -254,11 +254,11 @@ def test_a_key_that_is_missing_is_named(storage: Shortened, damage: str, words: 
     assert words in said
 
 
-def test_a_key_too_many_is_named_where_slices_are_read_whole(monkeypatch: pytest.MonkeyPatch, storage: Shortened) -> None:
+def test_a_key_too_many_is_named_where_segments_are_read_whole(monkeypatch: pytest.MonkeyPatch, storage: Shortened) -> None:
     monkeypatch.setattr(keys, "WORTH_READING", 1)
     streams = list(StreamRow.objects.using("index").order_by("pk").values_list("pk", flat=True))
     for stream in streams[:2]:  # one of them may be its own
-        sql(f"INSERT INTO index_streamkey (slice, stream_id, ordinal) VALUES (0, {stream}, 300) ON CONFLICT DO NOTHING")
+        sql(f"INSERT INTO index_streamkey (segment, stream_id, ordinal) VALUES (0, {stream}, 300) ON CONFLICT DO NOTHING")
     said = difference(storage)
     assert said.startswith("ordinal 300: the index counts it to another stream")
 

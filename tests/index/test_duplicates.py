@@ -46,9 +46,9 @@ def duplicates(*, topic: str = "patients", partition: int = 0) -> list[int]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slices of a batch, and filters of two slices; every writer knows at once how many events there are."""
-    monkeypatch.setattr(seen, "SLICE", LARGE)
-    monkeypatch.setattr(seen, "SEALED", 2)
+    """Segments of a batch, and filters of two segments; every writer knows at once how many events there are."""
+    monkeypatch.setattr(seen, "EVENTS_PER_SEGMENT", LARGE)
+    monkeypatch.setattr(seen, "SEGMENTS_PER_FILTER", 2)
     monkeypatch.setattr(seen, "BITS", 1 << 13)
     monkeypatch.setattr(seen, "COUNT_AGAIN", -1.0)
 
@@ -139,7 +139,7 @@ def test_what_lies_in_filters_that_were_sealed_long_ago_is_noticed(fresh: bool) 
     memory = Memory()
     for start in range(0, 14 * LARGE, LARGE):
         index(batch(start, ids(start, start + LARGE)), topic=PATIENTS, memory=memory)
-    sealed = list(SeenFilter.objects.using("index").order_by("first_slice").values_list("first_slice", "last_slice"))
+    sealed = list(SeenFilter.objects.using("index").order_by("first_segment").values_list("first_segment", "last_segment"))
     assert len(sealed) > 3
     assert sealed == [(2 * number, 2 * number + 1) for number in range(len(sealed))]
     memory = Memory() if fresh else memory
@@ -160,16 +160,16 @@ def test_nothing_is_noticed_where_every_id_is_new_however_full_the_filters_are(m
 
 
 @pytest.mark.usefixtures("small")
-def test_the_keys_of_new_events_never_go_back_into_an_earlier_slice() -> None:
+def test_the_keys_of_new_events_never_go_back_into_an_earlier_segment() -> None:
     """Though the index becomes smaller, since an earlier build of a topic is thrown away."""
     index(batch(0, ids(0, 5 * LARGE)), topic=PATIENTS)
     index(batch(0, ids(0, 7), topic="documents"), topic=Topic(name="documents"))
-    newest = max(IdKey.objects.using("index").values_list("slice", flat=True))
+    newest = max(IdKey.objects.using("index").values_list("segment", flat=True))
     assert newest == 5
     IndexedPartition.objects.using("index").filter(topic="patients").delete()
     index(batch(0, ids(0, 3), topic="letters"), topic=Topic(name="letters"))
     row = IndexedPartition.objects.using("index").get(topic="letters")
-    assert set(IdKey.objects.using("index").filter(partition_id=row.pk).values_list("slice", flat=True)) == {newest}
+    assert set(IdKey.objects.using("index").filter(partition_id=row.pk).values_list("segment", flat=True)) == {newest}
 
 
 def writers(count: int) -> list[Partition]:
@@ -241,11 +241,11 @@ def test_a_filter_that_was_sealed_in_vain_is_sealed_again(monkeypatch: pytest.Mo
     assert not SeenFilter.objects.using("index").exists()
     for start in range(4 * LARGE, 8 * LARGE, LARGE):
         index(batch(start, ids(start, start + LARGE)), topic=PATIENTS, memory=memory)
-    assert list(SeenFilter.objects.using("index").values_list("first_slice", flat=True)) == [2], "the first was rolled back"
+    assert list(SeenFilter.objects.using("index").values_list("first_segment", flat=True)) == [2], "the first was rolled back"
     index(batch(8 * LARGE, ["id-1", *ids(8 * LARGE, 9 * LARGE)]), topic=PATIENTS)
     index(batch(10 * LARGE, ["id-2", *ids(10 * LARGE, 11 * LARGE)]), topic=PATIENTS, memory=memory)
     assert duplicates() == [8 * LARGE, 9 * LARGE + 1]
-    assert SeenFilter.objects.using("index").filter(first_slice=0).exists()
+    assert SeenFilter.objects.using("index").filter(first_segment=0).exists()
 
 
 @pytest.mark.usefixtures("small")
@@ -276,9 +276,9 @@ def test_a_large_batch_of_new_ids_looks_up_hardly_any(monkeypatch: pytest.Monkey
     """Which is what the filters are for."""
     asked: list[int] = []
 
-    def first_places(table: str, hashes: Sequence[int], slices: range, partitions: Sequence[int]) -> Any:
+    def first_places(table: str, hashes: Sequence[int], segments: range, partitions: Sequence[int]) -> Any:
         asked.append(len(hashes))
-        return real(table, hashes, slices, partitions)
+        return real(table, hashes, segments, partitions)
 
     real = key_tables.first_places
     memory = Memory()
@@ -309,6 +309,6 @@ def test_a_filter_as_full_as_it_gets_names_few_that_were_not() -> None:
     chance = np.random.default_rng(7)
     numbers = chance.integers(0, 1 << HASH_BITS, size=1_200_000, dtype=np.uint64)
     bits = np.zeros(seen.BITS // 8, dtype=np.uint8)
-    seen._set(bits, seen._probes(numbers[: seen.SEALED * seen.SLICE], 12345))
-    others = seen._probes(numbers[seen.SEALED * seen.SLICE :], 12345)
+    seen._set(bits, seen._probes(numbers[: seen.SEGMENTS_PER_FILTER * seen.EVENTS_PER_SEGMENT], 12345))
+    others = seen._probes(numbers[seen.SEGMENTS_PER_FILTER * seen.EVENTS_PER_SEGMENT :], 12345)
     assert len(seen._maybe(bits, others)) < 0.005 * others[0].shape[1]

@@ -427,9 +427,9 @@ def test_the_leases_of_one_that_vanished_are_taken_over_when_they_end() -> None:
     published(storage, 10, partitions=4)
     leases.make_partitions([FOUR], known=[])
     leases.take("elsewhere", leases.partitions())
-    leases.attend("elsewhere", hungry=False)
+    leases.attend("elsewhere", wants_more=False)
     with running(storage, "one"):
-        assert eventually(lambda: IndexerRow.objects.filter(owner="one", hungry=True).exists())
+        assert eventually(lambda: IndexerRow.objects.filter(owner="one", wants_more=True).exists())
         assert indexed() == 0
         past = timezone.now() - timedelta(seconds=1)
         IndexedPartition.objects.update(leased_until=past)
@@ -437,11 +437,11 @@ def test_the_leases_of_one_that_vanished_are_taken_over_when_they_end() -> None:
         assert eventually(lambda: indexed() == 10)
 
 
-def test_a_partition_that_nobody_takes_is_taken_even_while_another_is_hungry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_that_nobody_takes_is_taken_even_while_another_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer_module, "FREE_FOR", 0.3)
     storage = DatabaseStorage()
     published(storage, 100, partitions=4)
-    leases.attend("stuck", hungry=True)
+    leases.attend("stuck", wants_more=True)
     with running(storage, "one"):
         assert eventually(lambda: indexed() == 100)
 

@@ -69,7 +69,7 @@ def test_an_expired_lease_is_free_and_a_renewed_one_is_not(database: str) -> Non
 
 
 def test_leaving_frees_everything_at_once(database: str) -> None:
-    leases.attend("one", hungry=False)
+    leases.attend("one", wants_more=False)
     leases.take("one", free())
     leases.leave("one")
     assert len(free()) == 4
@@ -125,11 +125,11 @@ def test_many_that_take_at_the_same_moment_get_each_partition_once(database: str
 
 
 def test_who_lives_is_known_to_the_others_with_its_hunger(database: str) -> None:
-    leases.attend("one", hungry=False)
-    leases.attend("two", hungry=True)
-    assert leases.others("one") == [Member(owner="two", hungry=True)]
-    leases.attend("two", hungry=False)
-    assert leases.others("one") == [Member(owner="two", hungry=False)]
+    leases.attend("one", wants_more=False)
+    leases.attend("two", wants_more=True)
+    assert leases.others("one") == [Member(owner="two", wants_more=True)]
+    leases.attend("two", wants_more=False)
+    assert leases.others("one") == [Member(owner="two", wants_more=False)]
     expire("two")
     assert leases.others("one") == []
 
@@ -138,7 +138,7 @@ def test_who_lives_is_known_to_the_others_with_its_hunger(database: str) -> None
 def test_shares_are_as_equal_as_can_be_and_add_up(partitions: int, owners: int) -> None:
     names = [f"owner {number}" for number in range(owners)]
     shares = [
-        leases.share_of(name, [Member(owner=other, hungry=False) for other in names if other != name], partitions)
+        leases.share_of(name, [Member(owner=other, wants_more=False) for other in names if other != name], partitions)
         for name in names
     ]
     assert sum(shares) == partitions
@@ -148,7 +148,7 @@ def test_shares_are_as_equal_as_can_be_and_add_up(partitions: int, owners: int) 
 def test_the_lease_of_a_process_that_died_here_is_free_at_once(database: str) -> None:
     script = "from eventstore.index.indexer.lease_owner import new_owner; print(new_owner(), end='')"
     died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    leases.attend(died, hungry=True)
+    leases.attend(died, wants_more=True)
     assert len(leases.take(died, free())) == 4
     assert leases.others("two") == []
     assert len(leases.take("two", free())) == 4

@@ -89,7 +89,7 @@ def many_aggregates(count: int) -> None:
                 type_id=names[f"type{number % 10}"],
                 aggregate_id=f"p{number:07}",
                 events=1,
-                first_slice=0,
+                first_segment=0,
                 first_time=microseconds(START),
                 last_time=microseconds(START),
                 last_types="[]",
@@ -225,7 +225,7 @@ def test_positions_are_looked_up_by_the_index_of_tokens() -> None:
             partition_id=partition.pk + number % 2,
             first_ordinal=(1 + number) * FULL,
             first_token=place(1 + number).token,
-            slice=0,
+            segment=0,
             data=encoded(Columns(tokens=[place(1 + number).token])),
         )
         for number in range(many)

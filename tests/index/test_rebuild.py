@@ -104,7 +104,7 @@ def test_the_new_build_takes_the_old_ones_place_and_nothing_of_that_is_left(stor
     old = set(IndexedPartition.objects.using("index").values_list("pk", flat=True))
     assert rebuild(storage) == Rebuilt(topic="patients", events=COUNT, before=COUNT, live=True)
     assert live() == dict.fromkeys(range(PARTITIONS), 1)
-    assert remove_old("patients", lambda slices: None, threading.Event())
+    assert remove_old("patients", lambda segments: None, threading.Event())
     assert left_of(old) == {}
     kinds = IndexedPartition.objects.using("index").filter(pk__in=old).values_list("kind", flat=True)
     assert set(kinds) == {REMOVED}
@@ -168,7 +168,7 @@ def test_an_unfinished_rebuild_can_be_thrown_away(storage: Shortened) -> None:
     assert discard("patients")
     assert not discard("patients")
     assert unfinished("patients") is None
-    assert remove_old("patients", lambda slices: None, threading.Event())
+    assert remove_old("patients", lambda segments: None, threading.Event())
     assert left_of(begun) == {}
     assert (differences(storage), events_shown()) == ([], COUNT)
     rebuild(storage)
@@ -179,9 +179,9 @@ def test_removing_that_was_stopped_is_finished_by_the_next(storage: Shortened, m
     old = set(IndexedPartition.objects.using("index").values_list("pk", flat=True))
     rebuild(storage)
     stop = threading.Event()
-    assert not remove_old("patients", lambda slices: stop.set(), stop)
+    assert not remove_old("patients", lambda segments: stop.set(), stop)
     assert left_of(old)
-    assert remove_old("patients", lambda slices: None, threading.Event())
+    assert remove_old("patients", lambda segments: None, threading.Event())
     assert left_of(old) == {}
     assert differences(storage) == []
 
@@ -317,10 +317,10 @@ def test_a_partition_that_is_new_after_a_rebuild_belongs_to_the_live_build(stora
     assert live() == dict.fromkeys(range(PARTITIONS + 1), 1)
 
 
-def test_slices_of_keys_never_go_back_when_a_build_is_removed(storage: Shortened) -> None:
+def test_segments_of_keys_never_go_back_when_a_build_is_removed(storage: Shortened) -> None:
     before = sum(IndexedPartition.objects.using("index").values_list("next_ordinal", flat=True))
     rebuild(storage)
-    remove_old("patients", lambda slices: None, threading.Event())
+    remove_old("patients", lambda segments: None, threading.Event())
     assert sum(IndexedPartition.objects.using("index").values_list("next_ordinal", flat=True)) == 2 * before
 
 

@@ -1,4 +1,4 @@
-"""A stream's ordinals, page by page both ways, though its keys lie in many slices: the same as a plain list."""
+"""A stream's ordinals, page by page both ways, though its keys lie in many segments: the same as a plain list."""
 
 import random
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ class Log:
 
 @pytest.fixture(params=[(1, 16), (7, 16), (100, 256), (10_000, 16)], ids=str)
 def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
-    """Two partitions that are written in turns, in batches of any size; slices and blocks are small."""
-    a_slice, full = request.param
-    monkeypatch.setattr(duplicates, "SLICE", a_slice)
+    """Two partitions that are written in turns, in batches of any size; segments and blocks are small."""
+    a_segment, full = request.param
+    monkeypatch.setattr(duplicates, "EVENTS_PER_SEGMENT", a_segment)
     monkeypatch.setattr(duplicates, "BITS", 1 << 12)
-    monkeypatch.setattr(stream_keys, "MOST_SLICES", 20)
+    monkeypatch.setattr(stream_keys, "MOST_SEGMENTS", 20)
     for module in (blocks, pointers, duplicates, stream_keys, writer):
         monkeypatch.setattr(module, "FULL", full)
     seed = random.randrange(2**32)
@@ -77,13 +77,15 @@ def aggregate_of(number: int, chance: random.Random) -> str:
 
 
 def stretch_of(row: StreamRow) -> Stretch:
-    return Stretch(stream=row.pk, partition=row.partition.pk, first_slice=row.first_slice, last_slice=row.partition.slice)
+    return Stretch(
+        stream=row.pk, partition=row.partition.pk, first_segment=row.first_segment, last_segment=row.partition.segment
+    )
 
 
-def test_the_log_lies_in_the_slices_that_these_tests_speak_of(log: Log) -> None:
-    slices = set(StreamKey.objects.using("index").values_list("slice", flat=True))
-    assert max(slices) == max(IndexedPartition.objects.using("index").values_list("slice", flat=True))
-    assert len(slices) == 1 or len(slices) > EVENTS // duplicates.SLICE // 60
+def test_the_log_lies_in_the_segments_that_these_tests_speak_of(log: Log) -> None:
+    segments = set(StreamKey.objects.using("index").values_list("segment", flat=True))
+    assert max(segments) == max(IndexedPartition.objects.using("index").values_list("segment", flat=True))
+    assert len(segments) == 1 or len(segments) > EVENTS // duplicates.EVENTS_PER_SEGMENT // 60
     assert sorted(number for name in AGGREGATES for number in log.ordinals[name])[:EVENTS] == list(range(EVENTS))
 
 

@@ -324,7 +324,7 @@ def test_a_batch_that_breaks_half_way_leaves_no_pointer_count_or_checkpoint_and_
     memory = Memory()
     checkpoint = index([event(0)], topic=PATIENTS, memory=memory)
     stream = StreamRow.objects.using("index").get()
-    by_hand = StreamKey.objects.using("index").create(slice=0, stream_id=stream.pk, ordinal=7)
+    by_hand = StreamKey.objects.using("index").create(segment=0, stream_id=stream.pk, ordinal=7)
     batch = [event(number, type=f"new{number % 3}") for number in range(1, 10)]
     before = everything()
     partition = open_partition(PATIENTS, 0, memory)

@@ -14,33 +14,33 @@ BLOCKS = 16
 
 
 def blocks_of(row: IndexedPartition) -> Iterator[tuple[int, int, Columns | str]]:
-    """First ordinal, slice and pointers of each block up to the row's end; words where one is not as it must be."""
+    """First ordinal, segment and pointers of each block up to the row's end; words where one is not as it must be."""
     expected = 0
     while expected < row.next_ordinal:
         rows = sql.query(
-            "SELECT first_ordinal, first_token, slice, data FROM index_blockrow WHERE partition_id = %s "
+            "SELECT first_ordinal, first_token, segment, data FROM index_blockrow WHERE partition_id = %s "
             "AND first_ordinal >= %s AND first_ordinal < %s ORDER BY first_ordinal LIMIT %s",
             [row.pk, expected, row.next_ordinal, BLOCKS],
         )
         if not rows:
             return
-        for first, first_token, slice, data in rows:
+        for first, first_token, segment, data in rows:
             if first != expected:
-                yield first, slice, f"the index has no block from ordinal {expected:,} on; the next begins at {first:,}"
+                yield first, segment, f"the index has no block from ordinal {expected:,} on; the next begins at {first:,}"
                 return
             columns = _opened(bytes(data))
             size = min(FULL, row.next_ordinal - first)
             if columns is None or len(columns) < size:
-                yield first, slice, f"the index's block from ordinal {first:,} on is damaged"
+                yield first, segment, f"the index's block from ordinal {first:,} on is damaged"
                 return
             if columns.tokens[0] != first_token:
                 yield (
                     first,
-                    slice,
+                    segment,
                     f"the index's block from ordinal {first:,} on is listed under another position than it holds",
                 )
                 return
-            yield first, slice, columns.part(0, size)
+            yield first, segment, columns.part(0, size)
             expected = first + FULL
 
 

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections
-
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, decoded
+from eventstore.index.tables.database import connection
 from eventstore.index.tables.names import Names
 from eventstore.index.writing.prepared_batch import HOUR
 
-DB = "index"
 PIECE = 10_000
 A_CHUNK = 1 << 12
 
@@ -71,8 +69,7 @@ def check_counts(partition: int, counted: Counted, end: int) -> str:
 @contextmanager
 def _one_moment() -> Iterator[None]:
     """What is asked inside is answered as of one moment; writers are not held up."""
-    connection = connections[DB]
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if sql.postgres() else "BEGIN DEFERRED")
         try:
             yield

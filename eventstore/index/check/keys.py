@@ -1,6 +1,6 @@
 """Whether the key tables find each event of a partition, and nothing else of it.
 
-Where a partition has many events in each slice, its rows of a slice are read once and compared as a set; where it has few,
+Where a partition has many events in each segment, its rows of a segment are read once and compared as a set; where it has few,
 its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk through it all.
 Looking up sees a key that is missing, but not one too many.
 """
@@ -15,7 +15,7 @@ from eventstore.index.tables.keys import Link, hashes, value_hash
 from eventstore.index.tables.secret import index_key
 
 WORTH_READING = 2_048
-"""Events of the partition a slice from which on the slice is read whole."""
+"""Events of the partition a segment from which on the segment is read whole."""
 
 IDS, LINKS, STREAMS = "index_idkey", "index_linkkey", "index_streamkey"
 _COLUMN = {IDS: "hash", LINKS: "hash", STREAMS: "stream_id"}
@@ -34,42 +34,42 @@ class KeyCheck:
     end: int
     key: HashKey
     whole: bool
-    """Whether slices are read whole."""
-    first_slice: int
+    """Whether segments are read whole."""
+    first_segment: int
     before: int = 0
-    """The slice of the block before."""
+    """The segment of the block before."""
     pools: dict[int, set[Key]] = field(default_factory=dict)
-    """The rows of the slices that were read whole and may still be asked for, without those that were."""
+    """The rows of the segments that were read whole and may still be asked for, without those that were."""
 
 
-def key_check(partition: int, end: int, first_slice: int, last_slice: int) -> KeyCheck:
-    """For the partition's row, whose first block lies in one slice and its last in the other."""
-    whole = end >= WORTH_READING * (last_slice - first_slice + 1)
-    return KeyCheck(partition=partition, end=end, whole=whole, first_slice=first_slice, key=index_key())
+def key_check(partition: int, end: int, first_segment: int, last_segment: int) -> KeyCheck:
+    """For the partition's row, whose first block lies in one segment and its last in the other."""
+    whole = end >= WORTH_READING * (last_segment - first_segment + 1)
+    return KeyCheck(partition=partition, end=end, whole=whole, first_segment=first_segment, key=index_key())
 
 
-def check_keys(check: KeyCheck, columns: Columns, first: int, slice: int) -> list[Found]:
-    """What is wrong with the keys of this block, which begins at ordinal ``first`` and says ``slice``.
+def check_keys(check: KeyCheck, columns: Columns, first: int, segment: int) -> list[Found]:
+    """What is wrong with the keys of this block, which begins at ordinal ``first`` and says ``segment``.
 
-    A block says the slice of its latest event; its others may lie in earlier ones, as far back as the block before.
+    A block says the segment of its latest event; its others may lie in earlier ones, as far back as the block before.
     """
     expected = _expected(check, columns, first)
-    slices = range(check.before if first else 0, slice + 1)
+    segments = range(check.before if first else 0, segment + 1)
     found: set[Key] = set()
     extra: list[Found] = []
     if check.whole:
-        extra = _close(check, slices.start)
-        for number in range(max(slices.start, check.first_slice), slices.stop):
+        extra = _close(check, segments.start)
+        for number in range(max(segments.start, check.first_segment), segments.stop):
             if number not in check.pools:
                 check.pools[number] = set(_read(check.partition, number))
             there = check.pools[number] & expected.keys()
             check.pools[number] -= there
             found |= there
-        slices = range(slices.start, min(slices.stop, check.first_slice))
+        segments = range(segments.start, min(segments.stop, check.first_segment))
     missing = expected.keys() - found
-    if missing and slices:
-        missing -= set(_looked_up(check.partition, missing, slices, first))
-    check.before = slice
+    if missing and segments:
+        missing -= set(_looked_up(check.partition, missing, segments, first))
+    check.before = segment
     return [*extra, *((ordinal, expected[table, key, ordinal]) for table, key, ordinal in missing)]
 
 
@@ -79,11 +79,11 @@ def finish(check: KeyCheck) -> list[Found]:
 
 
 def _close(check: KeyCheck, before: int) -> list[Found]:
-    """Give up the slices before this one: nobody asks for them any more."""
+    """Give up the segments before this one: nobody asks for them any more."""
     extra = []
     for number in [number for number in check.pools if number < before]:
         left = [(table, ordinal) for table, _, ordinal in check.pools.pop(number) if ordinal < check.end]
-        extra += [(ordinal, f"{_TOO_MANY[table]} too (slice {number})") for table, ordinal in left]
+        extra += [(ordinal, f"{_TOO_MANY[table]} too (segment {number})") for table, ordinal in left]
     return extra
 
 
@@ -119,36 +119,36 @@ def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str
     return expected
 
 
-def _read(partition: int, slice: int) -> Iterator[Key]:
-    """All keys of the partition in this slice."""
+def _read(partition: int, segment: int) -> Iterator[Key]:
+    """All keys of the partition in this segment."""
     for table in (IDS, LINKS):
-        rows = sql.query(f"SELECT hash, ordinal FROM {table} WHERE slice = %s AND partition_id = %s", [slice, partition])
+        rows = sql.query(f"SELECT hash, ordinal FROM {table} WHERE segment = %s AND partition_id = %s", [segment, partition])
         yield from ((table, hash, ordinal) for hash, ordinal in rows)
     rows = sql.query(
         "SELECT k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
-        "WHERE k.slice = %s AND s.partition_id = %s",
-        [slice, partition],
+        "WHERE k.segment = %s AND s.partition_id = %s",
+        [segment, partition],
     )
     yield from ((STREAMS, stream, ordinal) for stream, ordinal in rows)
 
 
-def _looked_up(partition: int, wanted: Iterable[Key], slices: range, first: int) -> Iterator[Key]:
-    """Those of these keys of a block that these slices have."""
+def _looked_up(partition: int, wanted: Iterable[Key], segments: range, first: int) -> Iterator[Key]:
+    """Those of these keys of a block that these segments have."""
     by_table: dict[str, list[int]] = {}
     for table, key, _ in wanted:
         by_table.setdefault(table, []).append(key)
     for table, keys in by_table.items():
-        for key, ordinal in _rows(table, sorted(set(keys)), slices, partition, first):
+        for key, ordinal in _rows(table, sorted(set(keys)), segments, partition, first):
             yield table, key, ordinal
 
 
-def _rows(table: str, keys: Sequence[int], slices: range, partition: int, first: int) -> list[tuple[int, int]]:
+def _rows(table: str, keys: Sequence[int], segments: range, partition: int, first: int) -> list[tuple[int, int]]:
     column = _COLUMN[table]
     mine, parameters = ("", []) if table == STREAMS else (" AND k.partition_id = %s", [partition])
     inside = f"{mine} AND k.ordinal BETWEEN %s AND %s"
-    # On SQLite CROSS JOIN fixes the order of the loops: a look into the tree for each slice and key.
+    # On SQLite CROSS JOIN fixes the order of the loops: a look into the tree for each segment and key.
     return sql.query(
         f"SELECT k.{column}, k.ordinal FROM {sql.listed('s')} CROSS JOIN {sql.listed('w')} "
-        f"{'JOIN' if sql.postgres() else 'CROSS JOIN'} {table} k ON k.slice = s.value AND k.{column} = w.value{inside}",
-        [sql.as_list(slices), sql.as_list(keys), *parameters, first, first + FULL - 1],
+        f"{'JOIN' if sql.postgres() else 'CROSS JOIN'} {table} k ON k.segment = s.value AND k.{column} = w.value{inside}",
+        [sql.as_list(segments), sql.as_list(keys), *parameters, first, first + FULL - 1],
     )

@@ -27,7 +27,6 @@ from eventstore.model.events import Event, Position, Topic
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
 
-DB = "index"
 OnProgress = Callable[[int], object]
 """Told how many more events are done."""
 
@@ -103,7 +102,7 @@ def _not_indexed(storage: Storage, topic: Topic, indexed: Collection[int]) -> li
 
 
 def _rows(topic: str) -> "QuerySet[IndexedPartition]":
-    return IndexedPartition.objects.using(DB).filter(topic=topic, live=True)
+    return IndexedPartition.objects.filter(topic=topic, live=True)
 
 
 def _check_partition(
@@ -137,7 +136,7 @@ def _check_partition(
                     decode=Schemas(storage.schema).decoded,
                     values_of=values_of,
                 ),
-                keys=key_check(row.pk, row.next_ordinal, _first_slice(row), row.slice),
+                keys=key_check(row.pk, row.next_ordinal, _first_segment(row), row.segment),
                 anomalies=AnomalyCheck(partition=row.pk, derived=topic.derived),
             )
             difference = _first_difference(walk, on_progress, stop)
@@ -168,17 +167,17 @@ def _behind(storage: Storage, row: IndexedPartition) -> int | None:
     return found.behind if found else None
 
 
-def _first_slice(row: IndexedPartition) -> int:
-    found = BlockRow.objects.using(DB).filter(partition_id=row.pk).order_by("first_ordinal").values_list("slice", flat=True)
+def _first_segment(row: IndexedPartition) -> int:
+    found = BlockRow.objects.filter(partition_id=row.pk).order_by("first_ordinal").values_list("segment", flat=True)
     return found.first() or 0
 
 
 def _first_difference(walk: _Walk, on_progress: OnProgress, stop: threading.Event) -> str:
     """In words; empty for none, or where it was stopped."""
-    for first, slice, columns in blocks_of(walk.row):
+    for first, segment, columns in blocks_of(walk.row):
         if isinstance(columns, str):
             return columns
-        found = _compared(walk, first, slice, columns)
+        found = _compared(walk, first, segment, columns)
         if found or stop.is_set():
             return _in_words(walk, columns, first, min(found, key=lambda one: one.ordinal)) if found else ""
         walk.done += len(columns)
@@ -197,7 +196,7 @@ def _end_differs(walk: _Walk) -> str:
     return check_counts(walk.row.pk, walk.counted, walk.row.next_ordinal)
 
 
-def _compared(walk: _Walk, first: int, slice: int, columns: Columns) -> list[Difference]:
+def _compared(walk: _Walk, first: int, segment: int, columns: Columns) -> list[Difference]:
     """What differs in one block: of each kind the first, what says most of one event before the rest of it.
 
     Where it was stopped in between, nothing.
@@ -208,7 +207,7 @@ def _compared(walk: _Walk, first: int, slice: int, columns: Columns) -> list[Dif
         return []
     found += _by_itself(walk, first, columns)
     found += anomalies_differ(walk.anomalies, first, columns, events)
-    found += [Difference(*one) for one in check_keys(walk.keys, columns, first, slice)]
+    found += [Difference(*one) for one in check_keys(walk.keys, columns, first, segment)]
     walk.counted.add_hours(columns)
     return found
 

@@ -93,7 +93,7 @@ class Indexer:
         self.left: list[Leased] = []
         """The partitions that are to be indexed, whoever does, as of the last look."""
         self._look_at, self._renew_at = 0.0, 0.0
-        self._hungry = False
+        self._wants_more = False
         self._free_since: dict[int, float] = {}
         self._other_kinds: set[str] = set()
         """The topics of which it was said that they are indexed as another kind than they are."""
@@ -188,16 +188,16 @@ class Indexer:
     def _share(self, left: Collection[Leased], topics: Mapping[str, Topic]) -> None:
         """Take what is free and let go what is too much, so that all indexers have the same, more or less."""
         others = leases.others(self.owner)
-        somebody_hungry = any(member.hungry for member in others)
+        somebody_wants_more = any(member.wants_more for member in others)
         share = leases.share_of(self.owner, others, len(left))
-        if somebody_hungry and len(self.held) > share:
+        if somebody_wants_more and len(self.held) > share:
             self._let_go(sorted(self.held)[share:])
-        self._take(left, topics, len(left) if not somebody_hungry else share)
-        hungry = len(self.held) < min(share, len(left))
-        if hungry != self._hungry or time.monotonic() >= self._renew_at:
-            leases.attend(self.owner, hungry=hungry)
+        self._take(left, topics, len(left) if not somebody_wants_more else share)
+        wants_more = len(self.held) < min(share, len(left))
+        if wants_more != self._wants_more or time.monotonic() >= self._renew_at:
+            leases.attend(self.owner, wants_more=wants_more)
             leases.renew(self.owner)
-            self._hungry, self._renew_at = hungry, time.monotonic() + RENEW
+            self._wants_more, self._renew_at = wants_more, time.monotonic() + RENEW
 
     def _take(self, left: Collection[Leased], topics: Mapping[str, Topic], most: int) -> None:
         """Lease what is free, up to so many; and what nobody wants."""

@@ -4,22 +4,21 @@ A lease is a row's ``owner`` and ``leased_until``; every new owner makes ``epoch
 refuses another epoch than its own, so that whatever clocks and pauses do, a late twin writes nothing. Times are the
 database's own: indexers' clocks need not agree.
 
-An indexer that wants more than it has says so in its row (``hungry``); who has more than a fair share then lets some go.
+An indexer that wants more than it has says so in its row (``wants_more``); who has more than a fair share then lets some go.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import BooleanField, Case, F, Max, Q, When
 from django.db.models.functions import Now
 
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.tables.database import atomic
 from eventstore.model.events import Topic, TopicKind
 
-DB = "index"
 LEASE = timedelta(seconds=15)
 PIECE = 500
 """Rows a statement."""
@@ -46,14 +45,14 @@ class Member:
     """An indexer that lives."""
 
     owner: str
-    hungry: bool
+    wants_more: bool
 
 
 def partitions() -> list[Leased]:
     """Every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
     names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
-    rows = list(IndexedPartition.objects.using(DB).filter(live=True).values_list(*names, "gone_at", "kind", free))
+    rows = list(IndexedPartition.objects.filter(live=True).values_list(*names, "gone_at", "kind", free))
     dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
         Leased(
@@ -74,14 +73,14 @@ def partitions() -> list[Leased]:
 def note_gone(rows: Sequence[int]) -> None:
     """The store, as far as it is watched, no longer has these partitions. What somebody has leased is watched by that one."""
     for start in range(0, len(rows), PIECE):
-        some = IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE], gone_at__isnull=True)
+        some = IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE], gone_at__isnull=True)
         some.filter(_free()).update(gone_at=Now(), behind=None)
 
 
 def note_back(rows: Sequence[int]) -> None:
     """The store has these partitions after all, or again."""
     for start in range(0, len(rows), PIECE):
-        IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
+        IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
 
 
 def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:
@@ -92,7 +91,7 @@ def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]])
     for topic, number in missing:
         build, kind = builds.get(topic.name, (0, ""))
         rows.append(IndexedPartition(topic=topic.name, number=number, kind=kind or topic.kind.value, build=build))
-    IndexedPartition.objects.using(DB).bulk_create(rows, batch_size=PIECE, ignore_conflicts=True)
+    IndexedPartition.objects.bulk_create(rows, batch_size=PIECE, ignore_conflicts=True)
     return bool(rows)
 
 
@@ -102,7 +101,7 @@ def _builds(topics: Collection[str]) -> dict[str, tuple[int, str]]:
     wanted = sorted(topics)
     found: dict[str, tuple[int, str]] = {}
     for start in range(0, len(wanted), PIECE):
-        rows = IndexedPartition.objects.using(DB).filter(topic__in=wanted[start : start + PIECE])
+        rows = IndexedPartition.objects.filter(topic__in=wanted[start : start + PIECE])
         live = Q(live=True)
         builds = rows.values_list("topic").annotate(
             Max("build"), of_live=Max("build", filter=live), kind=Max("kind", filter=live)
@@ -118,12 +117,12 @@ def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict
     for start in range(0, len(partitions), PIECE):
         piece = partitions[start : start + PIECE]
         dead = {leased.owner for leased in piece if leased.owner and is_dead(leased.owner)}
-        with transaction.atomic(using=DB):
+        with atomic():
             # What somebody else has locked is being taken or written: the next look decides.
-            rows = IndexedPartition.objects.using(DB).select_for_update(skip_locked=True).order_by("pk")
+            rows = IndexedPartition.objects.select_for_update(skip_locked=True).order_by("pk")
             free = rows.filter(_free() | Q(owner__in=dead), pk__in=[leased.id for leased in piece], live=live)
             epochs = dict(free.values_list("pk", "epoch"))
-            rows = IndexedPartition.objects.using(DB).filter(pk__in=epochs)
+            rows = IndexedPartition.objects.filter(pk__in=epochs)
             rows.update(owner=owner, epoch=F("epoch") + 1, leased_until=Now() + LEASE)
         taken.update({row: epoch + 1 for row, epoch in epochs.items()})
     return taken
@@ -131,12 +130,12 @@ def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict
 
 def renew(owner: str) -> None:
     """All of the owner's leases from now on anew."""
-    IndexedPartition.objects.using(DB).filter(owner=owner).update(leased_until=Now() + LEASE)
+    IndexedPartition.objects.filter(owner=owner).update(leased_until=Now() + LEASE)
 
 
 def let_go(owner: str, rows: Collection[int] | None = None) -> None:
     """Free these partitions (all of them without ``rows``), as far as they are still the owner's."""
-    mine = IndexedPartition.objects.using(DB).filter(owner=owner)
+    mine = IndexedPartition.objects.filter(owner=owner)
     if rows is None:
         mine.update(owner="", leased_until=None)
         return
@@ -145,24 +144,24 @@ def let_go(owner: str, rows: Collection[int] | None = None) -> None:
         mine.filter(pk__in=wanted[start : start + PIECE]).update(owner="", leased_until=None)
 
 
-def attend(owner: str, *, hungry: bool) -> None:
+def attend(owner: str, *, wants_more: bool) -> None:
     """Say that this indexer lives, and whether it wants more partitions."""
-    rows = IndexerRow.objects.using(DB)
-    if not rows.filter(owner=owner).update(hungry=hungry, until=Now() + LEASE):
-        rows.bulk_create([IndexerRow(owner=owner, hungry=hungry, until=Now() + LEASE)])
+    rows = IndexerRow.objects
+    if not rows.filter(owner=owner).update(wants_more=wants_more, until=Now() + LEASE):
+        rows.bulk_create([IndexerRow(owner=owner, wants_more=wants_more, until=Now() + LEASE)])
         rows.filter(until__lte=Now() - 10 * LEASE).delete()
 
 
 def leave(owner: str) -> None:
     """Let go of everything: whoever looks next takes it over."""
     let_go(owner)
-    IndexerRow.objects.using(DB).filter(owner=owner).delete()
+    IndexerRow.objects.filter(owner=owner).delete()
 
 
 def others(owner: str) -> list[Member]:
     """The other indexers that live."""
-    rows = IndexerRow.objects.using(DB).filter(until__gt=Now()).exclude(owner=owner)
-    return [Member(owner=row.owner, hungry=row.hungry) for row in rows if not is_dead(row.owner)]
+    rows = IndexerRow.objects.filter(until__gt=Now()).exclude(owner=owner)
+    return [Member(owner=row.owner, wants_more=row.wants_more) for row in rows if not is_dead(row.owner)]
 
 
 def share_of(owner: str, others: Iterable[Member], partitions: int) -> int:

@@ -9,27 +9,23 @@ from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition
 from eventstore.model.events import Page
 from eventstore.model.pointers import AnomalyLine
 
-DB = "index"
-
 
 def anomaly_counts() -> dict[str, int]:
     """How many events have an anomaly of each kind, over all topics that are followed."""
-    live = IndexedPartition.objects.using(DB).filter(live=True).values("pk")
-    rows = AnomalyCount.objects.using(DB).filter(partition_id__in=live).values("kind").annotate(total=Sum("events"))
+    live = IndexedPartition.objects.filter(live=True).values("pk")
+    rows = AnomalyCount.objects.filter(partition_id__in=live).values("kind").annotate(total=Sum("events"))
     return {row["kind"]: row["total"] for row in rows}
 
 
 def counts_of_streams(streams: Sequence[int]) -> Mapping[str, int]:
     """How many events of these streams have an anomaly of each kind."""
-    rows = AnomalyRow.objects.using(DB).filter(stream_id__in=streams).values("kind").annotate(total=Count("id"))
+    rows = AnomalyRow.objects.filter(stream_id__in=streams).values("kind").annotate(total=Count("id"))
     return {row["kind"]: row["total"] for row in rows.order_by("kind")}
 
 
 def details_at(topic: str, number: int, ordinal: int) -> dict[str, str]:
     """What was noticed about the event of this ordinal of a partition: by kind, in words (empty where the kind says all)."""
-    rows = AnomalyRow.objects.using(DB).filter(
-        partition__topic=topic, partition__number=number, partition__live=True, ordinal=ordinal
-    )
+    rows = AnomalyRow.objects.filter(partition__topic=topic, partition__number=number, partition__live=True, ordinal=ordinal)
     return dict(rows.order_by("pk").values_list("kind", "detail"))
 
 
@@ -37,7 +33,7 @@ def anomaly_lines(
     kind: str, *, before: int | None = None, after: int | None = None, limit: int, streams: Sequence[int] | None = None
 ) -> Page[AnomalyLine]:
     """A kind's anomalies (of these streams, where they are given), the last noticed first; cursors are their numbers."""
-    rows = AnomalyRow.objects.using(DB).filter(kind=kind, partition__live=True)
+    rows = AnomalyRow.objects.filter(kind=kind, partition__live=True)
     if streams is not None:
         rows = rows.filter(stream_id__in=streams)
     if after is not None:
@@ -58,7 +54,7 @@ def anomaly_lines(
 def _lines(rows: Sequence[AnomalyRow]) -> list[AnomalyLine]:
     pointers = pointers_at([(row.partition_id, row.ordinal) for row in rows])
     by_place = {(pointer.position.topic, pointer.position.partition, pointer.ordinal): pointer for pointer in pointers}
-    partitions = IndexedPartition.objects.using(DB).in_bulk({row.partition_id for row in rows})
+    partitions = IndexedPartition.objects.in_bulk({row.partition_id for row in rows})
     lines = []
     for row in rows:
         partition = partitions[row.partition_id]

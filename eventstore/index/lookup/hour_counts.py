@@ -9,7 +9,6 @@ from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import HourCount, IndexedPartition
 from eventstore.index.tables.names import Names
 
-DB = "index"
 HOUR = 3_600_000_000
 
 
@@ -21,9 +20,9 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
     A message that fits no envelope has no time but that of its publishing, and decides nothing where there are others: behind
     an imported history it would be the only one in its day.
     """
-    live = IndexedPartition.objects.using(DB).filter(topic=topic, live=True).values("pk")
+    live = IndexedPartition.objects.filter(topic=topic, live=True).values("pk")
     until = _hour_of(datetime.now(UTC)) if before is None else _hour_of(before) - 1
-    rows = HourCount.objects.using(DB).filter(partition_id__in=live, hour__lte=until)
+    rows = HourCount.objects.filter(partition_id__in=live, hour__lte=until)
     lasts = rows.aggregate(of_events=Max("hour", filter=Q(type_id__gt=0)), of_all=Max("hour"))
     last = lasts["of_all"] if lasts["of_events"] is None else lasts["of_events"]
     if last is None:

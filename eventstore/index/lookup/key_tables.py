@@ -1,4 +1,4 @@
-"""From hashes to places: the probe of a key table, slice by slice, in one statement."""
+"""From hashes to places: the probe of a key table, segment by segment, in one statement."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,39 +14,39 @@ class Place(NamedTuple):
     ordinal: int
 
 
-def newest_slice() -> int:
-    """The number of the slice that keys are written to now."""
-    ((newest,),) = sql.query("SELECT coalesce(max(slice), 0) FROM index_indexedpartition", [])
+def newest_segment() -> int:
+    """The number of the segment that keys are written to now."""
+    ((newest,),) = sql.query("SELECT coalesce(max(segment), 0) FROM index_indexedpartition", [])
     return int(newest)
 
 
 def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:
     """The places of a hash in these partitions' rows, the first written first, or the last."""
-    order = "slice DESC, partition_id DESC, ordinal DESC" if newest_first else "slice, partition_id, ordinal"
-    parameters = [sql.as_list(range(newest_slice() + 1)), hash, sql.as_list(partitions), limit]
+    order = "segment DESC, partition_id DESC, ordinal DESC" if newest_first else "segment, partition_id, ordinal"
+    parameters = [sql.as_list(range(newest_segment() + 1)), hash, sql.as_list(partitions), limit]
     rows = sql.query(
-        f"SELECT hash, partition_id, ordinal FROM {table} WHERE slice IN {sql.in_list()} AND hash = %s "
+        f"SELECT hash, partition_id, ordinal FROM {table} WHERE segment IN {sql.in_list()} AND hash = %s "
         f"AND partition_id IN {sql.in_list()} ORDER BY {order} LIMIT %s",
         parameters,
     )
     return [Place(*row) for row in rows]
 
 
-def first_places(table: str, hashes: Sequence[int], slices: range, partitions: Sequence[int]) -> list[Place]:
-    """One place of each hash in each of these slices, as far as it is there in these partitions' rows, oldest slice first.
+def first_places(table: str, hashes: Sequence[int], segments: range, partitions: Sequence[int]) -> list[Place]:
+    """One place of each hash in each of these segments, as far as it is there in these partitions' rows, oldest segment first.
 
-    Enough to say whether something is there at all, at the same cost whether it is there once or a million times. (Another
-    text of the same hash in the same slice would hide it: with 65,536 events a slice, once in four thousand million times.)
+    Enough to tell whether a hash is there at all, at the same cost for one place as for a million. Another text with the same
+    hash in the same segment would hide it: with 65,536 events a segment, one case in four thousand million.
     """
     if not hashes:
         return []
     rows = sql.query(
         "SELECT s.value, h.value, (SELECT k.partition_id || ' ' || k.ordinal "
-        f"FROM {table} k WHERE k.slice = s.value AND k.hash = h.value AND k.partition_id IN {sql.in_list()} LIMIT 1) "
+        f"FROM {table} k WHERE k.segment = s.value AND k.hash = h.value AND k.partition_id IN {sql.in_list()} LIMIT 1) "
         f"FROM {sql.listed('s')} CROSS JOIN {sql.listed('h')}",
-        [sql.as_list(partitions), sql.as_list(slices), sql.as_list(hashes)],
+        [sql.as_list(partitions), sql.as_list(segments), sql.as_list(hashes)],
     )
-    there = sorted((slice, hash, place) for slice, hash, place in rows if place is not None)
+    there = sorted((segment, hash, place) for segment, hash, place in rows if place is not None)
     return [Place(hash, *map(int, place.split())) for _, hash, place in there]
 
 

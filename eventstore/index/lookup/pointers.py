@@ -11,7 +11,6 @@ from eventstore.index.tables.names import Names
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 
-DB = "index"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PlaceOf = tuple[int, int]
@@ -115,12 +114,12 @@ def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
 def _tokens(partition: int, firsts: Iterable[int | None]) -> dict[int, list[str]]:
     """The tokens of the blocks that begin at these ordinals."""
     wanted = {first for first in firsts if first is not None}
-    rows = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal__in=wanted)
+    rows = BlockRow.objects.filter(partition_id=partition, first_ordinal__in=wanted)
     return {first: tokens_of(bytes(data)) for first, data in rows.values_list("first_ordinal", "data")}
 
 
 def _live(partitions: set[int]) -> dict[int, IndexedPartition]:
-    return {row.pk: row for row in IndexedPartition.objects.using(DB).filter(pk__in=partitions, live=True)}
+    return {row.pk: row for row in IndexedPartition.objects.filter(pk__in=partitions, live=True)}
 
 
 def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:

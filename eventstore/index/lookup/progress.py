@@ -11,7 +11,6 @@ from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.model.progress import Progress, TopicProgress
 
-DB = "index"
 PIECE = 500
 STALE = timedelta(seconds=15)
 """A rate that was measured longer ago is of an indexer that has gone."""
@@ -20,7 +19,7 @@ STALE = timedelta(seconds=15)
 def topics() -> list[TopicProgress]:
     """Every topic that the index has, by name."""
     now = timezone.now()
-    rows = sorted(IndexedPartition.objects.using(DB).filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
+    rows = sorted(IndexedPartition.objects.filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
 
 
@@ -43,7 +42,7 @@ def together(progress: Sequence[Progress]) -> Progress:
 def note_caught_up(rows: Sequence[int], moment: datetime) -> None:
     """Everything that these partitions held at this moment is indexed."""
     for start in range(0, len(rows), PIECE):
-        some = IndexedPartition.objects.using(DB).filter(pk__in=rows[start : start + PIECE])
+        some = IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE])
         some.filter(Q(caught_up_at__isnull=True) | Q(caught_up_at__lt=moment)).update(caught_up_at=moment)
 
 
@@ -57,7 +56,7 @@ def note(measured: Mapping[int, Progress]) -> None:
         {"which": "bigint", "rate": "double precision", "behind": "bigint", "exact": "boolean"},
         [(row, one.rate, one.behind, one.exact) for row, one in measured.items()],
     )
-    IndexedPartition.objects.using(DB).filter(pk__in=list(measured)).update(measured_at=timezone.now())
+    IndexedPartition.objects.filter(pk__in=list(measured)).update(measured_at=timezone.now())
 
 
 def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicProgress:

@@ -21,7 +21,6 @@ from eventstore.model.events import Page, Position, TopicKind
 from eventstore.model.merge import Item, MergeSource
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
 
-DB = "index"
 SAME_CONVERSATION = 200
 MOST_CANDIDATES = 400
 MOST_COUNTED_APART = 20_000
@@ -32,8 +31,7 @@ def indexed_topics() -> list[IndexedTopic]:
     """The topics that the index has, by name. Those of their partitions that have gone from the store hold up nothing."""
     watched = Q(gone_at=None)
     rows = (
-        IndexedPartition.objects.using(DB)
-        .filter(live=True)
+        IndexedPartition.objects.filter(live=True)
         .values("topic", "kind")
         .annotate(
             partitions=Count("id"),
@@ -70,8 +68,7 @@ def topic_named(name: str) -> IndexedTopic | None:
 def aggregate_types() -> list[AggregateType]:
     """The types, by name."""
     rows = (
-        TypeCount.objects.using(DB)
-        .filter(partition_id__in=_live_partitions().values("pk"))
+        TypeCount.objects.filter(partition_id__in=_live_partitions().values("pk"))
         .values("type_id")
         .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
@@ -126,7 +123,9 @@ def stream_lanes(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
 
 
 def _lane(row: StreamRow) -> MergeSource[Pointer]:
-    stretch = Stretch(stream=row.pk, partition=row.partition.pk, first_slice=row.first_slice, last_slice=row.partition.slice)
+    stretch = Stretch(
+        stream=row.pk, partition=row.partition.pk, first_segment=row.first_segment, last_segment=row.partition.segment
+    )
 
     def items(ordinals: Sequence[int]) -> list[Item[Pointer]]:
         found = pointers_at([(stretch.partition, ordinal) for ordinal in ordinals])
@@ -230,16 +229,16 @@ def _originals(found: Iterable[Pointer], limit: int) -> list[Pointer]:
 
 
 def _live_partitions() -> "QuerySet[IndexedPartition]":
-    return IndexedPartition.objects.using(DB).filter(live=True)
+    return IndexedPartition.objects.filter(live=True)
 
 
 def _live_streams() -> "QuerySet[StreamRow]":
-    return StreamRow.objects.using(DB).filter(partition__live=True)
+    return StreamRow.objects.filter(partition__live=True)
 
 
 def _streams_of(type: str, id: str) -> "QuerySet[StreamRow]":
     number = Names().known(type)
-    return _live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.using(DB).none()
+    return _live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.none()
 
 
 def _aggregate_type(row: Mapping[str, Any], name: str) -> AggregateType:

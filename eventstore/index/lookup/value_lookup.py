@@ -12,7 +12,6 @@ from eventstore.index.tables.secret import index_key
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer, ValueMatches
 
-DB = "index"
 MOST_MATCHES = 200
 MOST_LOOKED_AT = 500
 """Candidates that are looked at from either end, the first indexed and the last: each may lie in a block of its own, which
@@ -48,7 +47,7 @@ def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> Val
 
 def _candidates(hash: int) -> tuple[list[Place], bool]:
     """Where events lie that may have the value, and whether these are all."""
-    rows = IndexedPartition.objects.using(DB).filter(live=True, kind=TopicKind.EVENTS.value)
+    rows = IndexedPartition.objects.filter(live=True, kind=TopicKind.EVENTS.value)
     partitions = list(rows.values_list("pk", flat=True))
     first = places("index_linkkey", hash, partitions, limit=MOST_LOOKED_AT + 1)
     if len(first) <= MOST_LOOKED_AT:

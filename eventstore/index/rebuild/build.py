@@ -18,13 +18,12 @@ from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
 
-DB = "index"
 LOOK = 2.0
 """Seconds between two looks at where the live build and the store's ends are."""
 RENEW = leases.LEASE.total_seconds() / 4
 
 OnProgress = Callable[[int], object]
-"""Told how many more events, or slices, are done."""
+"""Told how many more events, or segments, are done."""
 
 
 class AnotherRebuild(EventStoreError):
@@ -61,7 +60,7 @@ class Work:
 
 
 def rows_of(topic: str) -> "QuerySet[IndexedPartition]":
-    return IndexedPartition.objects.using(DB).filter(topic=topic)
+    return IndexedPartition.objects.filter(topic=topic)
 
 
 def next_build(topic: str) -> int:
@@ -76,7 +75,7 @@ def take_partitions(work: Work) -> None:
         for number in range(work.topic.partitions)
         if number not in work.epochs
     ]
-    IndexedPartition.objects.using(DB).bulk_create(rows, ignore_conflicts=True)
+    IndexedPartition.objects.bulk_create(rows, ignore_conflicts=True)
     mine = rows_of(work.topic.name).filter(build=work.build, live=False)
     new = mine.exclude(pk__in=[row for row, _ in work.epochs.values()])
     epochs = take_all(work.owner, new)

@@ -1,6 +1,6 @@
 """Removing a build of a partition that nobody reads any more, in pieces so small that no writer has to wait.
 
-The partition's own row goes on standing, marked as removed: slices are numbered by how many events the whole index has ever
+The partition's own row goes on standing, marked as removed: segments are numbered by how many events the whole index has ever
 taken in, and only grow.
 """
 
@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
 from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
+from eventstore.index.tables.database import atomic, connection
 
-DB = "index"
 PIECE = 5_000
 """Rows a transaction."""
 BLOCKS = 200
@@ -28,7 +27,7 @@ REMOVING, REMOVED = "removing", "removed"
 
 def to_be_removed(topic: str = "") -> "QuerySet[IndexedPartition]":
     """The rows whose build is being removed, of this topic or of all."""
-    rows = IndexedPartition.objects.using(DB).filter(live=False, kind=REMOVING).order_by("pk")
+    rows = IndexedPartition.objects.filter(live=False, kind=REMOVING).order_by("pk")
     return rows.filter(topic=topic) if topic else rows
 
 
@@ -37,38 +36,38 @@ def give_up(rows: "QuerySet[IndexedPartition]") -> None:
     rows.update(live=False, kind=REMOVING, owner="", leased_until=None, epoch=F("epoch") + 1)
 
 
-def slices_of(row: IndexedPartition) -> int:
-    """How many slices are gone through to remove this row's build."""
-    return row.slice + 1
+def segments_of(row: IndexedPartition) -> int:
+    """How many segments are gone through to remove this row's build."""
+    return row.segment + 1
 
 
-def remove(row: IndexedPartition, owner: str, on_slice: Callable[[int], object], stop: threading.Event) -> bool:
+def remove(row: IndexedPartition, owner: str, on_segment: Callable[[int], object], stop: threading.Event) -> bool:
     """Remove the build of this row, which ``owner`` has leased; ``False`` where it was stopped: the rest goes the next time.
 
-    ``on_slice`` is told of each slice that is done.
+    ``on_segment`` is told of each segment that is done.
     """
     turn = _Turn(owner, stop)
-    keys = "slice, hash, partition_id, ordinal"
-    for slice in range(slices_of(row)):
+    keys = "segment, hash, partition_id, ordinal"
+    for segment in range(segments_of(row)):
         for table in ("index_idkey", "index_linkkey"):
-            chosen = f"SELECT {keys} FROM {table} WHERE slice = %s AND partition_id = %s LIMIT {PIECE}"
-            if not turn.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [slice, row.pk]):
+            chosen = f"SELECT {keys} FROM {table} WHERE segment = %s AND partition_id = %s LIMIT {PIECE}"
+            if not turn.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [segment, row.pk]):
                 return False
         chosen = (
-            "SELECT k.slice, k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
-            f"WHERE k.slice = %s AND s.partition_id = %s LIMIT {PIECE}"
+            "SELECT k.segment, k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
+            f"WHERE k.segment = %s AND s.partition_id = %s LIMIT {PIECE}"
         )
-        statement = f"DELETE FROM index_streamkey WHERE (slice, stream_id, ordinal) IN ({chosen})"
-        if not turn.until_none(statement, [slice, row.pk]):
+        statement = f"DELETE FROM index_streamkey WHERE (segment, stream_id, ordinal) IN ({chosen})"
+        if not turn.until_none(statement, [segment, row.pk]):
             return False
-        on_slice(1)
+        on_segment(1)
     if not _remove_streams(row.pk, turn):
         return False
     for statement in _OTHERS:
         if not turn.until_none(statement, [row.pk]):
             return False
-    # ``next_ordinal`` stays: the numbers of slices are made of it.
-    IndexedPartition.objects.using(DB).filter(pk=row.pk, owner=owner).update(kind=REMOVED, checkpoint="")
+    # ``next_ordinal`` stays: the numbers of segments are made of it.
+    IndexedPartition.objects.filter(pk=row.pk, owner=owner).update(kind=REMOVED, checkpoint="")
     return True
 
 
@@ -119,7 +118,7 @@ class _Turn:
             leases.renew(self.owner)
             self._renew_at = time.monotonic() + leases.LEASE.total_seconds() / 4
         begun = time.monotonic()
-        with transaction.atomic(using=DB), connections[DB].cursor() as cursor:
+        with atomic(), connection().cursor() as cursor:
             cursor.execute(statement, parameters)
             removed = int(cursor.rowcount)
         if removed:

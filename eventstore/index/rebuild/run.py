@@ -35,7 +35,7 @@ from eventstore.index.rebuild.build import (
     take_all,
     take_partitions,
 )
-from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, slices_of, to_be_removed
+from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, segments_of, to_be_removed
 from eventstore.index.rebuild.swap import swap_builds
 from eventstore.index.writing.writer import CheckpointMoved, write_prepared
 from eventstore.model.errors import StoreUnreachable
@@ -44,8 +44,6 @@ from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
 
 log = logging.getLogger(__name__)
-
-DB = "index"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +130,7 @@ def discard(topic: str) -> bool:
 
 def forgettable(name: str) -> str | None:
     """The only topic of this name, or of this last part of its name, of which the index has anything."""
-    there = IndexedPartition.objects.using(DB).exclude(kind=REMOVED).values_list("topic", flat=True).distinct()
+    there = IndexedPartition.objects.exclude(kind=REMOVED).values_list("topic", flat=True).distinct()
     found = [topic for topic in there if name in (topic, topic.rpartition("/")[2])]
     exact = [topic for topic in found if topic == name]
     return (exact or found)[0] if exact or len(found) == 1 else None
@@ -158,7 +156,7 @@ def forget(topic: str) -> int:
     return events
 
 
-def remove_old(topic: str, on_slice: OnProgress, stop: threading.Event) -> bool:
+def remove_old(topic: str, on_segment: OnProgress, stop: threading.Event) -> bool:
     """Remove what is left of builds of this topic that were replaced or given up; ``False`` where it was stopped, or where
     another process is at it."""
     owner = new_owner()
@@ -168,15 +166,15 @@ def remove_old(topic: str, on_slice: OnProgress, stop: threading.Event) -> bool:
             if stop.is_set() or not leases.take(owner, [leased(row)], live=False):
                 done = False
                 continue
-            done &= remove(row, owner, on_slice, stop)
+            done &= remove(row, owner, on_segment, stop)
     finally:
         leases.let_go(owner)
     return done
 
 
-def slices_to_remove(topic: str) -> int:
-    """How many slices ``remove_old`` goes through."""
-    return sum(slices_of(row) for row in to_be_removed(topic))
+def segments_to_remove(topic: str) -> int:
+    """How many segments ``remove_old`` goes through."""
+    return sum(segments_of(row) for row in to_be_removed(topic))
 
 
 def _read_up(work: Work) -> None:

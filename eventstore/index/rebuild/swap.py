@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 from django.db.models import F
 
 from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
 from eventstore.index.rebuild.remove_old import give_up
+from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
 from eventstore.model.storage import Edge, Reader
 
 log = logging.getLogger(__name__)
 
-DB = "index"
 LOCKED = 3.0
 """Seconds that the old build's rows are locked, at most, for reading the last events."""
 
@@ -39,7 +39,7 @@ def swap_builds(work: Work) -> bool:
             lanes = {number: _lane(work, number, readers) for number in work.epochs}
             for number, lane in lanes.items():
                 catch_up(work, lane, work.goals[number], time.monotonic() + LOCKED)
-            with transaction.atomic(using=DB):
+            with atomic():
                 _swap(work, lanes)
     except _NotYet:
         pass

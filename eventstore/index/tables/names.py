@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from eventstore.index.models import NameRow
 from eventstore.index.tables import sql
 
-DB = "index"
-
 
 class Names:
     """One asker's memory: the writer's lasts as long as its process, a page's as long as the page."""
@@ -35,7 +33,7 @@ class Names:
         wanted = set(numbers)
         new = wanted - self._texts.keys()
         if new:
-            for text, number in NameRow.objects.using(DB).filter(pk__in=new).values_list("text", "id"):
+            for text, number in NameRow.objects.filter(pk__in=new).values_list("text", "id"):
                 self._remember(text, number)
         return {number: self._texts.get(number, "") for number in wanted}
 
@@ -44,7 +42,7 @@ class Names:
         self.__init__()  # type: ignore[misc]
 
     def _learn(self, texts: Iterable[str]) -> None:
-        for text, number in NameRow.objects.using(DB).filter(text__in=list(texts)).values_list("text", "id"):
+        for text, number in NameRow.objects.filter(text__in=list(texts)).values_list("text", "id"):
             self._remember(text, number)
 
     def _remember(self, text: str, number: int) -> None:

@@ -6,15 +6,14 @@ from eventstore.index.models import IndexSecret
 from eventstore.index.tables import sql
 from eventstore.index.tables.keys import Key, key_of
 
-DB = "index"
 BYTES = 32
 
 
 def index_key() -> Key:
     """The index's key. Whoever asks first makes it: of two at once, one is kept."""
-    row = IndexSecret.objects.using(DB).first()
+    row = IndexSecret.objects.first()
     if row is None:
         columns = {"id": "integer", "secret": "bytea"}
         sql.insert("index_indexsecret", columns, [(1, secrets.token_bytes(BYTES))], on_conflict="DO NOTHING")
-        row = IndexSecret.objects.using(DB).get()
+        row = IndexSecret.objects.get()
     return key_of(bytes(row.secret))

@@ -11,14 +11,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from django.db import connections
 from numpy.typing import NDArray
 
 from eventstore.index.models import BlockRow
 from eventstore.index.tables.blocks import Block
+from eventstore.index.tables.database import connection
 from eventstore.index.tables.keys import Hashes
 
-DB = "index"
 PLACES = 15
 """Bits of a place within a batch: with a hash of 48 bits it fits a database's whole number."""
 MOST_EVENTS = 1 << PLACES
@@ -38,26 +37,26 @@ Row = Sequence[Any]
 
 def postgres() -> bool:
     """Whether the index is in PostgreSQL; otherwise it is in SQLite."""
-    return connections[DB].vendor == "postgresql"
+    return connection().vendor == "postgresql"
 
 
 def insert_keys(
-    table: str, slice: int, partition: int, first_ordinal: int, hashes: Hashes, places: NDArray[np.uint64]
+    table: str, segment: int, partition: int, first_ordinal: int, hashes: Hashes, places: NDArray[np.uint64]
 ) -> None:
     """The hash of each event at these places behind ``first_ordinal``, in order of hash: neighbours share a page."""
     if not len(hashes):
         return
     both = np.sort((hashes << np.uint64(PLACES)) | places)
     if not postgres():
-        names = "slice, hash, partition_id, ordinal"
+        names = "segment, hash, partition_id, ordinal"
         chosen = f"SELECT %s, value >> {PLACES}, %s, %s + (value & {MOST_EVENTS - 1}) FROM json_each(%s)"
-        parameters = [slice, partition, first_ordinal, _json(both.tolist())]
+        parameters = [segment, partition, first_ordinal, _json(both.tolist())]
         _execute(f"INSERT OR IGNORE INTO {table} ({names}) {chosen}", parameters)
         return
     if (both[1:] == both[:-1]).any():
         both = np.unique(both)  # a value that comes twice in an event
     columns = {
-        "slice": (_INTEGER, slice),
+        "segment": (_INTEGER, segment),
         "hash": (_BIGINT, both >> np.uint64(PLACES)),
         "partition_id": (_BIGINT, partition),
         "ordinal": (_BIGINT, first_ordinal + (both & np.uint64(MOST_EVENTS - 1)).astype(np.int64)),
@@ -65,7 +64,7 @@ def insert_keys(
     _copy(table, columns, len(both))
 
 
-def insert_stream_keys(slice: int, first_ordinal: int, streams: Sequence[int]) -> None:
+def insert_stream_keys(segment: int, first_ordinal: int, streams: Sequence[int]) -> None:
     """The stream of each event of a batch that begins at ``first_ordinal``; 0 for what belongs to none."""
     numbers = np.array(streams, dtype=np.int64)
     places = np.flatnonzero(numbers)
@@ -74,41 +73,41 @@ def insert_stream_keys(slice: int, first_ordinal: int, streams: Sequence[int]) -
     both = np.sort((numbers[places] << PLACES) | places)
     if not postgres():
         _execute(
-            "INSERT INTO index_streamkey (slice, stream_id, ordinal) "
+            "INSERT INTO index_streamkey (segment, stream_id, ordinal) "
             f"SELECT %s, value >> {PLACES}, %s + (value & {MOST_EVENTS - 1}) FROM json_each(%s)",
-            [slice, first_ordinal, _json(both.tolist())],
+            [segment, first_ordinal, _json(both.tolist())],
         )
         return
     columns = {
-        "slice": (_INTEGER, slice),
+        "segment": (_INTEGER, segment),
         "stream_id": (_BIGINT, both >> PLACES),
         "ordinal": (_BIGINT, first_ordinal + (both & (MOST_EVENTS - 1))),
     }
     _copy("index_streamkey", columns, len(both))
 
 
-def insert_blocks(partition: int, slice: int, blocks: Sequence[Block]) -> None:
+def insert_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None:
     """Insert these blocks, of which none is there."""
     if not postgres():
-        replace_blocks(partition, slice, blocks)
+        replace_blocks(partition, segment, blocks)
         return
     if not blocks:
         return
     rows = [_HEADER]
     for first, token, data in blocks:
         text = token.encode()
-        rows += [_BEFORE_TOKEN.pack(5, 8, partition, 8, first, 4, slice, len(text)), text, _LENGTH.pack(len(data)), data]
-    _copied("index_blockrow", ("partition_id", "first_ordinal", "slice", "first_token", "data"), b"".join((*rows, _END)))
+        rows += [_BEFORE_TOKEN.pack(5, 8, partition, 8, first, 4, segment, len(text)), text, _LENGTH.pack(len(data)), data]
+    _copied("index_blockrow", ("partition_id", "first_ordinal", "segment", "first_token", "data"), b"".join((*rows, _END)))
 
 
-def replace_blocks(partition: int, slice: int, blocks: Sequence[Block]) -> None:
+def replace_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None:
     """Insert these blocks, or replace those that are there."""
     rows = [
-        BlockRow(partition_id=partition, first_ordinal=first, first_token=token, slice=slice, data=data)
+        BlockRow(partition_id=partition, first_ordinal=first, first_token=token, segment=segment, data=data)
         for first, token, data in blocks
     ]
-    BlockRow.objects.using(DB).bulk_create(
-        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["slice", "data"]
+    BlockRow.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["partition_id", "first_ordinal"], update_fields=["segment", "data"]
     )
 
 
@@ -122,15 +121,15 @@ def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_confl
         given, parameters = _given(columns, rows)
         _execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {given} WHERE true{clause}", parameters)
         return
-    connection = connections[DB]
-    connection.ensure_connection()
+    index = connection()
+    index.ensure_connection()
     one = f"({', '.join('?' * len(columns))})"
-    with connection.wrap_database_errors:
+    with index.wrap_database_errors:
         for piece in _pieces(rows):
             # Past Django's cursor, which would look for placeholders in ten thousand of them again at every call.
             values = ", ".join([one] * len(piece))
             parameters = [value for row in piece for value in row]
-            connection.connection.execute(f"INSERT INTO {table} ({names}) VALUES {values}{clause}", parameters)
+            index.connection.execute(f"INSERT INTO {table} ({names}) VALUES {values}{clause}", parameters)
 
 
 def update(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
@@ -153,7 +152,7 @@ def select(statement: str, columns: Mapping[str, str], rows: Sequence[Row], extr
 
 def query(statement: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows of a query."""
-    with connections[DB].cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
@@ -228,14 +227,15 @@ def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:
 
 
 def _copied(table: str, columns: Iterable[str], data: bytes) -> None:
-    with connections[DB].cursor() as cursor, connections[DB].wrap_database_errors:
+    index = connection()
+    with index.cursor() as cursor, index.wrap_database_errors:
         copying = cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)")
         with copying as copy:
             copy.write(data)
 
 
 def _execute(statement: str, parameters: Sequence[Any]) -> None:
-    with connections[DB].cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
 
 

@@ -1,7 +1,7 @@
 """Whether an event id was there before, without a look into the whole history for each event.
 
 A few events are looked up exactly. Of a large batch, Bloom filters first say which ids *may* have been there: one filter for
-each million events or so, kept in the index once its slices are full, and one in memory for the rest; the few that they name
+each million events or so, kept in the index once its segments are full, and one in memory for the rest; the few that they name
 are looked up. A topic's filter bits are its own, for an id that occurs in two topics is no anomaly.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from django.db.models import Max, Sum
 from numpy.typing import NDArray
 
-from eventstore.index.lookup.key_tables import Place, ends_of_topic, first_places, newest_slice
+from eventstore.index.lookup.key_tables import Place, ends_of_topic, first_places, newest_segment
 from eventstore.index.models import BlockRow, IndexedPartition, SeenFilter
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of
@@ -22,14 +22,13 @@ from eventstore.index.tables.keys import hashes as hashes_of
 from eventstore.index.writing.anomalies import Noticed
 from eventstore.model.anomalies import Anomaly
 
-DB = "index"
-SLICE = 65_536
+EVENTS_PER_SEGMENT = 65_536
 """Events of the whole index whose keys share a part of each key table. A batch of catching up touches most pages of that
-part, and a page is written as a whole: with a million events a slice, each event cost seven kilobytes of log."""
+part, and a page is written as a whole: with a million events a segment, each event cost seven kilobytes of log."""
 FEW = 64
 """Ids that are looked up at once without asking a filter."""
-SEALED = 16
-"""Slices a filter that is kept."""
+SEGMENTS_PER_FILTER = 16
+"""Segments a filter that is kept."""
 BITS = 1 << 24
 """Bits of a filter: 16 for each of a million ids."""
 PROBES = 4
@@ -50,7 +49,7 @@ class DuplicateDetector:
     def __init__(self) -> None:
         self._filters: list[tuple[range, Bits]] = []
         self._live: tuple[int, Bits] | None = None
-        """The first slice of the filter in memory, and its bits."""
+        """The first segment of the filter in memory, and its bits."""
         self._met: dict[int, int] = {}
         """The ordinal of each partition's row up to which the filters know its ids."""
         self._uncommitted: tuple[int, int] | None = None
@@ -62,13 +61,13 @@ class DuplicateDetector:
         self._total, self._newest, self._counted = 0, 0, 0.0
         self._salts: dict[int, int] = {}
 
-    def slice_now(self) -> int:
-        """The slice for new keys: by how many events the whole index has, at most some seconds ago."""
+    def segment_now(self) -> int:
+        """The segment for new keys: by how many events the whole index has, at most some seconds ago."""
         if time.monotonic() - self._counted > COUNT_AGAIN:
-            found = IndexedPartition.objects.using(DB).aggregate(total=Sum("next_ordinal"), newest=Max("slice"))
+            found = IndexedPartition.objects.aggregate(total=Sum("next_ordinal"), newest=Max("segment"))
             self._total, self._newest = found["total"] or 0, found["newest"] or 0
             self._counted = time.monotonic()
-        return max(self._newest, self._total // SLICE)  # never back into a slice whose filter is sealed
+        return max(self._newest, self._total // EVENTS_PER_SEGMENT)  # never back into a segment whose filter is sealed
 
     def find(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[Noticed]:
         """Those of the batch whose event id is in their topic already, or earlier in the batch. Call it before the batch's
@@ -76,7 +75,7 @@ class DuplicateDetector:
         self._total += len(columns)
         within = _again_within(columns.ids, hashes)
         if len(columns) <= FEW and self._live is None:
-            self._looked, everywhere = ends_of_topic(partition), range(newest_slice() + 1)
+            self._looked, everywhere = ends_of_topic(partition), range(newest_segment() + 1)
             known = _known(self._looked, columns.ids, hashes, np.arange(len(columns)), everywhere)
         else:
             known = self._by_filters(partition, columns.ids, hashes, key)
@@ -110,9 +109,9 @@ class DuplicateDetector:
         start, bits = self._live
         probes = _probes(hashes, self._salt(partition))
         found: set[int] = set()
-        for slices, sealed in self._filters:
-            found |= _known(mine, ids, hashes, _maybe(sealed, probes), slices)
-        found |= _known(mine, ids, hashes, _maybe(bits, probes), range(start, newest_slice() + 1))
+        for segments, sealed in self._filters:
+            found |= _known(mine, ids, hashes, _maybe(sealed, probes), segments)
+        found |= _known(mine, ids, hashes, _maybe(bits, probes), range(start, newest_segment() + 1))
         _set(bits, probes)
         self._uncommitted = (partition, mine[partition])
         self._met[partition] = mine[partition] + len(ids)
@@ -121,7 +120,7 @@ class DuplicateDetector:
     def _catch_up_with_others(self, mine: Mapping[int, int], key: Key) -> None:
         """Put into the filter in memory what other writers have written of the topic since it was last looked at."""
         behind = {row: (self._met.get(row, 0), end) for row, end in mine.items() if self._met.get(row, 0) < end}
-        if sum(end - start for start, end in behind.values()) > SEALED * SLICE:
+        if sum(end - start for start, end in behind.values()) > SEGMENTS_PER_FILTER * EVENTS_PER_SEGMENT:
             self._live = None  # reading the keys anew is quicker
             self._load()
             return
@@ -134,28 +133,28 @@ class DuplicateDetector:
     def _load(self) -> None:
         """Make the filters what the index says; seal what is full."""
         sealed_to = self._filters[-1][0].stop if self._filters else 0
-        if self._live is not None and self.slice_now() < sealed_to + 2 * SEALED:
+        if self._live is not None and self.segment_now() < sealed_to + 2 * SEGMENTS_PER_FILTER:
             return
-        kept = {row.first_slice: row for row in SeenFilter.objects.using(DB).filter(first_slice__gte=sealed_to)}
-        while sealed_to in kept or self.slice_now() >= sealed_to + 2 * SEALED:
+        kept = {row.first_segment: row for row in SeenFilter.objects.filter(first_segment__gte=sealed_to)}
+        while sealed_to in kept or self.segment_now() >= sealed_to + 2 * SEGMENTS_PER_FILTER:
             self._filters.append(_opened(kept[sealed_to]) if sealed_to in kept else self._sealed(sealed_to))
             sealed_to = self._filters[-1][0].stop
-        self._met = dict(IndexedPartition.objects.using(DB).values_list("pk", "next_ordinal"))  # before the keys are read
-        self._live = (sealed_to, self._filled(range(sealed_to, newest_slice() + 1)))
+        self._met = dict(IndexedPartition.objects.values_list("pk", "next_ordinal"))  # before the keys are read
+        self._live = (sealed_to, self._filled(range(sealed_to, newest_segment() + 1)))
 
     def _sealed(self, first: int) -> tuple[range, Bits]:
-        """The filter of the full slices from this one on, kept for others; some other writer may be as far."""
-        slices = range(first, first + SEALED)
-        bits = self._filled(slices)
-        row = SeenFilter(first_slice=slices.start, last_slice=slices.stop - 1, bits=bits.tobytes())
-        SeenFilter.objects.using(DB).bulk_create([row], ignore_conflicts=True)
-        return slices, bits
+        """The filter of the full segments from this one on, kept for others; some other writer may be as far."""
+        segments = range(first, first + SEGMENTS_PER_FILTER)
+        bits = self._filled(segments)
+        row = SeenFilter(first_segment=segments.start, last_segment=segments.stop - 1, bits=bits.tobytes())
+        SeenFilter.objects.bulk_create([row], ignore_conflicts=True)
+        return segments, bits
 
-    def _filled(self, slices: range) -> Bits:
-        """A filter of all ids in these slices."""
+    def _filled(self, segments: range) -> Bits:
+        """A filter of all ids in these segments."""
         bits = np.zeros(BITS // 8, dtype=np.uint8)
-        for slice in slices:
-            rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE slice = %s", [slice])
+        for segment in segments:
+            rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE segment = %s", [segment])
             if rows:
                 both = np.array(rows, dtype=np.uint64)
                 for partition in np.unique(both[:, 1]):
@@ -165,7 +164,7 @@ class DuplicateDetector:
     def _salt(self, partition: int) -> int:
         """Of the topic and build of this partition row."""
         if partition not in self._salts:
-            for row in IndexedPartition.objects.using(DB).all():
+            for row in IndexedPartition.objects.all():
                 self._salts[row.pk] = crc32(f"{row.build} {row.topic}".encode("utf-8", "surrogatepass"))
         return self._salts.get(partition, 0)
 
@@ -215,13 +214,13 @@ def _set(bits: Bits, probes: Probes) -> None:
     np.bitwise_or.at(bits, bytes, masks)
 
 
-def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: NDArray[np.intp], slices: range) -> set[int]:
-    """The places among ``maybe`` whose ids these slices of these partitions really hold."""
+def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: NDArray[np.intp], segments: range) -> set[int]:
+    """The places among ``maybe`` whose ids these segments of these partitions really hold."""
     by_hash: dict[int, list[int]] = {}
     for place in maybe.tolist():
         by_hash.setdefault(int(hashes[place]), []).append(place)
     candidates: dict[int, list[Place]] = {}
-    for there in first_places("index_idkey", list(by_hash), slices, list(mine)):
+    for there in first_places("index_idkey", list(by_hash), segments, list(mine)):
         candidates.setdefault(there.hash, []).append(there)
     known: set[int] = set()
     while candidates:  # once, but for texts that share a hash
@@ -240,7 +239,7 @@ def _ids_at(there: Sequence[Place]) -> set[tuple[int, str]]:
         by_block.setdefault((place.partition, place.ordinal - place.ordinal % FULL), []).append(place)
     found = set()
     for (partition, start), inside in by_block.items():
-        block = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal=start).first()
+        block = BlockRow.objects.filter(partition_id=partition, first_ordinal=start).first()
         if block is not None:
             ids = ids_of(bytes(block.data))
             found |= {(place.hash, ids[place.ordinal - start]) for place in inside if place.ordinal - start < len(ids)}
@@ -250,10 +249,10 @@ def _ids_at(there: Sequence[Place]) -> set[tuple[int, str]]:
 def _ids_between(partition: int, start: int, end: int) -> list[str]:
     """The event ids of the partition's row from one ordinal to another."""
     first = start - start % FULL
-    rows = BlockRow.objects.using(DB).filter(partition_id=partition, first_ordinal__gte=first, first_ordinal__lt=end)
+    rows = BlockRow.objects.filter(partition_id=partition, first_ordinal__gte=first, first_ordinal__lt=end)
     ids = [id for data in rows.order_by("first_ordinal").values_list("data", flat=True) for id in ids_of(bytes(data))]
     return ids[start - first : end - first]
 
 
 def _opened(row: SeenFilter) -> tuple[range, Bits]:
-    return range(row.first_slice, row.last_slice + 1), np.frombuffer(bytes(row.bits), dtype=np.uint8)
+    return range(row.first_segment, row.last_segment + 1), np.frombuffer(bytes(row.bits), dtype=np.uint8)

@@ -26,7 +26,7 @@ class Stream(msgspec.Struct, kw_only=True):
     key: AggregateKey
     type: int
     events: int = 0
-    first_slice: int = 0
+    first_segment: int = 0
     first_time: int = 0
     last_time: int = BEFORE_ALL
     last_types: tuple[int, ...] = ()
@@ -57,7 +57,7 @@ _COLUMNS = {
     "type_id": "bigint",
     "aggregate_id": "text",
     "events": "bigint",
-    "first_slice": "integer",
+    "first_segment": "integer",
     "first_time": "bigint",
     "last_time": "bigint",
     "last_types": "text",
@@ -67,7 +67,7 @@ _CHANGING = ("events", "first_time", "last_time", "last_types", "last_sequence")
 
 
 def streams_of(
-    partition: int, keys: Sequence[AggregateKey | None], known: Known, slice: int, names: Names
+    partition: int, keys: Sequence[AggregateKey | None], known: Known, segment: int, names: Names
 ) -> tuple[list[Stream | None], Sequence[Stream]]:
     """The stream of each of these aggregates (``None`` for none): from ``known``, or read where it was met before, or begun;
     all are in ``known`` then, and what is used last is forgotten last. Also answers those that are begun.
@@ -79,7 +79,7 @@ def streams_of(
     missing = dict.fromkeys(key for key, stream in zip(keys, found, strict=True) if stream is None and key is not None)
     begun: Sequence[Stream] = ()
     if missing:
-        begun = _meet(partition, missing, known, slice, names)
+        begun = _meet(partition, missing, known, segment, names)
         found = [known.get(key) if stream is None else stream for key, stream in zip(keys, found, strict=True)]
     if len(known) > MOST_KEPT // 2:  # before, none is about to be forgotten
         for key in dict.fromkeys(keys):
@@ -88,12 +88,12 @@ def streams_of(
     return found, begun
 
 
-def _meet(partition: int, missing: Collection[AggregateKey], known: Known, slice: int, names: Names) -> Sequence[Stream]:
+def _meet(partition: int, missing: Collection[AggregateKey], known: Known, segment: int, names: Names) -> Sequence[Stream]:
     types = names.numbers_of({type for type, _ in missing})
     known.update(_read(partition, missing, types))
     fresh = [key for key in missing if key not in known]
     begun = [
-        Stream(id=id, key=key, type=types[key[0]], first_slice=slice)
+        Stream(id=id, key=key, type=types[key[0]], first_segment=segment)
         for key, id in zip(fresh, _new_ids(len(fresh)), strict=True)
     ]
     known.update(zip(fresh, begun, strict=True))
@@ -112,7 +112,7 @@ def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> 
         ordered = [stream for stream in ordered if stream.id in fresh]
     rows = [
         (
-            stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_slice,
+            stream.id, partition, stream.type, stream.key[1], stream.events, stream.first_segment,
             stream.first_time, stream.last_time, written[stream.last_types], stream.last_sequence,
         )
         for stream in ordered
@@ -135,7 +135,7 @@ def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, in
     # a CROSS JOIN is taken in its own order, and by this index.
     by_index = "" if sql.postgres() else " INDEXED BY streams_by_type"
     rows = sql.select(
-        "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_slice, s.first_time, s.last_time, s.last_types, "
+        "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_segment, s.first_time, s.last_time, s.last_types, "
         f"s.last_sequence FROM {{given}} CROSS JOIN index_streamrow s{by_index} "
         "WHERE s.aggregate_id = given.wanted_id AND s.type_id = given.wanted_type AND s.partition_id = %s",
         {"wanted_id": "text", "wanted_type": "bigint"},
@@ -146,10 +146,10 @@ def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, in
 
 
 def _found(row: Any, types: Mapping[int, str]) -> tuple[AggregateKey, Stream]:
-    id, type, aggregate_id, events, first_slice, first_time, last_time, last_types, last_sequence = row
+    id, type, aggregate_id, events, first_segment, first_time, last_time, last_types, last_sequence = row
     key = (types[type], aggregate_id)
     stream = Stream(
-        id=id, key=key, type=type, events=events, first_slice=first_slice, first_time=first_time,
+        id=id, key=key, type=type, events=events, first_segment=first_segment, first_time=first_time,
         last_time=last_time, last_types=msgspec.json.decode(last_types, type=tuple[int, ...]), last_sequence=last_sequence,
     )  # fmt: skip
     return key, stream

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 import numpy as np
-from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Block, Columns, blocks_of, decoded
+from eventstore.index.tables.database import atomic
 from eventstore.index.tables.keys import Key, value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -26,7 +26,6 @@ from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Event, Position, Topic
 
-DB = "index"
 _beside = ThreadPoolExecutor(1, thread_name_prefix="index blocks")
 """Makes a batch's blocks while the database takes its keys."""
 
@@ -64,7 +63,7 @@ class Partition:
     epoch: int
     live: bool
     checkpoint: Checkpoint
-    slice: int
+    segment: int
     memory: Memory
     key: Key
     tail: Columns
@@ -74,7 +73,7 @@ class Partition:
 
 def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | None = None) -> Partition:
     """The partition as the index has it now (``build``: of that number, else the live one), made where it is new."""
-    rows = IndexedPartition.objects.using(DB)
+    rows = IndexedPartition.objects
     which = {"live": True} if build is None else {"build": build}
     row = rows.filter(topic=topic.name, number=number, **which).first()
     if row is None:
@@ -92,7 +91,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         epoch=row.epoch,
         live=row.live,
         checkpoint=_checkpoint(row),
-        slice=row.slice,
+        segment=row.segment,
         memory=memory,
         key=index_key(),
         tail=_tail(row),
@@ -101,7 +100,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
 
 def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
     """How far the index is now."""
-    row = IndexedPartition.objects.using(DB).filter(topic=topic.name, number=partition, live=True).first()
+    row = IndexedPartition.objects.filter(topic=topic.name, number=partition, live=True).first()
     return _checkpoint(row) if row else Checkpoint(position=None, next_ordinal=0)
 
 
@@ -119,7 +118,7 @@ def write_prepared(partition: Partition, draft: PreparedBatch) -> int:
     if len(draft) > sql.MOST_EVENTS:
         raise ValueError(f"a batch has at most {sql.MOST_EVENTS} events")
     try:
-        with transaction.atomic(using=DB):
+        with atomic():
             count = _write(partition, draft)
     except BaseException:
         partition.memory.names.forget()
@@ -131,40 +130,40 @@ def write_prepared(partition: Partition, draft: PreparedBatch) -> int:
 
 def note_caught_up(topic: Topic, partition: int) -> None:
     """A reader has found nothing new behind the checkpoint, just now."""
-    rows = IndexedPartition.objects.using(DB).filter(topic=topic.name, number=partition, live=True)
+    rows = IndexedPartition.objects.filter(topic=topic.name, number=partition, live=True)
     rows.update(caught_up_at=timezone.now())
 
 
 def _write(partition: Partition, draft: PreparedBatch) -> int:
     row = _held(partition)
     first = partition.checkpoint.next_ordinal
-    slice = max(row.slice, partition.memory.seen.slice_now())
+    segment = max(row.segment, partition.memory.seen.segment_now())
     numbers = partition.memory.names.numbers_of(_names_in(draft))
-    noticed = _number(partition, draft, numbers, slice)
+    noticed = _number(partition, draft, numbers, segment)
     columns = draft.columns
     making = _beside.submit(blocks_of, partition.tail, first - len(partition.tail), columns)
     if not partition.topic.derived:
         noticed = _with_duplicates(noticed, partition.memory.seen.find(partition.id, columns, draft.ids, partition.key))
-    sql.insert_keys("index_idkey", slice, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
-    _insert_links(slice, partition, first, draft)
-    sql.insert_stream_keys(slice, first, columns.streams)
+    sql.insert_keys("index_idkey", segment, partition.id, first, draft.ids, np.arange(len(draft), dtype=np.uint64))
+    _insert_links(segment, partition, first, draft)
+    sql.insert_stream_keys(segment, first, columns.streams)
     _count_hours(partition.id, draft, numbers)
     anomalies.record(partition.id, first, noticed)
     blocks, tail = making.result()
-    _write_blocks(partition, blocks, slice)
+    _write_blocks(partition, blocks, segment)
     if not partition.topic.derived:
         anomalies.record(partition.id, first, partition.memory.seen.find_concurrent(partition.id, columns))
-    row.checkpoint, row.next_ordinal, row.slice = draft.last.token, first + len(draft), slice
+    row.checkpoint, row.next_ordinal, row.segment = draft.last.token, first + len(draft), segment
     row.indexed_published_at = draft.published
-    row.save(using=DB, update_fields=["checkpoint", "next_ordinal", "slice", "indexed_published_at"])
+    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at"])
     partition.checkpoint = Checkpoint(position=draft.last, next_ordinal=row.next_ordinal)
-    partition.slice, partition.tail = slice, tail
+    partition.segment, partition.tail = segment, tail
     return len(noticed)
 
 
 def _held(partition: Partition) -> IndexedPartition:
     """The partition's row, locked; ``CheckpointMoved`` where it is no longer as its writer knows it."""
-    row = IndexedPartition.objects.using(DB).select_for_update().filter(pk=partition.id).first()
+    row = IndexedPartition.objects.select_for_update().filter(pk=partition.id).first()
     if row is None or row.epoch != partition.epoch:
         raise CheckpointMoved("Another indexer has taken this partition over.")
     if row.live != partition.live:
@@ -182,7 +181,7 @@ def _names_in(draft: PreparedBatch) -> set[str]:
     return {type for type, _ in draft.hours if type} | draft.aggregate_types | of_values
 
 
-def _number(partition: Partition, draft: PreparedBatch, numbers: Mapping[str, int], slice: int) -> list[Noticed]:
+def _number(partition: Partition, draft: PreparedBatch, numbers: Mapping[str, int], segment: int) -> list[Noticed]:
     """Give the draft's columns all the numbers that they lack, put each event into its stream, and answer what is wrong with
     them. ``numbers`` are those of ``_names_in``."""
     columns = draft.columns
@@ -194,13 +193,13 @@ def _number(partition: Partition, draft: PreparedBatch, numbers: Mapping[str, in
     if partition.topic.derived:
         columns.streams, columns.versions = [0] * len(draft), [0] * len(draft)
         return []
-    return _into_streams(partition, draft, slice)
+    return _into_streams(partition, draft, segment)
 
 
-def _into_streams(partition: Partition, draft: PreparedBatch, slice: int) -> list[Noticed]:
+def _into_streams(partition: Partition, draft: PreparedBatch, segment: int) -> list[Noticed]:
     """Fill the columns of streams and versions, and save the streams."""
     columns = draft.columns
-    found, begun = streams.streams_of(partition.id, draft.aggregates, partition.known, slice, partition.memory.names)
+    found, begun = streams.streams_of(partition.id, draft.aggregates, partition.known, segment, partition.memory.names)
     noticed: list[Noticed] = []
     numbers: list[int] = []
     versions: list[int] = []
@@ -258,13 +257,13 @@ def _count_hours(partition: int, draft: PreparedBatch, numbers: Mapping[str, int
     )
 
 
-def _insert_links(slice: int, partition: Partition, first: int, draft: PreparedBatch) -> None:
+def _insert_links(segment: int, partition: Partition, first: int, draft: PreparedBatch) -> None:
     """The keys of everything but the event id by which an event is found."""
     found, places = [draft.links], [draft.linked]
     for place, values in draft.columns.values.items():
         found.append(np.array([value_hash(partition.key, name, text) for name, text in values], dtype=np.uint64))
         places.append(np.full(len(values), place, dtype=np.uint64))
-    sql.insert_keys("index_linkkey", slice, partition.id, first, np.concatenate(found), np.concatenate(places))
+    sql.insert_keys("index_linkkey", segment, partition.id, first, np.concatenate(found), np.concatenate(places))
 
 
 def _with_duplicates(noticed: Sequence[Noticed], found: Sequence[Noticed]) -> list[Noticed]:
@@ -273,11 +272,11 @@ def _with_duplicates(noticed: Sequence[Noticed], found: Sequence[Noticed]) -> li
     return [*(one for one in noticed if one.place not in again or one.kind not in anomalies.LATE), *found]
 
 
-def _write_blocks(partition: Partition, blocks: Sequence[Block], slice: int) -> None:
+def _write_blocks(partition: Partition, blocks: Sequence[Block], segment: int) -> None:
     """Append the blocks to the partition's; the first one takes the place of the last that was not full."""
     begun = 1 if len(partition.tail) else 0
-    sql.replace_blocks(partition.id, slice, blocks[:begun])
-    sql.insert_blocks(partition.id, slice, blocks[begun:])
+    sql.replace_blocks(partition.id, segment, blocks[:begun])
+    sql.insert_blocks(partition.id, segment, blocks[begun:])
 
 
 def _checkpoint(row: IndexedPartition) -> Checkpoint:
@@ -289,5 +288,5 @@ def _tail(row: IndexedPartition) -> Columns:
     rest = row.next_ordinal % FULL
     if not rest:
         return Columns()
-    block = BlockRow.objects.using(DB).get(partition_id=row.pk, first_ordinal=row.next_ordinal - rest)
+    block = BlockRow.objects.get(partition_id=row.pk, first_ordinal=row.next_ordinal - rest)
     return decoded(bytes(block.data))

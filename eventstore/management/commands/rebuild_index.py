@@ -136,10 +136,10 @@ class Command(BaseCommand):
 
     def remove(self, topic: str, stop: Stop, rest: str = "the next rebuild (or --discard)") -> None:
         """What was replaced or thrown away, now or earlier. Nobody reads it: a stop leaves the rest for the next time."""
-        slices = run.slices_to_remove(topic)
-        if not slices:
+        segments = run.segments_to_remove(topic)
+        if not segments:
             return
-        with tqdm(total=slices, unit=" slices", desc="removing the old", disable=self.hidden) as bar:
+        with tqdm(total=segments, unit=" segments", desc="removing the old", disable=self.hidden) as bar:
             done = run.remove_old(topic, bar.update, stop)
         if not done:
             self.stdout.write(f"{topic}: not all of the old index is removed; {rest} removes the rest")
