@@ -1,7 +1,7 @@
-"""Importing: a file of CloudEvents JSON, one event a line, plain or gzip, into a topic of whichever store there is.
+"""Imports a file of CloudEvents JSON, one event per line, plain or gzip, into a topic of either store.
 
-A bad line is set aside with its number and the reason; the rest goes in, in the file's order. Nothing here holds more of a
-file than a batch, however long the file or one line of it is.
+A bad line is set aside with its number and the reason. The rest is imported in the order of the file. At most one batch
+of a file is in memory, however long the file or one of its lines is.
 """
 
 import gzip
@@ -18,9 +18,9 @@ from eventstore.model.events import NewMessage
 from eventstore.model.storage import Storage
 
 MAX_LINE = 16 * 1024 * 1024
-"""Bytes of one line; a longer one is rejected, and skipped without being kept."""
+"""Bytes of one line. A longer line is rejected and skipped without being kept."""
 MAX_REJECTED = 1000
-"""Rejected lines that a summary keeps; it counts all of them."""
+"""Rejected lines that a summary keeps. It counts all of them."""
 _BATCH_BYTES = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
 _GZIP = b"\x1f\x8b"
@@ -28,14 +28,14 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class BinaryFile(Protocol):
-    """What is asked of a file: a read that gives some bytes, and none at the end."""
+    """What a file must have: a read that returns some bytes, and none at the end."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
-    """A line that holds an event. ``number`` counts the file's lines from 1."""
+    """A line that contains an event. ``number`` counts the lines of the file from 1."""
 
     number: int
     id: str
@@ -44,7 +44,7 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejected:
-    """A line that holds none, and why; the reason quotes nothing of it."""
+    """A line that contains no event, and why. The reason quotes nothing of it."""
 
     number: int
     reason: str
@@ -55,10 +55,10 @@ Line = Accepted | Rejected
 
 @dataclass(kw_only=True, slots=True)
 class ImportSummary:
-    """How an import went, or, while it runs, has gone so far.
+    """How an import went or, while it runs, has gone so far.
 
-    ``lines`` counts those handled, blank ones left out; ``rejected`` holds the first thousand of ``rejected_count``;
-    ``aggregates`` counts the keys of all good lines, whether they were imported or already there.
+    ``lines`` counts the handled lines without blank ones. ``rejected`` has the first thousand of ``rejected_count``
+    lines. ``aggregates`` counts the keys of all good lines, whether they were imported or already there.
     """
 
     lines: int = 0
@@ -76,9 +76,9 @@ class ImportSummary:
 
 
 def parse_lines(file: BinaryFile) -> Iterator[Line]:
-    """Every line that is not blank, in order: the message that it makes, or why it makes none.
+    """Yield every line that is not blank, in order: its message, or why there is none.
 
-    gzip is recognised by its first bytes. Where a gzip file is cut off or damaged, the last line says so.
+    gzip is recognised by its first bytes. If a gzip file is cut off or damaged, the last line says so.
     """
     number = 0
     try:
@@ -99,10 +99,11 @@ def import_messages(
     batch: int = 500,
     on_progress: Callable[[ImportSummary], None] | None = None,
 ) -> ImportSummary:
-    """Append the good lines to this topic, which exists, in their order; ``on_progress`` gets the summary after each batch.
+    """Append the good lines to this existing topic, in order. ``on_progress`` gets the summary after each batch.
 
-    A store with ``detects_known_ids`` skips events whose id is in the topic, or came earlier in the file. Errors of the store
-    are passed on; what the last progress report counted is in by then, and of the batch behind it perhaps a part.
+    A store with ``detects_known_ids`` skips events whose id is in the topic or came earlier in the file. Errors of the
+    store are passed on. By then, what the last progress report counted is in the topic, and perhaps a part of the next
+    batch.
     """
     summary = ImportSummary()
     knows = storage.capabilities.detects_known_ids
@@ -133,10 +134,10 @@ def _import_batch(storage: Storage, topic: str, lines: Sequence[Line], summary: 
 
 
 def _append(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Rejected]:
-    """Append all; where the store refuses the batch for one message's sake, one by one. Answers those that it refuses.
+    """Append all lines, or one by one if the store refuses the batch because of one message. Returns the refused lines.
 
-    By these two errors the store says that nothing of the batch was written, so nothing is written twice. Every other one may
-    come behind a part of it, and ends the import.
+    With these two errors the store says that nothing of the batch was written, so nothing is written twice. Any other
+    error may come after a part of the batch was written, and ends the import.
     """
     if not lines:
         return []
@@ -164,7 +165,7 @@ def _aggregate(line: Accepted) -> tuple[str, str]:
 
 
 def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
-    """Lines in groups of at most ``size``, and of not much more than 8 MB."""
+    """Group the lines: at most ``size`` lines and not much more than 8 MB in each group."""
     group: list[Line] = []
     held = 0
     for line in lines:
@@ -186,7 +187,7 @@ def _parse(number: int, text: bytes) -> Line:
 
 
 class _Joined:
-    """A file whose first bytes were read already."""
+    """A file whose first bytes were already read."""
 
     def __init__(self, head: bytes, file: BinaryFile) -> None:
         self.head = head
@@ -201,7 +202,7 @@ class _Joined:
 
 
 def _plain(file: BinaryFile) -> Iterator[bytes]:
-    """The file's bytes in pieces, unpacked where they are gzip."""
+    """Yield the file's bytes in pieces, unpacked if they are gzip."""
     head = b""
     while len(head) < len(_GZIP) and (more := file.read(len(_GZIP) - len(head))):
         head += more
@@ -210,12 +211,12 @@ def _plain(file: BinaryFile) -> Iterator[bytes]:
         yield from iter(lambda: joined.read(_CHUNK), b"")
         return
     with gzip.GzipFile(fileobj=joined, mode="rb") as unpacked:  # type: ignore[call-overload]
-        # read1 gives what is there before it meets the damage behind it, where read would lose it
+        # read1 returns what comes before a damaged part; read would lose it
         yield from iter(lambda: unpacked.read1(_CHUNK), b"")
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
-    """The lines that these pieces make, without their ends; ``None`` for one that is too long to keep."""
+    """Yield the lines that these pieces contain, without their ends; ``None`` for a line that is too long to keep."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:

@@ -1,6 +1,6 @@
 """A throwaway PostgreSQL on a free loopback port, for tests and trials: ``python -m scripts.local_postgres``.
 
-PostgreSQL refuses to run as root; where we are root, it runs as the user ``postgres`` that its package makes.
+PostgreSQL refuses to run as root. If we are root, it runs as the user ``postgres``, which its package creates.
 """
 
 import argparse
@@ -25,11 +25,12 @@ STOP_SECONDS = 30.0
 
 
 class PostgresProblem(Exception):
-    """It cannot be started here; the text says what to do."""
+    """It cannot be started here. The text says what to do."""
 
 
 def binaries() -> Path | None:
-    """The folder of ``initdb`` and ``postgres``: those on the path, else Debian's newest; ``None`` where there are none."""
+    """Return the folder of ``initdb`` and ``postgres``: those on the path, otherwise Debian's newest; ``None`` if there
+    are none."""
     on_path = shutil.which("initdb")
     packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version, reverse=True)
     found = [Path(on_path)] if on_path else []
@@ -37,10 +38,11 @@ def binaries() -> Path | None:
 
 
 class LocalPostgres:
-    """One cluster in a temporary folder: a context manager, gone afterwards. ``stop`` and ``start`` again keep its data.
+    """One cluster in a temporary folder, as a context manager that removes it. ``stop`` followed by ``start`` keeps its
+    data.
 
-    ``durable``: what is committed is on the disk, as on every server that is meant to keep something. Without, as tests want
-    it, only as far as the operating system lives.
+    ``durable``: what is committed is on the disk, as on a production server. Otherwise, as tests prefer it, committed
+    data is lost if the operating system stops.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
@@ -70,7 +72,7 @@ class LocalPostgres:
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
-        """Make an empty database; answer its URL."""
+        """Create an empty database and return its URL."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
@@ -91,7 +93,7 @@ class LocalPostgres:
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
-        """End the server at once, disconnecting everybody; its data stays."""
+        """End the server immediately, disconnecting all clients. Its data stays."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)

@@ -1,16 +1,16 @@
-"""Ports of loopback for the servers that this project starts for itself."""
+"""Loopback ports for the servers that this project starts for itself."""
 
 import random
 import socket
 
 LOOPBACK = "127.0.0.1"
 LOWEST, HIGHEST = 20_000, 32_000
-"""Below what systems take for outgoing connections (Linux: 32768 and up, macOS: 49152 and up): while a server is away, one of
-the clients that look for it could otherwise be given its very port, and keep it from coming back."""
+"""Below what systems use for outgoing connections (Linux: from 32768, macOS: from 49152). Otherwise a client that waits
+for a server to come back could be given the server's own port, and block it."""
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports that nobody listens on now, all different."""
+    """Return this many different ports that nothing listens on now."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().randrange(LOWEST, HIGHEST)

@@ -20,7 +20,7 @@ from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web.pages import person_of, viewer_of
 from eventstore.model import Topic
-from eventstore.scanning import Progress, Scan, ScanState
+from eventstore.scanning import Scan, ScanProgress, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8
@@ -46,7 +46,7 @@ class Found:
     """A search as a page shows it, at one moment. ``lines`` are its matches from ``start`` on."""
 
     id: str
-    progress: Progress
+    progress: ScanProgress
     lines: Sequence[EventLine]
     start: int
     newest_first: bool

@@ -1,4 +1,4 @@
-"""The drivers, one package a store: ``database`` (embedded) and ``pulsar``. ``open_storage`` picks one by its URL."""
+"""The drivers, one package per store: ``database`` (embedded) and ``pulsar``. ``open_storage`` chooses one by its URL."""
 
 from eventstore.drivers.opening import open_storage
 

@@ -1,4 +1,4 @@
-"""Picking the driver from ``EVENTSTORE_URL``."""
+"""Chooses the driver by ``EVENTSTORE_URL``."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,13 @@ from eventstore.model.storage import Storage
 
 
 def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/default", kinds: TopicKinds = BY_NAME) -> Storage:
-    """The storage at this URL: ``database://``, ``pulsar://host:port`` or ``pulsar+ssl://host:port``.
+    """Open the storage at this URL: ``database://``, ``pulsar://host:port`` or ``pulsar+ssl://host:port``.
 
-    ``namespaces`` are patterns, separated by commas; ``kinds`` tells what each topic is for. Credentials for Pulsar come from
-    the environment: ``PULSAR_TOKEN`` or ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``, ``PULSAR_TLS_CERTIFICATE`` and
-    ``PULSAR_TLS_KEY`` (files).
-    ``InvalidConfiguration`` for anything else; nothing is contacted yet.
+    ``namespaces`` are patterns, separated by commas. ``kinds`` tells what each topic is for. Credentials for Pulsar
+    come from the environment: ``PULSAR_TOKEN`` or ``PULSAR_TOKEN_FILE``, ``PULSAR_TLS_TRUST_CERTS``,
+    ``PULSAR_TLS_CERTIFICATE`` and ``PULSAR_TLS_KEY`` (files).
+
+    Raises ``InvalidConfiguration`` for anything else. Nothing is contacted yet.
     """
     scheme = _parts(url, "EVENTSTORE_URL").scheme
     if scheme == "database":

@@ -1,4 +1,4 @@
-"""The ground floor: plain values, errors and protocols that every other room knows. Nothing here reads or writes anything."""
+"""The ground floor: plain values, errors and protocols that every other room uses. Nothing here reads or writes anything."""
 
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import (

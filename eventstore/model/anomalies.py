@@ -4,12 +4,12 @@ from enum import StrEnum
 
 
 class Anomaly(StrEnum):
-    """The kinds. The words are for people, and for the address of the list of a kind."""
+    """The kinds. Each value is shown to people and is part of the address of the kind's list."""
 
     DUPLICATE_ID = "duplicate-id"
-    """An event id that an earlier event has."""
+    """The event's id is that of an earlier event."""
     SEQUENCE_SKIPS = "sequence-skips"
-    """The publisher's number (``sequence``, or the mapping's version) leaves some out."""
+    """The publisher's number (``sequence``, or the mapping's version) skips some."""
     SEQUENCE_GOES_BACK = "sequence-goes-back"
     """The publisher's number is not higher than the one before it in the stream."""
     TIME_GOES_BACK = "time-goes-back"

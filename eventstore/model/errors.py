@@ -1,12 +1,12 @@
-"""What can go wrong in the event store, as a person should read it.
+"""What can go wrong in the event store, in words for people.
 
-Every error carries a sentence that says what was wrong and what to do; pages and commands show ``str(error)`` as it is.
-No message ever holds a payload or a property's value.
+Every error carries a sentence that says what is wrong and what to do. Pages and commands show ``str(error)`` unchanged.
+No message contains a payload or the value of a property.
 """
 
 
 class EventStoreError(Exception):
-    """The root of everything that this package raises on purpose."""
+    """The base of everything that this package raises on purpose."""
 
 
 class UnknownTopic(EventStoreError):
@@ -18,7 +18,7 @@ class UnknownSubscription(EventStoreError):
 
 
 class UnknownEvent(EventStoreError):
-    """No event with this id, or nothing at this position any more."""
+    """No event has this id, or nothing is left at this position."""
 
 
 class InvalidName(EventStoreError):
@@ -26,7 +26,7 @@ class InvalidName(EventStoreError):
 
 
 class InvalidPosition(EventStoreError):
-    """Not a position of this store: made by hand, cut off, or of another driver."""
+    """Not a position of this store: written by hand, cut off, or of another driver."""
 
 
 class InvalidMessage(EventStoreError):
@@ -34,11 +34,11 @@ class InvalidMessage(EventStoreError):
 
 
 class VersionConflict(EventStoreError):
-    """Somebody else appended to the stream since the expected version was read."""
+    """Someone else appended to the stream after the expected version was read."""
 
 
 class NotSupported(EventStoreError):
-    """The driver has no such ability: ask ``Capabilities`` before offering it."""
+    """The driver cannot do this. Check ``Capabilities`` before offering it."""
 
 
 class StoreUnreachable(EventStoreError):
@@ -46,11 +46,11 @@ class StoreUnreachable(EventStoreError):
 
 
 class StoreClosed(EventStoreError):
-    """The driver, reader or consumer was closed by this process."""
+    """This process has closed the driver, reader or consumer."""
 
 
 class StoreRefused(EventStoreError):
-    """The store answered, and refused: no permission, a conflict, or a limit of its own."""
+    """The store answered and refused: no permission, a conflict, or a limit of its own."""
 
 
 class NotAllowed(EventStoreError):
@@ -58,11 +58,11 @@ class NotAllowed(EventStoreError):
 
 
 class TooManySearches(EventStoreError):
-    """As many searches that read topics as this process takes at a time are running already."""
+    """This process already runs as many searches of topics as it may."""
 
 
 class StalePlan(EventStoreError):
-    """What was previewed is no longer what would happen: look at the new preview and confirm that."""
+    """What was previewed is no longer what would happen. Look at the new preview and confirm that."""
 
 
 class InvalidConfiguration(EventStoreError):
@@ -70,15 +70,18 @@ class InvalidConfiguration(EventStoreError):
 
 
 class InvalidFilter(EventStoreError):
-    """A search filter that cannot be used; the text says why (at which character, where it cannot be read), and what to do."""
+    """A search filter that cannot be used. The text says why, at which character if it cannot be parsed, and what to do."""
 
 
 class FilterTooExpensive(InvalidFilter):
-    """A filter that can be read, and takes far longer for each event than any ordinary one."""
+    """A filter that can be parsed, but takes far longer for each event than any ordinary one."""
 
 
 def place_of(error: Exception) -> str:
-    """Where an error was raised, file and line: what a log may say of an unforeseen one, whose text may hold a payload."""
+    """Return where the error was raised, file and line.
+
+    A log shows this for an unexpected error, because the error's text may contain a payload.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,8 +1,8 @@
-"""The value types that everything else speaks in: frozen, keyword-only, free of any driver or database.
+"""The value types that everything else uses: frozen, keyword-only, and independent of any driver or database.
 
-Those that exist once an event are msgspec structs: making a frozen dataclass costs ten times as much (measured: 8.8 µs for
-an event with its message and position, against 0.9 µs), which was a third of what indexing an event cost. They never hold
-what holds them, so the collector of cycles is told to pass them by.
+Types that exist once per event are msgspec structs, because creating a frozen dataclass costs ten times as much.
+Measured for an event with its message and position: 8.8 µs against 0.9 µs, a third of the cost of indexing an event.
+They never refer to what holds them, so the cycle collector is told to skip them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class TopicKind(StrEnum):
-    """What a topic is for. All but ``EVENTS`` are derived: what they hold are copies of events of other topics."""
+    """What a topic is for. All kinds except ``EVENTS`` are derived: they hold copies of events of other topics."""
 
     EVENTS = "events"
     REPLAY = "replay"
@@ -33,7 +33,7 @@ class TopicKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
-    """A log and its shards. ``partitions`` counts them, at least 1; an unpartitioned topic has the one numbered 0."""
+    """A log and its shards. ``partitions`` is at least 1; an unpartitioned topic has one partition, number 0."""
 
     name: str
     partitions: int = 1
@@ -45,9 +45,9 @@ class Topic:
 
 
 class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
-    """A place in a partition. ``token`` is the driver's own and opaque; tokens of one partition sort as the log does.
+    """A place in a partition. ``token`` is opaque and belongs to the driver. Tokens of one partition sort as the log does.
 
-    ``label`` is for people ("118:4021:3") and takes no part in comparison.
+    ``label`` is for people ("118:4021:3") and is not compared.
     """
 
     topic: str
@@ -62,7 +62,7 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         return isinstance(other, Position) and self._key() == other._key()
 
     def __ne__(self, other: object) -> bool:
-        return not self == other  # a struct's own would compare identities
+        return not self == other  # a struct's own __ne__ compares identities
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -86,12 +86,12 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
             raise TypeError("positions of different partitions have no order")
 
     def encode(self) -> str:
-        """The position as one text, for a URL or a frame. The topic comes last, since it may hold anything."""
+        """Return the position as one text, for a URL or a frame. The topic comes last, since it may contain any character."""
         return f"{self.token}@{self.partition}@{self.topic}"
 
     @staticmethod
     def decode(text: str) -> "Position":
-        """What ``encode`` wrote (without its label); ``InvalidPosition`` for anything else."""
+        """Parse what ``encode`` wrote (without its label). Raises ``InvalidPosition`` for anything else."""
         token, _, rest = text.partition("@")
         number, _, topic = rest.partition("@")
         if not (token.isascii() and token.isalnum() and number.isascii() and number.isdigit() and topic):
@@ -102,7 +102,7 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
 
 
 class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
-    """What a publisher hands in. Keys route to a partition; events of one key stay in order."""
+    """What a publisher hands in. The key determines the partition, and events with the same key stay in order."""
 
     payload: bytes
     key: str | None = None
@@ -111,7 +111,7 @@ class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
-    """One record as the store holds it, before anybody asked what it means. ``published`` is in UTC."""
+    """One record as the store holds it, before it is parsed. ``published`` is in UTC."""
 
     position: Position
     payload: bytes
@@ -122,19 +122,22 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     schema_version: str = ""
     producer: str = ""
     null: bool = False
-    """A tombstone: its payload is not empty but absent."""
+    """Whether it is a tombstone: its payload is absent, not empty."""
     encrypted: bool = False
-    """Its publisher encrypted the payload, and nobody here has the key: ``payload`` holds what lies in the store."""
+    """Whether the publisher encrypted the payload and we have no key. ``payload`` then holds the encrypted bytes of the
+    store."""
     encrypted_batch: int = 0
-    """How many messages the encrypted payload holds, where it is a whole batch that nobody can take apart; else 0."""
+    """How many messages the encrypted payload holds, if it is a whole batch that cannot be taken apart; otherwise 0."""
 
 
 class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
-    """The schema that a message was written with, and what came of reading its payload by it.
+    """The schema that a message was written with, and what came of decoding its payload.
 
-    ``kind`` is in plain words ("Avro"), empty where the registry did not tell it. ``converted``: the event's ``data`` is JSON
-    that was made of the payload. ``problem`` says why the payload cannot be read by its schema; where the registry did not
-    answer (``unanswered``) that may be over in a moment. ``note`` says why nothing was made of it though nothing is wrong.
+    - ``kind``: in plain words ("Avro"); empty if the registry did not tell it.
+    - ``converted``: the event's ``data`` is JSON that was made from the payload.
+    - ``problem``: why the payload cannot be decoded. ``unanswered``: because the registry did not answer, which may
+      soon be over.
+    - ``note``: why the payload was not converted although nothing is wrong.
     """
 
     kind: str
@@ -156,13 +159,15 @@ class StreamId:
 
 
 class Event(Struct, frozen=True, kw_only=True, gc=False):
-    """A message read through an envelope.
+    """A message parsed by its envelope.
 
-    ``problem`` is empty for an event; else it says why the message fits no envelope, and of the envelope's parts only ``id``
-    (the position stands in for it) is filled. ``attributes`` holds the CloudEvents attributes as they were written, by name
-    without ``ce_``. ``data`` is the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON
-    (``message.payload`` is always what lies in the store). ``time`` is never missing: the publish time stands
-    in, and ``notes`` says so, as it says every other thing that was made up for want of the real one.
+    - ``problem``: empty for an event. Otherwise it says why the message fits no envelope; of the parts of the envelope,
+      only ``id`` is then set, to the position.
+    - ``attributes``: the CloudEvents attributes as they were written, by name without ``ce_``.
+    - ``data``: the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON.
+      ``message.payload`` is always what the store holds.
+    - ``time``: never missing. The publish time stands in for it.
+    - ``notes``: what was made up because the real value is missing, such as the time.
     """
 
     message: Message
@@ -190,7 +195,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def stream(self) -> StreamId | None:
-        """The stream that it belongs to; ``None`` for what fits no envelope."""
+        """The stream that the event belongs to; ``None`` if it fits no envelope."""
         if self.problem:
             return None
         place = self.message.position
@@ -204,7 +209,8 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page(Generic[T]):
-    """A bounded piece of something long. ``newer`` and ``older`` are cursors for the pages beside it, ``None`` at an end."""
+    """A bounded part of a long list. ``newer`` and ``older`` are the page tokens of the neighbouring pages; ``None`` at an
+    end."""
 
     items: Sequence[T]
     newer: str | None = None

@@ -1,9 +1,12 @@
-"""One page out of several ordered lanes (partitions of a topic, streams of an aggregate), merged by time, both ways.
+"""One page of several ordered sources (partitions of a topic, streams of an aggregate), merged by time, in both
+directions.
 
-A lane's own order is never broken, whatever its times say. A page covers, in each lane, everything between two boundaries; the
-pages beside it begin exactly there, so that walking in one direction shows everything once, while events arrive.
+A source's own order is never broken, whatever its times say. A page covers everything between two boundaries in each
+source, and the neighbouring pages begin exactly there. Walking in one direction therefore shows everything once, while
+events arrive.
 
-A boundary in a lane is a short text: ``^`` the beginning, ``$`` the end, ``-p`` just before place p, ``+p`` just behind it.
+A boundary in a source is a short text: ``^`` is the beginning, ``$`` the end, ``-p`` just before place p, ``+p`` just
+after it.
 """
 
 import base64
@@ -32,10 +35,11 @@ class Item(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergeSource(Generic[T]):
-    """How to read one lane. Both take a place or ``None`` (beginning, end) and a limit.
+    """How to read one source. Both functions take a place, or ``None`` for the beginning or the end, and a limit.
 
-    ``forward(place, inclusive, limit)`` answers in order; ``backward(place, limit)`` answers what lies before, newest first.
-    Fewer than ``limit`` are the lane's end, unless it says of them that it was ``cut`` short: then there is one at least.
+    ``forward(place, inclusive, limit)`` returns items in order. ``backward(place, limit)`` returns the items before the
+    place, newest first. Fewer than ``limit`` items mean the end of the source, unless ``cut`` says that the list was
+    cut short; then there is at least one item.
     """
 
     forward: Callable[[str | None, bool, int], Sequence[Item[T]]]
@@ -52,7 +56,7 @@ def encode_cursor(direction: str, boundaries: Boundaries) -> str:
 
 
 def decode_cursor(cursor: str) -> tuple[str, dict[str, str]]:
-    """What ``encode_cursor`` wrote; ``InvalidPosition`` for anything else."""
+    """Parse what ``encode_cursor`` wrote. Raises ``InvalidPosition`` for anything else."""
     try:
         decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, RecursionError) as error:
@@ -70,27 +74,26 @@ def _sound(boundaries: Mapping[object, object]) -> bool:
     )
 
 
-def merge(lanes: Mapping[str, MergeSource[T]], cursor: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
-    """The page at a cursor (none: the newest), newest first, at most ``limit`` long: shorter where a lane was cut, since then
-    nobody knows what comes next.
+def merge(sources: Mapping[str, MergeSource[T]], cursor: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
+    """Return the page at a page token (none: the newest page), newest first, with at most ``limit`` items.
 
-    Lanes that the cursor does not name are new since it was made: all of theirs is newer. ``max_parallel`` lanes are read
-    at once.
+    The page is shorter if a source was cut, because what follows is then unknown. Sources that the token does not name
+    were added after it was made: everything in them is newer. ``max_parallel`` sources are read at the same time.
     """
     direction, given = decode_cursor(cursor) if cursor else ("older", {})
     default = BEGINNING if cursor else END
-    start = {name: given.get(name, default) for name in lanes}
+    start = {name: given.get(name, default) for name in sources}
     backward = direction == "older"
     read = _read_backward if backward else _read_forward
 
-    def read_lane(name: str) -> list[Item[T]]:
-        return list(read(lanes[name], start[name], limit + 1))
+    def read_source(name: str) -> list[Item[T]]:
+        return list(read(sources[name], start[name], limit + 1))
 
-    heads = _in_parallel(read_lane, list(lanes), max_parallel)
-    cut = {name for name, items in heads.items() if len(items) <= limit and lanes[name].cut(items)}
+    heads = _in_parallel(read_source, list(sources), max_parallel)
+    cut = {name for name, items in heads.items() if len(items) <= limit and sources[name].cut(items)}
     taken = _take(heads, limit, backward, cut)
     near, far = _boundaries(start, heads, taken, backward)
-    more = bool(cut) or any(len(heads[name]) > taken.count(name) for name in lanes)
+    more = bool(cut) or any(len(heads[name]) > taken.count(name) for name in sources)
     items = _values(heads, taken)
     if backward:
         newer = encode_cursor("newer", near) if cursor else None
@@ -100,48 +103,51 @@ def merge(lanes: Mapping[str, MergeSource[T]], cursor: str | None, limit: int, *
     return Page(items=items, newer=encode_cursor("newer", far) if more else None, older=older)
 
 
-def older_piece(
-    lanes: Mapping[str, MergeSource[T]], cursor: str | None, limit: int
+def older_items(
+    sources: Mapping[str, MergeSource[T]], cursor: str | None, limit: int
 ) -> tuple[Sequence[T], Callable[[int], str | None]]:
-    """What ``merge`` answers of an older page, for whoever may end within it: its items, and by how many of them were taken
-    (one at least) the cursor just behind; ``None`` at the end."""
+    """Return the items of the next older page, for a caller that may stop before its end.
+
+    Also returns a function: given how many items were taken (at least one), it returns the page token after them, or
+    ``None`` at the end.
+    """
     given = decode_cursor(cursor)[1] if cursor else {}
-    start = {name: given.get(name, BEGINNING if cursor else END) for name in lanes}
-    heads = {name: list(_read_backward(lanes[name], start[name], limit + 1)) for name in lanes}
+    start = {name: given.get(name, BEGINNING if cursor else END) for name in sources}
+    heads = {name: list(_read_backward(sources[name], start[name], limit + 1)) for name in sources}
     order = _take(heads, limit, True)
 
     def behind(count: int) -> str | None:
         taken = order[:count]
-        more = any(len(heads[name]) > taken.count(name) for name in lanes)
+        more = any(len(heads[name]) > taken.count(name) for name in sources)
         return encode_cursor("older", _boundaries(start, heads, taken, True)[1]) if more else None
 
     return _values(heads, order), behind
 
 
-def _read_forward(lane: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
+def _read_forward(source: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
     if boundary == END:
         return []
     if boundary == BEGINNING:
-        return lane.forward(None, False, limit)
-    return lane.forward(boundary[1:], boundary[0] == "-", limit)
+        return source.forward(None, False, limit)
+    return source.forward(boundary[1:], boundary[0] == "-", limit)
 
 
-def _read_backward(lane: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
+def _read_backward(source: MergeSource[T], boundary: str, limit: int) -> Sequence[Item[T]]:
     if boundary == BEGINNING:
         return []
     if boundary == END:
-        return lane.backward(None, limit)
+        return source.backward(None, limit)
     if boundary[0] == "-":
-        return lane.backward(boundary[1:], limit)
+        return source.backward(boundary[1:], limit)
     place = boundary[1:]
-    next_items = lane.forward(place, False, 1)
+    next_items = source.forward(place, False, 1)
     if not next_items:
-        found = lane.backward(None, limit)
-        next_items = lane.forward(place, False, 1)
+        found = source.backward(None, limit)
+        next_items = source.forward(place, False, 1)
         if not next_items:
             return found
-        # One arrived between the two reads: it lies beyond the boundary.
-    return lane.backward(next_items[0].place, limit)
+        # An item arrived between the two reads: it lies after the boundary.
+    return source.backward(next_items[0].place, limit)
 
 
 def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max_parallel: int) -> dict[str, list[Item[T]]]:
@@ -152,16 +158,18 @@ def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max
 
 
 def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool, cut: Set[str] = frozenset()) -> list[str]:
-    """The lane of each item of the page, in the order of taking: always the head with the latest (earliest) time. Ends where a
-    lane that was cut has no more."""
+    """Return the source of each item of the page, in order: always the source whose head has the latest (earliest) time.
+
+    Ends where a source that was cut has no more items.
+    """
     place = dict.fromkeys(heads, 0)
     order: list[str] = []
     best = max if backward else min
     while len(order) < limit and all(place[name] < len(heads[name]) for name in cut):
-        open_lanes = [name for name in heads if place[name] < len(heads[name])]
-        if not open_lanes:
+        open_sources = [name for name in heads if place[name] < len(heads[name])]
+        if not open_sources:
             break
-        name = best(open_lanes, key=lambda lane: (heads[lane][place[lane]].time, lane))
+        name = best(open_sources, key=lambda source: (heads[source][place[source]].time, source))
         place[name] += 1
         order.append(name)
     return order
@@ -179,7 +187,7 @@ def _values(heads: Mapping[str, list[Item[T]]], taken: Sequence[str]) -> list[T]
 def _boundaries(
     start: Boundaries, heads: Mapping[str, list[Item[T]]], taken: Sequence[str], backward: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Where the page begins and ends in each lane, seen in the direction of reading."""
+    """Return where the page begins and ends in each source, in the direction of reading."""
     toward, away = ("-", "+") if backward else ("+", "-")
     near: dict[str, str] = {}
     far: dict[str, str] = {}
@@ -190,11 +198,11 @@ def _boundaries(
             far[name] = toward + items[count - 1].place
         else:
             near[name] = away + items[0].place if items else _settled(start[name])
-            # What arrives later in a lane that was read from its end must not slip in behind this page.
+            # What arrives later in a source that was read from its end must not appear after this page.
             far[name] = near[name] if start[name] == END else start[name]
     return near, far
 
 
 def _settled(boundary: str) -> str:
-    """A boundary that stays where it is while events arrive: the end of an empty lane is its beginning."""
+    """Return a boundary that stays where it is while events arrive: the end of an empty source is its beginning."""
     return BEGINNING if boundary == END else boundary

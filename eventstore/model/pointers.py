@@ -1,4 +1,4 @@
-"""What the index answers with: plain values, no database rows."""
+"""What the index returns: plain values, no database rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,8 @@ from eventstore.model.events import Position
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pointer:
-    """One event as the index knows it. ``version`` is ``None`` for a copy in a derived topic, and for what is unreadable."""
+    """One event as the index knows it. ``version`` is ``None`` for a copy in a derived topic and for an unreadable
+    message."""
 
     position: Position
     ordinal: int
@@ -27,17 +28,20 @@ class Pointer:
     derived: bool = False
     schema_version: str = ""
     original: str = ""
-    """Of a copy in a derived topic: its original's event id or message id, as the copy says it."""
+    """For a copy in a derived topic: the event id or message id of its original, as the copy states it."""
     values: Sequence[tuple[str, str]] = ()
     """Its searchable values: the name of each, and its text or hash."""
     anomalies: Sequence[str] = ()
-    """The kinds of what the index noticed about it (``anomalies.Anomaly``)."""
+    """The kinds of its anomalies (``anomalies.Anomaly``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueMatches:
-    """Events that have a searchable value, by time. Where not all of them are here, there are some of every aggregate that was
-    met, and ``all_aggregates`` says whether that is every one."""
+    """Events that have a searchable value, by time.
+
+    If not all of them are included, there are some of every aggregate found; ``all_aggregates`` says whether all
+    aggregates were found.
+    """
 
     pointers: Sequence[Pointer] = ()
     all_events: bool = True
@@ -46,8 +50,11 @@ class ValueMatches:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AggregateType:
-    """``aggregates`` and ``events`` count what is indexed by now. Of a type with very many streams in several partitions,
-    ``aggregates`` is not ``exact``: it counts one twice that lies in two partitions."""
+    """``aggregates`` and ``events`` count what is indexed by now.
+
+    For a type with very many streams in several partitions, ``aggregates`` is not ``exact``: an aggregate in two
+    partitions then counts twice.
+    """
 
     name: str
     aggregates: int
@@ -72,16 +79,19 @@ class Aggregate:
     last_time: datetime
     last_type: str
     last_types: Sequence[str] = ()
-    """Of its latest events, by time, newest first: a few."""
+    """The types of its latest events by time, newest first: a few."""
     anomalies: Mapping[str, int] = field(default_factory=dict)
-    """How many of its events have an anomaly, by kind; where one aggregate was asked for."""
+    """How many of its events have an anomaly, by kind. Only set if one aggregate was asked for."""
     streams: Sequence[StreamSummary] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexedTopic:
-    """How far the index is in one topic. ``caught_up_at``: the oldest of its partitions' last caught-up moments. ``gone_at``:
-    since when the store, as far as it is watched, has not had the topic any more; then nothing of it can be caught up."""
+    """How far the index is in one topic.
+
+    ``caught_up_at``: the oldest of its partitions' last caught-up moments. ``gone_at``: since when the watched part of
+    the store no longer has the topic, so that nothing of it can be caught up.
+    """
 
     topic: str
     kind: str
@@ -93,7 +103,8 @@ class IndexedTopic:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnomalyLine:
-    """One anomaly: its kind, what was noticed in plain words, and the event. ``number`` grows as they are noticed."""
+    """One anomaly: its kind, a description in plain words, and the event. ``number`` grows in the order in which they are
+    found."""
 
     number: int
     kind: str

@@ -10,19 +10,19 @@ class Progress:
 
     partitions: int
     caught_up: int
-    """How many of them have nothing to be indexed, as far as their indexers know."""
+    """How many of them have nothing left to index, as far as their indexers know."""
     indexed: int
     """Events."""
     behind: int | None
-    """Events that wait to be indexed; ``None`` where no indexer has counted them yet."""
+    """Events that wait to be indexed; ``None`` if no indexer has counted them yet."""
     exact: bool
-    """Whether ``behind`` is counted: else it is estimated from the entries that the broker counts."""
+    """Whether ``behind`` is counted. Otherwise it is estimated from the entries that the broker counts."""
     rate: float
-    """Events a second, lately."""
+    """Events per second, recently."""
     caught_up_at: datetime | None
     """A moment as of which all of them were indexed; ``None`` while one of them never was."""
     published: datetime | None
-    """When the last indexed event was published, in the partition that is furthest behind; ``None`` where none is behind."""
+    """When the last indexed event was published, in the partition that is furthest behind; ``None`` if none is behind."""
 
     @property
     def fraction(self) -> float | None:
@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def seconds_to_go(self) -> float | None:
-        """Until all is indexed, at the latest rate; ``None`` where that cannot be told."""
+        """Seconds until everything is indexed at the latest rate; ``None`` if unknown."""
         if not self.behind:
             return None if self.behind is None else 0.0
         return self.behind / self.rate if self.rate else None
@@ -45,6 +45,6 @@ class TopicProgress:
     kind: str
     progress: Progress
     indexers: int
-    """How many indexers have partitions of it now."""
+    """How many indexers have partitions of the topic now."""
     gone_at: datetime | None = None
-    """Since when the store, as far as it is watched, has not had it any more; ``None`` while it has."""
+    """Since when the watched part of the store no longer has the topic; ``None`` while it has."""

@@ -1,8 +1,9 @@
-"""Which partition a key belongs to: the choice of Java's client, so that old and new publishers keep a key's order."""
+"""Which partition a key belongs to. The same choice as Pulsar's Java client, so that old and new publishers keep a key in
+order."""
 
 
 def java_string_hash(key: str) -> int:
-    """Java's ``String.hashCode``: over UTF-16 code units, in wrapping 32-bit arithmetic, as an unsigned number."""
+    """Return Java's ``String.hashCode`` as an unsigned number: over UTF-16 code units, in wrapping 32-bit arithmetic."""
     units = key.encode("utf-16-be", "surrogatepass")
     value = 0
     for place in range(0, len(units), 2):
@@ -11,5 +12,5 @@ def java_string_hash(key: str) -> int:
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of ``key`` among ``partitions``, as ``JavaStringHash`` in Pulsar's Java client makes it."""
+    """Return the partition of ``key`` among ``partitions``, as ``JavaStringHash`` in Pulsar's Java client computes it."""
     return (java_string_hash(key) & 0x7FFFFFFF) % partitions

@@ -1,8 +1,9 @@
 """Whole numbers as short texts that sort as the numbers do.
 
-A position's token must be comparable wherever it is kept (memory, SQLite, PostgreSQL under any collation) without anybody
-but its driver knowing what it is made of. Each number becomes its count of hexadecimal digits (one digit, so at most 15:
-60 bits) and then the digits: 118 is ``276``, 4021 is ``3fb5``. Only ``0-9a-f`` occur, which every collation sorts alike.
+A position's token must be comparable wherever it is kept (memory, SQLite, PostgreSQL under any collation), although
+only its driver knows what it consists of. Each number becomes its count of hexadecimal digits (one digit, so at most
+15: 60 bits), followed by the digits: 118 is ``276``, 4021 is ``3fb5``. Only ``0-9a-f`` occur, which every collation
+sorts alike.
 """
 
 from eventstore.model.errors import InvalidPosition
@@ -10,16 +11,16 @@ from eventstore.model.errors import InvalidPosition
 LARGEST = 16**15 - 1
 
 AFTER_ALL = "g"
-"""Appended to a token, it sorts behind every token that begins with it: "the whole entry, whatever its batch holds"."""
+"""Appended to a token, it sorts after every token that begins with it: "the whole entry, whatever its batch holds"."""
 
 
 def encode(*numbers: int) -> str:
-    """The numbers as one text; texts of equally many numbers sort as the tuples do."""
+    """Return the numbers as one text. Texts of the same count of numbers sort as the tuples do."""
     return "".join(_encode_one(number) for number in numbers)
 
 
 def decode(token: str, count: int) -> tuple[int, ...]:
-    """The ``count`` numbers that ``encode`` made this token from; ``InvalidPosition`` for anything else."""
+    """Return the ``count`` numbers that ``encode`` made this token from. Raises ``InvalidPosition`` for anything else."""
     numbers: list[int] = []
     place = 0
     for _ in range(count):

@@ -1,6 +1,7 @@
-"""Where a key stands in a TOML text. The parser keeps no places, and "somewhere in the file" helps nobody at three at night.
+"""Where a key stands in a TOML text. The parser keeps no line numbers, and an error message needs one.
 
-Only texts that ``tomllib`` has accepted come here, so this reads headers and the beginnings of lines and need not judge.
+Only texts that ``tomllib`` has accepted come here, so that this module only has to find headers and the beginnings of
+lines.
 """
 
 import re
@@ -18,7 +19,7 @@ _MULTILINE = re.compile(r'"""|\'\'\'')
 
 
 class KeyProblem(ValueError):
-    """A key of the configuration that cannot be used: its path in the file and what is expected there."""
+    """A configuration key that cannot be used: its path in the file, and what is expected there."""
 
     def __init__(self, path: KeyPath, expected: str) -> None:
         super().__init__(expected)
@@ -27,7 +28,7 @@ class KeyProblem(ValueError):
 
 
 def line_of(text: str, path: KeyPath) -> int:
-    """The line, from 1, of this key, else of the nearest thing around it that has a line; 1 where nothing has."""
+    """Return the line, from 1, of this key, or of the closest enclosing key that has one; 1 if none has."""
     places = dict(_places(text))
     for length in range(len(path), 0, -1):
         if path[:length] in places:
@@ -36,7 +37,7 @@ def line_of(text: str, path: KeyPath) -> int:
 
 
 def show_path(path: KeyPath) -> str:
-    """The path for people: ``mapping[0].aggregate.pattern``; a key that holds a dot comes in quotes."""
+    """Return the path for people: ``mapping[0].aggregate.pattern``. A key that contains a dot is quoted."""
     shown = ""
     for part in path:
         if isinstance(part, int):
@@ -48,7 +49,8 @@ def show_path(path: KeyPath) -> str:
 
 
 def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
-    """Every header and every key at the beginning of a line, with its line. A later one of a path replaces an earlier."""
+    """Yield every header and every key at the beginning of a line, with its line. A later line of the same path replaces
+    an earlier."""
     table: KeyPath = ()
     counts: dict[KeyPath, int] = {}
     inside = ""
@@ -70,7 +72,7 @@ def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _numbered(table: tuple[str | int, ...], counts: dict[KeyPath, int]) -> KeyPath:
-    """``[[a]]`` and the ``[a.b]`` after it belong to the latest ``a``: put its number into the path."""
+    """Put the number of the latest ``a`` into the path: ``[[a]]`` and the ``[a.b]`` after it belong to it."""
     path: list[str | int] = []
     for length, part in enumerate(table, start=1):
         path.append(part)
@@ -90,7 +92,7 @@ def _plain(key: str) -> str:
 
 
 def _quote_after(text: str, inside: str) -> str:
-    """The kind of multi-line string that is still open at the end of this line, empty for none."""
+    """Return the kind of multi-line string that is still open at the end of this line; empty for none."""
     for quote in _MULTILINE.findall(text):
         if not inside:
             inside = quote

@@ -1,4 +1,4 @@
-"""Invented histories, for the demo, tests and benchmarks. No event in here is about a real person."""
+"""Invented histories for the demo, tests and benchmarks. No event in here is about a real person."""
 
 from eventstore.samples.health import health_history, misfits, oldest_form
 

@@ -1,7 +1,7 @@
-"""Events of our own making, the same for the same seed: a health company's history and odd-looking building permits.
+"""Invented events of a health company, the same for the same seed. For tests, the demo and benchmarks.
 
-For tests, the demo and benchmarks. Every event is a CloudEvents JSON document as a dictionary, as a line of a file for
-``import_events`` would hold it. All people, practices and numbers are invented.
+Every event is a CloudEvents JSON document as a dictionary, as a line of a file for ``import_events`` contains it. All
+people, practices and numbers are invented.
 """
 
 import base64
@@ -40,15 +40,17 @@ _END = datetime(2026, 1, 1, tzinfo=UTC)
 def health_history(
     seed: int, patients: int, *, end: datetime | None = None, days: int = 90, poison: bool = False
 ) -> Iterator[CloudEvent]:
-    """The events of ``patients`` patients and their documents, appointments and consents, oldest first.
+    """Yield the events of ``patients`` patients and their documents, appointments and consents, oldest first.
 
-    They begin ``days`` before ``end`` (an aware time; by default the first moment of 2026) and go on until shortly before it;
-    some 20 events a patient. What happens to a patient's documents happened to the patient: aggregate ``patient``, from the
-    source ``/documents`` and with the document as its subject; appointments and consents are aggregates of their own.
-    ``correlationid`` and ``causationid`` tie what followed from what, across aggregates, and ``sequence`` counts within the
-    aggregate, over all its sources, in the order of this answer. ``poison`` adds three events that a careless consumer
-    stumbles over: a changed shape, binary junk declared as JSON, and broken JSON. At no time is more held than one event a
-    patient.
+    They begin ``days`` before ``end`` (an aware time; by default the first moment of 2026) and end shortly before it,
+    with about 20 events per patient. What happens to a patient's documents happened to the patient: it has the
+    aggregate ``patient``, the source ``/documents`` and the document as its subject. Appointments and consents are
+    aggregates of their own.
+
+    ``correlationid`` and ``causationid`` connect causes and effects across aggregates. ``sequence`` counts within the
+    aggregate, over all its sources, in the order of this result. ``poison`` adds three events that a careless consumer
+    fails on: a changed shape, binary junk declared as JSON, and broken JSON. At most one event per patient is in
+    memory.
     """
     end = end or _END
     begin = end - timedelta(days=days)
@@ -61,7 +63,7 @@ def health_history(
 
 
 class _Patient:
-    """One patient's history being made: what was counted and drawn so far. Each has a generator of chance of its own."""
+    """Makes one patient's history, with a random generator of its own. Keeps what was counted and drawn so far."""
 
     def __init__(self, seed: int, number: int, begin: datetime, end: datetime) -> None:
         self.chance = random.Random(f"health:{seed}:{number}")  # noqa: S311 - repeatable on purpose, no secret
@@ -74,7 +76,7 @@ class _Patient:
         self.cause = ""
 
     def history(self, poisons: list[str]) -> Iterator[CloudEvent]:
-        """All events, oldest first, up to the end."""
+        """Yield all events, oldest first, up to the end."""
         pause = max(timedelta(hours=1), (self.end - self.now) / self.chance.randint(5, 11))
         yield from self._until_end(self._registration())
         yield from self._until_end(self._poison(poisons))
@@ -119,7 +121,7 @@ class _Patient:
         yield self._event("ConsentGiven" if given else "ConsentWithdrawn", "consent", data, purpose)
 
     def _document(self) -> Iterator[CloudEvent]:
-        """Uploaded, scanned and, after a consent where one is needed, shared: two aggregates, one correlation id."""
+        """Uploaded, scanned and perhaps shared, after a consent if one is needed: two aggregates, one correlation id."""
         self._begin()
         number = self._number("document")
         title, by = self.chance.choice(words.DOCUMENTS), self.chance.choice(words.UPLOADERS)
@@ -174,7 +176,7 @@ class _Patient:
             yield event
 
     def _begin(self) -> None:
-        """A new conversation: its own correlation id, and nothing that caused its first event."""
+        """Start a new conversation: it has its own correlation id, and its first event has no cause."""
         self.correlation, self.cause = self._uuid(), ""
         self._wait(minutes=2)
 
@@ -192,7 +194,7 @@ class _Patient:
         return f"{given}.{family}{self.chance.randint(1, 99)}@example.org".lower()
 
     def _event(self, type: str, kind: str, data: CloudEvent, part: str = "") -> CloudEvent:
-        """``kind`` is what it is about, and whose service says it; ``part`` tells several of a patient's apart."""
+        """Make an event of this kind, from the kind's service. ``part`` tells apart several of a patient's."""
         name = f"{words.PREFIXES[kind]}{self.id}{'-' if part else ''}{part}"
         of_document = kind == "document"
         aggregate_type, aggregate_id = ("patient", self.id) if of_document else (kind, name)
@@ -221,7 +223,8 @@ _POISONS = ("broken JSON", "binary junk", "changed shape")
 
 
 def _poisoned(patients: int) -> dict[int, list[str]]:
-    """Which patients get which poison: spread over the history, and all of it however few patients there are."""
+    """Return which patients get which poison. They are spread over the history, and all are included however few patients
+    there are."""
     spread: dict[int, list[str]] = {}
     for place, kind in enumerate(_POISONS, start=1):
         spread.setdefault(patients * place // 4, []).append(kind)
@@ -229,7 +232,7 @@ def _poisoned(patients: int) -> dict[int, list[str]]:
 
 
 def _changed_shape(patient: str) -> CloudEvent:
-    """What a newer service might write: a name that was a text became an object, a number a list."""
+    """What a newer service might write: a name that was a text became an object, a number became a list."""
     by = {"role": "practice", "person": {"given": "Ilvy", "family": "Morgenrain"}}
     return {"title": "Laboratory report", "uploadedBy": by, "patient": patient, "pages": [{"number": 1, "bytes": None}]}
 
@@ -239,7 +242,8 @@ def _minute(time: datetime) -> str:
 
 
 def oldest_form(seed: int, users: int, *, end: datetime | None = None, days: int = 30) -> Iterator[NewMessage]:
-    """Raw messages in the system's oldest form: no envelope, the type in the payload, the key ``user_<uuid>``, no event id.
+    """Yield raw messages in the system's oldest form: no envelope, no event id, the type in the payload, the key
+    ``user_<uuid>``.
 
     They are spread over the ``days`` before ``end``, oldest first, each with its time as the message's event time.
     """
@@ -260,7 +264,7 @@ def oldest_form(seed: int, users: int, *, end: datetime | None = None, days: int
 
 
 def misfits(seed: int) -> Iterator[NewMessage]:
-    """Messages that fit no envelope: junk, broken JSON, nothing at all, and a CloudEvent without its type."""
+    """Yield messages that fit no envelope: junk, broken JSON, an empty one, and a CloudEvent without its type."""
     chance = random.Random(f"misfits:{seed}")  # noqa: S311 - repeatable on purpose, no secret
     yield NewMessage(payload=b"\x00\x9f\xff" + chance.randbytes(200), key="junk", properties={"producer-version": "0.3"})
     yield NewMessage(payload=b'{"title": "Discharge letter", "pages": [1, 2', key="doc-torn")

@@ -1,4 +1,4 @@
-"""The invented names that generated events are made of. None of these people, practices or insurers exists."""
+"""The invented names that sample events consist of. None of these people, practices or insurers exists."""
 
 GIVEN = ("Alma", "Bero", "Cosima", "Dario", "Elvi", "Fenno", "Grete", "Halvar", "Ilvy", "Jonte", "Käthe", "Lorin", "Mieke",
          "Neno", "Ottilie", "Pelle", "Quirin", "Runa", "Sóley", "Tjark")  # fmt: skip
@@ -32,6 +32,6 @@ ACTIVITIES = ("Confirmation of receipt", "T02 Check confirmation of receipt", "T
               "T04 Determine confirmation of receipt", "T05 Print and send confirmation of receipt",
               "T06 Determine necessity of stop advice", "T10 Determine necessity to stop indication",
               "T16 Report reasons to hold request", "T20 Print report Y to stop indication")  # fmt: skip
-"""Steps of a building permit, in the form of their titles in municipal process logs."""
+"""Steps of a building permit, in the style of the titles in municipal process logs."""
 DEPARTMENTS = ("General", "Customer contact", "Experts", "")
 CHANNELS = ("Internet", "Desk", "Post", "e-mail")

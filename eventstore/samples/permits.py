@@ -1,4 +1,4 @@
-"""Generated building-permit events, shaped like a municipality's real log: odd values, irregular orders, missing fields."""
+"""Invented building-permit events, shaped like a municipality's real log: odd values, irregular orders, missing fields."""
 
 import random
 import uuid
@@ -16,10 +16,11 @@ _ODD_RESOURCES = ("admin1", "Büro 4 / Süd", "", "<resource>", "Resource 26", "
 
 
 def permit_like(seed: int, applications: int) -> Iterator[CloudEvent]:
-    """The events of this many applications, oldest first, some 6 of each; the same for the same seed.
+    """Yield the events of this many applications, oldest first, about 6 of each. The same for the same seed.
 
-    Times come with +01:00 or +02:00, several at the same instant; steps repeat, are left out and swap places; ``group`` and
-    ``resource`` are missing or odd now and then; only an application's first event carries the application itself as ``case``.
+    Times have the offset +01:00 or +02:00, and several share an instant. Steps repeat, are left out and change places.
+    ``group`` and ``resource`` are sometimes missing or odd. Only an application's first event carries the application
+    itself as ``case``.
     """
     chance = random.Random(f"permits:{seed}")  # noqa: S311 - repeatable on purpose, no secret
     waiting = list(range(applications, 0, -1))
@@ -44,7 +45,7 @@ def _case_id(chance: random.Random, number: int) -> str:
 
 
 def _steps(chance: random.Random) -> list[tuple[str, str]]:
-    """The activities of one application with their lifecycle transitions, in the order in which they were recorded."""
+    """Return the activities of one application with their lifecycle transitions, in the order in which they were recorded."""
     activities = [activity for activity in words.ACTIVITIES if chance.random() < 0.65] or [words.ACTIVITIES[0]]
     if chance.random() < 0.3:
         activities.insert(chance.randrange(len(activities) + 1), chance.choice(activities))
@@ -97,5 +98,5 @@ def _case(chance: random.Random, case: str, now: datetime) -> CloudEvent:
 
 
 def _local(time: datetime) -> str:
-    """With the offset that the clock on the wall had, roughly: summer time from April to October."""
+    """Return the time with the offset of the local clock, roughly: summer time from April to October."""
     return time.astimezone(_SUMMER if 4 <= time.month <= 10 else _WINTER).isoformat(timespec="milliseconds")

@@ -1,11 +1,12 @@
-"""Searches that read a topic: what the index cannot answer is looked for in the events themselves.
+"""Searches that read a topic, for what the index cannot answer.
 
-``spans``: what is to be read of each partition; ``reading``: reading it in bounded pieces, partitions side by side, merged by
-publish time; ``scan``: one running search and how far it is; ``scans``: those of this process.
+``spans`` decides what to read of each partition. ``partition_reader`` reads it in bounded pieces, several partitions in
+parallel, merged by publish time. ``scan`` is one running search, ``progress`` says how far it is, and ``scans`` keeps
+the searches of this process.
 """
 
-from eventstore.scanning.progress import Progress, ScanState
+from eventstore.scanning.progress import ScanProgress, ScanState
 from eventstore.scanning.scan import Scan
 from eventstore.scanning.scans import Scans
 
-__all__ = ["Progress", "Scan", "ScanState", "Scans"]
+__all__ = ["Scan", "ScanProgress", "ScanState", "Scans"]

@@ -1,6 +1,6 @@
-"""Reading spans in bounded pieces: several partitions side by side, each one piece ahead, merged by publish time.
+"""Reads spans in bounded pieces: several partitions in parallel, each one piece ahead, merged by publish time.
 
-Plain reads alone, which leave nothing behind in the store. Held at any moment are at most two pieces a partition.
+Only plain readers are used, which leave nothing behind in the store. At most two pieces per partition are in memory.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,23 +18,23 @@ from eventstore.model.storage import READ_BYTES, Storage
 from eventstore.scanning.spans import Span
 
 SMALLEST, FIRST, LARGEST = 20, 84, 1364
-"""Messages of a piece. Pulsar reads backward in ranges of 4, 16, 64, … entries: these are sums of them, so that nothing is
-read twice for it."""
+"""Messages of a piece. Pulsar reads backward in ranges of 4, 16, 64, … entries. These numbers are sums of such ranges, so
+that nothing is read twice for a piece."""
 FIRST_FORWARD = 4
 MOST_HELD = 8 * LARGEST
-"""Messages that all partitions together may hold; many partitions have smaller pieces."""
+"""The most messages that all partitions hold together. Many partitions have smaller pieces."""
 MOST_BYTES = 4 * READ_BYTES
-"""Bytes of payload that all partitions together may hold, and one message of each beyond; reading forward, as far as earlier
-pieces tell how large the next one is."""
+"""The most payload bytes that all partitions hold together, plus one message each. When reading forward, the size of the
+next piece is estimated from earlier ones."""
 WAIT = 0.2
 SILENT = 2.0
-"""Seconds without an event before the store is asked whether it is there."""
+"""Seconds without an event after which the store is asked whether it is still there."""
 
 Pieces = Generator[Sequence[Message], None, None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
+class PieceBudget:
     """The most that one piece may hold."""
 
     messages: int
@@ -42,46 +42,46 @@ class Room:
 
 
 @contextmanager
-def opened(
+def merged_messages(
     storage: Storage, spans: Sequence[Span], *, newest_first: bool, stopped: Callable[[], bool]
 ) -> Iterator[Iterator[Message]]:
-    """The spans' messages in order of publish time, a partition's own order never broken.
+    """Yield the messages of the spans in order of publish time. A partition's own order is never broken.
 
-    Ends early, and soon, once ``stopped`` says so. Whatever the store raises comes out of the iterator.
+    Ends early, and soon, once ``stopped`` returns true. Errors of the store come out of the iterator.
     """
     most = max(SMALLEST, min(LARGEST, MOST_HELD // (2 * max(1, len(spans)))))
     threads = max(1, min(storage.capabilities.parallel_reads, len(spans)))
     room = MOST_BYTES // (2 * max(1, len(spans)))
     read = _backward if newest_first else _forward
-    pieces = [read(storage, span, Room(messages=most, bytes=room), stopped) for span in spans]
+    pieces = [read(storage, span, PieceBudget(messages=most, bytes=room), stopped) for span in spans]
     with ExitStack() as stack:
         for one in pieces:
             stack.callback(one.close)
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="search")
         stack.callback(pool.shutdown, cancel_futures=True)
-        lanes = [_Lane(one, pool, stopped) for one in pieces]
-        yield merge(*lanes, key=lambda message: message.published, reverse=newest_first)
+        sources = [_PrefetchedPartition(one, pool, stopped) for one in pieces]
+        yield merge(*sources, key=lambda message: message.published, reverse=newest_first)
 
 
-class _Lane:
-    """One partition's messages, the next piece being read while this one is looked at."""
+class _PrefetchedPartition:
+    """One partition's messages. The next piece is read while this one is consumed."""
 
     def __init__(self, pieces: Pieces, pool: ThreadPoolExecutor, stopped: Callable[[], bool]) -> None:
         self._pieces, self._pool, self._stopped = pieces, pool, stopped
-        self._coming = self._ask()
+        self._next_piece = self._prefetch()
 
     def __iter__(self) -> Iterator[Message]:
         while piece := self._next():
-            self._coming = self._ask()
+            self._next_piece = self._prefetch()
             yield from piece
 
-    def _ask(self) -> "Future[Sequence[Message]]":
+    def _prefetch(self) -> "Future[Sequence[Message]]":
         return self._pool.submit(_read_one, self._pieces)
 
     def _next(self) -> Sequence[Message]:
         while not self._stopped():
             try:
-                return self._coming.result(timeout=WAIT)
+                return self._next_piece.result(timeout=WAIT)
             except NotYet:
                 continue
         return ()
@@ -91,11 +91,11 @@ def _read_one(pieces: Pieces) -> Sequence[Message]:
     try:
         return next(pieces, ())
     finally:
-        connections.close_all()  # this thread's own: nobody else would close them
+        connections.close_all()  # this thread's connections, which nothing else closes
 
 
-def _backward(storage: Storage, span: Span, room: Room, stopped: Callable[[], bool]) -> Pieces:
-    """Newest first. A piece is small at first."""
+def _backward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
+    """Read newest first. The first piece is small."""
     before = None if span.upper_included else span.upper
     limit = min(FIRST, room.messages)
     while not stopped():
@@ -109,8 +109,8 @@ def _backward(storage: Storage, span: Span, room: Room, stopped: Callable[[], bo
         limit = min(room.messages, limit * 16)
 
 
-def _forward(storage: Storage, span: Span, room: Room, stopped: Callable[[], bool]) -> Pieces:
-    """Oldest first, up to the end of the span, which is there already."""
+def _forward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
+    """Read oldest first, up to the end of the span, which already exists."""
     if span.lower_included:
         if first := storage.fetch([span.lower]).get(span.lower):
             yield [first]
@@ -126,15 +126,18 @@ def _forward(storage: Storage, span: Span, room: Room, stopped: Callable[[], boo
             if found and found[-1].position >= span.upper:
                 return
             silent = 0 if found else silent + 1
-            if silent and _is_gone(storage, span, silent):
+            if silent and _is_trimmed(storage, span, silent):
                 return
             largest = max(largest, *(len(message.payload) for message in found), 1)
             limit = max(1, min(room.messages, limit * 16, room.bytes // largest))
 
 
-def _is_gone(storage: Storage, span: Span, silent: int) -> bool:
-    """Whether nothing of the span can come any more: retention has trimmed its end. A reader of a store that died waits in
-    silence, so the store is asked; ``StoreUnreachable`` where it does not answer, or answers and delivers nothing."""
+def _is_trimmed(storage: Storage, span: Span, silent: int) -> bool:
+    """Return whether nothing of the span can come any more, because retention has trimmed its end.
+
+    The reader of a store that died waits in silence, so the store is asked. Raises ``StoreUnreachable`` if the store
+    does not answer, or if it answers but delivers nothing.
+    """
     ends = storage.ends(span.topic)[span.partition]
     if ends.last is None or ends.first is None or ends.first > span.upper:
         return True

@@ -1,4 +1,4 @@
-"""How far a search is, and whether its answer is complete, in plain words."""
+"""How far a search is, and whether its result is complete, in plain words."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """Why a search reads no more."""
+    """Why a search stopped reading."""
 
     EVERYTHING = "everything"
     ASKED = "asked"
@@ -32,12 +32,17 @@ class ScanState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """``expected`` is how many events there are to read, as the index counts them; ``None`` where it does not know them all
-    (``expected_at_least``: there are more, it has not come to the end). ``unknown``: events that were read but could not be
-    looked into, so that nobody can say whether they match. ``reached``: when the last event read was published. ``since``:
-    what was published before it is not read (``since_is_derived``: because the filter asks for later events).
-    ``onward``: the cursor from which a further search goes on; empty where nothing is left or it still runs."""
+class ScanProgress:
+    """How far a search is.
+
+    - ``expected``: the number of events to read, as the index counts them; ``None`` if the index does not know all of
+      them.
+    - ``expected_at_least``: there are more than ``expected``, because the index has not reached the end.
+    - ``unknown``: events that were read but could not be examined, so that nobody knows whether they match.
+    - ``reached``: when the last event read was published.
+    - ``since``: what was published earlier is not read. ``since_is_derived``: because the filter asks for later events.
+    - ``onward``: the token with which another search goes on; empty if nothing is left or the search still runs.
+    """
 
     ending: Ending | None
     problem: str
@@ -65,31 +70,31 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether every event was read and looked into: what is not among the matches does not match."""
+        """Whether every event was read and examined, so that there are no other matches."""
         return self.ending is Ending.EVERYTHING and not self.unknown
 
     @property
     def rate(self) -> float:
-        """Events read a second."""
+        """Events read per second."""
         return self.read / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all is read, at this rate; ``None`` where nobody can say."""
+        """Seconds until everything is read at this rate; ``None`` if unknown."""
         if self.ending is not None or self.expected is None or self.expected_at_least or not self.read:
             return None
         return max(0, self.expected - self.read) / self.rate
 
     @property
     def of_how_many(self) -> str:
-        """ "3,000 of 8,577 events", as exact as it is known."""
+        """Return "3,000 of 8,577 events", as exactly as it is known."""
         if self.expected is None or self.read > self.expected:
             return _events(self.read)
         return f"{self.read:,} of {'at least ' if self.expected_at_least else ''}{_events(self.expected)}"
 
     @property
     def words(self) -> str:
-        """Whether the answer is complete, as a person should read it; empty while it runs."""
+        """Return a sentence that says whether the result is complete; empty while the search runs."""
         if self.ending is None:
             return ""
         return " ".join(filter(None, [self._read_so_far(), self._not_looked_into()]))

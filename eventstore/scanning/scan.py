@@ -13,8 +13,8 @@ from django.db import DatabaseError, connections
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.storage import Storage
-from eventstore.scanning.partition_reader import opened
-from eventstore.scanning.progress import Ending, Progress
+from eventstore.scanning.partition_reader import merged_messages
+from eventstore.scanning.progress import Ending, ScanProgress
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
 from eventstore.search import CostBudget, Filter, FilterTooExpensive, Verdict
 
@@ -23,12 +23,13 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MARGIN = timedelta(days=1)
-"""How much later than its publishing an event may say that it happened (clocks differ) and still be found by its time."""
+"""An event may claim to have happened this much later than it was published (clocks differ) and is still found by its
+time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
-    """Where a search stops by itself. ``unwatched``: seconds since somebody last asked how far it is."""
+class ScanLimits:
+    """Where a search stops by itself. ``unwatched``: seconds since its progress was last asked for."""
 
     matches: int = 200
     events: int = 5_000_000
@@ -38,8 +39,11 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What is looked for, and where. ``published_since`` leaves out what was published before; ``onward`` is the
-    ``Progress.onward`` of an earlier search in the same direction, to go on from there."""
+    """What is searched for, and where.
+
+    ``published_since`` leaves out what was published earlier. ``onward`` is the ``ScanProgress.onward`` of an earlier
+    search in the same direction, to go on from there.
+    """
 
     topic: Topic
     filter: Filter
@@ -49,11 +53,12 @@ class Request:
 
 
 class Scan(Generic[T]):
-    """Reads in a thread of its own from ``start`` on. What ``keep`` makes of a match is kept; its payload is let go.
+    """A search, which reads in a thread of its own once it is started. It keeps what ``keep`` returns for a match, not the
+    payload.
 
-    The events are those that were there at the start. A lower bound on the events' own time (``Filter.since``) saves
-    reading what was published more than ``MARGIN`` before it: an event is published after it happened. An upper bound
-    saves nothing, since an event may be published long after it happened.
+    It reads the events that existed at the start. A lower bound on the events' own time (``Filter.since``) saves
+    reading what was published more than ``MARGIN`` earlier, because an event is published after it happened. An upper
+    bound saves nothing, because an event may be published long after it happened.
     """
 
     def __init__(
@@ -63,12 +68,12 @@ class Scan(Generic[T]):
         *,
         read: Callable[[Message], Event],
         keep: Callable[[Event], T],
-        bounds: Bounds | None = None,
+        limits: ScanLimits | None = None,
     ) -> None:
         self.request = request
-        self.bounds = bounds or Bounds()
+        self.limits = limits or ScanLimits()
         self._storage, self._read, self._keep = storage, read, keep
-        self._spending = CostBudget(request.filter)
+        self._cost_budget = CostBudget(request.filter)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._matches: list[T] = []
@@ -87,17 +92,17 @@ class Scan(Generic[T]):
         self._thread.start()
 
     def stop(self, ending: Ending = Ending.ASKED) -> None:
-        """End it now; what was found stays. Does nothing once it has ended."""
+        """End the search; what was found stays. Has no effect once it has ended."""
         with self._lock:
-            self._end(ending)
+            self._finish(ending)
 
     def wait(self, seconds: float, *, matches: int) -> None:
-        """Until it has ended or found so many, but no longer than this."""
+        """Wait until the search has ended or found this many matches, but no longer than ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self._ending is not None or len(self._matches) >= matches, timeout=seconds)
 
     def join(self, seconds: float) -> None:
-        """Until its thread has let go of the store."""
+        """Wait until the thread no longer uses the store."""
         self._thread.join(timeout=seconds)
 
     @property
@@ -106,28 +111,28 @@ class Scan(Generic[T]):
 
     @property
     def holds_thread(self) -> bool:
-        """Whether its thread still lives: that of an ended one waits for what the store was asked for last."""
+        """Whether the thread is still alive. The thread of an ended search may still wait for its last read."""
         return self._thread.is_alive()
 
     def matches(self, start: int = 0) -> Sequence[T]:
-        """What was kept of the matches, in the order in which they were found, from this one on."""
+        """Return what was kept of the matches from this index on, in the order in which they were found."""
         with self._lock:
             return self._matches[start:]
 
-    def progress(self) -> Progress:
-        """How far it is now. Whoever asks keeps it alive."""
+    def progress(self) -> ScanProgress:
+        """Return how far the search is. A search that nobody asks ends after ``ScanLimits.unwatched`` seconds."""
         with self._lock:
             self._asked = time.monotonic()
             seconds = (self._ended or self._asked) - self._started
             may_go_on = self._ending is not None and self._ending is not Ending.EVERYTHING and self._spans is not None
-            return Progress(
+            return ScanProgress(
                 ending=self._ending,
                 problem=self._problem,
                 read=self._seen,
                 expected=self._expected.events if self._expected else None,
                 expected_at_least=bool(self._expected and self._expected.at_least),
                 matches=len(self._matches),
-                most_matches=self.bounds.matches,
+                most_matches=self.limits.matches,
                 unknown=self._unknown,
                 seconds=seconds,
                 reached=self._reached_time,
@@ -140,7 +145,7 @@ class Scan(Generic[T]):
 
     @property
     def since(self) -> datetime | None:
-        """What was published before this is not read; ``None`` where all is."""
+        """What was published before this time is not read; ``None`` if everything is."""
         event_time, published = self.request.filter.since, self.request.published_since
         derived = None if event_time is None else _earlier(event_time)
         return max((moment for moment in (derived, published) if moment is not None), default=None)
@@ -172,18 +177,18 @@ class Scan(Generic[T]):
             newest_first=request.newest_first,
         )
         self._expected = _expected(self._spans)
-        with opened(
+        with merged_messages(
             self._storage, self._spans, newest_first=request.newest_first, stopped=lambda: self._ending is not None
         ) as messages:
             for message in messages:
-                if not self._look(message):
+                if not self._examine(message):
                     return
-        self.stop(Ending.EVERYTHING)  # no news where it was stopped
+        self.stop(Ending.EVERYTHING)  # has no effect if it was stopped
 
-    def _look(self, message: Message) -> bool:
-        """Whether to go on behind this message."""
+    def _examine(self, message: Message) -> bool:
+        """Apply the filter to this message, and return whether to go on."""
         event = self._read(message)
-        verdict = self._spending.judge(event)
+        verdict = self._cost_budget.judge(event)
         kept = [self._keep(event)] if verdict is Verdict.MATCH else ()
         with self._lock:
             if self._ending is not None:
@@ -195,23 +200,23 @@ class Scan(Generic[T]):
             if kept:
                 self._matches += kept
                 self._changed.notify_all()
-            if ending := self._bound_reached():
-                self._end(ending)
+            if ending := self._limit_reached():
+                self._finish(ending)
             return self._ending is None
 
-    def _bound_reached(self) -> Ending | None:
-        bounds, now = self.bounds, time.monotonic()
-        if len(self._matches) >= bounds.matches:
+    def _limit_reached(self) -> Ending | None:
+        limits, now = self.limits, time.monotonic()
+        if len(self._matches) >= limits.matches:
             return Ending.MATCHES
-        if self._seen >= bounds.events:
+        if self._seen >= limits.events:
             return Ending.EVENTS
-        if now - self._started > bounds.seconds:
+        if now - self._started > limits.seconds:
             return Ending.SECONDS
-        if now - self._asked > bounds.unwatched:
+        if now - self._asked > limits.unwatched:
             return Ending.UNWATCHED
         return None
 
-    def _end(self, ending: Ending) -> None:
+    def _finish(self, ending: Ending) -> None:
         if self._ending is None:
             self._ending = ending
             self._ended = time.monotonic()
@@ -219,7 +224,8 @@ class Scan(Generic[T]):
 
 
 def _expected(spans: Sequence[Span]) -> Expected | None:
-    """Unknown also where the index does not answer: a search needs it for nothing else."""
+    """Return the expected number of events; ``None`` also if the index cannot be read, since a search does not depend on
+    it."""
     try:
         return expected_of(spans)
     except DatabaseError:

@@ -11,24 +11,27 @@ from eventstore.scanning.scan import Scan
 
 MOST_AT_ONCE = 4
 MOST_KEPT = 50
-"""Searches, ended ones included: each keeps what it found until its person begins another."""
+"""Searches that are kept, including ended ones: each until its owner starts another."""
 ENDED_WITHIN = 5.0
 
 
 class Scans:
-    """Safe to use from any thread. Owners are names; a search is only ever given to its own."""
+    """Thread-safe. Owners are names, and only its owner can get a search."""
 
     def __init__(self, *, most_at_once: int = MOST_AT_ONCE) -> None:
         self._most = most_at_once
         self._lock = threading.Lock()
         self._scans: dict[str, tuple[str, Scan[Any]]] = {}
-        """By owner, the one that began last at the end."""
+        """By owner, the most recently started last."""
         self._left: list[Scan[Any]] = []
-        """Replaced and forgotten ones whose threads may still live."""
+        """Replaced and dropped searches whose threads may still be alive."""
 
     def start(self, owner: str, scan: Scan[Any]) -> str:
-        """Begin it and answer its id; the owner's earlier one ends. ``TooManySearches`` where there are too many threads of
-        others, and of ended ones that a slow store keeps: whoever begins anew again and again would pile them up."""
+        """Start the search and return its id. The owner's earlier search ends.
+
+        Raises ``TooManySearches`` if the threads of other owners and of ended searches are too many. Ended ones count
+        because a slow store keeps their threads: starting again and again would pile them up.
+        """
         with self._lock:
             self._left = [scan for scan in self._left if scan.holds_thread]
             others = [other for name, (_, other) in self._scans.items() if name != owner and other.holds_thread]
@@ -44,13 +47,13 @@ class Scans:
             return id
 
     def get(self, owner: str, id: str) -> Scan[Any] | None:
-        """The owner's search of this id; ``None`` where it is somebody else's, was replaced, or never was."""
+        """Return the owner's search with this id; ``None`` if it belongs to someone else, was replaced, or never existed."""
         with self._lock:
             found = self._scans.get(owner)
             return found[1] if found and found[0] == id else None
 
     def close(self) -> None:
-        """End all of them, and wait until they have let go of the store."""
+        """End all searches, and wait until they no longer use the store."""
         with self._lock:
             scans = [*self._left, *(scan for _, scan in self._scans.values())]
             self._scans.clear()

@@ -1,4 +1,5 @@
-"""What a search reads of each partition: decided when it begins, so that it ends however much is published meanwhile."""
+"""What a search reads of each partition. It is decided at the start, so that a search ends however much is published
+meanwhile."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ OLDER, NEWER = "older", "newer"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """A piece of one partition's log, from ``lower`` to ``upper``; each of them is part of it or not."""
+    """A part of one partition's log, from ``lower`` to ``upper``. Each end is included or not."""
 
     topic: str
     partition: int
@@ -37,17 +38,17 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
-    """How many events a search has before it, as the index counts them. ``at_least``: the index has not come to the end."""
+    """How many events a search has to read, as the index counts them. ``at_least``: the index has not reached the end."""
 
     events: int
     at_least: bool
 
 
 def spans_of(storage: Storage, topic: Topic, *, since: datetime | None, onward: str, newest_first: bool) -> list[Span]:
-    """What there is to read now, of each partition that holds something.
+    """Return what there is to read now of each partition that holds something.
 
-    ``since``: nothing that was published before. ``onward``: where an earlier search in the same direction ended (see
-    ``onward_of``); ``InvalidPosition`` for anything else.
+    ``since`` leaves out what was published earlier. ``onward`` says where an earlier search in the same direction ended
+    (see ``onward_of``). Raises ``InvalidPosition`` for any other ``onward``.
     """
     passed = _passed(onward, newest_first)
     found = []
@@ -68,7 +69,7 @@ def spans_of(storage: Storage, topic: Topic, *, since: datetime | None, onward: 
 
 
 def onward_of(spans: Sequence[Span], reached: Mapping[int, Position], newest_first: bool) -> str:
-    """The cursor from which another search goes on, where the last event read of each partition is ``reached``."""
+    """Return the token from which another search goes on. ``reached`` is the last event read of each partition."""
     boundaries = {}
     for span in spans:
         last = reached.get(span.partition)
@@ -81,7 +82,7 @@ def onward_of(spans: Sequence[Span], reached: Mapping[int, Position], newest_fir
 
 
 def expected_of(spans: Sequence[Span]) -> Expected | None:
-    """How many events these are; ``None`` where the index does not follow one of the partitions."""
+    """Return the number of events in these spans; ``None`` if one of the partitions is not indexed."""
     events, at_least = 0, False
     for span in spans:
         partition = queries.partition_rows(span.topic).get(span.partition)
@@ -104,7 +105,7 @@ def _passed(onward: str, newest_first: bool) -> Mapping[str, str]:
 
 
 def _rest(storage: Storage, whole: Span, boundary: str, newest_first: bool) -> Span | None:
-    """The part of the span that the search which ended at this boundary has not read; ``None`` where nothing is left."""
+    """Return the part of the span that the search which ended at this boundary has not read; ``None`` if nothing is left."""
     if boundary in ("", BEGINNING, END):
         return whole
     place = storage.position(whole.topic, whole.partition, boundary[1:])

@@ -1,4 +1,4 @@
-"""Pages of events: rows with payloads, several streams merged by time, filtered streams, and copies of an event."""
+"""Pages of events: rows with payloads, filtered streams, the copies of an event, and a cache of payloads."""
 
 from eventstore.streams.filtered import FilteredStream
 from eventstore.streams.rows import Missing, Row

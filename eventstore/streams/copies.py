@@ -1,4 +1,4 @@
-"""From an event to its copies in derived topics, and from a copy to what it is a copy of, as far as both are indexed."""
+"""From an event to its copies in derived topics, and from a copy to its original, as far as both are indexed."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,10 @@ from eventstore.model.storage import Storage
 
 
 def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:
-    """The copies that name this event as their original, by its id or by its place, oldest first.
+    """Return the copies that name this event as their original, by its id or by its place, oldest first.
 
-    A place counts within the topics that belong to the event's own: the embedded store begins to number anew in each topic.
+    A place counts only within the topics derived from the event's own, because the embedded store numbers each topic
+    from 0.
     """
     place = storage.position(pointer.position.topic, pointer.position.partition, pointer.position.token)
     by_place = [copy for copy in queries.copies_of(place.label) if belongs_to(copy.position.topic, place.topic)]
@@ -21,7 +22,7 @@ def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:
 
 
 def originals_of(storage: Storage, copy: Pointer) -> Sequence[Pointer]:
-    """The event whose id the copy names, or which lies at the place that it names; else whatever has the copy's own id."""
+    """Return the event whose id the copy names, or that lies at the place it names; otherwise what has the copy's own id."""
     found = _with_id(copy.original) or _at_label(storage, copy)
     return found or ([] if copy.unreadable else _with_id(copy.event_id))
 
@@ -31,7 +32,7 @@ def _with_id(event_id: str) -> list[Pointer]:
 
 
 def _at_label(storage: Storage, copy: Pointer) -> list[Pointer]:
-    """What lies at the place that the copy names, in the topics that its own topic belongs to."""
+    """Return what lies at the place that the copy names, in the topics from which its own topic is derived."""
     topics = [
         topic
         for topic in queries.indexed_topics()

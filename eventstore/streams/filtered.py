@@ -1,4 +1,5 @@
-"""One aggregate's events through a filter: read by their pointers, and of the payloads only those that the filter needs."""
+"""One aggregate's events through a filter. The pointers come from the index; payloads are read only if the filter needs
+them."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,17 +8,18 @@ from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
-from eventstore.model.merge import MergeSource, decode_cursor, older_piece
+from eventstore.model.merge import MergeSource, decode_cursor, older_items
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
 
 PIECE = 50
 MOST_READ = 1_000
-"""Events that one page looks at: an aggregate with more is filtered in several steps."""
+"""Events that one page examines. An aggregate with more events is filtered in several steps."""
 MOST_SECONDS = 0.5
-"""Looked at behind each event, and so before payloads are read again: what was begun by then may take as long once more."""
+"""Checked after each event, and therefore before payloads are read again. A read that has begun may take the same time
+once more."""
 FETCHED_BYTES = 4_000_000
-"""Payload that is read at once: what is read behind the last event that is looked at, is read in vain."""
+"""Payload bytes per read. What is read after the last examined event is wasted."""
 
 R = TypeVar("R")
 Fetch = Callable[[Sequence[Pointer]], Sequence[tuple[R, Event | None]]]
@@ -25,8 +27,11 @@ Fetch = Callable[[Sequence[Pointer]], Sequence[tuple[R, Event | None]]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilteredStream(Generic[R]):
-    """``rows`` match, newest first. ``read`` events were looked at, from the cursor on; ``unknown`` of them could not be
-    looked into: the store did not give them, or the filter could not tell. ``older``: where to go on, ``None`` at the end."""
+    """The ``rows`` that match, newest first.
+
+    ``read`` events were examined from the page token on. ``unknown`` of them could not be judged: the store did not
+    return them, or the filter could not tell. ``older`` is the token of the next page; ``None`` at the end.
+    """
 
     rows: Sequence[R]
     read: int
@@ -35,21 +40,21 @@ class FilteredStream(Generic[R]):
 
 
 def filtered(
-    lanes: Mapping[str, MergeSource[Pointer]],
+    sources: Mapping[str, MergeSource[Pointer]],
     filter: Filter,
     fetch: Fetch[R],
     *,
     cursor: str | None,
     limit: int,
 ) -> FilteredStream[R]:
-    """A page of at least ``limit`` matches (at most ``PIECE`` more), where there are so many within the bounds."""
+    """Return a page of at least ``limit`` matches (at most ``PIECE`` more), if there are that many within the limits."""
     if cursor and decode_cursor(cursor)[0] != "older":
         raise InvalidPosition("A filtered list goes on to older events only. Go back to its beginning.")
     rows: list[R] = []
     read = unknown = 0
     until = time.monotonic() + MOST_SECONDS
     while True:
-        pointers, behind = older_piece(lanes, cursor, PIECE)
+        pointers, behind = older_items(sources, cursor, PIECE)
         looked, late = 0, False
         for pointer, found in _looked_at(pointers, filter, fetch):
             looked += 1
@@ -69,7 +74,8 @@ def filtered(
 def _looked_at(
     pointers: Sequence[Pointer], filter: Filter, fetch: Fetch[R]
 ) -> Iterator[tuple[Pointer, tuple[R, Event | None] | None]]:
-    """Each pointer with what was fetched of it, a few at once; ``None`` where the index alone says that it does not match."""
+    """Yield each pointer with what was fetched for it, a few at a time; ``None`` if the index alone shows that it does not
+    match."""
     possible = [filter.matches_pointer(pointer) is not False for pointer in pointers]
     start = 0
     while start < len(pointers):
@@ -85,5 +91,5 @@ def _looked_at(
 
 
 def _judged(filter: Filter, pointer: Pointer) -> Verdict:
-    """What can be said without the event."""
+    """Return what can be said without the event."""
     return Verdict.MATCH if filter.matches_pointer(pointer) else Verdict.UNKNOWN

@@ -1,7 +1,7 @@
-"""What pages have read from the store, kept in memory for a while: who goes back to a page waits for no broker.
+"""Keeps in memory what pages have recently read from the store, so that going back to a page does not wait for a broker.
 
-For pages only: a tail or an indexer reads everything once, and would push out what people look at. Events never change, so
-that only their end matters: what retention trims is still shown for ``FRESH_SECONDS`` after it was read, and no longer.
+For pages only. A tail or an indexer reads everything once and would push out what people look at. Events never change;
+only their removal matters. What retention trims is still shown for at most ``FRESH_SECONDS`` after it was read.
 """
 
 import threading
@@ -14,13 +14,13 @@ from eventstore.model.events import Message, Position
 FRESH_SECONDS = 60.0
 MOST_MESSAGES = 20_000
 OVERHEAD = 700
-"""Bytes that a message takes in memory beyond its texts and payload: measured on CPython 3.11, rounded up."""
+"""Bytes of memory that a message takes in addition to its texts and payload. Measured on CPython 3.11 and rounded up."""
 
 
 class PayloadCache:
-    """The messages that were used last, by position, within bounds in bytes and in number. Thread-safe.
+    """The most recently used messages by position, bounded in bytes and in number. Thread-safe.
 
-    ``most_bytes`` 0 keeps nothing. A message of more than a quarter of it is not kept: it would push out hundreds.
+    ``most_bytes=0`` keeps nothing. A message larger than a quarter of it is not kept: it would push out hundreds.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class PayloadCache:
 
     @property
     def bytes(self) -> int:
-        """About what it takes in memory now."""
+        """About how many bytes of memory it takes now."""
         return self._bytes
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def known(self, positions: Iterable[Position]) -> Mapping[Position, Message]:
-        """Those of these that are kept and fresh."""
+        """Return those of these messages that are kept and fresh."""
         oldest = self._clock() - FRESH_SECONDS
         found: dict[Position, Message] = {}
         with self._lock:
@@ -57,7 +57,7 @@ class PayloadCache:
         return found
 
     def keep(self, messages: Iterable[Message], *, read: float | None = None) -> None:
-        """Keep what was just read from the store; ``read`` is when the reading began, by the same clock."""
+        """Keep what was just read from the store. ``read`` is when the read began, by the cache's clock."""
         when = self._clock() if read is None else read
         with self._lock:
             for message in messages:
@@ -79,7 +79,7 @@ class PayloadCache:
 
 
 def size_of(message: Message) -> int:
-    """About the bytes that it takes in memory. A text may take four bytes a character."""
+    """Return about how many bytes of memory the message takes. A text may take four bytes per character."""
     texts = [message.key or "", message.producer, message.position.topic, message.position.token]
     texts += [text for pair in message.properties.items() for text in pair]
     per_text = 60

@@ -1,4 +1,4 @@
-"""Rows: what the store and the index say of an event, put together, with the reason where one of them says nothing."""
+"""Rows combine what the store and the index know of an event, and say why if one of them has nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,19 +17,21 @@ class Missing(StrEnum):
     NOTHING = ""
     """It has one, or it was not asked for."""
     AWAY = "away"
-    """The store, or the registry of the schema that it was written with, does not answer now."""
+    """The store, or the registry of the event's schema, does not answer now."""
     REFUSED = "refused"
-    """The store answers, and does not let us read this topic."""
+    """The store answers, but does not let us read this topic."""
     TRIMMED = "trimmed"
-    """The store answers, and no longer holds it: retention, or the topic was truncated or deleted."""
+    """The store answers, but no longer has the event: retention, or the topic was truncated or deleted."""
     OTHER = "other"
-    """What the store holds at its position is another event than the one that was indexed."""
+    """The store has another event at this position than the one that was indexed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One line of a list: the event, its pointer, or both. An event alone is not indexed yet; with a pointer alone,
-    ``missing`` says why the store did not give the event."""
+    """One line of a list: an event, its pointer, or both.
+
+    An event without a pointer is not indexed yet. For a pointer without an event, ``missing`` says why.
+    """
 
     position: Position
     event: Event | None = None
@@ -44,11 +46,11 @@ class Rows:
         self._storage, self._read, self._cache = storage, read, cache
 
     def of(self, pointers: Sequence[Pointer]) -> list[Row]:
-        """A row for each; while the store is away or refuses a topic, with the events that are in memory."""
+        """Return a row for each pointer. While the store is away or refuses a topic, only events in memory are included."""
         positions = [pointer.position for pointer in pointers]
         try:
             messages, missing = self._tried(positions)
-        except StoreRefused:  # one topic of several, maybe
+        except StoreRefused:  # perhaps only one of several topics
             messages, missing = {}, {}
             for topic in {position.topic for position in positions}:
                 of_topic = [position for position in positions if position.topic == topic]
@@ -62,7 +64,7 @@ class Rows:
         ]
 
     def _tried(self, positions: Sequence[Position]) -> tuple[Mapping[Position, Message], Mapping[str, Missing]]:
-        """What is there at these positions, and by topic why a message is missing that is not."""
+        """Return the messages at these positions and, by topic, why the others are missing."""
         try:
             messages, missing = self.messages(positions), Missing.TRIMMED
         except StoreUnreachable:
@@ -70,7 +72,8 @@ class Rows:
         return messages, dict.fromkeys((position.topic for position in positions), missing)
 
     def messages(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
-        """The messages at these positions: from memory what was read in the last minute, else from the store."""
+        """Return the messages at these positions, from memory if they were read in the last minute, otherwise from the
+        store."""
         known = self._cache.known(positions)
         unknown = [position for position in positions if position not in known]
         if not unknown:
@@ -84,11 +87,12 @@ class Rows:
         return {**known, **read}
 
     def row(self, pointer: Pointer, message: Message | None = None, *, missing: Missing = Missing.NOTHING) -> Row:
-        """The pointer's row; ``missing`` is why, where there is no message. A message with another id is not its event."""
+        """Return the pointer's row. ``missing`` says why there is no message. A message with another id is not the
+        pointer's event."""
         labelled = self.labelled(pointer)
         event = self._read(message) if message else None
         if event is not None and not _is_same(event, labelled):
-            # Without its schema an event has no id to compare: that is no proof of another event.
+            # Without its schema an event has no id to compare, which does not prove that it is another event.
             unread = event.schema is not None and event.schema.unanswered
             event, missing = None, Missing.AWAY if unread else Missing.OTHER
         return Row(position=labelled.position, event=event, pointer=labelled, missing=Missing.NOTHING if event else missing)
@@ -101,5 +105,5 @@ class Rows:
 
 
 def _is_same(event: Event, pointer: Pointer) -> bool:
-    """Whether this is the event that was indexed. Where the position stood in for its id, there was none to compare."""
+    """Return whether this is the event that was indexed. An event whose position stood in for its id cannot be compared."""
     return event.id == pointer.event_id or pointer.event_id == pointer.position.encode()

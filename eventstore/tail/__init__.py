@@ -1,7 +1,8 @@
-"""Following topics live: one reader a partition and process, a ring of sealed chunks, and viewers that are places in it.
+"""Live following of topics. Each process reads a partition once, however many subscribers watch it.
 
-What a filter passes, and what is made of it for a page or a script, is found once and shared. A slow viewer costs nothing,
-and is told exactly what it did not get. See docs/tail.md and docs/adr/0010-tail-of-chunks.md.
+Events are sealed in chunks and kept in a bounded ring per topic. A subscriber is a filter and a place in that ring, so
+a slow subscriber costs nothing; it is told the exact number of events that it missed. The matches of a filter, and what
+is rendered from them, are computed once and shared. See docs/tail.md and docs/adr/0010-tail-of-chunks.md.
 """
 
 from eventstore.tail.hub import Hub

@@ -10,11 +10,14 @@ from eventstore.model.errors import StoreUnreachable
 
 
 def first_published(type: str, id: str) -> Mapping[str, datetime]:
-    """By topic, when the first event of the aggregate was published there; ``StoreUnreachable`` where the index is away."""
+    """Return, by topic, when the first event of the aggregate was published there.
+
+    Raises ``StoreUnreachable`` if the index cannot be read.
+    """
     try:
         firsts = [item.value for source in queries.stream_lanes(type, id).values() for item in source.forward(None, True, 1)]
     except DatabaseError as error:
-        connections["index"].close()  # a broken one would not come back by itself
+        connections["index"].close()  # Django does not reopen a broken connection by itself
         raise StoreUnreachable("The index does not answer now. Trying again helps.") from error
     found: dict[str, datetime] = {}
     for pointer in firsts:

@@ -1,15 +1,15 @@
-"""How many rows a page is shown: of one topic, and of several together."""
+"""How many rows a page shows: of one topic, and of several topics together."""
 
 from math import exp
 
 ROWS_A_SECOND = 500
-"""Above this rate a page is shown a sample."""
+"""Above this rate a page shows a sample."""
 GOLDEN = 0.6180339887498949
-"""Steps of this size, around a circle, fall evenly on every part of it, and on no rhythm of the topics'."""
+"""Steps of this size around a circle visit every part of it evenly. They do not fall into a rhythm of the topics."""
 
 
 class RowBudget:
-    """So many rows a second, and as many at once after a quiet second."""
+    """A number of rows per second. After a quiet second, a full second's rows may be spent together."""
 
     __slots__ = ("_left", "_rate", "_seen")
 
@@ -17,7 +17,7 @@ class RowBudget:
         self._rate, self._left, self._seen = rate, float(rate), 0.0
 
     def at(self, now: float) -> int:
-        """How many rows are left by this time; it never goes back."""
+        """Return how many rows are left at this time. Time never runs backwards here."""
         self._left = min(float(self._rate), self._left + self._rate * max(0.0, now - self._seen))
         self._seen = max(self._seen, now)
         return int(self._left)
@@ -27,10 +27,11 @@ class RowBudget:
 
 
 class PageShare:
-    """What a page is shown of several topics together, each of which has a sample of its own: all of it, or of each as large a
-    part as its sample is of all samples, slice by slice.
+    """Selects what a page shows of several topics together. Each topic already has a sample of its own.
 
-    Taken first come, first served, the topics whose chunks come first in each beat would leave nothing for the others.
+    Either everything is shown, or whole slices, so that each topic's part is as large as its share of all samples. If
+    slices were taken first come, first served, the topics whose chunks come first in each beat would leave nothing for
+    the others.
     """
 
     __slots__ = ("_left", "_offered", "_rate", "_seen", "_turn")
@@ -38,11 +39,15 @@ class PageShare:
     def __init__(self, rate: int) -> None:
         self._rate, self._left, self._seen = rate, float(rate), 0.0
         self._offered = 0.0
-        """The rows of about the last second."""
+        """About how many rows the last second offered."""
         self._turn = 0.0
 
     def takes(self, rows: int, now: float) -> bool:
-        """Whether this slice is shown. It may be larger than what is left, and is then owed: so it has its turn too."""
+        """Return whether this slice is shown.
+
+        A slice may be larger than the rows that are left. The difference is then owed, so that large slices have their
+        turn, too.
+        """
         passed = max(0.0, now - self._seen)
         self._seen += passed
         self._left = min(float(self._rate), self._left + self._rate * passed)

@@ -1,4 +1,4 @@
-"""What one filter makes of each chunk: which events match, and the rows that a page is shown of them."""
+"""What one filter finds in each chunk: the matching events, and the rows of them that a page shows."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -23,33 +23,34 @@ from eventstore.tail.pieces import (
 from eventstore.tail.take_bounds import BYTES_OF_AN_EVENT
 
 ROWS_A_SLICE = 50
-"""The most rows that a page is given in one piece."""
+"""The most rows that a page gets in one piece."""
 BYTES_A_SLICE = 32 * 1024
-"""Of the events of a chunk that a complete viewer is given in one piece where it does not get the chunk as it is."""
+"""The size of a piece for a complete subscriber that does not get the whole chunk at once."""
 
 EVERY_EVENT: FilterKey = ("", None, None, ())
 NOTHING = Piece(())
-"""What is given of a chunk in which nothing matches: it is all chunks' alone."""
+"""The empty piece, given for a chunk without matches. All chunks share it."""
 
 
 def key_of(filter: Filter | None) -> FilterKey:
-    """What tells filters apart: one text may mean other times tomorrow."""
+    """Return the key that tells filters apart. The text alone is not enough: it may mean other times tomorrow."""
     if filter is None or filter.empty:
         return EVERY_EVENT
     return (filter.text, filter.since, filter.until, filter.aggregates)
 
 
 class RingFilter:
-    """One filter over one ring, for pages (``rate``: the most rows a second) or complete (``None``).
+    """One filter on one ring, for pages (``rate``: the most rows per second) or for complete subscribers (``rate=None``).
 
-    The ring's lock guards ``users``, ``total`` (events matched since the tally was made), ``since`` (the first chunk that it
-    has counted) and ``floor`` (the count before that chunk, negative for what was sealed before the tally was made).
+    The ring's lock guards the counters. ``total`` counts the events that matched since this object was made. ``since``
+    is the number of the first chunk that it has counted. ``floor`` is the count before that chunk; it is negative for
+    chunks that were sealed before this object was made.
     """
 
     def __init__(self, filter: Filter | None, rate: int | None, since: int) -> None:
         self.filter = None if filter is None or filter.empty else filter
         self.problem = ""
-        """Why this filter looks at nothing any more: one that is too dear must not keep the others' events waiting."""
+        """Why this filter is no longer applied. A filter that costs too much must not delay the events of the others."""
         self._cost_budget = CostBudget(self.filter) if self.filter else None
         self.rate = rate
         self.key: RingFilterKey = (key_of(filter), rate)
@@ -59,8 +60,10 @@ class RingFilter:
         self._budget = RowBudget(rate or 0)
 
     def result_of(self, chunk: Chunk, *, live: bool = False) -> FilterResult:
-        """The chunk as this tally sees it, made once. Only a chunk that is being sealed (``live``) spends rows of the
-        second's budget."""
+        """Return the filter's result for the chunk, which is computed once.
+
+        Only a chunk that is being sealed (``live``) spends rows of the current second's budget.
+        """
         result = chunk.results.get(self.key)
         if result is None:
             matching = self._matching(chunk)
@@ -72,7 +75,10 @@ class RingFilter:
         return result
 
     def result_of_rest(self, chunk: Chunk, rest: Sequence[int]) -> FilterResult:
-        """As ``result_of``, of those of the chunk's entries that only one viewer needs; none is looked into again."""
+        """Return the result for the entries at these indexes of the chunk, which only one subscriber needs.
+
+        The filter is not applied to an entry again.
+        """
         entries = [chunk.entries[index] for index in rest]
         matched = set(self._matching(chunk)) if self.filter else None
         matching = [number for number, index in enumerate(rest) if matched is None or index in matched]
@@ -81,7 +87,7 @@ class RingFilter:
         return FilterResult(len(matching), self._slices(entries, matching, None, None))
 
     def _matching(self, chunk: Chunk) -> Sequence[int]:
-        """Which of the chunk's entries match, shared by all tallies of this filter."""
+        """Return the indexes of the entries that match. All objects with the same filter share them."""
         if self._cost_budget is None:
             return range(len(chunk.entries))
         found = chunk.matches.get(self.key[0])
@@ -94,7 +100,8 @@ class RingFilter:
         return found or ()
 
     def _rows_for(self, matched: int, now: float) -> int | None:
-        """How many rows of this chunk a page is shown: all while the last second had few, then a share of the rate."""
+        """Return how many rows of this chunk a page shows: all while the last second had few, otherwise a share of the
+        rate."""
         if self.rate is None:
             return None
         rows = min(matched, max(1, self._budget.at(now)))
@@ -114,17 +121,17 @@ class RingFilter:
 
 
 def nothing_of(count: int, tokens: Mapping[int, str]) -> Slice:
-    """What stands for so many entries, up to these places, none of which match."""
+    """Return the slice for this many entries without a match, up to these tokens."""
     return Slice(piece=NOTHING, start=0, end=count, matched=0, bytes=0, tokens=tokens)
 
 
 def sample(count: int, most: int) -> Sequence[int]:
-    """At most ``most`` of the numbers below ``count``, evenly spread, the last one among them."""
+    """Return at most ``most`` of the numbers below ``count``, evenly spread. The last number is always included."""
     return range(count) if count <= most else [(number + 1) * count // most - 1 for number in range(most)]
 
 
 def _by_size(entries: Sequence[Entry], matching: Sequence[int]) -> list[Sequence[int]]:
-    """The numbers of all matches, in groups of about as many bytes as a slice has."""
+    """Group the numbers of all matches into groups of about ``BYTES_A_SLICE`` bytes."""
     groups: list[Sequence[int]] = []
     start = size = 0
     for number, index in enumerate(matching):
@@ -140,7 +147,10 @@ def _by_size(entries: Sequence[Entry], matching: Sequence[int]) -> list[Sequence
 def _slices(
     entries: Sequence[Entry], matching: Sequence[int], groups: Sequence[Sequence[int]], holder: MemoryHolder | None
 ) -> list[Slice]:
-    """A slice a group of chosen matches: each reaches from behind the one before to its own last row, the last to the end."""
+    """Make one slice for each group of chosen matches.
+
+    A slice reaches from the end of the one before to its own last row; the last slice reaches to the end of the chunk.
+    """
     made: list[Slice] = []
     start = 0
     for group in groups:

@@ -1,4 +1,4 @@
-"""This process's tails, by topic: whoever watches, a partition is read once."""
+"""The tails of this process, by topic. A partition is read once, however many subscribers watch it."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +17,10 @@ from eventstore.tail.topic_tail import TopicTail
 
 @dataclass(kw_only=True)
 class StartGate:
-    """One at a time starts a topic's tail: ``ended`` counts those who have tried, ``failure`` is what the last one met."""
+    """Lets one thread at a time start a topic's tail.
+
+    ``ended`` counts the attempts so far. ``failure`` is the error of the last attempt.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: int = 0
@@ -25,7 +28,7 @@ class StartGate:
 
 
 class Hub:
-    """A topic's tail starts with its first viewer and stops some time after the last has gone."""
+    """Opens subscribers. A topic's tail starts with its first subscriber and stops some time after the last one has left."""
 
     def __init__(self, *, storage: Storage, read: Callable[[Message], Event]) -> None:
         self._storage = storage
@@ -33,20 +36,22 @@ class Hub:
         self._lock = threading.Lock()
         self._tails: dict[str, TopicTail] = {}
         self._gates: dict[str, StartGate] = {}
-        """One a topic: starting a tail takes a while, and must not keep the others waiting."""
+        """One for each topic. Starting a tail takes a while, and the other topics must not wait for it."""
 
     def open(
         self, topics: Sequence[Topic], start: Start, wake: Wake, *, filter: Filter | None = None, complete: bool = False
     ) -> TailSubscriber:
-        """Watch these topics, at least one, together: first what lies between the start and now, then the live events, with
-        neither gap nor double. ``complete``: every event; else what a page can show.
+        """Watch at least one topic, or several topics together.
 
-        Blocks for a moment. ``StoreUnreachable`` where the store is away, ``UnknownTopic``, and ``InvalidPosition`` for a
-        start that is none of these topics'.
+        The subscriber gets the events from the start up to now, and then the live ones, without a gap or a duplicate.
+        ``complete`` means every event; otherwise it gets what a page can show. Blocks for a moment.
+
+        Raises ``StoreUnreachable``, ``UnknownTopic``, or ``InvalidPosition`` for a start that belongs to none of these
+        topics.
         """
         watched = list({topic.name: topic for topic in topics}.values())
         if not watched:
-            raise ValueError("a viewer needs a topic to watch")
+            raise ValueError("a subscriber needs a topic to watch")
         rate = None if complete else ROWS_A_SECOND
         cursors: list[TailCursor] = []
         try:
@@ -60,7 +65,7 @@ class Hub:
         return TailSubscriber(self._storage, cursors, complete=complete)
 
     def close(self) -> None:
-        """Stop every tail; their viewers have ended."""
+        """Stop every tail, which ends its subscribers."""
         with self._lock:
             tails, self._tails = list(self._tails.values()), {}
         for tail in tails:
@@ -69,7 +74,8 @@ class Hub:
             tail.wait_for_end()
 
     def _begin(self, cursors: Sequence[TailCursor], start: Start, filter: Filter | None) -> None:
-        """The tails read already, so that whatever the places are, what comes behind them is in the store or in a ring."""
+        """Set the subscriber's places. The tails already read, so that everything after these places is in the store or in
+        a ring."""
         if start.now:
             for cursor in cursors:
                 cursor.begin_now(filter)
@@ -88,12 +94,15 @@ class Hub:
                 return cursor
 
     def _tail_of(self, topic: Topic, places: Places) -> TopicTail:
-        """The topic's tail; one that is started for whoever comes back to these places has what lies behind them too."""
+        """Return the topic's tail, and start it if there is none.
+
+        A tail that is started for a subscriber that comes back to ``places`` also has the events after them.
+        """
         with self._lock:
             gate = self._gates.setdefault(topic.name, StartGate())
             ended = gate.ended
         with gate.lock:
-            if gate.failure is not None and gate.ended > ended:  # met while this one waited: no need to wait for it again
+            if gate.failure is not None and gate.ended > ended:  # another thread failed while this one waited
                 raise _again(gate.failure)
             with self._lock:
                 there = self._tails.get(topic.name)
@@ -115,16 +124,16 @@ class Hub:
         finally:
             gate.ended += 1
         with self._lock:
-            if not tail.stopped:  # else it has been let go of already
+            if not tail.stopped:  # otherwise it was already forgotten
                 self._tails[tail.topic.name] = tail
 
     def _forget(self, tail: TopicTail) -> None:
-        """Let go of a tail that has stopped, and of all that its ring holds."""
+        """Drop a tail that has stopped, together with its ring."""
         with self._lock:
             if self._tails.get(tail.topic.name) is tail:
                 del self._tails[tail.topic.name]
 
 
 def _again(error: EventStoreError) -> EventStoreError:
-    """The same once more, which holds nothing of where it was raised."""
+    """Return a copy of the error without its traceback, which would keep objects alive."""
     return type(error)(*error.args)

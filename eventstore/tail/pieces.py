@@ -1,4 +1,5 @@
-"""What a tail hands out: entries, pieces of them with what is made of them once, and the sealed chunks that hold both."""
+"""What a tail hands out: entries, pieces of entries with what was rendered from them, and the sealed chunks that hold
+both."""
 
 import sys
 import threading
@@ -11,19 +12,20 @@ from eventstore.model.events import Event, Message
 T = TypeVar("T")
 
 OBJECTS_OF_AN_ENTRY = 1_200
-"""Bytes that an event takes in memory beside its payload and properties, parsed (measured, rounded up)."""
+"""Bytes of memory that a parsed event takes in addition to its payload and properties. Measured and rounded up."""
 
 OBJECTS_OF_A_RESULT = 400
 OBJECTS_OF_A_SLICE = 1_200
 BYTES_OF_A_MATCH = 64
-"""What a filter takes in memory: a chunk that it looked at, a slice with its piece, and an event that matched."""
+"""Bytes of memory that a filter takes: for the result of a chunk, for a slice with its piece, and for an event that
+matched."""
 
 FilterKey = tuple[str, datetime | None, datetime | None, tuple[tuple[str, str], ...]]
 RingFilterKey = tuple[FilterKey, int | None]
 
 
 class EventParser:
-    """How the entries of one tail are parsed."""
+    """Parses the entries of one tail."""
 
     __slots__ = ("lock", "read")
 
@@ -33,9 +35,9 @@ class EventParser:
 
 
 class Entry:
-    """A message in a tail, parsed when somebody first asks for its event, and once for all.
+    """A message in a tail. It is parsed once, when its event is first needed.
 
-    Parsing what has a schema may ask the store's registry: see ``ask_for_schemas``.
+    Parsing a payload with a schema may call the store's registry: see ``ask_for_schemas``.
     """
 
     __slots__ = ("_event", "_parser", "message")
@@ -56,15 +58,19 @@ class Entry:
         return event
 
     def parse_before_others(self) -> Event:
-        """The event, for whoever alone has the entry yet: it may wait for the registry, and so must hold no lock."""
+        """Parse the event without the lock, since this may wait for the registry. Only for an entry that no other thread
+        has yet."""
         if self._event is None:
             self._event = self._parser.read(self.message)
         return self._event
 
 
 def ask_for_schemas(entries: Sequence[Entry]) -> None:
-    """Have this thread wait for the store's registry, before anybody else has the entries: the schemas that it knows are
-    remembered, and where it does not tell one, the events are parsed here and now."""
+    """Fetch the schemas of these entries in this thread, before any other thread has the entries.
+
+    Known schemas are cached, so that parsing later does not wait for the registry. An event whose schema the registry
+    does not return is parsed here.
+    """
     known: set[str] = set()
     for entry in entries:
         version = entry.message.schema_version
@@ -75,13 +81,13 @@ def ask_for_schemas(entries: Sequence[Entry]) -> None:
 
 
 class MemoryHolder(Protocol):
-    """Whoever accounts for the memory of what is made of a piece."""
+    """Accounts for the memory of what is rendered from a piece."""
 
     def grow(self, amount: int) -> None: ...
 
 
 class Piece:
-    """Entries to be given together, oldest first, to every viewer that asks for the same."""
+    """Entries that are given together, oldest first, to every subscriber that asks for the same."""
 
     __slots__ = ("_holder", "_lock", "_made", "entries")
 
@@ -93,13 +99,13 @@ class Piece:
 
     @property
     def shared(self) -> bool:
-        """Whether others are given it too: it lies in a ring."""
+        """Whether the piece lies in a ring, where other subscribers get it, too."""
         return self._holder is not None
 
     def made(self, key: Hashable, make: Callable[[Sequence[Entry]], T]) -> T:
-        """What ``make`` makes of the entries, made once for this key, whoever asks and however many at a time.
+        """Return what ``make`` renders from the entries. It is rendered once for this key, however many threads ask.
 
-        A key must always come with the same ``make``. What is made is kept as long as the piece is: text, or bytes.
+        The same key must always come with the same ``make``. The result, texts or bytes, is kept as long as the piece.
         """
         with self._lock:
             if key not in self._made:
@@ -111,7 +117,10 @@ class Piece:
 
 
 def _size_of(made: object) -> int:
-    """Its bytes in memory, of texts and tuples of them: a single character beyond U+FFFF makes a text four times as large."""
+    """Return the bytes of memory of a text, of bytes, or of a tuple of them.
+
+    A single character above U+FFFF makes a text four times as large.
+    """
     if isinstance(made, tuple):
         return sum(_size_of(part) for part in made)
     return sys.getsizeof(made) if isinstance(made, str | bytes) else 0
@@ -122,9 +131,12 @@ def _size_of_text(text: str) -> int:
 
 
 class Slice:
-    """A part of a chunk that is given in one go: ``piece`` stands for the entries from ``start`` to ``end`` (excluded), of
-    which ``matched`` passed the filter. ``bytes`` are those of the piece's payloads, ``tokens`` by partition the last of the
-    entries: found once, since every viewer that passes the slice stands there then."""
+    """A part of a chunk that is given together.
+
+    ``piece`` stands for the entries from ``start`` to ``end`` (excluded), of which ``matched`` passed the filter.
+    ``bytes`` counts the payloads of the piece. ``tokens`` has the last token of each partition: the places of a
+    subscriber after this slice. They are computed once because all subscribers share them.
+    """
 
     __slots__ = ("bytes", "end", "matched", "piece", "rows", "start", "tokens")
 
@@ -134,8 +146,11 @@ class Slice:
 
 
 class MemoryAccount:
-    """The memory that a look takes: ``size`` bytes, which the ring counts from when they are ``counted`` until it lets go, and
-    then forgets the ``chunk``."""
+    """The memory of one filter's result for one chunk.
+
+    The ring includes these ``size`` bytes once they are ``counted``. When the ring drops the result, ``chunk`` is
+    ``None``.
+    """
 
     __slots__ = ("chunk", "counted", "size")
 
@@ -149,8 +164,11 @@ class MemoryAccount:
 
 
 class FilterResult:
-    """A chunk as one tally sees it: ``slices`` stand for all of its events, or there is none since nothing ``matched``.
-    ``before``: how many events the tally had counted before this chunk."""
+    """The result of one ``RingFilter`` for one chunk.
+
+    ``slices`` stand for all events of the chunk; there are none if nothing ``matched``. ``before`` is how many events
+    the filter had counted before this chunk.
+    """
 
     __slots__ = ("account", "before", "matched", "rows", "slices")
 
@@ -160,10 +178,11 @@ class FilterResult:
 
 
 class Chunk:
-    """The events of one beat, immutable from its sealing on; only what was made of them is added.
+    """The events of one beat. A sealed chunk does not change; only results and rendered pieces are added.
 
-    ``before`` counts the events of the ring before it, ``first`` and ``last`` are its tokens by partition, ``sealed`` is a
-    monotonic time. ``size`` belongs to the ring. ``matches``: by filter, which of the entries match.
+    ``before`` counts the ring's events before this chunk. ``first`` and ``last`` are the chunk's first and last tokens
+    by partition. ``sealed`` is a monotonic time. ``size`` is maintained by the ring. ``matches`` holds, by filter, the
+    indexes of the matching entries.
     """
 
     __slots__ = ("_grow", "before", "bytes", "entries", "first", "last", "matches", "number", "results", "sealed", "size")
@@ -185,12 +204,15 @@ class Chunk:
 
 
 def places_of(entries: Sequence[Entry]) -> dict[int, str]:
-    """By partition, the token of the last of these entries."""
+    """Return, by partition, the token of the last of these entries."""
     return {entry.message.position.partition: entry.message.position.token for entry in entries}
 
 
 def beside_payload(message: Message) -> int:
-    """What a schema makes of a payload is about as large again."""
+    """Return the bytes of memory of a parsed message in addition to its payload.
+
+    A payload that is converted by its schema takes about its own size again.
+    """
     converted = len(message.payload) if message.schema_version else 0
     texts = [message.key or "", *message.properties, *message.properties.values()]
     return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))

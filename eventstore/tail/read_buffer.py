@@ -1,4 +1,4 @@
-"""What the readers of a topic have read and nobody has sealed yet: handed over a beat at a time."""
+"""Events that the readers of a topic have read and that are not sealed yet. They are handed over one chunk per beat."""
 
 import threading
 import time
@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from eventstore.model.events import Message
 
 BEAT = 0.1
-"""Seconds between two chunks, unless one is full sooner: so many frames a second there are at most."""
+"""Seconds between two chunks, unless a chunk is full sooner. This limits the frames per second."""
 FULL_EVENTS, FULL_BYTES = 1_000, 1024 * 1024
 MOST_FULL = 4
-"""Full chunks that may wait to be sealed before the readers have to."""
+"""Full chunks that may wait to be sealed. Beyond that, the readers wait."""
 
 
 class ReadBuffer:
-    """Between several threads that read and one that seals. ``before``: by partition, the token behind which they read."""
+    """A buffer between several reading threads and one sealing thread.
+
+    ``before`` gives, by partition, the token after which the readers read.
+    """
 
     def __init__(self, before: Mapping[int, str]) -> None:
         self._read_to = dict(before)
@@ -24,7 +27,8 @@ class ReadBuffer:
         self._closed = False
 
     def add(self, messages: Sequence[Message]) -> None:
-        """Hand in what follows in one partition, at least one message; waits while there is far too much."""
+        """Add messages that follow each other in one partition; there must be at least one. Blocks while the buffer is too
+        full."""
         size = sum(len(message.payload) for message in messages)
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._is_full(MOST_FULL))
@@ -37,18 +41,21 @@ class ReadBuffer:
                 self._changed.notify_all()
 
     def handed_in(self) -> tuple[int, Mapping[int, str]]:
-        """How many messages were handed in, and by partition the token of the last one."""
+        """Return how many messages were added so far and, by partition, the token of the last one."""
         with self._changed:
             return self._handed, dict(self._read_to)
 
     def close(self) -> None:
-        """Nothing is sealed any more, and nobody waits."""
+        """Stop sealing, and release all waiting threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def sealed(self) -> Iterator[Sequence[Message]]:
-        """The messages of one chunk after the other: at once after a pause, else a beat after the one before, or full."""
+        """Yield the messages of one chunk after the other.
+
+        The first chunk after a pause comes immediately. The next one comes a beat later, or as soon as it is full.
+        """
         due = 0.0
         while (messages := self._next(due)) is not None:
             due = time.monotonic() + BEAT
@@ -69,7 +76,7 @@ class ReadBuffer:
 
 
 def _full_ones(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Cut into pieces of at most a full chunk; a message that is larger makes one of its own."""
+    """Cut the messages into pieces of at most one full chunk. A message larger than a chunk makes a piece of its own."""
     start = size = 0
     for index, message in enumerate(messages):
         size += len(message.payload)

@@ -1,5 +1,6 @@
-"""What was missed by those who come back once the web server has been restarted: it is read once, for the ring of the new
-tail, where all of them meet it. Each for itself, fifty scripts would read it fifty times, and come no nearer to the end.
+"""Reads what returning subscribers missed while the web server was restarted: once, into the ring of the new tail.
+
+If each subscriber read it by itself, fifty scripts would read it fifty times and never catch up.
 """
 
 import time
@@ -12,17 +13,20 @@ from eventstore.tail.pieces import beside_payload
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, Places, next_limit
 
 MOST_EVENTS, MOST_BYTES = 25_000, 32 * 1024 * 1024
-"""Half of what a ring holds: whoever comes back has the other half as long to take it."""
+"""Half of what a ring holds. The other half leaves the returning subscribers time to take the missed events."""
 WITHIN = 5.0
-"""Seconds that others have to wait for the tail meanwhile."""
+"""The most seconds that this may delay the start of the tail."""
 
 Missed = Mapping[int, Sequence[Message]]
-"""By partition, everything behind a place."""
+"""By partition, every message after a place."""
 
 
 def read_missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
-    """Everything behind these places up to these ends and perhaps beyond, of every partition that has something. Nothing at
-    all where it is too much, or where something of it may be gone: whoever was there reads the store, and is told."""
+    """Return every message after these places up to these ends, perhaps beyond, for each partition that has some.
+
+    Returns nothing if that is too much, or if some of it may be gone. The subscribers then read the store themselves
+    and are told what is lost.
+    """
     behind = [end for end in ends if end.last is not None and places.get(end.partition, "") < end.last.token]
     if not behind or not all(places.get(end.partition) for end in behind):
         return {}
@@ -40,12 +44,12 @@ def read_missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Misse
 
 
 def by_time(found: Missed) -> Iterable[Message]:
-    """Of all partitions by time, each in its own order."""
+    """Merge all partitions by time. Each partition keeps its own order."""
     return merge(*found.values(), key=lambda message: message.published)
 
 
 class BackfillBudget:
-    """How much may still be read."""
+    """How many events, bytes and seconds are left to read."""
 
     def __init__(self) -> None:
         self._events, self._bytes, self._until = MOST_EVENTS, MOST_BYTES, time.monotonic() + WITHIN
@@ -57,7 +61,7 @@ class BackfillBudget:
 
 
 def _read_after(storage: Storage, end: Ends, place: str, budget: BackfillBudget) -> Sequence[Message] | None:
-    """What is behind this place, at least one; ``None`` where something may be gone, or where it is too much."""
+    """Return at least one message after this place, or ``None`` if some may be gone or there are too many."""
     found: list[Message] = []
     after, limit, first = storage.position(end.topic, end.partition, place), SMALLEST_READ, True
     while True:

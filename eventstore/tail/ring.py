@@ -1,4 +1,5 @@
-"""A bounded memory of the last chunks of a topic, numbered without gaps, that any number of viewers read at their own pace."""
+"""A bounded memory of the last chunks of a topic, numbered without gaps. Any number of subscribers read it at their own
+pace."""
 
 import threading
 from collections import deque
@@ -14,13 +15,15 @@ from eventstore.tail.pieces import Chunk, Entry, FilterResult, MemoryAccount, Ri
 MOST_EVENTS = 50_000
 MOST_BYTES = 64 * 1024 * 1024
 OBJECTS_OF_A_CHUNK = 2_000
-"""Bytes that a chunk takes in memory beside its entries."""
+"""Bytes of memory that a chunk takes in addition to its entries."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChunksSince:
-    """The chunks from a number on. Where some of them are gone, ``gone`` has the last tokens that the ring let go of, by
-    partition; else it is empty."""
+    """The chunks from a number on.
+
+    If the ring has dropped some of them, ``gone`` has the last dropped token of each partition; otherwise it is empty.
+    """
 
     chunks: Sequence[Chunk]
     gone: Mapping[int, str]
@@ -28,8 +31,11 @@ class ChunksSince:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RingPlace:
-    """Where a user stands whose matches are counted: before chunk ``number``, with so many ``events`` of the ring before it,
-    of which its tally has counted so many as ``matched``."""
+    """The place in the ring of a user whose matches are counted.
+
+    The user stands before chunk ``number``. Before that chunk, the ring had ``events`` events, of which ``matched``
+    passed the filter.
+    """
 
     ring_filter: RingFilter
     number: int
@@ -38,15 +44,16 @@ class RingPlace:
 
 
 class RingUser(Protocol):
-    """Whoever has a filter's matches counted. ``left`` is the ring's to set, under its lock."""
+    """Anything whose filter's matches the ring counts. The ring sets ``left`` under its lock."""
 
     left: bool
 
 
 class Ring:
-    """Bounded in events and in bytes, with what was made of the events; the newest chunk is always kept, however large.
+    """The ring, bounded in events and in bytes. The bytes include what was rendered from the events. The newest chunk is
+    always kept.
 
-    ``before``: by partition, the token behind which everything comes into the ring ("" for the beginning).
+    ``before`` gives, by partition, the token after which every event comes into the ring ("" for the beginning).
     """
 
     def __init__(self, before: Mapping[int, str], *, most_events: int | None = None, most_bytes: int | None = None) -> None:
@@ -66,18 +73,21 @@ class Ring:
 
     @property
     def bytes(self) -> int:
-        """What it holds now, as far as that is accounted for."""
+        """The bytes that the ring holds, as far as they are accounted for."""
         return self._bytes
 
     @property
     def gone(self) -> Mapping[int, str]:
-        """By partition, the last token that the ring no longer has: all behind it is there, or comes."""
+        """By partition, the last token that the ring no longer has. Everything after it is in the ring, or will be."""
         with self._lock:
             return dict(self._gone)
 
     def add(self, entries: Sequence[Entry], *, sealed: float) -> None:
-        """Seal these entries, at least one, into the next chunk. The filters in use look at it here, in the tail's thread, so
-        that they have counted it whoever takes it. Called by one thread."""
+        """Seal at least one entry into the next chunk.
+
+        The filters in use are applied here, in the tail's thread, so that they have counted the chunk before anyone
+        takes it. Must be called by one thread only.
+        """
         chunk = Chunk(entries, sealed=sealed, grow=self._grow)
         while True:
             with self._lock:
@@ -89,13 +99,17 @@ class Ring:
                 ring_filter.result_of(chunk, live=True)
 
     def since(self, number: int, most: int | None = None) -> ChunksSince:
-        """Every chunk from ``number`` on, or the first so many of them; costs what it answers where that is the newest."""
+        """Return the chunks from ``number`` on, or the first ``most`` of them. The cost depends on the result, if that is
+        the newest part."""
         with self._lock:
             return self._since(number, most)
 
     def watch(self, user: RingUser, filter: Filter | None, rate: int | None, number: int | None = None) -> RingPlace:
-        """Have this filter's matches counted for a user that is to stand before chunk ``number`` (``None``: the next one), or
-        before the first one that is still there. A user has one tally: the one it had before is let go."""
+        """Count this filter's matches for a user that is to stand before chunk ``number`` (``None``: the next chunk).
+
+        If that chunk is gone, the user stands before the first chunk that is left. A user has one filter; its earlier
+        one is dropped.
+        """
         with self._lock:
             stands = self._next if number is None else number
             ring_filter = self._filter_of(user, filter, rate)
@@ -119,7 +133,7 @@ class Ring:
             return RingPlace(ring_filter=ring_filter, number=number, events=events, matched=matched)
 
     def leave(self, user: RingUser) -> None:
-        """Nothing is counted for this user any more, nor ever again."""
+        """Stop counting for this user, for good."""
         with self._lock:
             user.left = True
             for ring_filter in self._filters.values():
@@ -127,8 +141,11 @@ class Ring:
             self._drop_unused()
 
     def meet(self, places: Mapping[int, str], most: int | None) -> int | None:
-        """The number of the first chunk that holds anything behind these places; ``None`` where something behind them is gone
-        from the ring, or where more than ``most`` events wait there."""
+        """Return the number of the first chunk with an event after these places.
+
+        Returns ``None`` if the ring has dropped an event after these places, or if more than ``most`` events wait
+        there.
+        """
         with self._lock:
             if any(places.get(partition, "") < token for partition, token in self._gone.items()):
                 return None
@@ -149,7 +166,7 @@ class Ring:
         self._next += 1
         self._events += len(chunk.entries)
         self._bytes += chunk.size
-        for key in [key for key in chunk.results if key not in self._filters]:  # its last user has left meanwhile
+        for key in [key for key in chunk.results if key not in self._filters]:  # its last user left in the meantime
             self._forget(chunk, key)
         for result in chunk.results.values():
             self._count(chunk, result)
@@ -177,7 +194,7 @@ class Ring:
         return ChunksSince(chunks=chunks, gone=dict(self._gone) if number < first else {})
 
     def _count(self, chunk: Chunk, result: FilterResult) -> None:
-        """From now on the look's memory counts as the ring's, unless the chunk is gone already."""
+        """Add the memory of the result to the ring's, unless the chunk is gone."""
         account = result.account
         if account is not None and account.chunk is not None and not account.counted and chunk.number >= self._first:
             account.counted = True
@@ -199,7 +216,7 @@ class Ring:
         return self._next - len(self._chunks)
 
     def _forget(self, chunk: Chunk, key: RingFilterKey) -> None:
-        """Give back what this filter's look at the chunk took."""
+        """Drop this filter's result for the chunk, and subtract its memory."""
         result = chunk.results.pop(key, None)
         if result is not None and result.account is not None:
             if result.account.counted:
@@ -219,7 +236,7 @@ class Ring:
         return ring_filter
 
     def _drop_unused(self) -> None:
-        """Let go of filters that nobody uses any more, and of what was made for them."""
+        """Drop the filters without users, and everything computed for them."""
         unused = [ring_filter for ring_filter in self._filters.values() if not ring_filter.users]
         if not unused:
             return

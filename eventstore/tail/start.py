@@ -1,4 +1,4 @@
-"""Where a viewer begins, and what that means in each partition."""
+"""Where a subscriber begins, and which place that is in each partition."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,31 +13,34 @@ from eventstore.tail.aggregates import first_published
 
 MOST_LAST = 10_000
 MOST_LAST_BYTES = 64 * 1024 * 1024
-"""Bytes of payload that a start so many events back reads to find them."""
+"""Payload bytes that a start "the last N events" reads at most to find them."""
 
 SMALLEST_READ, LARGEST_READ = 20, 1_000
 BYTES_A_READ = 4 * 1024 * 1024
-"""Bytes of payload after which a read ends, as far as earlier ones tell how large the next is."""
+"""Payload bytes after which a read ends, estimated from the messages of earlier reads."""
 
 Places = Mapping[int, str]
-"""By partition, the token of the last event that a viewer has; "" for the beginning."""
+"""By partition, the token of the last event that a subscriber has; "" for the beginning."""
 
 
 def place_key(topic: str, partition: int) -> str:
-    """How a place is named where it leaves the process."""
+    """Return the name of a place outside this process."""
     return f"{topic}#{partition}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Where a viewer begins: at most one is set; none means from now on.
+    """Where a subscriber begins. At most one choice is set; none means from now on.
 
-    ``places``: behind these events, by ``place_key`` ("" means from the beginning, and so do partitions that are not named);
-    with an ``aggregate`` (its type and id), a topic of which they name no partition is one in which it had no event before,
-    and begins with its first event there.
-    ``since``: what was published at or after this time. ``position``: this event and what follows it in its partition, in the
-    others what was published since it. ``last``: so many events of all topics together, 1 to 10,000; of large ones as
-    many as hold 64 MB together, at least one.
+    - ``places``: after these events, by ``place_key``. "" means from the beginning, and so does a partition that is not
+      named.
+    - ``aggregate``: a type and an id, only with ``places``. A topic without a named partition then begins with the
+      aggregate's first event there, since it had none before.
+    - ``since``: with what was published at or after this time.
+    - ``position``: with this event and what follows it in its partition; in the other partitions, with what was
+      published since.
+    - ``last``: with this many events of all topics together, 1 to 10,000. Large events count up to 64 MB together, at
+      least one.
     """
 
     places: Mapping[str, str] | None = None
@@ -55,7 +58,7 @@ class Start:
             raise InvalidPosition(f"A tail can begin 1 to {MOST_LAST:,} events back.")
 
     def comes_back_to(self, topic: Topic) -> bool:
-        """Whether somebody has been there before."""
+        """Whether ``places`` names a partition of this topic, so that the subscriber has been there before."""
         if self.places is None:
             return False
         keys = (place_key(topic.name, partition) for partition in range(topic.partitions))
@@ -67,7 +70,7 @@ class Start:
 
 
 def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[str, dict[int, str]]:
-    """By topic and partition, the place behind which the viewer begins; for any start but "now"."""
+    """Return, by topic and partition, the place after which the subscriber begins. For every start except "now"."""
     if start.places is not None:
         new = [topic for topic in topics if not start.comes_back_to(topic)]
         firsts = first_published(*start.aggregate) if start.aggregate and new else {}
@@ -86,7 +89,7 @@ def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[s
 
 
 def newest_first(storage: Storage, topic: str, partition: int, *, down_to: str = "") -> Iterator["Mark"]:
-    """The partition's events, the newest first, down to (without) a place; read in pieces, and no payload is kept."""
+    """Yield the partition's events, newest first, down to a place (excluded). Reads in pieces and keeps no payload."""
     before: Position | None = None
     limit = SMALLEST_READ
     while True:
@@ -103,7 +106,7 @@ def newest_first(storage: Storage, topic: str, partition: int, *, down_to: str =
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mark:
-    """Where an event lies; ``size`` is its payload's, in bytes."""
+    """Where an event lies. ``size`` is its payload's size in bytes."""
 
     published: datetime
     position: Position
@@ -111,8 +114,10 @@ class Mark:
 
 
 def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_bytes: int) -> dict[str, dict[int, str]]:
-    """The places behind which the last events lie, at most so many (and so many bytes, but at least one) of what is behind
-    ``places``, of all topics together."""
+    """Return the places before the last events of all topics together.
+
+    Only events after ``places`` count: at most ``most`` events and ``most_bytes`` bytes, but at least one event.
+    """
     ends = {(topic, end.partition): end.last.token for topic in places for end in storage.ends(topic) if end.last is not None}
     sources = [
         newest_first(storage, topic, partition, down_to=token)
@@ -136,13 +141,13 @@ def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_byte
 
 
 def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
-    """How many messages the next read may ask for, where this one's tell how large they are."""
+    """Return how many messages the next read may ask for, estimated from the size of the messages of this read."""
     largest = max((len(message.payload) for message in found), default=0)
     return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
 
 
 def named_places(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
-    """The topic's places among these; "" for partitions that they do not name."""
+    """Return the places that ``named`` has for this topic; "" for partitions that are not named."""
     tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}
     return {
         partition: storage.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()
@@ -155,7 +160,8 @@ def _places_before_last(storage: Storage, topics: Sequence[Topic], last: int) ->
 
 
 def _places_since(storage: Storage, topic: Topic, when: datetime) -> dict[int, str]:
-    """What is there only later than this look at the ends comes anyway, whatever its time says."""
+    """Return the place before the first event published at or after the time. What arrives after the ends were read is
+    given anyway."""
     places: dict[int, str] = {}
     for ends in storage.ends(topic.name):
         first = storage.first_since(topic.name, ends.partition, when)
@@ -172,7 +178,7 @@ def _places_at_position(storage: Storage, topics: Sequence[Topic], position: Pos
     others = [other for other in topics if other is not topic or topic.partitions > 1]
     if found:
         places = {other.name: _places_since(storage, other, found[0].published) for other in others}
-    else:  # nothing is left from there on: the others have nothing newer to begin with
+    else:  # nothing is left from there on, so the other topics have nothing newer to begin with
         places = {other.name: _last_places(storage, other.name) for other in others}
     places.setdefault(topic.name, {})[position.partition] = _before(storage, exact)
     return places
@@ -183,6 +189,6 @@ def _last_places(storage: Storage, topic: str) -> dict[int, str]:
 
 
 def _before(storage: Storage, position: Position) -> str:
-    """The place just before this one: whoever stands behind it is given this event next."""
+    """Return the place just before this position: a subscriber at that place gets this event next."""
     found = storage.read_backward(position.topic, position.partition, before=position, limit=1)
     return found[0].position.token if found else ""

@@ -1,18 +1,21 @@
-"""How much a viewer takes at a time: a take's own bounds, or less where whoever is sent it has little room."""
+"""How much a subscriber takes at a time."""
 
 from dataclasses import dataclass
 
 BYTES_A_TAKE = 1024 * 1024
 BYTES_OF_AN_EVENT = 500
-"""Of an event's JSON beside its payload (measured, rounded up)."""
+"""JSON bytes of an event in addition to its payload. Measured and rounded up."""
 BYTES_OF_A_ROW = 1_000
-"""Of a page's row, whatever its payload."""
+"""Bytes of a page's row, whatever its payload."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TakeBounds:
-    """``events``: rows, or whole events; ``bytes``: of their payloads, each with so many ``beside`` it. More is taken only
-    where a single piece is more. ``whole``: a whole take's worth."""
+    """The limits of one take.
+
+    ``events`` counts rows on a page, or whole events. ``bytes`` limits the payloads plus ``beside`` bytes for each
+    event. A take exceeds these limits only if a single piece does. ``whole`` is set for a take of the normal full size.
+    """
 
     events: int
     bytes: int = BYTES_A_TAKE
@@ -24,7 +27,10 @@ class TakeBounds:
 
 
 def take_bounds(most_events: int, room: int | None, *, complete: bool) -> TakeBounds:
-    """At most so many events, and about as many as fill ``room`` bytes of what is made of them (``None``: no matter)."""
+    """Return the bounds of a take of at most ``most_events`` events that fill about ``room`` bytes once they are rendered.
+
+    ``room=None`` means that the rendered size does not matter.
+    """
     if room is None:
         return TakeBounds(events=most_events, whole=True)
     if complete:

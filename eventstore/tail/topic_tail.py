@@ -1,7 +1,7 @@
-"""One topic's tail: a synchronous reader for each partition, a sealer, and one that asks whether the store lives, in threads
-of their own, and the ring they fill.
+"""One topic's tail: a reading thread for each partition, a sealing thread, and a thread that probes the store. They fill
+the ring.
 
-A viewer is told that there is something new by its ``wake``, called from the sealer's thread once a chunk.
+Subscribers learn of new events by their ``wake``, which the sealing thread calls once for each chunk.
 """
 
 import logging
@@ -36,14 +36,14 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 class Watcher(RingUser, Protocol):
-    """Who watches a topic: ``wake`` is called from a thread of the tail, and must not wait."""
+    """Watches a topic. A thread of the tail calls ``wake``, which must not block."""
 
     wake: Callable[[], None]
 
 
 @dataclass(kw_only=True)
 class PartitionFollower:
-    """Where a partition's thread has got to, whatever happens to its readers."""
+    """How far a partition's thread has read, whatever happens to its readers."""
 
     partition: int
     place: Position | Edge
@@ -52,7 +52,7 @@ class PartitionFollower:
 
 
 class TopicTail:
-    """The readers and the ring of one topic; lives while somebody watches, and a little longer."""
+    """The readers and the ring of one topic. It stops ``LINGER_SECONDS`` after the last watcher has left."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class TopicTail:
         self.topic = topic
         self.ring = Ring({})
         self._away: frozenset[int | None] = frozenset()
-        """The partitions that are not read now; ``None`` stands for the store that does not answer."""
+        """The partitions that cannot be read now. ``None`` stands for a store that does not answer."""
         self._failed: EventStoreError | None = None
         self._refused: EventStoreError | None = None
         self._forget = forget
@@ -75,15 +75,20 @@ class TopicTail:
         self._watchers: set[Watcher] = set()
         self._left_at = time.monotonic()
         self._last_read_at = -inf
-        """When a reader last gave something."""
+        """When a reader last returned an event."""
         self._stop = threading.Event()
         self._ready = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
 
     def start(self, places: Places) -> None:
-        """Put every partition's reader in place, at its end; the ring has all behind these ``places`` where that is not too
-        much and nothing of it may be gone. ``StoreUnreachable`` where the store does not let us in time, or its own word where
-        it refused all that time, or at once whatever a reader says that cannot go on (``UnknownTopic``, ``StoreClosed``)."""
+        """Open a reader at the end of every partition.
+
+        The ring also has everything after ``places``, unless that is too much or some of it may be gone.
+
+        Raises ``StoreUnreachable`` if the store does not let the readers in within ``READY_SECONDS``, or the store's
+        own error if it refused during that time. Raises ``UnknownTopic`` and ``StoreClosed`` immediately, since waiting
+        does not help.
+        """
         ends = self._storage.ends(self.topic.name)
         found = read_missed(self._storage, ends, places)
         before = {end.partition: end.last.token if end.last else "" for end in ends} | {at: places[at] for at in found}
@@ -107,7 +112,7 @@ class TopicTail:
                 )
 
     def stop(self) -> None:
-        """End the readers, and tell the viewers: they have to open another tail."""
+        """End the readers and tell the subscribers, which must then open another tail."""
         self._stop.set()
         self._ready.release(self.topic.partitions + 1)
         self._buffer.close()
@@ -115,7 +120,7 @@ class TopicTail:
         self._wake_everybody()
 
     def wait_for_end(self) -> None:
-        """Until the readers of a tail that was stopped have let go of the store."""
+        """Wait until the threads of a stopped tail have ended."""
         for thread in self._threads:
             thread.join(timeout=STOP_SECONDS)
 
@@ -125,22 +130,22 @@ class TopicTail:
 
     @property
     def away(self) -> bool:
-        """Whether the store, or a partition of it, cannot be read now."""
+        """Whether the store, or one of the partitions, cannot be read now."""
         return bool(self._away)
 
     @property
     def watched(self) -> bool:
-        """Whether anybody watches now."""
+        """Whether there is a watcher now."""
         with self._lock:
             return bool(self._watchers)
 
     def read_to(self) -> tuple[int, Mapping[int, str]]:
-        """How many events were read, the first of which are in the ring and the others on their way; and by partition, the
-        token of the last one."""
+        """Return how many events were read and, by partition, the token of the last one. The newest of them may not be in
+        the ring yet."""
         return self._buffer.handed_in()
 
     def join(self, watcher: Watcher) -> bool:
-        """Whether the watcher is in: a tail that has stopped meanwhile takes nobody any more."""
+        """Add the watcher. Returns false if the tail has stopped in the meantime."""
         with self._lock:
             if self._stop.is_set():
                 return False
@@ -154,7 +159,7 @@ class TopicTail:
         self.ring.leave(watcher)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Hand in what one partition's reader has read; waits while more is on its way than the sealer can look at."""
+        """Add what one partition's reader has read. Blocks while the sealing thread is too far behind."""
         self._buffer.add(messages)
 
     def _run(self, name: str, work: Callable[..., None], *arguments: object) -> None:
@@ -163,7 +168,7 @@ class TopicTail:
         self._threads.append(thread)
 
     def _seal(self) -> None:
-        """Seal what was read, a chunk a beat, until the tail stops."""
+        """Seal what was read, a chunk per beat, until the tail stops."""
         try:
             for messages in self._buffer.sealed():
                 entries = tuple(Entry(message, self.parser) for message in messages)
@@ -190,7 +195,7 @@ class TopicTail:
             self.stop()
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
-        """Read one partition until the tail stops, going on after the last event whatever happens to the store."""
+        """Read one partition until the tail stops. After any error of the store, go on after the last event."""
         follower = PartitionFollower(partition=partition, place=after)
         while not self._stop.is_set():
             try:
@@ -209,7 +214,7 @@ class TopicTail:
                 self._stop_if_abandoned()
                 self._stop.wait(follower.pause)
                 follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
-            except Exception as error:  # noqa: BLE001 -- a partition that nobody reads is not to look like a quiet one
+            except Exception as error:  # noqa: BLE001 -- a partition that is not read must not look like a quiet one
                 self._fail(error)
             finally:
                 connections.close_all()
@@ -227,17 +232,20 @@ class TopicTail:
             self._stop_if_abandoned()
 
     def _keep_probing_store(self) -> None:
-        """In a thread of its own: a store that answers no questions for a while may well give its events meanwhile."""
+        """Probe in a thread of its own: a store that does not answer requests for a while may still deliver events."""
         try:
             while not self._stop.wait(PROBE_SECONDS):
                 self._probe_store()
-        except Exception as error:  # noqa: BLE001 -- a tail that nobody asks about is not to look like a quiet one
+        except Exception as error:  # noqa: BLE001 -- a store that is not probed must not look like a quiet one
             self._fail(error)
         finally:
             connections.close_all()
 
     def _probe_store(self) -> None:
-        """A reader of a broker that died waits in silence, and nobody tells of partitions that were added: so ask."""
+        """Ask whether the store answers and how many partitions there are.
+
+        The reader of a broker that died waits in silence, and no reader is told of added partitions.
+        """
         asked_at = time.monotonic()
         try:
             self._storage.ping()
@@ -247,9 +255,9 @@ class TopicTail:
             self.stop()
             return
         except StoreUnreachable:
-            self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it gives events all the same
+            self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
-        except EventStoreError as error:  # it answers, and would rather not say
+        except EventStoreError as error:  # it answers, but refuses
             log.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
             return
         self._mark_away(None, False)

@@ -8,8 +8,8 @@ from eventstore.envelope import read_event
 from eventstore.model.events import Event, NewMessage, Topic
 from eventstore.model.storage import Storage
 from eventstore.scanning import partition_reader
-from eventstore.scanning.progress import Progress, ScanState
-from eventstore.scanning.scan import Bounds, Request, Scan
+from eventstore.scanning.progress import ScanProgress, ScanState
+from eventstore.scanning.scan import Request, Scan, ScanLimits
 from eventstore.search import parse_filter
 from tests.contract.conftest import MakeTopic
 
@@ -45,15 +45,15 @@ def message(number: int) -> NewMessage:
 
 
 def searched(
-    storage: Storage, topic: Topic, text: str, *, bounds: Bounds | None = None, **more: Any
-) -> tuple[list[Event], Progress]:
+    storage: Storage, topic: Topic, text: str, *, limits: ScanLimits | None = None, **more: Any
+) -> tuple[list[Event], ScanProgress]:
     """What a search found, and how it ended."""
 
     def kept(event: Event) -> Event:
         return event
 
     request = Request(topic=topic, filter=parse_filter(text), **more)
-    scan = Scan(storage, request, read=read_event, keep=kept, bounds=bounds)
+    scan = Scan(storage, request, read=read_event, keep=kept, limits=limits)
     scan.start()
     scan.join(LONG)
     assert not scan.running
@@ -62,10 +62,10 @@ def searched(
 
 def in_order(events: list[Event], newest_first: bool) -> bool:
     """Whether each partition's events stand in the order of its log."""
-    lanes: dict[int, list[Any]] = {}
+    sources: dict[int, list[Any]] = {}
     for event in events:
-        lanes.setdefault(event.position.partition, []).append(event.position)
-    return all(lane == sorted(lane, reverse=newest_first) for lane in lanes.values())
+        sources.setdefault(event.position.partition, []).append(event.position)
+    return all(source == sorted(source, reverse=newest_first) for source in sources.values())
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -89,7 +89,7 @@ def test_a_search_goes_on_from_where_one_stopped(storage: Storage, topic: MakeTo
     onward, total = "", 0
     while True:
         events, progress = searched(
-            storage, made, "type:numbered", bounds=Bounds(events=47), newest_first=newest_first, onward=onward
+            storage, made, "type:numbered", limits=ScanLimits(events=47), newest_first=newest_first, onward=onward
         )
         found += events
         total += progress.read

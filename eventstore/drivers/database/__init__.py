@@ -1,1 +1,1 @@
-"""The embedded event store: topics, events and subscriptions as tables of SQLite or PostgreSQL."""
+"""The embedded store: topics, messages and subscriptions in an SQL database, SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Publishing: a call's messages under the locks of their partitions' counters."""
+"""Appends the messages of a call while it holds the locks of their partitions' counters."""
 
 import json
 from collections import defaultdict
@@ -34,7 +34,7 @@ _COLUMNS = (
     "event_id_hash",
 )
 _TABLE = f'"{MessageRow._meta.db_table}" ({", ".join(_COLUMNS)})'
-_INSERT = f"INSERT INTO {_TABLE} VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 (names of our own, no value)
+_INSERT = f"INSERT INTO {_TABLE} VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 (only our own names, no values)
 _COPY = f"COPY {_TABLE} FROM STDIN"
 _key_hash = lru_cache(maxsize=10_000)(java_string_hash)
 
@@ -66,23 +66,24 @@ def known_ids(topic: str, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(storable), IDS_A_STATEMENT):
         piece = storable[start : start + IDS_A_STATEMENT]
-        # By hash first: that is what has an index. The text then tells two ids of one hash apart.
+        # By hash, which has the index. The text then tells apart two ids with the same hash.
         rows = MessageRow.objects.filter(partition__topic=row, event_id_hash__in=[_hash(an_id) for an_id in piece])
         known.update(an_id for an_id in rows.values_list("event_id", flat=True) if an_id is not None)
     return known & set(storable)
 
 
 def _locked(topic: TopicRow, by_partition: Mapping[int, object]) -> Sequence[PartitionRow]:
-    """The counters, held until the transaction ends; always in order of number, so that two appends never wait in a circle.
+    """Return the counters, locked until the transaction ends. The order by number keeps two appends from waiting for each
+    other.
 
-    SQLite has no row locks: there the transaction holds the whole file from its start (``IMMEDIATE``).
+    SQLite has no row locks. There, the transaction locks the whole file from its start (``IMMEDIATE``).
     """
     rows = PartitionRow.objects.select_for_update().filter(topic=topic, number__in=sorted(by_partition))
     return list(rows.order_by("number"))
 
 
 def _write(partition: PartitionRow, messages: Sequence[NewMessage], places: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Write the messages at these places of the call; answer each place's (partition, number)."""
+    """Write the messages at these places of the call. Returns each place's (partition, number)."""
     first = partition.next_number
     published = max(filter(None, (datetime.now(UTC), partition.last_published)))
     connection = connections[STORE]
@@ -94,10 +95,10 @@ def _write(partition: PartitionRow, messages: Sequence[NewMessage], places: Sequ
 
 
 def _insert(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Each database's own way to take many rows: measured four times as fast as ``bulk_create``, on either."""
+    """Use each database's own way to take many rows. Measured four times as fast as ``bulk_create`` on both."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Django leaves the errors of a COPY as psycopg's own; wrapped, they are those that everybody here knows.
+            # Django does not translate psycopg's errors during a COPY; wrapped, they become Django's.
             with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -108,7 +109,7 @@ def _insert(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) ->
 def _row(
     partition: PartitionRow, number: int, message: NewMessage, published: object, time: Callable[[datetime | None], object]
 ) -> tuple[Any, ...]:
-    """The values of ``_COLUMNS``; ``time`` says a moment as the database takes it."""
+    """Return the values of ``_COLUMNS``. ``time`` converts a moment to the database's form."""
     event_id = message.properties.get("ce_id")
     return (
         partition.pk,

@@ -1,4 +1,4 @@
-"""The driver's one way to its database: Django's alias ``store``, and its errors in this package's words."""
+"""The driver's connection to its database, Django's alias ``store``, and the translation of its errors."""
 
 import threading
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from eventstore.model.errors import StoreUnreachable
 
 STORE = "store"
-"""The alias. The project's database router sends this app's models there as well."""
+"""The alias. The project's database router sends this app's models there, too."""
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Whatever happens inside, a database that does not answer is ``StoreUnreachable``."""
+    """Turn the errors of a database that does not answer into ``StoreUnreachable``."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -27,7 +27,7 @@ def answering() -> Iterator[None]:
 
 
 def close_in_thread() -> None:
-    """Give this thread's connection back. The main thread keeps its own, and so does an open transaction."""
+    """Close this thread's connection, unless it is the main thread or inside a transaction."""
     connection = connections[STORE]
     if threading.current_thread() is not threading.main_thread() and not connection.in_atomic_block:
         connection.close()
@@ -48,7 +48,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _let_go_of_what_broke() -> None:
-    """A connection that broke stays broken: without this, the store would not be reached again when it is back."""
+    """Close a broken connection. Django would keep it, and the store would not be reached again when it is back."""
     connection = connections[STORE]
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()

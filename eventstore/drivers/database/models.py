@@ -1,8 +1,8 @@
-"""The embedded store's tables. Nobody but this driver reads or writes them.
+"""The tables of the embedded store. Only this driver reads or writes them.
 
-Numbers of a partition are gapless from 0 and nothing is deleted, so a backlog is arithmetic over numbers and never a count
-of rows. Keys and event ids may be longer than an index of PostgreSQL takes (2,704 bytes), so their hashes are indexed and the
-text is compared as well.
+The numbers of a partition are gapless from 0 and nothing is deleted, so that a backlog is arithmetic over numbers,
+never a count of rows. Keys and event ids may be longer than an index of PostgreSQL allows (2,704 bytes). Their hashes
+are indexed, and the text is compared as well.
 """
 
 from typing import ClassVar
@@ -19,7 +19,7 @@ class TopicRow(models.Model):
 
 
 class PartitionRow(models.Model):
-    """A shard and its counter. An append holds this row for its whole transaction: position order is commit order."""
+    """A shard and its counter. An append locks this row for its whole transaction: position order is commit order."""
 
     topic = models.ForeignKey(TopicRow, on_delete=models.CASCADE, related_name="partition_rows")
     number = models.PositiveIntegerField()
@@ -32,7 +32,7 @@ class PartitionRow(models.Model):
 
 
 class MessageRow(models.Model):
-    # Never read by its own id: (partition, number) is its name, so no third number is kept for it.
+    # (partition, number) identifies a message, so it needs no id of its own.
     pk = models.CompositePrimaryKey("partition_id", "number")
     partition = models.ForeignKey(PartitionRow, on_delete=models.CASCADE, related_name="messages", db_index=False)
     number = models.BigIntegerField()
@@ -40,10 +40,10 @@ class MessageRow(models.Model):
     key_hash = models.BigIntegerField(null=True)
     """``routing.java_string_hash`` of the key."""
     properties = models.TextField(default="{}")
-    """A JSON object of texts, in ASCII: any character survives any database's encoding."""
+    """A JSON object of texts, in ASCII, so that any character survives any database's encoding."""
     payload = models.BinaryField()
     published = models.DateTimeField()
-    """Never earlier than that of the message before it in the partition, whatever the clock did."""
+    """Never before that of the previous message in the partition, whatever the clock did."""
     event_time = models.DateTimeField(null=True)
     event_id = models.TextField(null=True)
     event_id_hash = models.BigIntegerField(null=True)
@@ -60,13 +60,13 @@ class MessageRow(models.Model):
 
 
 class SubscriptionRow(models.Model):
-    """A named reader group. Whoever receives, acknowledges, joins or resets holds this row meanwhile."""
+    """A named reader group. Receiving, acknowledging, joining and resetting lock this row."""
 
     topic = models.ForeignKey(TopicRow, on_delete=models.CASCADE, related_name="subscription_rows")
     name = models.CharField(max_length=255)
     type = models.CharField(max_length=16)
     resets = models.PositiveIntegerField(default=0)
-    """How often its cursor was reset: what was received before a reset can no longer be acknowledged."""
+    """How often its cursor was reset. What was received before a reset can no longer be acknowledged."""
     moved = models.DateTimeField(null=True)
     delivered = models.DateTimeField(null=True)
 
@@ -79,9 +79,9 @@ class CursorRow(models.Model):
     subscription = models.ForeignKey(SubscriptionRow, on_delete=models.CASCADE, related_name="cursor_rows")
     partition = models.ForeignKey(PartitionRow, on_delete=models.CASCADE, related_name="+")
     acknowledged = models.BigIntegerField(default=-1)
-    """Everything up to and including this number is acknowledged; -1: nothing."""
+    """Everything up to and including this number is acknowledged; -1 means nothing."""
     holes = models.TextField(default="[]")
-    """What is acknowledged beyond it, as JSON: disjoint ``[first, last]`` pairs in order, both ends included."""
+    """What is acknowledged after it, as JSON: disjoint ``[first, last]`` pairs in order, both ends included."""
     moved = models.DateTimeField(null=True)
     """When ``acknowledged`` last moved."""
 
@@ -91,7 +91,7 @@ class CursorRow(models.Model):
 
 
 class MemberRow(models.Model):
-    """A connected consumer. Without a sign of life for some seconds it counts as gone, and what it held is given to others."""
+    """A connected consumer. Without a heartbeat for some seconds it counts as gone, and others get what it held."""
 
     subscription = models.ForeignKey(SubscriptionRow, on_delete=models.CASCADE, related_name="member_rows")
     name = models.CharField(max_length=255)
@@ -104,12 +104,12 @@ class MemberRow(models.Model):
 
 
 class HoldingRow(models.Model):
-    """What was handed to a member and not yet acknowledged, in one partition."""
+    """What a member has received and not yet acknowledged, in one partition."""
 
     member = models.ForeignKey(MemberRow, on_delete=models.CASCADE, related_name="holding_rows")
     cursor = models.ForeignKey(CursorRow, on_delete=models.CASCADE, related_name="holding_rows")
     numbers = models.TextField()
-    """As ``CursorRow.holes``."""
+    """In the form of ``CursorRow.holes``."""
 
     class Meta:
         db_table = "store_holding"

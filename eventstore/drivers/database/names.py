@@ -1,4 +1,4 @@
-"""What this store takes as a name, and how it looks names up."""
+"""Which names this store accepts, and how it looks them up."""
 
 import unicodedata
 
@@ -10,7 +10,7 @@ _UNWANTED = {"Cc": "a control character", "Cs": "half a character (a lone surrog
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name; ``InvalidName`` where this store does not take it for a ``what`` ("topic", "subscription")."""
+    """Return the name. Raises ``InvalidName`` if this store does not accept it for a ``what`` ("topic", "subscription")."""
     problem = _problem(name)
     if problem:
         raise InvalidName(f"This {what} name {problem}. Choose one of 1 to {LONGEST_NAME} printable characters.")
@@ -18,7 +18,7 @@ def checked_name(name: str, what: str) -> str:
 
 
 def shown(name: str) -> str:
-    """The name as an error says it: quoted, escaped, cut."""
+    """Return the name as an error shows it: quoted, escaped, shortened."""
     return repr(name if len(name) <= 80 else f"{name[:80]}…")
 
 
@@ -50,7 +50,7 @@ def find_subscription(topic: TopicRow, name: str) -> SubscriptionRow | None:
 
 
 def unstorable(text: str) -> bool:
-    """Whether a text holds what PostgreSQL cannot store or UTF-8 cannot say: NUL, or half of a surrogate pair."""
+    """Whether PostgreSQL cannot store the text, or UTF-8 cannot encode it: it has a NUL or half of a surrogate pair."""
     if "\x00" in text:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Positions of this store: a partition's number, which only this package sees."""
+"""The positions of this store: a message's number in its partition, which only this package sees."""
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
@@ -12,7 +12,7 @@ def position_of(topic: str, partition: int, number: int) -> Position:
 
 
 def position_labelled(topic: str, partition: int, label: str) -> Position | None:
-    """The position of this label; ``None`` for what is no number."""
+    """Return the position with this label; ``None`` if the label is not a number."""
     is_number = label.isascii() and label.isdigit() and len(label) <= LONGEST_LABEL
     return position_of(topic, partition, int(label)) if is_number else None
 
@@ -22,7 +22,7 @@ def number_in(token: str) -> int:
 
 
 def number_of(position: Position, topic: str, partition: int) -> int:
-    """The number of a position that must lie in this partition; ``InvalidPosition`` otherwise."""
+    """Return the number of a position that must lie in this partition. Raises ``InvalidPosition`` otherwise."""
     if (position.topic, position.partition) != (topic, partition):
         raise InvalidPosition("This position lies in another partition than the one that was asked for. Open the event again.")
     return number_in(position.token)

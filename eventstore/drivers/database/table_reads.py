@@ -1,4 +1,4 @@
-"""Reading by position and by time, and the reader that follows a partition."""
+"""Reads the message table by position and by time, and follows a partition."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ from eventstore.model.storage import READ_BYTES, Edge
 NUMBERS_A_STATEMENT = 500
 SHORTEST_PAUSE = 0.01
 LONGEST_PAUSE = 0.15
-"""Seconds between two looks at an idle partition; each look is one indexed query."""
+"""Seconds between two looks at an idle partition. Each look is one indexed query."""
 
 _COLUMNS = ("number", "key", "properties", "payload", "published", "event_time")
 
@@ -72,7 +72,7 @@ def first_since(topic: str, partition: int, when: datetime) -> Position | None:
 
 
 def messages_at(topic: str, partition: int, partition_id: int, numbers: Sequence[int]) -> list[Message]:
-    """Those of these numbers that are there, in order."""
+    """Return those of these numbers that exist, in order."""
     ordered = sorted(set(numbers))
     found: list[Message] = []
     for start in range(0, len(ordered), NUMBERS_A_STATEMENT):
@@ -82,10 +82,10 @@ def messages_at(topic: str, partition: int, partition_id: int, numbers: Sequence
 
 
 def fitting_up_to(rows: QuerySet[MessageRow], limit: int, room: int) -> tuple[int | None, int]:
-    """The number up to which the first ``limit`` of these rows make ``room`` bytes full, and the room that is left.
+    """Return the number up to which the first ``limit`` of these rows fill ``room`` bytes, and how much room is left.
 
-    ``None`` where there are no rows. Neither database fetches a payload to tell its length. As a rule all of them fit, so the
-    sum is asked for first: looking at every size each time made reading a third slower.
+    The number is ``None`` if there are no rows. Neither database reads a payload to find its length. Usually all rows
+    fit, so the sum is queried first: looking at every size each time made reading a third slower.
     """
     sizes = rows.annotate(size=Length("payload")).values_list("number", "size")[: max(limit, 0)]
     told = sizes.aggregate(last=Max("number"), size_of_all=Sum("size"))
@@ -100,7 +100,8 @@ def fitting_up_to(rows: QuerySet[MessageRow], limit: int, room: int) -> tuple[in
 
 
 def fitting_down_to(rows: QuerySet[MessageRow], limit: int, room: int) -> int | None:
-    """The number of the first row, in the order of these, that makes ``room`` bytes full; else of the last of ``limit``."""
+    """Return the number of the first of these rows, in their order, that fills ``room`` bytes, or of the last of ``limit``
+    rows."""
     last = None
     for number, size in rows.annotate(size=Length("payload")).values_list("number", "size")[: max(limit, 0)]:
         last, room = number, room - size
@@ -110,7 +111,7 @@ def fitting_down_to(rows: QuerySet[MessageRow], limit: int, room: int) -> int | 
 
 
 def fitting(partition_id: int, numbers: Sequence[int], room: int) -> tuple[list[int], int]:
-    """Those of these numbers, first ones first, whose messages make ``room`` bytes full, and the room that is left."""
+    """Return those of these numbers, lowest first, whose messages fill ``room`` bytes, and how much room is left."""
     ordered = sorted(numbers)
     found: list[int] = []
     for start in range(0, len(ordered), NUMBERS_A_STATEMENT):
@@ -175,7 +176,8 @@ class TableReader:
 def poll(
     look: Callable[[], Sequence[Message]], timeout: float, closed: threading.Event, *, first_pause: float = SHORTEST_PAUSE
 ) -> Sequence[Message]:
-    """Look until there is something or ``timeout`` seconds are over; less and less often, and not at all once closed."""
+    """Call ``look`` until it returns something or ``timeout`` seconds are over; less and less often, and not at all once
+    closed."""
     end = time.monotonic() + timeout
     pause = first_pause
     while not (found := look()):
@@ -188,8 +190,11 @@ def poll(
 
 
 def _is_anything(row: PartitionRow, number: int) -> bool:
-    """Whether there are messages from this number on. An indexer asks this of hundreds of quiet partitions twice a second:
-    past the ORM, which would cost ten times as much as the answer."""
+    """Whether there are messages from this number on.
+
+    An indexer asks this about hundreds of quiet partitions twice a second. The ORM would cost ten times as much as the
+    query.
+    """
     with connections[STORE].cursor() as cursor:
         cursor.execute("SELECT 1 FROM store_message WHERE partition_id = %s AND number >= %s LIMIT 1", [row.pk, number])
         return cursor.fetchone() is not None

@@ -17,7 +17,7 @@ MOST_PARTITIONS = 1_000
 
 
 def topics(kinds: TopicKinds) -> Sequence[Topic]:
-    # Sorted here: PostgreSQL would sort by its own collation.
+    # Sorted here, because PostgreSQL would sort by its own collation.
     return sorted((_topic(row, kinds) for row in TopicRow.objects.all()), key=lambda topic: topic.name)
 
 

@@ -1,1 +1,2 @@
-"""The driver for Apache Pulsar: the client for reading and publishing, the admin REST API for all that is about the log."""
+"""The driver for Apache Pulsar. It reads and publishes with the Python client, and uses the admin REST API for everything
+else."""

@@ -1,6 +1,7 @@
-"""The one client of Pulsar's admin REST API: every path and body that this project sends to it is in this module.
+"""The only client of Pulsar's admin REST API: every path and body that this project sends to it is in this module.
 
-Paths are made of encoded parts only (``names``), redirections by the broker to a sister are followed to the same path only.
+Paths consist of encoded parts only (``names``). A broker's redirection to a sister broker is followed only to the same
+path.
 """
 
 import os
@@ -20,19 +21,19 @@ from eventstore.model.storage import Schema
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
-"""A reset waits for the subscription's consumers to be gone, and one that was given up halfway may still move the cursor."""
+"""A reset waits until the subscription's consumers are gone. One that is abandoned halfway may still move the cursor."""
 
 MOST_REDIRECTIONS = 3
 LONGEST_VERSION = 18
-"""Digits of a schema's version: it is a number of 64 bits."""
+"""Digits of a schema's version, a number of 64 bits."""
 FENCED_SECONDS = 5.0
-"""How long a cursor that somebody else is moving is waited for."""
+"""How long to wait for a cursor that someone else is moving."""
 
 Json = Mapping[str, Any]
 
 
 class Admin:
-    """Thread-safe; one connection pool a process, made at first use. Errors are the event store's own."""
+    """Thread-safe. One connection pool per process, created at first use. Errors are the event store's own."""
 
     def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
         self._url = url.rstrip("/")
@@ -52,25 +53,25 @@ class Admin:
         return [str(tenant) for tenant in _parsed(self._get("tenants"))]
 
     def namespaces(self, tenant: str) -> Sequence[str]:
-        """``tenant/namespace`` each; none where the tenant is not there."""
+        """Return ``tenant/namespace`` for each; none if the tenant does not exist."""
         return self._names(f"namespaces/{segment(tenant)}")
 
     # -- topics
 
     def topics(self, namespace: str) -> Sequence[str]:
-        """The logs of a namespace as ``persistent://…``, each partition by itself; none where it is not there."""
+        """Return the logs of a namespace as ``persistent://…``, each partition by itself; none if it does not exist."""
         return self._names(f"persistent/{_namespace(namespace)}")
 
     def partitioned_topics(self, namespace: str) -> Sequence[str]:
         return self._names(f"persistent/{_namespace(namespace)}/partitioned")
 
     def partitions(self, topic: TopicName) -> int | None:
-        """How many partitions the topic has, 0 for an unpartitioned one; ``None`` where it is not there."""
+        """Return how many partitions the topic has: 0 if it is unpartitioned, ``None`` if it does not exist."""
         answer = self._send("GET", f"persistent/{topic.path}/partitions", known=(404,))
         return None if answer.status_code == 404 else int(_parsed(answer)["partitions"])
 
     def create_topic(self, topic: TopicName, partitions: int) -> None:
-        """Harmless where it is there already; ``InvalidName`` where the broker refuses the name."""
+        """Create the topic, unless it exists. Raises ``InvalidName`` if the broker refuses the name."""
         if partitions == 1:
             answer = self._send("PUT", f"persistent/{topic.path}", known=(404, 409, 412))
         else:
@@ -81,7 +82,7 @@ class Admin:
             raise InvalidName(f"The broker refuses this topic's name: {_reason(answer)}")
 
     def statistics(self, topic: TopicName, partitions: int) -> Sequence[Json]:
-        """``stats`` of each partition, in order of number; ``partitions`` is 0 for an unpartitioned topic."""
+        """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic."""
         query = {"getPreciseBacklog": "true", "excludePublishers": "true"}
         if not partitions:
             return [self._json_of(topic, "stats", query)]
@@ -89,45 +90,49 @@ class Admin:
         return _each_partition(topic, partitions, whole)
 
     def internals(self, topic: TopicName, partitions: int) -> Sequence[Json]:
-        """``internalStats`` (ledgers and cursors) of each partition, as ``statistics``."""
+        """Return the ``internalStats`` (ledgers and cursors) of each partition, in the form of ``statistics``."""
         if not partitions:
             return [self._json_of(topic, "internalStats")]
         whole = self._json_of(topic, "partitioned-internalStats")
         if "partitions" in whole:
             return _each_partition(topic, partitions, whole)
-        # A broker that has just started answers 200 and its own exception, until each partition was asked for (seen: 4.0).
+        # A broker that has just started returns 200 with its own exception until each partition was asked for (seen on 4.0).
         return [self._internals_or_none(topic.partition(number)) for number in range(partitions)]
 
     def _internals_or_none(self, log: TopicName) -> Json:
         try:
             return self._json_of(log, "internalStats")
         except UnknownTopic:
-            return {}  # nobody has written to this partition yet
+            return {}  # nothing was written to this partition yet
 
-    # The calls below are refused on a partitioned topic: the name is a partition's, or an unpartitioned topic's.
+    # The broker refuses the calls below on a partitioned topic. They take a partition, or an unpartitioned topic.
 
     def log_internals(self, log: TopicName) -> Json:
         return self._json_of(log, "internalStats")
 
     def last_message_id(self, log: TopicName) -> tuple[int, int, int]:
-        """Ledger, entry and place in the batch (-1: in none). The entry is -1 where nothing is there."""
+        """Return ledger, entry and place in the batch (-1: not in a batch). The entry is -1 if the log is empty."""
         found = self._json_of(log, "lastMessageId")
         return found["ledgerId"], found["entryId"], found["batchIndex"]
 
     def headers_of(self, log: TopicName, ledger: int, entry: int) -> Mapping[str, str] | None:
-        """What the broker says of an entry beside its payload; ``None`` where it cannot, as with some 8 kB of properties."""
+        """Return what the broker tells of an entry besides its payload.
+
+        Returns ``None`` if it cannot, as with about 8 kB of properties.
+        """
         answer = self._send("GET", f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
         return answer.headers if answer.is_success else None
 
     def entry_since(self, log: TopicName, milliseconds: int) -> tuple[int, int]:
-        """Ledger and entry of the first entry published at or after the time (tried); behind the last where there is none."""
+        """Return ledger and entry of the first entry published at or after the time (verified); after the last entry if
+        there is none."""
         found = self._json_of(log, f"messageid/{milliseconds}")
         return found["ledgerId"], found["entryId"]
 
     # -- schemas
 
     def schema(self, topic: TopicName, version: str) -> Schema | None:
-        """This version of the topic's schema; its partitions have no schemas of their own. ``None`` where there is none."""
+        """Return this version of the topic's schema, or ``None``. The partitions of a topic have no schemas of their own."""
         if not (version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION):
             return None
         answer = self._send("GET", f"schemas/{topic.path}/schema/{version}", known=(404,))
@@ -144,14 +149,15 @@ class Admin:
     # -- subscriptions
 
     def create_subscription(self, topic: TopicName, name: str, start: str) -> None:
-        """``start`` is ``earliest`` or ``latest``; harmless where it is there already."""
+        """Create the subscription, unless it exists. ``start`` is ``earliest`` or ``latest``."""
         self._send("PUT", _subscription(topic, name), body=start, known=(409,), missing=_unknown_topic(topic))
 
     def reset_cursor(self, log: TopicName, name: str, target: tuple[int, int] | str) -> None:
         """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``.
 
-        The broker's cursor stands between entries: of a batch, the whole comes again. A cursor that somebody is moving at
-        this moment answers 412: then it is tried again for a while, and ``StoreRefused``.
+        The broker's cursor stands between entries: a batch is delivered again as a whole. For a cursor that someone is
+        moving at this moment, the broker returns 412. The reset is then repeated for ``FENCED_SECONDS``, and finally
+        raises ``StoreRefused``.
         """
         body: Any = target
         if not isinstance(target, str):
@@ -205,7 +211,7 @@ class Admin:
         missing: Exception | None = None,
         timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
-        """The answer, where it is a success or one of the ``known`` refusals. ``missing`` is what a 404 means."""
+        """Return the response if it is a success or one of the ``known`` refusals. ``missing`` is the error for a 404."""
         client = self._http()
         try:
             where = f"{self._url}/admin/v2/{path}"
@@ -262,7 +268,7 @@ class Admin:
 
 
 def _followed(client: httpx.Client, request: httpx.Request, body: Any) -> httpx.Response:
-    """The answer of the broker that is asked, or of the sister that it redirects to."""
+    """Return the response of the broker, or of the sister broker to which it redirects."""
     answer = client.send(request)
     for _ in range(MOST_REDIRECTIONS):
         if answer.status_code not in (307, 308):
@@ -304,10 +310,10 @@ def _path(url: httpx.URL) -> bytes:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """The broker's own words, the first line of them."""
+    """Return the first line of the broker's own reason."""
     try:
         text = str(answer.json().get("reason", ""))
     except (ValueError, AttributeError):
-        text = ""  # an error page of a proxy: its number says more
+        text = ""  # a proxy's error page: its status says more
     words = next((line.strip() for line in text.splitlines() if line.strip(" -")), "")
     return words[:200] if words else f"it answers {answer.status_code} and no reason."

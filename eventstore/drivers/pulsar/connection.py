@@ -1,7 +1,7 @@
-"""This process's connection to the broker: the client, made at first use, and what its errors mean to a person.
+"""This process's connection to the broker: the client, created at first use, and the translation of its errors.
 
-A client that was made before a fork deadlocks after it, so every process makes its own. While the broker is away every call
-first tries the port, which answers at once, instead of waiting out the client's own time limit.
+A client that was created before a fork deadlocks after it, so that every process creates its own. While the broker is
+away, every call first tries the port, which fails immediately, instead of waiting for the client's own time limit.
 """
 
 import os
@@ -26,12 +26,12 @@ from eventstore.model.errors import (
 )
 
 RECONNECT_SECONDS = 1.0
-"""How long the client is left to reconnect by itself once the broker's port answers (it may pause for a minute)."""
+"""How long the client may take to reconnect by itself once the broker's port answers. It may pause for a minute."""
 OPERATION_SECONDS = 5
 CONNECT_MILLISECONDS = 3000
 PROBE_SECONDS = 2.0
 TRUSTED_SECONDS = 2.0
-"""How long an answer of the broker stands for the next."""
+"""After an answer, the broker's port is not tried again for this long."""
 
 NO_PERMISSION = "The broker refuses this user: check the token or certificate, and its permissions on the namespace."
 _OTHER_ERRORS: dict[str, EventStoreError] = {
@@ -62,7 +62,7 @@ _OTHER_ERRORS: dict[str, EventStoreError] = {
 
 
 class Link:
-    """The client and its health. Thread-safe. Its credentials are in no text that it makes."""
+    """The client and its health. Thread-safe. No text that it makes contains its credentials."""
 
     def __init__(self, *, service_url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
         self.service_url = service_url
@@ -76,13 +76,13 @@ class Link:
         self._answered = -TRUSTED_SECONDS
 
     def client(self) -> Any:
-        """The client of this process, with the broker's port tried before where it has not answered just now."""
+        """Return the client of this process. If the broker has not answered recently, its port is tried first."""
         self.try_broker()
         with self._lock:
             if self._closed:
                 raise closed()
             if self._process != os.getpid():
-                self._left_behind.append(self._client)  # the parent's: letting go of it here would wait for its threads
+                self._left_behind.append(self._client)  # the parent's: releasing it here would wait for its threads
                 with self.errors():
                     self._client = self._new_client()
                 self._process = os.getpid()
@@ -93,7 +93,7 @@ class Link:
             raise closed()
 
     def try_broker(self) -> None:
-        """``StoreUnreachable`` at once where nobody listens at any of the broker's addresses."""
+        """Raise ``StoreUnreachable`` immediately if nothing listens at any of the broker's addresses."""
         self.check_open()
         if time.monotonic() - self._answered < TRUSTED_SECONDS:
             return
@@ -103,7 +103,7 @@ class Link:
         self._answered = time.monotonic()
 
     def lost(self) -> None:
-        """A connection is gone: does the broker still answer? ``StoreUnreachable`` where it does not."""
+        """Try the broker after a lost connection. Raises ``StoreUnreachable`` if it does not answer."""
         self._answered = -TRUSTED_SECONDS
         self.try_broker()
 
@@ -115,7 +115,7 @@ class Link:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turns the client's errors into ours."""
+        """Turn the client's errors into those of the event store."""
         try:
             yield
         except pulsar.PulsarException as error:
@@ -123,7 +123,7 @@ class Link:
         self._answered = time.monotonic()
 
     def translated(self, kind: str) -> EventStoreError:
-        """What the client's error or result of this name means; most of them mean that the broker is away."""
+        """Return the error for the client's error or result of this name. Most of them mean that the broker is away."""
         if self._closed:
             return closed()
         known = _OTHER_ERRORS.get(kind)
@@ -136,7 +136,7 @@ class Link:
             try:
                 client.close()
             except pulsar.PulsarException:
-                client.shutdown()  # the broker is away: there is nobody to take leave of
+                client.shutdown()  # the broker is away, and cannot be told
 
     def _new_client(self) -> Any:
         secure = self.service_url.startswith("pulsar+ssl")
@@ -159,15 +159,17 @@ class Link:
 
 
 class Connected:
-    """Watches one reader's or consumer's own connection, which the client mends by itself unless it does not."""
+    """Watches the connection of one reader or consumer. The client usually reconnects by itself, but not always."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._lost_since: float | None = None
 
     def gone_for_good(self, connected: bool) -> bool:
-        """Whether to connect anew: the broker answers, and the client has had its moment. ``StoreUnreachable`` where the
-        broker itself is gone."""
+        """Return whether to reconnect: the broker answers, and the client had time to reconnect by itself.
+
+        Raises ``StoreUnreachable`` if the broker itself is gone.
+        """
         if connected:
             self._lost_since = None
             return False

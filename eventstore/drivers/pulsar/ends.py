@@ -1,4 +1,4 @@
-"""The first and last events of partitions, asked for often: entries never change, so what was found once is remembered."""
+"""Finds the first and last events of partitions. They are needed often, and entries never change, so they are remembered."""
 
 import threading
 from collections import OrderedDict
@@ -15,7 +15,8 @@ from eventstore.model.storage import Amounts, Ends
 
 REMEMBERED = 10_000
 LARGE = 64 * 1024
-"""Bytes of an entry, on average, above which a reader is worth it: what an entry is comes with all of its payload."""
+"""Average bytes of an entry above which a reader is cheaper: asking the broker what an entry is returns all of its
+payload."""
 NOT_PLAIN = (
     "x-pulsar-num-batch-message",
     "x-pulsar-num-chunks-from-msg",
@@ -23,13 +24,13 @@ NOT_PLAIN = (
     "x-pulsar-txn-aborted",
     "x-pulsar-txn-uncommitted",
 )
-"""What is said of an entry that is not just one message which readers get."""
+"""Headers of an entry that is not just one message which readers get."""
 
 Key = tuple[str, str, int, int]
 
 
 class EndsFinder:
-    """Thread-safe. One request a topic where nothing has changed since the last time."""
+    """Thread-safe. One request per topic if nothing has changed since the last time."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
@@ -41,7 +42,7 @@ class EndsFinder:
         return [self._of_one(shard, told) for shard, told in zip(shards, internals, strict=True)]
 
     def amounts(self, known: Known, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
-        """In entries, which hold an event each or a batch of them."""
+        """Count entries. Each holds an event or a batch of events."""
         layouts = [layout_of(told) for told in self._admin.internals(known.name, known.shards)]
         return {
             partition: _amounts(layouts[partition], position)
@@ -60,8 +61,12 @@ class EndsFinder:
         return Ends(topic=shard.topic, partition=shard.partition, first=first, last=last)
 
     def _last(self, shard: Shard, told: Json) -> Position | None:
-        """The broker tells the last place in a batch. What is in no batch may be a piece of a message, or none at all: what an
-        entry is, the broker says with its payload. Only where that is not plain, or large, it is worth a reader."""
+        """Return the position of the last message.
+
+        The broker tells the last place in a batch. An entry without a batch may be a piece of a message, or no message
+        at all; what it is, the broker tells together with its payload. A reader is used only if the entry is not plain,
+        or is large.
+        """
         ledger, entry, batch = self._admin.last_message_id(shard.log)
         if batch >= 0:
             return batched(shard.topic, shard.partition, ledger, entry, batch)
@@ -72,7 +77,7 @@ class EndsFinder:
     def _is_a_whole_message(self, shard: Shard, ledger: int, entry: int) -> bool:
         try:
             headers = self._admin.headers_of(shard.log, ledger, entry)
-        except StoreUnreachable:  # it may be the headers that were too much for the connection: the reader will tell
+        except StoreUnreachable:  # perhaps the headers were too large for the connection; a reader will show
             return False
         if headers is None or f"{ledger}:{entry}" != headers.get("x-pulsar-message-id"):
             return False
@@ -84,7 +89,7 @@ class EndsFinder:
                 return self._found[key]
         position = find()
         if position is None:
-            return None  # the first piece of something that is still being written, perhaps
+            return None  # perhaps the first piece of a message that is still being written
         with self._lock:
             self._found[key] = position
             while len(self._found) > REMEMBERED:
@@ -97,7 +102,7 @@ def _has_small_entries(told: Json) -> bool:
 
 
 def _amounts(layout: Layout, position: Position | None) -> Amounts:
-    """The entry of the position counts as before it: what is left of a batch is not worth a look inside."""
+    """Count the entry of the position as before it. What is left of its batch is not worth reading."""
     place = place_of(position.token) if position else None
     before = layout.count_up_to(place.ledger, place.entry) if place else 0
     return Amounts(before=before, behind=layout.entries - before)

@@ -1,4 +1,4 @@
-"""How a partition's log is laid out: its ledgers, and the entries in each. Entries count from 0 within their ledger."""
+"""The layout of a partition's log: its ledgers and their entries. Entries count from 0 within their ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Layout:
 
     @property
     def last(self) -> tuple[int, int] | None:
-        """Ledger and entry of the last entry; ``None`` where nothing is there."""
+        """Ledger and entry of the last entry; ``None`` if the log is empty."""
         if not self.ledgers:
             return None
         ledger, entries = self.ledgers[-1]
@@ -24,13 +24,13 @@ class Layout:
         return sum(count for _, count in self.ledgers)
 
     def count_up_to(self, ledger: int, entry: int) -> int:
-        """How many entries there are up to and including this one, whether it is there or not."""
+        """Return how many entries there are up to and including this one, which need not exist."""
         whole = sum(count for number, count in self.ledgers if number < ledger)
         own = next((count for number, count in self.ledgers if number == ledger), 0)
         return whole + max(0, min(entry + 1, own))
 
     def at(self, place: int) -> tuple[int, int]:
-        """Ledger and entry of the entry with ``place`` others before it."""
+        """Return ledger and entry of the entry with ``place`` others before it."""
         for ledger, entries in self.ledgers:
             if place < entries:
                 return ledger, place
@@ -39,7 +39,10 @@ class Layout:
 
 
 def layout_of(internals: Mapping[str, Any]) -> Layout:
-    """The layout in ``internalStats``. Of the open ledger, the list says 0: the last confirmed entry says how many it has."""
+    """Return the layout from ``internalStats``.
+
+    The list says 0 for the open ledger. Its last confirmed entry tells how many entries it has.
+    """
     if not internals:
         return Layout(ledgers=())
     open_ledger, _, last_entry = str(internals["lastConfirmedEntry"]).partition(":")

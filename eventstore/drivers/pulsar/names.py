@@ -1,4 +1,5 @@
-"""Names of topics and subscriptions, and what they may not hold: a name never changes the path or the host of a request."""
+"""Names of topics and subscriptions, and what they must not contain. A name never changes the path or the host of a
+request."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from urllib.parse import quote
 from eventstore.model.errors import InvalidName
 
 LONGEST = 255
-"""Characters that a new name may have."""
+"""The most characters of a new name."""
 
 SCHEME = "persistent://"
 _PARTITION = re.compile(r"(.+)-partition-(\d{1,9})", re.DOTALL)
@@ -15,7 +16,7 @@ _PARTITION = re.compile(r"(.+)-partition-(\d{1,9})", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TopicName:
-    """A topic's three parts; every one of them is checked."""
+    """The three parts of a topic's name. Each of them is checked."""
 
     tenant: str
     namespace: str
@@ -34,19 +35,19 @@ class TopicName:
 
     @property
     def uri(self) -> str:
-        """The name as the client takes it."""
+        """The name in the client's form."""
         return f"{SCHEME}{self}"
 
     @property
     def path(self) -> str:
-        """The name as a part of an admin path, ``tenant/namespace/local`` with each part percent-encoded."""
+        """The name as a part of an admin path: ``tenant/namespace/local``, each part percent-encoded."""
         return "/".join(segment(part) for part in (self.tenant, self.namespace, self.local))
 
     def partition(self, number: int) -> "TopicName":
         return TopicName(tenant=self.tenant, namespace=self.namespace, local=f"{self.local}-partition-{number}")
 
     def folded(self) -> tuple["TopicName", int] | None:
-        """The partitioned topic and the number that this name is a partition of, if it looks like one."""
+        """Return the partitioned topic and the partition number if this name looks like a partition's; otherwise ``None``."""
         match = _PARTITION.fullmatch(self.local)
         if match is None:
             return None
@@ -54,9 +55,9 @@ class TopicName:
 
 
 def full_name(name: str) -> TopicName | None:
-    """The parts of ``tenant/namespace/local``, with or without ``persistent://``; ``None`` for a short name.
+    """Parse ``tenant/namespace/local``, with or without ``persistent://``; ``None`` for a short name.
 
-    ``InvalidName`` for what cannot be a topic's name in any form.
+    Raises ``InvalidName`` for what cannot be a topic's name in any form.
     """
     if name.startswith("non-persistent://"):
         raise InvalidName("Non-persistent topics keep no events: there is nothing to show of them.")
@@ -71,7 +72,7 @@ def full_name(name: str) -> TopicName | None:
 
 
 def check_part(text: str) -> None:
-    """``InvalidName`` for what no part of a topic's name may be."""
+    """Raise ``InvalidName`` for what cannot be a part of a topic's name."""
     if not text or "/" in text:
         raise InvalidName("A part of the name is empty: write it as tenant/namespace/name, without a slash more.")
     if text in (".", ".."):
@@ -80,7 +81,7 @@ def check_part(text: str) -> None:
 
 
 def check_text(text: str) -> None:
-    """``InvalidName`` for control characters and for what is no text at all."""
+    """Raise ``InvalidName`` for control characters and for text that cannot be encoded."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise InvalidName("A name cannot hold line breaks, tabs or other control characters: leave them out.")
     try:
@@ -90,7 +91,7 @@ def check_text(text: str) -> None:
 
 
 def check_new(text: str) -> None:
-    """``InvalidName`` for names that the broker would take, and that nobody could use afterwards."""
+    """Raise ``InvalidName`` for a name that the broker would accept, but that could not be used afterwards."""
     if len(text) > LONGEST:
         raise InvalidName(f"The name is longer than {LONGEST} characters: choose a shorter one.")
 
@@ -105,11 +106,14 @@ def check_new_subscription(name: str) -> None:
 
 
 def segment(text: str) -> str:
-    """One part of a path, percent-encoded so that it stays one part."""
+    """Return one part of a path, percent-encoded so that it stays one part."""
     return quote(text, safe="").replace(".", "%2E")
 
 
 def subscription_segment(name: str) -> str:
-    """A subscription's name in a path, encoded twice: the broker decodes it twice, and would else take ``a%2Fb`` for ``a/b``,
-    which may be somebody else's subscription (tried with Pulsar 4.0.8)."""
+    """Return a subscription's name for a path, encoded twice.
+
+    The broker decodes it twice. With one encoding it would take ``a%2Fb`` for ``a/b``, which may be another
+    subscription (verified with Pulsar 4.0.8).
+    """
     return segment(segment(name))

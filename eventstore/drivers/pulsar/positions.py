@@ -1,8 +1,8 @@
-"""Message ids as positions and back.
+"""Converts message ids to positions and back.
 
-A token holds ledger, entry and the place in the batch plus one (0: not in a batch), in ``eventstore.model.tokens``'s form. A
-chunked message cannot be found again by these numbers (the client would give the next one), so its serialised id follows
-them, behind an ``h``, in hexadecimal.
+A token holds ledger, entry and the place in the batch plus one (0: not in a batch), in the form of
+``eventstore.model.tokens``. A chunked message cannot be found by these numbers, since the client would return the next
+message. Its serialised id follows them in hexadecimal, after an ``h``.
 """
 
 import re
@@ -19,7 +19,7 @@ from eventstore.model.events import Position
 
 CHUNK = "h"
 LONGEST_CHUNK_ID = 400
-"""Hexadecimal digits; real ones have about 30."""
+"""Hexadecimal digits. Real ids have about 30."""
 
 _LABEL = re.compile(r"(\d{1,17}):(\d{1,17})(?::(\d{1,17}))?", re.ASCII)
 _FIRST_CHUNK = re.compile(r"\((\d+),(\d+),")
@@ -27,7 +27,8 @@ _FIRST_CHUNK = re.compile(r"\((\d+),(\d+),")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """What a token says. ``batch`` is -1 outside a batch; ``whole`` means all of the entry; ``chunk`` is a serialised id."""
+    """The content of a token. ``batch`` is -1 outside a batch. ``whole`` means all of the entry. ``chunk`` is a serialised
+    id."""
 
     ledger: int
     entry: int
@@ -41,12 +42,12 @@ class Place:
 
     @property
     def order(self) -> tuple[int, int, float]:
-        """As ``order_of`` a message: behind everything in the entry where all of it is meant."""
+        """Compares with ``order_of`` a message. If the whole entry is meant, it sorts after everything in the entry."""
         return self.ledger, self.entry, inf if self.whole else self.batch
 
     @property
     def first_entry(self) -> tuple[int, int]:
-        """Ledger and entry where the message begins: of a chunked one, its first chunk's."""
+        """Ledger and entry where the message begins. For a chunked message, those of its first chunk."""
         if self.chunk:
             match = _FIRST_CHUNK.match(str(deserialised(self.chunk)))
             if match:
@@ -54,24 +55,27 @@ class Place:
         return self.ledger, self.entry
 
     def message_id(self) -> Any:
-        """The id for the client to start a reader at."""
+        """Return the id at which the client starts a reader."""
         if self.chunk:
             return deserialised(self.chunk)
         return pulsar.MessageId(-1, self.ledger, self.entry, self.batch)
 
 
 class Positions:
-    """Makes the positions of one partition's messages. Messages of one entry come together: its part of the text is kept."""
+    """Makes the positions of one partition's messages.
+
+    Messages of one entry come one after the other, so the entry's part of the text is kept.
+    """
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
         self._ledger = self._entry = -1
         self.new_entry = False
-        """Whether the last one was the first of its entry that came."""
+        """Whether the last message was the first one of its entry."""
         self._token = self._label = ""
 
     def of(self, message_id: Any) -> Position:
-        """The position of a message that the client handed out or confirmed."""
+        """Return the position of a message that the client returned or confirmed."""
         ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
         self.new_entry = entry != self._entry or ledger != self._ledger
         if self.new_entry:
@@ -80,13 +84,13 @@ class Positions:
         token, label = self._token + _number(batch + 1), self._label
         if batch >= 0:
             label = f"{label}:{batch}"
-        elif ";" in str(message_id):  # the client writes the id of a chunked message as first;last
+        elif ";" in str(message_id):  # the client formats the id of a chunked message as first;last
             token += CHUNK + message_id.serialize().hex()
         return Position(topic=self.topic, partition=self.partition, token=token, label=label)
 
 
 def order_of(message_id: Any) -> tuple[int, int, int]:
-    """Ledger, entry and place in the batch (-1: in none): these sort as the log does."""
+    """Return ledger, entry and place in the batch (-1: not in a batch). These sort as the log does."""
     return message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
 
 
@@ -96,18 +100,18 @@ def _number(number: int) -> str:
 
 
 def batched(topic: str, partition: int, ledger: int, entry: int, batch: int) -> Position:
-    """The position of a message in a batch."""
+    """Return the position of a message in a batch."""
     token = tokens.encode(ledger, entry, batch + 1)
     return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}:{batch}")
 
 
 def unbatched(topic: str, partition: int, ledger: int, entry: int) -> Position:
-    """The position of a message that has its entry to itself."""
+    """Return the position of a message that has its entry to itself."""
     return Position(topic=topic, partition=partition, token=tokens.encode(ledger, entry, 0), label=f"{ledger}:{entry}")
 
 
 def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position:
-    """The place behind everything in this entry. The entry -1 is the place before all of its ledger."""
+    """Return the place after everything in this entry. The entry -1 is the place before all of its ledger."""
     if entry < 0:
         return Position(topic=topic, partition=partition, token=tokens.encode(ledger, 0), label=f"{ledger}:-1")
     token = tokens.encode(ledger, entry) + tokens.AFTER_ALL
@@ -115,7 +119,7 @@ def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position
 
 
 def place_of(token: str) -> Place:
-    """What the token says; ``InvalidPosition`` for what this driver never wrote."""
+    """Parse the token. Raises ``InvalidPosition`` for what this driver never wrote."""
     if token.endswith(tokens.AFTER_ALL):
         ledger, entry = tokens.decode(token.removesuffix(tokens.AFTER_ALL), 2)
         return Place(ledger=ledger, entry=entry, whole=True)
@@ -127,12 +131,12 @@ def place_of(token: str) -> Place:
 
 
 def position_from(topic: str, partition: int, token: str) -> Position:
-    """The position with its label; ``InvalidPosition`` where the token is none of this driver's."""
+    """Return the position with its label. Raises ``InvalidPosition`` if the token is not this driver's."""
     return Position(topic=topic, partition=partition, token=token, label=place_of(token).label)
 
 
 def position_labelled(topic: str, partition: int, label: str) -> Position | None:
-    """The position of this label; ``None`` for what is none."""
+    """Return the position with this label; ``None`` if it is not a label."""
     found = _LABEL.fullmatch(label)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Durable subscriptions: where their cursors stand, and moving them."""
+"""Durable subscriptions: where their cursors stand, and how to move them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d
 
 
 def all_of(admin: Admin, known: Known) -> Sequence[Subscription]:
-    """The topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors."""
+    """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors."""
     statistics = admin.statistics(known.name, known.shards)
     internals = admin.internals(known.name, known.shards)
     names = {
@@ -42,7 +42,8 @@ def named(admin: Admin, known: Known, name: str) -> Subscription:
 
 
 def reset(admin: Admin, known: Known, name: str, targets: Mapping[int, Position | Edge]) -> None:
-    """Move the named partitions' cursors. The broker does it partition by partition, and moves those before a failure."""
+    """Move the cursors of these partitions. The broker moves one partition after the other, and does not undo those before
+    a failure."""
     steps = [(known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
     named(admin, known, name)
     for done, (log, target) in enumerate(steps):
@@ -95,14 +96,15 @@ def _cursor(topic: str, partition: int, told: Json, inside: Json, layout: Layout
     return Cursor(
         partition=partition,
         acknowledged=_acknowledged(topic, partition, ledger, entry, layout),
-        backlog=max(0, int(told.get("msgBacklog", 0))),  # it has been seen negative after faults
+        backlog=max(0, int(told.get("msgBacklog", 0))),  # it was seen negative after faults
         holes=list(_holes(topic, partition, str(inside.get("individuallyDeletedMessages", "")), layout)),
         moved=_latest([told], "lastMarkDeleteAdvancedTimestamp"),
     )
 
 
 def _acknowledged(topic: str, partition: int, ledger: int, entry: int, layout: Layout) -> Position | None:
-    """The mark-delete position. Before the first entry of a ledger means behind the ledgers before it, if there are any."""
+    """Return the mark-delete position. Before the first entry of a ledger means after the ledgers before it, if there are
+    any."""
     if entry >= 0:
         return whole_entry(topic, partition, ledger, entry)
     earlier = [(number, entries) for number, entries in layout.ledgers if number < ledger]
@@ -112,7 +114,7 @@ def _acknowledged(topic: str, partition: int, ledger: int, entry: int, layout: L
 
 
 def _holes(topic: str, partition: int, written: str, layout: Layout) -> Iterator[tuple[Position, Position]]:
-    """What ``[(118:3..118:5],(118:8..120:-1]]`` says; a range that holds no entry is left out."""
+    """Parse ``[(118:3..118:5],(118:8..120:-1]]``. A range without an entry is left out."""
     for match in _RANGE.finditer(written):
         start = whole_entry(topic, partition, int(match[1]), int(match[2]))
         end = _acknowledged(topic, partition, int(match[3]), int(match[4]), layout)
@@ -137,7 +139,7 @@ def _consumer(told: Json, partition: int | None) -> ConnectedConsumer:
 
 
 def _instant(text: str) -> datetime | None:
-    """An ISO instant with any number of digits behind the second."""
+    """Parse an ISO instant with any number of digits after the second."""
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Which topics are watched, and the topic behind a name."""
+"""Which topics are watched, and which topic a name means."""
 
 import threading
 import time
@@ -16,8 +16,11 @@ from eventstore.model.events import Topic, TopicKind
 
 FRESH_SECONDS = 2.0
 COUNTED_SECONDS = 30.0
-"""How long a number of partitions stands while the same partitions are listed. The list alone does not tell it: of a topic
-that the broker made at a publisher's first word, the partitions come one by one as they are used."""
+"""How long a number of partitions is valid while the same partitions are listed.
+
+The list alone does not tell the number: if the broker created the topic for its first publisher, its partitions appear
+one by one as they are used.
+"""
 
 SIDE_BY_SIDE = 4
 WILD = "*?["
@@ -25,7 +28,7 @@ WILD = "*?["
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """A topic that is there. ``shards`` is 0 where it is not partitioned, and its only log has the topic's own name."""
+    """A topic that exists. ``shards`` is 0 if it is not partitioned; its only log then has the topic's own name."""
 
     name: TopicName
     shards: int
@@ -57,10 +60,10 @@ class Counted:
 
 
 class Topics:
-    """What is there is believed for two seconds, what is not there is asked again each time. Thread-safe.
+    """The watched topics. What exists is cached for two seconds; what does not exist is asked for each time. Thread-safe.
 
-    The list is made by one caller at a time, and whoever asks meanwhile gets what that one finds, or its error: where the
-    broker is slow, many who wait are no more work for it than one.
+    Only one caller at a time makes the list. The others get its result or its error, so that many waiting callers cost
+    a slow broker no more than one.
     """
 
     def __init__(self, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds = BY_NAME) -> None:
@@ -74,7 +77,7 @@ class Topics:
         self._counted: dict[TopicName, Counted] = {}
 
     def all(self) -> Sequence[Topic]:
-        """Every watched topic, by name."""
+        """Return every watched topic, by name."""
         with self._lock:
             when, listed = self._listed
             if time.monotonic() - when < FRESH_SECONDS:
@@ -100,14 +103,14 @@ class Topics:
         found = [known for namespace in self._namespaces() for known in self._of_namespace(namespace)]
         listed = sorted((known.topic for known in found), key=lambda topic: topic.name)
         with self._lock:
-            if self._listing is listing:  # else a topic was made meanwhile, which may be missing here
+            if self._listing is listing:  # otherwise a topic was created in the meantime and may be missing here
                 self._known = {str(known.name): (when, known) for known in found}
                 self._listed = (when, listed)
                 self._counted = {known.name: self._counted[known.name] for known in found if known.name in self._counted}
         return listed
 
     def find(self, name: str) -> Known:
-        """The topic of this name in any of its forms; ``UnknownTopic``."""
+        """Return the topic with this name in any of its forms. Raises ``UnknownTopic``."""
         try:
             full = full_name(name)
         except InvalidName as error:
@@ -120,7 +123,7 @@ class Topics:
         raise UnknownTopic("No watched topic has this name: go back to the list of topics, or check EVENTSTORE_NAMESPACES.")
 
     def create(self, name: str, partitions: int) -> Known:
-        """Make it, or answer the one that is there."""
+        """Create the topic, or return it if it exists."""
         topic = full_name(name) or _in_namespace(self._first_plain(), name)
         if not self._watched(topic.watched_as):
             raise InvalidName(f"The namespace {topic.watched_as} is not watched: add it to EVENTSTORE_NAMESPACES first.")
@@ -168,7 +171,8 @@ class Topics:
         yield from (self._make(name, shards) for name, shards in counts.items() if shards)
 
     def _counts(self, listed: Mapping[TopicName, frozenset[int]]) -> Mapping[TopicName, int]:
-        """How many partitions each of these topics has, whose listed partitions have these numbers; 0 where it is gone."""
+        """Return how many partitions each of these topics has; 0 if it is gone. ``listed`` has the numbers of its listed
+        partitions."""
         now = time.monotonic()
         known = {name: self._counted.get(name) for name in listed}
         counts = {
@@ -213,7 +217,7 @@ def _in_namespace(namespace: str, local: str) -> TopicName:
 
 
 def _readable(names: Sequence[str]) -> Iterator[TopicName]:
-    """The names that this driver can address; those with control characters in them are left out."""
+    """Yield the names that this driver can address. Names with control characters are left out."""
     for name in names:
         try:
             full = full_name(name)

@@ -1,1 +1,1 @@
-"""One subscriber of a tail: a place in the ring or behind it in the store, a filter, and counts of what was not sent."""
+"""One subscriber of a tail: its places in the ring or in the store, its filter, and exact counts of what it did not get."""

@@ -1,6 +1,7 @@
-"""Viewers that stand behind the rings read the store itself, forward from their places, until they meet the rings again.
+"""Subscribers whose places the ring no longer covers read the store, forward from their places, until they meet the ring
+again.
 
-Nothing that was read is kept between two takes: what does not fit is read again.
+Nothing that was read is kept between two takes. What does not fit into a take is read again.
 """
 
 import time
@@ -21,18 +22,23 @@ from eventstore.tail.subscriber.missed_counts import events_between, indexed_bet
 from eventstore.tail.take_bounds import TakeBounds, take_bounds
 
 MOST_MISSED = 5_000
-"""A page that missed more is given the last ones only. What its start asked for was not missed, and is given whole."""
+"""If a page missed more events than this, it gets only the last ones. What its start requested was not missed; it gets all
+of that."""
 MOST_KEPT, MOST_KEPT_BYTES = 500, 16 * 1024 * 1024
 NEAR = 400
-"""Events that may wait in the ring when a page goes over to it: fewer than would be passed over there."""
+"""A page goes over to the ring once at most this many events wait there. It is less than ``MOST_PENDING``, so that none
+are skipped."""
 EVENTS_OF_A_PAGE, EVENTS_FILTERED, EVENTS_COMPLETE = 100, 300, 2_000
 SECONDS_A_TAKE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartitionRead:
-    """What was read of one partition, behind ``place``. ``at_end``: the store has no more; ``gone`` is what the ring had let
-    go of before; ``trimmed``: between the place and what was read, something is gone."""
+    """What was read of one partition after ``place``.
+
+    ``at_end``: the store has no more. ``gone``: the last token that the ring had dropped before the read. ``trimmed``:
+    retention has removed something between the place and the messages.
+    """
 
     cursor: TailCursor
     partition: int
@@ -43,15 +49,21 @@ class PartitionRead:
     trimmed: bool
 
     def up_to(self, horizon: datetime | None) -> Sequence[Message]:
-        """What comes first and is not published behind the horizon; all of it where the horizon is its own."""
+        """Return the leading messages published no later than the horizon. ``None`` means that there is no horizon.
+
+        If the horizon comes from this read, that is every message.
+        """
         if horizon is None or (not self.at_end and self.messages[-1].published == horizon):
             return self.messages
         late = (index for index, message in enumerate(self.messages) if message.published > horizon)
         return self.messages[: next(late, len(self.messages))]
 
     def lost(self, passed: Sequence[Message]) -> int | None:
-        """How many events behind the place are neither among those that are passed now nor to come: retention has trimmed
-        them. ``None`` where nobody knows."""
+        """Return how many events after the place were trimmed by retention, so that they are neither passed nor still to
+        come.
+
+        Returns ``None`` if the number is unknown.
+        """
         lost = [self._between(self.place, passed[0].position.token, False)] if passed and self.trimmed else []
         end = passed[-1].position.token if passed else self.place
         if self._place_after(passed) > end:
@@ -62,19 +74,21 @@ class PartitionRead:
         self.cursor.places[self.partition] = self._place_after(passed)
 
     def _place_after(self, passed: Sequence[Message]) -> str:
-        """The place behind these. Nothing is left of what is gone from the ring where the store ends before it."""
+        """Return the place after these messages. At the end of the store, it is never before what the ring has dropped."""
         place = passed[-1].position.token if passed else self.place
         return max(place, self.gone) if self.at_end and len(passed) == len(self.messages) else place
 
     def _between(self, lower: str, upper: str, including_upper: bool) -> int | None:
-        """Without an index nobody knows how many it was, nor, from a beginning, whether it was anything."""
+        """Count the events with the index. Without an index the number is unknown; from a beginning, it may be zero."""
         found = indexed_between(self.cursor.topic, self.partition, lower, upper, including_upper=including_upper)
         return found if lower else found or 0
 
 
 class StoreCatchup:
-    """Those of a viewer's lanes that read the store. They join their rings together, so that the times of what they give
-    stay in order."""
+    """Reads the store for those of a subscriber's cursors that have left their rings.
+
+    The cursors enter their rings together, so that what they give stays in time order.
+    """
 
     def __init__(self, storage: Storage, cursors: Sequence[TailCursor], counts: SkipCounter, *, complete: bool) -> None:
         self._storage, self._cursors, self._counts, self._complete = storage, cursors, counts, complete
@@ -83,7 +97,7 @@ class StoreCatchup:
         self._begin()
 
     def take(self, room: int | None = None) -> list[Piece]:
-        """Read on for a moment, about as much as fills ``room`` bytes; nothing where no lane is behind, or none any more."""
+        """Read for a moment, about as much as fills ``room`` bytes. Returns nothing if no cursor reads the store."""
         pieces: list[Piece] = []
         given = size = 0
         until = time.monotonic() + SECONDS_A_TAKE
@@ -93,7 +107,7 @@ class StoreCatchup:
                 self._skip_ahead(cursors)
                 entries = self._read_merged(cursors, self._room(cursors, most, given, size))
             except StoreUnreachable:
-                if pieces:  # they are counted, and behind the places: the next take says that the store is away
+                if pieces:  # they are counted and before the places; the next take reports the outage
                     break
                 raise
             if entries:
@@ -107,10 +121,10 @@ class StoreCatchup:
         self._looked_back = False
         self._published = self._published_by_now()
         self._joins_early = self._complete
-        """Whether to go over to the rings as soon as they can be met, however much waits there."""
+        """Whether to enter the rings as soon as they can be met, however much waits there."""
 
     def _reading_store(self) -> Sequence[TailCursor]:
-        """The lanes that read the store, unless all of them can go over to their rings now."""
+        """Return the cursors that read the store. If all of them can enter their rings now, they do, and there are none."""
         cursors = [cursor for cursor in self._cursors if cursor.number is None]
         numbers = [cursor.meeting_chunk(None if self._joins_early else NEAR // len(cursors)) for cursor in cursors]
         if not cursors or None in numbers:
@@ -121,7 +135,8 @@ class StoreCatchup:
         return ()
 
     def _skip_ahead(self, cursors: Sequence[TailCursor]) -> None:
-        """Take a page to the end that missed too much, or that does not come nearer to it; once for each time behind."""
+        """Move a page to the end if it missed too much, or if it does not get closer to the end. At most once per
+        catch-up."""
         if self._joins_early or self._still_owes_start(cursors):
             return
         if not self._looked_back:
@@ -134,7 +149,10 @@ class StoreCatchup:
             self._joins_early = True
 
     def _still_owes_start(self, cursors: Sequence[TailCursor]) -> bool:
-        """Whether a page is still given what its start asked for, or what was published in the meantime and is less."""
+        """Whether the page still gets what its start requested.
+
+        Once it has that, it also gets what was published in the meantime, as long as this becomes less.
+        """
         asking = [cursor for cursor in cursors if cursor.requested]
         if asking and not any(cursor.owes_start for cursor in asking):
             meanwhile = self._published_by_now() - self._published
@@ -148,7 +166,7 @@ class StoreCatchup:
         return sum(cursor.tail.read_to()[0] for cursor in self._cursors)
 
     def _count_pending(self, cursors: Sequence[TailCursor]) -> int:
-        """At least so many events wait: where the store counts entries, each may be many."""
+        """Return how many events wait, at least: if the store counts entries, each entry may hold many events."""
         found = 0
         for cursor in cursors:
             at = {
@@ -173,7 +191,7 @@ class StoreCatchup:
         self._counts.count_unread(events, filtered=cursor.ring_filter.filter is not None)
 
     def _room(self, cursors: Sequence[TailCursor], most: TakeBounds, given: int, size: int) -> int:
-        """How many events the next read is to find, of all partitions together."""
+        """Return how many events the next read is to find, of all partitions together."""
         if not self._complete and any(cursor.ring_filter.filter for cursor in cursors):
             return min(EVENTS_FILTERED, 3 * most.events)
         return min(
@@ -181,27 +199,32 @@ class StoreCatchup:
         )
 
     def _read_merged(self, cursors: Sequence[TailCursor], most: int) -> list[Entry]:
-        """A piece of every partition that has something, merged by time as far as all of them were read; what matches."""
-        asked = [(cursor, partition, gone) for cursor in cursors for partition, gone in _unread(cursor)]
-        limit = max(1, min(self._limit, most // max(1, len(asked))))
-        reads = [self._read_partition(cursor, partition, gone, limit) for cursor, partition, gone in asked]
-        if reads and not any(read.messages for read in reads):  # the rest is in the rings alone, however much it is
-            self._joins_early = True
-        found = [message for read in reads for message in read.messages]
-        self._limit = next_limit(limit, found, LARGEST_READ)
-        self._largest = max((len(message.payload) for message in found), default=self._largest) or 1  # to divide by
-        horizon = min((read.messages[-1].published for read in reads if not read.at_end), default=None)
-        passed = [(read, read.up_to(horizon)) for read in reads]
-        # Merged by the partitions' heads: a partition's own order stands, whatever its publishers' clocks say.
-        in_time = merge(*(_with_cursor(read.cursor, messages) for read, messages in passed), key=lambda one: one[1].published)
-        entries = self._matching_entries(list(in_time))
+        """Read the next messages of every partition that has some, merge them by time, and return those that match.
+
+        What does not fit into the time order yet is read again next time.
+        """
+        passed = _up_to_common_horizon(self._read_each(cursors, most))
+        entries = self._matching_entries(_by_time(passed))
         for read, messages in passed:
             self._count_unread(read.cursor, read.lost(messages))
             read.note_place(messages)
         return entries
 
+    def _read_each(self, cursors: Sequence[TailCursor], most: int) -> Sequence[PartitionRead]:
+        """Read each partition once, about ``most`` events together, and estimate the size of the next reads."""
+        asked = [(cursor, partition, gone) for cursor in cursors for partition, gone in _unread(cursor)]
+        limit = max(1, min(self._limit, most // max(1, len(asked))))
+        reads = [self._read_partition(cursor, partition, gone, limit) for cursor, partition, gone in asked]
+        found = [message for read in reads for message in read.messages]
+        if reads and not found:  # the rest is only in the rings
+            self._joins_early = True
+        self._limit = next_limit(limit, found, LARGEST_READ)
+        # At least 1, since it is a divisor.
+        self._largest = max(1, max((len(message.payload) for message in found), default=self._largest))
+        return reads
+
     def _read_partition(self, cursor: TailCursor, partition: int, gone: str, limit: int) -> PartitionRead:
-        """Read from the place on, with the event that lies there: where it still does, nothing was trimmed behind it."""
+        """Read from the cursor's place, including the event there: if it still exists, nothing after it was trimmed."""
         token = cursor.places[partition]
         after = self._storage.position(cursor.topic, partition, token) if token else None
         most = limit + 1 if after else limit
@@ -218,16 +241,17 @@ class StoreCatchup:
         )
 
     def _is_trimmed(self, cursor: TailCursor, partition: int, token: str) -> bool:
-        """Whether the partition begins behind this place by now; from a beginning, whoever was there before asks."""
+        """Whether the partition now begins after this place. A cursor at the beginning lost something only if it comes
+        back."""
         if not token:
             return cursor.from_places
         ends = next((ends for ends in self._storage.ends(cursor.topic) if ends.partition == partition), None)
         return ends is None or ends.first is None or ends.first.token > token
 
     def _matching_entries(self, found: Sequence[tuple[TailCursor, Message]]) -> list[Entry]:
-        """Those that match; all are counted. ``FilterTooExpensive`` where to find them out costs too much."""
+        """Count all messages, and return the entries that match. Raises ``FilterTooExpensive``."""
         given = [Entry(message, cursor.parser) for cursor, message in found]
-        if given and (filter := found[0][0].ring_filter.filter) is not None:  # all lanes have the viewer's one filter
+        if given and (filter := found[0][0].ring_filter.filter) is not None:  # all cursors have the same filter
             if self._cost_budget is None or self._cost_budget.filter is not filter:
                 self._cost_budget = CostBudget(filter)
             given = [given[place] for place in self._cost_budget.matching([entry.event for entry in given])]
@@ -237,12 +261,21 @@ class StoreCatchup:
 
 
 def _unread(cursor: TailCursor) -> Iterator[tuple[int, str]]:
-    """The partitions of which the tail has read more than the viewer, and what the ring has let go of."""
+    """Yield each partition of which the tail has read more than the subscriber, with the last token that the ring has
+    dropped."""
     (_, read_to), gone = cursor.tail.read_to(), cursor.tail.ring.gone
     for partition, place in cursor.places.items():
         if place < read_to.get(partition, ""):
             yield partition, gone.get(partition, "")
 
 
-def _with_cursor(cursor: TailCursor, messages: Sequence[Message]) -> list[tuple[TailCursor, Message]]:
-    return [(cursor, message) for message in messages]
+def _up_to_common_horizon(reads: Sequence[PartitionRead]) -> Sequence[tuple[PartitionRead, Sequence[Message]]]:
+    """Return the messages of each read up to the time to which every partition was read."""
+    horizon = min((read.messages[-1].published for read in reads if not read.at_end), default=None)
+    return [(read, read.up_to(horizon)) for read in reads]
+
+
+def _by_time(passed: Sequence[tuple[PartitionRead, Sequence[Message]]]) -> Sequence[tuple[TailCursor, Message]]:
+    """Merge by time. A partition's own order is kept, whatever the clocks of its publishers say."""
+    partitions = [[(read.cursor, message) for message in messages] for read, messages in passed]
+    return list(merge(*partitions, key=lambda one: one[1].published))

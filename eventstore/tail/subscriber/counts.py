@@ -1,4 +1,4 @@
-"""What a viewer is told beside the events: how many there were, and why it did not get them all."""
+"""What a subscriber is told in addition to the events: how many there were, and why it did not get all of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,15 @@ TailState = Literal["live", "catching up", "away"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """Exact, of everything that the viewer has passed: ``matched == shown + sampled + slow + older``.
+    """Exact counts of everything that the subscriber has passed: ``matched == shown + sampled + slow + older``.
 
-    ``published``: every event of its topics behind its start. The others count since the filter was set: ``matched`` by it,
-    ``shown`` given to the viewer, ``sampled`` left out for the eye, ``slow`` since the viewer was too slow, ``older`` than
-    what the store still has or a page is given. Where it is not known how many of those there are, or how many match,
-    ``older`` is ``None``, and they are not in ``matched``.
+    - ``published``: every event of its topics since its start.
+    - ``matched``, and the following since the filter was set: the events that matched.
+    - ``shown``: given to the subscriber.
+    - ``sampled``: left out because a page shows a sample.
+    - ``slow``: skipped because the subscriber was too slow.
+    - ``older``: older than what the store still has, or than what a page gets. ``None`` if their number, or how many of
+      them match, is unknown; they are then not part of ``matched``.
     """
 
     published: int = 0
@@ -29,12 +32,14 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Take:
-    """What a viewer takes at a time: ``pieces`` in order, each oldest first, none of them empty.
+    """What a subscriber takes at a time: ``pieces`` in order, each oldest first and none of them empty.
 
-    ``places``: by ``place_key`` the tokens that have changed since the last take (all of them in the first); with them
-    another viewer goes on behind this one. ``begun``: in the first take where each partition began, since whoever is given
-    only a part of it has to know of all of them. ``lag_ms``: from the publishing of the newest event given last to its
-    giving; ``None`` before the first.
+    - ``places``: by ``place_key``, the tokens that have changed since the last take (in the first take, all). With them
+      another subscriber can go on after this one.
+    - ``begun``: in the first take, where each partition began. A recipient that gets only a part of the take needs all
+      of them.
+    - ``lag_ms``: from the publishing of the newest event given last until it was given; ``None`` before the first
+      event.
     """
 
     pieces: Sequence[Piece]
@@ -46,7 +51,7 @@ class Take:
 
 
 class SkipCounter:
-    """The counts of one viewer as they grow."""
+    """The growing counts of one subscriber."""
 
     __slots__ = ("matched", "older", "published", "sampled", "shown", "slow")
 
@@ -55,25 +60,28 @@ class SkipCounter:
         self.reset()
 
     def reset(self) -> None:
-        """Count for another filter from now on."""
+        """Start counting for another filter. ``published`` goes on."""
         self.matched = self.shown = self.sampled = self.slow = 0
         self.older: int | None = 0
 
     def give(self, published: int, matched: int, shown: int) -> None:
-        """So many events were passed, of which those that matched were shown or left out for the eye."""
+        """Count events that were passed. Those that matched were shown, or left out of the sample."""
         self.published += published
         self.matched += matched
         self.shown += shown
         self.sampled += matched - shown
 
     def count_skipped(self, *, published: int, matched: int) -> None:
-        """So many events were passed without a look, since the viewer was too slow."""
+        """Count events that were passed unseen because the subscriber was too slow."""
         self.published += published
         self.matched += matched
         self.slow += matched
 
     def count_unread(self, events: int | None, *, filtered: bool) -> None:
-        """So many events (``None``: nobody knows) are too old to be given; which of them would match is not known either."""
+        """Count events that are too old to be given (``None``: an unknown number).
+
+        If there is a filter, nobody knows how many of them match.
+        """
         self.published += events or 0
         if events is None or (events and filtered) or self.older is None:
             self.older = None

@@ -1,4 +1,4 @@
-"""A viewer's place in one topic: in the ring of its tail, or behind it in the store."""
+"""A subscriber's place in one topic: in the ring of its tail, or in the store if the ring no longer covers it."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,19 +11,22 @@ from eventstore.tail.take_bounds import TakeBounds
 from eventstore.tail.topic_tail import TopicTail
 
 AT_THE_END = "~"
-"""Sorts behind every token."""
+"""Sorts after every token."""
 
 MOST_PENDING = 500
-"""Rows that may wait for a page before the oldest are passed over: it keeps no more."""
+"""Rows that may wait for a page, which keeps no more. Beyond that, the oldest are skipped."""
 EVENTS_A_TAKE = 2_000
 CHUNKS_A_TAKE = 200
-"""Of a complete viewer: no more is looked at than is given."""
+"""For a complete subscriber: the most chunks that one take looks at."""
 MANY_CHUNKS = 50
-"""To go through more of them takes its time."""
+"""Passing more chunks than this takes long."""
 
 
 class PendingSlice:
-    """A slice that waits in a lane: of a shared chunk, or (``rest``) of what this viewer does not have of it yet."""
+    """A slice that waits for a cursor.
+
+    It belongs to a shared chunk, or (``rest``) to the part of a chunk that this subscriber does not have yet.
+    """
 
     __slots__ = ("chunk", "cursor", "ends_chunk", "rest", "rows", "slice")
 
@@ -33,11 +36,14 @@ class PendingSlice:
 
 
 class TailCursor:
-    """``places`` are the last events passed, by partition. Of chunk ``number`` (``None``: it reads the store) so many slices
-    were passed; ``floors`` are places up to which the ring's events must be left out, since the viewer has passed them.
+    """One subscriber's place in one topic.
 
-    ``from_places``: the viewer comes back; ``fell_back``: the ring has gone on without it. ``requested``: where neither is
-    so, the places up to which the store is read whatever it takes, since that is what the start asked for.
+    ``places`` has the last events passed, by partition. ``number`` is the chunk before which the cursor stands;
+    ``None`` means that it reads the store. ``floors`` are places up to which the ring's events are left out because the
+    subscriber has them.
+
+    ``from_places``: the subscriber comes back to earlier places. ``fell_back``: the ring went on without it. Otherwise
+    ``requested`` has the places up to which the store is read in any case, because the start asked for these events.
     """
 
     def __init__(self, tail: TopicTail, wake: Callable[[], None], *, rate: int | None) -> None:
@@ -63,58 +69,65 @@ class TailCursor:
 
     @property
     def has_pending(self) -> bool:
-        """Whether the ring has something that the viewer has not passed."""
+        """Whether the ring has chunks that the subscriber has not passed."""
         return self.number is not None and self.tail.ring.next_number > self.number
 
     def has_after(self, chunk: Chunk) -> bool:
-        """Whether the ring has more than up to this chunk."""
+        """Whether the ring has chunks after this one."""
         return self.tail.ring.next_number > chunk.number + 1
 
     @property
     def is_slow(self) -> bool:
-        """Whether going on may take a while: reading the store, cutting off what the viewer has, or passing a lot."""
+        """Whether going on may take long: it reads the store, cuts off events that the subscriber has, or passes many
+        chunks."""
         if self.number is None:
             return True
         return self.has_pending and (bool(self.floors) or self.tail.ring.next_number - self.number > MANY_CHUNKS)
 
     @property
     def has_missed(self) -> bool:
-        """Whether what waits was missed, and not asked for."""
+        """Whether what waits was missed, and was not requested by the start."""
         return self.from_places or self.fell_back
 
     @property
     def owes_start(self) -> bool:
-        """Whether there is still something to come of what the start asked for."""
+        """Whether there is more to come of what the start requested."""
         return any(self.places.get(partition, "") < token for partition, token in self.requested.items())
 
     def begin_now(self, filter: Filter | None) -> None:
-        """Stand behind everything that the tail has read."""
+        """Stand after everything that the tail has read."""
         number = self.tail.ring.next_number
-        # Only now: what is read in between is then in a chunk from that number on, and behind these places or cut off.
+        # After the number: what is read in between then lies in a later chunk, and either after these places or cut off.
         self.places = dict(self.tail.read_to()[1])
         self._join(filter, number)
 
     def begin_at(self, filter: Filter | None, places: Places, *, from_places: bool) -> None:
-        """Stand behind these places. ``from_places``: somebody has been there, so that what is gone since must be said."""
+        """Stand after these places.
+
+        ``from_places``: the subscriber was there before, so that events that are gone since then must be reported.
+        """
         self.places, self.from_places = dict(places), from_places
         if not from_places:
             self.request_all()
         self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
 
     def request_all(self) -> None:
-        """Whatever the tail has read by now is wanted from the store."""
+        """Request everything that the tail has read by now from the store."""
         self.requested = dict(self.tail.read_to()[1])
 
     def request_nothing(self) -> None:
-        """From here on what waits was missed like anything else."""
+        """Treat everything that waits from now on as missed."""
         self.requested = {}
 
     def meeting_chunk(self, most: int | None) -> int | None:
-        """The chunk at which the ring goes on; ``None`` where it does not reach back so far, or has more than ``most``."""
+        """Return the chunk at which the ring goes on from these places.
+
+        Returns ``None`` if the ring does not reach back that far, or has more than ``most`` events after them.
+        """
         return self.tail.ring.meet(self.places, most)
 
     def join(self, number: int) -> None:
-        """Go on in the ring with this chunk; the lane stays behind if it is gone by now."""
+        """Enter the ring before this chunk. If the chunk is gone by now, the cursor goes on reading the store."""
         self.fell_back, self.requested = False, {}
         self._join(self.ring_filter.filter, number)
 
@@ -132,14 +145,16 @@ class TailCursor:
             self._leave_ring()
 
     def _leave_ring(self) -> None:
-        """Go on in the store, behind what the viewer has passed."""
+        """Go on in the store, after what the subscriber has passed."""
         self.number, self._passed_slices = None, 0
         self.floors, self.requested = {}, {}
         self.fell_back = True
 
     def slices(self, counts: SkipCounter, most: TakeBounds) -> Sequence[PendingSlice]:
-        """What waits in the ring: for a page all that it keeps, else a take's worth. Passes over what the ring has no more, or
-        falls behind."""
+        """Return the slices that wait in the ring: for a page everything that it keeps, otherwise one take.
+
+        If the ring has dropped chunks, the cursor skips them, or leaves the ring and returns nothing.
+        """
         if self.number is None or not self.has_pending:
             return ()
         complete = self._rate is None
@@ -158,7 +173,8 @@ class TailCursor:
         return found
 
     def _kept(self, chunks: Sequence[Chunk], counts: SkipCounter) -> Sequence[Chunk]:
-        """The newest chunks, with as many rows as a page keeps: those before are passed over without a look at each."""
+        """Return the newest chunks with as many rows as a page keeps. The chunks before them are skipped without making
+        their slices."""
         rows, first = 0, len(chunks)
         while first and rows < MOST_PENDING:
             first -= 1
@@ -171,7 +187,7 @@ class TailCursor:
         return chunks[first:]
 
     def advance(self, pending: PendingSlice) -> None:
-        """Note that this slice, the next one, was passed."""
+        """Record that this slice, the next one, was passed."""
         self.places.update(pending.slice.tokens)
         chunk = pending.chunk
         if pending.ends_chunk:
@@ -188,19 +204,19 @@ class TailCursor:
             self._matched += pending.slice.matched
 
     def set_filter(self, filter: Filter | None, counts: SkipCounter) -> None:
-        """Look at everything that was not passed yet through this filter."""
+        """Apply this filter to everything that was not passed yet."""
         if self.number is not None and (since := self.tail.ring.since(self.number)).gone:
             self._skip_gone(since.chunks[0], since.gone, counts)
         if self.number is None:
             self.ring_filter = self.tail.ring.watch(self, filter, self._rate).ring_filter
             return
-        if self._passed_slices:  # the chunk's rest is cut off anew
+        if self._passed_slices:  # the rest of the chunk gets new slices
             self.floors.update(self.places)
             self._settle_later()
         self._enter_ring(filter, self.number)
 
     def news(self) -> dict[str, str]:
-        """The places that have changed since they were asked for."""
+        """Return the places that have changed since the last call."""
         changed = {partition: token for partition, token in self.places.items() if self._reported.get(partition) != token}
         self._reported.update(changed)
         return {place_key(self.topic, partition): token for partition, token in changed.items()}
@@ -209,7 +225,10 @@ class TailCursor:
         self.tail.leave(self)
 
     def _skip_gone(self, first: Chunk, gone: Places, counts: SkipCounter) -> bool:
-        """Whether the lane goes on in the ring, having counted what is gone: a page does, unless it has a part of that."""
+        """Skip the chunks that the ring has dropped, and return whether the cursor goes on in the ring.
+
+        A page does so, unless it already has a part of these chunks. Every other cursor goes on in the store.
+        """
         if self._rate is None or self.floors:
             self._leave_ring()
             return False
@@ -218,7 +237,7 @@ class TailCursor:
         return True
 
     def _skip_to(self, chunk: Chunk, counts: SkipCounter) -> None:
-        """Stand before this chunk: what lies between was passed without a look, and is counted."""
+        """Stand before this chunk. The events in between are skipped and counted."""
         result = self.ring_filter.result_of(chunk)
         counts.count_skipped(published=chunk.before - self._published, matched=result.before - self._matched)
         self.number, self._passed_slices = chunk.number, 0
@@ -242,7 +261,8 @@ class TailCursor:
         return bool(self.floors) and any(not self._is_new(partition, token) for partition, token in chunk.first.items())
 
     def _is_too_much(self, chunk: Chunk, most: TakeBounds) -> bool:
-        """Whether a complete viewer with little room is given the chunk bit by bit, of which nobody else has anything."""
+        """Whether to cut up the chunk for a complete subscriber with little room. Only this subscriber then uses the
+        pieces."""
         if self._rate is not None or most.whole:
             return False
         slices = self.ring_filter.result_of(chunk).slices
@@ -258,11 +278,11 @@ class TailCursor:
         self._settle(chunk.before + len(chunk.entries))
 
     def _settle(self, events: int) -> None:
-        """Forget floors below which nothing can come any more, once so many events of the ring were passed."""
+        """Drop floors that no coming event can be below, once this many events of the ring were passed."""
         if self.floors and events >= self._settled_at:
             settled = self._settled
             self.floors = {at: token for at, token in self.floors.items() if token > settled.get(at, "")}
 
     def _settle_later(self) -> None:
-        """Of what the tail has read by now, nothing can come once the ring's events that are on their way were passed."""
+        """Remember what the tail has read by now: after the ring's events up to there, no event can be below these floors."""
         self._settled_at, self._settled = self.tail.read_to()

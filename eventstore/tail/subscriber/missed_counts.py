@@ -1,4 +1,4 @@
-"""How many events lie between two places that nobody reads: by the index's ordinals, or the store's own count."""
+"""How many events lie between two places that nobody reads, by the index's ordinals or by the store's own count."""
 
 from django.db import DatabaseError, connections
 
@@ -9,8 +9,11 @@ from eventstore.model.storage import Storage
 
 
 def events_between(storage: Storage, topic: str, partition: int, lower: str, upper: str) -> int | None:
-    """The events behind ``lower`` ("" for the beginning) up to ``upper``, which lies in the store, included; ``None`` where
-    neither the store counts events nor the index has come so far."""
+    """Return the number of events after ``lower`` ("" for the beginning) up to and including ``upper``, which lies in the
+    store.
+
+    Returns ``None`` if the store does not count events and the index has not reached ``upper``.
+    """
     if storage.capabilities.backlog_unit != "events":
         return indexed_between(topic, partition, lower, upper, including_upper=True)
     held = [_held(storage, topic, partition, token) for token in (lower, upper)]
@@ -18,7 +21,10 @@ def events_between(storage: Storage, topic: str, partition: int, lower: str, upp
 
 
 def indexed_between(topic: str, partition: int, lower: str, upper: str, *, including_upper: bool) -> int | None:
-    """As ``events_between``, of all that the index ever saw there, trimmed or not."""
+    """Return the number of events between the two places that the index ever saw, including events trimmed since.
+
+    Returns ``None`` if the index has not reached ``upper`` or cannot be read.
+    """
     try:
         row = queries.partition_rows(topic).get(partition)
         if row is None or row.checkpoint < upper:
@@ -26,7 +32,7 @@ def indexed_between(topic: str, partition: int, lower: str, upper: str, *, inclu
         behind_lower = ordinal_after(row, _position(topic, partition, lower))
         behind_upper = ordinal_after(row, _position(topic, partition, upper), inclusive=not including_upper)
     except DatabaseError:
-        connections["index"].close()  # a broken one would not come back by itself
+        connections["index"].close()  # Django does not reopen a broken connection by itself
         return None
     return max(0, behind_upper - behind_lower)
 

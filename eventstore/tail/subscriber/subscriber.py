@@ -1,4 +1,4 @@
-"""A viewer: places in the tails of one or several topics, and a filter."""
+"""A subscriber: places in the tails of one or several topics, and a filter."""
 
 import threading
 import time
@@ -18,20 +18,22 @@ from eventstore.tail.take_bounds import TakeBounds, take_bounds
 from eventstore.tail.topic_tail import TopicTail
 
 Wake = Callable[[], None]
-"""Called when there is something new, from another thread; must not wait."""
+"""Called from another thread when there is something new. Must not block."""
 
 ROWS_A_TAKE = 150
-"""A page's first 500 rows of a busy topic are shown whole: with 100 in a frame, ten times a second, what had waited for the
-first frames was never made good before the sample began."""
+"""A busy topic shows its first 500 rows in full. With 100 rows per frame, ten times a second, the rows that waited for the
+first frames were never made up for before the sample began."""
 RETRY_SECONDS = 1.0
 
 
 class TailSubscriber:
-    """What the hub opens. A page (not ``complete``) is given at most some 500 rows a second, a sample of more, and is never
-    kept waiting by more than 500; ``complete`` means every event, however long it takes.
+    """A subscriber, as the hub opens it.
 
-    ``take`` may read the store, or pass a lot, while ``takes_long`` says so; ``set_filter`` looks through what waits: call
-    them in a thread. ``close`` never waits.
+    A page (not ``complete``) gets at most about 500 rows a second, a sample if there are more, and at most 500 rows
+    wait for it. ``complete`` means every event, however long that takes.
+
+    ``take`` may read the store or pass many chunks while ``takes_long`` is true, and ``set_filter`` filters everything
+    that waits: call them in a thread. ``close`` never blocks.
     """
 
     def __init__(self, storage: Storage, cursors: Sequence[TailCursor], *, complete: bool) -> None:
@@ -39,7 +41,7 @@ class TailSubscriber:
         self._complete = complete
         self._counts = SkipCounter()
         self._share = None if complete or len(cursors) == 1 else PageShare(ROWS_A_SECOND)
-        """What a page is shown of several topics together: each tally has a whole topic's for itself."""
+        """What a page shows of several topics together. Each filter's own budget is for one whole topic."""
         self._catchup = StoreCatchup(storage, cursors, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
@@ -48,30 +50,32 @@ class TailSubscriber:
 
     @property
     def tails(self) -> Sequence[TopicTail]:
-        """What it watches."""
+        """The tails that it watches."""
         return [cursor.tail for cursor in self._cursors]
 
     @property
     def ended(self) -> bool:
-        """A tail has stopped under the viewer: what it misses is had by opening another, from its places."""
+        """Whether a tail stopped under the subscriber. To go on, open another subscriber at its places."""
         return any(cursor.tail.stopped for cursor in self._cursors)
 
     @property
     def has_pending(self) -> bool:
-        """Whether a take would give something, or bring the viewer nearer to it."""
+        """Whether a take would return something, or bring the subscriber closer to it."""
         if any(cursor.number is None for cursor in self._cursors):
             return time.monotonic() >= self._try_again
         return any(cursor.has_pending for cursor in self._cursors)
 
     @property
     def takes_long(self) -> bool:
-        """Whether a take now may read the store or look through a lot; else it takes a moment."""
+        """Whether a take may now read the store or pass many chunks. Otherwise it takes only a moment."""
         return any(cursor.is_slow for cursor in self._cursors)
 
     def take(self, room: int | None = None) -> Take:
-        """What is there for the viewer now, a take's worth, or about as much as fills ``room`` bytes. While the store is away
-        that is only told: nothing is lost, and a later take goes on. Any other ``EventStoreError`` means that this viewer
-        cannot go on."""
+        """Return what waits for the subscriber now: one take, or about as much as fills ``room`` bytes.
+
+        While the store is away, the take only says so; nothing is lost, and a later take goes on. After any other
+        ``EventStoreError`` the subscriber cannot go on.
+        """
         with self._lock:
             pieces: list[Piece] = []
             begun = {} if self._begun else self._news()
@@ -93,8 +97,8 @@ class TailSubscriber:
             )
 
     def set_filter(self, filter: Filter | None) -> None:
-        """From here on only what passes this filter (``None``: everything), what waits included; the counts begin again, but
-        for ``published``."""
+        """Apply this filter (``None``: everything) from here on, also to what waits. Resets all counts except
+        ``published``."""
         with self._lock:
             for cursor in self._cursors:
                 cursor.set_filter(filter, self._counts)
@@ -118,7 +122,7 @@ class TailSubscriber:
         return self._give(pending if self._complete else self._skip_excess(pending), most)
 
     def _skip_excess(self, pending: Sequence[PendingSlice]) -> Sequence[PendingSlice]:
-        """Pass over the oldest where more rows wait than a page keeps, of those that it is to be shown."""
+        """Skip the oldest slices if more rows wait than a page keeps. Only rows that the page is to show count."""
         share = self._share and self._share.copy()
         too_many = sum(one.rows for one in pending if _is_shown(one, share)) - MOST_PENDING
         first = 0
@@ -160,12 +164,12 @@ class TailSubscriber:
 
 
 def _is_shown(pending: PendingSlice, share: PageShare | None) -> bool:
-    """Whether this slice, the next one, is in the page's share of all its topics."""
+    """Return whether this slice, the next one, is in the page's share of all its topics."""
     return bool(pending.rows) and (share is None or share.takes(pending.rows, pending.chunk.sealed))
 
 
 def _by_seal_time(several: Sequence[Sequence[PendingSlice]]) -> Sequence[PendingSlice]:
-    """What waits in all lanes, by when it was sealed; only as far as every lane has said what it has."""
+    """Merge what waits for all cursors by sealing time, up to where every cursor has given all that it has."""
     if len(several) == 1:
         return several[0]
     cut = [of_cursor[-1].chunk for of_cursor in several if of_cursor and of_cursor[-1].cursor.has_after(of_cursor[-1].chunk)]

@@ -10,7 +10,7 @@ import pytest
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
-from eventstore.model.merge import Item, MergeSource, decode_cursor, encode_cursor, merge, older_piece
+from eventstore.model.merge import Item, MergeSource, decode_cursor, encode_cursor, merge, older_items
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -39,12 +39,12 @@ class Log:
         return [item for item in reversed(self.items) if place is None or item.place < place][:limit]
 
     @property
-    def lane(self) -> MergeSource[str]:
+    def source(self) -> MergeSource[str]:
         return MergeSource(forward=self.forward, backward=self.backward, cut=lambda items: len(items) >= self.most)
 
 
-def lanes(*logs: Log) -> dict[str, MergeSource[str]]:
-    return {log.name: log.lane for log in logs}
+def sources(*logs: Log) -> dict[str, MergeSource[str]]:
+    return {log.name: log.source for log in logs}
 
 
 def values(logs: Sequence[Log]) -> list[str]:
@@ -55,7 +55,7 @@ def walk_older(logs: Sequence[Log], limit: int, cursor: str | None = None) -> li
     """Everything from the cursor's page (or the newest) back to the beginning, as it was shown."""
     shown: list[str] = []
     while True:
-        page = merge(lanes(*logs), cursor, limit)
+        page = merge(sources(*logs), cursor, limit)
         assert len(page.items) <= limit
         shown += page.items
         if page.older is None:
@@ -67,7 +67,7 @@ def walk_newer(logs: Sequence[Log], limit: int, cursor: str) -> list[str]:
     """Everything from the cursor's page up to the newest, oldest first."""
     shown: list[str] = []
     while True:
-        page = merge(lanes(*logs), cursor, limit)
+        page = merge(sources(*logs), cursor, limit)
         shown += reversed(page.items)
         if page.newer is None:
             return shown
@@ -87,21 +87,21 @@ def test_without_lanes_the_page_is_empty_and_leads_nowhere() -> None:
 
 
 def test_of_empty_lanes_the_page_is_empty_and_leads_nowhere() -> None:
-    assert merge(lanes(Log("a"), Log("b")), None, 10) == Page(items=[])
+    assert merge(sources(Log("a"), Log("b")), None, 10) == Page(items=[])
 
 
 def test_one_event_is_a_page_of_its_own() -> None:
-    assert merge(lanes(Log("a", [1])), None, 10) == Page(items=["a0000"])
+    assert merge(sources(Log("a", [1])), None, 10) == Page(items=["a0000"])
 
 
 def test_a_page_that_holds_exactly_everything_has_no_older_one() -> None:
-    page = merge(lanes(Log("a", [1, 2, 3])), None, 3)
+    page = merge(sources(Log("a", [1, 2, 3])), None, 3)
     assert list(page.items) == ["a0002", "a0001", "a0000"]
     assert page.older is None
 
 
 def test_lanes_are_merged_by_time_newest_first() -> None:
-    page = merge(lanes(Log("a", [1, 4, 5]), Log("b", [2, 3, 6])), None, 10)
+    page = merge(sources(Log("a", [1, 4, 5]), Log("b", [2, 3, 6])), None, 10)
     assert list(page.items) == ["b0002", "a0002", "a0001", "b0001", "b0000", "a0000"]
 
 
@@ -134,14 +134,14 @@ def test_walking_shows_everything_once_both_ways(seed: int, limit: int) -> None:
 def test_walking_over_lanes_that_are_cut_short_shows_the_same_in_the_same_order(seed: int, limit: int) -> None:
     chance = random.Random(seed)
     minutes = [sorted(chance.randrange(60) for _ in range(chance.randrange(20))) for _ in "abcd"]
-    whole = [Log(name, of_lane) for name, of_lane in zip("abcd", minutes, strict=True)]
-    cut = [Log(name, of_lane, most=chance.choice([1, 2, 3, 1_000])) for name, of_lane in zip("abcd", minutes, strict=True)]
+    whole = [Log(name, of_source) for name, of_source in zip("abcd", minutes, strict=True)]
+    cut = [Log(name, of_source, most=chance.choice([1, 2, 3, 1_000])) for name, of_source in zip("abcd", minutes, strict=True)]
     assert walk_older(cut, limit) == walk_older(whole, limit)
     assert walk_newer(cut, limit, beginning(cut)) == walk_newer(whole, limit, beginning(whole))
 
 
 def test_a_page_ends_where_nobody_knows_what_comes_next() -> None:
-    page = merge(lanes(Log("a", [1, 2, 3, 4, 5, 50], most=2), Log("b", [10, 20, 30])), None, 10)
+    page = merge(sources(Log("a", [1, 2, 3, 4, 5, 50], most=2), Log("b", [10, 20, 30])), None, 10)
     assert page.items == ["a0005", "b0002", "b0001", "b0000", "a0004"]
     assert page.older is not None
 
@@ -156,7 +156,7 @@ def test_events_that_arrive_on_the_way_are_neither_slipped_in_nor_lost(seed: int
     cursor: str | None = None
     last: Page[str]
     while True:
-        last = merge(lanes(*logs), cursor, 3)
+        last = merge(sources(*logs), cursor, 3)
         shown += last.items
         for log in logs:
             if chance.random() < 0.5:
@@ -172,25 +172,25 @@ def test_events_that_arrive_on_the_way_are_neither_slipped_in_nor_lost(seed: int
 
 def test_the_page_above_and_back_again_is_the_same_page() -> None:
     logs = [Log("a", range(0, 20, 2)), Log("b", range(1, 20, 2))]
-    first = merge(lanes(*logs), None, 5)
-    second = merge(lanes(*logs), first.older, 5)
-    above = merge(lanes(*logs), second.newer, 5)
+    first = merge(sources(*logs), None, 5)
+    second = merge(sources(*logs), first.older, 5)
+    above = merge(sources(*logs), second.newer, 5)
     assert above.items == first.items
-    assert merge(lanes(*logs), above.older, 5).items == second.items
+    assert merge(sources(*logs), above.older, 5).items == second.items
 
 
 def test_a_lane_that_is_new_since_the_cursor_was_made_is_newer_as_a_whole() -> None:
     old = Log("a", [1, 2, 3, 4])
-    first = merge(lanes(old), None, 2)
+    first = merge(sources(old), None, 2)
     new = Log("b", [0, 9])
-    second = merge(lanes(old, new), first.older, 2)
+    second = merge(sources(old, new), first.older, 2)
     assert list(second.items) == ["a0001", "a0000"]
     assert second.newer is not None
     assert sorted(walk_newer([old, new], 10, second.newer)) == ["a0002", "a0003", "b0000", "b0001"]
 
 
 def test_a_lane_that_is_gone_since_the_cursor_was_made_is_left_out() -> None:
-    first = merge(lanes(Log("a", [1, 2, 3]), Log("b", [1, 2, 3])), None, 2)
+    first = merge(sources(Log("a", [1, 2, 3]), Log("b", [1, 2, 3])), None, 2)
     assert set(walk_older([Log("a", [1, 2, 3])], 2, first.older)) <= {"a0000", "a0001", "a0002"}
 
 
@@ -211,8 +211,8 @@ def test_an_event_that_arrives_between_two_reads_of_a_lane_does_not_slip_into_an
 
 def test_lanes_read_side_by_side_give_the_same_page() -> None:
     logs = [Log(name, range(number, 40, 3)) for number, name in enumerate("abcdef")]
-    alone = merge(lanes(*logs), None, 20)
-    assert merge(lanes(*logs), None, 20, max_parallel=4) == alone
+    alone = merge(sources(*logs), None, 20)
+    assert merge(sources(*logs), None, 20, max_parallel=4) == alone
 
 
 def test_a_page_asks_each_lane_for_no_more_than_it_can_show_and_one() -> None:
@@ -260,7 +260,7 @@ def packed(content: object) -> str:
 )
 def test_a_damaged_cursor_is_refused_in_words(damaged: str) -> None:
     with pytest.raises(InvalidPosition, match="damaged"):
-        merge(lanes(Log("a", [1])), damaged, 5)
+        merge(sources(Log("a", [1])), damaged, 5)
 
 
 def test_a_page_may_end_within_a_piece_whatever_arrives_meanwhile() -> None:
@@ -270,7 +270,7 @@ def test_a_page_may_end_within_a_piece_whatever_arrives_meanwhile() -> None:
         logs = [Log(name, [rng.randrange(50) for _ in range(rng.randrange(9))]) for name in "abc"[: rng.randrange(1, 4)]]
         before, shown, cursor = values(logs), list[str](), None
         while True:
-            items, behind = older_piece(lanes(*logs), cursor, rng.randrange(1, 8))
+            items, behind = older_items(sources(*logs), cursor, rng.randrange(1, 8))
             if not items:
                 break
             looked = rng.randrange(1, len(items) + 1)

@@ -18,8 +18,8 @@ from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Event, Message, NewMessage, Topic
 from eventstore.scanning import partition_reader
-from eventstore.scanning.progress import Ending, Progress, ScanState
-from eventstore.scanning.scan import Bounds, Request, Scan
+from eventstore.scanning.progress import Ending, ScanProgress, ScanState
+from eventstore.scanning.scan import Request, Scan, ScanLimits
 from eventstore.scanning.scans import Scans
 from eventstore.search import parse_filter
 
@@ -76,7 +76,7 @@ def index(storage: DatabaseStorage) -> None:
     index_until_caught_up(following)
 
 
-def scan_of(storage: Any, topic: Topic, text: str, *, bounds: Bounds | None = None, **request: Any) -> Scan[str]:
+def scan_of(storage: Any, topic: Topic, text: str, *, limits: ScanLimits | None = None, **request: Any) -> Scan[str]:
     def keep(event: Event) -> str:
         return event.id
 
@@ -84,10 +84,10 @@ def scan_of(storage: Any, topic: Topic, text: str, *, bounds: Bounds | None = No
         return read_event(message, ())
 
     asked = Request(topic=topic, filter=parse_filter(text), **request)
-    return Scan(storage, asked, read=read, keep=keep, bounds=bounds)
+    return Scan(storage, asked, read=read, keep=keep, limits=limits)
 
 
-def ended(scan: Scan[str]) -> Progress:
+def ended(scan: Scan[str]) -> ScanProgress:
     scan.start()
     scan.join(LONG)
     assert not scan.running
@@ -263,8 +263,8 @@ def test_a_stopped_search_goes_on_from_there_without_gap_or_double(
     found: list[str] = []
     onward, steps = "", 0
     while True:
-        bounds = Bounds(events=10)
-        scan = scan_of(storage, topic, "type:patient.*", bounds=bounds, newest_first=newest_first, onward=onward)
+        limits = ScanLimits(events=10)
+        scan = scan_of(storage, topic, "type:patient.*", limits=limits, newest_first=newest_first, onward=onward)
         progress = ended(scan)
         found += scan.matches()
         steps += 1
@@ -286,18 +286,18 @@ def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(storage: DatabaseSt
 
 
 @pytest.mark.parametrize(
-    ("bounds", "ending", "words"),
+    ("limits", "ending", "words"),
     [
-        (Bounds(matches=3), Ending.MATCHES, "Stopped at 3 matches, after 3 of 9 events."),
-        (Bounds(events=4), Ending.EVENTS, "Stopped after 4 of 9 events: no search reads more at once."),
-        (Bounds(seconds=-1), Ending.SECONDS, "Stopped after 1 of 9 events: no search takes longer than this."),
-        (Bounds(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since nobody was looking any more."),
+        (ScanLimits(matches=3), Ending.MATCHES, "Stopped at 3 matches, after 3 of 9 events."),
+        (ScanLimits(events=4), Ending.EVENTS, "Stopped after 4 of 9 events: no search reads more at once."),
+        (ScanLimits(seconds=-1), Ending.SECONDS, "Stopped after 1 of 9 events: no search takes longer than this."),
+        (ScanLimits(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since nobody was looking any more."),
     ],
 )
-def test_each_bound_ends_it_and_says_so(storage: DatabaseStorage, bounds: Bounds, ending: Ending, words: str) -> None:
+def test_each_bound_ends_it_and_says_so(storage: DatabaseStorage, limits: ScanLimits, ending: Ending, words: str) -> None:
     topic = publish(storage, 9)
     index(storage)
-    progress = ended(scan_of(storage, topic, "type:patient.*", bounds=bounds))
+    progress = ended(scan_of(storage, topic, "type:patient.*", limits=limits))
     assert (progress.ending, progress.state, progress.complete) == (ending, ScanState.STOPPED, False)
     assert progress.words == f"{words} Older events were not read."
 

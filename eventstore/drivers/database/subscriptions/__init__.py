@@ -1,1 +1,1 @@
-"""The embedded store's subscriptions: cursors, members, and which member gets which message."""
+"""The subscriptions of the embedded store: cursors, members, and which member gets which message."""

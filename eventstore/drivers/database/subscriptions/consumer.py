@@ -1,4 +1,4 @@
-"""A member of a subscription, as its owner holds it."""
+"""A consumer: a member of a subscription."""
 
 import logging
 import threading
@@ -41,9 +41,9 @@ def consume(topic: str, name: str, type: SubscriptionType, consumer: str, closed
 class TableConsumer:
     """Receives and acknowledges.
 
-    A member that neither receives nor acknowledges for ten seconds counts as gone, and others get what it held; its late
-    acknowledgement still counts. A reset disconnects it: what it had received is then no longer its own to acknowledge, and
-    its next ``receive`` joins again by itself.
+    A member that neither receives nor acknowledges for ten seconds counts as gone, and others get what it held. Its
+    late acknowledgement still counts. A reset disconnects it: it can no longer acknowledge what it had received, and
+    its next ``receive`` joins again.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TableConsumer:
         self._closed = False
         self._held: set[Position] = set()
         self._forgotten: set[Position] = set()
-        """Received before a reset and not again since."""
+        """Received before a reset, and not again since."""
         with transaction.atomic(using=STORE):
             row = self._locked()
             self._member = join(row, type, name).pk
@@ -87,7 +87,7 @@ class TableConsumer:
             with answering():
                 MemberRow.objects.filter(pk=self._member).delete()
         except StoreUnreachable as error:
-            # Nothing is lost: without a sign of life the member counts as gone in some seconds.
+            # Nothing is lost: without a heartbeat the member counts as gone after some seconds.
             log.warning("A consumer could not say that it leaves: %s", error)
         close_in_thread()
 
@@ -112,7 +112,7 @@ class TableConsumer:
         return found
 
     def _something_to_do(self, limit: int) -> bool:
-        """Whether it is worth the lock: looked up without it, since an idle member looks often."""
+        """Whether it is worth taking the lock. Checked without the lock, because an idle member looks often."""
         row = SubscriptionRow.objects.filter(pk=self._subscription).first()
         if row is None:
             return True
@@ -120,7 +120,7 @@ class TableConsumer:
         return all(member.pk != self._member for member in state.members) or bool(pick(state, self._type, self._member, limit))
 
     def _stay(self, row: SubscriptionRow) -> None:
-        """Give a sign of life; join again where a reset, or our own silence, has put us out."""
+        """Send a heartbeat, and join again if a reset or a missing heartbeat has removed this member."""
         if not self._give_sign_of_life():
             self._member = join(row, self._type, self._name).pk
         if row.resets != self._resets:
@@ -148,7 +148,7 @@ class TableConsumer:
         return time.monotonic() >= self._next_heartbeat
 
     def _give_sign_of_life(self) -> bool:
-        """Whether we are still a member."""
+        """Send a heartbeat, and return whether this consumer is still a member."""
         self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
         return bool(MemberRow.objects.filter(pk=self._member).update(heartbeat=datetime.now(UTC)))
 

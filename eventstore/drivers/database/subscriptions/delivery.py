@@ -9,11 +9,11 @@ from eventstore.drivers.database.subscriptions.state import Shard, State
 from eventstore.model.storage import SubscriptionType
 
 LOOK_AHEAD = 2_000
-"""How far behind its cursor a key-shared subscription looks for events of a member's keys, so that one look stays short."""
+"""How far after its cursor a key-shared subscription looks for a member's keys, so that one look stays short."""
 
 
 def pick(state: State, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:
-    """At most ``limit`` numbers for the member ``me``, by the place of their shard in ``state.shards``."""
+    """Return at most ``limit`` numbers for the member ``me``, by the index of their shard in ``state.shards``."""
     picked: dict[int, list[int]] = {}
     members = [member.pk for member in state.members]
     if me not in members:
@@ -31,7 +31,7 @@ def _for_member(shard: Shard, type: SubscriptionType, members: Sequence[int], me
         case SubscriptionType.FAILOVER if owner(shard, members) != me:
             return iter(())
         case SubscriptionType.EXCLUSIVE | SubscriptionType.FAILOVER:
-            # What another member held before this one took over is this one's now, so that the order is kept.
+            # What another member held before is now this member's, so that the order is kept.
             return ranges.each(shard.unacknowledged_except([shard.held.get(me, [])]))
         case SubscriptionType.KEY_SHARED:
             return _of_my_keys(shard, members, me)
@@ -40,7 +40,7 @@ def _for_member(shard: Shard, type: SubscriptionType, members: Sequence[int], me
 
 
 def owner(shard: Shard, members: Sequence[int]) -> int:
-    """Whose a failover partition is: the first member's, further partitions going round over the others."""
+    """Return the member that has this failover partition: the first member has the first one, and so on in turn."""
     return members[shard.partition % len(members)]
 
 
@@ -54,7 +54,7 @@ def _of_my_keys(shard: Shard, members: Sequence[int], me: int) -> Iterator[int]:
     rows = MessageRow.objects.filter(partition_id=shard.partition_id, number__gt=shard.acknowledged)
     for number, key_hash in rows.order_by("number").values_list("number", "key_hash")[:LOOK_AHEAD]:
         if number in with_others:
-            # The key moved to another member while its earlier event is still out: later ones wait for that one.
+            # The key moved to another member while its earlier event is unacknowledged: later events wait for it.
             waiting.add(key_hash)
         elif number in open_numbers and key_hash not in waiting and members[(key_hash or 0) % len(members)] == me:
             yield number

@@ -1,4 +1,4 @@
-"""Subscriptions as they are listed, made and reset."""
+"""Lists, creates and resets subscriptions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def create_subscription(topic: str, name: str, type: SubscriptionType, start: Ed
 
 
 def made_subscription(topic: TopicRow, name: str, type: SubscriptionType, start: Edge) -> SubscriptionRow:
-    """The subscription of this name, made at the edge where there was none."""
+    """Return the subscription with this name; create it at the edge if there is none."""
     checked_name(name, "subscription")
     there = find_subscription(topic, name)
     if there is not None:
@@ -65,13 +65,13 @@ def reset_cursor(topic: str, name: str, targets: Mapping[int, Position | Edge]) 
         now = datetime.now(UTC)
         for partition, number in moves.items():
             CursorRow.objects.filter(pk=shards[partition].cursor_id).update(acknowledged=number - 1, holes="[]", moved=now)
-        # As on a broker: everybody is disconnected, and what they hold is nobody's.
+        # As on a broker: all members are disconnected, and nobody holds what they had.
         MemberRow.objects.filter(subscription=row).delete()
         SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=now)
 
 
 def locked(pk: int) -> SubscriptionRow:
-    """The subscription's row, held until the transaction ends."""
+    """Return the subscription's row, locked until the transaction ends."""
     return SubscriptionRow.objects.select_for_update().get(pk=pk)
 
 
@@ -107,7 +107,7 @@ def _cursor(topic: str, shard: Shard) -> Cursor:
         partition=shard.partition,
         acknowledged=None if shard.acknowledged < 0 else place(shard.acknowledged),
         backlog=shard.backlog,
-        # A hole begins behind something that is pending, so there is always a number before it.
+        # Something pending comes before each hole, so there is always a number before it.
         holes=[(place(first - 1), place(last)) for first, last in ranges.union(shard.holes)],
         moved=shard.moved,
     )

@@ -1,6 +1,6 @@
-"""Joining a subscription, staying in it, and what happens to the cursor when an event is acknowledged.
+"""Joining a subscription, staying in it, and moving its cursor when an event is acknowledged.
 
-Every function here expects the caller to hold the subscription's row.
+Every function here expects that the caller has locked the subscription's row.
 """
 
 import os
@@ -16,7 +16,7 @@ from eventstore.model.storage import SubscriptionType
 
 
 def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> MemberRow:
-    """Become a member; ``StoreRefused`` where those who are there do not allow it."""
+    """Become a member. Raises ``StoreRefused`` if the present members do not allow it."""
     remove_gone(subscription)
     others = MemberRow.objects.filter(subscription=subscription)
     if others.exists():
@@ -35,12 +35,13 @@ def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> Me
 
 
 def remove_gone(subscription: SubscriptionRow) -> None:
-    """Forget the members without a sign of life, and so give what they held to the others."""
+    """Remove the members without a heartbeat, so that others get what they held."""
     MemberRow.objects.filter(subscription=subscription, heartbeat__lte=datetime.now(UTC) - GONE_AFTER).delete()
 
 
 def hold(shard: Shard, member: int, numbers: list[int], *, alone: bool) -> None:
-    """Note what a member was handed. ``alone``: it took the partition over from whoever held something of it."""
+    """Record what a member has received. ``alone``: it took over the partition, so that others no longer hold anything of
+    it."""
     if alone:
         HoldingRow.objects.filter(cursor_id=shard.cursor_id).exclude(member_id=member).delete()
     held = ranges.dumps(ranges.union(shard.held.get(member, []), ranges.of(numbers)))
@@ -48,7 +49,7 @@ def hold(shard: Shard, member: int, numbers: list[int], *, alone: bool) -> None:
 
 
 def mark_acknowledged(cursor: CursorRow, number: int) -> None:
-    """Move the cursor over this number, or leave a hole beyond it; whoever held it does so no longer."""
+    """Move the cursor over this number, or add a hole after it. No member holds the number any longer."""
     if number > cursor.acknowledged:
         done = ranges.union([(-1, cursor.acknowledged)], ranges.loads(cursor.holes), [(number, number)])
         (_, acknowledged), *holes = done

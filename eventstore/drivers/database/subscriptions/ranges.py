@@ -1,4 +1,5 @@
-"""Sets of whole numbers as disjoint, ordered ``(first, last)`` pairs, both ends included: small where numbers come in runs."""
+"""Sets of whole numbers as disjoint, ordered ``(first, last)`` pairs, both ends included. They are small if numbers come
+in runs."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ def without(ranges: Ranges, number: int) -> list[tuple[int, int]]:
 
 
 def gaps(taken: Ranges, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """What of ``first`` to ``last`` is in none of the ranges."""
+    """Yield what lies from ``first`` to ``last`` and in none of the ranges."""
     at = first
     for start, end in taken:
         if start > last:

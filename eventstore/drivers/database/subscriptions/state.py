@@ -1,4 +1,4 @@
-"""What a subscription looks like at one moment: its cursors, who is connected, and who holds what."""
+"""A subscription at one moment: its cursors, who is connected, and who holds what."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +9,12 @@ from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow,
 from eventstore.drivers.database.subscriptions import ranges
 
 GONE_AFTER = timedelta(seconds=10)
-"""A member without a sign of life for so long counts as gone."""
+"""A member without a heartbeat for this long counts as gone."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Shard:
-    """A cursor with its partition's end and, by member's id, what its members hold."""
+    """A cursor with the end of its partition and, by member's id, what its members hold."""
 
     cursor_id: int
     partition_id: int
@@ -22,7 +22,7 @@ class Shard:
     acknowledged: int
     holes: list[tuple[int, int]]
     end: int
-    """The number of the last message; -1 where there is none."""
+    """The number of the last message; -1 if there is none."""
     moved: datetime | None = None
     held: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
@@ -31,16 +31,16 @@ class Shard:
         return self.end - self.acknowledged - ranges.size(self.holes)
 
     def unacknowledged_except(self, held: Iterable[ranges.Ranges]) -> list[tuple[int, int]]:
-        """What is neither acknowledged nor held in one of these."""
+        """Return what is neither acknowledged nor held in one of these."""
         return list(ranges.gaps(ranges.union(self.holes, *held), self.acknowledged + 1, self.end))
 
 
 @dataclass(slots=True, kw_only=True)
 class State:
     shards: list[Shard]
-    """By number of partition."""
+    """In order of partition."""
     members: list[MemberRow]
-    """Those that are alive, in the order in which they joined."""
+    """The members that are alive, in the order in which they joined."""
 
     def held_by(self, member: int) -> int:
         return sum(ranges.size(shard.held.get(member, [])) for shard in self.shards)
@@ -51,7 +51,7 @@ def state_of(subscription: SubscriptionRow) -> State:
 
 
 def states_of(subscriptions: Sequence[SubscriptionRow]) -> Mapping[int, State]:
-    """By subscription's id, in three queries however many there are."""
+    """Return the states by subscription id, in three queries for any number of subscriptions."""
     ids = [row.pk for row in subscriptions]
     members = MemberRow.objects.filter(subscription_id__in=ids, heartbeat__gt=datetime.now(UTC) - GONE_AFTER).order_by("pk")
     of_subscription: dict[int, State] = {pk: State(shards=[], members=[]) for pk in ids}

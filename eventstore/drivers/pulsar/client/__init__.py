@@ -1,1 +1,1 @@
-"""What goes over Pulsar's binary protocol: reading, following, consuming and publishing with the Python client."""
+"""Everything that uses Pulsar's binary protocol: reading, following, consuming and publishing with the Python client."""

@@ -1,4 +1,4 @@
-"""A member of a durable subscription."""
+"""A consumer: a member of a durable subscription."""
 
 import time
 from collections import defaultdict
@@ -25,10 +25,10 @@ TYPES = {
 
 
 class PulsarConsumer:
-    """See ``storage.Consumer``. Every type acknowledges event by event, so that nothing earlier is swept along.
+    """See ``storage.Consumer``. Every type acknowledges event by event, so that no earlier event is acknowledged with it.
 
-    The broker knows whole batches: one that is acknowledged in part comes again as a whole to a later consumer, unless the
-    broker was told to keep track inside batches (``acknowledgmentAtBatchIndexLevelEnabled``).
+    The broker tracks whole batches. A batch that is acknowledged in part is delivered again as a whole to a later
+    consumer, unless the broker tracks inside batches (``acknowledgmentAtBatchIndexLevelEnabled``).
     """
 
     def __init__(self, link: Link, known: Known, name: str, type: SubscriptionType, consumer: str) -> None:
@@ -66,7 +66,7 @@ class PulsarConsumer:
         message_id = self._received.get(position)
         if message_id is None:
             if position.token <= self._furthest[position.partition]:
-                return  # acknowledged before
+                return  # already acknowledged
             raise InvalidPosition("This consumer has not received the event at this position: receive it first.")
         with self._link.errors():
             self._consumer.acknowledge(message_id)
@@ -115,7 +115,7 @@ class PulsarConsumer:
         return message
 
     def _mend(self) -> None:
-        """Nothing came: if the connection is gone while the broker answers, give the client a moment and then connect anew."""
+        """Nothing came. If the connection is gone while the broker answers, give the client a moment, and then reconnect."""
         if self._connected.gone_for_good(self._consumer.is_connected()):
             self._let_go()
             self._consumer = self._subscribe()
@@ -124,4 +124,4 @@ class PulsarConsumer:
         try:
             self._consumer.close()
         except pulsar.PulsarException:
-            return  # the broker is away, and forgets a consumer whose connection is gone
+            return  # the broker is away, and removes a consumer whose connection is gone

@@ -1,4 +1,4 @@
-"""What is particular about a message's payload: none at all, or one that nobody here can decrypt."""
+"""Special payloads: an absent one, or one that cannot be decrypted here."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from eventstore.model.events import Message
 
 
 def marked(message: Message, raw: Any) -> Message:
-    """The message with ``null`` and ``encrypted`` set where the client's own object says so.
+    """Return the message with ``null`` and ``encrypted`` set if the client's object says so.
 
-    Of an encrypted batch the client delivers the whole as one message, whose only properties are the batch's own.
+    The client delivers an encrypted batch as one message, whose only properties are those of the batch.
     """
     if not message.payload:
         return replace(message, null=True) if raw.has_null_value() else message

@@ -1,4 +1,4 @@
-"""The client's messages as ours."""
+"""Converts the client's messages to the event store's."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,14 +12,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Messages:
-    """Makes one partition's messages from what the client hands out, one after the other: not for several threads at once."""
+    """Converts one partition's messages one after the other. Not thread-safe."""
 
     def __init__(self, topic: str, partition: int) -> None:
         self._positions = Positions(topic, partition)
         self._published, self._schema, self._producer = EPOCH, "", ""
 
     def of(self, raw: Any) -> Message:
-        """The message that the client's own object holds. Text that is not UTF-8 comes as a replacement character."""
+        """Return the message in the client's object. Text that is not UTF-8 becomes a replacement character."""
         position = self._positions.of(raw.message_id())
         new_entry = self._positions.new_entry
         if new_entry:
@@ -40,20 +40,20 @@ class Messages:
             schema_version=self._schema,
             producer=self._producer,
         )
-        # Entries are encrypted as a whole: what follows in an entry was decrypted, or would have come with its first message.
+        # An entry is encrypted as a whole. If it could not be decrypted, its first message says so and no other follows.
         return message if payload and not new_entry else marked(message, raw)
 
     def _begin_entry(self, raw: Any) -> None:
-        """What an entry says once for all messages in it: when and by whom it was published, and by which schema."""
+        """Keep what an entry says once for all of its messages: when, by whom and with which schema it was published."""
         milliseconds = raw.publish_timestamp()
         self._published = EPOCH + timedelta(milliseconds=milliseconds)
         schema = raw.int_schema_version()
-        self._schema = str(schema) if schema >= 0 else ""  # the number of the topic's schema that it was written with
+        self._schema = str(schema) if schema >= 0 else ""  # the version of the topic's schema that it was written with
         self._producer = _text(raw.producer_name)
 
 
 def time_of(milliseconds: int) -> datetime | None:
-    """The instant in UTC; ``None`` for 0 and less, which is how Pulsar writes "never", and for what no calendar holds."""
+    """Return the instant in UTC. Returns ``None`` for 0 and less, Pulsar's "never", and for what exceeds the calendar."""
     if milliseconds <= 0:
         return None
     try:
@@ -66,7 +66,7 @@ def _properties(raw: Any) -> Mapping[str, str]:
     try:
         return raw.properties() or NOTHING
     except UnicodeDecodeError:
-        return {"\ufffd": "\ufffd"}  # the client shows none of them where one is not text
+        return {"\ufffd": "\ufffd"}  # if one property is not text, the client returns none of them
 
 
 def _text(read: Callable[[], str]) -> str:

@@ -1,7 +1,7 @@
-"""One small pool of threads for the whole process, for reads that are waited for together.
+"""One small thread pool for the whole process, for reads whose results are needed together.
 
-However many pages are opened at once, no more readers than ``READERS`` are open for them: each costs the broker a cursor, and
-the client memory. More than eight at a time were no faster on a broker of two cores.
+However many pages are opened at the same time, at most ``READERS`` readers are open for them: each costs the broker a
+cursor and the client memory. More than eight were no faster on a broker with two cores.
 """
 
 import os
@@ -20,9 +20,10 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def side_by_side(do: Callable[[Given], Found], items: Sequence[Given]) -> Sequence[Found]:
-    """What ``do`` answers for each, in order. The first error ends it, and what has not begun by then is left undone.
+    """Return what ``do`` returns for each item, in order. The first error ends it, and what has not begun by then is left
+    undone.
 
-    ``do`` must not call this itself: it would wait for the threads that it holds.
+    ``do`` must not call this function: it would wait for the threads that it holds.
     """
     if len(items) < 2:
         return [do(item) for item in items]
@@ -38,7 +39,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads, and perhaps its lock in the middle of something."""
+    """Start anew in a forked child, which has none of its parent's threads, and perhaps a locked lock."""
     global _pool, _lock
     _lock, _pool = threading.Lock(), None
 

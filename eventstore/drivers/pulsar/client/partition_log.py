@@ -1,8 +1,9 @@
-"""Reading pieces of a partition's log: forward, backward, single positions, and since a time.
+"""Reads parts of a partition's log: forward, backward, single positions, and from a time on.
 
-A new reader costs some 5 milliseconds (most of them waiting for the broker) and each message some 10 microseconds, so that
-what lies close together is read through in one go. A reader for few messages has a small queue: the broker sends as many
-entries at once as the queue has room for, and each of them may be a batch of a thousand messages that nobody wants.
+A new reader costs about 5 milliseconds, most of them waiting for the broker, and each message about 10 microseconds. So
+messages that lie close together are read through with one reader. A reader for few messages has a small queue: the
+broker sends as many entries at once as fit into the queue, and each entry may be a batch of a thousand unwanted
+messages.
 """
 
 from collections import deque
@@ -28,27 +29,29 @@ from eventstore.model.storage import READ_BYTES
 T = TypeVar("T")
 
 FIRST_STEP = 4
-"""Entries that reading backward goes back at first; each further step is four times as long."""
+"""Entries that backward reading goes back at first. Each further step is four times as long."""
 
 NEAR, NEAR_FIRSTS, NEAR_BATCHED = 32, 4, 1
-"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader: of messages without
-batches, of those that come first in theirs (which may hold one message, or a thousand), and of others in batches."""
+"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader: for messages
+without batches, for the first messages of a batch (which may hold one message, or a thousand), and for other messages
+in batches."""
 
 FETCH_QUEUE = 16
-"""The largest queue of a reader that fetches a group: eight of them are open at once, and each message may have 5 MB."""
+"""The largest queue of a reader that fetches a group. Eight readers are open at the same time, and each message may have 5
+MB."""
 
 EXPECTED_SECONDS = 0.5
-"""How long a message that should be there is waited for before the broker is asked whether it is."""
+"""How long to wait for a message that should exist before the broker is asked whether it does."""
 
 
 class Shard:
-    """One partition's log under the names that it goes by."""
+    """One partition's log, with its names in the store and on the broker."""
 
     def __init__(self, link: Link, admin: Admin, log: TopicName, topic: str, partition: int) -> None:
         self.link, self.admin, self.log, self.topic, self.partition = link, admin, log, topic, partition
 
     def internals(self) -> Json:
-        """What the broker tells of this log; nothing where it has none of a partition, which nobody has used yet."""
+        """Return what the broker tells of this log; empty if the partition has no log yet because nobody has used it."""
         return self._unless_absent(lambda: self.admin.log_internals(self.log), {})
 
     def last_id(self) -> tuple[int, int, int]:
@@ -58,7 +61,7 @@ class Shard:
     def forward(
         self, *, after: Position | None, limit: int, inclusive: bool = False, most_bytes: int | None = None
     ) -> Sequence[Message]:
-        """At most ``limit`` messages from a position or the first one on, up to the one that makes ``most_bytes`` full."""
+        """Return at most ``limit`` messages after a position or from the first, up to the one that fills ``most_bytes``."""
         found: list[Message] = []
         if limit <= 0:
             return found
@@ -74,11 +77,11 @@ class Shard:
         return found
 
     def backward(self, *, before: Position | None, limit: int, most_bytes: int | None = None) -> Sequence[Message]:
-        """At most ``limit`` messages, newest first, up to the one that makes ``most_bytes`` full.
+        """Return at most ``limit`` messages, newest first, up to the one that fills ``most_bytes``.
 
-        Readers go forward only: so the log is read from some entries before the place up to it, and from further back
-        until there is enough, each range once. A chunked message that begins in one range and ends in the next comes with
-        the earlier of them, which is why a range ends at the first message that is known, and not at an entry.
+        Readers go forward only. So the log is read from some entries before the place up to it, and then from further
+        back until there are enough, each range once. A chunked message that begins in one range and ends in the next
+        comes with the earlier range, so a range ends at the first known message, not at an entry.
         """
         internals = self.internals()
         layout, messages = layout_of(internals), self._messages()
@@ -109,7 +112,7 @@ class Shard:
         return [messages.of(raw) for raw in reversed(found)]
 
     def fetch_near(self, wanted: Sequence[Position]) -> Mapping[Position, Message]:
-        """The messages at these positions, one of ``near_ones``' groups, as far as they are there: with one reader."""
+        """Return the messages that exist at these positions, one of ``near_ones``' groups, with one reader."""
         places = [place_of(position.token) for position in wanted]
         by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
         messages, last = self._messages(), places[-1].order
@@ -125,10 +128,11 @@ class Shard:
         return found
 
     def first_since(self, when: datetime) -> Position | None:
-        """The first message published at or after the instant.
+        """Return the position of the first message published at or after the instant.
 
-        The broker finds the entry by bisection, for which publish times must not run backwards: where publishers' clocks
-        differ, it is *a* place where the time is passed. All messages of a batch have one publish time.
+        The broker finds the entry by bisection, which needs publish times that do not run backwards. If publishers'
+        clocks differ, it is one of the places where the time is passed. All messages of a batch have the same publish
+        time.
         """
         milliseconds = max(0, -((EPOCH - when) // timedelta(milliseconds=1)))
         ledger, entry = self._unless_absent(lambda: self.admin.entry_since(self.log, milliseconds), (-1, -1))
@@ -149,8 +153,11 @@ class Shard:
         return found[0].position if found else None
 
     def _unless_absent(self, ask: Callable[[], T], empty: T) -> T:
-        """The broker makes a partition's log when it is first used, and until then says that there is none: it is empty. Of a
-        topic that is its own only log, it means what it says."""
+        """Return the result, or ``empty`` if the partition's log does not exist yet.
+
+        The broker creates a partition's log when it is first used, and until then says that there is none. For an
+        unpartitioned topic, ``UnknownTopic`` means what it says.
+        """
         try:
             return ask()
         except UnknownTopic:
@@ -175,7 +182,8 @@ class Shard:
             close_raw(reader)
 
     def _expected_from(self, start: Any, *, queue: int) -> Iterator[Any]:
-        """As ``_from_id``, inclusive, where there should be something: waits for it first, and asks the broker afterwards."""
+        """As ``_from_id``, inclusive, for messages that should exist: waits for them first, and asks the broker
+        afterwards."""
         reader = open_raw(self.link, self.log, start, inclusive=True, queue=min(queue, FETCH_QUEUE))
         try:
             with self.link.errors():
@@ -187,7 +195,7 @@ class Shard:
 
 
 class _Newest:
-    """The last ``limit`` of the messages that are appended, or fewer: as many of the last ones as make ``room`` bytes full."""
+    """Keeps the last ``limit`` of the appended messages, or as many of the last ones as fill ``room`` bytes."""
 
     def __init__(self, limit: int, room: float) -> None:
         self.raws: deque[Any] = deque()
@@ -206,7 +214,7 @@ class _Newest:
 
 
 def _queue_for(internals: Mapping[str, Any]) -> int:
-    """How many messages to fetch ahead at once, of entries as large as the ``internalStats`` say: a few in any case."""
+    """Return how many messages to fetch ahead, by the size of the entries in ``internalStats``; at least a few."""
     entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
     return max(FEWEST, min(QUEUE, READ_BYTES * entries // max(1, size)))
 
@@ -217,7 +225,7 @@ def _is_behind(raw: Any, place: Place, *, inclusive: bool) -> bool:
 
 
 def _start_of(places: Sequence[Place]) -> Any:
-    """Where to start reading for these: a chunked message among them may begin before all of them."""
+    """Return where to start reading for these places. A chunked message among them may begin before all of them."""
     begin = min(place.first_entry for place in places)
     if begin < (places[0].ledger, places[0].entry) and not places[0].chunk:
         return pulsar.MessageId(-1, *begin, -1)
@@ -225,12 +233,12 @@ def _start_of(places: Sequence[Place]) -> Any:
 
 
 def _entries_of(places: Sequence[Place]) -> int:
-    """How many entries these span: what the broker is to send without being asked again."""
+    """Return how many entries these places span: what the broker is to send without being asked again."""
     return places[-1].entry - min(place.first_entry for place in places)[1] + 1
 
 
 def near_ones(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
-    """The sorted positions of one partition in groups that are worth reading through with one reader."""
+    """Group the sorted positions of one partition so that each group is worth reading through with one reader."""
     groups: list[list[Position]] = []
     before: Place | None = None
     for position in positions:

@@ -1,8 +1,8 @@
 """How many messages the client fetches ahead for each reader of this process that follows a partition.
 
-The client bounds that by a number for each reader, fixed as it connects, and knows no bound in bytes, nor one for all. So
-readers share what all of them together may hold: the more there are, and the larger their messages, the less each gets, and
-one whose share has changed much is told to connect anew.
+The client limits this by a number of messages per reader, which is fixed when the reader connects. It knows no limit in
+bytes and none for all readers. So the readers share what they may hold together: the more readers there are, and the
+larger their messages, the less each gets. A reader whose share has changed much must reconnect.
 """
 
 import threading
@@ -10,45 +10,46 @@ from collections.abc import Mapping
 from typing import Any
 
 TOGETHER, TOGETHER_BYTES = 10_000, 256 * 1024 * 1024
-"""Messages, and bytes as far as their size is known, that wait for all readers together. Each has ``FEWEST`` beyond that,
-however many readers there are."""
+"""Messages, and bytes as far as their size is known, that wait for all readers together. Each reader may hold ``FEWEST``
+more."""
 FEWEST, LONGEST = 4, 1_000
-"""A hundred events are used up while another thread has the interpreter, and waiting for the next hundred cost a third of the
-time of catching up; of a thousand one partition's catching up has no more."""
+"""A hundred events are used up while another thread has the interpreter, and waiting for the next hundred cost a third of
+the time of catching up. More than a thousand does not help a single partition to catch up."""
 UNKNOWN = 1024 * 1024
-"""Bytes that a message of a partition may have in which there is none yet."""
+"""Bytes that a message of a partition without messages may have."""
 MUCH = 2
-"""By so many times a share has to change before it is worth a new connection."""
+"""A share must change by this factor before it is worth a new connection."""
 
 
 class Share:
-    """What one reader may fetch ahead: ``queue`` messages, of ``size`` bytes each as far as that is known."""
+    """What one reader may fetch ahead: ``queue`` messages of ``size`` bytes each, as far as that is known."""
 
     __slots__ = ("bytes", "entry", "in_an_entry", "queue", "seen", "size")
 
     def __init__(self, entry: int) -> None:
-        """``entry``: bytes of one of the broker's entries, which may be a whole batch; 0 where there is none yet."""
+        """``entry``: average bytes of the broker's entries, each of which may be a batch; 0 if there is none yet."""
         self.entry, self.size = entry, entry or UNKNOWN
         self.in_an_entry = 1
         self.queue = self.bytes = self.seen = 0
 
     def see(self, read: int, size: int, in_an_entry: int) -> None:
-        """Large messages are remembered for some reads: a share that goes up and down costs connections."""
+        """Note the size of the messages of a read. Large messages are remembered for some reads: a changing share costs
+        connections."""
         self.in_an_entry = max(self.in_an_entry, in_an_entry)
         self.seen = max(size // read, self.seen * 3 // 4)
         self.size = max(1, self.seen, self.entry // self.in_an_entry)
 
 
 class FetchAhead:
-    """Thread-safe."""
+    """What all readers of the process may fetch ahead together. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readers = self._messages = self._bytes = 0
-        """How many readers there are, and what all of them may hold."""
+        """How many readers there are, and how many messages and bytes they may hold together."""
 
     def join(self, internals: Mapping[str, Any]) -> Share:
-        """A share for a reader of a partition whose entries are as large as its ``internalStats`` say."""
+        """Return a share for a reader of a partition whose ``internalStats`` tell the size of its entries."""
         entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
         share = Share(size // entries if entries else 0)
         with self._lock:
@@ -62,10 +63,10 @@ class FetchAhead:
             self._give(share, 0)
 
     def note(self, share: Share, *, read: int, size: int, in_an_entry: int) -> bool:
-        """Whether the reader is to connect anew, with the queue that the share has now: it has ``read`` so many messages at
-        once, of so many bytes together, the last one the so manieth of its entry.
+        """Adjust the share after a read, and return whether the reader must reconnect with the share's new queue.
 
-        An entry holds one message or a batch of them: how many, only who reads them sees.
+        The reader has just ``read`` this many messages of ``size`` bytes together. ``in_an_entry`` is the number of the
+        last one in its entry: only reading shows how many messages an entry holds.
         """
         with self._lock:
             had = share.queue
@@ -78,7 +79,7 @@ class FetchAhead:
             return changed
 
     def _due(self, share: Share) -> int:
-        """An equal share, as far as the others leave it: those that have more give it back with their next read."""
+        """Return an equal share, as far as the others leave room. A reader that has more gives it back with its next read."""
         messages = min(LONGEST, TOGETHER // self._readers, TOGETHER - self._messages)
         size = min(TOGETHER_BYTES // self._readers, TOGETHER_BYTES - self._bytes)
         return max(FEWEST, min(messages, size // share.size))

@@ -1,8 +1,9 @@
-"""Appending: our own routing, one producer for each partition and way of sending, kept until the storage is closed.
+"""Appending: our own routing, and one producer for each partition and way of sending, kept until the storage is closed.
 
-A batch is one entry to the broker: acknowledged, reset and (by Key_Shared) handed out as one. So messages go in batches where
-that harms nobody or where there are many (batches are several times as fast to write and to read), and singly where a few of
-different keys come together. What is too large for the broker goes in chunks, for which a producer cannot batch.
+To the broker a batch is one entry: it is acknowledged, reset and (by Key_Shared) delivered as a whole. So messages are
+batched if that harms nobody or if there are many (batches are several times as fast to write and to read), and sent
+singly if a few messages with different keys come together. Messages that are too large for the broker are sent in
+chunks, and a producer that chunks cannot batch.
 """
 
 import threading
@@ -24,10 +25,10 @@ from eventstore.model.events import NewMessage, Position
 from eventstore.model.routing import partition_of
 
 MANY = 100
-"""Messages for one partition in one call from which on they are batched whatever their keys."""
+"""From this number of messages for one partition in one call, they are batched whatever their keys."""
 
 CHUNKED_FROM = 4 * 1024 * 1024
-"""Bytes of payload, key and properties; the broker's own limit for a whole entry is 5 MiB."""
+"""Bytes of payload, key and properties. The broker's own limit for a whole entry is 5 MiB."""
 
 SEND_SECONDS = 10
 PENDING = 1000
@@ -40,11 +41,11 @@ class Way(StrEnum):
 
 
 Item = tuple[int, NewMessage, bool]
-"""A message on its way: its number in the call, and whether it is too large to go in one piece."""
+"""A message to send: its number in the call, and whether it is too large for one piece."""
 
 
 class Publisher:
-    """Thread-safe."""
+    """Appends messages. Thread-safe."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -53,7 +54,7 @@ class Publisher:
         self._turn = count()
 
     def append(self, known: Known, messages: Sequence[NewMessage]) -> Sequence[Position]:
-        """The positions in the order of the messages, once all of them are confirmed."""
+        """Return the positions in the order of the messages, once all of them are confirmed."""
         sizes = [size_of(message) for message in messages]
         call = _Call(self._link, str(known.name), len(messages))
         shares: dict[int, list[Item]] = defaultdict(list)
@@ -73,11 +74,11 @@ class Publisher:
         return partition_of(message.key, partitions)
 
     def _send(self, call: "_Call", known: Known, partition: int, share: Sequence[Item]) -> Any:
-        """Send a partition's share; the answer is the producer that has the last of it in hand."""
+        """Send a partition's share, and return the producer that sends the last of it."""
         producer: Any = None
         for way, items in _runs(share):
             if producer is not None:
-                call.settle(producer)  # what another producer sends next must come behind
+                call.settle(producer)  # what another producer sends next must come after it
             producer = self._producer(known.logs[partition].uri, way)
             for item in items:
                 call.send(producer, partition, item)
@@ -97,8 +98,8 @@ class Publisher:
 class _Call:
     """What one call of ``append`` has sent, and what of it is confirmed.
 
-    The client's thread writes the answers down and the caller's waits for them to be as many as were sent: lists that only
-    grow need no lock for that, which counts when there are 10,000 answers a second.
+    The client's thread records the confirmations, and the caller's thread waits until there are as many as were sent.
+    Lists that only grow need no lock for that, which matters at 10,000 confirmations a second.
     """
 
     def __init__(self, link: Link, topic: str, size: int) -> None:
@@ -133,7 +134,8 @@ class _Call:
             self._failures.append(type(error).__name__)
 
     def settle(self, producer: Any) -> None:
-        """Wait until everything sent is answered (a producer gives up by itself after a while); raise what failed."""
+        """Wait until everything sent is confirmed or refused, and raise what failed. A producer gives up by itself after a
+        while."""
         try:
             producer.flush()
         except pulsar.PulsarException as error:
@@ -148,10 +150,11 @@ class _Call:
         return [position for position in self._positions if position is not None]
 
     def counted(self, error: EventStoreError) -> EventStoreError:
-        """The error with how much of the call is known to have arrived, once anything was sent.
+        """Add to the error how much of the call is known to have arrived, once anything was sent.
 
-        The client refuses a message only after others of the call are on their way. Such a refusal is not ``InvalidMessage``
-        any more: that says "nothing was written", and whoever sent the rest again would double it.
+        The client refuses a message only when others of the call are already sent. Such a refusal is no longer
+        ``InvalidMessage``: that error says that nothing was written, and a caller that sent the rest again would
+        duplicate it.
         """
         if not self._sent:
             return error
@@ -161,7 +164,7 @@ class _Call:
 
 
 def size_of(message: NewMessage) -> int:
-    """Bytes of payload, key and properties; ``InvalidMessage`` for what Pulsar cannot hold."""
+    """Return the bytes of payload, key and properties. Raises ``InvalidMessage`` for what Pulsar cannot hold."""
     try:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in message.properties.items())
         size += len((message.key or "").encode())
@@ -175,7 +178,7 @@ def size_of(message: NewMessage) -> int:
 
 
 def _runs(share: Sequence[Item]) -> Iterator[tuple[Way, Sequence[Item]]]:
-    """The messages in their order, cut where the way of sending changes."""
+    """Yield the messages in order, cut where the way of sending changes."""
     batched = len(share) >= MANY or (len(share) > 1 and len({message.key for _, message, _ in share}) == 1)
     for large, items in groupby(share, lambda item: item[2]):
         yield Way.CHUNKED if large else Way.BATCHED if batched else Way.SINGLE, list(items)
@@ -195,7 +198,7 @@ def _settings(way: Way) -> dict[str, Any]:
 def _milliseconds(message: NewMessage) -> int | None:
     if message.event_time is None:
         return None
-    # Whole numbers only: a float would lose the last millisecond of some instants.
+    # Integers only: a float would lose the last millisecond of some instants.
     since = message.event_time - EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 

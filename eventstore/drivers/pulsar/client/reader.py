@@ -1,7 +1,7 @@
 """One reader of one partition: the plain, non-durable kind, which leaves nothing behind on the broker.
 
-It always starts from a place that is fixed before it connects (never from "latest", which a reconnection would read anew
-and so lose what was published meanwhile), and it goes on from its own last event when the connection has to be made again.
+It always starts from a place that is fixed before it connects. "Latest" would be evaluated again by a reconnection and
+would lose what was published in the meantime. After a reconnection it goes on from its own last event.
 """
 
 import time
@@ -20,29 +20,30 @@ from eventstore.model.events import Message
 from eventstore.model.storage import READ_BYTES
 
 READER_NAME = "eventdesk-reader"
-"""How our readers' subscriptions begin, so that nobody takes them for somebody's backlog."""
+"""The prefix of our readers' subscriptions, so that nobody takes them for a real backlog."""
 
 QUEUE = 100
-"""Messages that the client fetches ahead for a consumer, or at most for a reader that is open for a moment: it knows no bound
-in bytes, and each may have 5 MB. With events of 2 MB, the process stayed at 240 MB where it had grown to 670 MB."""
+"""Messages that the client fetches ahead for a consumer, and at most for a short-lived reader. The client knows no limit
+in bytes, and each message may have 5 MB. With events of 2 MB, the process stayed at 240 MB instead of growing to 670
+MB."""
 
 DELIVERY_SECONDS = 4.0
-"""How long an event that the broker says is there is waited for."""
+"""How long to wait for an event that exists according to the broker."""
 
 
 LINGER_MILLISECONDS = 2
 GATHER_SECONDS = 0.05
-"""How long after the first event others are waited for: an event every millisecond would else fill the whole limit first, for
-seconds. From then on only what has already arrived is taken, without waiting."""
+"""How long after the first event to wait for others. Without it, an event every millisecond would first fill the whole
+limit, for seconds. After that, only what has already arrived is taken."""
 
 
 def patience_behind(first: float) -> int:
-    """How many milliseconds to wait for another event, where the first one of this call came at ``first`` (monotonic)."""
+    """Return how many milliseconds to wait for another event if the first one of this call came at ``first`` (monotonic)."""
     return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
 
 
 def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
-    """The client's own reader, connected when this returns."""
+    """Return the client's own reader, connected."""
     client = link.client()
     with link.errors():
         return client.create_reader(
@@ -51,7 +52,7 @@ def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: 
             start_message_id_inclusive=inclusive,
             receiver_queue_size=max(1, queue),
             subscription_role_prefix=READER_NAME,
-            # What nobody here can decrypt comes as it lies there: the client's own way is to wait for a key for ever.
+            # Deliver what cannot be decrypted as it is. By default the client would wait for a key for ever.
             crypto_failure_action=pulsar.ConsumerCryptoFailureAction.CONSUME,
         )
 
@@ -60,14 +61,14 @@ def close_raw(reader: Any) -> None:
     try:
         reader.close()
     except pulsar.PulsarException:
-        return  # the broker is away, and forgets a reader by itself
+        return  # the broker is away, and removes a reader by itself
 
 
 def until_the_end(link: Link, reader: Any) -> Iterator[Any]:
-    """The messages from where the reader stands to the end of the log as it is now, without waiting there.
+    """Yield the messages from where the reader stands to the current end of the log, without waiting there.
 
-    The broker may count records that it never delivers (markers, pieces of a message whose beginning is gone): after some
-    seconds of such a silence on a connection that stands, this is the end as well.
+    The broker may count records that it never delivers: markers, and pieces of a message whose beginning is gone. Some
+    seconds of silence on an intact connection therefore also mean the end.
     """
     while True:
         raw = next_ready(reader)
@@ -84,7 +85,7 @@ def until_the_end(link: Link, reader: Any) -> Iterator[Any]:
 
 
 def next_ready(reader: Any) -> Any:
-    """The next message if it has already arrived, else ``None``."""
+    """Return the next message if it has already arrived, otherwise ``None``."""
     try:
         return reader._reader.read_next(0)
     except pulsar.Timeout:
@@ -108,8 +109,9 @@ Resume = Callable[[str], tuple[Any, bool]]
 class PulsarReader:
     """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on.
 
-    ``share`` is what it may fetch ahead, of ``ahead``: it gives that back when it is closed. ``resume`` says of a position's
-    token where to begin anew for what lies behind it, and whether inclusively: with what comes again, which is left out.
+    ``share`` is what it may fetch ahead, of ``ahead``, to which it returns the share when it is closed. ``resume``
+    takes a position's token and returns where to restart for what follows it, and whether inclusively. What is read
+    again is left out.
     """
 
     def __init__(
@@ -163,7 +165,7 @@ class PulsarReader:
         self.close()
 
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
-        """Take what has arrived. This loop is what catching up costs: what can stand outside of it, does."""
+        """Take what has arrived. This loop is the cost of catching up, so everything that can be is outside of it."""
         read_next, message_of, after = self._reader._reader.read_next, self._messages.of, self._after
         monotonic = time.monotonic
         room, left, last = READ_BYTES, limit, self._last
@@ -174,14 +176,14 @@ class PulsarReader:
                 raw = read_next(patience)
                 message = message_of(raw)
                 token = message.position.token
-                if token <= after:  # a reconnection may begin with the whole of a batch again
+                if token <= after:  # a reconnection may deliver a whole batch again
                     patience = patience_behind(first) if found else _milliseconds_until(deadline)
                     continue
                 found.append(message)
                 after, last = token, raw
                 room -= len(message.payload)
                 left -= 1
-                # With something in hand, the queue may still be empty for a moment only, between two deliveries.
+                # The queue may be empty only for a moment, between two deliveries.
                 first = first or monotonic()
                 patience = LINGER_MILLISECONDS if monotonic() - first < GATHER_SECONDS else 0
         except pulsar.Timeout:
@@ -195,7 +197,7 @@ class PulsarReader:
         return open_raw(self._link, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
 
     def _mend(self) -> None:
-        """Nothing came: is that because the connection is gone?"""
+        """Nothing came. Reconnect if the connection is gone."""
         if self._connected.gone_for_good(self._reader.is_connected()):
             self._connect_anew()
 
@@ -205,11 +207,11 @@ class PulsarReader:
         self._reader = fresh
 
     def _keep_to_share(self, found: Sequence[Message]) -> None:
-        """Fetch less ahead, or more, where the share has changed much. What was fetched and not read comes again."""
+        """Fetch less or more ahead if the share has changed much. What was fetched and not read comes again."""
         size = sum([len(message.payload) for message in found])
         batch = self._last.message_id().batch_index() if found else -1
         if self._ahead.note(self._share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
             try:
                 self._connect_anew()
             except EventStoreError:
-                return  # what is found is to be handed on; the next read meets the broker as it is
+                return  # return what was read; the next read reports the outage

@@ -1,9 +1,9 @@
-"""Where a reader begins that goes on behind a position: some entries before it.
+"""Where a reader that goes on after a position begins: some entries before it.
 
-A chunked message lies in several entries and is delivered at its last one. Another publisher's messages may lie between its
-chunks: whoever goes on behind one of those, and begins right there, gets the rest of the chunks alone, and the client drops
-them. So reading begins some entries earlier, and what comes again is left out by its position. Nothing tells cheaply whether
-there are chunks at all; where there are none, this costs some milliseconds once.
+A chunked message lies in several entries and is delivered at its last one. Messages of other publishers may lie between
+its chunks. A reader that begins right after one of those gets only the remaining chunks, and the client drops them. So
+reading begins some entries earlier, and repeated messages are left out by their position. There is no cheap way to find
+out whether there are chunks; without any, this costs some milliseconds once.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.positions import Place
 
 ENTRIES_BACK = 100
-"""A chunked message that began at most so many entries before the position comes whole."""
+"""A chunked message that began at most this many entries before the position is delivered in full."""
 FEWEST_BACK = 8
-"""As many where entries are large, or are batches, each of which may hold a thousand messages."""
+"""The number for large entries, and for batches, each of which may hold a thousand messages."""
 BYTES_BACK = 64 * 1024 * 1024
-"""What may be read again, as far as the size of the log's entries tells; chunks have some 5 MB each."""
+"""The most bytes to read again, estimated from the size of the log's entries. Chunks have about 5 MB each."""
 
 
 def start_behind(internals: Mapping[str, Any], place: Place) -> tuple[int, int] | None:
-    """Ledger and entry, inclusive, to begin at for what lies behind this place; ``None`` where nothing is there before it."""
+    """Return the ledger and entry, inclusive, to begin at for what follows this place; ``None`` if nothing lies before it."""
     layout = layout_of(internals)
     upper = layout.count_up_to(place.ledger, place.entry)
     return layout.at(max(0, upper - 1 - _back(internals, place))) if upper else None
