@@ -29,6 +29,8 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "mapping": MappingTable,
     "searchable": SearchableTable,
 }
+SHOWN = ("Anomaly", "The line says", "Skipped")
+"""Heads of tables whose first column is what the desk shows."""
 Check = Callable[[str], list[str]]
 VARIABLE = r"\b(?:(?:INDEX_|STORE_)?DATABASE_URL|(?:EVENTDESK|EVENTSTORE|PULSAR)_[A-Z_]+)\b"
 
@@ -177,6 +179,24 @@ def _is_served(address: str) -> bool:
     return False
 
 
+def lost_labels(page: str) -> list[str]:
+    """What a page of the desk says: *Labels* in italics, and the first column of a table of what the desk shows."""
+    labels = re.findall(
+        r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", "".join(re.split(r"^```.*?^```", page, flags=re.MULTILINE | re.DOTALL))
+    )
+    for table in re.findall(rf"^\| (?:{'|'.join(SHOWN)}) \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE):
+        labels += [row.split(" | ")[0].removeprefix("| ") for row in table.splitlines()]
+    return [label for label in labels if label.lower() not in what_pages_say()]
+
+
+@cache
+def what_pages_say() -> str:
+    """The templates, the scripts and the code of the dashboard, in lower case."""
+    folders = {"templates": "*.html", "dashboard": "*.py", "dashboard/static": "*.js"}
+    paths = [path for folder, pattern in folders.items() for path in sorted((ROOT / folder).rglob(pattern))]
+    return "".join(path.read_text(encoding="utf-8") for path in paths).lower()
+
+
 CHECKS: tuple[Check, ...] = (
     lost_files,
     lost_names,
@@ -185,4 +205,5 @@ CHECKS: tuple[Check, ...] = (
     lost_settings,
     lost_variables,
     lost_addresses,
+    lost_labels,
 )

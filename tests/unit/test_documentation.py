@@ -63,6 +63,12 @@ def test_every_variable_that_the_desk_reads_is_documented() -> None:
         (docs.lost_variables, "`EVENTDESK_DATA` `EVENTDESK_DATE`", ["EVENTDESK_DATE"]),
         (docs.lost_variables, "```sh\nPULSAR_TOKEN=x make run\nPULSAR_TAKEN=x make run\n```", ["PULSAR_TAKEN"]),
         (docs.lost_addresses, "`/topics/<topic>/tail/live/` `/topics/` `/tropics/` `/run/secrets/x`", ["/tropics/"]),
+        (docs.lost_labels, "*Pause*, *Paws* and **Paws** and *paws*", ["Paws"]),
+        (
+            docs.lost_labels,
+            "| Anomaly | Means |\n|---|---|\n| Same id twice | x |\n| Same id thrice | x |\n",
+            ["Same id thrice"],
+        ),
     ],
 )
 def test_what_a_page_names_and_does_not_exist_is_found(check: docs.Check, page: str, lost: list[str]) -> None:
