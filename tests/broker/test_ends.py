@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.drivers.pulsar.client import partition_log, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
@@ -46,13 +47,13 @@ def test_an_end_that_has_not_moved_costs_one_question(
     storage.append(name, [NewMessage(payload=b"1")])
     storage.ends(name)
     asked: list[str] = []
-    send = type(storage._admin)._send
+    send = AdminHttp.send
 
     def noted(admin: Any, method: str, path: str, **more: Any) -> Any:
         asked.append(path)
         return send(admin, method, path, **more)
 
-    monkeypatch.setattr(type(storage._admin), "_send", noted)
+    monkeypatch.setattr(AdminHttp, "send", noted)
     storage.ends(name)
     assert [path.rpartition("/")[2] for path in asked if "internalStats" in path or "entry" in path] == ["internalStats"]
     assert len(opened) == 1

@@ -10,6 +10,7 @@ import pytest
 
 from eventstore.drivers.pulsar import topics
 from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import InvalidName, StoreRefused, UnknownTopic
 from eventstore.model.events import NewMessage, TopicKind
@@ -122,13 +123,13 @@ def test_what_the_broker_keeps_for_itself_is_marked(storage: PulsarStorage) -> N
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that the admin API is asked for from now on; it answers as ever."""
     paths: list[str] = []
-    send = Admin._send
+    send = AdminHttp.send
 
-    def noted(self: Admin, method: str, path: str, **rest: Any) -> httpx.Response:
+    def noted(self: AdminHttp, method: str, path: str, **rest: Any) -> httpx.Response:
         paths.append(path)
         return send(self, method, path, **rest)
 
-    monkeypatch.setattr(Admin, "_send", noted)
+    monkeypatch.setattr(AdminHttp, "send", noted)
     return paths
 
 

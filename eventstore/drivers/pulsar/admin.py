@@ -1,29 +1,22 @@
 """The only client of Pulsar's admin REST API: every path and body that this project sends to it is in this module.
 
-Paths consist of encoded parts only (``names``). A broker's redirection to a sister broker is followed only to the same
-path.
+Paths consist of encoded parts only (``names``). ``admin_http`` sends the requests.
 """
 
-import os
-import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 
-from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
+from eventstore.drivers.pulsar.admin_http import AdminHttp, parsed, reason_of
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
-from eventstore.model.errors import InvalidName, StoreRefused, StoreUnreachable, UnknownSubscription, UnknownTopic
+from eventstore.model.errors import InvalidName, StoreRefused, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Schema
 
-TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
 """A reset waits until the subscription's consumers are gone. One that is abandoned halfway may still move the cursor."""
 
-MOST_REDIRECTIONS = 3
 LONGEST_VERSION = 18
 """Digits of a schema's version, a number of 64 bits."""
 FENCED_SECONDS = 5.0
@@ -36,13 +29,7 @@ class Admin:
     """Thread-safe. One connection pool per process, created at first use. Errors are the event store's own."""
 
     def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._tls = (trust_certs, certificate, key)
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
-        self._process = 0
-        self._closed = False
+        self._http = AdminHttp(url=url, token=token, trust_certs=trust_certs, certificate=certificate, key=key)
 
     # -- the broker and its namespaces
 
@@ -50,7 +37,7 @@ class Admin:
         return self._get("brokers/version").text.strip().strip('"')
 
     def tenants(self) -> Sequence[str]:
-        return [str(tenant) for tenant in _parsed(self._get("tenants"))]
+        return [str(tenant) for tenant in parsed(self._get("tenants"))]
 
     def namespaces(self, tenant: str) -> Sequence[str]:
         """Return ``tenant/namespace`` for each; none if the tenant does not exist."""
@@ -67,19 +54,19 @@ class Admin:
 
     def partitions(self, topic: TopicName) -> int | None:
         """Return how many partitions the topic has: 0 if it is unpartitioned, ``None`` if it does not exist."""
-        answer = self._send("GET", f"persistent/{topic.path}/partitions", known=(404,))
-        return None if answer.status_code == 404 else int(_parsed(answer)["partitions"])
+        answer = self._http.send("GET", f"persistent/{topic.path}/partitions", known=(404,))
+        return None if answer.status_code == 404 else int(parsed(answer)["partitions"])
 
     def create_topic(self, topic: TopicName, partitions: int) -> None:
         """Create the topic, unless it exists. Raises ``InvalidName`` if the broker refuses the name."""
         if partitions == 1:
-            answer = self._send("PUT", f"persistent/{topic.path}", known=(404, 409, 412))
+            answer = self._http.send("PUT", f"persistent/{topic.path}", known=(404, 409, 412))
         else:
-            answer = self._send("PUT", f"persistent/{topic.path}/partitions", body=partitions, known=(404, 409, 412))
+            answer = self._http.send("PUT", f"persistent/{topic.path}/partitions", body=partitions, known=(404, 409, 412))
         if answer.status_code == 404:
             raise StoreRefused(f"The broker has no namespace {topic.watched_as}: create it, or check EVENTSTORE_NAMESPACES.")
         if answer.status_code == 412:
-            raise InvalidName(f"The broker refuses this topic's name: {_reason(answer)}")
+            raise InvalidName(f"The broker refuses this topic's name: {reason_of(answer)}")
 
     def statistics(self, topic: TopicName, partitions: int) -> Sequence[Json]:
         """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic."""
@@ -120,7 +107,7 @@ class Admin:
 
         Returns ``None`` if it cannot, as with about 8 kB of properties.
         """
-        answer = self._send("GET", f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
+        answer = self._http.send("GET", f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
         return answer.headers if answer.is_success else None
 
     def entry_since(self, log: TopicName, milliseconds: int) -> tuple[int, int]:
@@ -135,10 +122,10 @@ class Admin:
         """Return this version of the topic's schema, or ``None``. The partitions of a topic have no schemas of their own."""
         if not (version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION):
             return None
-        answer = self._send("GET", f"schemas/{topic.path}/schema/{version}", known=(404,))
+        answer = self._http.send("GET", f"schemas/{topic.path}/schema/{version}", known=(404,))
         if answer.status_code == 404:
             return None
-        found: Json = _parsed(answer)
+        found: Json = parsed(answer)
         return Schema(
             kind=str(found["type"]),
             name=topic.local,
@@ -150,7 +137,7 @@ class Admin:
 
     def create_subscription(self, topic: TopicName, name: str, start: str) -> None:
         """Create the subscription, unless it exists. ``start`` is ``earliest`` or ``latest``."""
-        self._send("PUT", _subscription(topic, name), body=start, known=(409,), missing=_unknown_topic(topic))
+        self._http.send("PUT", _subscription(topic, name), body=start, known=(409,), missing=_unknown_topic(topic))
 
     def reset_cursor(self, log: TopicName, name: str, target: tuple[int, int] | str) -> None:
         """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``.
@@ -166,7 +153,7 @@ class Admin:
         unknown = UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
         deadline = time.monotonic() + FENCED_SECONDS
         while True:
-            answer = self._send(
+            answer = self._http.send(
                 "POST",
                 f"{_subscription(log, name)}/resetcursor",
                 body=body,
@@ -177,115 +164,23 @@ class Admin:
             if answer.status_code != 412:
                 return
             if time.monotonic() > deadline:
-                raise StoreRefused(f"The broker does not move the cursor now: {_reason(answer)} Try again in a moment.")
+                raise StoreRefused(f"The broker does not move the cursor now: {reason_of(answer)} Try again in a moment.")
             time.sleep(0.2)
 
     def close(self) -> None:
-        with self._lock:
-            client, self._client, self._closed = self._client, None, True
-        if client is not None and self._process == os.getpid():
-            client.close()
-
-    # -- how
+        self._http.close()
 
     def _names(self, path: str) -> Sequence[str]:
-        answer = self._send("GET", path, known=(404,))
-        return [] if answer.status_code == 404 else [str(name) for name in _parsed(answer)]
+        answer = self._http.send("GET", path, known=(404,))
+        return [] if answer.status_code == 404 else [str(name) for name in parsed(answer)]
 
     def _get(self, path: str) -> httpx.Response:
-        return self._send("GET", path)
+        return self._http.send("GET", path)
 
     def _json_of(self, topic: TopicName, what: str, query: Mapping[str, str] | None = None) -> Json:
-        answer = self._send("GET", f"persistent/{topic.path}/{what}", query=query, missing=_unknown_topic(topic))
-        found: Json = _parsed(answer)
+        answer = self._http.send("GET", f"persistent/{topic.path}/{what}", query=query, missing=_unknown_topic(topic))
+        found: Json = parsed(answer)
         return found
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        query: Mapping[str, str] | None = None,
-        known: Sequence[int] = (),
-        missing: Exception | None = None,
-        timeout: httpx.Timeout | None = None,
-    ) -> httpx.Response:
-        """Return the response if it is a success or one of the ``known`` refusals. ``missing`` is the error for a 404."""
-        client = self._http()
-        try:
-            where = f"{self._url}/admin/v2/{path}"
-            request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
-            answer = _followed(client, request, body)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            if self._closed:
-                raise closed() from error
-            raise self._unreachable() from error
-        if answer.is_success or answer.status_code in known:
-            return answer
-        if answer.status_code == 404 and missing is not None:
-            raise missing
-        raise self._refusal(answer)
-
-    def _http(self) -> httpx.Client:
-        with self._lock:
-            if self._closed:
-                raise closed()
-            if self._client is None or self._process != os.getpid():
-                self._process = os.getpid()
-                self._client = httpx.Client(
-                    headers=self._headers, timeout=TIMEOUT, verify=self._verify(), trust_env=False, follow_redirects=False
-                )
-            return self._client
-
-    def _verify(self) -> ssl.SSLContext | bool:
-        trust_certs, certificate, key = self._tls
-        if not self._url.startswith("https"):
-            return True
-        try:
-            context = ssl.create_default_context(cafile=trust_certs or None)
-            if certificate:
-                context.load_cert_chain(certificate, key or None)
-        except (OSError, ssl.SSLError) as error:
-            raise StoreRefused(
-                "The TLS files for the broker cannot be used: check PULSAR_TLS_TRUST_CERTS and the others."
-            ) from error
-        return context
-
-    def _unreachable(self) -> StoreUnreachable:
-        where = httpx.URL(self._url).netloc.decode()
-        return StoreUnreachable(
-            f"The broker's admin API at {where} does not answer. Nothing is lost: try again when it is back, "
-            "or check PULSAR_ADMIN_URL."
-        )
-
-    def _refusal(self, answer: httpx.Response) -> Exception:
-        if answer.status_code in (401, 403):
-            return StoreRefused(NO_PERMISSION)
-        if answer.status_code in (502, 503, 504):
-            return self._unreachable()
-        return StoreRefused(f"The broker refuses this ({answer.status_code}): {_reason(answer)}")
-
-
-def _followed(client: httpx.Client, request: httpx.Request, body: Any) -> httpx.Response:
-    """Return the response of the broker, or of the sister broker to which it redirects."""
-    answer = client.send(request)
-    for _ in range(MOST_REDIRECTIONS):
-        if answer.status_code not in (307, 308):
-            return answer
-        elsewhere = httpx.URL(urljoin(str(request.url), answer.headers.get("location", "")))
-        if (elsewhere.scheme, _path(elsewhere)) != (request.url.scheme, _path(request.url)):
-            raise StoreRefused("The broker's admin API redirects to another path: check PULSAR_ADMIN_URL.")
-        timeout = request.extensions["timeout"]
-        answer = client.send(client.build_request(request.method, elsewhere, json=body, extensions={"timeout": timeout}))
-    raise StoreRefused("The broker's admin API redirects in a circle: check PULSAR_ADMIN_URL.")
-
-
-def _parsed(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise StoreRefused("What answers is not Pulsar's admin API: check PULSAR_ADMIN_URL.") from error
 
 
 def _namespace(namespace: str) -> str:
@@ -303,17 +198,3 @@ def _unknown_topic(topic: TopicName) -> UnknownTopic:
 def _each_partition(topic: TopicName, partitions: int, whole: Json) -> Sequence[Json]:
     found: Mapping[str, Json] = whole["partitions"]
     return [found.get(topic.partition(number).uri, {}) for number in range(partitions)]
-
-
-def _path(url: httpx.URL) -> bytes:
-    return url.raw_path.partition(b"?")[0]
-
-
-def _reason(answer: httpx.Response) -> str:
-    """Return the first line of the broker's own reason."""
-    try:
-        text = str(answer.json().get("reason", ""))
-    except (ValueError, AttributeError):
-        text = ""  # a proxy's error page: its status says more
-    words = next((line.strip() for line in text.splitlines() if line.strip(" -")), "")
-    return words[:200] if words else f"it answers {answer.status_code} and no reason."

@@ -1,0 +1,139 @@
+"""HTTP to the broker's admin API: one connection pool, credentials, redirections, and errors in the event store's terms.
+
+A broker's redirection to a sister broker is followed only to the same path.
+"""
+
+import os
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+
+from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
+from eventstore.model.errors import StoreRefused, StoreUnreachable
+
+TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+MOST_REDIRECTIONS = 3
+
+
+class AdminHttp:
+    """Thread-safe. One connection pool per process, created at first use."""
+
+    def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._tls = (trust_certs, certificate, key)
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._process = 0
+        self._closed = False
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        known: Sequence[int] = (),
+        missing: Exception | None = None,
+        timeout: httpx.Timeout | None = None,
+    ) -> httpx.Response:
+        """Return the response if it is a success or one of the ``known`` refusals. ``missing`` is the error for a 404."""
+        client = self._open_client()
+        try:
+            where = f"{self._url}/admin/v2/{path}"
+            request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
+            answer = _followed(client, request, body)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            if self._closed:
+                raise closed() from error
+            raise self._unreachable() from error
+        if answer.is_success or answer.status_code in known:
+            return answer
+        if answer.status_code == 404 and missing is not None:
+            raise missing
+        raise self._refusal(answer)
+
+    def _open_client(self) -> httpx.Client:
+        with self._lock:
+            if self._closed:
+                raise closed()
+            if self._client is None or self._process != os.getpid():
+                self._process = os.getpid()
+                self._client = httpx.Client(
+                    headers=self._headers, timeout=TIMEOUT, verify=self._verify(), trust_env=False, follow_redirects=False
+                )
+            return self._client
+
+    def _verify(self) -> ssl.SSLContext | bool:
+        trust_certs, certificate, key = self._tls
+        if not self._url.startswith("https"):
+            return True
+        try:
+            context = ssl.create_default_context(cafile=trust_certs or None)
+            if certificate:
+                context.load_cert_chain(certificate, key or None)
+        except (OSError, ssl.SSLError) as error:
+            raise StoreRefused(
+                "The TLS files for the broker cannot be used: check PULSAR_TLS_TRUST_CERTS and the others."
+            ) from error
+        return context
+
+    def _unreachable(self) -> StoreUnreachable:
+        where = httpx.URL(self._url).netloc.decode()
+        return StoreUnreachable(
+            f"The broker's admin API at {where} does not answer. Nothing is lost: try again when it is back, "
+            "or check PULSAR_ADMIN_URL."
+        )
+
+    def _refusal(self, answer: httpx.Response) -> Exception:
+        if answer.status_code in (401, 403):
+            return StoreRefused(NO_PERMISSION)
+        if answer.status_code in (502, 503, 504):
+            return self._unreachable()
+        return StoreRefused(f"The broker refuses this ({answer.status_code}): {reason_of(answer)}")
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client, self._closed = self._client, None, True
+        if client is not None and self._process == os.getpid():
+            client.close()
+
+
+def _followed(client: httpx.Client, request: httpx.Request, body: Any) -> httpx.Response:
+    """Send the request, and return the response of the broker or of the sister broker to which it redirects."""
+    answer = client.send(request)
+    for _ in range(MOST_REDIRECTIONS):
+        if answer.status_code not in (307, 308):
+            return answer
+        elsewhere = httpx.URL(urljoin(str(request.url), answer.headers.get("location", "")))
+        if (elsewhere.scheme, _path(elsewhere)) != (request.url.scheme, _path(request.url)):
+            raise StoreRefused("The broker's admin API redirects to another path: check PULSAR_ADMIN_URL.")
+        timeout = request.extensions["timeout"]
+        answer = client.send(client.build_request(request.method, elsewhere, json=body, extensions={"timeout": timeout}))
+    raise StoreRefused("The broker's admin API redirects in a circle: check PULSAR_ADMIN_URL.")
+
+
+def parsed(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise StoreRefused("What answers is not Pulsar's admin API: check PULSAR_ADMIN_URL.") from error
+
+
+def reason_of(answer: httpx.Response) -> str:
+    """Return the first line of the broker's own reason."""
+    try:
+        text = str(answer.json().get("reason", ""))
+    except (ValueError, AttributeError):
+        text = ""  # a proxy's error page: its status says more
+    words = next((line.strip() for line in text.splitlines() if line.strip(" -")), "")
+    return words[:200] if words else f"it answers {answer.status_code} and no reason."
+
+
+def _path(url: httpx.URL) -> bytes:
+    return url.raw_path.partition(b"?")[0]
