@@ -9,7 +9,7 @@ import pytest
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StoreClosed, StoreUnreachable
 from eventstore.model.events import NewMessage
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.storage import Consumer, Edge, Reader, SubscriptionType
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE, eventually, payloads, texts
@@ -34,11 +34,11 @@ CALLS: dict[str, Callable[[PulsarStorage, str], object]] = {
 
 
 Course = Generator[None, None, None]
-"""Something that goes through an outage: up to its first ``yield`` before it, then while the broker is away, then after it."""
+"""A course through an outage: before it, during it (after the first ``yield``), and after it (after the second)."""
 
 
 def test_what_goes_through_an_outage_says_so_and_goes_on_after_it(pulsar_broker: LocalPulsar, topic: MakeTopic) -> None:
-    """All in one outage: a broker takes half a minute to come back."""
+    """All share one outage, since a broker takes half a minute to come back."""
     courses = [course(pulsar_broker, topic()) for course in (what_is_open_goes_on, another_storage_is_made)]
     courses.append(the_ends_are_told(pulsar_broker, topic(partitions=3)))
     for course in courses:
@@ -64,17 +64,9 @@ def what_is_open_goes_on(broker: LocalPulsar, name: str) -> Course:
 
     yield
 
-    for call, ask in CALLS.items():
-        with pytest.raises(StoreUnreachable, match=r"does not answer.*try again"):
-            ask(storage, name)
-            pytest.fail(f"{call} found a broker that is away")
-    for read in (
-        lambda: seen.extend(payloads(reader.read(limit=9, timeout=0.1))),
-        lambda: consumer.receive(limit=9, timeout=0.1),
-    ):
-        with pytest.raises(StoreUnreachable):
-            for _ in range(3):
-                read()  # what had arrived before may still be handed out
+    assert_calls_say_that_the_broker_is_away(storage, name)
+    assert_reading_says_so_too(lambda: seen.extend(payloads(reader.read(limit=9, timeout=0.1))))
+    assert_reading_says_so_too(lambda: consumer.receive(limit=9, timeout=0.1))
 
     yield
 
@@ -82,13 +74,34 @@ def what_is_open_goes_on(broker: LocalPulsar, name: str) -> Course:
     assert once_it_serves(lambda: payloads(storage.read_forward(name, 0, limit=10))) == texts(3)
     once_it_serves(lambda: storage.append(name, [NewMessage(payload=text, key="k") for text in texts(2, start=3)]))
     assert payloads(storage.read_backward(name, 0, limit=10)) == texts(5)[::-1]
+    assert_the_reader_goes_on(reader, seen)
+    assert_everything_is_received(consumer)
+    storage.close()
 
+
+def assert_calls_say_that_the_broker_is_away(storage: PulsarStorage, name: str) -> None:
+    for call, ask in CALLS.items():
+        with pytest.raises(StoreUnreachable, match=r"does not answer.*try again"):
+            ask(storage, name)
+            pytest.fail(f"{call} found a broker that is away")
+
+
+def assert_reading_says_so_too(read: Callable[[], object]) -> None:
+    with pytest.raises(StoreUnreachable):
+        for _ in range(3):
+            read()  # what had arrived before may still be returned
+
+
+def assert_the_reader_goes_on(reader: Reader, seen: list[bytes]) -> None:
     def all_read() -> bool:
         seen.extend(payloads(reader.read(limit=10, timeout=0.5)))
         return len(seen) >= 5
 
     assert eventually(all_read)
     assert seen == texts(5), "neither a gap nor a double"
+
+
+def assert_everything_is_received(consumer: Consumer) -> None:
     again: set[bytes] = set()
 
     def all_received() -> bool:
@@ -96,7 +109,6 @@ def what_is_open_goes_on(broker: LocalPulsar, name: str) -> Course:
         return again == set(texts(5))
 
     assert eventually(all_received)
-    storage.close()
 
 
 def another_storage_is_made(broker: LocalPulsar, name: str) -> Course:
@@ -143,7 +155,7 @@ def the_ends_are_told(broker: LocalPulsar, name: str) -> Course:
 
 
 def once_it_serves(ask: Callable[[], T]) -> T:
-    """What it answers, once the broker has found its topics again: healthy comes first, and takes longer on a busy machine."""
+    """Ask until the broker serves its topics again, and return the result. It reports itself healthy before that."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from eventstore.drivers.pulsar import admin as admin_api
+from eventstore.drivers.pulsar import admin_http
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -168,7 +168,7 @@ def test_an_answer_that_is_no_json_is_an_error_with_a_sentence(recorder: Recorde
 
 
 def test_a_reset_is_given_more_time_than_a_question(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_api, "TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(admin_http, "TIMEOUT", httpx.Timeout(0.2))
     topic = TopicName(tenant="public", namespace="default", local="documents")
     admin = Admin(url=recorder.url, token="", trust_certs="", certificate="", key="")
     admin.partitions(topic)

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import dataclass
 from uuid import uuid4
 
 from playwright.sync_api import Locator, Page, expect
@@ -38,7 +39,7 @@ def lines(events: list[dict[str, object]]) -> bytes:
 
 
 def projection(desk: Desk, topic: str, subscription: str, count: int) -> list[str]:
-    """Let a real consumer handle so many events; answers their ids in the order in which it got them."""
+    """Let a real consumer handle this many events. Returns their ids in the order in which it got them."""
     process = desk.spawn(
         "projection", "-m", "tests.browser.projection", topic, subscription, str(count), stdout=subprocess.PIPE
     )
@@ -47,45 +48,77 @@ def projection(desk: Desk, topic: str, subscription: str, count: int) -> list[st
     return output.decode().split()[1:]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What the story is about: a topic, its first twelve events, and the one that is published later."""
+
+    desk: Desk
+    page: Page
+    topic: str
+    events: list[dict[str, object]]
+    late: dict[str, object]
+
+    @property
+    def mine(self) -> str:
+        """The customer's document."""
+        return f"d-0-{self.topic[-6:]}"
+
+    @property
+    def subscription(self) -> Locator:
+        return self.page.locator(f'tr[data-subscription="app-timeline"][data-topic$="{self.topic}"]')
+
+
 def test_from_the_phone_call_to_the_audit_entry(desk: Desk, log_in: LogIn) -> None:
     topic = f"documents-{uuid4().hex[:8]}"
     events = cloud_events(topic)
     desk.manage("import_events", "-", "--topic", topic, stdin=lines(events))
     assert len(projection(desk, topic, "app-timeline", HANDLED)) == HANDLED
-    page = log_in(desk, "support")
+    story = Story(desk=desk, page=log_in(desk, "support"), topic=topic, events=events, late=event(topic, TOTAL))
 
-    # Find the customer's document and read its history.
+    find_the_customers_document_and_read_its_history(story)
+    watch_the_topic_and_see_an_event_arrive(story)
+    look_at_the_backlog(story)
+    reset_its_cursor(story)
+    see_everything_received_again_in_order(story)
+    find_out_from_the_record_who_did_it_and_why(story)
+
+
+def find_the_customers_document_and_read_its_history(story: Story) -> None:
+    page, mine, other = story.page, story.mine, f"d-1-{story.topic[-6:]}"
     page.get_by_role("link", name="Aggregates").first.click()
     page.get_by_role("link", name=re.compile("document", re.IGNORECASE)).first.click()
-    mine, other = f"d-0-{topic[-6:]}", f"d-1-{topic[-6:]}"
     expect(page.locator(f'[data-aggregate-id="{other}"]')).to_have_count(1)
     page.get_by_label("Id begins with").fill(mine[:4])
     expect(page.locator(f'[data-aggregate-id="{other}"]')).to_have_count(0)
     page.locator(f'[data-aggregate-id="{mine}"] a').first.click()
     stream = page.locator("[data-event-id]")
-    expected = [one["id"] for one in reversed(events) if one["aggregateid"] == mine]
+    expected = [one["id"] for one in reversed(story.events) if one["aggregateid"] == mine]
     expect(stream).to_have_count(len(expected))
     assert [row.get_attribute("data-event-id") for row in stream.all()] == expected
 
-    # Watch the topic, and see an event arrive that is published meanwhile.
-    page.goto(f"{desk.url}topics/{topic}/tail/")
+
+def watch_the_topic_and_see_an_event_arrive(story: Story) -> None:
+    page, late = story.page, story.late
+    page.goto(f"{story.desk.url}topics/{story.topic}/tail/")
     expect(page.locator("#tail-state")).to_contain_text("live")
-    late = event(topic, TOTAL)
-    desk.manage("import_events", "-", "--topic", topic, stdin=lines([late]))
+    story.desk.manage("import_events", "-", "--topic", story.topic, stdin=lines([late]))
     arrived = page.locator(f'#tail-rows [data-event-id="{late["id"]}"]')
     expect(arrived).to_have_count(1)
     expect(page.locator("#tail-rows tr").first).to_have_attribute("data-event-id", str(late["id"]))
     expect(page.locator("#tail-rows tr")).to_have_count(TOTAL + 1)
 
-    # Look at the backlog.
-    waiting = TOTAL + 1 - HANDLED
-    page.goto(f"{desk.url}subscriptions/")
-    row = page.locator(f'tr[data-subscription="app-timeline"][data-topic$="{topic}"]')
-    _reload_until_counted(page, row, waiting)
-    expect(row).to_have_attribute("data-backlog", str(waiting))
 
-    # Reset its cursor: previewed, counted, confirmed.
-    row.get_by_role("link", name="app-timeline").click()
+def look_at_the_backlog(story: Story) -> None:
+    waiting = TOTAL + 1 - HANDLED
+    story.page.goto(f"{story.desk.url}subscriptions/")
+    _reload_until_counted(story.page, story.subscription, waiting)
+    expect(story.subscription).to_have_attribute("data-backlog", str(waiting))
+
+
+def reset_its_cursor(story: Story) -> None:
+    """Previewed, counted, confirmed."""
+    page = story.page
+    story.subscription.get_by_role("link", name="app-timeline").click()
     page.get_by_label(re.compile("first event|earliest", re.IGNORECASE)).first.check()
     page.get_by_role("button", name=re.compile("preview", re.IGNORECASE)).click()
     expect(page.locator("main")).to_contain_text(re.compile(rf"\b{HANDLED}\b"))
@@ -95,24 +128,25 @@ def test_from_the_phone_call_to_the_audit_entry(desk: Desk, log_in: LogIn) -> No
         "data-backlog", str(TOTAL + 1)
     )
 
-    # The subscription receives everything again, in order.
-    again = projection(desk, topic, "app-timeline", TOTAL + 1)
-    assert again == [one["id"] for one in [*events, late]]
-    page.goto(f"{desk.url}subscriptions/")
-    expect(page.locator(f'tr[data-subscription="app-timeline"][data-topic$="{topic}"]')).to_have_attribute(
-        "data-backlog", "0", timeout=20_000
-    )
 
-    # And the record says who did it, and why.
-    page.goto(f"{desk.url}audit/")
-    entry = page.locator("[data-act]").filter(has_text="app-timeline").filter(has_text=topic).first
+def see_everything_received_again_in_order(story: Story) -> None:
+    again = projection(story.desk, story.topic, "app-timeline", TOTAL + 1)
+    assert again == [one["id"] for one in [*story.events, story.late]]
+    story.page.goto(f"{story.desk.url}subscriptions/")
+    expect(story.subscription).to_have_attribute("data-backlog", "0", timeout=20_000)
+
+
+def find_out_from_the_record_who_did_it_and_why(story: Story) -> None:
+    page = story.page
+    page.goto(f"{story.desk.url}audit/")
+    entry = page.locator("[data-act]").filter(has_text="app-timeline").filter(has_text=story.topic).first
     expect(entry).to_contain_text("support")
     expect(entry).to_contain_text("SUP-8812")
     expect(entry).to_contain_text(re.compile("done", re.IGNORECASE))
 
 
 def _reload_until_counted(page: Page, row: Locator, waiting: int) -> None:
-    """The figure is the index's, which has the last event a moment after the tail has shown it."""
+    """Reload until the figure is right. It comes from the index, which has the last event a moment after the tail."""
     for _ in range(40):
         if row.get_attribute("data-backlog") == str(waiting):
             return

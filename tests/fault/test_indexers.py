@@ -1,5 +1,7 @@
-"""Indexers that are killed at random moments while they catch up, alone and three together: afterwards the index is what one
-that was never disturbed would have made of the log."""
+"""Indexers that are killed at random moments while they catch up, one alone and three together.
+
+Afterwards the index is the same as if no indexer had been disturbed.
+"""
 
 import io
 import json
@@ -10,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Self, TypeVar
@@ -22,47 +24,28 @@ from eventstore.importing import import_messages, parse_lines
 from eventstore.index.check.run import check_topic
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Storage
-from eventstore.samples.health import permit_like
 from scripts.local_pulsar import LocalPulsar
-from tests.contract.stores import storage_from
 from tests.desk_process import ROOT
-from tests.namespaces import own_namespace
 from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back
 
 T = TypeVar("T")
 PARTITIONS = 4
-BATCH = "5"
+SMALLEST_BATCH = 5
+COMMITS_A_PIECE = 30
+"""About as many commits there are between two kills, so that a kill falls within a catch-up."""
 SECONDS = 120.0
 
-ON_SQL = pytest.mark.parametrize("address", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
-ON_PULSAR = pytest.mark.parametrize("address", [pytest.param("pulsar", marks=pytest.mark.broker)], indirect=True)
-ALONE_AND_THREE = pytest.mark.parametrize("indexers", [1, 3])
-
-
-@pytest.fixture
-def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
-    """Where store and index are, as the environment of a process; nothing but this test's topic is in them."""
-    if request.param == "pulsar":
-        return {**desk_databases, **own_namespace(request.getfixturevalue("pulsar_broker"))}
-    if request.param == "postgres":
-        store = request.getfixturevalue("store_on_postgres")
-        index = request.getfixturevalue("index_on_postgres")
-        return {**desk_databases, "STORE_DATABASE_URL": store, "INDEX_DATABASE_URL": index}
-    return desk_databases
-
-
-@pytest.fixture
-def storage(address: dict[str, str]) -> Iterator[Storage]:
-    opened = storage_from(address)
-    yield opened
-    opened.close()
+POSTGRES, BROKER, PERMIT, SOAK = pytest.mark.postgres, pytest.mark.broker, pytest.mark.permit, pytest.mark.soak
+FEW_KILLS, MANY_KILLS = 3, 20
+SHORT, LONG = 240, 3_000
+"""Applications of a generated history."""
 
 
 class Indexers:
-    """So many processes of ``run_index``; a killed one is started again at once, as its supervisor would."""
+    """Processes of ``run_index``. A killed one is started again immediately, as its supervisor would do."""
 
-    def __init__(self, address: Mapping[str, str], count: int) -> None:
-        self.address, self.count = address, count
+    def __init__(self, address: Mapping[str, str], count: int, batch: int) -> None:
+        self.address, self.count, self.batch = address, count, batch
         self.running: dict[int, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -76,7 +59,7 @@ class Indexers:
             process.wait()
 
     def start(self) -> None:
-        command = [sys.executable, "manage.py", "run_index", "--batch", BATCH]
+        command = [sys.executable, "manage.py", "run_index", "--batch", str(self.batch)]
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.address}, stdout=subprocess.DEVNULL)
         self.running[process.pid] = process
 
@@ -102,66 +85,54 @@ class Indexers:
         return [process.wait(timeout=30) for process in self.running.values()]
 
 
-@ON_SQL
-@ALONE_AND_THREE
-def test_killed_indexers_leave_no_trace(storage: Storage, address: Mapping[str, str], indexers: int) -> None:
-    _kill_again_and_again(storage, address, indexers, kills=3)
-
-
-@ON_PULSAR
-@ALONE_AND_THREE
-def test_killed_indexers_leave_no_trace_though_the_broker_is_restarted(
-    storage: Storage, address: Mapping[str, str], indexers: int, pulsar_broker: LocalPulsar
+@pytest.mark.parametrize(
+    ("address", "documents", "indexers", "kills"),
+    [
+        ("sqlite", SHORT, 1, FEW_KILLS),
+        ("sqlite", SHORT, 3, FEW_KILLS),
+        pytest.param("sqlite", "permit", 1, 5, marks=PERMIT),
+        pytest.param("postgres", SHORT, 1, FEW_KILLS, marks=POSTGRES),
+        pytest.param("postgres", SHORT, 3, FEW_KILLS, marks=POSTGRES),
+        pytest.param("postgres", "permit", 1, 5, marks=[POSTGRES, PERMIT]),
+        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=BROKER),
+        pytest.param("pulsar", SHORT, 3, FEW_KILLS, marks=BROKER),
+        pytest.param("pulsar", "permit", 1, 5, marks=[BROKER, PERMIT]),
+        *(
+            pytest.param(address, LONG, indexers, MANY_KILLS, marks=[*marks, SOAK, pytest.mark.timeout(1_800)])
+            for address, marks in (("sqlite", []), ("postgres", [POSTGRES]), ("pulsar", [BROKER]))
+            for indexers in (1, 3)
+        ),
+    ],
+    indirect=["address", "documents"],
+)
+def test_killed_indexers_leave_no_trace(
+    storage: Storage,
+    address: Mapping[str, str],
+    documents: Sequence[Document],
+    indexers: int,
+    kills: int,
+    request: pytest.FixtureRequest,
 ) -> None:
-    _kill_again_and_again(storage, address, indexers, kills=3, broker=pulsar_broker)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1_800)
-@ON_SQL
-@ALONE_AND_THREE
-def test_twenty_kills_leave_no_trace(storage: Storage, address: Mapping[str, str], indexers: int) -> None:
-    _kill_again_and_again(storage, address, indexers, kills=20)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1_800)
-@ON_PULSAR
-@ALONE_AND_THREE
-def test_twenty_kills_leave_no_trace_though_the_broker_is_restarted(
-    storage: Storage, address: Mapping[str, str], indexers: int, pulsar_broker: LocalPulsar
-) -> None:
-    _kill_again_and_again(storage, address, indexers, kills=20, broker=pulsar_broker)
-
-
-def _kill_again_and_again(
-    storage: Storage, address: Mapping[str, str], indexers: int, *, kills: int, broker: LocalPulsar | None = None
-) -> None:
-    """Before each kill there is something to catch up with; the victim is at work when it dies, at a random moment."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201
-    chance = random.Random(seed)
-    documents = list(permit_like(seed=20260303, applications=60 * (kills + 1)))
-    size = -(-len(documents) // (kills + 1))
-    pieces = [documents[start : start + size] for start in range(0, len(documents), size)]
+    """Each kill hits an indexer that is catching up, at a random moment. On Pulsar, the broker is restarted as well."""
+    chance = _chance()
+    pieces = _pieces(documents, kills + 1)
     name = storage.create_topic("permits", partitions=PARTITIONS).name
-    restart_at = chance.randrange(kills) if broker else -1
+    broker = Restarts(request.getfixturevalue("pulsar_broker") if "EVENTSTORE_URL" in address else None)
+    restart_at = chance.randrange(kills)
     caught = 0
-    restarts: list[Future[None]] = []
-    with Indexers(address, indexers) as processes, ThreadPoolExecutor() as beside:
+    batch = max(SMALLEST_BATCH, len(pieces[0]) // COMMITS_A_PIECE)
+    with Indexers(address, indexers, batch) as processes, broker:
         for kill, piece in enumerate(pieces[:-1]):
-            for restart in restarts:
-                restart.result()  # nothing can be published meanwhile
+            broker.wait()  # nothing can be published while it is away
             before = _indexed(name)
             _publish(storage, name, piece)
-            if broker and kill == restart_at:
-                restarts.append(beside.submit(_away_and_back, broker))
+            if kill == restart_at:
+                broker.begin()
             _until(partial(_has_advanced, name, before, processes), "an indexer goes on")
             time.sleep(chance.random() * 0.3)
             processes.kill(chance.choice(_until(processes.at_work, "an indexer is at work")))
             caught += _indexed(name) < sum(map(len, pieces[: kill + 1]))
-        for restart in restarts:
-            restart.result()
+        broker.wait()
         _publish(storage, name, pieces[-1])
         _until(partial(_has_advanced, name, len(documents) - 1, processes), "everything is indexed")
         assert processes.end() == [0] * indexers
@@ -170,8 +141,42 @@ def _kill_again_and_again(
     _assert_undisturbed(storage, name, documents)
 
 
+class Restarts:
+    """Restarts the broker in a thread of its own. Does nothing if there is no broker."""
+
+    def __init__(self, broker: LocalPulsar | None) -> None:
+        self.broker = broker
+        self.running: list[Future[None]] = []
+        self.pool = ThreadPoolExecutor()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.pool.shutdown()
+
+    def begin(self) -> None:
+        if self.broker is not None:
+            self.running.append(self.pool.submit(_away_and_back, self.broker))
+
+    def wait(self) -> None:
+        for restart in self.running:
+            restart.result()
+
+
+def _chance() -> random.Random:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201
+    return random.Random(seed)
+
+
+def _pieces(documents: Sequence[Document], count: int) -> list[Sequence[Document]]:
+    size = -(-len(documents) // count)
+    return [documents[start : start + size] for start in range(0, len(documents), size)]
+
+
 def _assert_undisturbed(storage: Storage, name: str, documents: Sequence[Document]) -> None:
-    """Versions and ordinals without a gap, all streams as published, and nothing that the store says otherwise."""
+    """Versions and ordinals have no gap, all streams are as published, and the index agrees with the store."""
     assert_streams_read_back(storage, documents, page_by_page=False)
     assert_ordinals_gapless(name, len(documents))
     reports = check_topic(storage, Config(), storage.topic(name), lambda events: None, threading.Event())
@@ -199,7 +204,7 @@ def _has_advanced(name: str, before: int, processes: Indexers) -> bool:
 
 
 def _until(found: Callable[[], T], what: str) -> T:
-    """What it answers once that is something."""
+    """Wait until ``found`` returns something true, and return it."""
     end = time.monotonic() + SECONDS
     while not (answer := found()):
         assert time.monotonic() < end, f"not within {SECONDS:.0f} s: {what}"

@@ -50,11 +50,6 @@ LONG_FUNCTIONS = {
     "eventstore/index/rebuild/run.py::rebuild_topic",
     "dashboard/sockets/tail/frames.py::portions",
     "dashboard/views/aggregates.py::show",
-    # tests
-    "tests/broker/test_outage.py::what_is_open_goes_on",
-    "tests/browser/test_story.py::test_from_the_phone_call_to_the_audit_entry",
-    "tests/browser/test_tail_load.py::test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it",
-    "tests/browser/test_tail_page.py::test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_shows",
 }
 CROWDED_ROOMS = {"eventstore/search"}
 EXCUSED_IMPORTS = {"dashboard.rendering.event_row -> dashboard.rendering.event_line_builder"}
