@@ -1,7 +1,8 @@
-"""How many events a second each driver takes in, from lines of a file to durable, against a bare loop of the same client.
+"""How many events per second each driver imports, from the lines of a file until they are durable, against a bare loop.
 
-The bare loops write the same keys, properties and payloads in the same batches, with nothing parsed, routed or checked: rows
-by ``executemany`` into a table without indexes, and messages by ``send_async`` and ``flush``. ``EVENTS`` sets how many.
+The bare loops write the same keys, properties and payloads in the same batches, without parsing, routing or checks:
+rows with ``executemany`` into a table without indexes, and messages with ``send_async`` and ``flush``. ``EVENTS`` sets
+how many.
 """
 
 import io
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _material(count: int) -> tuple[list[bytes], list["NewMessage"]]:
-    """The same events as lines of a file and as messages."""
+    """Return the same events as lines of a file and as messages."""
     from eventstore.importing import Accepted, parse_lines
     from eventstore.samples.health import health_history
 
@@ -58,7 +59,7 @@ def _material(count: int) -> tuple[list[bytes], list["NewMessage"]]:
 
 
 def _compare(name: str, count: int, bare: Callable[[], object], ours: Callable[[], object]) -> dict[str, float]:
-    """Bare, ours, bare again: the machine's mood shows in the two baselines, and the better of them counts."""
+    """Measure bare, ours, and bare again. The two baselines show the state of the machine, and the better one counts."""
     first = rate(count, bare)
     say(f"{name}: bare loop {first:,.0f} events/s")
     own = rate(count, ours)

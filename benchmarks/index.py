@@ -1,11 +1,13 @@
-"""How quickly the index takes in a topic, against a bare reader loop; and whether it stays as quick, and small, as it grows.
+"""How fast the index takes in a topic, against a bare reader loop, and whether it stays as fast and as small as it grows.
 
-``sqlite_ratio`` and ``postgres_ratio``: a topic on a real broker, indexed by what ``run_index --until-caught-up`` runs, into
-empty databases, against the mean of two synchronous loops of the bare client, right before and right after, that touch each
-message's key, properties, id and publish time: a shared machine may be half as quick a minute later. PostgreSQL waits for the
-disk at each commit, as a server does. The broker is ``scripts.local_pulsar``'s; its one setting that bears on reading is its
-read-ahead, by bytes and not by a thousand entries. ``flatness`` and ``bytes_per_event``: ten times as many events from memory
-into SQLite; the rate over the last tenth divided by that over the first (only the writing is timed), and what lies on disk.
+``sqlite_ratio`` and ``postgres_ratio``: a topic on a real broker is indexed by what ``run_index --until-caught-up``
+runs, into empty databases. The baseline is the mean of two synchronous loops of the bare client, directly before and
+after, that touch each message's key, properties, id and publish time; a shared machine may be half as fast a minute
+later. PostgreSQL waits for the disk at each commit, as a server does. The broker is ``scripts.local_pulsar``'s. Its
+only setting that affects reading is the read-ahead, which is limited by bytes instead of a thousand entries.
+
+``flatness`` and ``bytes_per_event``: ten times as many events from memory into SQLite. Flatness is the rate over the
+last tenth divided by the rate over the first (only the writing is timed). The bytes are those on disk.
 
 ``EVENTS`` sets the events of the topic, ``FEED`` those from memory. Each figure comes from a process of its own.
 """
@@ -52,13 +54,13 @@ def main() -> None:
 
 
 def apart(work: Callable[..., T], *arguments: object) -> T:
-    """What the function answers in a new process, so that no figure depends on what was measured before it."""
+    """Call the function in a new process and return its result, so that no figure depends on what was measured before it."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def bare(service_url: str, count: int) -> float:
-    """Events a second of a loop that reads with the bare client and touches what the index needs."""
+    """Return the events per second of a loop that reads with the bare client and touches what the index needs."""
     import pulsar
 
     def read_all() -> None:
@@ -77,7 +79,7 @@ def bare(service_url: str, count: int) -> float:
 
 
 def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> float:
-    """Events a second of indexing the topic into an empty database: SQLite where there is no URL."""
+    """Return the events per second of indexing the topic into an empty database: SQLite if there is no URL."""
     os.environ["INDEX_DATABASE_URL"] = database_url
     with desk_in_a_folder():
         from eventstore.config.loading import Config
@@ -97,7 +99,7 @@ def indexed(service_url: str, admin_url: str, database_url: str, count: int) -> 
 
 
 def feed(count: int) -> dict[str, float]:
-    """Write so many events from memory; the figures of how it went."""
+    """Write this many events from memory, and return the figures."""
     os.environ.pop("INDEX_DATABASE_URL", None)
     with desk_in_a_folder() as folder:
         from eventstore.index.indexer.run import BATCH
@@ -161,7 +163,7 @@ def _feed(count: int) -> int:
 
 
 def _on_disk(folder: Path) -> int:
-    """Bytes of the index's files, once its log is written back."""
+    """Return the bytes of the index's files, once its log is written back."""
     from django.db import connections
 
     with connections["index"].cursor() as cursor:

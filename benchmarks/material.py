@@ -1,8 +1,8 @@
-"""Events to measure with: about 500 bytes each, UUIDs for ids, fifty events an aggregate, spread over the whole history.
+"""Events to measure with: about 500 bytes each, UUIDs as ids, fifty events per aggregate, spread over the whole history.
 
-Those that are fed from memory have 25 an aggregate: of ten million, twice as many aggregates as a writer remembers.
-Every event has a correlation id and every other one a causation id. They are made in bulk, so that making them is not what is
-measured, and published within bounded memory.
+Events that are fed from memory have 25 per aggregate. With ten million events, these are twice as many aggregates as a
+writer remembers. Every event has a correlation id, and every other one a causation id. They are made in bulk, so that
+making them is not measured, and published within bounded memory.
 """
 
 import os
@@ -28,7 +28,7 @@ A_LEDGER, AN_ENTRY = 50_000, 100
 
 
 def uuids(count: int) -> list[str]:
-    """Random ones, as they are mostly written."""
+    """Return random UUIDs in the usual form."""
     digits = os.urandom(16 * count).hex()
     return [
         f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-{digits[at + 12 : at + 16]}-"
@@ -38,12 +38,12 @@ def uuids(count: int) -> list[str]:
 
 
 def aggregate_ids(events: int, each: int = AN_AGGREGATE) -> list[str]:
-    """The aggregates of so many events."""
+    """Return the ids of the aggregates of this many events."""
     return uuids(max(1, events // each))
 
 
 def fed(topic: str, count: int, batch: int) -> Iterator[list["Event"]]:
-    """So many events in lists of ``batch``, as if they had been read from one partition of the topic."""
+    """Yield this many events in lists of ``batch``, as if they were read from one partition of the topic."""
     from eventstore.model.events import NOTHING, Event, Message, Position
     from eventstore.model.tokens import encode
 
@@ -80,7 +80,7 @@ def fed(topic: str, count: int, batch: int) -> Iterator[list["Event"]]:
 
 
 def publish(service_url: str, topic: str, count: int) -> None:
-    """Publish so many events by the bare client, in batches; at most some thousands are in memory."""
+    """Publish this many events with the bare client, in batches. At most some thousands are in memory."""
     import pulsar
 
     client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
@@ -104,7 +104,7 @@ def publish(service_url: str, topic: str, count: int) -> None:
 
 
 def _messages(count: int) -> Iterator[tuple[bytes, dict[str, str], str]]:
-    """Payload, properties and key of each."""
+    """Yield payload, properties and key of each message."""
     chance, aggregates = random.Random(SEED), aggregate_ids(count)
     for first in range(0, count, PIECE):
         size = min(PIECE, count - first)

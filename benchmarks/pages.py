@@ -1,19 +1,22 @@
-"""How long a person waits for an aggregate, its payloads, an event by id and a conversation; and whether that grows with the
-topic.
+"""How long a person waits for an aggregate, its payloads, an event by id and a conversation, and whether that grows with
+the topic.
 
-A topic of ``EVENTS`` (10,000,000) events on a real broker, fifty an aggregate and spread over the whole of it, and one of a
-hundredth of that, each indexed into a SQLite of its own. Every figure is the 95th percentile over ``ASKED`` different things,
-chosen by chance. The pages are what the desk answers a person of the role support who is logged in: middleware, session,
-view, index, payloads and the whole template, from Django's test client, so without the web server and the network.
-``aggregate_p95_ms``: an aggregate's page of fifty events for which no payload is asked (the desk itself always asks);
-``payloads_cold_p95_ms``: the same with its fifty payloads, of which this process has none; ``payloads_warm_p95_ms``: once
-more. ``id_p95_ms``: the slower of an event by its id and a conversation by its correlation id, asked of the index alone.
-``growth`` is the worst ratio of a figure to the small topic's, where it is more than 20 ms above it, else 1.
-``scan_seconds``: what finding one aggregate's events costs by reading the topic with the bare client.
+A topic of ``EVENTS`` (10,000,000) events on a real broker, fifty per aggregate and spread over the whole topic, and one
+of a hundredth of that, are each indexed into a SQLite of their own. Every figure is the 95th percentile over ``ASKED``
+different random choices. The pages are what the desk returns to a logged-in person of the role support: middleware,
+session, view, index, payloads and the whole template, through Django's test client, so without the web server and the
+network.
 
-The broker is ``scripts.local_pulsar``'s. One setting of it bears on scattered reads: its bookie reads ahead by
-``read_ahead_bytes`` (256 KB) and not, as by default, by 1,000 entries of any size, with which a single event out of the middle
-of a topic costs some 60 ms in place of 5.
+- ``aggregate_p95_ms``: an aggregate's page of fifty events without any payload (the desk itself always reads them).
+- ``payloads_cold_p95_ms``: the same with its fifty payloads, none of which is in this process.
+- ``payloads_warm_p95_ms``: once more.
+- ``id_p95_ms``: the slower of an event by its id and a conversation by its correlation id, from the index alone.
+- ``growth``: the worst ratio of a figure to the small topic's, if it is more than 20 ms above it; otherwise 1.
+- ``scan_seconds``: the time to find one aggregate's events by reading the topic with the bare client.
+
+The broker is ``scripts.local_pulsar``'s. One of its settings affects scattered reads: its bookie reads ahead by
+``read_ahead_bytes`` (256 KB) instead of the default of 1,000 entries of any size, with which a single event in the
+middle of a topic takes about 60 ms instead of 5.
 """
 
 import math
@@ -46,7 +49,7 @@ EVENTS = 10_000_000
 SMALLER = 100
 ASKED = 100
 WARM = 10
-"""So many pages are asked for again and again: what a person goes back and forth between."""
+"""This many pages are opened again and again: those between which a person goes back and forth."""
 ONCE = 5
 A_PAGE = 50
 ALLOWED_MORE_MS = 20.0
@@ -73,7 +76,7 @@ def main() -> None:
 
 
 def scanned(service_url: str, topic: str, count: int) -> float:
-    """Seconds of reading the topic with the bare client for the key of its first message."""
+    """Return the seconds of reading the topic with the bare client for the key of its first message."""
     import pulsar
 
     client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
@@ -90,7 +93,7 @@ def scanned(service_url: str, topic: str, count: int) -> float:
 
 
 def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str, float]:
-    """Index the topic, and ask."""
+    """Index the topic, and measure."""
     os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url}
     with desk_in_a_folder():
         from dashboard import gateway as wiring
@@ -114,7 +117,7 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
 
 
 def _only(storage: "Storage", topic: str) -> "Storage":
-    """The same storage, in which there is no other topic to index."""
+    """Return the same storage with no other topic to index."""
     there = [storage.topic(topic)]
     storage.topics = lambda: there  # type: ignore[method-assign]
     return storage
@@ -129,7 +132,7 @@ def _of_a_topic(broker: LocalPulsar, topic: str, count: int) -> dict[str, float]
 
 def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
     chosen, browser = _chosen(topic, count), _browser()
-    for found in chosen[ASKED:]:  # what a process does once only: imports, the first connection, the templates
+    for found in chosen[ASKED:]:  # what a process does only once: imports, the first connection, the templates
         _page(browser, found)
     asked = chosen[:ASKED]
 
@@ -152,7 +155,7 @@ def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
 
 
 def _chosen(topic: str, count: int) -> list["Pointer"]:
-    """Events of as many different aggregates, all over the topic."""
+    """Return events of different aggregates, from all over the topic."""
     from eventstore.index.lookup import queries
 
     row = queries.partition_row(topic, 0)
@@ -166,7 +169,7 @@ def _chosen(topic: str, count: int) -> list["Pointer"]:
 
 @contextmanager
 def _without_payloads(gateway: "Gateway") -> Iterator[None]:
-    """The desk as if its page asked for no payload, nor why there is none."""
+    """The desk as if its page read no payload and did not check why there is none."""
     from dashboard.web import store_health
 
     with patch.object(gateway, "stream", partial(gateway.stream, payloads=False)), patch.object(store_health, "why_away"):
@@ -175,7 +178,7 @@ def _without_payloads(gateway: "Gateway") -> Iterator[None]:
 
 
 def _browser() -> "Client":
-    """A person of the role support who is logged in."""
+    """Return a client in which a person of the role support is logged in."""
     from django.test import Client
 
     from dashboard.models import Person, Role
@@ -186,7 +189,7 @@ def _browser() -> "Client":
 
 
 def _page(browser: "Client", found: "Pointer") -> None:
-    """An aggregate's page, as it is opened."""
+    """Open an aggregate's page."""
     from django.urls import reverse
 
     answer = browser.get(reverse("aggregate", args=[found.aggregate_type, found.aggregate_id]), secure=True)

@@ -1,4 +1,5 @@
-"""What every benchmark needs: a scale, a desk's settings in a folder of its own, progress, and one line of JSON at the end."""
+"""What every benchmark needs: a scale, a desk's settings in a folder of its own, progress, and one line of JSON at the
+end."""
 
 import json
 import os
@@ -16,7 +17,7 @@ SHORTEST = 1e-9
 
 
 def scale(default: int) -> int:
-    """How many events: ``EVENTS``, else the benchmark's own default."""
+    """Return how many events to use: ``EVENTS``, or the benchmark's own default."""
     text = os.environ.get("EVENTS", "")
     if text and not (text.isdigit() and int(text) > 0):
         sys.exit("EVENTS takes a whole number above 0.")
@@ -25,7 +26,7 @@ def scale(default: int) -> int:
 
 @contextmanager
 def desk_in_a_folder() -> Iterator[Path]:
-    """Django set up on empty SQLite databases in a temporary folder, which is removed at the end."""
+    """Set up Django on empty SQLite databases in a temporary folder, which is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as name:
         os.environ["EVENTDESK_DATA"] = name
         os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
@@ -45,14 +46,14 @@ def say(text: str) -> None:
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
-    """Events a second of this work, by the wall clock."""
+    """Return the events per second of this work, by the wall clock."""
     begun = time.perf_counter()
     work()
     return count / max(time.perf_counter() - begun, SHORTEST)
 
 
 def report(figures: Mapping[str, float | int]) -> None:
-    """The last line: figures by name, the versions, the machine's cores."""
+    """Print the last line: figures by name, the versions, the cores of the machine."""
     rounded = {name: round(value, 3) for name, value in figures.items()}
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
     print(json.dumps({**rounded, "versions": versions, "cores": os.cpu_count()}), flush=True)

@@ -1,24 +1,27 @@
-"""Fifty people and fifty scripts watch one topic: how many events reach them a second, how late, and whether the counts hold.
+"""Fifty people and fifty scripts watch one topic: how many events per second reach them, how late, and whether the counts
+are right.
 
-A real broker, the desk's web server as it is run, a topic of one partition, events of about 500 bytes; publisher and viewers
-are processes of their own. ``EVENTS`` (1,000) is the quiet load, a second; ``SECONDS`` (20) how long each load lasts;
-``VIEWERS`` (50) how many watch.
+Uses a real broker, the desk's real web server and a topic of one partition with events of about 500 bytes. Publisher
+and subscribers are processes of their own. ``EVENTS`` (1,000) is the quiet load per second, ``SECONDS`` (20) is how
+long each load lasts, and ``VIEWERS`` (50) is how many watch.
 
-``fanout_ratio``: events delivered a second in all to the JSON viewers, against as many on the broker's own websocket reader,
-by the same program under the same load, six and a half times the quiet one: nearly what two cores carry that serve fifty
-viewers and are them. The broker has four times the memory that it has elsewhere: with less it does not outlive that load.
-``json_p99_ms``: publish to receipt, at the quiet load. ``json_behind_s``: when the last JSON viewer had everything of the
-five-fold load, after the last was published. ``frame_p99_ms``: publish to frame for page viewers at the quiet load.
-``counts_exact``: 1 where every JSON viewer got every event of these three loads once and in order, and at twenty times the
-quiet load every page viewer's counts add up to what was published and matched, its rows to what it was told.
-``kb_per_viewer``, ``kb_per_silent_viewer``, and the same of ``json`` viewers: how much more memory the web server has for each
-of 200 that read, and of 200 that never do, than with one: each time a server that was just started and has served the same
-small load, measured at the end of a fifth of the quiet one, with the viewers still there: two hundred that take every frame of
-more keep two cores busier than they can be.
-
-``…_published_per_second``: what was really published, from the publisher's own beginning to its end. ``rates_reached``: 1
-where that was at least 95 % of what was asked for while the desk was watched; where it was not, that is said, and the other
-figures are of a lesser load.
+- ``fanout_ratio``: events delivered per second to all JSON subscribers, against the same number on the broker's own
+  websocket reader, by the same program under the same load. The load is six and a half times the quiet one: almost what
+  two cores can carry that run the server and its fifty subscribers. The broker has four times its usual memory; with
+  less it does not survive that load.
+- ``json_p99_ms``: from publish to receipt, at the quiet load.
+- ``json_behind_s``: when the last JSON subscriber had everything of the five-fold load, after the last event was
+  published.
+- ``frame_p99_ms``: from publish to frame for pages at the quiet load.
+- ``counts_exact``: 1 if every JSON subscriber got every event of these three loads once and in order, and if at twenty
+  times the quiet load every page's counts add up to what was published and matched, and its rows to what it was told.
+- ``kb_per_viewer``, ``kb_per_silent_viewer``, and the same with ``json``: the additional memory of the web server for
+  each of 200 subscribers that read, and of 200 that never read, compared with one. Each time the server was just
+  started, has served the same small load, and is measured at the end of a fifth of the quiet load, with its subscribers
+  connected: two hundred that take every frame of more keep two cores too busy.
+- ``…_published_per_second``: what was really published, from the publisher's own beginning to its end.
+- ``rates_reached``: 1 if that was at least 95 % of the intended rate while the desk was watched. If it was not, the
+  output says so, and the other figures are those of a smaller load.
 """
 
 import multiprocessing
@@ -46,14 +49,15 @@ from tests.logging_in import cookie_of
 CALM, QUIET, BUSY, FULL, WILD = 0.2, 1, 5, 6.5, 20
 LOADS = ("json", "page")
 REACHED = 0.95
-"""Of the rate that was asked for."""
+"""Of the intended rate."""
 PATIENCE = 15.0
-"""Seconds after the last event was published that a viewer waits for what is missing."""
+"""Seconds after the last event was published that a subscriber waits for what is missing."""
 CROWD = 200
 WARMING, WARM_SECONDS = 2, 2
-"""Viewers, and for how long, before memory is measured: what is loaded and made once is then there."""
+"""Subscribers, and for how long, before memory is measured, so that everything that is loaded or made once is already
+there."""
 SETTLING = 2.0
-"""Seconds after the last event was published until the server's memory is read: what is on its way is sent by then."""
+"""Seconds after the last event was published until the server's memory is read. By then everything under way is sent."""
 PASSWORD = "only-for-this-benchmark"
 
 
@@ -107,7 +111,8 @@ def _json(ground: Ground) -> dict[str, float]:
 
 
 def _endpoint(ground: Ground, json_per_second: float) -> dict[str, float]:
-    """Last of all: what its readers leave undone stays in the broker's memory, and nothing else is to be measured on that."""
+    """Measure this last: what its readers do not take stays in the broker's memory, and nothing else must be measured
+    after it."""
     endpoint = _watched(ground, "endpoint", FULL)
     return {
         "fanout_ratio": json_per_second / endpoint.per_second,
@@ -131,7 +136,7 @@ def _page(ground: Ground) -> dict[str, float]:
 
 
 def _memory(ground: Ground, kind: str, named: str) -> dict[str, float]:
-    """Kilobytes a viewer of this kind, over what the server has with one such viewer of such a topic at the same load."""
+    """Return the kilobytes per subscriber of this kind, beyond what the server has with one subscriber at the same load."""
     alone, reading, silent = (
         _kilobytes(ground, kind, viewers, silent) for viewers, silent in ((1, False), (CROWD, False), (CROWD, True))
     )
@@ -144,7 +149,8 @@ def _memory(ground: Ground, kind: str, named: str) -> dict[str, float]:
 
 
 def _kilobytes(ground: Ground, kind: str, viewers: int, silent: bool) -> int:
-    """What a new web server has at the end of the load: of an older one nobody could tell what earlier loads have left."""
+    """Return the memory of a new web server at the end of the load. An older server would still hold memory of earlier
+    loads."""
     ground.desk.end("web")
     ground.desk.start_web()
     _watched(ground, kind, CALM, viewers=WARMING, seconds=WARM_SECONDS)
@@ -156,8 +162,11 @@ def _kilobytes(ground: Ground, kind: str, viewers: int, silent: bool) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """``rate`` and ``expected`` are what was asked for; ``begun`` and ``published_at`` the publisher's times before the first
-    event and after the last; ``kilobytes`` is what the web server has in memory soon after that, its viewers still there."""
+    """One load. ``rate`` and ``expected`` are what was intended.
+
+    ``begun`` and ``published_at`` are the publisher's times before the first event and after the last. ``kilobytes`` is
+    the web server's memory soon after that, with its subscribers connected.
+    """
 
     rate: int
     expected: int
@@ -169,7 +178,7 @@ class Run:
 
     @property
     def per_second(self) -> float:
-        """Events delivered to all viewers together."""
+        """Events per second, delivered to all subscribers together."""
         ended = max(seen.last_at for seen in self.seen)
         return sum(seen.events for seen in self.seen) / max(ended - self.begun, SHORTEST)
 
@@ -182,13 +191,13 @@ class Run:
         return self.published_per_second >= REACHED * self.rate
 
     def percentile(self, percent: float) -> float:
-        """Of the delays from publish to receipt, in milliseconds; 0 where nothing came."""
+        """Return this percentile of the delays from publish to receipt, in milliseconds; 0 if nothing came."""
         delays = np.concatenate([np.frombuffer(seen.delays, dtype=np.float32) for seen in self.seen])
         return float(np.percentile(delays, percent)) * 1_000 if len(delays) else 0.0
 
 
 def _watched(ground: Ground, kind: str, times: float, *, viewers: int = 0, seconds: int = 0, silent: bool = False) -> Run:
-    """A new topic under this load, watched by so many."""
+    """Put this load on a new topic that this many subscribers watch."""
     rate = int(times * ground.rate)
     expected, topic = rate * (seconds or ground.seconds), f"public/default/{kind}-{time.monotonic_ns()}"
     apart(publish, ground.broker.service_url, topic, rate, 1)
@@ -227,7 +236,7 @@ def _watched(ground: Ground, kind: str, times: float, *, viewers: int = 0, secon
 
 
 def _resident(ground: Ground) -> int:
-    """Kilobytes of the web server's memory."""
+    """Return the kilobytes of the web server's memory."""
     status = Path(f"/proc/{ground.desk.processes['web'].pid}/status").read_text()
     (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
     return kilobytes
@@ -239,7 +248,8 @@ def _all_in_order(seen: Seen, expected: int) -> bool:
 
 
 def _adds_up(seen: Seen, expected: int) -> bool:
-    """Not where nobody knows how many were older than the buffer: here none was."""
+    """Return whether the counts add up. They do not if the number of events older than the buffer is unknown: here there
+    are none."""
     counts, skipped = seen.counts, seen.counts["skipped"]
     if skipped["older"] is None:
         return False

@@ -1,4 +1,4 @@
-"""Numbered events of about 500 bytes, published at a steady rate; each says in its payload and id when it was published.
+"""Publishes numbered events of about 500 bytes at a steady rate. Each has its publish time in its payload and id.
 
 ``python -m benchmarks.tail_publishing SERVICE-URL TOPIC RATE COUNT`` prints when it began, when it ended, and how many.
 """
@@ -10,7 +10,7 @@ import time
 NAMESPACE = "public/default"
 TICK = 0.01
 GIVES_UP_AFTER = 4
-"""Times as long as it should take: a broker that stands still must not keep whoever measures it for ever."""
+"""A multiple of the time it should take. A broker that hangs must not block the benchmark for ever."""
 TEXT = "x" * 180
 ALIKE = {
     "ce_specversion": "1.0",
@@ -23,8 +23,10 @@ TYPES = tuple(f"document.{what}" for what in ("uploaded", "read", "signed", "sha
 
 
 def publish(service_url: str, topic: str, rate: int, count: int) -> tuple[float, float, int]:
-    """Publish so many, ``rate`` a second, by the bare client; fewer, once it has taken far too long. The clock's times of the
-    first and of the last's receipt, and how many."""
+    """Publish ``count`` events, ``rate`` per second, with the bare client, or fewer if that takes far too long.
+
+    Returns the clock's times before the first event and after the last receipt, and how many were published.
+    """
     import pulsar
 
     client = pulsar.Client(service_url, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))

@@ -1,7 +1,7 @@
-"""The viewers of the tail's benchmark: one program with as many websockets as asked for, whatever serves them.
+"""The subscribers of the tail's benchmark: one program with any number of websockets, whatever serves them.
 
-Three kinds: ``json`` (the desk's subprotocol for scripts), ``page`` (what the page is sent) and ``endpoint`` (the broker's own
-reader). Each acknowledges what it gets as that protocol wants it.
+There are three kinds: ``json`` (the desk's subprotocol for scripts), ``page`` (what a page gets) and ``endpoint`` (the
+broker's own reader). Each acknowledges what it gets as its protocol requires.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _ROW = re.compile(r'data-event-id="(\d+)-([\d.]+)"')
 
 
 class Signal(Protocol):
-    """An event that processes share."""
+    """An event shared by processes."""
 
     def set(self) -> None: ...
     def wait(self) -> bool: ...
@@ -32,10 +32,11 @@ class Signal(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watching:
-    """What to watch: an address for each viewer, the headers of the handshake, and the number of events that will come.
+    """What to watch: an address for each subscriber, the headers of the handshake, and the number of events that will
+    come.
 
-    A viewer is done that has them all, or has waited ``patience`` seconds since it was told that the last was published; none
-    leaves before it is told. A ``silent`` one never reads at all.
+    A subscriber is done once it has all of them, or has waited ``patience`` seconds after it was told that the last was
+    published. None leaves before it is told. A ``silent`` one never reads.
     """
 
     kind: str
@@ -48,11 +49,11 @@ class Watching:
 
 @dataclass(kw_only=True, slots=True)
 class Seen:
-    """What one viewer has seen. ``delays``: seconds from publish to receipt, of every event it got."""
+    """What one subscriber has seen. ``delays``: seconds from publish to receipt of every event."""
 
     events: int = 0
     gaps: int = 0
-    """Events that did not follow on the one before."""
+    """Events that did not follow the one before."""
     next_number: int = 0
     last_at: float = 0.0
     """The clock when the last event came."""
@@ -60,7 +61,7 @@ class Seen:
     counts: dict[str, Any] = field(default_factory=dict)
 
     def note(self, numbers: list[int], published: list[float], now: float) -> None:
-        """Events that came together."""
+        """Record events that came together."""
         if not numbers:
             return
         if numbers != list(range(self.next_number, self.next_number + len(numbers))):
@@ -94,7 +95,7 @@ class _PageFrame(Struct, gc=False):
 
 
 class _Message(Struct, gc=False):
-    messageId: str  # the endpoint's own word
+    messageId: str  # the endpoint's own name
     payload: bytes
 
 
@@ -105,8 +106,11 @@ _payload = Decoder(_Payload).decode
 
 
 def watch(watching: Watching, ready: Signal, published: Signal) -> list[Seen]:
-    """Watch until everything has come, or patience ends. ``ready`` is set once every viewer is connected, ``published`` some
-    time after the last event by whoever publishes: then the viewers may leave."""
+    """Watch until everything has come or the patience ends.
+
+    Sets ``ready`` once every subscriber is connected. The publisher sets ``published`` some time after the last event,
+    and the subscribers may then leave.
+    """
     return asyncio.run(_watch(watching, ready, published))
 
 
@@ -149,7 +153,7 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
 
 
 async def _connected(watching: Watching, url: str) -> ClientConnection:
-    """Open, and for the desk begun: its first frame says that it follows."""
+    """Connect. With the desk, also begin: the first frame says that it follows."""
     subprotocols: Any = ["eventdesk.json"] if watching.kind == "json" else None
     headers = dict(watching.headers)
     origin: Any = headers.pop("Origin", None)
@@ -182,7 +186,7 @@ async def _read_json(connection: ClientConnection, seen: Seen, expected: int) ->
 
 
 async def _read_page(connection: ClientConnection, seen: Seen, expected: int) -> None:
-    """``next_number`` is of no use here: above so many rows a second they are a sample."""
+    """``next_number`` is not used: above a certain rate the rows are a sample."""
     while True:
         frame = _page_frame(await connection.recv(decode=False))
         now = time.time()

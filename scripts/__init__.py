@@ -1,0 +1,1 @@
+"""Programs for development and tests: local servers, and what they need."""

@@ -1,4 +1,4 @@
-"""Where the test databases are, in the words that another process understands."""
+"""Where the test databases are, in the form that another process understands."""
 
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ VARIABLES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": 
 
 
 def database_url(alias: str) -> str:
-    """The URL of the database that this alias stands for at this moment."""
+    """Return the URL of the database that this alias currently stands for."""
     config = connections.settings[alias]
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return f"sqlite:///{config['NAME']}"
@@ -17,5 +17,5 @@ def database_url(alias: str) -> str:
 
 
 def database_environment() -> dict[str, str]:
-    """The variables by which a process of ours finds the very databases that this test uses."""
+    """Return the environment variables with which another process uses the databases of this test."""
     return {variable: database_url(alias) for alias, variable in VARIABLES.items()}

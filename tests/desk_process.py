@@ -1,4 +1,5 @@
-"""A whole desk of its own, as it is run: daphne and the indexer as processes, on a free loopback port, in a fresh folder."""
+"""A whole desk as it is run in production: daphne and the indexer as processes, on a free loopback port, in a fresh
+folder."""
 
 import atexit
 import os
@@ -72,7 +73,7 @@ class Desk:
         return done
 
     def spawn(self, name: str, *command: str, stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
-        """Start a process in the desk's environment; it ends with the desk."""
+        """Start a process in the desk's environment. It ends with the desk."""
         log = (self.data / f"{name}.log").open("ab")
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=self.environment, stdin=stdin, stdout=stdout or log, stderr=log
@@ -96,7 +97,7 @@ class Desk:
         return (self.data / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
     def end(self, name: str, number: int = signal.SIGTERM) -> int:
-        """End one of its processes by a signal; answers its exit status."""
+        """End one of its processes by a signal, and return its exit status."""
         process = self.processes.pop(name)
         if process.poll() is None:
             process.send_signal(number)
@@ -117,7 +118,8 @@ class Desk:
 
 @cache
 def _migrated() -> Path:
-    """The three databases with their tables and nothing in them, made once a run: every desk starts on a copy."""
+    """Return a folder with the three databases, migrated and empty. It is made once per run, and every desk starts with a
+    copy."""
     folder = Path(tempfile.mkdtemp(prefix="eventdesk-migrated-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     empty = Desk(folder)

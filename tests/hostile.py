@@ -1,4 +1,4 @@
-"""Names and payloads that have broken other consoles, and a few more: what somebody may really publish."""
+"""Names and payloads that have broken other consoles, and a few more: what someone may really publish."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ NAMES = (
     "ünïcödé ÿ \U0010ffff",
     "long-" + "x" * 900,
 )
-"""As aggregate ids, keys, event ids, types and subscription names."""
+"""Used as aggregate ids, keys, event ids, types and subscription names."""
 
 TOPICS = (
     "emoji 🩺👩‍⚕️ and  spaces",
@@ -39,7 +39,7 @@ TOPICS = (
     SCRIPT,
     IMAGE,
 )
-"""As names of topics. Pulsar's broker refuses the last two, which hold ``<``, ``>`` and ``/``."""
+"""Used as names of topics. Pulsar's broker refuses the last two, which contain ``<``, ``>`` and ``/``."""
 
 PAYLOADS: Mapping[str, bytes] = {
     "empty": b"",
@@ -58,7 +58,7 @@ PAYLOADS: Mapping[str, bytes] = {
 
 
 def message(name: str, payload: bytes, *, event_id: str = "") -> NewMessage:
-    """A CloudEvent whose every name is this one."""
+    """Return a CloudEvent with this as every one of its names."""
     properties = {
         "ce_specversion": "1.0",
         "ce_id": event_id or name,
@@ -77,7 +77,7 @@ def message(name: str, payload: bytes, *, event_id: str = "") -> NewMessage:
 
 
 def messages() -> list[NewMessage]:
-    """Every name with a small payload, every payload under a plain name, and messages that fit no envelope at all."""
+    """Return every name with a small payload, every payload under a plain name, and messages that fit no envelope."""
     named = [message(name, json.dumps({"name": name}).encode()) for name in NAMES]
     loaded = [message("plain", payload, event_id=f"payload {label}") for label, payload in PAYLOADS.items()]
     bare = [

@@ -1,4 +1,4 @@
-"""Writes pointers into the index without any store behind it: for tests of what the index alone says."""
+"""Writes pointers into the index without any store, for tests of the index alone."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ START = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
 
 
 def place(number: int, *, topic: str = "patients", partition: int = 0) -> Position:
-    """The position of the event of this number, as a broker with unbatched entries would name it."""
+    """Return the position of the event with this number, as a broker with unbatched entries names it."""
     return Position(topic=topic, partition=partition, token=encode(7, number, 0), label=f"7:{number}:0")
 
 
@@ -36,7 +36,7 @@ def event(
     causation: str = "",
     properties: Mapping[str, str] = NOTHING,
 ) -> Event:
-    """The event at ``place(number)``, a minute after the one before it."""
+    """Return the event at ``place(number)``, a minute after the one before it."""
     at = published or START + timedelta(minutes=number)
     position = place(number, topic=topic, partition=partition)
     return Event(
@@ -57,7 +57,7 @@ def event(
 def index(
     events: Sequence[Event], *, topic: Topic, partition: int = 0, caught_up: bool = True, memory: Memory | None = None
 ) -> Checkpoint:
-    """Index these events behind what is indexed of the partition; as a new process would, but for what is in ``memory``."""
+    """Index these events after what is already indexed of the partition, as a new process would, except for ``memory``."""
     writing = open_partition(topic, partition, memory or Memory())
     write_batch(writing, events)
     if caught_up:
@@ -66,19 +66,19 @@ def index(
 
 
 def pointers(topic: str = "patients", partition: int = 0) -> list[Pointer]:
-    """All that the index has of the partition, in its order."""
+    """Return everything that the index has of the partition, in order."""
     row = queries.partition_row(topic, partition)
     return queries.at_ordinals(row, range(row.next_ordinal)) if row else []
 
 
 def all_pointers() -> list[Pointer]:
-    """All that the index has, partition by partition."""
+    """Return everything that the index has, partition by partition."""
     rows = IndexedPartition.objects.using("index").filter(live=True).order_by("topic", "number")
     return [pointer for row in rows for pointer in pointers(row.topic, row.number)]
 
 
 def publish_everything_at(moment: datetime) -> None:
-    """Make the index say of every event that it was published then."""
+    """Set the publish time of every event in the index."""
     blocks = BlockRow.objects.using("index")
     for block in blocks.all():
         columns = decoded(bytes(block.data))

@@ -1,4 +1,4 @@
-"""Logging in as a program does: through the form, keeping the session's cookie."""
+"""Logs in as a program does: through the form, keeping the session's cookie."""
 
 import re
 from http.cookiejar import CookieJar
@@ -9,7 +9,7 @@ from tests.desk_process import Desk
 
 
 def session_of(desk: Desk, name: str, password: str) -> tuple[OpenerDirector, CookieJar]:
-    """A client in which somebody has logged in, and its cookies."""
+    """Return a client that is logged in, and its cookies."""
     processor = HTTPCookieProcessor()
     opener = build_opener(processor)
     login = f"{desk.url}login/"
@@ -18,7 +18,7 @@ def session_of(desk: Desk, name: str, password: str) -> tuple[OpenerDirector, Co
 
 
 def cookie_of(desk: Desk, name: str, password: str) -> str:
-    """The Cookie header of somebody who has logged in."""
+    """Return the Cookie header of someone who is logged in."""
     return header_of(session_of(desk, name, password)[1])
 
 

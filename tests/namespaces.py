@@ -1,4 +1,4 @@
-"""A namespace of the shared broker for one test alone, where nothing but its own topics is watched and indexed."""
+"""A namespace of the shared broker for one test, so that only its own topics are watched and indexed."""
 
 from typing import Protocol
 from uuid import uuid4
@@ -14,7 +14,7 @@ class Broker(Protocol):
 
 
 def own_namespace(broker: Broker) -> dict[str, str]:
-    """Make a namespace; answers the environment of a desk that watches just it."""
+    """Create a namespace, and return the environment of a desk that watches only this namespace."""
     namespace = f"public/test-{uuid4().hex[:12]}"
     httpx.put(f"{broker.admin_url}/admin/v2/namespaces/{namespace}", timeout=20).raise_for_status()
     return {

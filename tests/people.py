@@ -1,4 +1,4 @@
-"""The cast: one person of each role, and the outsider who has an account and nothing more."""
+"""The cast: one person of each role, and an outsider who has an account but no role."""
 
 from dashboard.models import Person, Role
 from eventstore.actions.perform import Actor
@@ -7,7 +7,7 @@ PASSWORD = "a-long-test-password"
 
 
 def person(role: str = Role.OUTSIDER, name: str = "", *, password: str = PASSWORD, active: bool = True) -> Person:
-    """An account of this role, made or found; named after its role unless told otherwise."""
+    """Return the account of this role, created if necessary. By default it is named after its role."""
     username = name or (str(role) or "outsider")
     found = Person.objects.filter(username=username).first()
     if found:
@@ -36,7 +36,7 @@ def admin() -> Person:
 
 
 def everybody() -> dict[str, Person]:
-    """Role → person, the outsider under the empty role."""
+    """Return the persons by role. The outsider's role is empty."""
     return {str(role): person(role) for role in Role}
 
 

@@ -1,4 +1,4 @@
-"""Events with an anomaly of each kind among clean ones, for any store; what should be found is written beside them."""
+"""Events with an anomaly of each kind among clean ones, for any store. What should be found is listed next to them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ JUNK = b"\x00\x9f\xff no event"
 
 
 def cloud_event(id: str, aggregate: str, sequence: int | str = "", *, minute: float = 0, **attributes: str) -> NewMessage:
-    """A CloudEvent of an order, ``minute`` minutes after nine."""
+    """Return a CloudEvent of an order, ``minute`` minutes after nine."""
     time = START + timedelta(minutes=minute)
     given = {
         "specversion": "1.0",
@@ -57,18 +57,18 @@ FOUND: Mapping[Anomaly, Sequence[str]] = {
     Anomaly.DUPLICATE_ID: ["twice-1"],
     Anomaly.TIME_GOES_BACK: ["earlier-2"],
 }
-"""The ids of the events in which each kind is; beside them one message, without an id, fits no envelope."""
+"""The ids of the events with each kind. In addition, one message without an id fits no envelope."""
 
 
 def as_replay(original: NewMessage) -> NewMessage:
-    """A copy as a replay makes it."""
+    """Return a copy as a replay makes it."""
     assert original.properties is not None
     of = {"replayid": "r-1", "replayof": original.properties["ce_id"]}
     return NewMessage(payload=original.payload, key=original.key, properties={**original.properties, **of})
 
 
 def as_dead_letter(original: NewMessage, label: str) -> NewMessage:
-    """A copy as Pulsar's clients make it, of what lies at the position of this label."""
+    """Return a copy of the message at the position with this label, as Pulsar's clients make it."""
     ledger, _, rest = label.partition(":")
     entry, _, batch = rest.partition(":")
     message_id = f"{ledger}:{entry}:-1{':' if batch else ''}{batch}" if rest else label
@@ -77,7 +77,7 @@ def as_dead_letter(original: NewMessage, label: str) -> NewMessage:
 
 
 def plant(storage: Storage, topic: str) -> None:
-    """All events into this topic, one publish each; the first of them again, late and backwards, into derived topics."""
+    """Append all events to this topic, one by one, and the first of them, late and in reverse, to derived topics."""
     storage.create_topic(topic)
     positions = [storage.append(topic, [message])[0] for message in EVENTS]
     replay, letters = storage.create_topic(f"{topic}-replay"), storage.create_topic(f"{topic}-mailer-DLQ")

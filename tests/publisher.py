@@ -1,7 +1,7 @@
-"""A publisher of numbered events in a process of its own, told on its standard input: ``python -m tests.publisher``.
+"""A publisher of numbered events in a process of its own, controlled by its standard input: ``python -m tests.publisher``.
 
-A line is ``{"topic": …, "first": …, "count": …, "partitions": …, "size": …, "document": …}``; what it has published it
-confirms with a line.
+A line is ``{"topic": …, "first": …, "count": …, "partitions": …, "size": …, "document": …}``. It confirms each line
+with a line once everything is published.
 """
 
 import json
@@ -17,7 +17,7 @@ AT_ONCE = 500
 
 
 class Publisher:
-    """Such a process beside a desk, and ending with it."""
+    """Such a process of a desk. It ends with the desk."""
 
     def __init__(self, desk: Desk) -> None:
         self._process = desk.spawn("publisher", "-m", "tests.publisher", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -25,8 +25,7 @@ class Publisher:
     def publish(
         self, topic: str, first: int, count: int = 1, *, partitions: int = 1, size: int = 0, document: str = ""
     ) -> None:
-        """Publish the events numbered from ``first`` on, of this document or of three; they are in the store once this
-        returns."""
+        """Publish the events numbered from ``first`` on, of this document or of three. Returns once they are in the store."""
         assert self._process.stdin
         assert self._process.stdout
         told = {
@@ -43,7 +42,7 @@ class Publisher:
 
 
 def event(number: int, size: int = 0, document: str = "") -> NewMessage:
-    """Event ``e<number>`` of this document, or of ``d0``, ``d1`` or ``d2``; every tenth is of another type."""
+    """Return the event ``e<number>`` of this document, or of ``d0``, ``d1`` or ``d2``. Every tenth has another type."""
     id = document or f"d{number % 3}"
     properties = {
         "ce_specversion": "1.0",
@@ -67,7 +66,7 @@ def main() -> None:
             storage.append(
                 name, [event(number, told["size"], told["document"]) for number in numbers[start : start + AT_ONCE]]
             )
-        print("done", flush=True)  # noqa: T201 - what its reader waits for
+        print("done", flush=True)  # noqa: T201 - its reader waits for this
     storage.close()
 
 

@@ -1,7 +1,7 @@
-"""A network that can be cut: a relay on loopback, before a server on loopback.
+"""A network that can be cut: a relay on loopback in front of a server on loopback.
 
-Cut, it is as silent as a network that loses every packet: connections stay open, new ones get no answer, and nobody is told.
-Mended, what was on its way arrives, as it would by being sent again. Severed, every connection ends at once.
+While cut, it is as silent as a network that loses every packet: connections stay open, and new ones get no answer. Once
+mended, what was under way arrives, as if it had been sent again. When severed, every connection ends immediately.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ AT_ONCE = 65_536
 
 
 class Relay:
-    """``with Relay(port) as relay``: whoever connects to ``relay.port`` talks to the server at ``port``."""
+    """``with Relay(port) as relay``: a client of ``relay.port`` talks to the server at ``port``."""
 
     def __init__(self, target: int) -> None:
         self.port = free_port()
@@ -46,7 +46,7 @@ class Relay:
         self._loop.call_soon_threadsafe(self._whole.set)
 
     def sever(self) -> None:
-        """End every connection there is, as what stands in a network does that has lost its memory."""
+        """End every connection, as a network device does that has lost its memory."""
         asyncio.run_coroutine_threadsafe(self._sever(), self._loop).result()
 
     async def _end(self) -> None:
@@ -66,7 +66,7 @@ class Relay:
         try:
             await self._connect(reader, writer)
         except asyncio.CancelledError:
-            return  # the relay ends; the server's own done-callback would print it
+            return  # the relay ends; the server's done-callback would print the error
         finally:
             self._connections.discard(task)
             writer.transport.abort()
@@ -76,7 +76,7 @@ class Relay:
         try:
             answers, asks = await asyncio.open_connection(LOOPBACK, self._target)
         except OSError:
-            return  # nobody listens there: the caller's connection ends, too
+            return  # nothing listens there, so the caller's connection ends, too
         directions = [asyncio.create_task(self._pass_on(*way)) for way in ((reader, asks), (answers, writer))]
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
@@ -87,7 +87,7 @@ class Relay:
             asks.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Until either side ends. What one has said last before it ends still reaches the other."""
+        """Copy until either side ends. The last bytes of a side still reach the other."""
         with suppress(OSError):
             while data := await reader.read(AT_ONCE):
                 await self._whole.wait()

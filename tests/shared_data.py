@@ -1,7 +1,7 @@
-"""The permit file: real events that lie beside the checkout and are no part of the project.
+"""The permit file: real events that lie next to the checkout and are not part of the project.
 
-It is looked for in ``EVENTDESK_SHARED``, else in ``../shared/data``. Where it is not, the tests that read it are left out and
-say so; on the build server they fail instead.
+It is searched in ``EVENTDESK_SHARED``, otherwise in ``../shared/data``. If it is missing, the tests that read it are
+skipped with a message. On the build server they fail.
 """
 
 import os
@@ -14,7 +14,7 @@ NAME = "permit-receipts.ndjson.gz"
 
 
 def permit_file() -> Path:
-    """Where the file is. Call it inside a test that is marked ``permit``."""
+    """Return the path of the file. Call it inside a test that is marked ``permit``."""
     directory = Path(os.environ.get("EVENTDESK_SHARED") or ROOT.parent / "shared" / "data")
     path = directory / NAME
     if path.is_file():

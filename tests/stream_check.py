@@ -1,4 +1,4 @@
-"""Comparing what the desk shows of a file's streams to the file itself, event for event and field for field."""
+"""Compares what the desk shows of a file's streams with the file itself, event by event and field by field."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ PIECE = 2000
 
 
 class NoRecord:
-    """For tests that only look."""
+    """For tests that only read."""
 
     def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
         raise AssertionError("nothing here acts")
@@ -38,7 +38,7 @@ class NoRecord:
 
 
 def looking(storage: Storage) -> Gateway:
-    """A gateway for somebody who may look at everything and do nothing."""
+    """Return a gateway for someone who may read everything and change nothing."""
     return Gateway(storage=storage, config=Config(), record=NoRecord(), may=lambda actor, action, scope: False)
 
 
@@ -48,7 +48,7 @@ def documents_of(path: Path) -> list[Document]:
 
 
 def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
-    """The file's streams, each in the file's order."""
+    """Return the file's streams, each in the file's order."""
     streams: dict[StreamKey, list[Document]] = {}
     for document in documents:
         streams.setdefault((document["aggregatetype"], document["aggregateid"]), []).append(document)
@@ -56,10 +56,11 @@ def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
 
 
 def assert_streams_read_back(storage: Storage, documents: Sequence[Document], *, page_by_page: bool = True) -> int:
-    """Every stream of these documents reads back whole, in order, its versions 1, 2, 3 …; answers how many there were.
+    """Assert that every stream of these documents reads back complete, in order, with versions 1, 2, 3 …; return how many
+    there were.
 
-    Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other; else the same
-    pointers are read and the same messages fetched, in large pieces.
+    Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other. Otherwise
+    the same pointers are read and the same messages fetched in large pieces.
     """
     gateway = looking(storage)
     expected = by_stream(documents)
@@ -88,7 +89,8 @@ def _all_streams(gateway: Gateway, keys: set[StreamKey]) -> dict[StreamKey, list
 
 
 def assert_ordinals_gapless(topic: str, count: int) -> None:
-    """The topic's partitions are numbered 0, 1, 2 … in the index, without gap or double, and count so many events."""
+    """Assert that the index numbers the topic's partitions 0, 1, 2 … without gap or duplicate, and ``count`` events in
+    total."""
     total = 0
     for partition in IndexedPartition.objects.filter(topic=topic):
         found = pointers(topic, partition.number)
@@ -100,7 +102,7 @@ def assert_ordinals_gapless(topic: str, count: int) -> None:
 
 
 def _whole_stream(gateway: Gateway, type: str, id: str) -> list[tuple[Pointer, Event]]:
-    """Oldest first, page by page as a person would go back."""
+    """Return the stream oldest first, read page by page as a person would go back."""
     rows: list[tuple[Pointer, Event]] = []
     cursor = None
     while True:
@@ -126,7 +128,7 @@ def _assert_same(pointer: Pointer, event: Event, document: Document) -> None:
 
 
 def _canonical(value: Any) -> str:
-    """An attribute as CloudEvents writes it in binary mode: true and false in small letters, numbers in decimal."""
+    """Return an attribute as CloudEvents writes it in binary mode: true and false in lower case, numbers in decimal."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

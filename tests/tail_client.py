@@ -25,7 +25,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def address(desk: Desk, topic: str = "") -> str:
-    """The websocket of this topic's tail; of tails whose topics are named in begin, without one."""
+    """Return the websocket of this topic's tail. Without a topic, it serves the topics named in ``begin``."""
     return desk.url.replace("http:", "ws:") + (f"topics/{segment(topic)}/" if topic else "") + "tail/live/"
 
 
@@ -38,8 +38,11 @@ def socket(
     origin: str | None = None,
     for_scripts: bool | None = None,
 ) -> connect:
-    """A browser's with a cookie, a script's with a token, unless told otherwise: the one has the desk's own Origin, the other
-    none (nor has a browser with an empty one) and the subprotocol for scripts."""
+    """Open a browser's socket with a cookie, or a script's with a token.
+
+    By default a browser sends the desk's own Origin, and a script sends none (nor does a browser with an empty
+    ``origin``) but uses the subprotocol for scripts.
+    """
     headers = {"Cookie": cookie} if cookie else {}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     own = desk.url.rstrip("/") if cookie and origin is None else origin
@@ -54,7 +57,7 @@ def socket(
 
 
 class Follower:
-    """An open socket that has begun. ``frames`` are those that it got; each is acknowledged as it comes."""
+    """An open socket that has begun. ``frames`` are those that it got. Each is acknowledged as it comes."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -65,7 +68,7 @@ class Follower:
         await self.connection.send(json.dumps(said))
 
     async def hear(self, *, acknowledge: bool = True) -> Frame | None:
-        """The next thing that is said: a frame, or a problem (and nothing is returned)."""
+        """Receive the next message and return it if it is a frame. A problem is recorded."""
         said: Frame = json.loads(await asyncio.wait_for(self.connection.recv(), PATIENCE))
         if "problem" in said:
             self.problems.append(said["problem"])
@@ -93,7 +96,7 @@ class Follower:
 
     @property
     def ids(self) -> list[str]:
-        """Of all that came, in order."""
+        """The ids of all events that came, in order."""
         return [event["id"] for frame in self.frames for event in frame.get("events", [])]
 
     @property
@@ -102,14 +105,14 @@ class Follower:
 
     @property
     def places(self) -> dict[str, str]:
-        """As a client keeps them to come back with."""
+        """The places with which a client comes back."""
         merged: dict[str, str] = {}
         for frame in self.frames:
             merged |= frame["places"]
         return merged
 
     async def close_code(self) -> int | None:
-        """Go on until the other side closes; the code that it gives."""
+        """Go on until the other side closes, and return its code."""
         try:
             while True:
                 await self.next()
@@ -119,7 +122,7 @@ class Follower:
 
 @asynccontextmanager
 async def following(opened: connect, **begin: Any) -> AsyncIterator[Follower]:
-    """A follower that has begun so and has its first frame."""
+    """A follower that has begun this way and has its first frame."""
     async with opened as connection:
         follower = Follower(connection)
         await follower.say(begin=begin)
@@ -128,7 +131,7 @@ async def following(opened: connect, **begin: Any) -> AsyncIterator[Follower]:
 
 
 def refused(opened: Callable[[], connect]) -> bool:
-    """Whether the handshake itself is refused."""
+    """Return whether the handshake itself is refused."""
 
     async def work() -> bool:
         try:
@@ -141,7 +144,7 @@ def refused(opened: Callable[[], connect]) -> bool:
 
 
 def closed_after(opened: connect, *said: str | bytes) -> tuple[int | None, list[str]]:
-    """How the socket is closed once all this was said, and the problems that it was told."""
+    """Send all these messages, and return the code with which the socket is closed and the problems that were reported."""
 
     async def work() -> tuple[int | None, list[str]]:
         async with opened as connection:

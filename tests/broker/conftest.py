@@ -1,4 +1,4 @@
-"""What the tests of the real broker share: a storage, the bare client beside it, and topics of one's own."""
+"""What the tests of the real broker share: a storage, the bare client, and topics of their own."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def storage(pulsar_broker: LocalPulsar) -> Iterator[PulsarStorage]:
 
 @pytest.fixture
 def client(pulsar_broker: LocalPulsar) -> Iterator[Any]:
-    """The bare client: what other publishers and services are."""
+    """The bare client, as other publishers and services use it."""
     one = pulsar.Client(pulsar_broker.service_url, logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"))
     yield one
     one.close()
@@ -35,14 +35,14 @@ def client(pulsar_broker: LocalPulsar) -> Iterator[Any]:
 
 @pytest.fixture
 def admin(pulsar_broker: LocalPulsar) -> Iterator[httpx.Client]:
-    """The bare admin API: what an operator does."""
+    """The bare admin API, as an operator uses it."""
     with httpx.Client(base_url=f"{pulsar_broker.admin_url}/admin/v2/", timeout=10) as one:
         yield one
 
 
 @pytest.fixture
 def topic(storage: PulsarStorage) -> MakeTopic:
-    """Makes a topic that no other test has, and answers its canonical name."""
+    """Creates a topic that no other test has, and returns its canonical name."""
 
     def make(*, partitions: int = 1) -> str:
         return storage.create_topic(f"broker-{uuid4().hex}", partitions=partitions).name
@@ -51,7 +51,7 @@ def topic(storage: PulsarStorage) -> MakeTopic:
 
 
 def publish_batch(client: Any, topic: str, payloads: list[bytes]) -> None:
-    """Publish them as one batch, which is one entry to the broker."""
+    """Publish the messages as one batch, which is one entry to the broker."""
     producer = client.create_producer(
         f"persistent://{topic}", batching_enabled=True, batching_max_messages=1000, batching_max_publish_delay_ms=60_000
     )
@@ -62,5 +62,5 @@ def publish_batch(client: Any, topic: str, payloads: list[bytes]) -> None:
 
 
 def roll_over(admin: httpx.Client, topic: str) -> None:
-    """Close the topic's ledger, as a restart of its broker does: the next event goes into a new one."""
+    """Close the topic's ledger, as a restart of its broker does. The next event goes into a new one."""
     admin.put(f"persistent/{topic}/unload").raise_for_status()

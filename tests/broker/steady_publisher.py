@@ -1,6 +1,6 @@
-"""Somebody who publishes numbered events at a steady rate whatever happens to the broker, each exactly once.
+"""Publishes numbered events at a steady rate, each exactly once, whatever happens to the broker.
 
-The bare client sends again what was not confirmed, with the same sequence number: on a broker that deduplicates that is stored
+The bare client resends what was not confirmed with the same sequence number. A broker with deduplication stores it
 once.
 """
 
@@ -19,7 +19,7 @@ TICK = 0.1
 
 class SteadyPublisher:
     """``with SteadyPublisher(service_url, topic, rate=50) as publisher``: publishes in a thread until ``stop``, on the
-    broker's own port."""
+    broker's port."""
 
     def __init__(self, service_url: str, topic: str, *, rate: int) -> None:
         self.rate = rate
@@ -44,7 +44,7 @@ class SteadyPublisher:
         self._client.shutdown()
 
     def stop(self, at_least: int) -> int:
-        """Stop once so many were published; how many there are. All of them are in the store then."""
+        """Stop once this many events were published. Returns how many there are, all of them in the store."""
         while self.sent < at_least:
             time.sleep(TICK)
         self._stop.set()

@@ -1,5 +1,7 @@
-"""A partition that the broker has no log of yet, or no longer: brokers make them one by one, as they are first used. It is
-empty, and takes nothing of the topic's other partitions away."""
+"""A partition for which the broker has no log yet, or no longer: brokers create logs as they are first used.
+
+Such a partition is empty, and the topic's other partitions work.
+"""
 
 import threading
 from datetime import UTC, datetime

@@ -45,7 +45,7 @@ def publish_chunked(client: Any, topic: str) -> None:
 
 
 def index(storage: PulsarStorage, name: str) -> None:
-    """This topic alone: the broker is shared by the whole run."""
+    """Index this topic alone, because the whole run shares the broker."""
     topic = storage.topic(name)
     for ends in storage.ends(name):
         writing = open_partition(topic, ends.partition, Memory())

@@ -1,4 +1,4 @@
-"""Messages above the broker's limit travel in chunks: several entries, one event."""
+"""Messages above the broker's limit are sent in chunks: several entries, one event."""
 
 import threading
 from typing import Any
@@ -91,7 +91,7 @@ def test_many_chunks_before_a_page_are_read_backward(storage: PulsarStorage, top
 
 @pytest.fixture
 def always_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers connect anew after every read, as where what they may fetch ahead has changed."""
+    """Makes readers reconnect after every read, as if their share of the prefetched messages had changed."""
     monkeypatch.setattr(FetchAhead, "note", lambda ahead, share, **read: True)
 
 

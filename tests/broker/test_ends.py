@@ -1,4 +1,4 @@
-"""The last event of a partition, asked for again and again while it moves: exact, and cheap where entries are plain."""
+"""The last event of a partition, asked for repeatedly while it moves: exact, and cheap if entries are plain."""
 
 from typing import Any
 

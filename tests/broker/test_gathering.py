@@ -1,4 +1,4 @@
-"""How long readers and consumers of the broker gather what trickles in: over a client of our own, whose clock is a number."""
+"""How long readers and consumers of the broker wait for a trickle of events, with a fake client whose clock is a number."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ LOG = TopicName(tenant="public", namespace="default", local="t")
 
 
 class Trickle:
-    """What the client has in hand: the message ``n`` arrives at ``n * every`` seconds, up to ``count``."""
+    """A fake client: message ``n`` arrives at ``n * every`` seconds, up to ``count``."""
 
     def __init__(self, *, every: float, count: int) -> None:
         self.now, self.every, self.count = 100.0, every, count
@@ -76,7 +76,7 @@ def consumer_of(trickle: Trickle) -> Callable[[int], int]:
 
 @pytest.fixture(params=[reader_of, consumer_of])
 def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trickle], Callable[[int], int]]:
-    """How many messages each call answers, of a reader and of a consumer over a trickle."""
+    """Return how many messages each call returns, of a reader and of a consumer over a trickle."""
 
     def over(trickle: Trickle) -> Callable[[int], int]:
         for module in (following, consuming):

@@ -25,10 +25,10 @@ def test_an_open_tail_ends_and_the_next_one_follows_the_new_partitions_from_thei
     try:
         topic = storage.create_topic("growing", partitions=2)
         places = Start(places={place_key(topic.name, 0): "", place_key(topic.name, 1): ""})
-        viewer = hub.open([topic], places, lambda: None)
+        subscriber = hub.open([topic], places, lambda: None)
         partitions = f"{pulsar_broker.admin_url}/admin/v2/persistent/{namespace}/growing/partitions"
         httpx.post(partitions, json=8, timeout=20).raise_for_status()
-        assert eventually(lambda: viewer.ended)
+        assert eventually(lambda: subscriber.ended)
 
         grown = storage.topic("growing")
         assert grown.partitions == 8

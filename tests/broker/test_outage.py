@@ -1,4 +1,4 @@
-"""The broker goes away and comes back: calls say so soon, nothing is lost or doubled, and nothing has to be restarted."""
+"""The broker goes away and comes back: calls report it soon, nothing is lost or duplicated, and nothing must be restarted."""
 
 import time
 from collections.abc import Callable, Generator
@@ -112,7 +112,7 @@ def assert_everything_is_received(consumer: Consumer) -> None:
 
 
 def another_storage_is_made(broker: LocalPulsar, name: str) -> Course:
-    """One is closed while the broker is away, another made."""
+    """One storage is closed while the broker is away, and another is opened."""
     storage = storage_of(broker)
     storage.append(name, [NewMessage(payload=b"0")])
     reader = storage.open_reader(name, 0, after=Edge.EARLIEST)

@@ -1,4 +1,4 @@
-"""The broker moves a subscription's cursors partition by partition: where one of them fails, those before it have moved."""
+"""The broker moves a subscription's cursors partition by partition. If one of them fails, those before it have moved."""
 
 import httpx
 import pytest

@@ -139,7 +139,7 @@ def test_a_tombstone_is_told_from_an_empty_payload(storage: PulsarStorage, clien
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Any:
-    """What a publisher that encrypts has; the desk has nothing of it."""
+    """What a publisher that encrypts has. The desk has none of it."""
     private, public = tmp_path / "private.pem", tmp_path / "public.pem"
     subprocess.run(["openssl", "genrsa", "-out", private, "2048"], check=True, capture_output=True)
     subprocess.run(["openssl", "rsa", "-in", private, "-pubout", "-out", public], check=True, capture_output=True)
@@ -215,6 +215,6 @@ def test_a_deleted_topic_holds_nothing(storage: PulsarStorage, admin: httpx.Clie
 
 
 def truncate(admin: httpx.Client, topic: str) -> None:
-    """What retention does, at once: every closed ledger is dropped."""
+    """Drop every closed ledger immediately, as retention does later."""
     roll_over(admin, topic)
     admin.delete(f"persistent/{topic}/truncate").raise_for_status()

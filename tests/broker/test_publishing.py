@@ -1,4 +1,4 @@
-"""A publish that fails behind a part of itself: it says so, and nobody sends that part again."""
+"""A publish that fails after a part of it was sent: the error says so, and that part is not sent again."""
 
 import io
 
@@ -21,7 +21,7 @@ OVERSIZED = 6_000_000
 
 @pytest.fixture(autouse=True)
 def in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing goes in chunks, so that the client itself refuses what is too large, with the rest already on its way."""
+    """Sends nothing in chunks, so that the client itself refuses what is too large while the rest is already under way."""
     monkeypatch.setattr(publishing, "CHUNKED_FROM", 2 * OVERSIZED)
 
 

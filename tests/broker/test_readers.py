@@ -1,4 +1,4 @@
-"""Our readers leave nothing behind on the broker, and are never taken for somebody's backlog."""
+"""Our readers leave nothing behind on the broker, and are never taken for someone's backlog."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -53,7 +53,7 @@ def test_an_open_reader_is_not_durable_and_has_our_name(storage: PulsarStorage, 
 def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
     storage: PulsarStorage, client: Any, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch, batch: bool
 ) -> None:
-    """So little that a second reader halves it, and that each connects anew on its way, inside a batch too."""
+    """The share is so small that a second reader halves it, and each reconnects on its way, also inside a batch."""
     monkeypatch.setattr(prefetch, "TOGETHER", 40)
     name = topic()
     expected = [b"%d" % number for number in range(500)]

@@ -1,4 +1,4 @@
-"""Payloads that do not decode by their schemas, as a real registry has them: each is noticed, and none that decodes."""
+"""Payloads that do not decode by their schemas in a real registry: each is found, and none that decodes."""
 
 import threading
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Order(Record):  # type: ignore[misc]
 
 
 class Ready(Schema):  # type: ignore[misc]
-    """A publisher whose payloads are encoded already."""
+    """A publisher whose payloads are already encoded."""
 
     def __init__(self) -> None:
         super().__init__(bytes, pulsar._pulsar.SchemaType.AVRO, record(("email", "string")), "ready")

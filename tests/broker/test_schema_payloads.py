@@ -1,4 +1,4 @@
-"""Payloads that real publishers wrote with schemas, read by what the registry holds."""
+"""Payloads that real publishers wrote with schemas, decoded by what the registry holds."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ class User(Record):  # type: ignore[misc]
 
 
 def later_user() -> Any:
-    """The same record, with a field more."""
+    """The same record with one more field."""
 
     class User(Record):  # type: ignore[misc]
         email = String()
@@ -40,7 +40,7 @@ def later_user() -> Any:
 
 
 class Ready(Schema):  # type: ignore[misc]
-    """A publisher whose payloads are encoded already."""
+    """A publisher whose payloads are already encoded."""
 
     def __init__(self, kind: Any, definition: Any) -> None:
         super().__init__(bytes, kind, definition, "ready")
@@ -66,7 +66,7 @@ def events(storage: PulsarStorage, topic: str, partitions: int = 1) -> list[Even
 
 
 def by_hand(topic: str, payload: bytes) -> Message:
-    """A message as a Java publisher would write it with a schema that the Python client does not have."""
+    """Publish a message as a Java publisher would, with a schema that the Python client does not have."""
     place = Position(topic=topic, partition=0, token="11")
     return Message(position=place, payload=payload, published=PUBLISHED, schema_version="0")
 

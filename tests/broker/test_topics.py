@@ -1,4 +1,4 @@
-"""What counts as a topic: partitions are folded, namespaces are patterns, what is new is found by itself."""
+"""What counts as a topic: partitions are folded, namespaces are patterns, and new topics are found."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ def test_what_the_broker_keeps_for_itself_is_marked(storage: PulsarStorage) -> N
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the admin API is asked for from now on; it answers as ever."""
+    """The paths that are requested from the admin API from now on."""
     paths: list[str] = []
     send = AdminHttp.send
 
@@ -173,7 +173,7 @@ def test_partitions_that_the_broker_does_not_list_count(
 
 
 class Gate:
-    """Lets nobody who has read the names of the logs go on before it is opened."""
+    """Holds every caller that has read the names of the logs until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.open = threading.Event(), threading.Event()

@@ -1,4 +1,5 @@
-"""Events that are published one by one, quickly: handed on and indexed as they come, not when a limit is full."""
+"""Events that are published one by one in quick succession are returned and indexed as they come, not when a limit is
+full."""
 
 import threading
 import time
@@ -20,7 +21,7 @@ EVERY = 1 / 600
 
 
 def trickle(client: Any, topic: str) -> None:
-    """Each in an entry of its own, and never two at once, however late this thread is."""
+    """Publish each in an entry of its own, never two together, however late this thread is."""
     producer = client.create_producer(f"persistent://{topic}", batching_enabled=False, block_if_queue_full=True)
     for _ in range(EVENTS):
         properties = {"ce_specversion": "1.0", "ce_id": str(uuid4()), "ce_source": "/p", "ce_type": "patient.moved"}
@@ -31,7 +32,7 @@ def trickle(client: Any, topic: str) -> None:
 
 
 def test_quick_single_events_are_indexed_while_they_come(pulsar_broker: LocalPulsar, client: Any) -> None:
-    """Gathered up to the batch's limit, all of them would be committed in one transaction, after the last."""
+    """Gathered up to the batch's limit, all of them would be committed in one transaction after the last one."""
     namespace = own_namespace(pulsar_broker)["EVENTSTORE_NAMESPACES"]
     storage = storage_of(pulsar_broker, namespaces=(namespace,))
     topic = storage.create_topic(f"{namespace}/trickle").name

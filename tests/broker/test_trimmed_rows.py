@@ -1,4 +1,4 @@
-"""What an aggregate's page says of events that retention has trimmed, with an index that knows them."""
+"""What an aggregate's page says of events that retention has trimmed but the index knows."""
 
 import threading
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.broker
 
 
 class NoRecord:
-    """Nothing is done in these tests that would have to be recorded."""
+    """Nothing in these tests needs a record."""
 
     def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
         raise AssertionError("nothing was to be done")
@@ -41,7 +41,7 @@ def nobody(actor: Actor, action: str, scope: str) -> bool:
 
 
 def gateway(storage: PulsarStorage) -> Gateway:
-    """A process's gateway; what another one has in memory, it has not."""
+    """A gateway as a new process has it, with nothing in memory."""
     return Gateway(storage=storage, config=parse_config("", "desk.toml"), record=NoRecord(), may=nobody)
 
 

@@ -1,4 +1,4 @@
-"""What a viewer is told that comes back after retention has trimmed what it missed."""
+"""What a subscriber is told that comes back after retention has trimmed what it missed."""
 
 import threading
 
@@ -17,15 +17,15 @@ from tests.contract.helpers import eventually, numbered
 pytestmark = pytest.mark.broker
 
 
-def taken(viewer: TailSubscriber, count: int) -> tuple[list[int], Counts]:
+def taken(subscriber: TailSubscriber, count: int) -> tuple[list[int], Counts]:
     found: list[int] = []
 
     def all_are_there() -> bool:
-        found.extend(int(entry.message.payload) for piece in viewer.take().pieces for entry in piece.entries)
+        found.extend(int(entry.message.payload) for piece in subscriber.take().pieces for entry in piece.entries)
         return len(found) >= count
 
     assert eventually(all_are_there)
-    return found, viewer.take().counts
+    return found, subscriber.take().counts
 
 
 def test_what_is_gone_is_counted_where_the_index_knows_and_said_in_any_case(
@@ -45,11 +45,11 @@ def test_what_is_gone_is_counted_where_the_index_knows_and_said_in_any_case(
             if name == indexed:
                 index_until_caught_up(following)
             back = Start(places={place_key(name, 0): positions[9].token})
-            viewer = hub.open([storage.topic(name)], back, lambda: None)
-            found, counts = taken(viewer, 3)
+            subscriber = hub.open([storage.topic(name)], back, lambda: None)
+            found, counts = taken(subscriber, 3)
             assert found == [30, 31, 32]
             assert (counts.shown, counts.older) == (3, 20 if name == indexed else None)
             assert counts.published == (23 if name == indexed else 3)
-            viewer.close()
+            subscriber.close()
     finally:
         hub.close()

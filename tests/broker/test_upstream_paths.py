@@ -1,4 +1,4 @@
-"""Whatever a name holds, it reaches the admin API as one part of the path that it belongs into, at the configured host."""
+"""Whatever a name contains, it reaches the admin API as one part of its path, at the configured host."""
 
 import threading
 import time
@@ -41,14 +41,14 @@ TRICKS = [
 
 
 class Recorder(ThreadingHTTPServer):
-    """An admin API that writes down what it is asked, and answers as told."""
+    """An admin API that records the requests and responds as configured."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
         self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"partitions": 0}')
         self.pause = 0.0
-        """Seconds before each answer."""
+        """Seconds before each response."""
 
     @property
     def url(self) -> str:
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = _any
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: what was asked is in ``asked``."""
+        """Silent: the requests are in ``asked``."""
 
 
 @pytest.fixture

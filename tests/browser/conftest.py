@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.login_form import log_in_by_form
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
 from tests.people import PASSWORD
@@ -75,12 +76,6 @@ def log_in(context: BrowserContext) -> LogIn:
     """``log_in(desk, "support")``: a page of somebody who has just logged in through the form."""
 
     def by_the_form(desk: Desk, name: str) -> Page:
-        page = context.new_page()
-        page.goto(desk.url)
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(desk.url)
-        return page
+        return log_in_by_form(desk, context, name)
 
     return by_the_form

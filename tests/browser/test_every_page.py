@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.login_form import session_cookies
 from tests.desk_process import Desk
 from tests.people import PASSWORD
 
@@ -85,16 +86,7 @@ def documents() -> bytes:
 
 @pytest.fixture(scope="module")
 def session_cookie(desk: Desk, chromium: Browser) -> list[dict[str, object]]:
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(desk.url)
-    page.get_by_label("Name").fill("support")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(desk.url)
-    cookies = [dict(cookie) for cookie in context.cookies()]
-    context.close()
-    return cookies
+    return session_cookies(desk, chromium, "support")
 
 
 def open_context(chromium: Browser, cookies: list[dict[str, object]], **options: object) -> BrowserContext:

@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from scripts.local_pulsar import LocalPulsar
-from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state, logged_in
+from tests.browser.login_form import session_cookies
+from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
 from tests.people import PASSWORD
@@ -67,7 +68,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: LocalPulsar, c
         made = Busy(
             desk=desk,
             topic=f"{environment['EVENTSTORE_NAMESPACES']}/documents",
-            cookies=logged_in(desk, chromium, "support"),
+            cookies=session_cookies(desk, chromium, "support"),
         )
         assert made.publish(1).wait(60) == 0
         yield made

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state, logged_in
+from tests.browser.login_form import session_cookies
+from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state
 from tests.desk_process import Desk
 from tests.people import PASSWORD
 from tests.publisher import Publisher
@@ -45,7 +46,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         made = Running(desk, Publisher(desk), {})
         for name in ("support", "viewer"):
             desk.manage("create_user", name, "--role", name, "--password-stdin", stdin=PASSWORD.encode())
-            made.cookies[name] = logged_in(desk, chromium, name)
+            made.cookies[name] = session_cookies(desk, chromium, name)
         made.publish(60)
         yield made
 
@@ -384,7 +385,7 @@ def test_counts_are_read_aloud_now_and_then_and_rows_never(running: Running, win
 
 def test_whoever_may_no_longer_watch_is_told_so_and_keeps_nothing_on_the_screen(running: Running, chromium: Browser) -> None:
     running.desk.manage("create_user", "leaver", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
-    running.cookies["leaver"] = logged_in(running.desk, chromium, "leaver")
+    running.cookies["leaver"] = session_cookies(running.desk, chromium, "leaver")
     here, elsewhere = chromium.new_context(), chromium.new_context()
     for context in (here, elsewhere):
         context.add_cookies(running.cookies["leaver"])  # type: ignore[arg-type]
@@ -412,7 +413,7 @@ def test_whoever_may_no_longer_watch_is_told_so_and_keeps_nothing_on_the_screen(
 
 def test_rows_that_came_before_a_role_was_changed_do_not_outlive_it(running: Running, chromium: Browser) -> None:
     running.desk.manage("create_user", "changing", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
-    running.cookies["changing"] = logged_in(running.desk, chromium, "changing")
+    running.cookies["changing"] = session_cookies(running.desk, chromium, "changing")
     context = chromium.new_context()
     context.add_cookies(running.cookies["changing"])  # type: ignore[arg-type]
     page = context.new_page()

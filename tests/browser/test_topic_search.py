@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.login_form import log_in_by_form
 from tests.desk_process import Desk
 from tests.people import PASSWORD
 
@@ -50,18 +51,8 @@ def lines() -> bytes:
 @pytest.fixture
 def page(desk: Desk, chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    yield log_in(desk, context, "support")
+    yield log_in_by_form(desk, context, "support")
     context.close()
-
-
-def log_in(desk: Desk, context: BrowserContext, name: str) -> Page:
-    page = context.new_page()
-    page.goto(desk.url)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(desk.url)
-    return page
 
 
 def ask(desk: Desk, page: Page, filter: str) -> None:
@@ -116,7 +107,7 @@ def test_a_search_is_stopped_and_gone_on_with(desk: Desk, page: Page) -> None:
 
 def test_without_javascript_a_link_brings_what_was_found_since(desk: Desk, chromium: Browser) -> None:
     context = chromium.new_context(java_script_enabled=False)
-    page = log_in(desk, context, "support")
+    page = log_in_by_form(desk, context, "support")
     page.goto(f"{desk.url}topics/{TOPIC}/")
     page.get_by_label("Filter", exact=True).fill("type:DocumentShared data.n>=0")
     page.get_by_role("button", name="Filter").click()
@@ -135,7 +126,7 @@ def test_no_state_of_a_search_has_an_axe_violation_or_scrolls_sideways(
     desk: Desk, chromium: Browser, width: int, scheme: str
 ) -> None:
     context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
-    page = log_in(desk, context, "support")
+    page = log_in_by_form(desk, context, "support")
     found: list[str] = []
     for filter in ("type:DocumentShared data.n>=0", "id:e7", "data.n>abc", "type:*"):
         ask(desk, page, filter)
@@ -150,7 +141,7 @@ def test_no_state_of_a_search_has_an_axe_violation_or_scrolls_sideways(
 
 def test_a_viewer_is_told_what_may_be_asked_for(desk: Desk, chromium: Browser) -> None:
     context = chromium.new_context()
-    page = log_in(desk, context, "viewer")
+    page = log_in_by_form(desk, context, "viewer")
     ask(desk, page, "data.n>=0")
     expect(page.get_by_role("alert")).to_contain_text("takes the role support")
     expect(page.locator("#search-rows tr")).to_have_count(0)

@@ -11,7 +11,7 @@ from tests.contract.stores import storage_of_this_process
 
 
 def publish(storage: Storage, topic: str, name: str, count: int) -> None:
-    """Append ``count`` messages in order; the sizes of the calls repeat 1, 2, 3, 4, 5."""
+    """Append ``count`` messages in order. The sizes of the calls repeat 1, 2, 3, 4, 5."""
     done = 0
     while done < count:
         upto = min(count, done + 1 + done % 5)

@@ -1,4 +1,4 @@
-"""Small words that the contract's tests share."""
+"""Helpers of the contract's tests."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,16 +7,16 @@ from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.storage import Consumer, Reader, Storage
 
 PATIENCE = 30.0
-"""Seconds after which something that must happen is taken not to happen: far more than it ever needs."""
+"""Seconds after which something that must happen counts as not happening. Far more than it ever needs."""
 
 
 def numbered(count: int, *, key: str | None = "k", start: int = 0) -> list[NewMessage]:
-    """Messages whose payloads are their numbers."""
+    """Return messages whose payloads are their numbers."""
     return [NewMessage(payload=str(number).encode(), key=key) for number in range(start, start + count)]
 
 
 def append_singly(storage: Storage, topic: str, messages: Iterable[NewMessage]) -> list[Position]:
-    """One call a message, so that a broker that batches makes an entry of each."""
+    """Append with one call per message, so that a broker that batches makes an entry of each."""
     return [storage.append(topic, [message])[0] for message in messages]
 
 
@@ -25,7 +25,7 @@ def payloads(messages: Iterable[Message]) -> list[bytes]:
 
 
 def texts(count: int, *, start: int = 0) -> list[bytes]:
-    """The payloads of ``numbered``."""
+    """Return the payloads of ``numbered``."""
     return [str(number).encode() for number in range(start, start + count)]
 
 
@@ -34,17 +34,17 @@ def whole_log(storage: Storage, topic: str, partition: int = 0) -> Sequence[Mess
 
 
 def read_until(reader: Reader, count: int) -> list[Message]:
-    """Reads until there are ``count`` or patience ends."""
+    """Read until there are ``count`` messages or the patience ends."""
     return _gather(lambda limit: reader.read(limit=limit, timeout=1.0), count)
 
 
 def receive_until(consumer: Consumer, count: int) -> list[Message]:
-    """Receives until there are ``count`` or patience ends; acknowledges nothing."""
+    """Receive until there are ``count`` messages or the patience ends. Acknowledges nothing."""
     return _gather(lambda limit: consumer.receive(limit=limit, timeout=1.0), count)
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether it comes true within the patience: what a broker tells about itself may lag."""
+    """Return whether it becomes true within the patience. What a broker tells about itself may lag."""
     end = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > end:

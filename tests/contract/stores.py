@@ -1,4 +1,4 @@
-"""Opens a storage from an environment: in the test itself, and in the processes that it starts."""
+"""Opens a storage from an environment, in the test itself and in the processes that it starts."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from eventstore.model.storage import Storage
 
 
 def storage_from(environment: Mapping[str, str]) -> Storage:
-    """The driver that ``EVENTSTORE_URL`` of this environment names; the embedded store where there is none."""
+    """Open the driver that ``EVENTSTORE_URL`` of this environment names; the embedded store if there is none."""
     url = environment.get("EVENTSTORE_URL", "database://")
     if url.startswith("pulsar"):
         from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -20,7 +20,7 @@ def storage_from(environment: Mapping[str, str]) -> Storage:
 
 
 def storage_of_this_process() -> Storage:
-    """As ``storage_from``, in a process that has not set Django up yet."""
+    """As ``storage_from``, in a process that has not set up Django yet."""
     import django
 
     django.setup()

@@ -1,6 +1,6 @@
-"""Every kind of anomaly, planted in a topic of each store, is found where it is; clean streams have none.
+"""Every kind of anomaly, planted in a topic of each store, is found where it is. Clean streams have none.
 
-What takes a registry of schemas is in ``tests/broker/test_schema_anomalies.py``.
+What needs a registry of schemas is in ``tests/broker/test_schema_anomalies.py``.
 """
 
 import io
@@ -52,7 +52,7 @@ pytestmark = pytest.mark.parametrize("address", ["database", pytest.param("pulsa
 
 
 def index(storage: Storage, config: Config | None = None) -> Gateway:
-    """Everything that is there, as ``run_index --until-caught-up`` does; answers whom to ask."""
+    """Index everything, as ``run_index --until-caught-up`` does, and return a gateway."""
     following = Following(
         storage=storage,
         config=config or Config(),
@@ -68,7 +68,7 @@ def new_name(prefix: str = "orders") -> str:
 
 
 def found(gateway: Gateway, kind: Anomaly) -> list[str]:
-    """The ids of the events in which this kind was noticed, as they lie in the topic."""
+    """Return the ids of the events with this kind of anomaly, in the order of the topic."""
     return [line.pointer.event_id for line in gateway.anomalies(kind, limit=200).items][::-1]
 
 

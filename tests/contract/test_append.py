@@ -1,4 +1,4 @@
-"""What is appended is there, whole and in order."""
+"""What is appended is there, complete and in order."""
 
 from datetime import UTC, datetime, timedelta
 

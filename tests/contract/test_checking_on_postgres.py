@@ -1,4 +1,4 @@
-"""The check of an index on PostgreSQL: the very tests that run on SQLite, collected here once more."""
+"""The check of an index on PostgreSQL: the tests that run on SQLite, collected here once more."""
 
 import pytest
 

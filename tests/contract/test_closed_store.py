@@ -1,4 +1,4 @@
-"""A closed storage says that it is closed, whatever it is asked."""
+"""A closed storage says that it is closed, whatever is called."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
-"""Many publish at once, in threads and in processes, while somebody follows.
+"""Many publishers at the same time, in threads and in processes, while someone follows.
 
-The follower is the point: an event that becomes visible behind a place that was already read would be lost to every index.
+The follower matters: an event that becomes visible before a place that was already read would be lost to every index.
 """
 
 import os
@@ -25,7 +25,7 @@ EACH = 100
 
 
 class Follower(threading.Thread):
-    """Follows a topic's partitions, one reader each, round after round, until it has seen ``count`` events."""
+    """Follows a topic's partitions with one reader each, in turn, until it has seen ``count`` events."""
 
     def __init__(self, storage: Storage, topic: str, partitions: int, count: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A cursor is moved: from there on everything comes again, and nothing else moves."""
+"""A cursor is moved: everything from there on is delivered again, and nothing else moves."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SHARED = SubscriptionType.SHARED
 
 
 def handle_all(storage: Storage, topic: str, count: int) -> None:
-    """The subscription ``s`` handles the topic's ``count`` events."""
+    """Let the subscription ``s`` handle the topic's ``count`` events."""
     with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
         for message in receive_until(consumer, count):
             consumer.acknowledge(message.position)

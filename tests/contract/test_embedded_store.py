@@ -46,7 +46,7 @@ def topic(storage: Storage) -> str:
 
 
 def silence(name: str) -> None:
-    """Make a member look as if it had given no sign of life for long."""
+    """Make a member look as if it had sent no heartbeat for long."""
     assert MemberRow.objects.filter(name=name).update(heartbeat=datetime.now(UTC) - 2 * GONE_AFTER) == 1
 
 

@@ -1,4 +1,4 @@
-"""The tail's hub over every driver: from a place on, everything once, whatever happens to the viewer."""
+"""The tail's hub over every driver: from a place on everything comes once, whatever happens to the subscriber."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def numbered(count: int, start: int = 0) -> list[NewMessage]:
 
 
 def places(storage: Storage, *topics: Topic) -> Start:
-    """Where a page stands that has just been loaded."""
+    """Return the places of a page that was just loaded."""
     ends = [end for topic in topics for end in storage.ends(topic.name)]
     return Start(places={place_key(end.topic, end.partition): end.last.token if end.last else "" for end in ends})
 
@@ -39,12 +39,12 @@ def numbers_of(take: Take) -> list[int]:
     return [int(entry.message.payload) for piece in take.pieces for entry in piece.entries]
 
 
-def taken(viewer: TailSubscriber, count: int) -> list[int]:
-    """The numbers of the next events, in the order in which they came; nothing may be skipped."""
+def taken(subscriber: TailSubscriber, count: int) -> list[int]:
+    """Return the numbers of the next events in the order in which they came. Nothing may be skipped."""
     found: list[int] = []
     end = time.monotonic() + PATIENCE
     while len(found) < count and time.monotonic() < end:
-        take = viewer.take()
+        take = subscriber.take()
         counts = take.counts
         assert (counts.sampled, counts.slow, counts.older) == (0, 0, 0)
         assert counts.matched == counts.shown
@@ -55,7 +55,7 @@ def taken(viewer: TailSubscriber, count: int) -> list[int]:
 
 
 def in_order_for_each_key(numbers: Sequence[int]) -> bool:
-    """Events of one key are in order, whatever the others do."""
+    """Return whether the events of each key are in order, whatever the other keys do."""
     last: dict[int, int] = {}
     for number in numbers:
         if last.get(number % 17, -1) > number:
@@ -64,24 +64,24 @@ def in_order_for_each_key(numbers: Sequence[int]) -> bool:
     return True
 
 
-def test_a_viewer_gets_what_is_published_from_its_place_on(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+def test_a_subscriber_gets_what_is_published_from_its_place_on(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=3)
     storage.append(watched.name, numbered(10))
     woken = threading.Event()
-    viewer = hub.open([watched], places(storage, watched), woken.set)
-    assert list(viewer.take().pieces) == []
+    subscriber = hub.open([watched], places(storage, watched), woken.set)
+    assert list(subscriber.take().pieces) == []
     storage.append(watched.name, numbered(20, start=10))
     assert woken.wait(PATIENCE)
-    numbers = taken(viewer, 20)
+    numbers = taken(subscriber, 20)
     assert sorted(numbers) == list(range(10, 30))
     assert in_order_for_each_key(numbers)
 
 
 def test_on_an_empty_topic_the_first_event_arrives(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open([watched], places(storage, watched), lambda: None)
+    subscriber = hub.open([watched], places(storage, watched), lambda: None)
     storage.append(watched.name, numbered(1))
-    assert taken(viewer, 1) == [0]
+    assert taken(subscriber, 1) == [0]
 
 
 def test_from_now_on_means_nothing_older_and_its_places_say_where_that_is(
@@ -89,34 +89,34 @@ def test_from_now_on_means_nothing_older_and_its_places_say_where_that_is(
 ) -> None:
     watched = topic(partitions=2)
     storage.append(watched.name, numbered(10))
-    viewer = hub.open([watched], Start(), lambda: None)
-    first = viewer.take()
+    subscriber = hub.open([watched], Start(), lambda: None)
+    first = subscriber.take()
     assert list(first.pieces) == []
     assert first.places == places(storage, watched).places
     storage.append(watched.name, numbered(5, start=10))
-    assert sorted(taken(viewer, 5)) == list(range(10, 15))
+    assert sorted(taken(subscriber, 5)) == list(range(10, 15))
 
 
 def test_two_topics_are_watched_together(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     one, other = topic(), topic(partitions=2)
     storage.append(one.name, numbered(5))
-    viewer = hub.open([one, other], Start(places={}), lambda: None)
+    subscriber = hub.open([one, other], Start(places={}), lambda: None)
     storage.append(other.name, numbered(5, start=5))
     merged: dict[str, str] = {}
     found: list[int] = []
 
     def all_are_there() -> bool:
-        take = viewer.take()
+        take = subscriber.take()
         found.extend(numbers_of(take))
         merged.update(take.places)
-        return len(found) == 10 and viewer.take().counts.published == 10
+        return len(found) == 10 and subscriber.take().counts.published == 10
 
     assert eventually(all_are_there)
     assert sorted(found) == list(range(10))
     assert merged == places(storage, one, other).places
 
 
-def test_a_viewer_that_comes_back_gets_what_it_missed_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+def test_a_subscriber_that_comes_back_gets_what_it_missed_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=2)
     before = places(storage, watched)
     first = hub.open([watched], before, lambda: None)
@@ -135,7 +135,7 @@ def test_a_viewer_that_comes_back_gets_what_it_missed_once(storage: Storage, top
 
 
 def test_all_who_come_back_after_a_restart_get_what_they_missed_from_one_ring(storage: Storage, topic: MakeTopic) -> None:
-    """Those too who were not quite where the first one was."""
+    """Also those who had not got as far as the first one."""
     watched = topic(partitions=2)
     storage.append(watched.name, numbered(10))
     early = places(storage, watched)
@@ -147,24 +147,24 @@ def test_all_who_come_back_after_a_restart_get_what_they_missed_from_one_ring(st
     hub = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
     try:
         opened = [(30, had), (30, had), (10, early), (80, late)]
-        viewers = [
+        subscribers = [
             (first, hub.open([watched], start, lambda: None, complete=complete))
             for complete in (True, False)
             for first, start in opened
         ]
-        (tail,) = viewers[0][1].tails
+        (tail,) = subscribers[0][1].tails
         assert tail.read_to()[0] == 70
         storage.append(watched.name, numbered(10, start=100))
-        for first, viewer in viewers:
-            numbers = taken(viewer, 110 - first)
+        for first, subscriber in subscribers:
+            numbers = taken(subscriber, 110 - first)
             assert sorted(numbers) == list(range(first, 110))
             assert in_order_for_each_key(numbers)
-            assert not viewer.take().pieces
+            assert not subscriber.take().pieces
     finally:
         hub.close()
 
 
-def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_double(
+def test_subscribers_that_join_while_events_are_published_have_neither_gap_nor_double(
     storage: Storage, topic: MakeTopic, hub: Hub
 ) -> None:
     watched = topic(partitions=2)
@@ -177,36 +177,36 @@ def test_viewers_that_join_while_events_are_published_have_neither_gap_nor_doubl
 
     publisher = threading.Thread(target=publish)
     publisher.start()
-    viewers = []
+    subscribers = []
     for number in range(6):
-        viewers.append(hub.open([watched], start, lambda: None, complete=number % 2 == 0))
+        subscribers.append(hub.open([watched], start, lambda: None, complete=number % 2 == 0))
         time.sleep(0.02)
     publisher.join()
-    for viewer in viewers:
-        assert sorted(taken(viewer, total)) == list(range(total))
+    for subscriber in subscribers:
+        assert sorted(taken(subscriber, total)) == list(range(total))
 
 
 def test_a_burst_that_a_page_can_hold_arrives_whole_a_frame_at_a_time(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open([watched], places(storage, watched), lambda: None)
-    assert list(viewer.take().pieces) == []
+    subscriber = hub.open([watched], places(storage, watched), lambda: None)
+    assert list(subscriber.take().pieces) == []
     storage.append(watched.name, numbered(MOST_PENDING))
-    assert taken(viewer, MOST_PENDING) == list(range(MOST_PENDING))
+    assert taken(subscriber, MOST_PENDING) == list(range(MOST_PENDING))
 
 
-def test_a_slow_viewer_is_told_how_many_it_did_not_get(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+def test_a_slow_subscriber_is_told_how_many_it_did_not_get(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open([watched], places(storage, watched), lambda: None)
+    subscriber = hub.open([watched], places(storage, watched), lambda: None)
     fast = hub.open([watched], Start(), lambda: None, complete=True)
-    viewer.take()
+    subscriber.take()
     for start in (0, 300, 600):
         storage.append(watched.name, numbered(300, start=start))
         assert taken(fast, 300) == list(range(start, start + 300))
-    found, last = [], viewer.take()
+    found, last = [], subscriber.take()
     assert last.counts.slow >= 100
     while last.pieces:
         found += numbers_of(last)
-        last = viewer.take()
+        last = subscriber.take()
     counts = last.counts
     assert (counts.published, counts.matched, counts.shown) == (900, 900, len(found))
     assert counts.shown + counts.slow + counts.sampled == 900
@@ -215,26 +215,26 @@ def test_a_slow_viewer_is_told_how_many_it_did_not_get(storage: Storage, topic: 
 
 def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=2)
-    viewers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
+    subscribers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
     readers = [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {watched.name} ")]
     assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat", "pulse")]
     storage.append(watched.name, numbered(40))
-    for viewer in viewers:
-        assert sorted(taken(viewer, 40)) == list(range(40))
-    entries = [entry for chunk in viewers[0].tails[0].ring.since(0).chunks for entry in chunk.entries]
+    for subscriber in subscribers:
+        assert sorted(taken(subscriber, 40)) == list(range(40))
+    entries = [entry for chunk in subscribers[0].tails[0].ring.since(0).chunks for entry in chunk.entries]
     assert len(entries) == 40
     assert all(entry.message.published.tzinfo is UTC for entry in entries)
 
 
 def test_closing_the_hub_ends_its_readers(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
-    viewer = hub.open([watched], places(storage, watched), lambda: None)
+    subscriber = hub.open([watched], places(storage, watched), lambda: None)
     hub.close()
-    assert viewer.ended
+    assert subscriber.ended
     assert eventually(lambda: not any(thread.name.startswith(f"tail {watched.name} ") for thread in threading.enumerate()))
 
 
-def test_a_viewer_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
+def test_a_subscriber_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
     first = hub.open([watched], places(storage, watched), lambda: None)
     stopped = first.tails[0]

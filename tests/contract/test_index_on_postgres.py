@@ -1,4 +1,4 @@
-"""The index on PostgreSQL, in a database that sorts texts by a language: what it does on SQLite, and two writers at once."""
+"""The index on PostgreSQL, in a database that sorts texts by a language: the same as on SQLite, and two writers together."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ from tests.index.test_writer import *  # noqa: F403
 from tests.index.test_writer import together
 from tests.indexing import event, index, pointers
 
-# The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
+# The tests that run on SQLite, collected here once more: this module's fixture puts the index on PostgreSQL.
 from tests.unit.subscriptions.test_backlog import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs
@@ -41,7 +41,7 @@ def test_the_index_is_where_these_tests_say() -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_who_meets_a_name_that_another_has_not_committed_yet_waits_for_its_number(index_on_postgres: str, kept: bool) -> None:
-    """Where the other rolls back instead, the name is given out by who waited."""
+    """If the other one rolls back instead, the waiting one assigns the number."""
     numbers: list[int] = []
     with psycopg.connect(index_on_postgres) as other:
         found = other.execute("INSERT INTO index_namerow (text) VALUES ('patient') RETURNING id").fetchone()
@@ -61,7 +61,8 @@ def test_who_meets_a_name_that_another_has_not_committed_yet_waits_for_its_numbe
 def test_two_writers_that_meet_the_same_new_names_in_opposite_roles_do_not_block_each_other_for_good(
     index_on_postgres: str,
 ) -> None:
-    """One's event type is the other's aggregate type, and both stand before a third name until each has taken its first."""
+    """The event type of one is the aggregate type of the other, and both wait before a third name until each has taken its
+    first."""
 
     def write(partition: int, type: str, aggregate: str) -> None:
         batch = [

@@ -1,4 +1,4 @@
-"""However many events a caller takes at once, their bytes are bounded."""
+"""However many events a caller takes together, their bytes are bounded."""
 
 import time
 
@@ -11,14 +11,14 @@ from tests.contract.helpers import PATIENCE, payloads, read_until, whole_log
 
 MEGABYTES = 3_000_000
 MOST = READ_BYTES // MEGABYTES + 1
-"""How many of such events make the bound full."""
+"""How many of these events fill the bound."""
 
 LARGE = [bytes([number]) * MEGABYTES for number in range(MOST + 3)]
 
 
 @pytest.fixture
 def log(storage: Storage, topic: MakeTopic) -> str:
-    """A topic with more bytes than one call hands out."""
+    """A topic with more bytes than one call returns."""
     name = topic().name
     for payload in LARGE:
         storage.append(name, [NewMessage(payload=payload, key="k")])
@@ -28,7 +28,7 @@ def log(storage: Storage, topic: MakeTopic) -> str:
 def test_a_reader_ends_a_call_early_and_loses_nothing(storage: Storage, log: str) -> None:
     with storage.open_reader(log, 0, after=Edge.EARLIEST) as reader:
         found = payloads(read_until(reader, 1))
-        time.sleep(1)  # a driver that fetches ahead has everything by now, and could hand it out
+        time.sleep(1)  # a driver that fetches ahead has everything by now, and could return it
         while len(found) < len(LARGE):
             more = payloads(reader.read(limit=1000, timeout=20))
             assert 0 < len(more) <= MOST

@@ -1,4 +1,4 @@
-"""Reading from a position, both ways, and finding positions."""
+"""Reading from a position in both directions, and finding positions."""
 
 from datetime import timedelta
 

@@ -1,8 +1,9 @@
-"""The rest of the index's tests on PostgreSQL: with the soak, for they take minutes and have their like in every other run."""
+"""The rest of the index's tests on PostgreSQL. They run with the soak, because they take minutes and similar ones run
+every time."""
 
 import pytest
 
-# The very tests that run on SQLite, collected here once more: this module's fixture puts the index elsewhere.
+# The tests that run on SQLite, collected here once more: this module's fixture puts the index on PostgreSQL.
 from tests.index.test_anomalies import *  # noqa: F403
 from tests.index.test_duplicates import *  # noqa: F403
 from tests.index.test_ordinals import *  # noqa: F403

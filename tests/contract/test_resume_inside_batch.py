@@ -1,4 +1,4 @@
-"""What was published in one call is resumed at any place inside it."""
+"""Reading what was published in one call can resume at any place inside it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What pages get of events by their pointers: from the store or from memory, and never another event than the one indexed."""
+"""What pages get of events by their pointers: from the store or from memory, and never another event than the indexed one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.unit.streams.test_payload_cache import Clock
 
 
 class Fetching:
-    """Stands before a storage's ``fetch`` and counts what it is asked for."""
+    """Wraps a storage's ``fetch`` and counts what it is asked for."""
 
     def __init__(self, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Position] = []
@@ -39,7 +39,7 @@ class Fetching:
 
 
 def published(storage: Storage, topic: str, count: int) -> list[Pointer]:
-    """So many events, and the pointers that an index would have of them."""
+    """Publish this many events, and return the pointers that an index would have of them."""
     messages = [
         NewMessage(
             payload=b"%d" % number,

@@ -19,13 +19,13 @@ EVENTS = 150
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty messages a piece, so that small topics have several."""
+    """Twenty messages per piece, so that small topics have several."""
     for name in ("SMALLEST", "FIRST", "LARGEST"):
         monkeypatch.setattr(partition_reader, name, 20)
 
 
 def filled(storage: Storage, topic: Topic, *, start: int = 0) -> None:
-    """Numbered events of many keys, in calls of different sizes: with a broker, batches and single entries."""
+    """Numbered events of many keys, in calls of different sizes: on a broker, batches and single entries."""
     number = start
     for size in (1, 30, 1, 1, 60, 57):
         storage.append(topic.name, [message(each) for each in range(number, number + size)])
@@ -47,7 +47,7 @@ def message(number: int) -> NewMessage:
 def searched(
     storage: Storage, topic: Topic, text: str, *, limits: ScanLimits | None = None, **more: Any
 ) -> tuple[list[Event], ScanProgress]:
-    """What a search found, and how it ended."""
+    """Return what a search found, and how it ended."""
 
     def kept(event: Event) -> Event:
         return event
@@ -61,7 +61,7 @@ def searched(
 
 
 def in_order(events: list[Event], newest_first: bool) -> bool:
-    """Whether each partition's events stand in the order of its log."""
+    """Return whether each partition's events are in the order of its log."""
     sources: dict[int, list[Any]] = {}
     for event in events:
         sources.setdefault(event.position.partition, []).append(event.position)

@@ -1,4 +1,4 @@
-"""Named reader groups: what each of them has still to handle, and who gets what."""
+"""Named reader groups: what each of them still has to handle, and who gets what."""
 
 from collections import defaultdict
 from itertools import chain
@@ -17,7 +17,7 @@ EVERY_TYPE = [EXCLUSIVE, FAILOVER, SHARED, KEY_SHARED]
 
 
 def covers(cursor: Cursor, position: Position) -> bool:
-    """Whether the cursor says that this event is acknowledged."""
+    """Return whether the cursor says that this event is acknowledged."""
     marked = cursor.acknowledged is not None and position <= cursor.acknowledged
     return marked or any(start < position <= end for start, end in cursor.holes)
 
@@ -32,7 +32,7 @@ def backlog_becomes(storage: Storage, topic: str, name: str, backlog: int) -> bo
 
 
 def receive_between(consumers: list[Consumer], count: int) -> list[list[bytes]]:
-    """What each of several members receives (and acknowledges) until they have ``count`` together."""
+    """Let several members receive and acknowledge until they have ``count`` together, and return what each received."""
     found: list[list[bytes]] = [[] for _ in consumers]
 
     def all_there() -> bool:

@@ -1,4 +1,4 @@
-"""Names that are not there, and names that were made to hurt."""
+"""Names that do not exist, and names that were made to do harm."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A process that writes into the audit record from several threads: run it several times over to see that no chain forks."""
+"""Writes into the audit record from several threads. Run it several times in parallel to check that no chain forks."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A running ``manage.py serve --demo`` for tests: started in a process group of its own, watched by its printed lines."""
+"""A running ``manage.py serve --demo`` for tests, in a process group of its own. Tests wait for the lines that it prints."""
 
 import os
 import re
@@ -20,7 +20,7 @@ LOGIN = re.compile(r"^(\S+) (\S+) (viewer|support|approver|admin)$")
 
 
 def demo_environment(data: Path, **more: str) -> dict[str, str]:
-    """Nothing of the caller's own addresses: a data directory, and what is named."""
+    """Return an environment with a data directory and what is named, without the caller's own addresses."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
     return {**kept, "EVENTDESK_DATA": str(data), "PYTHONUNBUFFERED": "1", **more}
 
@@ -70,12 +70,12 @@ class Serving:
             time.sleep(0.1)
 
     def child(self, word: str) -> int:
-        """The number of the one process of the group whose command line holds this word."""
+        """Return the number of the only process of the group whose command line contains this word."""
         (found,) = [pid for pid, command in members(self.process.pid).items() if word in command]
         return found
 
     def ended(self) -> int:
-        """Its exit code, once it and everybody it started is gone."""
+        """Wait until it and everything it started has ended, and return its exit code."""
         code = self.process.wait(SECONDS)
         self.reader.join(SECONDS)
         gone_by = time.monotonic() + SECONDS
@@ -96,7 +96,7 @@ class Serving:
 
 
 def members(group: int) -> dict[int, str]:
-    """Process number → command line, of the living processes of this process group."""
+    """Return the command lines of the living processes of this process group, by process number."""
     found: dict[int, str] = {}
     for directory in Path("/proc").glob("[0-9]*"):
         try:
@@ -104,5 +104,5 @@ def members(group: int) -> dict[int, str]:
             if int(pgrp) == group and state not in "ZX":
                 found[int(directory.name)] = (directory / "cmdline").read_text(errors="replace").replace("\0", " ")
         except OSError:
-            continue  # it ended while we looked
+            continue  # it ended in the meantime
     return found

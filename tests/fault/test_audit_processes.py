@@ -1,4 +1,4 @@
-"""Several processes write into the audit record at once, on either database: its chain never forks."""
+"""Several processes write into the audit record in parallel, on either database. Its chain never forks."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def hammer(environment: dict[str, str]) -> None:
-    """Three processes of four threads, thirty acts each."""
+    """Run three processes of four threads, thirty acts each."""
     command = [sys.executable, "-m", "tests.fault.audit_hammer", "4", "30"]
     processes = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
     for process in processes:

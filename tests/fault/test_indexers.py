@@ -32,7 +32,7 @@ T = TypeVar("T")
 PARTITIONS = 4
 SMALLEST_BATCH = 5
 COMMITS_A_PIECE = 30
-"""About as many commits there are between two kills, so that a kill falls within a catch-up."""
+"""About how many commits there are between two kills, so that a kill falls within a catch-up."""
 SECONDS = 120.0
 
 POSTGRES, BROKER, PERMIT, SOAK = pytest.mark.postgres, pytest.mark.broker, pytest.mark.permit, pytest.mark.soak
@@ -74,12 +74,12 @@ class Indexers:
         return all(process.poll() is None for process in self.running.values())
 
     def at_work(self) -> list[int]:
-        """Those that have partitions, by process number."""
+        """Return those that have partitions, by process number."""
         owners = IndexedPartition.objects.exclude(owner="").values_list("owner", flat=True).distinct()
         return sorted({int(owner.split(" ")[-3]) for owner in owners} & self.running.keys())
 
     def end(self) -> list[int]:
-        """Ask all to end; their exit statuses."""
+        """Ask all of them to end, and return their exit statuses."""
         for process in self.running.values():
             process.terminate()
         return [process.wait(timeout=30) for process in self.running.values()]

@@ -1,4 +1,4 @@
-"""``make run`` and what may happen to it: ended, cut, killed, in any of its processes. Nobody is left behind."""
+"""``make run`` and what may happen to it: ended, cut or killed, in any of its processes. No process is left behind."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def started(data: Path) -> Iterator[list[Serving]]:
-    """The demo as it runs for the tests that leave it running: one, or none."""
+    """The running demo for the tests that leave it running: one, or none."""
     running: list[Serving] = []
     yield running
     _end_all(running)
@@ -40,7 +40,7 @@ def started(data: Path) -> Iterator[list[Serving]]:
 
 @pytest.fixture
 def lasting(data: Path, started: list[Serving]) -> Serving:
-    """For a test that leaves it running: the next such test gets the same."""
+    """For a test that leaves it running. The next such test gets the same."""
     if not started:
         started.append(Serving(demo_environment(data)))
     return started[0].until_ready()

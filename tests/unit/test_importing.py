@@ -91,7 +91,7 @@ def test_a_line_that_is_just_short_enough_is_taken() -> None:
 
 
 class Endless:
-    """A line that never ends, handed out in pieces, of which only the count is kept."""
+    """A line that never ends, returned in pieces. Only their count is kept."""
 
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
@@ -155,7 +155,7 @@ def test_every_line_of_the_permit_file_is_good_and_reads_back_as_it_was() -> Non
 
 
 class Differing:
-    """The real embedded store, but for what a test makes different about it."""
+    """The real embedded store with what a test replaces."""
 
     def __init__(self, storage: Storage, *, detects_known_ids: bool = True, refused: frozenset[str] = frozenset()) -> None:
         self.storage = storage
@@ -183,7 +183,7 @@ def import_file(storage: Any, content: bytes, batch: int = 7) -> ImportSummary:
 
 
 def stored_ids(storage: Storage) -> dict[str, list[str]]:
-    """The event ids of every aggregate, as the store holds them in order."""
+    """Return the event ids of every aggregate in the order of the store."""
     topic = storage.topic("health")
     found: dict[str, list[str]] = {}
     for partition in range(topic.partitions):

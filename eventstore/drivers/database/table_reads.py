@@ -145,7 +145,7 @@ class TableReader:
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
         found = poll(lambda: self._look(limit), timeout, self._storage_closed, first_pause=self._first_pause)
-        # Whoever follows a quiet partition asks again and again: a new call is no reason to look more often.
+        # A follower of a quiet partition calls again and again; a new call is no reason to look more often.
         self._first_pause = SHORTEST_PAUSE if found else LONGEST_PAUSE
         return found
 

@@ -1,4 +1,4 @@
-"""Addresses of stores: what can be used is opened without contacting anybody, what cannot is refused in one sentence."""
+"""Addresses of stores: usable ones are opened without any contact, others are refused in one sentence."""
 
 import pytest
 

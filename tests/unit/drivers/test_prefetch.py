@@ -16,7 +16,7 @@ def opened(ahead: FetchAhead, count: int, size: int) -> list[Share]:
 
 
 def settle(ahead: FetchAhead, shares: Sequence[Share], *, size: int, in_an_entry: int = 1) -> int:
-    """Every reader reads some times what fills its queue; how many connections that costs."""
+    """Let every reader read several times what fills its queue, and return how many reconnections that takes."""
     return sum(
         ahead.note(share, read=LONGEST, size=LONGEST * size, in_an_entry=in_an_entry) for _ in range(5) for share in shares
     )

@@ -14,7 +14,7 @@ from eventstore.model.errors import InvalidName, InvalidPosition
 
 
 class Id:
-    """What the client says of a message's id."""
+    """What the client tells of a message's id."""
 
     def __init__(self, ledger: int, entry: int, batch: int) -> None:
         self.numbers = ledger, entry, batch

@@ -1,4 +1,4 @@
-"""Sets of numbers as ranges do what sets do."""
+"""Sets of numbers as ranges behave like sets."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ NUMBER = st.integers(min_value=0, max_value=60)
 
 
 def is_tidy(pairs: ranges.Ranges) -> bool:
-    """In order, none empty, none touching the next."""
+    """Return whether the ranges are in order, none empty, and none adjacent to the next."""
     return all(first <= last for first, last in pairs) and all(one[1] + 1 < two[0] for one, two in pairwise(pairs))
 
 

@@ -1,4 +1,4 @@
-"""Pages out of several lanes: walking shows everything once, in each lane's own order, whatever the times say."""
+"""Pages of several sources: walking shows everything once, in each source's own order, whatever the times say."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 class Log:
-    """A lane's events in memory: each value is its place, which says the order. ``most``: it is cut after so many."""
+    """A source's events in memory. Each value is its place, which gives the order. ``most``: it is cut after this many."""
 
     def __init__(self, name: str, minutes: Sequence[int] = (), most: int = 1_000) -> None:
         self.name, self.most = name, most
@@ -52,7 +52,7 @@ def values(logs: Sequence[Log]) -> list[str]:
 
 
 def walk_older(logs: Sequence[Log], limit: int, cursor: str | None = None) -> list[str]:
-    """Everything from the cursor's page (or the newest) back to the beginning, as it was shown."""
+    """Return everything from the token's page (or the newest) back to the beginning, as it was shown."""
     shown: list[str] = []
     while True:
         page = merge(sources(*logs), cursor, limit)
@@ -64,7 +64,7 @@ def walk_older(logs: Sequence[Log], limit: int, cursor: str | None = None) -> li
 
 
 def walk_newer(logs: Sequence[Log], limit: int, cursor: str) -> list[str]:
-    """Everything from the cursor's page up to the newest, oldest first."""
+    """Return everything from the token's page up to the newest, oldest first."""
     shown: list[str] = []
     while True:
         page = merge(sources(*logs), cursor, limit)
@@ -82,11 +82,11 @@ def in_each_lanes_order(shown: Sequence[str], logs: Sequence[Log]) -> bool:
     return all([value for value in shown if value[0] == log.name] == [item.value for item in log.items] for log in logs)
 
 
-def test_without_lanes_the_page_is_empty_and_leads_nowhere() -> None:
+def test_without_sources_the_page_is_empty_and_leads_nowhere() -> None:
     assert merge(dict[str, MergeSource[str]](), None, 10) == Page(items=[])
 
 
-def test_of_empty_lanes_the_page_is_empty_and_leads_nowhere() -> None:
+def test_of_empty_sources_the_page_is_empty_and_leads_nowhere() -> None:
     assert merge(sources(Log("a"), Log("b")), None, 10) == Page(items=[])
 
 
@@ -100,13 +100,13 @@ def test_a_page_that_holds_exactly_everything_has_no_older_one() -> None:
     assert page.older is None
 
 
-def test_lanes_are_merged_by_time_newest_first() -> None:
+def test_sources_are_merged_by_time_newest_first() -> None:
     page = merge(sources(Log("a", [1, 4, 5]), Log("b", [2, 3, 6])), None, 10)
     assert list(page.items) == ["b0002", "a0002", "a0001", "b0001", "b0000", "a0000"]
 
 
-def test_a_lanes_own_order_stands_against_its_times() -> None:
-    """A producer's clock went back: the log's order is the truth."""
+def test_a_sources_own_order_stands_against_its_times() -> None:
+    """A producer's clock went back: the order of the log is the truth."""
     log = Log("a", [9, 1, 5])
     assert walk_older([log, Log("b", [4])], 2) == ["a0002", "b0000", "a0001", "a0000"]
 
@@ -131,7 +131,7 @@ def test_walking_shows_everything_once_both_ways(seed: int, limit: int) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 50])
 @pytest.mark.parametrize("seed", range(12))
-def test_walking_over_lanes_that_are_cut_short_shows_the_same_in_the_same_order(seed: int, limit: int) -> None:
+def test_walking_over_sources_that_are_cut_short_shows_the_same_in_the_same_order(seed: int, limit: int) -> None:
     chance = random.Random(seed)
     minutes = [sorted(chance.randrange(60) for _ in range(chance.randrange(20))) for _ in "abcd"]
     whole = [Log(name, of_source) for name, of_source in zip("abcd", minutes, strict=True)]
@@ -148,7 +148,7 @@ def test_a_page_ends_where_nobody_knows_what_comes_next() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_events_that_arrive_on_the_way_are_neither_slipped_in_nor_lost(seed: int) -> None:
-    """Walking back shows what was there when the walk began; walking up again shows all of it, arrivals included."""
+    """Walking back shows what was there when the walk began. Walking forward again shows everything, including new events."""
     chance = random.Random(seed)
     logs = [Log(name, [chance.randrange(60) for _ in range(chance.randrange(12))]) for name in "abc"]
     there = values(logs)
@@ -179,7 +179,7 @@ def test_the_page_above_and_back_again_is_the_same_page() -> None:
     assert merge(sources(*logs), above.older, 5).items == second.items
 
 
-def test_a_lane_that_is_new_since_the_cursor_was_made_is_newer_as_a_whole() -> None:
+def test_a_source_that_is_new_since_the_cursor_was_made_is_newer_as_a_whole() -> None:
     old = Log("a", [1, 2, 3, 4])
     first = merge(sources(old), None, 2)
     new = Log("b", [0, 9])
@@ -189,13 +189,13 @@ def test_a_lane_that_is_new_since_the_cursor_was_made_is_newer_as_a_whole() -> N
     assert sorted(walk_newer([old, new], 10, second.newer)) == ["a0002", "a0003", "b0000", "b0001"]
 
 
-def test_a_lane_that_is_gone_since_the_cursor_was_made_is_left_out() -> None:
+def test_a_source_that_is_gone_since_the_cursor_was_made_is_left_out() -> None:
     first = merge(sources(Log("a", [1, 2, 3]), Log("b", [1, 2, 3])), None, 2)
     assert set(walk_older([Log("a", [1, 2, 3])], 2, first.older)) <= {"a0000", "a0001", "a0002"}
 
 
-def test_an_event_that_arrives_between_two_reads_of_a_lane_does_not_slip_into_an_older_page() -> None:
-    """The page's upper boundary lies just behind the lane's last event, when one more is appended."""
+def test_an_event_that_arrives_between_two_reads_of_a_source_does_not_slip_into_an_older_page() -> None:
+    """The page's upper boundary lies just after the source's last event when one more is appended."""
     log = Log("a", [1, 2, 3])
 
     def backward(place: str | None, limit: int) -> list[Item[str]]:
@@ -209,13 +209,13 @@ def test_an_event_that_arrives_between_two_reads_of_a_lane_does_not_slip_into_an
     assert walk_older([log], 2, page.older) == ["a0000"]
 
 
-def test_lanes_read_side_by_side_give_the_same_page() -> None:
+def test_sources_read_in_parallel_give_the_same_page() -> None:
     logs = [Log(name, range(number, 40, 3)) for number, name in enumerate("abcdef")]
     alone = merge(sources(*logs), None, 20)
     assert merge(sources(*logs), None, 20, max_parallel=4) == alone
 
 
-def test_a_page_asks_each_lane_for_no_more_than_it_can_show_and_one() -> None:
+def test_a_page_asks_each_source_for_no_more_than_it_can_show_and_one() -> None:
     log = Log("a", range(1000))
     asked: list[int] = []
 

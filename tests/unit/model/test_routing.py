@@ -1,4 +1,4 @@
-"""The partition that Java's client would choose. The hashes are those known of ``String.hashCode``."""
+"""The partition that Java's client would choose. The hashes are known values of ``String.hashCode``."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Numbers as texts that sort alike."""
+"""Numbers as texts that sort the same."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Generated events: the same for a seed, in order, plausible, and poisonous only where asked for."""
+"""Sample events: the same for a seed, in order, plausible, and poisonous only on request."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta

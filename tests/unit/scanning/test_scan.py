@@ -1,4 +1,4 @@
-"""Searches that read a topic: what they find, what they say of what they read, how they end, and what they hold."""
+"""Searches that read a topic: what they find, what they report, how they end, and what they keep in memory."""
 
 import random
 import threading
@@ -46,7 +46,7 @@ def scans() -> Iterator[Scans]:
 def publish(
     storage: DatabaseStorage, count: int, *, partitions: int = 1, start: int = 0, payload: bytes = b'{"n": %d}'
 ) -> Topic:
-    """Events of so many aggregates, a second apart, whose payload has their number."""
+    """Publish events of this many aggregates, a second apart, with their numbers as payloads."""
     topic = storage.create_topic("patients", partitions=partitions)
     messages = [message(number, payload % number if b"%d" in payload else payload) for number in range(start, start + count)]
     storage.append("patients", messages)
@@ -99,7 +99,7 @@ def ids(*numbers: int) -> list[str]:
 
 
 class Held:
-    """A storage that reads on only when it is told to: ``let`` so many reads through."""
+    """A storage that reads on only when told to: ``let`` this many reads pass."""
 
     def __init__(self, storage: DatabaseStorage) -> None:
         self._storage = storage
@@ -121,7 +121,7 @@ class Held:
 
 @contextmanager
 def held(storage: DatabaseStorage) -> Iterator[Held]:
-    """Whatever a test leaves waiting is let through at its end."""
+    """Whatever a test leaves waiting is released at its end."""
     it = Held(storage)
     try:
         yield it
@@ -130,7 +130,7 @@ def held(storage: DatabaseStorage) -> Iterator[Held]:
 
 
 class _With:
-    """A storage of which some calls are others."""
+    """A storage with some calls replaced."""
 
     def __init__(self, storage: Any, **instead: Any) -> None:
         self._storage, self._instead = storage, instead
@@ -141,7 +141,7 @@ class _With:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten messages a piece, so that small topics have several."""
+    """Ten messages per piece, so that small topics have several."""
     for name in ("SMALLEST", "FIRST", "FIRST_FORWARD", "LARGEST"):
         monkeypatch.setattr(partition_reader, name, 10)
 
@@ -378,7 +378,7 @@ def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
 
 
 def test_pieces_are_bounded_whatever_the_payloads(storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first one too, and those behind small payloads."""
+    """Also the first piece, and those after small payloads."""
     monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(storage, 300, payload=b'"' + b"x" * 5_000 + b'"')
     publish(storage, 100, start=300, payload=b"1")

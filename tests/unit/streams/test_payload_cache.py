@@ -1,4 +1,4 @@
-"""What pages have read is kept for a minute, within its bounds, and forgotten in the order in which it was last used."""
+"""What pages have read is kept for a minute, within its bounds. The least recently used is dropped first."""
 
 import random
 import threading

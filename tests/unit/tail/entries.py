@@ -1,14 +1,14 @@
-"""Messages and entries for tests of the tail's parts: as a reader would hand them over."""
+"""Messages and entries for tests of the tail's parts, as a reader returns them, and messages to publish."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from eventstore.config.loading import Config
 from eventstore.envelope import read_event
-from eventstore.model.events import Message, Position
+from eventstore.model.events import Message, NewMessage, Position
 from eventstore.tail.pieces import Entry, EventParser
 
-READING = EventParser(lambda message: read_event(message, Config().mappings))
+PARSER = EventParser(lambda message: read_event(message, Config().mappings))
 
 
 def message(number: int, *, size: int = 10, partition: int = 0) -> Message:
@@ -23,8 +23,25 @@ def message(number: int, *, size: int = 10, partition: int = 0) -> Message:
 
 
 def entries(numbers: Sequence[int], *, size: int = 10, partition: int = 0) -> list[Entry]:
-    return [Entry(message(number, size=size, partition=partition), READING) for number in numbers]
+    return [Entry(message(number, size=size, partition=partition), PARSER) for number in numbers]
 
 
 def numbers_of(found: Sequence[Entry]) -> list[int]:
     return [int(entry.message.position.token) for entry in found]
+
+
+def numbered(numbers: Sequence[int], *, keys: int = 7) -> list[NewMessage]:
+    """Envelopes whose payloads are these numbers, over this many keys. The type of odd numbers is ``odd``."""
+    return [
+        NewMessage(
+            payload=str(number).encode(),
+            key=f"k{number % keys}",
+            properties={
+                "ce_id": str(number),
+                "ce_type": "odd" if number % 2 else "even",
+                "ce_source": "/s",
+                "ce_specversion": "1.0",
+            },
+        )
+        for number in numbers
+    ]

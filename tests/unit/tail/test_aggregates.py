@@ -1,15 +1,13 @@
-"""An aggregate that is followed wherever it has events, and a topic in which it is new."""
+"""An aggregate that is followed in all topics in which it has events, and a topic that is new to it."""
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from django.db import DatabaseError
 
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.model.errors import StoreUnreachable
@@ -33,16 +31,9 @@ def storage() -> DatabaseStorage:
     return made
 
 
-@pytest.fixture
-def hub(storage: DatabaseStorage) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
-    yield made
-    made.close()
-
-
 def publish(storage: DatabaseStorage, topic: str, ids: range, aggregate: str) -> None:
     storage.append(topic, [_an_event(str(id), aggregate) for id in ids])
-    time.sleep(0.005)  # no two calls are of the same instant
+    time.sleep(0.005)  # no two calls have the same instant
 
 
 def _an_event(id: str, aggregate: str) -> NewMessage:

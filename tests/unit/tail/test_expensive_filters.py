@@ -1,13 +1,11 @@
-"""A filter that is too dear in a tail: it is dropped, its viewers are told, and nobody else waits for it."""
+"""A filter in a tail that is too expensive: it is dropped, its subscribers are told, and no other subscriber waits for it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.envelope import read_event
 from eventstore.model.errors import FilterTooExpensive
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.search import Filter, cost_budget, parse_filter
@@ -15,7 +13,7 @@ from eventstore.tail import Hub, Start
 from eventstore.tail.pieces import Entry
 from eventstore.tail.ring import Ring
 from tests.contract.helpers import eventually
-from tests.unit.tail.entries import READING
+from tests.unit.tail.entries import PARSER
 
 DEAR = 'text~".{0,500}Q"'
 CHUNKS, OF_A_CHUNK = 30, 40
@@ -33,7 +31,7 @@ class RingUser:
 
 
 class Looks:
-    """Counts the events that a filter looks at."""
+    """Counts the events that a filter examines."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.of: dict[str, int] = {}
@@ -56,7 +54,7 @@ def entry(number: int) -> Entry:
             key="k",
             properties=properties,
         ),
-        READING,
+        PARSER,
     )
 
 
@@ -80,13 +78,6 @@ def test_a_ring_is_not_looked_through_by_it_when_it_comes(monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def hub(desk_databases: object) -> Iterator[Hub]:
-    made = Hub(storage=DatabaseStorage(), read=lambda message: read_event(message, Config().mappings))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def topic(hub: Hub) -> Topic:
     return DatabaseStorage().create_topic("documents")
 
@@ -96,7 +87,9 @@ def large(count: int) -> list[NewMessage]:
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_whoever_watches_live_with_it_is_told_and_another_gets_every_event(hub: Hub, topic: Topic, complete: bool) -> None:
+def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_event(
+    hub: Hub, topic: Topic, complete: bool
+) -> None:
     dear = hub.open([topic], Start(), lambda: None, filter=parse_filter(DEAR), complete=complete)
     other = hub.open([topic], Start(), lambda: None, complete=True)
     DatabaseStorage().append(topic.name, large(600))
@@ -106,7 +99,9 @@ def test_whoever_watches_live_with_it_is_told_and_another_gets_every_event(hub: 
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_whoever_catches_up_with_it_is_told(hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subscriber_that_catches_up_with_it_is_told(
+    hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     DatabaseStorage().append(topic.name, large(2_000))
     results = Looks(monkeypatch)
     subscriber = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)

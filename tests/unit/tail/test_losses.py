@@ -1,4 +1,4 @@
-"""What a viewer that reads the store is given and told where the store goes away, trims, or holds more than was asked for."""
+"""What a subscriber that reads the store gets and is told while the store is away, trims, or has more than was requested."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,12 +30,12 @@ FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Trimming(DatabaseStorage):
-    """The embedded store as a broker would have it: it trims, and its amounts are entries."""
+    """The embedded store as a broker would be: it trims, and its amounts are entries."""
 
     capabilities = replace(CAPABILITIES, backlog_unit="entries")
 
     def trim(self, topic: str, before: int) -> None:
-        """Have nothing left before the event of this number in the only partition."""
+        """Remove everything before the event with this number in the only partition."""
         MessageRow.objects.filter(partition__topic__name=topic, number__lt=before).delete()
 
     def ends(self, topic: str) -> Sequence[Ends]:
@@ -47,7 +47,7 @@ class Trimming(DatabaseStorage):
 
 
 class Failing:
-    """``read_forward`` of a store that answers so many times, and then not at all until it is told to."""
+    """``read_forward`` of a store that answers this many times, and then no more until it is told to."""
 
     def __init__(self, storage: DatabaseStorage, answers: int) -> None:
         self._read, self.answers, self.asked = storage.read_forward, answers, 0

@@ -1,4 +1,4 @@
-"""What viewers share: entries parsed once, things made once, samples, and the batches of which chunks are made."""
+"""What subscribers share: entries parsed once, rendered pieces, samples, and the buffer from which chunks are made."""
 
 import threading
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.filter_result import ROWS_A_SLICE, RingFilter, key_of, sample
 from eventstore.tail.pieces import Chunk, Entry, EventParser, Piece, ask_for_schemas
 from eventstore.tail.read_buffer import FULL_BYTES, FULL_EVENTS, ReadBuffer
-from tests.unit.tail.entries import READING, entries, message, numbers_of
+from tests.unit.tail.entries import PARSER, entries, message, numbers_of
 
 
 def chunk_of(count: int, *, sealed: float = 0.0) -> Chunk:
@@ -32,7 +32,7 @@ def test_an_entry_is_parsed_when_it_is_asked_for_and_once_for_all_threads() -> N
     parsed: list[Event] = []
 
     def read(read: Message) -> Event:
-        parsed.append(READING.read(read))
+        parsed.append(PARSER.read(read))
         return parsed[-1]
 
     entry, found = Entry(message(1), EventParser(read)), []
@@ -45,14 +45,14 @@ def test_an_entry_is_parsed_when_it_is_asked_for_and_once_for_all_threads() -> N
 
 @pytest.mark.parametrize("kind", ["Avro", ""])
 def test_the_registry_is_asked_ahead_and_no_lock_is_held_meanwhile(kind: str) -> None:
-    """Once for a schema that it knows; where it does not tell, for each event, lest somebody else has to wait for it."""
+    """Once for a schema that it knows. If it does not tell, for each event, so that no other thread has to wait for it."""
     parsed: list[str] = []
 
     def read(read: Message) -> Event:
         assert not reading.lock.locked()
         parsed.append(read.position.token)
         use = SchemaUse(kind=kind, version=read.schema_version, problem="" if kind else "it does not answer")
-        return replace(READING.read(read), schema=use if read.schema_version else None)
+        return replace(PARSER.read(read), schema=use if read.schema_version else None)
 
     reading = EventParser(read)
     versions = ["", "1", "1", "2", "1", ""]
@@ -76,7 +76,7 @@ def test_a_filter_that_reads_like_an_aggregates_is_another() -> None:
     assert key_of(alike[1]) == key_of(parse_filter("type:t1").of_aggregate("patient", "4711"))
 
 
-def test_what_is_made_of_a_piece_is_made_once_for_each_key_by_whoever_asks_first() -> None:
+def test_what_is_made_of_a_piece_is_made_once_for_each_key() -> None:
     piece, made, texts = Piece(entries([1, 2])), [], []
 
     def make(given: Sequence[Entry]) -> str:
@@ -178,7 +178,7 @@ def test_readers_wait_while_far_too_much_is_on_its_way_and_go_on_behind_it() -> 
 
 
 class Counting:
-    """Whoever accounts for a piece's memory."""
+    """Accounts for a piece's memory."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -189,7 +189,7 @@ class Counting:
 
 @pytest.mark.parametrize(("character", "bytes_each"), [("x", 1), ("ü", 1), ("ш", 2), ("🙂", 4)])
 def test_what_is_made_counts_as_the_memory_that_it_takes(character: str, bytes_each: int) -> None:
-    """Of the widest character in a text, all of its characters are as wide."""
+    """All characters of a text take as much as its widest one."""
     holder = Counting()
     text = character + "x" * 9_999
     Piece(entries([1]), holder).made("text", lambda given: (1, ((text, 10_000, 1),)))
@@ -199,7 +199,7 @@ def test_what_is_made_counts_as_the_memory_that_it_takes(character: str, bytes_e
 def test_a_chunk_counts_its_keys_and_properties_as_the_memory_that_they_take() -> None:
     def size(key: str, value: str) -> int:
         changed = replace(message(1), key=key, properties={"p": value})
-        return Chunk([Entry(changed, READING)], sealed=0.0, grow=lambda chunk, amount: None).size
+        return Chunk([Entry(changed, PARSER)], sealed=0.0, grow=lambda chunk, amount: None).size
 
     plain = size("k" * 1_000, "x" * 1_000)
     assert size("k" * 2_000, "x" * 1_000) == plain + 1_000

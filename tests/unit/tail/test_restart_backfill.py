@@ -1,25 +1,26 @@
-"""Many who come back to a tail that has to be started: what they missed is read once, and nothing is missed or doubled."""
+"""Many subscribers come back to a tail that must be started: what they missed is read once, and nothing is lost or
+duplicated."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
-from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.envelope import read_event
-from eventstore.model.events import Message, NewMessage, Topic
+from eventstore.model.events import Message, Topic
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start, TailSubscriber, restart_backfill
 from tests.contract.helpers import eventually
+from tests.unit.tail import entries
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
 class Counted(DatabaseStorage):
-    """The embedded store, which counts the messages that it was asked to read."""
+    """The embedded store, counting the messages that it was asked to read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,6 +32,9 @@ class Counted(DatabaseStorage):
         with self._counting:
             self.read += len(found)
         return found
+
+
+numbered = partial(entries.numbered, keys=17)
 
 
 @pytest.fixture
@@ -45,29 +49,6 @@ def topic(storage: Counted) -> Topic:
     return made
 
 
-@pytest.fixture
-def hub(storage: Counted) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
-    yield made
-    made.close()
-
-
-def numbered(numbers: range) -> list[NewMessage]:
-    return [
-        NewMessage(
-            payload=str(number).encode(),
-            key=f"k{number % 17}",
-            properties={
-                "ce_id": str(number),
-                "ce_type": "odd" if number % 2 else "even",
-                "ce_source": "/s",
-                "ce_specversion": "1.0",
-            },
-        )
-        for number in numbers
-    ]
-
-
 def places_now(storage: Counted, topic: Topic) -> Start:
     return Start(
         places={f"{topic.name}#{end.partition}": end.last.token if end.last else "" for end in storage.ends(topic.name)}
@@ -75,7 +56,7 @@ def places_now(storage: Counted, topic: Topic) -> Start:
 
 
 class Back:
-    """Somebody who comes back."""
+    """A subscriber that comes back."""
 
     def __init__(self, subscriber: TailSubscriber) -> None:
         self.subscriber = subscriber
@@ -166,7 +147,7 @@ def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
 
 
 def _trim(storage: Counted, topic: Topic, token: str) -> int:
-    """Have nothing left of the first partition before this event; how many that were missed are gone."""
+    """Remove everything of the first partition before this event, and return how many missed events are gone."""
     before = storage.read_forward(topic.name, 0, limit=1_000)
     number = [message.position.token for message in before].index(token)
     lost = [message for message in before[:number] if int(message.payload) >= 0]

@@ -32,7 +32,7 @@ def test_an_empty_ring_has_nothing_and_has_lost_nothing() -> None:
     assert Ring({0: "000007"}).gone == {0: "000007"}
 
 
-def test_a_viewer_gets_what_was_sealed_since_its_place_in_order() -> None:
+def test_a_subscriber_gets_what_was_sealed_since_its_place_in_order() -> None:
     ring = ring_of([0, 1])
     place = ring.next_number
     ring.add(entries([2, 3]), sealed=0.0)
@@ -134,13 +134,13 @@ def test_a_filter_that_comes_later_looks_at_what_is_there_already() -> None:
     assert earlier.ring_filter.total - earlier.matched == 4
 
 
-def test_whoever_wants_to_stand_where_nothing_is_left_is_told_where_it_stands() -> None:
+def test_a_user_whose_place_is_gone_is_told_where_it_stands() -> None:
     ring = ring_of([0], [1], [2], most_events=1)
     place = ring.watch(TailSubscriber(), T1, 500, number=0)
     assert (place.number, place.events) == (2, 2)
 
 
-def test_viewers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last() -> None:
+def test_subscribers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last() -> None:
     ring, one, other = ring_of(), TailSubscriber(), TailSubscriber()
     ring_filter = ring.watch(one, T1, 500).ring_filter
     assert ring.watch(other, parse_filter("type:t1"), 500).ring_filter is ring_filter
@@ -154,7 +154,7 @@ def test_viewers_of_one_filter_share_it_and_nothing_is_kept_of_it_after_the_last
     assert (len(chunk.results), len(chunk.matches)) == (0, 0)
     ring.watch(one, T1, 500)
     ring.add(entries([3]), sealed=0.0)
-    assert not ring.since(1).chunks[0].results, "whoever has left is not counted for"
+    assert not ring.since(1).chunks[0].results, "a user that has left is not counted"
 
 
 def test_places_meet_the_ring_where_it_has_all_that_lies_behind_them() -> None:

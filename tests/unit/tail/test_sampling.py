@@ -1,4 +1,5 @@
-"""What a page is shown of several topics together: all while they have little, else a sample that everybody shares."""
+"""What a page shows of several topics together: everything while they have little, otherwise a sample that all of them
+share."""
 
 from typing import Any
 
@@ -10,7 +11,7 @@ from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.pieces import Piece
 from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.topic_tail import TopicTail
-from tests.unit.tail.entries import READING, entries
+from tests.unit.tail.entries import PARSER, entries
 
 BEAT, BEATS = 0.1, 100
 
@@ -21,7 +22,7 @@ class Busy:
     def __init__(self, topics: int) -> None:
         store: Any = None
         self.tails = [
-            TopicTail(store, READING.read, Topic(name=f"t{number}", partitions=1), lambda tail: None)
+            TopicTail(store, PARSER.read, Topic(name=f"t{number}", partitions=1), lambda tail: None)
             for number in range(topics)
         ]
         self.published = [0] * topics
@@ -43,7 +44,7 @@ class Busy:
 
 
 def watched(page: TailSubscriber, busy: Busy, rates: dict[int, int]) -> tuple[Counts, list[Piece]]:
-    """What a page has in the end that takes every beat, while so many events a beat are published."""
+    """Return what a page has in the end that takes every beat, with this many events published per beat."""
     pieces: list[Piece] = []
     for _ in range(BEATS):
         for which, count in rates.items():

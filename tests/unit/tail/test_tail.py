@@ -1,20 +1,18 @@
-"""What viewers are given over the embedded store: where they start, what they missed, and that it adds up whatever happens."""
+"""What subscribers get over the embedded store: where they start, what they missed, and that the counts always add up."""
 
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
 
-from eventstore.config.loading import Config
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.envelope import read_event
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
@@ -24,6 +22,7 @@ from eventstore.tail.subscriber import catchup, cursor
 from eventstore.tail.subscriber import subscriber as subscribers
 from eventstore.tail.take_bounds import take_bounds
 from tests.contract.helpers import eventually
+from tests.unit.tail.entries import numbered
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -32,37 +31,8 @@ ODD = parse_filter("type:odd")
 EVERYTHING = take_bounds(2_000, None, complete=True)
 
 
-@pytest.fixture
-def storage() -> DatabaseStorage:
-    return DatabaseStorage()
-
-
-@pytest.fixture
-def hub(storage: DatabaseStorage) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
-    yield made
-    made.close()
-
-
-def numbered(count: int, start: int = 0) -> list[NewMessage]:
-    """Envelopes whose payloads are their numbers, over many keys, half of them of the type ``odd``."""
-    return [
-        NewMessage(
-            payload=str(number).encode(),
-            key=f"k{number % 7}",
-            properties={
-                "ce_id": str(number),
-                "ce_type": "odd" if number % 2 else "even",
-                "ce_source": "/s",
-                "ce_specversion": "1.0",
-            },
-        )
-        for number in range(start, start + count)
-    ]
-
-
 def publish_a_minute_apart() -> None:
-    """As if the events had been published by the order of their numbers, whichever their partitions."""
+    """Set the publish times by the order of the events' numbers, across all partitions."""
     for row in MessageRow.objects.all():
         published = BEGUN + timedelta(minutes=int(bytes(row.payload)))
         MessageRow.objects.filter(pk=row.pk).update(published=published)
@@ -73,7 +43,7 @@ def numbers_of(take: Take) -> list[int]:
 
 
 class Watching:
-    """A viewer, all that it was given, and the places that it would come back with."""
+    """A subscriber, everything that it got, and the places with which it would come back."""
 
     def __init__(self, subscriber: TailSubscriber) -> None:
         self.subscriber = subscriber
@@ -90,7 +60,7 @@ class Watching:
         return take
 
     def until(self, published: int) -> "Watching":
-        """Take until it has passed so many events."""
+        """Take until it has passed this many events."""
 
         def there() -> bool:
             self.take()
@@ -128,7 +98,7 @@ def test_each_start_begins_where_it_says_and_gives_what_was_missed_in_order(
     monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
     monkeypatch.setattr(catchup, "LARGEST_READ", 5)
     one, other = storage.create_topic("one", partitions=2), storage.create_topic("other")
-    positions = [*storage.append("one", numbered(20)), *storage.append("other", numbered(10, start=20))]
+    positions = [*storage.append("one", numbered(range(20))), *storage.append("other", numbered(range(20, 30)))]
     publish_a_minute_apart()
     both = [one, other]
 
@@ -168,12 +138,12 @@ def test_a_page_that_missed_too_much_gets_the_last_and_the_number_of_the_others(
     monkeypatch.setattr(catchup, "MOST_MISSED", 50)
     monkeypatch.setattr(catchup, "MOST_KEPT", 20)
     topic = storage.create_topic("documents", partitions=2)
-    storage.append("documents", numbered(80))
+    storage.append("documents", numbered(range(80)))
     publish_a_minute_apart()
     page = watch(topic, Start(places={}))
     assert page.until(80).numbers == list(range(60, 80))
     assert page.counts == Counts(published=80, matched=80, shown=20, older=60)
-    storage.append("documents", numbered(5, start=80))
+    storage.append("documents", numbered(range(80, 85)))
     assert sorted(page.until(85).numbers) == list(range(60, 85))
 
     filtered = watch(topic, Start(places={}), filter=ODD).until(85)
@@ -200,7 +170,7 @@ def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: Da
     topic = storage.create_topic("documents")
     page, script = watch(topic, Start()), watch(topic, Start(), complete=True)
     page.take(), script.take()
-    storage.append("documents", numbered(250))
+    storage.append("documents", numbered(range(250)))
     assert eventually(lambda: page.subscriber.tails[0].ring.next_number > 0)
     assert len(numbers_of(page.take())) == 150
     for watching in (page, script):
@@ -224,7 +194,7 @@ def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
     page, filtered = watch(topic, Start()), watch(topic, Start(), filter=ODD)
     script = watch(topic, Start(), complete=True, filter=ODD)
     for start in range(0, 300, 20):
-        storage.append("documents", numbered(20, start=start))
+        storage.append("documents", numbered(range(start, start + 20)))
         fast.until(start + 20)
         if start == 0:
             page.take(), filtered.take(), script.take()
@@ -236,11 +206,11 @@ def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
     assert page.places == filtered.places == script.places == fast.places
 
 
-def test_while_the_store_is_away_a_viewer_says_so_and_then_goes_on(
+def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
     storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = storage.create_topic("documents")
-    storage.append("documents", numbered(10))
+    storage.append("documents", numbered(range(10)))
     page = watch(topic, Start(places={}))
     with monkeypatch.context() as patched:
         patched.setattr(storage, "read_forward", _away)
@@ -268,7 +238,7 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
         watching.take()
         assert not watching.subscriber.takes_long
     for topic in (one, other):
-        storage.append(topic.name, numbered(120))
+        storage.append(topic.name, numbered(range(120)))
     assert eventually(lambda: [tail.ring.next_number for tail in script.subscriber.tails] == [30, 30])
     assert script.subscriber.takes_long and page.subscriber.takes_long
     built = [len(of_cursor.slices(script.subscriber._counts, EVERYTHING)) for of_cursor in script.subscriber._cursors]
@@ -288,7 +258,7 @@ def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
 ) -> None:
     topic = storage.create_topic("documents")
     first = watch(topic, Start(), filter=ODD)
-    storage.append("documents", numbered(300))
+    storage.append("documents", numbered(range(300)))
     assert first.until(300).numbers == list(range(1, 300, 2))
     looked: list[EvalContext] = []
 
@@ -312,11 +282,11 @@ def _away(*arguments: object, **options: object) -> list[Message]:
     raise StoreUnreachable("The store does not answer now.")
 
 
-def test_a_viewer_that_was_closed_takes_nothing_and_leaves_nothing_behind(storage: DatabaseStorage, watch: Watch) -> None:
+def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(storage: DatabaseStorage, watch: Watch) -> None:
     topic = storage.create_topic("documents")
     page = watch(topic, Start(), filter=ODD)
     (tail,) = page.subscriber.tails
-    storage.append("documents", numbered(3))
+    storage.append("documents", numbered(range(3)))
     assert eventually(lambda: tail.ring.next_number > 0)
     page.subscriber.close()
     page.subscriber.set_filter(parse_filter("type:even"))
@@ -326,10 +296,10 @@ def test_a_viewer_that_was_closed_takes_nothing_and_leaves_nothing_behind(storag
 
 
 @pytest.mark.parametrize("total", [500, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_nothing_is_missed_or_doubled_whatever_viewers_do(
+def test_nothing_is_missed_or_doubled_whatever_subscribers_do(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int
 ) -> None:
-    """Small rings and chunks, so that viewers fall off and come back all the time; threads, as in a server."""
+    """Rings and chunks are small, so that subscribers fall back and come back all the time, in threads as in a server."""
     seed = random.randrange(1_000_000)
     monkeypatch.setattr(ring, "MOST_EVENTS", 60)
     monkeypatch.setattr(read_buffer, "FULL_EVENTS", 7)
@@ -343,7 +313,7 @@ def test_nothing_is_missed_or_doubled_whatever_viewers_do(
         number = 0
         while number < total:
             count = min(luck.choice([1, 3, 40]), total - number)
-            storage.append(luck.choice(topics).name, numbered(count, start=number))
+            storage.append(luck.choice(topics).name, numbered(range(number, number + count)))
             number += count
             time.sleep(luck.choice([0, 0, 0.003, 0.02]))
         done.set()
@@ -371,7 +341,7 @@ def test_nothing_is_missed_or_doubled_whatever_viewers_do(
 def _watched(
     hub: Hub, topics: list[Topic], luck: random.Random, done: threading.Event, total: int, *, complete: bool
 ) -> list[str]:
-    """Watch from the beginning to the end, leaving and coming back, changing the filter, dozing; what went wrong."""
+    """Watch from the beginning to the end, leaving and coming back, changing the filter, pausing. Returns what went wrong."""
     every_event = [None, parse_filter("type:odd or type:even"), parse_filter("source:/s")]
     places: dict[str, str] = {}
     seen: list[int] = []

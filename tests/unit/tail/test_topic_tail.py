@@ -1,9 +1,9 @@
-"""One topic's readers: what they say of a store that is away, of faults, and of a start that fails."""
+"""One topic's readers: what they report of a store that is away, of faults, and of a start that fails."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ SECRET = "patient 4711"
 
 
 class Faulty(DatabaseStorage):
-    """The embedded store, of which some partitions cannot be read: what ``fault`` makes for them is raised."""
+    """The embedded store with partitions that cannot be read: they raise what ``fault`` returns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,13 +71,6 @@ def storage() -> Faulty:
 @pytest.fixture
 def topic(storage: Faulty) -> Topic:
     return storage.create_topic("documents", partitions=2)
-
-
-@pytest.fixture
-def hub(storage: Faulty) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
-    yield made
-    made.close()
 
 
 def message(number: int, version: str = "") -> Message:
@@ -165,7 +158,7 @@ def readers_of(topic: Topic) -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {topic.name} ")]
 
 
-def test_a_tail_stops_a_while_after_its_last_viewer_has_gone(
+def test_a_tail_stops_a_while_after_its_last_subscriber_has_gone(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (hub.open([topic], Start(), lambda: None) for _ in range(2))
@@ -183,7 +176,9 @@ def test_a_tail_stops_a_while_after_its_last_viewer_has_gone(
     assert storage.opened == 2 * opened
 
 
-def test_whoever_comes_soon_after_the_last_has_gone_finds_the_same_readers(storage: Faulty, topic: Topic, hub: Hub) -> None:
+def test_a_subscriber_that_comes_soon_after_the_last_has_gone_finds_the_same_readers(
+    storage: Faulty, topic: Topic, hub: Hub
+) -> None:
     subscriber = hub.open([topic], Start(), lambda: None)
     (tail,), opened = subscriber.tails, storage.opened
     subscriber.close()
@@ -250,7 +245,7 @@ def test_a_tail_that_ends_as_it_starts_is_not_kept(
     assert not hub.open([topic], Start(), lambda: None).ended
 
 
-def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
+def test_subscribers_that_wait_for_a_start_that_fails_share_its_failure(
     storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[str] = []
@@ -285,11 +280,11 @@ def test_whoever_waits_for_a_start_that_fails_shares_its_failure(
     assert found == ["The store does not let documents be followed now."] * 4
     assert len(starts) == 1
     monkeypatch.undo()
-    assert hub.open([topic], Start(), lambda: None).take().state == "live", "whoever comes later tries again"
+    assert hub.open([topic], Start(), lambda: None).take().state == "live", "a later subscriber tries again"
 
 
 def test_what_has_a_schema_is_parsed_by_the_tail_itself(storage: Faulty, topic: Topic) -> None:
-    """Asking the registry takes its time, and a viewer's take must not wait for that."""
+    """Asking the registry takes time, and a subscriber's take must not wait for it."""
     threads: list[str] = []
 
     def read(read: Message) -> Event:
