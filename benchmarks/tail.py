@@ -5,23 +5,21 @@ Uses a real broker, the desk's real web server and a topic of one partition with
 and subscribers are processes of their own. ``EVENTS`` (1,000) is the quiet load per second, ``SECONDS`` (20) is how
 long each load lasts, and ``VIEWERS`` (50) is how many watch.
 
-- ``fanout_ratio``: events delivered per second to all JSON subscribers, against the same number on the broker's own
-  websocket reader, by the same program under the same load. The load is six and a half times the quiet one: almost what
-  two cores can carry that run the server and its fifty subscribers. The broker has four times its usual memory; with
-  less it does not survive that load.
-- ``json_p99_ms``: from publish to receipt, at the quiet load.
+- ``fanout_ratio``: events delivered per second to all JSON subscribers, against the broker's own websocket reader, by
+  the same program under the same load: six and a half times the quiet one, almost what two cores can carry that run the
+  server and its fifty subscribers. The broker has four times its usual memory; with less it does not survive that load.
+- ``json_p99_ms``, ``frame_p99_ms``: from publish to receipt by scripts, and to a page's frame, at the quiet load.
 - ``json_behind_s``: when the last JSON subscriber had everything of the five-fold load, after the last event was
   published.
-- ``frame_p99_ms``: from publish to frame for pages at the quiet load.
 - ``counts_exact``: 1 if every JSON subscriber got every event of these three loads once and in order, and if at twenty
   times the quiet load every page's counts add up to what was published and matched, and its rows to what it was told.
 - ``kb_per_viewer``, ``kb_per_silent_viewer``, and the same with ``json``: the additional memory of the web server for
   each of 200 subscribers that read, and of 200 that never read, compared with one. Each time the server was just
-  started, has served the same small load, and is measured at the end of a fifth of the quiet load, with its subscribers
-  connected: two hundred that take every frame of more keep two cores too busy.
+  started and has served the same small load. It is measured at the end of a fifth of the quiet load, with its
+  subscribers connected: two hundred that take every frame of more keep two cores too busy.
 - ``…_published_per_second``: what was really published, from the publisher's own beginning to its end.
-- ``rates_reached``: 1 if that was at least 95 % of the intended rate while the desk was watched. If it was not, the
-  output says so, and the other figures are those of a smaller load.
+- ``rates_reached``: 1 if that was at least 95 % of the intended rate while the desk was watched. Otherwise the output
+  says so, and the other figures are those of a smaller load.
 """
 
 import multiprocessing
@@ -54,10 +52,9 @@ PATIENCE = 15.0
 """Seconds after the last event was published that a subscriber waits for what is missing."""
 CROWD = 200
 WARMING, WARM_SECONDS = 2, 2
-"""Subscribers, and for how long, before memory is measured, so that everything that is loaded or made once is already
-there."""
+"""Subscribers and seconds before memory is measured, so that what is loaded or made once is already there."""
 SETTLING = 2.0
-"""Seconds after the last event was published until the server's memory is read. By then everything under way is sent."""
+"""Seconds after the last event until the server's memory is read. By then everything under way is sent."""
 PASSWORD = "only-for-this-benchmark"
 
 
@@ -162,11 +159,9 @@ def _kilobytes(ground: Ground, kind: str, viewers: int, silent: bool) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One load. ``rate`` and ``expected`` are what was intended.
-
-    ``begun`` and ``published_at`` are the publisher's times before the first event and after the last. ``kilobytes`` is
-    the web server's memory soon after that, with its subscribers connected.
-    """
+    """One load. ``rate`` and ``expected`` are what was intended, ``begun`` and ``published_at`` the publisher's times
+    before the first event and after the last. ``kilobytes`` is the web server's memory soon after that, with its
+    subscribers connected."""
 
     rate: int
     expected: int
