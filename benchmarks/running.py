@@ -18,9 +18,14 @@ SHORTEST = 1e-9
 
 def scale(default: int) -> int:
     """Return how many events to use: ``EVENTS``, or the benchmark's own default."""
-    text = os.environ.get("EVENTS", "")
+    return setting("EVENTS", default)
+
+
+def setting(name: str, default: int) -> int:
+    """Return the whole number above 0 in this environment variable, or the default."""
+    text = os.environ.get(name, "")
     if text and not (text.isdigit() and int(text) > 0):
-        sys.exit("EVENTS takes a whole number above 0.")
+        sys.exit(f"{name} takes a whole number above 0.")
     return int(text) if text else default
 
 

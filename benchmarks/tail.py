@@ -23,8 +23,6 @@ long each load lasts, and ``VIEWERS`` (50) is how many watch.
 """
 
 import multiprocessing
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -37,7 +35,7 @@ from urllib.parse import quote
 import numpy as np
 
 from benchmarks.index import apart
-from benchmarks.running import SHORTEST, report, say, scale
+from benchmarks.running import SHORTEST, report, say, scale, setting
 from benchmarks.tail_publishing import publish
 from benchmarks.tail_watching import Seen, Watching, watch
 from scripts.local_pulsar import LocalPulsar
@@ -72,7 +70,7 @@ class Ground:
 
 
 def main() -> None:
-    rate, seconds, viewers = scale(1_000), _setting("SECONDS", 20), _setting("VIEWERS", 50)
+    rate, seconds, viewers = scale(1_000), setting("SECONDS", 20), setting("VIEWERS", 50)
     with (
         tempfile.TemporaryDirectory(prefix="eventdesk-bench-") as folder,
         _ground(Path(folder), rate, seconds, viewers) as ground,
@@ -223,11 +221,17 @@ def _watched(ground: Ground, kind: str, times: float, *, viewers: int = 0, secon
             published_at=published_at,
             kilobytes=kilobytes,
         )
-    p50, p99 = run.percentile(50), run.percentile(99)
-    say(f"{len(run.seen)} {kind} at {rate:,}/s: {run.per_second:,.0f} events/s in all, p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
-    if not run.rate_reached:
-        say(f"NOT REACHED: {run.published_per_second:,.0f} events a second were published, of {rate:,} that were asked for")
+    _say_how_it_went(run, kind)
     return run
+
+
+def _say_how_it_went(run: Run, kind: str) -> None:
+    p50, p99 = run.percentile(50), run.percentile(99)
+    say(f"{len(run.seen)} {kind} at {run.rate:,}/s: {run.per_second:,.0f} events/s, p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
+    if not run.rate_reached:
+        say(
+            f"NOT REACHED: {run.published_per_second:,.0f} events a second were published, of {run.rate:,} that were asked for"
+        )
 
 
 def _resident(ground: Ground) -> int:
@@ -288,13 +292,6 @@ def _ground(folder: Path, rate: int, seconds: int, viewers: int) -> Iterator[Gro
         for name in list(desk.processes):
             desk.end(name)
         broker.stop()
-
-
-def _setting(name: str, default: int) -> int:
-    text = os.environ.get(name, "")
-    if text and not (text.isdigit() and int(text) > 0):
-        sys.exit(f"{name} takes a whole number above 0.")
-    return int(text) if text else default
 
 
 if __name__ == "__main__":
