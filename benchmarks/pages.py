@@ -41,7 +41,7 @@ from scripts.local_pulsar import READ_AHEAD_BYTES, LocalPulsar
 if TYPE_CHECKING:
     from django.test import Client
 
-    from eventstore.gateway import Gateway
+    from eventstore.desk import Gateway
     from eventstore.model.pointers import Pointer
     from eventstore.model.storage import Storage
 

@@ -6,8 +6,8 @@ from django.conf import settings
 
 from dashboard.access.policy import may
 from dashboard.auditing.chain import DatabaseRecord
+from eventstore.desk import Gateway
 from eventstore.drivers import open_storage
-from eventstore.gateway import Gateway
 from eventstore.scanning import Scans
 from eventstore.tail import Hub
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
-from eventstore.gateway import Gateway
+from eventstore.desk import Gateway
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Event

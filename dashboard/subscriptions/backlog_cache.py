@@ -16,7 +16,7 @@ from django.utils import timezone
 from dashboard.gateway import gateway
 from dashboard.rendering import text
 from dashboard.web import store_health
-from eventstore.gateway import Gateway
+from eventstore.desk import Gateway
 from eventstore.model import EventStoreError, StoreUnreachable, Subscription, Topic, UnknownTopic
 from eventstore.subscriptions import Backlog, Counted, State
 

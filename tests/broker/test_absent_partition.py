@@ -11,9 +11,9 @@ import pytest
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
+from eventstore.desk import Gateway
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
-from eventstore.gateway import Gateway
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import UnknownTopic

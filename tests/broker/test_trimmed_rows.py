@@ -9,8 +9,8 @@ import pytest
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import parse_config
+from eventstore.desk import Gateway
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.gateway import Gateway
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage
 from eventstore.streams.rows import Missing

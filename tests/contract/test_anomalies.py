@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from eventstore.config.loading import Config, parse_config
-from eventstore.gateway import Gateway
+from eventstore.desk import Gateway
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.anomalies import Anomaly

@@ -17,7 +17,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.web import store_health
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
-from eventstore.gateway import Gateway
+from eventstore.desk import Gateway
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.storage import Edge, SubscriptionType

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
-from eventstore import gateway
 from eventstore.config.loading import parse_config
+from eventstore.desk import desk as gateway
 from eventstore.drivers.database.models import MessageRow
 from eventstore.model.errors import InvalidName, StoreUnreachable
 from eventstore.model.events import NewMessage
