@@ -41,7 +41,7 @@ from scripts.local_pulsar import READ_AHEAD_BYTES, LocalPulsar
 if TYPE_CHECKING:
     from django.test import Client
 
-    from eventstore.desk import Gateway
+    from eventstore.desk import Desk
     from eventstore.model.pointers import Pointer
     from eventstore.model.storage import Storage
 
@@ -96,13 +96,13 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
     """Index the topic, and measure."""
     os.environ |= {"EVENTSTORE_URL": service_url, "PULSAR_ADMIN_URL": admin_url}
     with desk_in_a_folder():
-        from dashboard import gateway as wiring
+        from dashboard.gateway import close, desk
         from eventstore.index.indexer.run import Following, index_until_caught_up
 
-        gateway = wiring.gateway()
+        here = desk()
         following = Following(
-            storage=_only(gateway.storage, topic),
-            config=gateway.config,
+            storage=_only(here.store, topic),
+            config=here.config,
             stop=threading.Event(),
             on_batch=lambda topic, partition, events: None,
         )
@@ -111,8 +111,8 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
         if indexed != count:
             raise SystemExit(f"{indexed:,} events were indexed, not {count:,}")
         say(f"indexed {topic} in {time.perf_counter() - begun:,.0f} s")
-        figures = _figures(gateway, topic, count)
-        wiring.close()
+        figures = _figures(here, topic, count)
+        close()
     return figures
 
 
@@ -130,7 +130,7 @@ def _of_a_topic(broker: LocalPulsar, topic: str, count: int) -> dict[str, float]
     return figures
 
 
-def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
+def _figures(desk: "Desk", topic: str, count: int) -> dict[str, float]:
     chosen, browser = _chosen(topic, count), _browser()
     for found in chosen[ASKED:]:  # what a process does only once: imports, the first connection, the templates
         _page(browser, found)
@@ -140,9 +140,9 @@ def _figures(gateway: "Gateway", topic: str, count: int) -> dict[str, float]:
         spent = [_milliseconds(partial(ask, found)) for found in of]
         return sorted(spent)[math.ceil(0.95 * len(spent)) - 1]
 
-    by_id = times(lambda found: gateway.pointers_of(found.event_id))
-    by_correlation = times(lambda found: gateway.conversation(found.correlation_id))
-    with _without_payloads(gateway):
+    by_id = times(lambda found: desk.index.with_event_id(found.event_id))
+    by_correlation = times(lambda found: desk.index.conversation(found.correlation_id))
+    with _without_payloads(desk):
         without = times(partial(_page, browser))
     cold = times(partial(_page, browser))
     warm = times(partial(_page, browser), asked[-WARM:] * (ASKED // WARM))
@@ -168,11 +168,14 @@ def _chosen(topic: str, count: int) -> list["Pointer"]:
 
 
 @contextmanager
-def _without_payloads(gateway: "Gateway") -> Iterator[None]:
+def _without_payloads(desk: "Desk") -> Iterator[None]:
     """The desk as if its page read no payload and did not check why there is none."""
     from dashboard.web import store_health
 
-    with patch.object(gateway, "stream", partial(gateway.stream, payloads=False)), patch.object(store_health, "why_away"):
+    with (
+        patch.object(desk.streams, "stream", partial(desk.streams.stream, payloads=False)),
+        patch.object(store_health, "why_away"),
+    ):
         store_health.why_away.return_value = None  # type: ignore[attr-defined]
         yield
 

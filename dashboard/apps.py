@@ -1,9 +1,39 @@
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 from django.apps import AppConfig
+
+T = TypeVar("T")
 
 
 class DashboardConfig(AppConfig):
+    """Django makes one for each process: it holds what the whole process shares. See ``dashboard.gateway``."""
+
     name = "dashboard"
     label = "dashboard"
 
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        self._lock = threading.RLock()
+        self._shared: dict[Callable[[], Any], Any] = {}
+
     def ready(self) -> None:
         from dashboard.setup import system_checks  # noqa: F401 - registers them
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """The process's one object that ``make`` makes, such as the desk or a cache that all pages use. Thread-safe.
+
+        It is made on first use, and so after any fork, as Pulsar's client needs it.
+        """
+        with self._lock:
+            if make not in self._shared:
+                self._shared[make] = make()
+            found: T = self._shared[make]
+            return found
+
+    def forget_shared(self) -> Mapping[Callable[[], Any], Any]:
+        """Hand over all shared objects, by what made them. The next use makes new ones."""
+        with self._lock:
+            shared, self._shared = self._shared, {}
+            return shared

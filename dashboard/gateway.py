@@ -1,70 +1,55 @@
-"""The only place that builds the gateway: storage, configuration, and the two things it needs of people."""
+"""This process's way to the event store: the only place that builds a desk, and hands it the record and the access policy."""
 
-import threading
+from collections.abc import Callable
+from typing import TypeVar
 
+from django.apps import apps
 from django.conf import settings
 
 from dashboard.access.policy import may
+from dashboard.apps import DashboardConfig
 from dashboard.auditing.chain import DatabaseRecord
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.drivers import open_storage
-from eventstore.scanning import Scans
-from eventstore.tail import Hub
 
-_lock = threading.Lock()
-_gateway: Gateway | None = None
-_hub: Hub | None = None
-_scans: Scans | None = None
+T = TypeVar("T")
 
 
-def gateway() -> Gateway:
-    """This process's gateway, built on first use: after any fork, as Pulsar's client needs it."""
-    global _gateway  # noqa: PLW0603
-    with _lock:
-        if _gateway is None:
-            storage = open_storage(
-                settings.EVENTSTORE_URL,
-                admin_url=settings.PULSAR_ADMIN_URL,
-                namespaces=settings.EVENTSTORE_NAMESPACES,
-                kinds=settings.EVENTDESK.topics,
-            )
-            _gateway = Gateway(
-                storage=storage,
-                config=settings.EVENTDESK,
-                record=DatabaseRecord(),
-                may=may,
-                hash_key=settings.EVENTDESK_HASH_KEY,
-            )
-        return _gateway
+def desk() -> Desk:
+    """This process's desk, made on first use."""
+    return shared(open_desk)
 
 
-def hub() -> Hub:
-    """This process's tails, built on first use."""
-    global _hub  # noqa: PLW0603
-    current = gateway()
-    with _lock:
-        if _hub is None:
-            _hub = Hub(storage=current.storage, read=current.read)
-        return _hub
-
-
-def scans() -> Scans:
-    """This process's searches over topics."""
-    global _scans  # noqa: PLW0603
-    with _lock:
-        if _scans is None:
-            _scans = Scans()
-        return _scans
+def shared(make: Callable[[], T]) -> T:
+    """This process's one object that ``make`` makes, made on first use and forgotten by ``close``."""
+    return _process().shared(make)
 
 
 def close() -> None:
-    """Let go of the store, the tails and the searches; the next use builds them anew."""
-    global _gateway, _hub, _scans  # noqa: PLW0603
-    with _lock:
-        if _scans is not None:
-            _scans.close()
-        if _hub is not None:
-            _hub.close()
-        if _gateway is not None:
-            _gateway.close()
-        _gateway = _hub = _scans = None
+    """Let go of the store, the tails, the searches and all shared objects. The next use makes them anew."""
+    there: Desk | None = _process().forget_shared().get(open_desk)
+    if there is not None:
+        there.close()
+
+
+def open_desk() -> Desk:
+    """A new desk, as the settings say. Nothing is contacted yet."""
+    storage = open_storage(
+        settings.EVENTSTORE_URL,
+        admin_url=settings.PULSAR_ADMIN_URL,
+        namespaces=settings.EVENTSTORE_NAMESPACES,
+        kinds=settings.EVENTDESK.topics,
+    )
+    return Desk(
+        storage=storage,
+        config=settings.EVENTDESK,
+        record=DatabaseRecord(),
+        may=may,
+        hash_key=settings.EVENTDESK_HASH_KEY,
+    )
+
+
+def _process() -> DashboardConfig:
+    found = apps.get_app_config("dashboard")
+    assert isinstance(found, DashboardConfig)
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Event
@@ -37,9 +37,9 @@ class NoRecord:
         raise AssertionError("nothing here acts")
 
 
-def looking(storage: Storage) -> Gateway:
-    """Return a gateway for someone who may read everything and change nothing."""
-    return Gateway(storage=storage, config=Config(), record=NoRecord(), may=lambda actor, action, scope: False)
+def looking(storage: Storage) -> Desk:
+    """Return a desk for someone who may read everything and change nothing."""
+    return Desk(storage=storage, config=Config(), record=NoRecord(), may=lambda actor, action, scope: False)
 
 
 def documents_of(path: Path) -> list[Document]:
@@ -62,29 +62,29 @@ def assert_streams_read_back(storage: Storage, documents: Sequence[Document], *,
     Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other. Otherwise
     the same pointers are read and the same messages fetched in large pieces.
     """
-    gateway = looking(storage)
+    desk = looking(storage)
     expected = by_stream(documents)
-    found = {key: _whole_stream(gateway, *key) for key in expected} if page_by_page else _all_streams(gateway, set(expected))
+    found = {key: _whole_stream(desk, *key) for key in expected} if page_by_page else _all_streams(desk, set(expected))
     for key, stream in expected.items():
         rows = found[key]
         assert [pointer.version for pointer, _ in rows] == list(range(1, len(stream) + 1)), key
         for (pointer, event), document in zip(rows, stream, strict=True):
             _assert_same(pointer, event, document)
-    kinds = gateway.aggregate_types()
+    kinds = desk.index.aggregate_types()
     assert sum(kind.aggregates for kind in kinds) == len(expected)
     assert sum(kind.events for kind in kinds) == len(documents)
     return len(expected)
 
 
-def _all_streams(gateway: Gateway, keys: set[StreamKey]) -> dict[StreamKey, list[tuple[Pointer, Event]]]:
+def _all_streams(desk: Desk, keys: set[StreamKey]) -> dict[StreamKey, list[tuple[Pointer, Event]]]:
     streams: dict[StreamKey, list[tuple[Pointer, Event]]] = {key: [] for key in keys}
     found = sorted(all_pointers(), key=lambda pointer: pointer.version or 0)
     for start in range(0, len(found), PIECE):
         piece = found[start : start + PIECE]
-        messages = gateway.storage.fetch([pointer.position for pointer in piece])
+        messages = desk.store.fetch([pointer.position for pointer in piece])
         for pointer in piece:
             key = (pointer.aggregate_type, pointer.aggregate_id)
-            streams[key].append((pointer, gateway.read(messages[pointer.position])))
+            streams[key].append((pointer, desk.read(messages[pointer.position])))
     return streams
 
 
@@ -101,18 +101,18 @@ def assert_ordinals_gapless(topic: str, count: int) -> None:
     assert total == count
 
 
-def _whole_stream(gateway: Gateway, type: str, id: str) -> list[tuple[Pointer, Event]]:
+def _whole_stream(desk: Desk, type: str, id: str) -> list[tuple[Pointer, Event]]:
     """Return the stream oldest first, read page by page as a person would go back."""
     rows: list[tuple[Pointer, Event]] = []
-    cursor = None
+    page_token = None
     while True:
-        page = gateway.stream(type, id, cursor=cursor, limit=queries.SAME_CONVERSATION)
+        page = desk.streams.stream(type, id, page_token=page_token, limit=queries.SAME_CONVERSATION)
         for row in page.items:
             assert row.pointer is not None and row.event is not None, (type, id)
             rows.append((row.pointer, row.event))
         if page.older is None:
             return rows[::-1]
-        cursor = page.older
+        page_token = page.older
 
 
 def _assert_same(pointer: Pointer, event: Event, document: Document) -> None:

@@ -1,6 +1,6 @@
 """The one access table: which roles may do what, and from where.
 
-Every check goes through here: a view asks ``allows``, and every act passes ``may`` (handed to the gateway by
+Every check goes through here: a view asks ``allows``, and every act passes ``may`` (handed to the desk by
 ``dashboard.gateway``). Whatever is not in the table is allowed to nobody.
 """
 

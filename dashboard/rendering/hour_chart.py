@@ -45,7 +45,7 @@ class Strip:
 
 
 def strip_of(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> Strip | None:
-    """From what the gateway's ``hours`` answers; ``None`` where there is no event."""
+    """From what ``desk.index.hours`` returns; ``None`` where there is no event."""
     if not counts:
         return None
     last = counts[-1][0]

@@ -18,17 +18,28 @@ again and again, the looks took a tenth of a busy tail's time, and everybody wai
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """glibc's; another library has its own ways."""
-_at = 0.0
+
+
+class Interval:
+    """Says yes at most once in ``EVERY`` seconds."""
+
+    def __init__(self) -> None:
+        self._last = -EVERY
+
+    def has_passed(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return False
+        self._last = now
+        return True
+
+
+_interval = Interval()
 
 
 def is_due() -> bool:
     """Whether ``trim_heap`` is worth calling; it then is not for some time."""
-    global _at  # noqa: PLW0603
-    now = time.monotonic()
-    if _trim is None or now - _at < EVERY:
-        return False
-    _at = now
-    return True
+    return _trim is not None and _interval.has_passed()
 
 
 def trim_heap() -> bool:

@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from dashboard.gateway import gateway
+from dashboard.gateway import desk, shared
 from dashboard.rendering import text
 from dashboard.web import store_health
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.model import EventStoreError, StoreUnreachable, Subscription, Topic, UnknownTopic
 from eventstore.subscriptions import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
-TOPICS_AT_ONCE = 8
+MAX_PARALLEL_TOPICS = 8
 
 MARKS = {
     State.STUCK: ("bad", "▲", "stuck"),
@@ -110,50 +110,60 @@ class BacklogSnapshot:
         return sum(line.backlog.state is state for line in self.lines)
 
 
-_asking = threading.Lock()
-_last: BacklogSnapshot | None = None
-_failed: tuple[datetime, StoreUnreachable] | None = None
+class BacklogCache:
+    """The last list of all subscriptions, and the last failure to get one. One thread at a time asks the store."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self.last: BacklogSnapshot | None = None
+        """What was last gathered; ``None``: nothing since the process began or the cache was emptied."""
+        self._failed: tuple[datetime, StoreUnreachable] | None = None
+
+    def gathered(self) -> BacklogSnapshot:
+        """All subscriptions of all watched topics, as of a moment ago; ``StoreUnreachable``."""
+        with self._asking:
+            now = timezone.now()
+            if self.last is not None and now - self.last.as_of < FRESH:
+                return self.last
+            if self._failed is not None and now - self._failed[0] < FRESH:
+                raise StoreUnreachable(str(self._failed[1]))
+            try:
+                store = store_health.store_standing()
+                if store.reachable is False:
+                    raise StoreUnreachable(store.words)
+                self.last = _gather(desk())
+            except StoreUnreachable as error:
+                self._failed = (timezone.now(), error)
+                raise
+            self._failed = None
+            return self.last
+
+    def forget(self) -> None:
+        with self._asking:
+            self.last = self._failed = None
 
 
 def gathered() -> BacklogSnapshot:
     """All subscriptions of all watched topics, by topic and name, as of a moment ago; ``StoreUnreachable``."""
-    global _last, _failed  # noqa: PLW0603
-    with _asking:
-        now = timezone.now()
-        if _last is not None and now - _last.as_of < FRESH:
-            return _last
-        if _failed is not None and now - _failed[0] < FRESH:
-            raise StoreUnreachable(str(_failed[1]))
-        try:
-            store = store_health.store_standing()
-            if store.reachable is False:
-                raise StoreUnreachable(store.words)
-            _last = _gather(gateway())
-        except StoreUnreachable as error:
-            _failed = (timezone.now(), error)
-            raise
-        _failed = None
-        return _last
+    return shared(BacklogCache).gathered()
 
 
 def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
-    """What ``gathered`` answers, or what it last answered (``None``: never) and why it does not now."""
+    """What ``gathered`` returns, or what it last returned (``None``: never) and why it does not now."""
     try:
         return gathered(), None
     except StoreUnreachable as error:
-        return _last, error
+        return last_known(), error
 
 
 def last_known() -> BacklogSnapshot | None:
-    """What ``gathered`` last answered in this process."""
-    return _last
+    """What ``gathered`` last returned in this process."""
+    return shared(BacklogCache).last
 
 
 def forget() -> None:
     """Ask anew at the next page: something has just been changed."""
-    global _last, _failed  # noqa: PLW0603
-    with _asking:
-        _last = _failed = None
+    shared(BacklogCache).forget()
 
 
 def waiting_words(backlog: Backlog) -> str:
@@ -178,13 +188,13 @@ def severity_key(line: Line) -> tuple[int, int, str, str]:
     return (WORST_FIRST[backlog.state], -magnitude, line.topic.name, backlog.subscription.name)
 
 
-def _gather(asked: Gateway) -> BacklogSnapshot:
-    topics = asked.topics()
-    at_once = min(TOPICS_AT_ONCE, asked.storage.capabilities.parallel_reads, len(topics))
-    if at_once <= 1:
+def _gather(asked: Desk) -> BacklogSnapshot:
+    topics = asked.log.topics()
+    max_parallel = min(MAX_PARALLEL_TOPICS, asked.log.capabilities.parallel_reads, len(topics))
+    if max_parallel <= 1:
         answers: Iterable[Sequence[Line] | str] = [_of_topic(asked, topic) for topic in topics]
     else:
-        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="backlogs") as pool:
+        with ThreadPoolExecutor(max_workers=max_parallel, thread_name_prefix="backlogs") as pool:
             answers = list(pool.map(lambda topic: _in_own_thread(asked, topic), topics))
     lines: list[Line] = []
     unavailable_topics: list[tuple[str, str]] = []
@@ -196,16 +206,16 @@ def _gather(asked: Gateway) -> BacklogSnapshot:
     return BacklogSnapshot(lines=lines, unavailable_topics=unavailable_topics, as_of=timezone.now())
 
 
-def _in_own_thread(asked: Gateway, topic: Topic) -> Sequence[Line] | str:
+def _in_own_thread(asked: Desk, topic: Topic) -> Sequence[Line] | str:
     try:
         return _of_topic(asked, topic)
     finally:
         connections.close_all()  # this thread's own: nobody else would close them
 
 
-def _of_topic(asked: Gateway, topic: Topic) -> Sequence[Line] | str:
+def _of_topic(asked: Desk, topic: Topic) -> Sequence[Line] | str:
     try:
-        return [Line(topic=topic, backlog=backlog) for backlog in asked.backlogs(topic.name)]
+        return [Line(topic=topic, backlog=backlog) for backlog in asked.subscriptions.backlogs(topic.name)]
     except StoreUnreachable:
         raise
     except UnknownTopic:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.auditing import chain
 from dashboard.auditing.chain import Act
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -80,10 +80,10 @@ class Confirmation(forms.Form):
 @page("reset_cursor")
 def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """The preview: nothing is touched."""
-    found = gateway().topic(topic)
+    found = desk().streams.topic(topic)
     try:
         aim = _aim(request.GET, found)
-        plan = gateway().plan_cursor_reset(found.name, name, aim.target)
+        plan = desk().subscriptions.plan_cursor_reset(found.name, name, aim.target)
     except (WrongTarget, InvalidPosition) as problem:
         return _choose_again(request, found, name, request.GET, str(problem))
     return _preview(request, found, aim, plan)
@@ -92,10 +92,10 @@ def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 @page("reset_cursor", methods=("POST",))
 def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """Reset as previewed. Everything is looked at once more; what has changed is shown again instead of done."""
-    found = gateway().topic(topic)
+    found = desk().streams.topic(topic)
     try:
         aim = _aim(request.POST, found)
-        plan = gateway().plan_cursor_reset(found.name, name, aim.target)
+        plan = desk().subscriptions.plan_cursor_reset(found.name, name, aim.target)
     except (WrongTarget, InvalidPosition) as problem:
         return _choose_again(request, found, name, request.POST, str(problem))
     form = Confirmation(request.POST, must_type=name if _must_type(plan) else "")
@@ -115,7 +115,7 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 def _reset(request: HttpRequest, topic: Topic, aim: Aim, plan: ResetPlan, form: Confirmation) -> HttpResponse:
     actor = Actor(name=person_of(request).username, via="page")
     try:
-        done = gateway().reset_cursor(
+        done = desk().subscriptions.reset_cursor(
             actor,
             topic.name,
             plan.subscription,
@@ -124,7 +124,9 @@ def _reset(request: HttpRequest, topic: Topic, aim: Aim, plan: ResetPlan, form: 
             reason=form.cleaned_data["reason"],
         )
     except StalePlan:
-        return _stale(request, topic, aim, gateway().plan_cursor_reset(topic.name, plan.subscription, aim.target), form)
+        return _stale(
+            request, topic, aim, desk().subscriptions.plan_cursor_reset(topic.name, plan.subscription, aim.target), form
+        )
     except (StoreRefused, StoreUnreachable) as error:
         return _not_done(request, topic, aim, plan, form, error)
     finally:
@@ -150,7 +152,7 @@ def _preview(
     notice: str = "",
     failure: str = "",
 ) -> HttpResponse:
-    asked = gateway()
+    can = desk().subscriptions.capabilities
     newest = _newest(topic.name, plan.subscription)
     context = {
         "topic": topic,
@@ -165,9 +167,9 @@ def _preview(
         "must_type": _must_type(plan),
         "limit": settings.EVENTDESK.limits.typed_confirmation_above,
         "button": touched_words(plan),
-        "batches": asked.storage.capabilities.backlog_unit == "entries",
-        "disconnects": asked.storage.capabilities.reset_disconnects,
-        "lists_consumers": asked.storage.capabilities.lists_consumers,
+        "batches": can.backlog_unit == "entries",
+        "disconnects": can.reset_disconnects,
+        "lists_consumers": can.lists_consumers,
         "again": count_words(plan, plan.again),
         "passed_over": count_words(plan, plan.passed_over),
         "notice": notice,
@@ -235,16 +237,16 @@ def _row(text: str, topic: Topic) -> Row:
     """A position as it is copied from a list, or the id of an event that the index knows once in this topic."""
     if not text.isprintable() or not text:  # also what no database can be asked for: NUL, halves of surrogate pairs
         raise WrongTarget("Give the event's id or its position: both are copied from its page or from a list.")
-    here = [found.position for found in gateway().pointers_of(text) if found.position.topic == topic.name]
+    here = [found.position for found in desk().index.with_event_id(text) if found.position.topic == topic.name]
     if len(here) == 1:
-        return gateway().row_at(here[0])
+        return desk().streams.row_at(here[0])
     if here:
         raise WrongTarget("This topic holds several events of this id. Give the position of the one that is meant.")
     try:
         position = Position.decode(text)
     except InvalidPosition as error:
         raise WrongTarget("The index knows no event of this id in this topic, and it is no position either.") from error
-    return gateway().row_at(position)
+    return desk().streams.row_at(position)
 
 
 def _must_type(plan: ResetPlan) -> bool:

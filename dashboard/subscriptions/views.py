@@ -8,7 +8,7 @@ from django.urls import path
 
 from dashboard.access import policy, role_names
 from dashboard.auditing import chain
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.rendering import event_line_builder
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
@@ -44,7 +44,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "states": _states(shown) if shown else [],
         "topics": topics,
         "wanted": wanted,
-        "lists_consumers": gateway().storage.capabilities.lists_consumers,
+        "lists_consumers": desk().subscriptions.capabilities.lists_consumers,
         "known_at": found.as_of if found else None,
     }
     return render(
@@ -62,14 +62,14 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     line, away = _line_or_last_known(topic, name)
     if away and wants_fragment(request):
         return _load_the_page()
-    asked = gateway()
-    context = {"line": line, **_about(line), "capabilities": asked.storage.capabilities, "known_at": line.backlog.as_of}
+    here = desk().subscriptions
+    context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
         return render(request, "subscriptions/_standing.html", context)
     viewer = viewer_of(request)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
-        "next": [event_line_builder.event_line(row, viewer) for row in asked.first_waiting(line.subscription, NEXT_EVENTS)],
+        "next": [event_line_builder.event_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
         "may_reset": policy.allows(request.user, "reset_cursor"),
         "who_may_reset": role_names.who_may("reset_cursor"),
@@ -79,11 +79,11 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 
 def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable | None]:
     """The subscription now, or as the list last showed it; ``StoreUnreachable`` where it never did."""
-    asked, canonical = gateway(), topic
+    canonical = topic
     try:
-        found = asked.topic(topic)
+        found = desk().streams.topic(topic)
         canonical = found.name  # the index tells it where the store is away
-        return Line(topic=found, backlog=asked.backlog(canonical, name)), None
+        return Line(topic=found, backlog=desk().subscriptions.backlog(canonical, name)), None
     except StoreUnreachable as error:
         known = backlog_cache.last_known()
         for line in known.lines if known else ():

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -34,7 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
     hits = global_search.search(text, viewer_of(request)) if text and not too_long else None
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
-    types = [] if text else wiring.gateway().aggregate_types()
+    types = [] if text else desk().index.aggregate_types()
     indexed = store_health.index_standing()
     context = {
         "search_text": text[:LONGEST_QUERY],
@@ -52,7 +52,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def of_type(request: HttpRequest, type: str) -> HttpResponse:
     asked = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before")}
     prefix = asked["q"].strip()
-    found = wiring.gateway().aggregates(
+    found = desk().index.aggregates(
         type,
         prefix=prefix,
         after=asked["after"],
@@ -71,8 +71,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
 
 @page("browse")
 def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
-    gateway = wiring.gateway()
-    aggregate = gateway.aggregate(type, id)
+    aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
         return problem(request, _unknown("aggregate", advice))
@@ -83,7 +82,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     elif asked.problem:
         stream = Page(items=())  # the whole stream would look like an answer
     else:
-        stream = gateway.stream(type, id, cursor=request.GET.get("cursor") or None, limit=_page_size())
+        stream = desk().streams.stream(type, id, page_token=request.GET.get("cursor") or None, limit=_page_size())
     viewer = viewer_of(request)
     chosen = _chosen(request, aggregate, stream.items)
     context = {
@@ -116,8 +115,8 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
 
 
 def _filtered(request: HttpRequest, aggregate: Aggregate, filter: Filter) -> FilteredStream[Row]:
-    cursor = request.GET.get("cursor") or None
-    return wiring.gateway().filtered_stream(aggregate.type, aggregate.id, filter, cursor=cursor, limit=_page_size())
+    page_token = request.GET.get("cursor") or None
+    return desk().streams.filtered_stream(aggregate.type, aggregate.id, filter, page_token=page_token, limit=_page_size())
 
 
 def _kept_query(request: HttpRequest) -> str:
@@ -134,11 +133,7 @@ def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
     """Where payloads can be read through for it: topics with the address of that search, the largest topics first."""
     if not viewer_of(request).sees_values:
         return []
-    topics = [
-        topic
-        for topic in wiring.gateway().indexed_topics().values()
-        if topic.kind == TopicKind.EVENTS and topic.gone_at is None
-    ]
+    topics = [topic for topic in desk().index.topics().values() if topic.kind == TopicKind.EVENTS and topic.gone_at is None]
     topics.sort(key=lambda topic: -topic.events)
     quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return [
@@ -155,7 +150,7 @@ def _chosen(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> 
         return on_page[asked]
     if asked:
         try:
-            row = wiring.gateway().row_at(Position.decode(asked))
+            row = desk().streams.row_at(Position.decode(asked))
         except UnknownEvent:
             row = None
         if row and row.pointer and (row.pointer.aggregate_type, row.pointer.aggregate_id) == (aggregate.type, aggregate.id):

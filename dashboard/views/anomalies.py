@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.privacy.masking import AccessProfile, Shown
 from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
 from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
@@ -40,8 +40,7 @@ class Line:
 
 @page("browse")
 def index(request: HttpRequest) -> HttpResponse:
-    gateway = wiring.gateway()
-    counts = gateway.anomaly_counts()
+    counts = desk().index.anomaly_counts()
     kinds = [
         Kind(words=words, events=counts.get(kind.value, 0), newest=_newest(kind) if counts.get(kind.value) else None)
         for kind, words in WORDS.items()
@@ -61,7 +60,7 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
         return problem(request, _unknown_kind())
     asked = {name: request.GET.get(name, "") for name in ("type", "id", "before", "after")}
     aggregate = (asked["type"], asked["id"]) if asked["id"] else None
-    found = wiring.gateway().anomalies(
+    found = desk().index.anomalies(
         words.kind,
         aggregate=aggregate,
         before=asked["before"],
@@ -73,7 +72,7 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
         "words": words,
         "says_why": words.kind is Anomaly.UNREADABLE,
         "lines": [_line(line, words, viewer) for line in found.items],
-        "count": wiring.gateway().anomaly_counts().get(kind, 0),
+        "count": desk().index.anomaly_counts().get(kind, 0),
         "aggregate": {"type": asked["type"], "id": asked["id"], "url": aggregate_url(*aggregate)} if aggregate else None,
         "page_urls": _page_urls(found, asked),
         "at_newest": not asked["before"] and not asked["after"],
@@ -94,7 +93,7 @@ def _line(line: AnomalyLine, words: AnomalyWords, viewer: AccessProfile) -> Line
 
 
 def _newest(kind: Anomaly) -> datetime | None:
-    lines = wiring.gateway().anomalies(kind, limit=1).items
+    lines = desk().index.anomalies(kind, limit=1).items
     return lines[0].pointer.published if lines else None
 
 

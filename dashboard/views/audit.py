@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from dashboard.access.policy import TABLE
 from dashboard.auditing import chain as record
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.models import AuditEntry, AuditHead, State
 from dashboard.rendering.audit_text import act_line, action_words
 from dashboard.web.pages import Problem, page, problem, render
@@ -44,7 +44,7 @@ def audit(request: HttpRequest) -> HttpResponse:
             ),
         )
     given = form.cleaned_data
-    indexed = gateway().indexed_topics()
+    indexed = desk().index.topics()
     acts, older = _acts(given, _scopes(given["scope"], indexed))
     context = {
         "lines": [act_line(act, _partitions(act, indexed)) for act in acts],

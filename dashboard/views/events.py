@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.rendering.event_line_builder import EventLine, pointer_line
 from dashboard.rendering.payload import MOST_BYTES
 from dashboard.web import store_health
@@ -62,15 +62,14 @@ def payload(request: HttpRequest, id: str) -> HttpResponse:
 
 def _find(id: str, at: str) -> Found:
     """The event with this id; ``at`` says which where there are several, or where the index does not know it yet."""
-    gateway = wiring.gateway()
-    pointers = gateway.pointers_of(id)
+    pointers = desk().index.with_event_id(id)
     if at:
         place = Position.decode(at)
     elif pointers:
         place = pointers[0].position
     else:
         place = _position_in(id)
-    row = gateway.row_at(place)
+    row = desk().streams.row_at(place)
     if _id_of(row) != id:
         raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
@@ -86,13 +85,12 @@ def _copies(found: Found) -> dict[str, Any]:
     pointer = found.row.pointer
     if pointer is None:
         return {"others": found.others, "copies": found.same_id}
-    gateway = wiring.gateway()
     if pointer.derived:
-        originals = [pointer_line(original) for original in gateway.originals_of(pointer)]
+        originals = [pointer_line(original) for original in desk().streams.originals_of(pointer)]
         at = {line.at for line in originals}
         others = [line for line in found.others if line.at not in at]
         return {"originals": originals, "original_said": pointer.original, "others": others, "copies": found.same_id}
-    named = [pointer_line(copy) for copy in gateway.copies_of(pointer)]
+    named = [pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
     at = {line.at for line in named}
     return {"others": found.others, "copies": [*named, *(line for line in found.same_id if line.at not in at)]}
 

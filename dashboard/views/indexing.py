@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.rendering import text
 from dashboard.web.pages import page, render
 from eventstore.model import TopicKind, TopicProgress
@@ -45,7 +45,7 @@ class Line:
 @page("browse")
 def indexing(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    whole, topics = gateway().index_progress()
+    whole, topics = desk().index.progress()
     lines = [_line(topic, now) for topic in topics]
     watched = [line for line in lines if line.gone_at is None]
     context = {
@@ -66,7 +66,7 @@ def indexing(request: HttpRequest) -> HttpResponse:
 
 def _line(topic: TopicProgress, now: datetime) -> Line:
     progress = topic.progress
-    kind = gateway().config.topics.of(topic.topic)
+    kind = desk().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
     return Line(
         topic=topic.topic,

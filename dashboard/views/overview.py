@@ -7,7 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -101,7 +101,7 @@ def overview(request: HttpRequest) -> HttpResponse:
                 bool(found and found.unavailable_topics),
             ]
         ),
-        "lists_consumers": gateway().storage.capabilities.lists_consumers,
+        "lists_consumers": desk().subscriptions.capabilities.lists_consumers,
         "known_at": _known_at(found),
     }
     status = 503 if away and not _knows(found, index) else 200
@@ -115,7 +115,7 @@ def _knows(found: BacklogSnapshot | None, index: store_health.IndexStanding) -> 
 def _known_at(found: BacklogSnapshot | None) -> datetime | None:
     if found is not None:
         return found.as_of
-    moments = [topic.caught_up_at for topic in gateway().indexed_topics().values() if topic.caught_up_at]
+    moments = [topic.caught_up_at for topic in desk().index.topics().values() if topic.caught_up_at]
     return max(moments) if moments else None
 
 
@@ -134,7 +134,7 @@ def _heads(line: Line, viewer: AccessProfile) -> Sequence[EventLine]:
     """What it stands at in each partition where it is stuck, of the first few of them."""
     stuck = line.backlog.stuck_partitions
     try:
-        rows = gateway().first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
+        rows = desk().subscriptions.first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
     return [event_line_builder.event_line(row, viewer) for row in rows]
@@ -142,13 +142,13 @@ def _heads(line: Line, viewer: AccessProfile) -> Sequence[EventLine]:
 
 def _noticed() -> list[Anomalies]:
     """What the index noticed about events, each kind that there is."""
-    counts = gateway().anomaly_counts()
+    counts = desk().index.anomaly_counts()
     return [Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in of_kinds(counts)]
 
 
 def _dead_letters() -> DeadLetters | None:
     """By the index's own counts: neither the store nor a payload is asked for."""
-    indexed = gateway().indexed_topics().values()
+    indexed = desk().index.topics().values()
     there = [topic for topic in indexed if topic.gone_at is None and topic.events]
     holding = [topic for topic in there if topic.kind == TopicKind.DEAD_LETTER]
     most_first = sorted(holding, key=lambda topic: (-topic.events, topic.topic))
@@ -157,7 +157,7 @@ def _dead_letters() -> DeadLetters | None:
 
 
 def _newest(kind: Anomaly) -> EventLine | None:
-    lines = gateway().anomalies(kind, limit=1).items
+    lines = desk().index.anomalies(kind, limit=1).items
     return event_line_builder.pointer_line(lines[0].pointer) if lines else None
 
 

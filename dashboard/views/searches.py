@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 
-from dashboard import gateway
+from dashboard.gateway import desk
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web import filter_form
 from dashboard.web.pages import not_found, page, render, wants_fragment
@@ -35,7 +35,7 @@ def stops(request: HttpRequest, id: str) -> HttpResponse:
 
 
 def _scan(request: HttpRequest, id: str) -> Scan[EventLine] | None:
-    return gateway.scans().get(filter_form.owner_of(request), id)
+    return desk().scans.get(filter_form.owner_of(request), id)
 
 
 def _gone(request: HttpRequest) -> HttpResponse:

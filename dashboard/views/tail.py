@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.rendering import text as words
 from dashboard.web import filter_form
 from dashboard.web.pages import page, render, viewer_of
@@ -103,7 +103,7 @@ class Watched:
 
 @page("tail")
 def tail(request: HttpRequest, topic: str) -> HttpResponse:
-    found = wiring.gateway().topic(topic)
+    found = desk().streams.topic(topic)
     return _show(request, Watched(topics=[found]), reverse("tail", args=[found.name]))
 
 
@@ -120,7 +120,7 @@ def several(request: HttpRequest) -> HttpResponse:
     if "choose" in request.GET or not (names or id):
         return _choose(request, asked)
     if names:
-        topics, why = [wiring.gateway().topic(name) for name in names], ""
+        topics, why = [desk().streams.topic(name) for name in names], ""
     else:
         topics, why = _topics_of(type, id)
     if why:
@@ -131,7 +131,7 @@ def several(request: HttpRequest) -> HttpResponse:
 
 def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
     """Where the index knows events of this aggregate; or why it cannot be followed there."""
-    aggregate = wiring.gateway().aggregate(type, id)
+    aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
         return [], "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
     found = _still_there({stream.topic for stream in aggregate.streams})
@@ -145,7 +145,7 @@ def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
 def _still_there(names: Collection[str]) -> list[str]:
     """Without the topics that were deleted, whose events the index still knows; all of them while the store is away."""
     try:
-        there = {topic.name for topic in wiring.gateway().topics()}
+        there = {topic.name for topic in desk().log.topics()}
     except StoreUnreachable:
         return sorted(names)
     return sorted(there.intersection(names))
@@ -178,11 +178,10 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
 
 def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpResponse:
     """The topics that can be followed, those that are told chosen already."""
-    gateway = wiring.gateway()
     try:
-        topics, away = gateway.topics(), None
+        topics, away = desk().log.topics(), None
     except StoreUnreachable as error:
-        known = [topic for topic in gateway.indexed_topics().values() if topic.gone_at is None]
+        known = [topic for topic in desk().index.topics().values() if topic.gone_at is None]
         topics = [Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)) for topic in known]
         away = error
     context = {

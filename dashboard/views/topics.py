@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.hour_chart import HOURS, strip_of
 from dashboard.web import filter_form, store_health
@@ -17,7 +17,7 @@ from dashboard.web.filter_form import Asked
 from dashboard.web.pages import page, render, viewer_of
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
-from eventstore.streams import Row
+from eventstore.streams import Row, count_copies
 
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 
@@ -33,10 +33,9 @@ class TopicLine:
 
 @page("browse")
 def index(request: HttpRequest) -> HttpResponse:
-    gateway = wiring.gateway()
-    known = gateway.indexed_topics()
+    known = desk().index.topics()
     try:
-        topics, away = gateway.topics(), None
+        topics, away = desk().log.topics(), None
     except StoreUnreachable as error:
         topics, away = [], error
     lines = _lines(topics, known, away is not None)
@@ -55,18 +54,17 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @page("browse")
 def show(request: HttpRequest, topic: str) -> HttpResponse:
-    gateway = wiring.gateway()
-    found = gateway.topic(topic)
-    indexed = gateway.indexed_topics().get(found.name)
+    found = desk().streams.topic(topic)
+    indexed = desk().index.topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
     asked = filter_form.asked(request)
     if asked.text:
         return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
-    cursor = request.GET.get("cursor") or None
+    page_token = request.GET.get("cursor") or None
     try:
         if since is not None:
-            cursor = gateway.cursor_since(found, since)
-        events, away = gateway.events(found, cursor=cursor, limit=settings.EVENTDESK.limits.page_size), None
+            page_token = desk().streams.page_token_since(found, since)
+        events, away = desk().streams.topic_page(found, page_token=page_token, limit=settings.EVENTDESK.limits.page_size), None
     except StoreUnreachable as error:
         events, away = _from_index(found), error
     viewer = viewer_of(request)
@@ -78,12 +76,12 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "indexed": indexed,
             "page": events,
             "lines": [event_line_builder.event_line(row, viewer) for row in events.items],
-            "copies": 0 if found.derived else gateway.count_copies(events.items),
+            "copies": 0 if found.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
-            "at_newest": cursor is None,
+            "at_newest": page_token is None,
             "known_at": indexed.caught_up_at if indexed else None,
-            **(_hours(found, request.GET.get("before", "")) if cursor is None else {}),
+            **(_hours(found, request.GET.get("before", "")) if page_token is None else {}),
         },
         status=503 if away and not events.items else 200,
         away=away,
@@ -92,9 +90,9 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
 
 def _hours(topic: Topic, before: str) -> dict[str, Any]:
     """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
-    gateway, (moment, _) = wiring.gateway(), _since(before)
-    strip = strip_of(gateway.hours(topic.name, HOURS, before=moment))
-    earlier = gateway.hours(topic.name, 1, before=strip.begins) if strip else ()
+    moment, _ = _since(before)
+    strip = strip_of(desk().index.hours(topic.name, HOURS, before=moment))
+    earlier = desk().index.hours(topic.name, 1, before=strip.begins) if strip else ()
     return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 
 
@@ -134,7 +132,7 @@ def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: boo
 
 
 def _from_index(topic: Topic) -> Page[Row]:
-    return Page(items=wiring.gateway().latest_known(topic, limit=settings.EVENTDESK.limits.page_size))
+    return Page(items=desk().streams.latest_known(topic, limit=settings.EVENTDESK.limits.page_size))
 
 
 def _since(text: str) -> tuple[datetime | None, str]:

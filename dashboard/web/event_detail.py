@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.privacy.masking import AccessProfile, Shown, sees, show
 from dashboard.rendering import event_line_builder
 from dashboard.rendering.anomaly_text import Noticed, noticed
@@ -64,7 +64,6 @@ def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
     line = event_line_builder.event_line(row, viewer)
     event, pointer = row.event, row.pointer
     correlation, cause = _links(row)
-    gateway = wiring.gateway()
     return Detail(
         line=line,
         title=event_line_builder.plain_story(line.pieces),
@@ -76,13 +75,13 @@ def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
         message=_message_facts(event, viewer) if event else _pointer_facts(pointer, viewer),
         properties=property_facts(event.message.properties, viewer) if event else (),
         correlation_id=correlation,
-        conversation=_lines(gateway.conversation(correlation)) if correlation else (),
+        conversation=_lines(desk().index.conversation(correlation)) if correlation else (),
         cause_id=cause,
-        causes=_lines(gateway.pointers_of(cause)[:3]) if cause else (),
-        effects=() if line.id_is_position else _lines(gateway.effects_of(line.event_id)),
+        causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
+        effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, viewer, limit) if event else None,
         notes=event.notes if event else (),
-        noticed=noticed(gateway.anomalies_of(pointer), viewer) if pointer else (),
+        noticed=noticed(desk().index.anomalies_of(pointer), viewer) if pointer else (),
         values=value_facts(pointer.values, viewer) if pointer else (),
     )
 

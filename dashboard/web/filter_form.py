@@ -10,9 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import gateway
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
+from dashboard.gateway import desk
 from dashboard.models import Person
 from dashboard.privacy import masking
 from dashboard.rendering import event_line_builder
@@ -20,7 +20,7 @@ from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web.pages import person_of, viewer_of
 from eventstore.model import Topic
-from eventstore.scanning import Scan, ScanProgress, ScanState
+from eventstore.scanning import Request, Scan, ScanProgress, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8
@@ -107,18 +107,20 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
     """
     newest_first = request.GET.get("order", "") != OLDEST_FIRST
     owner, id = owner_of(request), request.GET.get("search", "")
-    scan = gateway.scans().get(owner, id) if id else None
+    scan = desk().scans.get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
         viewer = viewer_of(request)
-        scan = gateway.gateway().scan(
-            topic,
-            filter,
-            lambda row: event_line_builder.event_line(row, viewer),
+        wanted = Request(
+            topic=topic,
+            filter=filter,
             newest_first=newest_first,
             published_since=since,
             onward=request.GET.get("from", ""),
         )
-        id = gateway.scans().start(owner, scan)
+        streams = desk().streams
+        id, scan = desk().scans.begin(
+            owner, wanted, lambda event: event_line_builder.event_line(streams.row_of(event), viewer)
+        )
     scan.wait(PATIENCE, matches=settings.EVENTDESK.limits.page_size)
     return found(id, scan)
 

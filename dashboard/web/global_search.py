@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.privacy.masking import AccessProfile
 from dashboard.rendering import event_line_builder
 from dashboard.rendering import text as words
@@ -78,8 +78,7 @@ class Hits:
 
 def search(text: str, viewer: AccessProfile) -> Hits:
     """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
-    gateway = wiring.gateway()
-    types, topics = cache(gateway.aggregate_types), cache(gateway.indexed_topics)
+    types, topics = cache(desk().index.aggregate_types), cache(desk().index.topics)
 
     def look_up(text: str) -> Hits:
         return _look_up(text, viewer, types, topics)
@@ -101,12 +100,11 @@ def _look_up(
     topics: Callable[[], Mapping[str, IndexedTopic]],
 ) -> Hits:
     """Each look-up is one question to the index, bounded by itself; the types are asked last, since that takes longest."""
-    gateway = wiring.gateway()
     hits = Hits(
         text=text,
-        aggregates=gateway.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[event_line_builder.pointer_line(pointer) for pointer in gateway.pointers_of(text)],
-        conversation=[event_line_builder.pointer_line(pointer) for pointer in gateway.conversation(text)],
+        aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
+        events=[event_line_builder.pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
+        conversation=[event_line_builder.pointer_line(pointer) for pointer in desk().index.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
@@ -124,7 +122,7 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
 
 
 def _values(text: str) -> list[ValueHits]:
-    found = wiring.gateway().by_value(text)
+    found = desk().index.with_value(text)
     return [
         ValueHits(name=name, lines=[event_line_builder.pointer_line(pointer) for pointer in matches.pointers], matches=matches)
         for name, matches in sorted(found.items())
@@ -137,14 +135,13 @@ def _of_a_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregat
 
     Asked of the types that there are, since type and id may hold spaces and slashes themselves.
     """
-    gateway = wiring.gateway()
     found: list[Aggregate] = []
     for type in types:
         for name in _names_of(type):
             between = _BETWEEN.match(text, len(name))
             if between and text[: len(name)].lower() == name and (id := text[between.end() :]):
-                exact = gateway.aggregate(type.name, id)
-                found += [exact] if exact else gateway.aggregates(type.name, prefix=id, limit=MOST_HITS).items
+                exact = desk().index.aggregate(type.name, id)
+                found += [exact] if exact else desk().index.aggregates(type.name, prefix=id, limit=MOST_HITS).items
                 break
     return found[:MOST_HITS]
 

@@ -1,6 +1,6 @@
 """What this package needs of people, without knowing any: who acts, whether they may, and a record of it.
 
-The gateway is built with a ``Record`` and a ``May``; every act passes through ``acting``. The record says *intended* before
+The desk is built with a ``Record`` and a ``May``; every act passes through ``acting``. The record says *intended* before
 anything is touched and *done* or *failed* after, so that a crash in between leaves a trace (settled later as *unknown*).
 """
 

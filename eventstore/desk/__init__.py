@@ -1,5 +1,5 @@
-"""The desk: one object that a process builds once, and that everything else asks."""
+"""The desk: one object that a process builds once. Each capability is a face of it (``desk.streams``, ``desk.index`` …)."""
 
-from eventstore.desk.desk import Gateway
+from eventstore.desk.desk import Desk
 
-__all__ = ["Gateway"]
+__all__ = ["Desk"]

@@ -2,29 +2,40 @@
 
 import secrets
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from eventstore.model.errors import TooManySearches
+from eventstore.model.events import Event, Message
+from eventstore.model.storage import Storage
 from eventstore.scanning.progress import Ending
-from eventstore.scanning.scan import Scan
+from eventstore.scanning.scan import Request, Scan
 
-MOST_AT_ONCE = 4
+T = TypeVar("T")
+
+MAX_PARALLEL = 4
 MOST_KEPT = 50
 """Searches that are kept, including ended ones: each until its owner starts another."""
 ENDED_WITHIN = 5.0
 
 
 class Scans:
-    """Thread-safe. Owners are names, and only its owner can get a search."""
+    """``desk.scans``. Thread-safe. Owners are names, and only its owner can get a search."""
 
-    def __init__(self, *, most_at_once: int = MOST_AT_ONCE) -> None:
-        self._most = most_at_once
+    def __init__(self, *, storage: Storage, read: Callable[[Message], Event], max_parallel: int = MAX_PARALLEL) -> None:
+        """At most ``max_parallel`` searches run at a time."""
+        self._storage, self._read = storage, read
+        self._most = max_parallel
         self._lock = threading.Lock()
         self._scans: dict[str, tuple[str, Scan[Any]]] = {}
         """By owner, the most recently started last."""
         self._left: list[Scan[Any]] = []
         """Replaced and dropped searches whose threads may still be alive."""
+
+    def begin(self, owner: str, request: Request, keep: Callable[[Event], T]) -> tuple[str, Scan[T]]:
+        """Start a search that reads a topic, as ``start`` does. Return its id and the search. See ``Scan`` for ``keep``."""
+        scan = Scan(self._storage, request, read=self._read, keep=keep)
+        return self.start(owner, scan), scan
 
     def start(self, owner: str, scan: Scan[Any]) -> str:
         """Start the search and return its id. The owner's earlier search ends.

@@ -1,12 +1,14 @@
 """From an event to its copies in derived topics, and from a copy to its original, as far as both are indexed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eventstore.config.topic_kinds import belongs_to
 from eventstore.index.lookup import queries
+from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.events import TopicKind
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage
+from eventstore.streams.rows import Row
 
 
 def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:
@@ -45,3 +47,8 @@ def _at_label(storage: Storage, copy: Pointer) -> list[Pointer]:
         if (position := storage.labelled(topic.topic, number, copy.original)) is not None
     ]
     return list(queries.at_each(places).values())
+
+
+def count_copies(rows: Iterable[Row]) -> int:
+    """How many of these events name an original, as replays, retries and dead letters do."""
+    return sum(bool(row.event and original_of(row.event)) for row in rows)

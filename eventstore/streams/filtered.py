@@ -44,17 +44,17 @@ def filtered(
     filter: Filter,
     fetch: Fetch[R],
     *,
-    cursor: str | None,
+    page_token: str | None,
     limit: int,
 ) -> FilteredStream[R]:
     """Return a page of at least ``limit`` matches (at most ``PIECE`` more), if there are that many within the limits."""
-    if cursor and decode_cursor(cursor)[0] != "older":
+    if page_token and decode_cursor(page_token)[0] != "older":
         raise InvalidPosition("A filtered list goes on to older events only. Go back to its beginning.")
     rows: list[R] = []
     read = unknown = 0
     until = time.monotonic() + MOST_SECONDS
     while True:
-        pointers, behind = older_items(sources, cursor, PIECE)
+        pointers, behind = older_items(sources, page_token, PIECE)
         looked, late = 0, False
         for pointer, found in _looked_at(pointers, filter, fetch):
             looked += 1
@@ -66,9 +66,9 @@ def filtered(
             late = time.monotonic() > until
             if late:
                 break
-        cursor, read = behind(looked), read + looked
-        if late or cursor is None or len(rows) >= limit or read >= MOST_READ:
-            return FilteredStream(rows=rows, read=read, unknown=unknown, older=cursor)
+        page_token, read = behind(looked), read + looked
+        if late or page_token is None or len(rows) >= limit or read >= MOST_READ:
+            return FilteredStream(rows=rows, read=read, unknown=unknown, older=page_token)
 
 
 def _looked_at(

@@ -1,9 +1,10 @@
 """Rows combine what the store and the index know of an event, and say why if one of them has nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from eventstore.index.lookup.labels import labelled
 from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.pointers import Pointer
@@ -89,19 +90,13 @@ class Rows:
     def row(self, pointer: Pointer, message: Message | None = None, *, missing: Missing = Missing.NOTHING) -> Row:
         """Return the pointer's row. ``missing`` says why there is no message. A message with another id is not the
         pointer's event."""
-        labelled = self.labelled(pointer)
+        known = labelled(self._storage, pointer)
         event = self._read(message) if message else None
-        if event is not None and not _is_same(event, labelled):
+        if event is not None and not _is_same(event, known):
             # Without its schema an event has no id to compare, which does not prove that it is another event.
             unread = event.schema is not None and event.schema.unanswered
             event, missing = None, Missing.AWAY if unread else Missing.OTHER
-        return Row(position=labelled.position, event=event, pointer=labelled, missing=Missing.NOTHING if event else missing)
-
-    def labelled(self, pointer: Pointer) -> Pointer:
-        return replace(pointer, position=self.labelled_position(pointer.position))
-
-    def labelled_position(self, position: Position) -> Position:
-        return self._storage.position(position.topic, position.partition, position.token)
+        return Row(position=known.position, event=event, pointer=known, missing=Missing.NOTHING if event else missing)
 
 
 def _is_same(event: Event, pointer: Pointer) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
@@ -74,7 +74,7 @@ def test_what_is_gone_altogether_is_still_unknown(storage: PulsarStorage, topic:
 
 @pytest.mark.usefixtures("desk_databases")
 def test_the_topics_page_and_its_tail_show_the_other_partitions(storage: PulsarStorage, sparse: Topic) -> None:
-    rows = Gateway(storage=storage, config=Config(), record=NoRecord(), may=never).events(sparse).items
+    rows = Desk(storage=storage, config=Config(), record=NoRecord(), may=never).streams.topic_page(sparse).items
     assert [row.event.message.payload for row in rows if row.event] == [b"there"]
     hub = Hub(storage=storage, read=lambda message: read_event(message, ()))
     try:

@@ -64,12 +64,12 @@ def test_a_payload_that_does_not_decode_is_noticed_of_its_event_and_its_aggregat
     index_until_caught_up(
         Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
     )
-    gateway = looking(storage)
-    assert gateway.anomaly_counts() == {Anomaly.SCHEMA: 1}
-    [line] = gateway.anomalies(Anomaly.SCHEMA).items
+    desk = looking(storage)
+    assert desk.index.anomaly_counts() == {Anomaly.SCHEMA: 1}
+    [line] = desk.index.anomalies(Anomaly.SCHEMA).items
     assert (line.pointer.event_id, line.pointer.position.topic) == ("bad", name)
     assert "its schema version 0 is Avro, and the payload does not fit it" in line.detail
     assert "Erika" not in line.detail
-    aggregate = gateway.aggregate("orders", "o-1")
+    aggregate = desk.index.aggregate("orders", "o-1")
     assert aggregate is not None
     assert (aggregate.events, aggregate.anomalies) == (3, {Anomaly.SCHEMA: 1})

@@ -9,7 +9,7 @@ import pytest
 
 from eventstore.actions.perform import Actor
 from eventstore.config.loading import parse_config
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage
@@ -40,9 +40,9 @@ def nobody(actor: Actor, action: str, scope: str) -> bool:
     return False
 
 
-def gateway(storage: PulsarStorage) -> Gateway:
-    """A gateway as a new process has it, with nothing in memory."""
-    return Gateway(storage=storage, config=parse_config("", "desk.toml"), record=NoRecord(), may=nobody)
+def desk_over(storage: PulsarStorage) -> Desk:
+    """A desk as a new process has it, with nothing in memory."""
+    return Desk(storage=storage, config=parse_config("", "desk.toml"), record=NoRecord(), may=nobody)
 
 
 def happened(number: int, aggregate: str) -> NewMessage:
@@ -59,17 +59,17 @@ def test_a_trimmed_event_keeps_its_line_and_says_that_its_payload_is_gone(
     name = topic()
     aggregate = name.rpartition("/")[2]
     storage.append(name, [happened(number, aggregate) for number in range(3)])
-    before = gateway(storage)
+    before = desk_over(storage)
     following = Following(storage=storage, config=before.config, stop=threading.Event(), on_batch=lambda *_: None)
     index_until_caught_up(following)
-    assert [row.missing for row in before.stream("case", aggregate).items] == [Missing.NOTHING] * 3
+    assert [row.missing for row in before.streams.stream("case", aggregate).items] == [Missing.NOTHING] * 3
     truncate(admin, name)
     storage.append(name, [happened(3, aggregate)])
     index_until_caught_up(following)
 
-    after = gateway(storage)
-    rows = after.stream("case", aggregate).items
+    after = desk_over(storage)
+    rows = after.streams.stream("case", aggregate).items
     assert [row.missing for row in rows] == [Missing.NOTHING] + [Missing.TRIMMED] * 3
     assert [row.pointer and row.pointer.event_id for row in rows] == [f"{aggregate}-{number}" for number in (3, 2, 1, 0)]
-    assert after.row_at(rows[1].position).missing is Missing.TRIMMED
-    assert before.row_at(rows[1].position).event is not None, "what was read a moment ago is still in memory"
+    assert after.streams.row_at(rows[1].position).missing is Missing.TRIMMED
+    assert before.streams.row_at(rows[1].position).event is not None, "what was read a moment ago is still in memory"

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from eventstore.config.loading import Config, parse_config
-from eventstore.desk import Gateway
+from eventstore.desk import Desk
 from eventstore.importing import import_messages, parse_lines
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.anomalies import Anomaly
@@ -51,8 +51,8 @@ def storage(address: dict[str, str]) -> Iterator[Storage]:
 pytestmark = pytest.mark.parametrize("address", ["database", pytest.param("pulsar", marks=pytest.mark.broker)], indirect=True)
 
 
-def index(storage: Storage, config: Config | None = None) -> Gateway:
-    """Index everything, as ``run_index --until-caught-up`` does, and return a gateway."""
+def index(storage: Storage, config: Config | None = None) -> Desk:
+    """Index everything, as ``run_index --until-caught-up`` does, and return a desk."""
     following = Following(
         storage=storage,
         config=config or Config(),
@@ -67,62 +67,62 @@ def new_name(prefix: str = "orders") -> str:
     return f"{prefix}-{uuid4().hex[:8]}"
 
 
-def found(gateway: Gateway, kind: Anomaly) -> list[str]:
+def found(desk: Desk, kind: Anomaly) -> list[str]:
     """Return the ids of the events with this kind of anomaly, in the order of the topic."""
-    return [line.pointer.event_id for line in gateway.anomalies(kind, limit=200).items][::-1]
+    return [line.pointer.event_id for line in desk.index.anomalies(kind, limit=200).items][::-1]
 
 
-def details(gateway: Gateway, kind: Anomaly) -> list[str]:
-    return [line.detail for line in gateway.anomalies(kind, limit=200).items][::-1]
+def details(desk: Desk, kind: Anomaly) -> list[str]:
+    return [line.detail for line in desk.index.anomalies(kind, limit=200).items][::-1]
 
 
 def test_each_kind_that_is_planted_is_found_where_it_is_and_nowhere_else(storage: Storage) -> None:
     plant(storage, new_name())
-    gateway = index(storage)
-    assert {kind: found(gateway, kind) for kind in FOUND} == FOUND
-    [junk] = gateway.anomalies(Anomaly.UNREADABLE).items
+    desk = index(storage)
+    assert {kind: found(desk, kind) for kind in FOUND} == FOUND
+    [junk] = desk.index.anomalies(Anomaly.UNREADABLE).items
     assert storage.fetch([junk.pointer.position])[junk.pointer.position].payload == JUNK
-    assert gateway.anomaly_counts() == dict.fromkeys([*FOUND, Anomaly.UNREADABLE], 1)
-    assert details(gateway, Anomaly.SEQUENCE_SKIPS) == ["2 is followed by 5: 2 missing"]
-    assert details(gateway, Anomaly.SEQUENCE_GOES_BACK) == ["7 comes behind 8"]
-    assert details(gateway, Anomaly.TIME_GOES_BACK) == ["3.0 minutes before an earlier event of its stream"]
+    assert desk.index.anomaly_counts() == dict.fromkeys([*FOUND, Anomaly.UNREADABLE], 1)
+    assert details(desk, Anomaly.SEQUENCE_SKIPS) == ["2 is followed by 5: 2 missing"]
+    assert details(desk, Anomaly.SEQUENCE_GOES_BACK) == ["7 comes behind 8"]
+    assert details(desk, Anomaly.TIME_GOES_BACK) == ["3.0 minutes before an earlier event of its stream"]
 
 
 def test_it_never_stops_on_one_each_event_is_indexed_all_the_same(storage: Storage) -> None:
     name = new_name()
     plant(storage, name)
-    gateway = index(storage)
-    indexed = {topic.rpartition("/")[2]: known.events for topic, known in gateway.indexed_topics().items()}
+    desk = index(storage)
+    indexed = {topic.rpartition("/")[2]: known.events for topic, known in desk.index.topics().items()}
     assert indexed == {name: len(EVENTS), f"{name}-replay": 4, f"{name}-mailer-DLQ": 3}
 
 
 def test_event_and_aggregate_say_what_was_noticed_of_them(storage: Storage) -> None:
     plant(storage, new_name())
-    gateway = index(storage)
+    desk = index(storage)
     for kind, ids in FOUND.items():
-        aggregate = gateway.aggregate("order", ids[0].partition("-")[0])
+        aggregate = desk.index.aggregate("order", ids[0].partition("-")[0])
         assert aggregate is not None
         assert aggregate.anomalies == {kind: 1}
-        [line] = gateway.anomalies(kind, aggregate=("order", aggregate.id)).items
-        assert gateway.anomalies_of(line.pointer) == {kind: line.detail}
+        [line] = desk.index.anomalies(kind, aggregate=("order", aggregate.id)).items
+        assert desk.index.anomalies_of(line.pointer) == {kind: line.detail}
         assert list(line.pointer.anomalies) == [kind]
-        assert gateway.anomalies(kind, aggregate=("order", "clean")).items == []
-    clean = gateway.aggregate("order", "clean")
+        assert desk.index.anomalies(kind, aggregate=("order", "clean")).items == []
+    clean = desk.index.aggregate("order", "clean")
     assert clean is not None
     assert clean.anomalies == {}
 
 
 def test_copies_in_derived_topics_never_count_and_lead_to_their_originals_and_back(storage: Storage) -> None:
     plant(storage, new_name())
-    gateway = index(storage)
+    desk = index(storage)
     copies = [pointer for pointer in all_pointers() if pointer.derived]
     assert len(copies) == 7
     assert all(not copy.anomalies for copy in copies)
     for number, times in ((1, 1), (2, 2), (3, 0), (4, 2), (5, 1)):
-        [original] = [pointer for pointer in gateway.pointers_of(f"clean-{number}") if not pointer.derived]
-        named = gateway.copies_of(original)
+        [original] = [pointer for pointer in desk.index.with_event_id(f"clean-{number}") if not pointer.derived]
+        named = desk.streams.copies_of(original)
         assert len(named) == times, number
-        assert all(gateway.originals_of(copy) == [original] for copy in named)
+        assert all(desk.streams.originals_of(copy) == [original] for copy in named)
 
 
 def test_a_dead_letter_whose_id_is_its_own_is_traced_by_the_place_that_it_names(storage: Storage) -> None:
@@ -132,22 +132,22 @@ def test_a_dead_letter_whose_id_is_its_own_is_traced_by_the_place_that_it_names(
     storage.create_topic(f"{name}-mailer-DLQ")
     for number, position in enumerate(positions):
         storage.append(f"{name}-mailer-DLQ", [as_dead_letter(cloud_event(f"d-{number}", "other"), position.label)])
-    gateway = index(storage)
+    desk = index(storage)
     for number, position in enumerate(positions):
-        [letter] = gateway.pointers_of(f"d-{number}")
+        [letter] = desk.index.with_event_id(f"d-{number}")
         assert letter.original == position.label
-        traced = gateway.originals_of(letter)
+        traced = desk.streams.originals_of(letter)
         assert position in [pointer.position for pointer in traced]
-        assert letter.event_id in [copy.event_id for copy in gateway.copies_of(traced[0])]
+        assert letter.event_id in [copy.event_id for copy in desk.streams.copies_of(traced[0])]
 
 
 def test_a_copy_of_what_is_not_indexed_leads_nowhere(storage: Storage) -> None:
     name = storage.create_topic(f"{new_name()}-replay").name
     lost = as_replay(cloud_event("lost", "o"))
     storage.append(name, [NewMessage(payload=lost.payload, key="o", properties={**lost.properties, "ce_id": "copy"})])
-    gateway = index(storage)
-    [copy] = gateway.pointers_of("copy")
-    assert (copy.original, list(gateway.originals_of(copy))) == ("lost", [])
+    desk = index(storage)
+    [copy] = desk.index.with_event_id("copy")
+    assert (copy.original, list(desk.streams.originals_of(copy))) == ("lost", [])
 
 
 def test_the_number_of_a_raw_message_is_judged_by_its_mapping(storage: Storage) -> None:
@@ -157,10 +157,10 @@ def test_the_number_of_a_raw_message_is_judged_by_its_mapping(storage: Storage) 
     for number, version in enumerate(versions):
         body = {"id": f"m-{number}", "version": version, "at": f"2026-03-01T09:0{number}:00Z"}
         storage.append(name, [NewMessage(payload=json.dumps(body).encode(), key="a")])
-    gateway = index(storage, MAPPED)
-    assert found(gateway, Anomaly.SEQUENCE_SKIPS) == ["m-2"]
-    assert found(gateway, Anomaly.SEQUENCE_GOES_BACK) == ["m-4"]
-    assert set(gateway.anomaly_counts()) == {Anomaly.SEQUENCE_SKIPS, Anomaly.SEQUENCE_GOES_BACK}
+    desk = index(storage, MAPPED)
+    assert found(desk, Anomaly.SEQUENCE_SKIPS) == ["m-2"]
+    assert found(desk, Anomaly.SEQUENCE_GOES_BACK) == ["m-4"]
+    assert set(desk.index.anomaly_counts()) == {Anomaly.SEQUENCE_SKIPS, Anomaly.SEQUENCE_GOES_BACK}
 
 
 def test_an_id_that_comes_again_much_later_is_found(storage: Storage) -> None:
@@ -168,18 +168,18 @@ def test_an_id_that_comes_again_much_later_is_found(storage: Storage) -> None:
     storage.create_topic(name, partitions=2)
     many = [cloud_event(f"e-{number}", f"o-{number % 40}") for number in range(400)]
     storage.append(name, many)
-    assert index(storage).anomaly_counts() == {}
+    assert index(storage).index.anomaly_counts() == {}
     storage.append(name, [cloud_event("e-7", "another"), cloud_event("e-399", "o-39"), cloud_event("new", "o-39")])
-    gateway = index(storage)
-    assert sorted(found(gateway, Anomaly.DUPLICATE_ID)) == ["e-399", "e-7"]
-    assert set(gateway.anomaly_counts()) == {Anomaly.DUPLICATE_ID}
+    desk = index(storage)
+    assert sorted(found(desk, Anomaly.DUPLICATE_ID)) == ["e-399", "e-7"]
+    assert set(desk.index.anomaly_counts()) == {Anomaly.DUPLICATE_ID}
 
 
 def test_the_same_id_in_two_topics_is_none(storage: Storage) -> None:
     for name in (new_name(), new_name()):
         storage.create_topic(name)
         storage.append(name, [cloud_event("shared", "o", 1)])
-    assert index(storage).anomaly_counts() == {}
+    assert index(storage).index.anomaly_counts() == {}
 
 
 @pytest.mark.parametrize("partitions", [1, 4])
@@ -204,7 +204,7 @@ def assert_clean(storage: Storage, documents: Sequence[Mapping[str, object]], pa
     name = storage.create_topic(new_name(), partitions=partitions).name
     text = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
     import_messages(storage, name, parse_lines(io.BytesIO(text)))
-    gateway = index(storage)
-    assert gateway.indexed_topics()[name].events == len(documents)
-    assert gateway.anomaly_counts() == {}
+    desk = index(storage)
+    assert desk.index.topics()[name].events == len(documents)
+    assert desk.index.anomaly_counts() == {}
     assert not any(pointer.anomalies for pointer in all_pointers())

@@ -86,8 +86,8 @@ def shell(data: Path, code: str) -> str:
 
 
 COUNT = """
-from dashboard.gateway import gateway
-storage = gateway().storage
+from dashboard.gateway import desk
+storage = desk().store
 def messages(topic, number):
     last = None
     while found := storage.read_forward(topic, number, after=last, limit=500):
@@ -123,17 +123,17 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 
 RESET = """
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from eventstore.model.storage import Edge
-storage = gateway().storage
+storage = desk().store
 for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
     topic = storage.topic(topic)
     storage.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
 """
 STANDING = """
 from dashboard.demo.traffic import understood
-from dashboard.gateway import gateway
-storage = gateway().storage
+from dashboard.gateway import desk
+storage = desk().store
 topic = storage.topic("documents").name
 timeline = storage.subscription(topic, "app-timeline")
 waiting = [m for c in timeline.cursors for m in storage.read_forward(topic, c.partition, after=c.acknowledged, limit=1)]

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Protocol
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from dashboard import gateway as wiring
+from dashboard import gateway
 from dashboard.subscriptions import backlog_cache
-from dashboard.web import store_health
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
-from eventstore.desk import Gateway
+from eventstore.desk import Desk as EventDesk
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.storage import Edge, Storage, SubscriptionType
 from tests.people import person
 
 TOPIC, NAME = "patients", "mailer"
@@ -48,8 +48,17 @@ class Answer(Protocol):
 
 @dataclass
 class Desk:
-    gateway: Gateway
+    """The process's own desk (``faces``, and its parts ``store`` and ``log``), with people in front of it."""
+
     clients: dict[str, Client] = field(default_factory=dict)
+
+    @property
+    def faces(self) -> EventDesk:
+        return gateway.desk()
+
+    @property
+    def store(self) -> Storage:
+        return self.faces.store
 
     def client(self, role: str = "support") -> Client:
         """A browser in which a person of this role is logged in."""
@@ -62,31 +71,31 @@ class Desk:
         self, count: int, *, topic: str = TOPIC, partitions: int = 1, key: str = "4711", start: int = 0
     ) -> Sequence[Position]:
         """So many events of one aggregate (``key`` may hold ``{}`` for a number), indexed."""
-        self.gateway.storage.create_topic(topic, partitions=partitions)
+        self.store.create_topic(topic, partitions=partitions)
         messages = [event(number, key=key.replace("{}", str(number))) for number in range(start, start + count)]
-        positions = self.gateway.storage.append(topic, messages)
+        positions = self.store.append(topic, messages)
         self.index()
         return positions
 
     def index(self) -> None:
         following = Following(
-            storage=self.gateway.storage,
-            config=self.gateway.config,
+            storage=self.store,
+            config=self.faces.config,
             stop=threading.Event(),
             on_batch=lambda topic, partition, events: None,
-            values_of=values_by(self.gateway.config.searchables, self.gateway._hash_key),
+            values_of=values_by(self.faces.config.searchables, settings.EVENTDESK_HASH_KEY),
         )
         index_until_caught_up(following)
 
     def subscribe(self, name: str = NAME, *, topic: str = TOPIC, handled: int = 0, start: Edge = Edge.EARLIEST) -> None:
         """A subscription that has handled the first so many events."""
-        self.gateway.storage.create_subscription(topic, name, type=SubscriptionType.SHARED, start=start)
+        self.store.create_subscription(topic, name, type=SubscriptionType.SHARED, start=start)
         if handled:
             self.handle(handled, name=name, topic=topic)
 
     def handle(self, count: int, *, name: str = NAME, topic: str = TOPIC) -> list[Position]:
         """A consumer comes, handles the next so many events and goes."""
-        with self.gateway.storage.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
+        with self.store.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
             received = consumer.receive(limit=count, timeout=5)
             for message in received:
                 consumer.acknowledge(message.position)
@@ -95,14 +104,13 @@ class Desk:
     @contextmanager
     def searchable(self) -> Iterator[None]:
         """With two declared values: ``email``, kept as a hash, and ``city``, kept as it is."""
-        config, key = self.gateway.config, self.gateway._hash_key
         declared = parse_config(SEARCHABLE, "searchable.toml")
         with override_settings(EVENTDESK=declared, EVENTDESK_HASH_KEY=HASH_KEY):
-            self.gateway.config, self.gateway._hash_key = declared, HASH_KEY
+            gateway.close()  # the next use opens it with these settings
             try:
                 yield
             finally:
-                self.gateway.config, self.gateway._hash_key = config, key
+                gateway.close()
 
     def get(self, url: str, role: str = "support", *, fragment: bool = False) -> HttpResponse:
         backlog_cache.forget()
@@ -112,18 +120,16 @@ class Desk:
 
 @contextmanager
 def opened_desk() -> Iterator[Desk]:
-    """The process's own gateway, opened anew: what a test before left in memory is forgotten."""
+    """The process's own desk, opened anew: what a test before left in memory is forgotten."""
     forget_everything()
     try:
-        yield Desk(gateway=wiring.gateway())
+        yield Desk()
     finally:
         forget_everything()
 
 
 def forget_everything() -> None:
-    wiring.close()
-    store_health.forget()
-    backlog_cache.forget()
+    gateway.close()
 
 
 def event(number: int, *, key: str = "4711", type: str = "health.PatientRegistered") -> NewMessage:

@@ -43,7 +43,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
     cost_budget.forget()
     with opened_desk() as opened:
         yield opened
-    gateway.scans().close()
+    gateway.desk().scans.close()
     cost_budget.forget()
 
 
@@ -63,10 +63,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def publish(desk: Desk, count: int) -> None:
     """Events on which a catastrophic expression takes some ten milliseconds each."""
-    desk.gateway.storage.create_topic(TOPIC)
+    desk.store.create_topic(TOPIC)
     payload = b'{"x":"' + LETTERS + b'"}'
     messages = [NewMessage(payload=payload, key="4711", properties=event(number).properties) for number in range(count)]
-    desk.gateway.storage.append(TOPIC, messages)
+    desk.store.append(TOPIC, messages)
     desk.index()
 
 
@@ -85,7 +85,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
     publish(desk, EVENTS)
     answer = desk.get(PAGES["a topic"] + quote(filter))
     assert answer.status_code == 200
-    [(_, scan)] = gateway.scans()._scans.values()
+    [(_, scan)] = gateway.desk().scans._scans.values()
     scan.join(60)
     assert scan.progress().state is ScanState.STOPPED
     again = desk.get(filter_form.found(scan_id(), scan).here_url)
@@ -95,7 +95,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
 
 
 def scan_id() -> str:
-    [(id, _)] = gateway.scans()._scans.values()
+    [(id, _)] = gateway.desk().scans._scans.values()
     return id
 
 
@@ -111,13 +111,13 @@ def test_a_page_of_a_stream_ends_and_leads_on(desk: Desk, looks: list[int], filt
 def test_once_its_time_is_up_a_page_of_a_stream_reads_no_more_payloads(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(desk, 120)
     fetched: list[int] = []
-    fetch = type(desk.gateway.storage).fetch
+    fetch = type(desk.store).fetch
 
     def noted(self: Any, positions: Any) -> Any:
         fetched.append(len(positions))
         return fetch(self, positions)
 
-    monkeypatch.setattr(type(desk.gateway.storage), "fetch", noted)
+    monkeypatch.setattr(type(desk.store), "fetch", noted)
     monkeypatch.setattr(filtered, "MOST_SECONDS", 0.0)
     desk.get(PAGES["a stream"] + quote("data.x:y"))
     assert fetched in ([filtered.PIECE], [filtered.PIECE, 1]), "the second is the event beside the list"

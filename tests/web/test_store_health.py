@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from dashboard import gateway
 from dashboard.web import store_health
 from dashboard.web.store_health import StoreHealth
 from tests.web.desk import Desk, opened_desk
@@ -27,6 +28,7 @@ def test_what_one_page_has_found_others_say_too(desk: Desk) -> None:
 
 def test_it_is_asked_about_again_however_often_it_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     before = timezone.now() - store_health.FRESH - timedelta(seconds=1)
-    monkeypatch.setattr(store_health, "_last", StoreHealth(reachable=False, words="away", as_of=before))
+    away = StoreHealth(reachable=False, words="away", as_of=before)
+    monkeypatch.setattr(gateway.shared(store_health.StoreWatch), "_last", away)
     store_health.mark_unreachable("away")
     assert store_health.last_known_outage() is None  # it is back

@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from dashboard import gateway
 from dashboard.rendering.url_segments import segment
 from dashboard.subscriptions import backlog_cache
 from eventstore.drivers.pulsar.storage import CAPABILITIES
@@ -83,7 +84,7 @@ def test_a_subscription_comes_with_its_last_figures_by_its_topics_short_name_too
     )
     line = backlog_cache.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES, timedelta(minutes=2)))
     gathered = backlog_cache.BacklogSnapshot(lines=[line], unavailable_topics=[], as_of=datetime.now(UTC))
-    monkeypatch.setattr(backlog_cache, "_last", gathered)
+    monkeypatch.setattr(gateway.shared(backlog_cache.BacklogCache), "last", gathered)
     answer = away.get(f"/topics/{segment(written)}/subscriptions/mailer/")
     assert answer.status_code == 200
     assert b"data-store-away" in answer.content

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from dashboard.access.actors import add_as_option, command_line_actor
-from dashboard.gateway import gateway
+from dashboard.gateway import desk
 from dashboard.running.signals import StoppableFile, stopping_by_signal
 from eventstore.actions import acting
 from eventstore.importing import ImportSummary, import_messages, parse_lines
@@ -49,13 +49,13 @@ class Command(BaseCommand):
 
     def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]") -> ImportSummary:
         """The import as one recorded act. A stop ends it after the batch that is under way."""
-        desk = gateway()
+        here = desk()
         progress = Progress(bar)
-        with acting(desk.record, desk.may, command_line_actor(actor), "publish", name, {}) as outcome:
-            topic = desk.storage.create_topic(name)
+        with acting(here.record, here.may, command_line_actor(actor), "publish", name, {}) as outcome:
+            topic = here.log.create_topic(name)
             try:
                 lines = source.until_stopped(parse_lines(source))
-                summary = import_messages(desk.storage, topic.name, lines, on_progress=progress.show)
+                summary = import_messages(here.log, topic.name, lines, on_progress=progress.show)
             except KeyboardInterrupt:  # it waited for more of its input: everything before is in
                 summary = progress.last
             except EventStoreError as error:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.traffic import run
-from dashboard.gateway import close, gateway
+from dashboard.gateway import close, desk
 
 
 class Command(BaseCommand):
@@ -28,6 +28,6 @@ class Command(BaseCommand):
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, end)
         try:
-            run(gateway().storage, stop)
+            run(desk().store, stop)
         finally:
             close()

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
-from dashboard.gateway import close, gateway
+from dashboard.gateway import close, desk
 from eventstore.actions import acting
 from eventstore.model import EventStoreError
 
@@ -31,13 +31,13 @@ class Command(BaseCommand):
                 "EVENTSTORE_URL names a broker. The demo history is written into it only with --yes-into-this-store."
             )
         try:
-            desk = gateway()
-            if is_seeded(desk.storage):
+            here = desk()
+            if is_seeded(here.store):
                 self.stdout.write("The demo history is there already.")
                 return
             scope = ", ".join(PARTITIONS)
-            with acting(desk.record, desk.may, command_line_actor(actor), "publish", scope, {"demo": True}) as outcome:
-                outcome["imported"] = written = seed_history(desk.storage)
+            with acting(here.record, here.may, command_line_actor(actor), "publish", scope, {"demo": True}) as outcome:
+                outcome["imported"] = written = seed_history(here.store)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         finally:

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard import demo
 from dashboard.auditing.chain import resolve_interrupted
 from dashboard.demo.history import is_seeded
-from dashboard.gateway import close, gateway
+from dashboard.gateway import close, desk
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
 from dashboard.subscriptions.crash_recovery import what_the_store_shows
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             return False
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         steps = ["seed_demo", "run_index --until-caught-up"]
-        if is_seeded(gateway().storage):
+        if is_seeded(desk().store):
             self.say("The demo history is there already.")
             steps.pop(0)
         for step in steps:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dashboard import gateway as wiring
+from dashboard.gateway import desk
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, NotUnderstood
 from eventstore.model import Topic, UnknownTopic
 from eventstore.search import Filter, parse_filter
@@ -18,11 +18,10 @@ class NothingKnown(UnknownTopic):
 def topics_of(begin: Begin) -> list[Topic]:
     """The topics to watch, each once. ``UnknownTopic`` for one that is not there, ``NothingKnown`` for an aggregate that is in
     none, ``NotUnderstood`` where it is in too many, ``StoreUnreachable`` where nobody can say."""
-    storage = wiring.gateway().storage
     if begin.aggregate is not None and not begin.topics:
         found = _topics_of_aggregate(*begin.aggregate)
     else:
-        found = [storage.topic(name) for name in begin.topics]
+        found = [desk().log.topic(name) for name in begin.topics]
     return list({topic.name: topic for topic in found}.values())
 
 
@@ -44,30 +43,28 @@ def open_viewer(
         raise NotUnderstood("The position to begin from is not in a topic that this tail follows.")
     if start.places is not None:
         start = replace(start, aggregate=begin.aggregate)
-    return wiring.hub().open(topics, start, wake, filter=filter, complete=complete), names
+    return desk().tail.open(topics, start, wake, filter=filter, complete=complete), names
 
 
 def has_new_topics(begin: Begin, followed: Collection[str]) -> bool:
     """Whether the aggregate that is followed wherever it has events has some in a topic by now that is not followed yet."""
     if begin.aggregate is None or begin.topics:
         return False
-    storage = wiring.gateway().storage
     for name in _names_of_aggregate(*begin.aggregate):
         if name not in followed:
             with suppress(UnknownTopic):
-                if storage.topic(name).name not in followed:
+                if desk().log.topic(name).name not in followed:
                     return True
     return False
 
 
 def _names_of_aggregate(type: str, id: str) -> list[str]:
-    aggregate = wiring.gateway().aggregate(type, id)
+    aggregate = desk().index.aggregate(type, id)
     return sorted({stream.topic for stream in aggregate.streams}) if aggregate else []
 
 
 def _topics_of_aggregate(type: str, id: str) -> list[Topic]:
     """Those that are still there: the index remembers what it knew of deleted ones."""
-    gateway = wiring.gateway()
     names = _names_of_aggregate(type, id)
     if not names:
         raise NothingKnown(
@@ -76,7 +73,7 @@ def _topics_of_aggregate(type: str, id: str) -> list[Topic]:
     found: list[Topic] = []
     for name in names:
         with suppress(UnknownTopic):
-            found.append(gateway.storage.topic(name))
+            found.append(desk().log.topic(name))
         if len(found) > MOST_TOPICS:
             raise NotUnderstood(f"This aggregate is in more than {MOST_TOPICS} topics: name those to follow.")
     if not found:

@@ -12,7 +12,7 @@ from eventstore.drivers.pulsar import subscriptions as subscribing
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.messages import Messages
-from eventstore.drivers.pulsar.client.parallel import side_by_side
+from eventstore.drivers.pulsar.client.parallel import in_parallel
 from eventstore.drivers.pulsar.client.partition_log import Shard, near_ones
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher
@@ -140,7 +140,7 @@ class PulsarStorage:
             shard = self._shard_if_there(topic, partition)
             if shard is not None:
                 pieces += [(shard, wanted) for wanted in near]
-        parts = side_by_side(lambda piece: piece[0].fetch_near(piece[1]), pieces)
+        parts = in_parallel(lambda piece: piece[0].fetch_near(piece[1]), pieces)
         return {position: message for part in parts for position, message in part.items()}
 
     def schema(self, topic: str, version: str) -> Schema | None:

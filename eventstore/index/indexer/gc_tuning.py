@@ -12,24 +12,30 @@ from contextlib import contextmanager
 NEW_OBJECTS = 50_000
 """New objects from one look to the next. The cycles that an error leaves may take some megabytes by then."""
 
-_lock = threading.Lock()
-_wanted = 0
-_before = gc.get_threshold()
+
+class RelaxedGc:
+    """Counts who wants cycles to be collected seldom: the interpreter's collector is one for the whole process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._before = gc.get_threshold()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._wanted += 1
+            if self._wanted == 1:
+                self._before = gc.get_threshold()
+                gc.set_threshold(NEW_OBJECTS, *self._before[1:])
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted -= 1
+                if not self._wanted:
+                    gc.set_threshold(*self._before)
 
 
-@contextmanager
-def relaxed_gc() -> Iterator[None]:
-    """Collect cycles seldom in this process, until the last one that asked for it is done."""
-    global _wanted, _before  # noqa: PLW0603
-    with _lock:
-        _wanted += 1
-        if _wanted == 1:
-            _before = gc.get_threshold()
-            gc.set_threshold(NEW_OBJECTS, *_before[1:])
-    try:
-        yield
-    finally:
-        with _lock:
-            _wanted -= 1
-            if not _wanted:
-                gc.set_threshold(*_before)
+relaxed_gc = RelaxedGc()
+"""``with relaxed_gc():`` collect cycles seldom in this process, until the last one that asked for it is done."""

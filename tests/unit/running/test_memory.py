@@ -10,7 +10,7 @@ from dashboard.running import memory
 
 @pytest.fixture(autouse=True)
 def never_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_at", -memory.EVERY)
+    monkeypatch.setattr(memory, "_interval", memory.Interval())
 
 
 def resident() -> int:

@@ -37,8 +37,8 @@ def storage() -> Iterator[DatabaseStorage]:
 
 
 @pytest.fixture
-def scans() -> Iterator[Scans]:
-    scans = Scans()
+def scans(storage: DatabaseStorage) -> Iterator[Scans]:
+    scans = Scans(storage=storage, read=read_event)
     yield scans
     scans.close()
 
@@ -428,7 +428,7 @@ def test_another_search_of_the_same_person_ends_the_one_before(storage: Database
 
 def test_only_so_many_run_at_a_time(storage: DatabaseStorage) -> None:
     topic = publish(storage, 5)
-    scans = Scans(most_at_once=2)
+    scans = Scans(storage=storage, read=read_event, max_parallel=2)
     with held(storage) as slow:
         for owner in ("anna", "bert"):
             scans.start(owner, scan_of(slow, topic, "type:x"))
@@ -440,7 +440,7 @@ def test_only_so_many_run_at_a_time(storage: DatabaseStorage) -> None:
 
 def test_beginning_anew_again_and_again_piles_up_no_threads(storage: DatabaseStorage) -> None:
     topic = publish(storage, 5)
-    scans = Scans(most_at_once=3)
+    scans = Scans(storage=storage, read=read_event, max_parallel=3)
     with held(storage) as slow:
         mine = []
         with pytest.raises(TooManySearches, match=r"3 ended searches still wait for the store.*Try again in a moment"):
@@ -463,7 +463,7 @@ def test_beginning_anew_again_and_again_piles_up_no_threads(storage: DatabaseSto
 
 def test_closing_waits_for_those_that_were_replaced(storage: DatabaseStorage) -> None:
     topic = publish(storage, 5)
-    scans = Scans()
+    scans = Scans(storage=storage, read=read_event)
     with held(storage) as slow:
         first, second = scan_of(slow, topic, "type:x"), scan_of(slow, topic, "type:x")
         scans.start("anna", first)
@@ -476,7 +476,7 @@ def test_closing_waits_for_those_that_were_replaced(storage: DatabaseStorage) ->
 
 def test_closing_ends_all_of_them_and_frees_their_threads(storage: DatabaseStorage) -> None:
     topic = publish(storage, 5)
-    scans = Scans()
+    scans = Scans(storage=storage, read=read_event)
     with held(storage) as slow:
         mine = [scan_of(slow, topic, "type:x") for _ in range(3)]
         for number, scan in enumerate(mine):

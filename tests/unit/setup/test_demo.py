@@ -62,7 +62,7 @@ def document(patient: str, by: object) -> NewMessage:
 def test_the_timeline_stands_still_in_one_partition_alone_until_its_cursor_is_moved(desk: Desk) -> None:
     zero, one = "4761", "4711"
     assert [partition_of(key, 2) for key in (zero, one)] == [0, 1]
-    storage = desk.gateway.storage
+    storage = desk.store
     storage.create_topic(TOPIC, partitions=2)
     storage.create_subscription(TOPIC, NAME, type=SubscriptionType.FAILOVER, start=Edge.EARLIEST)
     stop = threading.Event()
@@ -86,7 +86,7 @@ def test_the_timeline_stands_still_in_one_partition_alone_until_its_cursor_is_mo
 
 
 def backlog(desk: Desk) -> dict[int, int]:
-    return {cursor.partition: cursor.backlog for cursor in desk.gateway.storage.subscription(TOPIC, NAME).cursors}
+    return {cursor.partition: cursor.backlog for cursor in desk.store.subscription(TOPIC, NAME).cursors}
 
 
 def until(true: Callable[[], bool], stop: threading.Event) -> None:
@@ -99,10 +99,10 @@ def until(true: Callable[[], bool], stop: threading.Event) -> None:
 
 def test_the_index_finds_nothing_odd_in_the_demos_history_but_what_is_meant_to_be(desk: Desk) -> None:
     for topic, messages in whole_history(END).items():
-        desk.gateway.storage.create_topic(topic, partitions=PARTITIONS[topic])
-        desk.gateway.storage.append(topic, messages)
+        desk.store.create_topic(topic, partitions=PARTITIONS[topic])
+        desk.store.append(topic, messages)
     desk.index()
-    assert desk.gateway.anomaly_counts() == {"unreadable": 4 + len(whole_history(END)["users"])}
+    assert desk.faces.index.anomaly_counts() == {"unreadable": 4 + len(whole_history(END)["users"])}
 
 
 def test_each_service_numbers_what_it_says_itself() -> None:

@@ -6,7 +6,7 @@ cursor and the client memory. More than eight were no faster on a broker with tw
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,11 +15,33 @@ READERS = 8
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
-_lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+
+class ReaderThreads:
+    """The pool, made on first use. Thread-safe; a forked child makes its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def map(self, do: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
+        return self._there().map(do, items)
+
+    def forget(self) -> None:
+        """Start anew in a forked child, which has none of its parent's threads, and perhaps a locked lock."""
+        self._lock, self._pool = threading.Lock(), None
+
+    def _there(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="pulsar-read")
+            return self._pool
 
 
-def side_by_side(do: Callable[[Given], Found], items: Sequence[Given]) -> Sequence[Found]:
+_threads = ReaderThreads()
+os.register_at_fork(after_in_child=_threads.forget)
+
+
+def in_parallel(do: Callable[[Given], Found], items: Sequence[Given]) -> Sequence[Found]:
     """Return what ``do`` returns for each item, in order. The first error ends it, and what has not begun by then is left
     undone.
 
@@ -27,21 +49,4 @@ def side_by_side(do: Callable[[Given], Found], items: Sequence[Given]) -> Sequen
     """
     if len(items) < 2:
         return [do(item) for item in items]
-    return list(_threads().map(do, items))
-
-
-def _threads() -> ThreadPoolExecutor:
-    global _pool  # noqa: PLW0603
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(READERS, thread_name_prefix="pulsar-read")
-        return _pool
-
-
-def _forget() -> None:
-    """Start anew in a forked child, which has none of its parent's threads, and perhaps a locked lock."""
-    global _pool, _lock
-    _lock, _pool = threading.Lock(), None
-
-
-os.register_at_fork(after_in_child=_forget)
+    return list(_threads.map(do, items))

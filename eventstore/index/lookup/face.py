@@ -1,0 +1,115 @@
+"""The desk's face for what the index knows: aggregates, pointers, anomalies, hours and the index's own progress.
+
+It is imported by the desk once Django's models are there, never by ``eventstore.index`` itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from eventstore.config.searchable_values import Searchable, lookup_forms
+from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
+from eventstore.index.lookup.labels import labelled
+from eventstore.index.lookup.value_lookup import by_value
+from eventstore.model.anomalies import Anomaly
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Page
+from eventstore.model.pointers import AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.progress import Progress, TopicProgress
+from eventstore.model.storage import Storage
+
+
+class IndexFace:
+    """``desk.index``. Works while the store is away. Every answer is bounded; pointers come with the labels of positions."""
+
+    aggregate_types = staticmethod(queries.aggregate_types)
+    aggregates = staticmethod(queries.aggregates)
+    aggregates_anywhere = staticmethod(queries.aggregates_anywhere)
+    aggregate = staticmethod(queries.aggregate)
+    hours = staticmethod(hour_counts.hours_of)
+    anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
+
+    def __init__(self, *, storage: Storage, searchables: tuple[Searchable, ...] = (), hash_key: str = "") -> None:
+        """``searchables`` are the declared searchable values; ``hash_key`` is the secret by which they are hashed."""
+        self._storage = storage
+        self._searchables, self._hash_key = searchables, hash_key
+
+    def topics(self) -> Mapping[str, IndexedTopic]:
+        """What the index knows of each topic, by name."""
+        return {topic.topic: topic for topic in queries.indexed_topics()}
+
+    def progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
+        """How far the index is: with everything together that the store still has, and with each topic, by name."""
+        topics = progress.topics()
+        return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics
+
+    # -- events
+
+    def with_event_id(self, event_id: str) -> Sequence[Pointer]:
+        """The events of this id, at most 20: originals first. More than one original is worth a warning."""
+        return self._labelled(queries.by_event_id(event_id))
+
+    def with_value(self, text: str) -> Mapping[str, ValueMatches]:
+        """The events that have this text as a declared searchable value: by the value's name, each by time, at most 200, with
+        some events of each aggregate.
+
+        Never show this to people that may not see payloads: they could find out values by guessing.
+        """
+        forms: dict[str, list[str]] = {}
+        for name, stored in lookup_forms(text, self._searchables, self._hash_key):
+            forms.setdefault(name, []).append(stored)
+        found = {name: by_value(name, stored) for name, stored in forms.items()}
+        return {
+            name: replace(matches, pointers=self._labelled(matches.pointers))
+            for name, matches in found.items()
+            if matches.pointers
+        }
+
+    def conversation(self, correlation_id: str) -> Sequence[Pointer]:
+        """The events of one correlation id, by time, at most 200."""
+        return self._labelled(queries.by_correlation(correlation_id))
+
+    def effects_of(self, event_id: str) -> Sequence[Pointer]:
+        """The events that name this one as their cause, by time, at most 200."""
+        return self._labelled(queries.caused_by(event_id))
+
+    # -- anomalies
+
+    def anomalies(
+        self,
+        kind: Anomaly,
+        *,
+        aggregate: tuple[str, str] | None = None,
+        before: str = "",
+        after: str = "",
+        limit: int = 50,
+    ) -> Page[AnomalyLine]:
+        """The events with this kind of anomaly (of one aggregate's type and id), the last one that was noticed first.
+
+        ``newer`` is the ``after`` of the page above, ``older`` the ``before`` of the next one.
+        """
+        page = anomaly_lookup.anomaly_lines(
+            kind.value,
+            before=_number(before),
+            after=_number(after),
+            limit=limit,
+            streams=queries.stream_numbers(*aggregate) if aggregate else None,
+        )
+        lines = [replace(line, pointer=labelled(self._storage, line.pointer)) for line in page.items]
+        return Page(items=lines, newer=page.newer, older=page.older)
+
+    def anomalies_of(self, pointer: Pointer) -> Mapping[str, str]:
+        """What the index noticed about this event: by kind, in words (empty where the kind says all)."""
+        place = pointer.position
+        return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
+
+    def _labelled(self, pointers: Iterable[Pointer]) -> list[Pointer]:
+        return [labelled(self._storage, pointer) for pointer in pointers]
+
+
+def _number(page_token: str) -> int | None:
+    """The number that a page of anomalies ends with; ``InvalidPosition`` for what no page ever gave out."""
+    if not page_token:
+        return None
+    if page_token.isascii() and page_token.isdigit() and len(page_token) < 19:
+        return int(page_token)
+    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
