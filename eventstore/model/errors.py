@@ -65,6 +65,14 @@ class StalePlan(EventStoreError):
     """What was previewed is no longer what would happen. Look at the new preview and confirm that."""
 
 
+class ResourceBusy(EventStoreError):
+    """Somebody else is acting on the same resource at this moment; the text says who, and since when."""
+
+
+class LeaseLost(EventStoreError):
+    """The lock on a resource ran out and passed to somebody else: no further step is taken."""
+
+
 class InvalidConfiguration(EventStoreError):
     """The configuration file or an address in the environment cannot be used; the text says where."""
 

@@ -6,7 +6,7 @@ does so within some seconds, never hanging), ``StoreRefused``, or ``StoreClosed`
 and ``UnknownSubscription`` say that the name is not known *now*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -118,6 +118,33 @@ class Subscription:
     @property
     def backlog(self) -> int:
         return sum(cursor.backlog for cursor in self.cursors)
+
+
+class MoveResult(StrEnum):
+    """What became of one partition's cursor, as it was read back after the store had said that it moved it."""
+
+    MOVED = "moved"
+    NOT_MOVED = "not moved"
+    FAILED = "failed"
+    """The store refused; the cursor stands where it stood."""
+    UNKNOWN = "unknown"
+    """The store gave no answer, or what was read back proves neither."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CursorMove:
+    """One partition's part of a cursor reset. ``reason`` is a sentence where it was not moved."""
+
+    partition: int
+    result: MoveResult
+    reason: str = ""
+
+
+OnMove = Callable[[CursorMove], None]
+
+
+def ignore_move(move: CursorMove) -> None:
+    """For callers that look at the subscription themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,10 +322,15 @@ class Storage(Protocol):
         """Join the subscription under this consumer name, creating it at the earliest event where there is none."""
         ...
 
-    def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+    def reset_cursor(
+        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+    ) -> None:
         """Move the cursor of each named partition: the event *at* the position is the next one to be received.
 
-        Acknowledgements from there on are forgotten; partitions that are not named stay. See ``reset_disconnects``.
+        Acknowledgements from there on are forgotten; partitions that are not named stay. See ``reset_disconnects``. Each
+        cursor is read back: ``on_move`` is called in the caller's thread with each partition's result as soon as it is known,
+        before the next one is tried, and an error that it raises ends the reset. An error of the store ends it as well;
+        partitions without a result were not tried.
         """
         ...
 

@@ -1,9 +1,13 @@
 """A cursor is moved: everything from there on is delivered again, and nothing else moves."""
 
-import pytest
+import threading
 
+import pytest
+from django.db import connections
+
+from eventstore.model.errors import LeaseLost
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Edge, Storage, SubscriptionType
+from eventstore.model.storage import CursorMove, Edge, MoveResult, Storage, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
 from tests.contract.test_subscriptions import acknowledged, backlog_becomes
@@ -133,3 +137,59 @@ def test_a_connected_consumer_receives_from_the_new_place_by_itself(
 
         assert eventually(from_the_place), again
         assert not set(again) & set(texts(2)), "nothing from before the place"
+
+
+def test_each_partition_is_read_back_and_said_to_have_moved(storage: Storage, topic: MakeTopic) -> None:
+    name = topic(partitions=3).name
+    positions = append_singly(storage, name, [NewMessage(payload=b"", key=f"k{number}") for number in range(12)])
+    handle_all(storage, name, 12)
+    for targets in (
+        dict.fromkeys(range(3), Edge.EARLIEST),
+        dict.fromkeys(range(3), Edge.EARLIEST),
+        dict.fromkeys(range(3), Edge.LATEST),
+        {positions[5].partition: positions[5]},
+    ):
+        moves: list[CursorMove] = []
+        storage.reset_cursor(name, "s", targets, on_move=moves.append)
+        assert [(move.partition, move.result) for move in moves] == [(number, MoveResult.MOVED) for number in sorted(targets)]
+
+
+def test_an_error_of_the_one_who_is_told_ends_the_reset(storage: Storage, topic: MakeTopic) -> None:
+    name = topic(partitions=2).name
+    append_singly(storage, name, [NewMessage(payload=b"", key=f"k{number}") for number in range(4)])
+    handle_all(storage, name, 4)
+
+    def lost(move: CursorMove) -> None:
+        raise LeaseLost("Somebody else has it now.")
+
+    with pytest.raises(LeaseLost):
+        storage.reset_cursor(name, "s", dict.fromkeys(range(2), Edge.EARLIEST), on_move=lost)
+
+
+@pytest.mark.parametrize("kind", list(SubscriptionType)[:4])
+def test_while_a_consumer_acknowledges_at_once_nobody_says_that_a_moved_cursor_was_not_moved(
+    storage: Storage, topic: MakeTopic, kind: SubscriptionType
+) -> None:
+    name = topic().name
+    append_singly(storage, name, numbered(3))
+    stop = threading.Event()
+    storage.create_subscription(name, "s", type=kind, start=Edge.EARLIEST)
+
+    def consume() -> None:
+        with storage.consume(name, "s", type=kind, consumer="c") as consumer:
+            while not stop.is_set():
+                for message in consumer.receive(limit=10, timeout=0.1):
+                    consumer.acknowledge(message.position)
+        connections.close_all()
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert backlog_becomes(storage, name, "s", 0)
+            moves: list[CursorMove] = []
+            storage.reset_cursor(name, "s", {0: Edge.EARLIEST}, on_move=moves.append)
+            assert moves[0].result in (MoveResult.MOVED, MoveResult.UNKNOWN)
+    finally:
+        stop.set()
+        thread.join()

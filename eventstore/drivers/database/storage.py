@@ -24,10 +24,12 @@ from eventstore.model.storage import (
     Consumer,
     Edge,
     Ends,
+    OnMove,
     Reader,
     Schema,
     Subscription,
     SubscriptionType,
+    ignore_move,
 )
 
 CAPABILITIES = Capabilities(
@@ -150,9 +152,14 @@ class DatabaseStorage:
             self._consumers.add(member)
             return member
 
-    def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+    def reset_cursor(
+        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+    ) -> None:
+        """All of the partitions in one transaction, or none."""
         with self._asked():
-            listing.reset_cursor(topic, name, targets)
+            moves = listing.reset_cursor(topic, name, targets)
+        for move in moves:
+            on_move(move)
 
     # -- life
 

@@ -8,6 +8,7 @@ from typing import Any
 import pulsar
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
+from eventstore.drivers.pulsar import cursor_reset
 from eventstore.drivers.pulsar import subscriptions as subscribing
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
@@ -25,7 +26,17 @@ from eventstore.drivers.pulsar.positions import place_of, position_from, positio
 from eventstore.drivers.pulsar.topics import Known, Topics
 from eventstore.model.errors import InvalidPosition, NotSupported, UnknownTopic
 from eventstore.model.events import Message, NewMessage, Position, Topic
-from eventstore.model.storage import Amounts, Capabilities, Edge, Ends, Schema, Subscription, SubscriptionType
+from eventstore.model.storage import (
+    Amounts,
+    Capabilities,
+    Edge,
+    Ends,
+    OnMove,
+    Schema,
+    Subscription,
+    SubscriptionType,
+    ignore_move,
+)
 
 PARALLEL_READS = 4
 """Partitions of a topic's page that are read side by side."""
@@ -205,13 +216,15 @@ class PulsarStorage:
         check_new_subscription(name)
         return PulsarConsumer(self._link, known, name, type, consumer)
 
-    def reset_cursor(self, topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+    def reset_cursor(
+        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+    ) -> None:
         """The broker's cursor stands between entries: at an event inside a batch, its whole batch comes again."""
         known = self._known(topic)
         for partition, target in targets.items():
             if isinstance(target, Position):
                 _checked(target, self._shard(known, partition))
-        subscribing.reset(self._admin, known, name, targets)
+        cursor_reset.reset(self._admin, known, name, targets, on_move)
 
     # -- life
 

@@ -1,18 +1,18 @@
-"""Durable subscriptions: where their cursors stand, and how to move them."""
+"""Durable subscriptions: their types, members and cursors."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.reader import READER_NAME
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
-from eventstore.drivers.pulsar.positions import place_of, whole_entry
+from eventstore.drivers.pulsar.positions import whole_entry
 from eventstore.drivers.pulsar.topics import Known
-from eventstore.model.errors import EventStoreError, UnknownSubscription
+from eventstore.model.errors import UnknownSubscription
 from eventstore.model.events import Position
-from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
+from eventstore.model.storage import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
 _TYPES = {
     "Exclusive": SubscriptionType.EXCLUSIVE,
@@ -20,7 +20,7 @@ _TYPES = {
     "Shared": SubscriptionType.SHARED,
     "Key_Shared": SubscriptionType.KEY_SHARED,
 }
-_RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
+RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
@@ -39,29 +39,6 @@ def named(admin: Admin, known: Known, name: str) -> Subscription:
         if subscription.name == name:
             return subscription
     raise UnknownSubscription(f"The topic {known.name} has no subscription of this name: go back to the list.")
-
-
-def reset(admin: Admin, known: Known, name: str, targets: Mapping[int, Position | Edge]) -> None:
-    """Move the cursors of these partitions. The broker moves one partition after the other, and does not undo those before
-    a failure."""
-    steps = [(known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
-    named(admin, known, name)
-    for done, (log, target) in enumerate(steps):
-        try:
-            admin.reset_cursor(log, name, target)
-        except EventStoreError as error:
-            if not done:
-                raise
-            moved = ", ".join(str(partition) for partition in sorted(targets)[:done])
-            raise type(error)(f"{error} The cursors of these partitions have been moved already: {moved}.") from error
-
-
-def _target(target: Position | Edge) -> tuple[int, int] | str:
-    if isinstance(target, Edge):
-        return target.value
-    place = place_of(target.token)
-    ledger, entry = place.first_entry
-    return (ledger, entry + 1) if place.whole else (ledger, entry)
 
 
 def _durable(name: str, told: Json) -> bool:
@@ -92,7 +69,7 @@ def _subscription(known: Known, name: str, statistics: Sequence[Json], internals
 
 
 def _cursor(topic: str, partition: int, told: Json, inside: Json, layout: Layout) -> Cursor:
-    ledger, entry = _numbers(inside.get("markDeletePosition", ""))
+    ledger, entry = ledger_and_entry(inside.get("markDeletePosition", ""))
     return Cursor(
         partition=partition,
         acknowledged=_acknowledged(topic, partition, ledger, entry, layout),
@@ -115,14 +92,14 @@ def _acknowledged(topic: str, partition: int, ledger: int, entry: int, layout: L
 
 def _holes(topic: str, partition: int, written: str, layout: Layout) -> Iterator[tuple[Position, Position]]:
     """Parse ``[(118:3..118:5],(118:8..120:-1]]``. A range without an entry is left out."""
-    for match in _RANGE.finditer(written):
+    for match in RANGE.finditer(written):
         start = whole_entry(topic, partition, int(match[1]), int(match[2]))
         end = _acknowledged(topic, partition, int(match[3]), int(match[4]), layout)
         if end is not None and start < end:
             yield start, end
 
 
-def _numbers(position: str) -> tuple[int, int]:
+def ledger_and_entry(position: str) -> tuple[int, int]:
     ledger, _, entry = position.partition(":")
     return (int(ledger), int(entry)) if entry else (-1, -1)
 

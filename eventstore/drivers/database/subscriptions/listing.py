@@ -13,7 +13,15 @@ from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import Shard, State, state_of, states_of
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
-from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Subscription, SubscriptionType
+from eventstore.model.storage import (
+    ConnectedConsumer,
+    Cursor,
+    CursorMove,
+    Edge,
+    MoveResult,
+    Subscription,
+    SubscriptionType,
+)
 
 CLIENT = "Eventdesk's embedded store"
 
@@ -54,20 +62,30 @@ def made_subscription(topic: TopicRow, name: str, type: SubscriptionType, start:
     return row
 
 
-def reset_cursor(topic: str, name: str, targets: Mapping[int, Position | Edge]) -> None:
+def reset_cursor(topic: str, name: str, targets: Mapping[int, Position | Edge]) -> Sequence[CursorMove]:
+    """Each partition's result. The cursors are read back before anybody else can move them."""
     found = subscription_row(topic, name)
     with transaction.atomic(using=STORE):
         row = locked(found.pk)
         shards = {shard.partition: shard for shard in state_of(row).shards}
         moves = {partition: _target(topic, partition, shards.get(partition), target) for partition, target in targets.items()}
         if not moves:
-            return
+            return []
         now = datetime.now(UTC)
         for partition, number in moves.items():
             CursorRow.objects.filter(pk=shards[partition].cursor_id).update(acknowledged=number - 1, holes="[]", moved=now)
         # As on a broker: all members are disconnected, and nobody holds what they had.
         MemberRow.objects.filter(subscription=row).delete()
         SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=now)
+        stands = {shard.partition: (shard.acknowledged, shard.holes) for shard in state_of(row).shards}
+    return [_result(partition, stands[partition] == (number - 1, [])) for partition, number in moves.items()]
+
+
+def _result(partition: int, moved: bool) -> CursorMove:
+    if moved:
+        return CursorMove(partition=partition, result=MoveResult.MOVED)
+    reason = "The store did not move this cursor: read back, it stands elsewhere."
+    return CursorMove(partition=partition, result=MoveResult.NOT_MOVED, reason=reason)
 
 
 def locked(pk: int) -> SubscriptionRow:

@@ -1,0 +1,148 @@
+"""Moving a subscription's cursors, and reading each of them back: a broker may answer 204 and do nothing.
+
+Seen on 4.2.4: a reset that meets an acknowledgement on its way is dropped, and the answer is 204 all the same
+(apache/pulsar#26304). What proves that a cursor was moved, while consumers may acknowledge at any moment:
+
+- An entry before the target that is not acknowledged: not moved. A reset acknowledges everything before its target.
+- An entry from the target on that was acknowledged before and is not now: moved. Nothing else takes an acknowledgement back.
+- Nothing was acknowledged from the target on, so that nothing is to come again: moved, by the first rule.
+- Everything that was to come again is acknowledged: not moved, or handled again already. The broker counts what it delivers to
+  a subscription: fewer deliveries than entries, and it was not moved; else nobody can tell.
+
+What was not moved is tried again: nothing has changed, and the answer that it was done was wrong.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.ledgers import Layout, layout_of
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.drivers.pulsar.positions import place_of
+from eventstore.drivers.pulsar.subscriptions import RANGE, ledger_and_entry, named
+from eventstore.drivers.pulsar.topics import Known
+from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
+from eventstore.model.events import Position
+from eventstore.model.storage import CursorMove, Edge, MoveResult, OnMove
+
+TRIES = 3
+RETRY_SECONDS = 20.0
+"""How long after its first try a cursor is tried again: a partition takes less than an action's lease, whatever happens."""
+NOT_MOVED = "The broker answered that it moved this cursor, but it stands where it stood. Try again."
+NOT_PROVEN = (
+    "The cursor was read back, and consumers may have handled everything again already: it cannot be told if it moved."
+)
+
+Target = tuple[int, int] | str
+Ranges = Sequence[tuple[int, int]]
+"""Places of entries in a partition, counted from 0: (first, behind the last), in order and apart from each other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A subscription in one partition at one moment. Positions are (ledger, entry); ``holes`` begin behind their first.
+
+    ``delivered`` counts messages ever delivered to the subscription, since the broker loaded the topic; ``None`` where the
+    broker does not say.
+    """
+
+    layout: Layout
+    mark: tuple[int, int]
+    holes: Sequence[tuple[tuple[int, int], tuple[int, int]]]
+    delivered: int | None
+
+
+def reset(admin: Admin, known: Known, name: str, targets: Mapping[int, Position | Edge], on_move: OnMove) -> None:
+    """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
+    steps = [(partition, known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
+    named(admin, known, name)
+    for done, (partition, log, target) in enumerate(steps):
+        try:
+            move = _reset_one(admin, partition, log, name, target)
+        except EventStoreError as error:
+            result = MoveResult.UNKNOWN if isinstance(error, StoreUnreachable) else MoveResult.FAILED
+            on_move(CursorMove(partition=partition, result=result, reason=str(error)))
+            if not done:
+                raise
+            moved = ", ".join(str(partition) for partition, _, _ in steps[:done])
+            raise type(error)(f"{error} The cursors of these partitions have been moved already: {moved}.") from error
+        on_move(move)
+
+
+def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
+    """What the two looks prove, one before and one after the broker answered that it moved the cursor."""
+    layout = after.layout  # both looks are counted by it: a ledger that was trimmed or added between them shifts neither
+    aim = _place(layout, before.layout, target)
+    if layout.count_up_to(*after.mark) < aim:
+        return MoveResult.NOT_MOVED
+    to_come_again = [(max(first, aim), end) for first, end in _acknowledged(layout, before) if end > aim]
+    acknowledged = _acknowledged(layout, after)
+    if not to_come_again or any(_covered(piece, acknowledged) < piece[1] - piece[0] for piece in to_come_again):
+        return MoveResult.MOVED
+    entries = sum(end - first for first, end in to_come_again)
+    if before.delivered is None or after.delivered is None:
+        return MoveResult.UNKNOWN
+    since = after.delivered - before.delivered
+    return MoveResult.NOT_MOVED if 0 <= since < entries else MoveResult.UNKNOWN  # less than none: counted anew meanwhile
+
+
+def _reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> CursorMove:
+    deadline = time.monotonic() + RETRY_SECONDS
+    before = _look(admin, log, name)
+    result = MoveResult.NOT_MOVED
+    for _ in range(TRIES):
+        admin.reset_cursor(log, name, target)
+        after = _look(admin, log, name)
+        result = judge(before, after, target)
+        if result is not MoveResult.NOT_MOVED or time.monotonic() > deadline:
+            break
+        before = after
+    reason = {MoveResult.NOT_MOVED: NOT_MOVED, MoveResult.UNKNOWN: NOT_PROVEN}.get(result, "")
+    return CursorMove(partition=partition, result=result, reason=reason)
+
+
+def _look(admin: Admin, log: TopicName, name: str) -> Standing:
+    """The cursor first and the deliveries after it: what was acknowledged by the first look is counted in the second."""
+    try:
+        internals = admin.log_internals(log)
+        statistics = admin.statistics(log, 0)[0]
+    except UnknownTopic:  # nobody has written to this partition yet: the reset itself will say so
+        internals, statistics = {}, {}
+    cursor: Json = internals.get("cursors", {}).get(name, {})
+    delivered = statistics.get("subscriptions", {}).get(name, {}).get("msgOutCounter")
+    written = RANGE.finditer(str(cursor.get("individuallyDeletedMessages", "")))
+    return Standing(
+        layout=layout_of(internals),
+        mark=ledger_and_entry(str(cursor.get("markDeletePosition", ""))),
+        holes=[((int(m[1]), int(m[2])), (int(m[3]), int(m[4]))) for m in written],
+        delivered=None if delivered is None else int(delivered),
+    )
+
+
+def _target(target: Position | Edge) -> Target:
+    if isinstance(target, Edge):
+        return target.value
+    place = place_of(target.token)
+    ledger, entry = place.first_entry
+    return (ledger, entry + 1) if place.whole else (ledger, entry)
+
+
+def _place(layout: Layout, layout_before: Layout, target: Target) -> int:
+    """How many entries lie before the target. The latest edge is the end of the log as it was before the reset."""
+    if target == Edge.EARLIEST.value:
+        return 0
+    if isinstance(target, str):
+        return layout.count_up_to(*layout_before.last) if layout_before.last else 0
+    ledger, entry = target
+    return layout.count_up_to(ledger, entry - 1)
+
+
+def _acknowledged(layout: Layout, standing: Standing) -> Ranges:
+    ranges = [(0, layout.count_up_to(*standing.mark))]
+    ranges += [(layout.count_up_to(*start), layout.count_up_to(*end)) for start, end in standing.holes]
+    return [(first, end) for first, end in ranges if first < end]
+
+
+def _covered(piece: tuple[int, int], ranges: Ranges) -> int:
+    return sum(max(0, min(piece[1], end) - max(piece[0], first)) for first, end in ranges)
