@@ -1,4 +1,4 @@
-"""The ground floor: plain values, errors and protocols that every other room uses. Nothing here reads or writes anything."""
+"""The ground floor: plain values, errors and protocols that every other room uses. Nothing here touches a store."""
 
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import (
@@ -6,7 +6,9 @@ from eventstore.model.errors import (
     InvalidConfiguration,
     InvalidName,
     InvalidPosition,
+    LeaseLost,
     NotAllowed,
+    ResourceBusy,
     StalePlan,
     StoreClosed,
     StoreRefused,
@@ -19,6 +21,7 @@ from eventstore.model.errors import (
 )
 from eventstore.model.events import Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.process_identity import Fate, Process, fate, this_process
 from eventstore.model.progress import TopicProgress
 from eventstore.model.storage import Consumer, Edge, Storage, Subscription, SubscriptionType
 
@@ -31,16 +34,20 @@ __all__ = [
     "Edge",
     "Event",
     "EventStoreError",
+    "Fate",
     "IndexedTopic",
     "InvalidConfiguration",
     "InvalidName",
     "InvalidPosition",
+    "LeaseLost",
     "Message",
     "NewMessage",
     "NotAllowed",
     "Page",
     "Pointer",
     "Position",
+    "Process",
+    "ResourceBusy",
     "SchemaUse",
     "StalePlan",
     "Storage",
@@ -57,5 +64,7 @@ __all__ = [
     "UnknownSubscription",
     "UnknownTopic",
     "ValueMatches",
+    "fate",
     "place_of",
+    "this_process",
 ]
