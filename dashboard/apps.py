@@ -1,10 +1,19 @@
 import threading
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, TypeVar
 
 from django.apps import AppConfig
 
 T = TypeVar("T")
+
+REGISTER_THEMSELVES = (
+    "dashboard.setup.system_checks",
+    "dashboard.access.command_actions",
+    "dashboard.subscriptions.cursor_reset_action",
+)
+"""Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
+these rooms lie above this module."""
 
 
 class DashboardConfig(AppConfig):
@@ -19,7 +28,8 @@ class DashboardConfig(AppConfig):
         self._shared: dict[Callable[[], Any], Any] = {}
 
     def ready(self) -> None:
-        from dashboard.setup import system_checks  # noqa: F401 - registers them
+        for module in REGISTER_THEMSELVES:
+            import_module(module)
 
     def shared(self, make: Callable[[], T]) -> T:
         """The process's one object that ``make`` makes, such as the desk or a cache that all pages use. Thread-safe.

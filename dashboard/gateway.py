@@ -6,9 +6,8 @@ from typing import TypeVar
 from django.apps import apps
 from django.conf import settings
 
-from dashboard.access.policy import may
 from dashboard.apps import DashboardConfig
-from dashboard.auditing.chain import DatabaseRecord
+from dashboard.auditing.safeguards import SAFEGUARDS
 from eventstore.desk import Desk
 from eventstore.drivers import open_storage
 
@@ -43,8 +42,7 @@ def open_desk() -> Desk:
     return Desk(
         storage=storage,
         config=settings.EVENTDESK,
-        record=DatabaseRecord(),
-        may=may,
+        safeguards=SAFEGUARDS,
         hash_key=settings.EVENTDESK_HASH_KEY,
     )
 

@@ -52,6 +52,7 @@ class State(models.TextChoices):
 
     INTENDED = "intended", "intended"
     DONE = "done", "done"
+    PARTLY_DONE = "partly done", "partly done"
     FAILED = "failed", "failed"
     UNKNOWN = "unknown", "unknown"
 
@@ -69,22 +70,32 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """One line of the audit record, chained to the line before it. Written by ``dashboard.auditing.chain`` alone.
 
-    ``details`` is canonical JSON as text, since the hash covers every character of it. ``host``, ``pid`` and ``process_start``
-    name the process that wrote the line.
+    ``hash_version`` says which fields the hash covers: 1 those of the first release, where ``scope`` names the resource in one
+    text; 2 all but the hash itself. ``kind`` to ``name`` are the fields of ``eventstore.actions.Resource``. ``details`` is
+    canonical JSON as text, since the hash covers every character of it. ``host`` to ``pid_namespace`` name the process that
+    wrote the line.
     """
 
     number = models.BigIntegerField(primary_key=True)
+    hash_version = models.PositiveSmallIntegerField(default=1)
     act = models.UUIDField()
-    state = models.CharField(max_length=10, choices=State.choices)
+    state = models.CharField(max_length=12, choices=State.choices)
     actor = models.TextField()
     via = models.TextField()
     action = models.TextField()
-    scope = models.TextField()
+    kind = models.TextField(default="")
+    topic = models.TextField(default="")
+    subscription = models.TextField(default="")
+    aggregate_type = models.TextField(default="")
+    aggregate_id = models.TextField(default="")
+    name = models.TextField(default="")
+    scope = models.TextField(default="")
     details = models.TextField()
     written = models.DateTimeField()
     host = models.TextField()
     pid = models.BigIntegerField()
     process_start = models.TextField()
+    pid_namespace = models.TextField(default="")
     previous = models.CharField(max_length=64, unique=True)
     hash = models.CharField(max_length=64)
 
@@ -97,7 +108,10 @@ class AuditEntry(models.Model):
             models.Index(fields=["state", "number"], name="audit_state"),
             models.Index(fields=["actor", "number"], name="audit_actor"),
             models.Index(fields=["action", "number"], name="audit_action"),
-            models.Index(fields=["scope", "number"], name="audit_scope"),
+            models.Index(fields=["topic", "number"], name="audit_topic"),
+            models.Index(fields=["subscription", "number"], name="audit_subscription"),
+            models.Index(fields=["aggregate_id", "number"], name="audit_aggregate"),
+            models.Index(fields=["name", "number"], name="audit_name"),
         ]
 
     def __str__(self) -> str:
@@ -121,3 +135,25 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.hash}"
+
+
+class ResourceLock(models.Model):
+    """Who is acting on a resource at this moment: at most one. Taken and given by ``dashboard.auditing.resource_locks`` alone.
+
+    ``resource`` is ``Resource.key``. ``lease`` names this very taking of it. The lock ends at ``until`` by the database's
+    clock, whatever has become of its holder.
+    """
+
+    resource = models.CharField(max_length=64, primary_key=True)
+    lease = models.UUIDField()
+    actor = models.TextField()
+    doing = models.TextField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    host = models.TextField()
+    pid = models.BigIntegerField()
+    process_start = models.TextField()
+    pid_namespace = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.resource} by {self.actor} until {self.until}"

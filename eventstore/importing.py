@@ -6,14 +6,15 @@ of a file is in memory, however long the file or one of its lines is.
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
+from eventstore.actions import STORE, TOPIC, Action, Resource, Undo, register
 from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.write import document_to_message
-from eventstore.model.errors import InvalidMessage, InvalidName
+from eventstore.model.errors import EventStoreError, InvalidMessage, InvalidName
 from eventstore.model.events import NewMessage
 from eventstore.model.storage import Storage
 
@@ -231,3 +232,31 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
             held.append(rest)
     if size:
         yield b"".join(held) if size <= MAX_LINE else None
+
+
+def _shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where the topics end now that were written to."""
+    topics = [resource.topic] if resource.topic else [str(name) for name in details.get("topics", ())]
+    shown = {name: _ends_shown(storage, name) for name in topics}
+    return shown[resource.topic] if resource.topic else shown
+
+
+def _ends_shown(storage: Storage, topic: str) -> Mapping[str, Any]:
+    try:
+        ends = storage.ends(storage.topic(topic).name)
+    except EventStoreError as error:
+        return {"topic": str(error)}
+    return {"last": {str(end.partition): end.last.label if end.last else "empty" for end in ends}}
+
+
+PUBLISH = register(
+    Action(
+        name="publish",
+        acts_on=frozenset({TOPIC, STORE}),
+        title="Publish",
+        doing="is being written to",
+        undo=Undo(possible=False, how="Published events stay: a store only ever adds."),
+        exclusive=False,  # a topic takes several writers
+        shows=_shown,
+    )
+)

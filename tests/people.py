@@ -1,7 +1,7 @@
 """The cast: one person of each role, and an outsider who has an account but no role."""
 
 from dashboard.models import Person, Role
-from eventstore.actions.perform import Actor
+from eventstore.actions import Actor
 
 PASSWORD = "a-long-test-password"
 

@@ -1,4 +1,4 @@
-"""Compares what the desk shows of a file's streams with the file itself, event by event and field by field."""
+"""Comparing what the desk shows of a file's streams to the file itself, event for event and field for field."""
 
 import gzip
 import json
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
 from eventstore.desk import Desk
 from eventstore.index.lookup import queries
@@ -15,31 +14,16 @@ from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage
 from tests.indexing import all_pointers, pointers
+from tests.safeguards import ONLY_LOOKING
 
 Document = Mapping[str, Any]
 StreamKey = tuple[str, str]
 PIECE = 2000
 
 
-class NoRecord:
-    """For tests that only read."""
-
-    def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
-        raise AssertionError("nothing here acts")
-
-    def done(self, act: str, details: Mapping[str, Any]) -> None:
-        raise AssertionError("nothing here acts")
-
-    def failed(self, act: str, reason: str) -> None:
-        raise AssertionError("nothing here acts")
-
-    def unknown(self, act: str, reason: str) -> None:
-        raise AssertionError("nothing here acts")
-
-
 def looking(storage: Storage) -> Desk:
     """Return a desk for someone who may read everything and change nothing."""
-    return Desk(storage=storage, config=Config(), record=NoRecord(), may=lambda actor, action, scope: False)
+    return Desk(storage=storage, config=Config(), safeguards=ONLY_LOOKING)
 
 
 def documents_of(path: Path) -> list[Document]:
@@ -48,7 +32,7 @@ def documents_of(path: Path) -> list[Document]:
 
 
 def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
-    """Return the file's streams, each in the file's order."""
+    """The file's streams, each in the file's order."""
     streams: dict[StreamKey, list[Document]] = {}
     for document in documents:
         streams.setdefault((document["aggregatetype"], document["aggregateid"]), []).append(document)
@@ -56,11 +40,10 @@ def by_stream(documents: Iterable[Document]) -> dict[StreamKey, list[Document]]:
 
 
 def assert_streams_read_back(storage: Storage, documents: Sequence[Document], *, page_by_page: bool = True) -> int:
-    """Assert that every stream of these documents reads back complete, in order, with versions 1, 2, 3 …; return how many
-    there were.
+    """Every stream of these documents reads back whole, in order, its versions 1, 2, 3 …; answers how many there were.
 
-    Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other. Otherwise
-    the same pointers are read and the same messages fetched in large pieces.
+    Nothing else may be in the index. ``page_by_page`` reads as a person would, one stream after the other; else the same
+    pointers are read and the same messages fetched, in large pieces.
     """
     desk = looking(storage)
     expected = by_stream(documents)
@@ -89,8 +72,7 @@ def _all_streams(desk: Desk, keys: set[StreamKey]) -> dict[StreamKey, list[tuple
 
 
 def assert_ordinals_gapless(topic: str, count: int) -> None:
-    """Assert that the index numbers the topic's partitions 0, 1, 2 … without gap or duplicate, and ``count`` events in
-    total."""
+    """The topic's partitions are numbered 0, 1, 2 … in the index, without gap or double, and count so many events."""
     total = 0
     for partition in IndexedPartition.objects.filter(topic=topic):
         found = pointers(topic, partition.number)
@@ -102,7 +84,7 @@ def assert_ordinals_gapless(topic: str, count: int) -> None:
 
 
 def _whole_stream(desk: Desk, type: str, id: str) -> list[tuple[Pointer, Event]]:
-    """Return the stream oldest first, read page by page as a person would go back."""
+    """Oldest first, page by page as a person would go back."""
     rows: list[tuple[Pointer, Event]] = []
     page_token = None
     while True:
@@ -128,7 +110,7 @@ def _assert_same(pointer: Pointer, event: Event, document: Document) -> None:
 
 
 def _canonical(value: Any) -> str:
-    """Return an attribute as CloudEvents writes it in binary mode: true and false in lower case, numbers in decimal."""
+    """An attribute as CloudEvents writes it in binary mode: true and false in small letters, numbers in decimal."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

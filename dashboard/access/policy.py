@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dashboard.models import ApiToken, Person, Role
-from eventstore.actions import Actor
+from eventstore.actions import Action, Actor, Resource
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -42,19 +42,21 @@ class Rule:
     via: frozenset[str] = ANYWHERE
 
 
-TABLE: Mapping[str, Rule] = MappingProxyType(
-    {
-        "browse": Rule(roles=EVERYBODY),
-        "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
-        "see_payloads": Rule(roles=HELPERS, via=SCRIPTS_TOO),
-        "reset_cursor": Rule(roles=HELPERS),
-        "read_audit": Rule(roles=HELPERS),
-        "publish": Rule(roles=ADMINS, via=NO_PAGE),
-        "manage_people": Rule(roles=ADMINS, via=NO_PAGE),
-        "make_token": Rule(roles=ADMINS, via=NO_PAGE),
-        "revoke_token": Rule(roles=ADMINS, via=NO_PAGE),
-    }
-)
+_rules = {
+    "browse": Rule(roles=EVERYBODY),
+    "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
+    "see_payloads": Rule(roles=HELPERS, via=SCRIPTS_TOO),
+    "read_audit": Rule(roles=HELPERS),
+}
+"""What changes nothing. An action's rule is added by its capability (``allow``)."""
+
+TABLE: Mapping[str, Rule] = MappingProxyType(_rules)
+
+
+def allow(action: Action, rule: Rule) -> None:
+    """Put the action's rule into the table; ``ValueError`` where it has another one already."""
+    if _rules.setdefault(action.name, rule) != rule:
+        raise ValueError(f"There are two access rules for {action.name!r}.")
 
 
 def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
@@ -64,10 +66,10 @@ def allows(somebody: "Person | AnonymousUser | ApiToken", action: str) -> bool:
     return _token_may(somebody, rule) if isinstance(somebody, ApiToken) else _person_may(somebody, rule, PAGE)
 
 
-def may(actor: Actor, action: str, scope: str) -> bool:
-    """Whether the actor may do this to ``scope``: asked at the moment of the act, from the accounts as they are now.
+def may(actor: Actor, action: str, resource: Resource) -> bool:
+    """Whether the actor may do this to the resource, by the accounts as they are now: an ``eventstore.actions.Authorizer``.
 
-    ``KeyError`` for an action that the table does not know. No rule limits the scope yet.
+    ``KeyError`` for an action that the table does not know. No rule limits the resource yet.
     """
     rule = TABLE[action]
     if actor.via == SHELL:

@@ -12,11 +12,12 @@ from pathlib import Path
 from django.conf import settings
 
 from dashboard.access.actors import command_line_actor
-from dashboard.access.policy import may
-from dashboard.auditing.chain import DatabaseRecord, acts
+from dashboard.access.command_actions import MANAGE_PEOPLE, account
+from dashboard.auditing.acts import acts
+from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person, Role, State
 from dashboard.setup.demo_secrets import kept
-from eventstore.actions import acting
+from eventstore.actions import perform
 from eventstore.model import InvalidConfiguration
 
 LOGINS = "demo-logins"
@@ -68,7 +69,7 @@ def _refuse_somebodys_database(names: Sequence[str]) -> None:
 
 def _made_by_demo(name: str) -> bool:
     """Whether the last who made this account was the demo, by the record."""
-    made = [act for act in acts(action="manage_people", scope=name) if act.state != State.FAILED]
+    made = [act for act in acts(action=MANAGE_PEOPLE.name, on=account(name)) if act.state != State.FAILED]
     return bool(made) and bool(made[0].details.get("demo"))
 
 
@@ -77,7 +78,7 @@ def _ensure(login: Login) -> None:
     if person.pk and person.check_password(login.password) and (person.role, person.is_active) == (login.role, True):
         return
     actor = command_line_actor()
-    with acting(DatabaseRecord(), may, actor, "manage_people", login.name, {"role": login.role, "demo": True}):
+    with perform(SAFEGUARDS, actor, MANAGE_PEOPLE, account(login.name), {"role": login.role, "demo": True}):
         person.role, person.is_active = login.role, True
         person.set_password(login.password)
         person.save()

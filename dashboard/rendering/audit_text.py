@@ -1,15 +1,25 @@
-"""What the audit record holds of an act, in words."""
+"""What the audit record holds of an act, in words.
 
-from collections.abc import Mapping, Sequence
+Every action is told by its names and values. A capability whose acts read better in words of its own registers them
+(``tell``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.auditing.chain import Act
+from dashboard.auditing.acts import Act
 from dashboard.models import State
 from dashboard.rendering import text
+from eventstore.actions import Action, action_named
+
+Fact = tuple[str, str]
+Facts = Callable[[Act, int], Sequence[Fact]]
+"""What was intended, as names and texts in order; the number is how many partitions the act's topic has, 0 for unknown."""
 
 MARKS = {
     State.DONE: ("ok", "✓", "done"),
+    State.PARTLY_DONE: ("warn", "◐", "partly done"),
     State.FAILED: ("bad", "✕", "failed"),
     State.UNKNOWN: ("warn", "?", "unknown"),
     State.INTENDED: ("info", "○", "intended"),
@@ -18,21 +28,22 @@ MARKS = {
 
 STATE_MEANS = {
     State.DONE: "",
+    State.PARTLY_DONE: "Some parts were done and stay so, the others were not.",
     State.FAILED: "",
     State.UNKNOWN: "The process that did it ended half-way: nobody recorded how it went.",
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
 GAVE_NO_ANSWER = "The store gave no answer: it may have been done, or not."
-
-ACTIONS = {
-    "reset_cursor": "Reset cursor",
-    "publish": "Publish",
-    "manage_people": "Make account",
-    "make_token": "Make API token",
-    "revoke_token": "Revoke API token",
-}
+NOT_PROVEN = "The store was asked, and its answer proves neither that it was done nor that it was not."
 LONGEST = 300
+
+_facts: dict[str, Facts] = {}
+
+
+def tell(action: Action, facts: Facts) -> None:
+    """Tell what was intended by acts of this kind in words of their own."""
+    _facts[action.name] = facts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +52,8 @@ class ActLine:
 
     act: Act
     what: str
-    topic: str
-    subscription: str
     reason: str
-    facts: Sequence[tuple[str, str]]
+    facts: Sequence[Fact]
 
     @property
     def mark(self) -> tuple[str, str, str]:
@@ -52,79 +61,66 @@ class ActLine:
 
     @property
     def state_means(self) -> str:
-        return GAVE_NO_ANSWER if _gave_no_answer(self.act) else STATE_MEANS[self.act.state]
+        if self.act.state != State.UNKNOWN:
+            return STATE_MEANS[self.act.state]
+        if "reason" in self.act.outcome:
+            return GAVE_NO_ANSWER
+        return NOT_PROVEN if "parts" in self.act.outcome else STATE_MEANS[State.UNKNOWN]
 
 
 def act_line(act: Act, partitions: int = 0) -> ActLine:
     """``partitions`` is how many the act's topic has, 0 where that is not known."""
-    details = dict(act.details)
-    reason = details.pop("reason", "")
-    facts = _reset_facts(act, details, partitions) if act.action == "reset_cursor" else _plain_facts(details)
-    return ActLine(
-        act=act,
-        what=action_words(act.action),
-        topic=str(act.details.get("topic", "")),
-        subscription=str(act.details.get("subscription", "")),
-        reason=str(reason),
-        facts=[*facts, *_outcome_facts(act)],
-    )
+    facts = _facts.get(act.action, _intended)(act, partitions)
+    reason = str(act.details.get("reason", ""))
+    return ActLine(act=act, what=action_words(act.action), reason=reason, facts=[*facts, *_outcome_facts(act)])
 
 
 def action_words(action: str) -> str:
-    return ACTIONS.get(action) or text.of_type(action.replace("_", " "))
+    known = action_named(action)
+    return known.title if known else text.of_type(action.replace("_", " "))
 
 
-def _reset_facts(act: Act, details: Mapping[str, Any], partitions: int) -> list[tuple[str, str]]:
-    facts = [("From", _places(details.get("from"), partitions)), ("To", _places(details.get("to"), partitions))]
-    again, passed_over = details.get("events_again"), details.get("events_passed_over")
-    verb = "came" if act.state == State.DONE else "would come"
-    facts.append(("Events", f"{_count(again)} {verb} again, {_count(passed_over)} passed over"))
-    consumers = details.get("consumers")
-    if consumers:
-        facts.append(("Disconnected" if act.state == State.DONE else "Connected", _text(consumers)))
-    return facts
-
-
-def _outcome_facts(act: Act) -> list[tuple[str, str]]:
-    outcome = dict(act.outcome)
-    if act.state == State.FAILED:
-        return [("Failed", _text(outcome.get("reason", "")))]
-    if _gave_no_answer(act):
-        return [("Why", _text(outcome["reason"]))]
-    if act.state == State.UNKNOWN:
-        return [("The store shows", _text(outcome))] if outcome else []  # an account is in no store
-    if act.action == "reset_cursor":
-        return []  # the counts are among the details already
-    return _plain_facts(outcome)
-
-
-def _gave_no_answer(act: Act) -> bool:
-    """Told by the process itself, as opposed to what was found open at a later start."""
-    return act.state == State.UNKNOWN and set(act.outcome) == {"reason"}
-
-
-def _plain_facts(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(text.of_type(str(name).replace("_", " ")), _text(value)) for name, value in details.items()]
-
-
-def _places(places: object, partitions: int) -> str:
-    """ "partition 1: 118:4021:3"; the place alone only where the topic is known to have but one partition."""
-    if not isinstance(places, Mapping):
-        return _text(places)
-    if len(places) == partitions == 1:
-        return _text(next(iter(places.values())))
-    return _text({f"partition {number}": place for number, place in places.items()})
-
-
-def _count(count: object) -> str:
-    if not isinstance(count, int):
-        return "an unknown number"
-    return "none" if count == 0 else f"{count:,}"
-
-
-def _text(value: object) -> str:
+def fact_text(value: object) -> str:
     """A recorded value as people read it, cut where it is long."""
     return text.shorten(_joined(value), LONGEST)
+
+
+def part_facts(outcome: Mapping[str, Any]) -> list[Fact]:
+    """Each part of an act that was not wholly done, by its name."""
+    parts = outcome.get("parts")
+    if not isinstance(parts, list):
+        return []
+    return [(_capital(str(part.get("name"))), _part_text(part)) for part in parts if isinstance(part, Mapping)]
+
+
+def _part_text(part: Mapping[str, Any]) -> str:
+    reason = part.get("reason")
+    return fact_text(f"{part.get('outcome')}: {reason}" if reason else part.get("outcome"))
+
+
+def _intended(act: Act, partitions: int) -> list[Fact]:
+    return _plain_facts({name: value for name, value in act.details.items() if name != "reason"})
+
+
+def _outcome_facts(act: Act) -> list[Fact]:
+    outcome = dict(act.outcome)
+    parts = part_facts(outcome)
+    if act.state == State.DONE:
+        return _plain_facts({name: value for name, value in outcome.items() if act.details.get(name) != value})
+    why = {State.FAILED: "Failed", State.PARTLY_DONE: "Stopped by"}.get(act.state, "Why")
+    if "reason" in outcome:
+        return [*parts, (why, fact_text(outcome["reason"]))]
+    if parts or act.state != State.UNKNOWN:
+        return parts
+    return [("The store shows", fact_text(outcome))] if outcome else []  # an account is in no store
+
+
+def _plain_facts(details: Mapping[str, Any]) -> list[Fact]:
+    return [(text.of_type(str(name).replace("_", " ")), fact_text(value)) for name, value in details.items()]
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _joined(value: object) -> str:

@@ -1,10 +1,16 @@
-"""What a cursor reset is aimed at and what it touches, in words."""
+"""What a cursor reset is aimed at, what it touches and how it went, in words."""
+
+from collections.abc import Mapping, Sequence
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard.auditing.acts import Act
+from dashboard.models import State
 from dashboard.rendering import text as words
+from dashboard.rendering.audit_text import fact_text
 from dashboard.templatetags.desk import ident
+from eventstore.actions import Ending, Outcome, Part
 from eventstore.model import Edge
 from eventstore.streams import Row
 from eventstore.subscriptions import Move, ResetPlan
@@ -52,3 +58,45 @@ def touched_words(plan: ResetPlan) -> str:
         return f"{count_words(plan, passed_over)} {verb} never delivered"
     text = f"{count_words(plan, again)} {'comes' if again == 1 else 'come'} again"
     return f"{text}, {passed_over:,} {verb} never delivered" if passed_over else text
+
+
+def reset_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
+    """A reset on the record: from where to where, and what came again."""
+    details = act.details
+    facts = [("From", _places(details.get("from"), partitions)), ("To", _places(details.get("to"), partitions))]
+    again, passed_over = details.get("events_again"), details.get("events_passed_over")
+    verb = {State.DONE: "came", State.PARTLY_DONE: "were to come"}.get(act.state, "would come")
+    facts.append(("Events", f"{_count(again)} {verb} again, {_count(passed_over)} passed over"))
+    consumers = details.get("consumers")
+    if consumers:
+        moved = act.state in (State.DONE, State.PARTLY_DONE)
+        facts.append(("Disconnected" if moved else "Connected", fact_text(consumers)))
+    return facts
+
+
+def outcome_sentences(outcome: Outcome) -> str:
+    """What became of each partition that a reset was for: "Partition 0 was moved. Partition 1 was not moved: …"."""
+    return " ".join(_part_sentence(part) for part in outcome.parts)
+
+
+def _part_sentence(part: Part) -> str:
+    name = part.name[:1].upper() + part.name[1:]
+    if part.ending is Ending.DONE:
+        return f"{name} was moved."
+    verb = "was not moved" if part.ending is Ending.FAILED else "may have been moved"
+    return f"{name} {verb}: {part.reason}"
+
+
+def _places(places: object, partitions: int) -> str:
+    """ "partition 1: 118:4021:3"; the place alone only where the topic is known to have but one partition."""
+    if not isinstance(places, Mapping):
+        return fact_text(places)
+    if len(places) == partitions == 1:
+        return fact_text(next(iter(places.values())))
+    return fact_text({f"partition {number}": place for number, place in places.items()})
+
+
+def _count(count: object) -> str:
+    if not isinstance(count, int):
+        return "an unknown number"
+    return "none" if count == 0 else f"{count:,}"

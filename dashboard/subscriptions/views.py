@@ -7,14 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.access import policy, role_names
-from dashboard.auditing import chain
+from dashboard.auditing.acts import Act, acts
 from dashboard.gateway import desk
 from dashboard.rendering import event_line_builder
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web.pages import page, person_of, render, viewer_of, wants_fragment
+from eventstore.actions import subscription_resource
 from eventstore.model import StoreUnreachable, SubscriptionType, Topic
-from eventstore.subscriptions import Backlog, Counted, State
+from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
 
 MOST_LINES = 500
 NEXT_EVENTS = 10
@@ -71,8 +72,8 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "means": TYPE_MEANS[line.subscription.type],
         "next": [event_line_builder.event_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
-        "may_reset": policy.allows(request.user, "reset_cursor"),
-        "who_may_reset": role_names.who_may("reset_cursor"),
+        "may_reset": policy.allows(request.user, RESET_CURSOR.name),
+        "who_may_reset": role_names.who_may(RESET_CURSOR.name),
     }
     return render(request, "subscriptions/show.html", context, away=away)
 
@@ -129,10 +130,10 @@ def _how_counted(backlog: Backlog) -> str:
     }[backlog.counted]
 
 
-def _last_reset(request: HttpRequest, topic: Topic, name: str) -> chain.Act | None:
+def _last_reset(request: HttpRequest, topic: Topic, name: str) -> Act | None:
     if not policy.allows(person_of(request), "read_audit"):
         return None
-    found = chain.acts(limit=1, action="reset_cursor", scope=f"{topic.name} {name}")
+    found = acts(limit=1, action=RESET_CURSOR.name, on=subscription_resource(topic.name, name))
     return found[0] if found else None
 
 

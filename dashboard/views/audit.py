@@ -1,30 +1,41 @@
 """Who acted, on what, why and how it went; and whether the record still stands as it was written."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.http import urlencode
 
-from dashboard.access.policy import TABLE
-from dashboard.auditing import chain as record
+from dashboard.auditing.acts import Act, act_of, acts, resource_filter
+from dashboard.auditing.entries import storable
+from dashboard.auditing.verification import verify
 from dashboard.gateway import desk
-from dashboard.models import AuditEntry, AuditHead, State
-from dashboard.rendering.audit_text import act_line, action_words
+from dashboard.models import AuditHead
+from dashboard.rendering.audit_text import act_line
 from dashboard.web.pages import Problem, page, problem, render
+from eventstore.actions import registered
 from eventstore.model import IndexedTopic
 
 ACTS = 50
+MOST_SPACES = 20
+"""Spaces of an old address at which a topic's name is taken to end."""
+FILTERS = ("actor", "action", "topic", "name", "scope")
 
 
 class Filter(forms.Form):
-    """What to show. Nothing is required; what cannot be is said."""
+    """What to show. Nothing is required; what cannot be is said.
+
+    ``topic`` may be a short name. ``name`` is a subscription's, an aggregate's id, an account's or a token's. ``scope`` is how
+    addresses of the first release named a topic, or a topic and a subscription, in one text; they still work.
+    """
 
     actor = forms.CharField(required=False, max_length=500)
     action = forms.CharField(required=False, max_length=500)
+    topic = forms.CharField(required=False, max_length=4096)
+    name = forms.CharField(required=False, max_length=4096)
     scope = forms.CharField(required=False, max_length=4096)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62)
     act = forms.UUIDField(required=False)
@@ -45,12 +56,12 @@ def audit(request: HttpRequest) -> HttpResponse:
         )
     given = form.cleaned_data
     indexed = desk().index.topics()
-    acts, older = _acts(given, _scopes(given["scope"], indexed))
+    found, older = _acts(given, _on(given, indexed))
     context = {
-        "lines": [act_line(act, _partitions(act, indexed)) for act in acts],
+        "lines": [act_line(act, _partitions(act, indexed)) for act in found],
         "given": given,
-        "filtered": any(given[name] for name in ("actor", "action", "scope", "act")),
-        "actions": [(action, action_words(action)) for action in _actions()],
+        "filtered": any(given[name] for name in (*FILTERS, "act")),
+        "actions": sorted(((action.name, action.title) for action in registered()), key=lambda pair: pair[1]),
         "older": f"?{urlencode({**_kept(given), 'before': str(older)})}" if older else "",
         "newest": f"?{urlencode(_kept(given))}" if given["before"] else "",
         **(_verified() if request.GET.get("verify") == "1" else {}),
@@ -58,44 +69,48 @@ def audit(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/index.html", context)
 
 
-def _acts(given: dict[str, Any], under: Collection[str]) -> tuple[list[record.Act], int | None]:
+def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:
     """A page of acts, and the cursor of the next one."""
     if given["act"] is not None:
-        return _one(given["act"]), None
-    found = record.acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], under=under)
+        act = act_of(given["act"])
+        return [act] if act else [], None
+    found = acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], on=on)
     shown = list(found[:ACTS])
     return shown, shown[-1].number if len(found) > ACTS else None
 
 
-def _scopes(given: str, indexed: Mapping[str, IndexedTopic]) -> Collection[str]:
-    """What was typed, and with a topic's short name written out: "documents app-timeline" as the page shows it."""
-    if not given:
-        return ()
-    short, space, subscription = given.partition(" ")
-    return {given, *(f"{name}{space}{subscription}" for name in indexed if name.rpartition("/")[2] == short)}
+def _on(given: dict[str, Any], indexed: Mapping[str, IndexedTopic]) -> Q:
+    topics = _written_out(given["topic"], indexed) if given["topic"] else []
+    chosen = resource_filter(topics=topics, name=given["name"])
+    return chosen & _in_one_text(given["scope"], indexed) if given["scope"] else chosen
 
 
-def _partitions(act: record.Act, indexed: Mapping[str, IndexedTopic]) -> int:
-    topic = indexed.get(str(act.details.get("topic", "")))
+def _in_one_text(scope: str, indexed: Mapping[str, IndexedTopic]) -> Q:
+    """A topic and all in it, an account, a token, or "documents app-timeline": any of its spaces may be the one between."""
+    chosen = resource_filter(topics=_written_out(scope, indexed)) | Q(name=storable(scope))
+    words = scope.split(" ")
+    for place in range(1, min(len(words), MOST_SPACES)):
+        topic, name = " ".join(words[:place]), " ".join(words[place:])
+        chosen |= resource_filter(topics=_written_out(topic, indexed), name=name)
+    return chosen
+
+
+def _written_out(topic: str, indexed: Mapping[str, IndexedTopic]) -> list[str]:
+    """The topic as it was typed, and those that have this short name."""
+    return [topic, *(name for name in indexed if name.rpartition("/")[2] == topic)]
+
+
+def _partitions(act: Act, indexed: Mapping[str, IndexedTopic]) -> int:
+    topic = indexed.get(act.resource.topic)
     return topic.partitions if topic else 0
 
 
-def _one(act: UUID) -> list[record.Act]:
-    entry = AuditEntry.objects.filter(act=act, state=State.INTENDED).first()
-    return list(record.acts(before=entry.number + 1, limit=1)) if entry else []
-
-
 def _kept(given: dict[str, Any]) -> dict[str, str]:
-    return {name: given[name] for name in ("actor", "action", "scope") if given[name]}
-
-
-def _actions() -> list[str]:
-    """Those that are ever recorded: reading is not an act yet."""
-    return [action for action in TABLE if action not in ("browse", "tail", "see_payloads", "read_audit")]
+    return {name: given[name] for name in FILTERS if given[name]}
 
 
 def _verified() -> dict[str, Any]:
-    broken = record.verify()
+    broken = verify()
     head = AuditHead.objects.filter(id=1).first()
     return {"verified": True, "broken": broken, "entries": head.number if head else 0}
 

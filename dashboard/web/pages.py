@@ -25,6 +25,7 @@ from eventstore.model import (
     InvalidName,
     InvalidPosition,
     NotAllowed,
+    ResourceBusy,
     StalePlan,
     StoreUnreachable,
     UnknownEvent,
@@ -79,6 +80,7 @@ _KINDS = (
     _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
     _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
+    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Somebody is at it at this moment"),
     _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, "The event store does not answer"),
 )
 OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")

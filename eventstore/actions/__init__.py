@@ -1,5 +1,56 @@
-"""Actions: whatever changes something passes through here, is allowed or refused, and leaves a record."""
+"""Actions: whatever changes something is one, is allowed or refused, locks what it acts on, and leaves a record.
 
-from eventstore.actions.perform import Actor, acting, reason_of
+A capability registers its action (``Action``, ``PlannedAction``); ``perform`` and ``perform_plan`` carry it out. People, locks
+and the record are handed in as ``Safeguards``.
+"""
 
-__all__ = ["Actor", "acting", "reason_of"]
+from eventstore.actions.action import Action, Plan, PlannedAction, Undo, action_named, register, registered
+from eventstore.actions.actor import Actor, Authorizer
+from eventstore.actions.face import ActionFace
+from eventstore.actions.lock import LEASE, Lease, Locks
+from eventstore.actions.outcome import Ending, Outcome, Part, reason_of
+from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, perform, perform_plan
+from eventstore.actions.resource import (
+    AGGREGATE,
+    STORE,
+    SUBSCRIPTION,
+    TOPIC,
+    Resource,
+    subscription_resource,
+    topic_resource,
+)
+from eventstore.actions.running import Running
+
+__all__ = [
+    "AGGREGATE",
+    "LEASE",
+    "STORE",
+    "SUBSCRIPTION",
+    "TOPIC",
+    "Action",
+    "ActionFace",
+    "Actor",
+    "Authorizer",
+    "Confirmation",
+    "Ending",
+    "Lease",
+    "Locks",
+    "Outcome",
+    "Part",
+    "Performed",
+    "Plan",
+    "PlannedAction",
+    "Record",
+    "Resource",
+    "Running",
+    "Safeguards",
+    "Undo",
+    "action_named",
+    "perform",
+    "perform_plan",
+    "reason_of",
+    "register",
+    "registered",
+    "subscription_resource",
+    "topic_resource",
+]

@@ -1,69 +1,132 @@
-"""What this package needs of people, without knowing any: who acts, whether they may, and a record of it.
+"""Doing something under the safeguards: allowed, one at a time on its resource, and on the record before and after.
 
-The desk is built with a ``Record`` and a ``May``; every act passes through ``acting``. The record says *intended* before
-anything is touched and *done* or *failed* after, so that a crash in between leaves a trace (settled later as *unknown*).
+The record says *intended* before anything is touched, and how it ended after, so that a crash in between leaves a trace
+(settled later as *unknown*, with what the store shows).
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
-from eventstore.model.errors import EventStoreError, NotAllowed, StoreUnreachable
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Actor:
-    """The person on whose behalf something is done. ``via`` says from where: "page", "command line"."""
-
-    name: str
-    via: str = "page"
-
-
-class May(Protocol):
-    def __call__(self, actor: Actor, action: str, scope: str) -> bool: ...
+from eventstore.actions.action import Action, Aim, P, PlannedAction
+from eventstore.actions.actor import Actor, Authorizer
+from eventstore.actions.lock import Lease, Locks
+from eventstore.actions.outcome import Outcome, outcome_of, outcome_of_error
+from eventstore.actions.resource import Resource
+from eventstore.actions.running import Running
+from eventstore.model.errors import NotAllowed, StalePlan
+from eventstore.model.storage import Storage
 
 
 class Record(Protocol):
     """The audit record. ``details`` hold names, positions and counts; never a value of an event."""
 
-    def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
-        """Write that this is about to happen; answers the act's id."""
+    def intended(self, actor: Actor, action: str, resource: Resource, details: Mapping[str, Any]) -> str:
+        """Write that this is about to happen; returns the act's id."""
         ...
 
-    def done(self, act: str, details: Mapping[str, Any]) -> None: ...
+    def ended(self, act: str, outcome: Outcome) -> None: ...
 
-    def failed(self, act: str, reason: str) -> None: ...
-
-    def unknown(self, act: str, reason: str) -> None:
-        """It may or may not have been done: the store gave no answer."""
+    def newest(self, resource: Resource) -> int:
+        """The number of the newest act that has, or may have, changed this resource; 0 for none. Failed ones do not count."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Safeguards:
+    """What the event store is handed of people: who may act, one at a time, and the record of it."""
+
+    authorizer: Authorizer
+    locks: Locks
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """What a person agreed to. ``since`` is ``Record.newest`` of the resource at the time of the plan with this digest."""
+
+    digest: str
+    since: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Performed(Generic[P]):
+    plan: P
+    outcome: Outcome
 
 
 @contextmanager
-def acting(
-    record: Record, may: May, actor: Actor, action: str, scope: str, details: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Do something under the record. What the block puts into the yielded dictionary is recorded as its outcome.
+def perform(
+    safeguards: Safeguards, actor: Actor, action: Action, resource: Resource, details: Mapping[str, Any]
+) -> Iterator[Running]:
+    """Do something at once: the block does it, and puts what is to be recorded into ``Running.facts`` or ``Running.parts``.
 
-    ``NotAllowed`` before anything is written where the access table forbids it. An error is recorded by its class (and its
+    ``NotAllowed`` or ``ResourceBusy`` before anything is written. An error of the block is recorded by its class (and its
     sentence, where it is one of ours) and goes on to the caller.
     """
-    if not may(actor, action, scope):
-        raise NotAllowed(f"{actor.name} may not do this ({action}). An admin can give the role that may.")
-    act = record.intended(actor, action, scope, details)
-    outcome: dict[str, Any] = {}
+    with (
+        _permitted(safeguards, actor, action, resource) as lease,
+        _recorded(safeguards.record, actor, action, resource, details, lease) as act,
+    ):
+        yield act
+
+
+def perform_plan(
+    safeguards: Safeguards,
+    actor: Actor,
+    action: PlannedAction[Aim, P],
+    storage: Storage,
+    resource: Resource,
+    aim: Aim,
+    *,
+    confirmation: Confirmation,
+    reason: str,
+) -> Performed[P]:
+    """Do what was previewed and confirmed. Under the lock it is planned once more: what has changed is not done.
+
+    ``StalePlan`` where the plan is another by now, or somebody has acted on the resource since. Like ``NotAllowed`` and
+    ``ResourceBusy`` it comes before anything is written. ``reason`` is the actor's own words, for the record.
+    """
+    with _permitted(safeguards, actor, action, resource) as lease:
+        plan = action.plan(storage, resource, aim)
+        if safeguards.record.newest(resource) > confirmation.since or not plan.confirmed_by(confirmation.digest):
+            raise StalePlan("It has changed since you looked. Nothing was done: look at the new preview.")
+        details = {**plan.details(), "reason": reason} if reason else plan.details()
+        with _recorded(safeguards.record, actor, action, resource, details, lease) as act:
+            action.execute(storage, plan, act)
+    return Performed(plan=plan, outcome=act.outcome)
+
+
+@contextmanager
+def _permitted(safeguards: Safeguards, actor: Actor, action: Action, resource: Resource) -> Iterator[Lease | None]:
+    """With the right to act, and the resource locked where the action is exclusive."""
+    if resource.kind not in action.acts_on:
+        raise ValueError(f"{action.name} does not act on a {resource.kind}")
+    if not safeguards.authorizer(actor, action.name, resource):
+        raise NotAllowed(f"{actor.name} may not do this ({action.name}). An admin can give the role that may.")
+    if not action.exclusive:
+        yield None
+        return
+    lease = safeguards.locks.acquire(resource, actor, action.doing)
     try:
-        yield outcome
-    except StoreUnreachable as error:
-        record.unknown(act, reason_of(error))
-        raise
+        yield lease
+    finally:
+        lease.release()
+
+
+@contextmanager
+def _recorded(
+    record: Record, actor: Actor, action: Action, resource: Resource, details: Mapping[str, Any], lease: Lease | None
+) -> Iterator[Running]:
+    act = Running(lease=lease)
+    act.renew()
+    number = record.intended(actor, action.name, resource, details)
+    try:
+        yield act
     except BaseException as error:
-        record.failed(act, reason_of(error))
+        act.outcome = outcome_of_error(error, act.parts)
+        record.ended(number, act.outcome)
         raise
-    record.done(act, outcome)
-
-
-def reason_of(error: BaseException) -> str:
-    """The error as the record keeps it. Only our own errors are known to be free of payloads."""
-    return str(error) if isinstance(error, EventStoreError) else type(error).__name__
+    act.outcome = outcome_of(act.parts, act.facts)
+    record.ended(number, act.outcome)

@@ -5,7 +5,7 @@ A face's class lives in the room of its capability. A new capability adds a room
 
 from datetime import timedelta
 
-from eventstore.actions.perform import May, Record
+from eventstore.actions import ActionFace, Safeguards
 from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
@@ -22,14 +22,12 @@ from eventstore.tail import Hub
 class Desk:
     """Everything that pages and commands use of the event store. Nothing is contacted before the first call of a face.
 
-    Any call of a face may raise an ``EventStoreError``. Looking is free. Every act passes ``may`` and is kept in ``record``.
+    Any call of a face may raise an ``EventStoreError``. Looking is free. Every act passes the safeguards.
     """
 
-    def __init__(self, *, storage: Storage, config: Config, record: Record, may: May, hash_key: str = "") -> None:
+    def __init__(self, *, storage: Storage, config: Config, safeguards: Safeguards, hash_key: str = "") -> None:
         """``hash_key`` is the secret by which searchable values are hashed."""
         self.config = config
-        self.record = record
-        self.may = may
         self.store = storage
         """The driver as a whole, for ``ping`` and for commands that publish and consume as services do."""
         self.log = storage
@@ -39,9 +37,8 @@ class Desk:
         cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
         self.streams = StreamFace(storage=storage, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
-        self.subscriptions = SubscriptionFace(
-            storage=storage, rows_of=self.streams.rows_of, record=record, may=may, stuck_after=stuck_after
-        )
+        self.subscriptions = SubscriptionFace(storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after)
+        self.actions = ActionFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(storage=storage, read=self.read)
         self.scans = Scans(storage=storage, read=self.read)
 

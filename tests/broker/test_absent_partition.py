@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from eventstore.actions.perform import Actor
 from eventstore.config.loading import Config
 from eventstore.desk import Desk
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -23,16 +22,12 @@ from eventstore.model.storage import Edge
 from eventstore.tail import Hub, Start
 from tests.broker.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
-from tests.stream_check import NoRecord
+from tests.safeguards import ONLY_LOOKING
 
 pytestmark = pytest.mark.broker
 
 ABSENT = 2
 PARTITIONS = 3
-
-
-def never(actor: Actor, action: str, scope: str) -> bool:
-    return False
 
 
 def key_of(partition: int) -> str:
@@ -74,7 +69,7 @@ def test_what_is_gone_altogether_is_still_unknown(storage: PulsarStorage, topic:
 
 @pytest.mark.usefixtures("desk_databases")
 def test_the_topics_page_and_its_tail_show_the_other_partitions(storage: PulsarStorage, sparse: Topic) -> None:
-    rows = Desk(storage=storage, config=Config(), record=NoRecord(), may=never).streams.topic_page(sparse).items
+    rows = Desk(storage=storage, config=Config(), safeguards=ONLY_LOOKING).streams.topic_page(sparse).items
     assert [row.event.message.payload for row in rows if row.event] == [b"there"]
     hub = Hub(storage=storage, read=lambda message: read_event(message, ()))
     try:

@@ -1,13 +1,10 @@
 """What an aggregate's page says of events that retention has trimmed but the index knows."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 import httpx
 import pytest
 
-from eventstore.actions.perform import Actor
 from eventstore.config.loading import parse_config
 from eventstore.desk import Desk
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -16,33 +13,14 @@ from eventstore.model.events import NewMessage
 from eventstore.streams.rows import Missing
 from tests.broker.conftest import MakeTopic
 from tests.broker.test_payloads import truncate
+from tests.safeguards import ONLY_LOOKING
 
 pytestmark = pytest.mark.broker
 
 
-class NoRecord:
-    """Nothing in these tests needs a record."""
-
-    def intended(self, actor: Actor, action: str, scope: str, details: Mapping[str, Any]) -> str:
-        raise AssertionError("nothing was to be done")
-
-    def done(self, act: str, details: Mapping[str, Any]) -> None:
-        raise AssertionError("nothing was to be done")
-
-    def failed(self, act: str, reason: str) -> None:
-        raise AssertionError("nothing was to be done")
-
-    def unknown(self, act: str, reason: str) -> None:
-        raise AssertionError("nothing was to be done")
-
-
-def nobody(actor: Actor, action: str, scope: str) -> bool:
-    return False
-
-
 def desk_over(storage: PulsarStorage) -> Desk:
     """A desk as a new process has it, with nothing in memory."""
-    return Desk(storage=storage, config=parse_config("", "desk.toml"), record=NoRecord(), may=nobody)
+    return Desk(storage=storage, config=parse_config("", "desk.toml"), safeguards=ONLY_LOOKING)
 
 
 def happened(number: int, aggregate: str) -> NewMessage:

@@ -13,14 +13,15 @@ django.setup()
 from django.db import connections  # noqa: E402
 
 from dashboard.auditing.chain import DatabaseRecord  # noqa: E402
-from eventstore.actions.perform import Actor  # noqa: E402
+from eventstore.actions import Actor, Ending, Outcome, topic_resource  # noqa: E402
 
 
 def one_act(number: int) -> None:
     record = DatabaseRecord()
     try:
-        act = record.intended(Actor(name=f"hammer-{os.getpid()}"), "reset_cursor", f"topic-{number}", {"number": number})
-        record.done(act, {"number": number})
+        actor = Actor(name=f"hammer-{os.getpid()}")
+        act = record.intended(actor, "reset_cursor", topic_resource(f"topic-{number}"), {"number": number})
+        record.ended(act, Outcome(ending=Ending.DONE, facts={"number": number}))
     finally:
         connections.close_all()
 

@@ -22,7 +22,7 @@ def hammer(environment: dict[str, str]) -> None:
 
 
 VERIFY = """
-from dashboard.auditing.chain import verify; from dashboard.models import AuditEntry
+from dashboard.auditing.verification import verify; from dashboard.models import AuditEntry
 print(verify(), AuditEntry.objects.count(), AuditEntry.objects.values("previous").distinct().count())
 """
 

@@ -31,7 +31,6 @@ LONG_MODULES = {
     "tests/index/test_queries.py",
     "tests/index/test_rebuild.py",
     "tests/index/test_writer.py",
-    "tests/unit/auditing/test_chain.py",
     "tests/unit/scanning/test_scan.py",
     "tests/unit/schemas/test_schemas.py",
     "tests/unit/subscriptions/test_backlog.py",

@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from dashboard.auditing.chain import DatabaseRecord, acts
-from eventstore.actions.perform import Actor
+from dashboard.auditing.acts import acts
+from dashboard.auditing.chain import DatabaseRecord
+from eventstore.actions import Actor, Ending, Outcome, Resource, subscription_resource, topic_resource
 from tests.web.desk import Desk, attribute, opened_desk, text
 
 AUDIT = "/audit/"
@@ -20,7 +21,10 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
         yield opened
 
 
-def act(actor: str = "anna", scope: str = "patients mailer", action: str = "reset_cursor", **details: Any) -> str:
+MAILER = subscription_resource("patients", "mailer")
+
+
+def act(actor: str = "anna", on: Resource = MAILER, action: str = "reset_cursor", **details: Any) -> str:
     """A reset that was done."""
     record = DatabaseRecord()
     written: dict[str, Any] = {
@@ -33,8 +37,8 @@ def act(actor: str = "anna", scope: str = "patients mailer", action: str = "rese
         "consumers": ["worker-7"],
         "reason": "SUP-8812",
     }
-    number = record.intended(Actor(name=actor), action, scope, {**written, **details})
-    record.done(number, {"events_again": 1204})
+    number = record.intended(Actor(name=actor), action, on, {**written, **details})
+    record.ended(number, Outcome(ending=Ending.DONE, facts={"events_again": 1204}))
     return number
 
 
@@ -59,9 +63,9 @@ def test_an_act_is_told_in_words(desk: Desk) -> None:
 def test_newest_come_first_and_each_state_has_its_word(desk: Desk) -> None:
     record = DatabaseRecord()
     act("first")
-    failed = record.intended(Actor(name="second"), "reset_cursor", "s", {})
-    record.failed(failed, "The broker does not answer.")
-    record.intended(Actor(name="third"), "publish", "s", {})
+    failed = record.intended(Actor(name="second"), "reset_cursor", MAILER, {})
+    record.ended(failed, Outcome(ending=Ending.FAILED, reason="The broker does not answer."))
+    record.intended(Actor(name="third"), "publish", topic_resource("s"), {})
     answer = desk.get(AUDIT)
     assert attribute(answer, "data-actor") == ["third", "second", "first"]
     assert attribute(answer, "data-state") == ["intended", "failed", "done"]
@@ -71,8 +75,8 @@ def test_newest_come_first_and_each_state_has_its_word(desk: Desk) -> None:
 
 def test_it_is_filtered_by_person_action_and_what_it_was_done_to(desk: Desk) -> None:
     act("anna")
-    act("ben", scope="documents search")
-    act("ben", action="publish", scope="documents")
+    act("ben", on=subscription_resource("documents", "search"))
+    act("ben", action="publish", on=topic_resource("documents"))
 
     def shown(query: str) -> list[str]:
         return attribute(desk.get(AUDIT + query), "data-actor")
@@ -97,7 +101,7 @@ def test_one_act_has_an_address_of_its_own(desk: Desk) -> None:
 
 def test_pages_lead_through_the_whole_record_and_keep_the_filter(desk: Desk) -> None:
     for number in range(120):
-        act("anna" if number % 2 else "ben", scope=str(number))
+        act("anna" if number % 2 else "ben", on=topic_resource(str(number)))
     url, seen = f"{AUDIT}?actor=anna", []
     while url:
         answer = desk.get(url)
@@ -159,8 +163,8 @@ def test_only_who_may_reads_it(desk: Desk) -> None:
 
 def test_what_the_record_holds_is_text(desk: Desk) -> None:
     bad = '"><script>alert(1)</script>\u202e'
-    act(bad, scope=bad, subscription=bad, topic=bad, reason=bad, consumers=[bad], to={bad: bad})
-    act(bad, scope=bad, action=bad, topic="", subscription="", **{bad: bad})
+    act(bad, on=subscription_resource(bad, bad), subscription=bad, topic=bad, reason=bad, consumers=[bad], to={bad: bad})
+    act(bad, on=Resource(kind=bad, name=bad), action=bad, topic="", subscription="", **{bad: bad})
     body = desk.get(AUDIT).content.decode()
     assert "<script>alert" not in body
 
@@ -168,5 +172,5 @@ def test_what_the_record_holds_is_text(desk: Desk) -> None:
 def test_details_of_any_shape_are_shown(desk: Desk) -> None:
     record = DatabaseRecord()
     for details in ({}, {"from": None, "to": [1, {"a": None}], "events_again": "x"}, {"deep": {"er": {"still": True}}}):
-        record.intended(Actor(name="anna"), "reset_cursor", "s", details)
+        record.intended(Actor(name="anna"), "reset_cursor", MAILER, details)
     assert len(attribute(desk.get(AUDIT), "data-act")) == 3

@@ -15,8 +15,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from dashboard import gateway
-from dashboard.auditing.chain import acts, verify
+from dashboard.access.command_actions import account
+from dashboard.auditing.acts import acts
+from dashboard.auditing.verification import verify
 from dashboard.models import Person, State
+from eventstore.actions import topic_resource
 from eventstore.samples.health import health_history
 from tests import people
 
@@ -69,7 +72,8 @@ def test_a_person_is_made_with_a_password_that_is_shown_once(role: str) -> None:
     assert (status, person.role, person.is_superuser) == (0, role, False)
     assert person.check_password(password)
     (act,) = acts()
-    assert (act.action, act.scope, act.state, act.details) == ("manage_people", "anna", State.DONE, {"role": role})
+    assert (act.action, act.resource, act.state) == ("manage_people", account("anna"), State.DONE)
+    assert act.details == {"role": role}
     assert act.actor.endswith("(command line)")
     assert password not in str(act)
 
@@ -132,7 +136,7 @@ def test_a_file_goes_in_whole_into_the_topic_of_its_name(store: dict[str, str], 
     assert "1200 events of" in out
     assert len(held("patients")) == 1200
     (act,) = acts()
-    assert (act.action, act.scope, act.state) == ("publish", "patients", State.DONE)
+    assert (act.action, act.resource, act.state) == ("publish", topic_resource("patients"), State.DONE)
     assert act.outcome == {"imported": 1200, "already_there": 0, "rejected": 0, "stopped": False}
     assert verify() is None
 

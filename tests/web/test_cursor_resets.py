@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dashboard.auditing import chain
+from dashboard.auditing.acts import acts
 from dashboard.models import AuditEntry, State
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Edge, SubscriptionType
@@ -91,7 +91,7 @@ def test_the_record_says_who_what_from_where_to_where_and_why(desk: Desk) -> Non
     positions = desk.publish(10)
     desk.subscribe(handled=6)
     reset(desk, "earliest")
-    (act,) = chain.acts()
+    (act,) = acts()
     assert (act.actor, act.via, act.action, act.state) == ("support", "page", "reset_cursor", State.DONE)
     assert act.details["reason"] == "SUP-8812: mails were lost"
     assert act.details["from"] == {"0": positions[5].label}
@@ -103,7 +103,7 @@ def test_the_subscriptions_page_leads_to_the_audit_entry(desk: Desk) -> None:
     desk.publish(3)
     desk.subscribe(handled=3)
     answer = reset(desk, "earliest")
-    (act,) = chain.acts()
+    (act,) = acts()
     landed = desk.get(answer["Location"])
     assert f'href="{reverse("audit")}?act={act.act}"' in landed.content.decode()
     assert "SUP-8812: mails were lost" in text(landed)
@@ -302,7 +302,7 @@ def test_a_button_that_is_pressed_twice_resets_once(desk: Desk) -> None:
     desk.handle(4)
     assert desk.client().post(post_url(), form).status_code == 302
     assert waiting(desk) == 2, "what was received again is not received a third time"
-    assert len(chain.acts()) == 1
+    assert len(acts()) == 1
 
 
 def test_what_somebody_else_has_reset_meanwhile_is_not_reset_over(desk: Desk) -> None:
@@ -365,7 +365,7 @@ def test_hostile_names_are_previewed_reset_and_recorded_as_they_are(desk: Desk, 
     assert "<script>alert" not in preview.content.decode()
     assert desk.client().post(post_url(name), confirmed(preview)).status_code == 302
     assert desk.store.subscription(TOPIC, name).backlog == 3
-    (act,) = chain.acts()
+    (act,) = acts()
     assert act.details["subscription"] == name
 
 

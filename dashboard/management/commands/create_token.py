@@ -9,10 +9,10 @@ from django.db import IntegrityError
 
 from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
-from dashboard.access.policy import may
-from dashboard.auditing.chain import DatabaseRecord
+from dashboard.access.command_actions import MAKE_TOKEN, api_token
+from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Role
-from eventstore.actions import acting
+from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
 ROLES = [str(role) for role in Role if role]
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             tokens.check_name(name)
             details = {"role": role, "days": days}
-            with acting(DatabaseRecord(), may, command_line_actor(actor), "make_token", name, details):
+            with perform(SAFEGUARDS, command_line_actor(actor), MAKE_TOKEN, api_token(name), details):
                 token, text = tokens.make(name, Role(role), days)
         except EventStoreError as error:
             raise CommandError(str(error)) from error

@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from dashboard.access.actors import add_as_option, command_line_actor
-from dashboard.access.policy import may
-from dashboard.auditing.chain import DatabaseRecord
+from dashboard.access.command_actions import MANAGE_PEOPLE, account
+from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person, Role
-from eventstore.actions import acting
+from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
 ROLES = [str(role) for role in Role if role]
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         try:
             _check(person, given if password_stdin else None)
             password = given or secrets.token_urlsafe(15)
-            with acting(DatabaseRecord(), may, command_line_actor(actor), "manage_people", name, {"role": role}):
+            with perform(SAFEGUARDS, command_line_actor(actor), MANAGE_PEOPLE, account(name), {"role": role}):
                 person.set_password(password)
                 person.save(force_insert=True)
         except EventStoreError as error:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.gateway import desk
 from dashboard.running.signals import StoppableFile, stopping_by_signal
-from eventstore.actions import acting
-from eventstore.importing import ImportSummary, import_messages, parse_lines
+from eventstore.actions import topic_resource
+from eventstore.importing import PUBLISH, ImportSummary, import_messages, parse_lines
 from eventstore.model import EventStoreError
 
 REFUSED = 2
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         """The import as one recorded act. A stop ends it after the batch that is under way."""
         here = desk()
         progress = Progress(bar)
-        with acting(here.record, here.may, command_line_actor(actor), "publish", name, {}) as outcome:
+        with here.actions.perform(command_line_actor(actor), PUBLISH, topic_resource(name), {}) as act:
             topic = here.log.create_topic(name)
             try:
                 lines = source.until_stopped(parse_lines(source))
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             except EventStoreError as error:
                 raise type(error)(f"{error} {before(progress.last.imported)} imported before that.") from error
             progress.show(summary)
-            outcome |= {
+            act.facts |= {
                 "imported": summary.imported,
                 "already_there": summary.already_there,
                 "rejected": summary.rejected_count,

@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.access import tokens
 from dashboard.access.actors import add_as_option, command_line_actor
-from dashboard.access.policy import may
-from dashboard.auditing.chain import DatabaseRecord
-from eventstore.actions import acting
+from dashboard.access.command_actions import REVOKE_TOKEN, api_token
+from dashboard.auditing.safeguards import SAFEGUARDS
+from eventstore.actions import perform
 from eventstore.model import EventStoreError
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if not any(token.name == name for token in tokens.in_force()):
             raise CommandError(f"There is no token {name!r} in force. See list_tokens.")
         try:
-            with acting(DatabaseRecord(), may, command_line_actor(actor), "revoke_token", name, {}):
+            with perform(SAFEGUARDS, command_line_actor(actor), REVOKE_TOKEN, api_token(name), {}):
                 tokens.revoke(name)
         except EventStoreError as error:
             raise CommandError(str(error)) from error

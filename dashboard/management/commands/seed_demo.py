@@ -9,7 +9,8 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.gateway import close, desk
-from eventstore.actions import acting
+from eventstore.actions import STORE, Resource
+from eventstore.importing import PUBLISH
 from eventstore.model import EventStoreError
 
 
@@ -35,9 +36,10 @@ class Command(BaseCommand):
             if is_seeded(here.store):
                 self.stdout.write("The demo history is there already.")
                 return
-            scope = ", ".join(PARTITIONS)
-            with acting(here.record, here.may, command_line_actor(actor), "publish", scope, {"demo": True}) as outcome:
-                outcome["imported"] = written = seed_history(here.store)
+            history = Resource(kind=STORE, name="demo history")
+            details = {"demo": True, "topics": list(PARTITIONS)}
+            with here.actions.perform(command_line_actor(actor), PUBLISH, history, details) as act:
+                act.facts["imported"] = written = seed_history(here.store)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         finally:

@@ -1,11 +1,13 @@
 """Everything that an installation runs, as one process group: index, web server and, in demo mode, people and traffic."""
 
+import json
 import os
 import socket
 import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +15,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
-from dashboard.auditing.chain import resolve_interrupted
+from dashboard.auditing.entries import resource_of
+from dashboard.auditing.interrupted import resolve_interrupted
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
+from dashboard.models import AuditEntry
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
-from dashboard.subscriptions.crash_recovery import what_the_store_shows
 from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -93,6 +96,11 @@ class Command(BaseCommand):
     def say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
+    """Of an act that a crash left open, as its action asks the store for it."""
+    return desk().actions.shown_by_store(entry.action, resource_of(entry), json.loads(entry.details))
 
 
 def _again_in_demo_mode() -> None:

@@ -6,11 +6,13 @@ from django.contrib.auth.models import AnonymousUser
 from dashboard.access.actors import command_line_actor
 from dashboard.access.policy import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.models import Role
-from eventstore.actions.perform import Actor
+from eventstore.actions import Actor, topic_resource
 from eventstore.model.errors import NotAllowed
 from tests import people
 
 pytestmark = pytest.mark.django_db
+
+ANYTHING = topic_resource("x")
 
 FROM_A_PAGE = {
     "": set(),
@@ -25,29 +27,29 @@ FROM_A_PAGE = {
 def test_each_role_may_do_from_a_page_exactly_what_is_written(role: str) -> None:
     somebody = people.person(role)
     assert {action for action in TABLE if allows(somebody, action)} == FROM_A_PAGE[role]
-    assert {action for action in TABLE if may(people.actor(somebody), action, "any/topic")} == FROM_A_PAGE[role]
+    assert {action for action in TABLE if may(people.actor(somebody), action, ANYTHING)} == FROM_A_PAGE[role]
 
 
 def test_only_an_admin_publishes_and_manages_people_and_never_from_a_page() -> None:
     for role, somebody in people.everybody().items():
         for action in ("publish", "manage_people"):
-            assert may(people.actor(somebody, COMMAND_LINE), action, "x") == (role == "admin")
-            assert not may(people.actor(somebody, PAGE), action, "x")
+            assert may(people.actor(somebody, COMMAND_LINE), action, ANYTHING) == (role == "admin")
+            assert not may(people.actor(somebody, PAGE), action, ANYTHING)
 
 
 def test_somebody_without_an_account_may_do_nothing() -> None:
     for action in TABLE:
         assert not allows(AnonymousUser(), action)
-        assert not may(Actor(name="nobody-of-this-name"), action, "x")
-        assert not may(Actor(name=""), action, "x")
+        assert not may(Actor(name="nobody-of-this-name"), action, ANYTHING)
+        assert not may(Actor(name=""), action, ANYTHING)
 
 
 def test_an_account_that_was_closed_may_do_nothing_at_once() -> None:
     somebody = people.admin()
-    assert may(people.actor(somebody), "browse", "x")
+    assert may(people.actor(somebody), "browse", ANYTHING)
     somebody.is_active = False
     somebody.save()
-    assert not any(may(people.actor(somebody, via), action, "x") for action in TABLE for via in (PAGE, COMMAND_LINE))
+    assert not any(may(people.actor(somebody, via), action, ANYTHING) for action in TABLE for via in (PAGE, COMMAND_LINE))
     assert not any(allows(somebody, action) for action in TABLE)
 
 
@@ -62,25 +64,25 @@ def test_an_action_that_the_table_does_not_know_is_an_error_and_not_a_yes() -> N
     with pytest.raises(KeyError):
         allows(people.admin(), "reset_cursors")
     with pytest.raises(KeyError):
-        may(people.actor(people.admin()), "", "x")
+        may(people.actor(people.admin()), "", ANYTHING)
 
 
 def test_a_way_in_that_nobody_declared_is_closed() -> None:
-    assert not may(people.actor(people.admin(), via="carrier pigeon"), "browse", "x")
+    assert not may(people.actor(people.admin(), via="carrier pigeon"), "browse", ANYTHING)
 
 
 def test_a_shell_on_the_server_acts_under_its_own_name_and_is_trusted() -> None:
     actor = command_line_actor()
     assert actor.via == SHELL
     assert actor.name.endswith(" (command line)")
-    assert may(actor, "publish", "x")
+    assert may(actor, "publish", ANYTHING)
 
 
 def test_a_person_named_on_the_command_line_has_their_own_role() -> None:
     people.viewer()
     actor = command_line_actor("viewer")
     assert actor == Actor(name="viewer", via=COMMAND_LINE)
-    assert not may(actor, "publish", "x")
+    assert not may(actor, "publish", ANYTHING)
 
 
 def test_naming_a_stranger_or_a_closed_account_on_the_command_line_is_refused() -> None:

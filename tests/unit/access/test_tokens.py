@@ -10,7 +10,8 @@ from django.db import OperationalError, connection
 
 from dashboard.access import tokens
 from dashboard.access.policy import TABLE, allows
-from dashboard.auditing.chain import acts, verify
+from dashboard.auditing.acts import acts
+from dashboard.auditing.verification import verify
 from dashboard.models import ApiToken, Role, State
 from dashboard.privacy.masking import viewer_of
 from tests import people
@@ -120,7 +121,7 @@ def test_a_token_is_made_on_the_command_line_shown_once_and_on_the_record_withou
     assert found is not None
     assert timedelta(days=29) < found.ends - datetime.now(UTC) <= timedelta(days=30)
     (act,) = acts()
-    assert (act.action, act.scope, act.state, act.details) == (
+    assert (act.action, act.resource.name, act.state, act.details) == (
         "make_token",
         "nightly",
         State.DONE,
@@ -171,7 +172,9 @@ def test_only_an_admin_makes_and_revokes_tokens_in_their_own_name() -> None:
     assert [token.name for token in tokens.in_force()] == ["nightly"]
     assert "revoked" in run("revoke_token", "nightly", "--as", "admin")
     assert tokens.in_force() == []
-    assert [(act.actor, act.action, act.scope) for act in acts(actor="admin")] == [("admin", "revoke_token", "nightly")]
+    assert [(act.actor, act.action, act.resource.name) for act in acts(actor="admin")] == [
+        ("admin", "revoke_token", "nightly")
+    ]
 
 
 def test_revoking_what_is_not_in_force_is_refused_and_leaves_no_record() -> None:

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from dashboard.auditing.chain import Act
+from dashboard.auditing.acts import Act
 from dashboard.models import State
 from dashboard.rendering.audit_text import LONGEST, act_line
+from eventstore.actions import subscription_resource
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def facts(
         actor="anna",
         via="page",
         action=action,
-        scope="patients mailer",
+        resource=subscription_resource("patients", "mailer"),
         state=state,
         begun=NOW,
         ended=None,
@@ -101,3 +102,40 @@ def test_other_acts_are_told_by_name_and_value() -> None:
 def test_a_long_value_is_cut(value: Any) -> None:
     (told,) = facts("publish", {"what": value}).values()
     assert len(told) == LONGEST
+
+
+PARTS = [
+    {"name": "partition 0", "outcome": "done", "reason": ""},
+    {"name": "partition 1", "outcome": "failed", "reason": "No right."},
+]
+
+
+def test_an_act_that_was_partly_done_names_each_part() -> None:
+    told = facts(
+        "reset_cursor",
+        {"from": {"0": "a", "1": "b"}, "to": {}, "events_again": 3, "events_passed_over": 0, "consumers": ["w"]},
+        state=State.PARTLY_DONE,
+        outcome={"parts": PARTS, "reason": "No right."},
+        partitions=2,
+    )
+    assert told["Partition 0"] == "done"
+    assert told["Partition 1"] == "failed: No right."
+    assert told["Stopped by"] == "No right."
+    assert told["Events"] == "3 were to come again, none passed over"
+    assert told["Disconnected"] == "w"
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.UNKNOWN])
+def test_the_parts_of_an_act_of_which_none_was_done_are_named_as_well(state: State) -> None:
+    assert facts("publish", {}, state=state, outcome={"parts": PARTS[1:]}) == {"Partition 1": "failed: No right."}
+
+
+def test_what_was_intended_is_not_said_a_second_time_as_the_outcome() -> None:
+    told = facts("reset_cursor", {"events_again": 3, "events_passed_over": 0}, outcome={"events_again": 3, "more": 1})
+    assert "Events again" not in told
+    assert told["More"] == "1"
+
+
+@pytest.mark.parametrize("parts", ["x", [1, None], [{}], {"a": 1}])
+def test_parts_of_any_shape_break_nothing(parts: Any) -> None:
+    facts("reset_cursor", {}, state=State.PARTLY_DONE, outcome={"parts": parts})

@@ -1,0 +1,47 @@
+"""The actions of the command line: accounts, API tokens and publishing. Importing this module registers them."""
+
+from dashboard.access.policy import ADMINS, NO_PAGE, Rule, allow
+from eventstore.actions import Action, Resource, Undo, register
+from eventstore.importing import PUBLISH
+
+ACCOUNT = "account"
+API_TOKEN = "api_token"  # noqa: S105 - a kind of resource
+
+MANAGE_PEOPLE = register(
+    Action(
+        name="manage_people",
+        acts_on=frozenset({ACCOUNT}),
+        title="Make account",
+        doing="is being changed",
+        undo=Undo(possible=False, how="An account is never removed."),
+    )
+)
+MAKE_TOKEN = register(
+    Action(
+        name="make_token",
+        acts_on=frozenset({API_TOKEN}),
+        title="Make API token",
+        doing="is being made",
+        undo=Undo(possible=True, how="Revoke the token (revoke_token). Its name stays taken."),
+    )
+)
+REVOKE_TOKEN = register(
+    Action(
+        name="revoke_token",
+        acts_on=frozenset({API_TOKEN}),
+        title="Revoke API token",
+        doing="is being revoked",
+        undo=Undo(possible=False, how="Make another token, with another name."),
+    )
+)
+
+for action in (PUBLISH, MANAGE_PEOPLE, MAKE_TOKEN, REVOKE_TOKEN):
+    allow(action, Rule(roles=ADMINS, via=NO_PAGE))
+
+
+def account(name: str) -> Resource:
+    return Resource(kind=ACCOUNT, name=name)
+
+
+def api_token(name: str) -> Resource:
+    return Resource(kind=API_TOKEN, name=name)

@@ -1,0 +1,62 @@
+"""Acts that a crash left open: found at the next start, and settled as *unknown*."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from dashboard.auditing import resource_locks
+from dashboard.auditing.chain import locked_head, same_act, write_next
+from dashboard.auditing.entries import canonical, resource_of, storable
+from dashboard.models import AuditEntry, State
+from eventstore.actions import Ending, Outcome
+from eventstore.model import Fate, Process, fate, this_process
+
+FOREIGN_PATIENCE = timedelta(hours=24)
+"""How long an act may stay open whose process cannot be seen from here, before it counts as given up."""
+
+
+def resolve_interrupted(shown: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
+    """Give every act that its process left open an *unknown* entry; returns how many.
+
+    ``shown`` returns what the store shows now of an intended entry.
+    """
+    return sum(_resolve(entry, shown(entry)) for entry in _left_open())
+
+
+def _resolve(entry: AuditEntry, shown: Mapping[str, Any]) -> int:
+    with transaction.atomic(durable=True):
+        head = locked_head()
+        if _ends_of(entry.act).exists():
+            return 0  # another process settled it meanwhile
+        outcome = Outcome(ending=Ending.UNKNOWN, facts=shown)
+        write_next(head, **same_act(entry), state=State.UNKNOWN, details=canonical(outcome.details()))
+    return 1
+
+
+def _left_open() -> Sequence[AuditEntry]:
+    begun = AuditEntry.objects.filter(~Exists(_ends_of(OuterRef("act"))), state=State.INTENDED)
+    return [entry for entry in begun.order_by("number") if _given_up(entry)]
+
+
+def _ends_of(act: Any) -> Any:
+    return AuditEntry.objects.filter(act=act).exclude(state=State.INTENDED)
+
+
+def _given_up(entry: AuditEntry) -> bool:
+    """Whether nobody carries this act on. A process of another boot was most likely this host's before a restart; where it is
+    another host of the same name, the lock that it renews says that it lives."""
+    seen = fate(_process_of(entry))
+    if seen is Fate.OUT_OF_SIGHT:
+        return datetime.now(UTC) - entry.written > FOREIGN_PATIENCE
+    return seen is Fate.ENDED or (
+        seen is Fate.OTHER_BOOT and not resource_locks.is_held_since(resource_of(entry), entry.written)
+    )
+
+
+def _process_of(entry: AuditEntry) -> Process:
+    here = this_process()
+    host = here.host if entry.host == storable(here.host) else entry.host
+    return Process(host=host, pid=entry.pid, start=entry.process_start, namespace=entry.pid_namespace)

@@ -1,0 +1,111 @@
+"""What a person asks for when resetting a cursor: where to, and the confirmation of a preview."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard.gateway import desk
+from dashboard.rendering import text as words
+from dashboard.subscriptions.cursor_reset_text import event_words
+from dashboard.templatetags.desk import when
+from eventstore.actions import Confirmation
+from eventstore.model import Edge, InvalidPosition, Position, Topic
+from eventstore.streams import Row
+from eventstore.subscriptions import Target
+
+LONGEST_REASON = 500
+
+
+class WrongTarget(ValueError):
+    """Where the cursor shall go was not said, or cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aim:
+    """Where to, as it was given and as it was understood. ``words`` may hold a ``<time>``; ``row`` is the event itself."""
+
+    to: str
+    target: Target
+    words: SafeString | str
+    time: datetime | None = None
+    row: Row | None = None
+
+
+class ConfirmationForm(forms.Form):
+    """Why, and where much is touched, of what: typed, so that no hand does it by habit."""
+
+    digest = forms.CharField(max_length=64)
+    since = forms.IntegerField(min_value=0)
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        strip=True,
+        error_messages={
+            "required": "Say why, for the record: a ticket's number, or what went wrong.",
+            "max_length": f"At most {LONGEST_REASON} characters, please.",
+        },
+    )
+    typed = forms.CharField(required=False, strip=False, max_length=4096)
+
+    def __init__(self, *args: Any, must_type: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.must_type = must_type
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"])
+        # Some characters cannot be seen, let alone typed: as the page writes them is good enough.
+        if self.must_type and typed.strip() not in (self.must_type.strip(), words.visible(self.must_type).strip()):
+            raise forms.ValidationError("This is not the subscription's name. Type it exactly as it is written above.")
+        return typed
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """Of a valid form."""
+        return Confirmation(digest=self.cleaned_data["digest"], since=self.cleaned_data["since"])
+
+
+def aim_of(given: QueryDict, topic: Topic) -> Aim:
+    """Where the cursor shall go; ``WrongTarget`` or ``InvalidPosition`` where that was not said or cannot be."""
+    to = given.get("to", "")
+    if to == "earliest":
+        return Aim(to=to, target=Edge.EARLIEST, words="the first event")
+    if to == "latest":
+        return Aim(to=to, target=Edge.LATEST, words="what comes from now on")
+    if to == "time":
+        time = _time(given.get("time", ""))
+        return Aim(to=to, target=time, words=format_html("events published since {}", when(time, "exact")), time=time)
+    if to == "position":
+        row = _row(given.get("position", "").strip(), topic)
+        return Aim(to=to, target=row.position, words=event_words(row), row=row)
+    raise WrongTarget(
+        "Choose where the subscription shall go on: the first event, a time, one event, or what comes from now on."
+    )
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time; one without an offset is UTC, as the form says where no script has changed it."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise WrongTarget("Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00.") from error
+
+
+def _row(text: str, topic: Topic) -> Row:
+    """A position as it is copied from a list, or the id of an event that the index knows once in this topic."""
+    if not text.isprintable() or not text:  # also what no database can be asked for: NUL, halves of surrogate pairs
+        raise WrongTarget("Give the event's id or its position: both are copied from its page or from a list.")
+    here = [found.position for found in desk().index.with_event_id(text) if found.position.topic == topic.name]
+    if len(here) == 1:
+        return desk().streams.row_at(here[0])
+    if here:
+        raise WrongTarget("This topic holds several events of this id. Give the position of the one that is meant.")
+    try:
+        position = Position.decode(text)
+    except InvalidPosition as error:
+        raise WrongTarget("The index knows no event of this id in this topic, and it is no position either.") from error
+    return desk().streams.row_at(position)

@@ -1,0 +1,45 @@
+"""What an action acts on, as separate fields: never a text that has to be taken apart again."""
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+
+TOPIC = "topic"
+SUBSCRIPTION = "subscription"
+AGGREGATE = "aggregate"
+STORE = "store"
+"""The kinds of resource that the event store has. The other half adds kinds of its own, such as accounts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resource:
+    """One thing that can be acted on. A field that does not apply is empty; ``topic`` is the canonical name.
+
+    ``name`` is for what lies in no topic, such as an account.
+    """
+
+    kind: str
+    topic: str = ""
+    subscription: str = ""
+    aggregate_type: str = ""
+    aggregate_id: str = ""
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for equal resources alone, however long their names are: 64 hexadecimal digits."""
+        text = json.dumps(astuple(self), ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """Its own name, without the topic that it lies in."""
+        return self.subscription or self.aggregate_id or self.topic or self.name or self.kind
+
+
+def subscription_resource(topic: str, name: str) -> Resource:
+    return Resource(kind=SUBSCRIPTION, topic=topic, subscription=name)
+
+
+def topic_resource(name: str) -> Resource:
+    return Resource(kind=TOPIC, topic=name)

@@ -1,0 +1,22 @@
+"""An act under way: what it reports, and the lock that it holds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventstore.actions.lock import Lease
+from eventstore.actions.outcome import Ending, Outcome, Part
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """An act under way. Its block puts facts and parts in; ``outcome`` is there once the act has ended."""
+
+    lease: Lease | None
+    facts: dict[str, Any] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=lambda: Outcome(ending=Ending.UNKNOWN))
+
+    def renew(self) -> None:
+        """Call it before each call that changes something; ``LeaseLost`` where somebody else may be at it by now."""
+        if self.lease is not None:
+            self.lease.renew()

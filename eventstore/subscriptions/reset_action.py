@@ -1,0 +1,70 @@
+"""Resetting a cursor as an action: how it is carried out, and what the store shows of it after a crash."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
+from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
+from eventstore.model.storage import CursorMove, MoveResult, Storage
+from eventstore.subscriptions.cursor_resets import ResetPlan, Target, plan_reset
+
+ENDINGS = {
+    MoveResult.MOVED: Ending.DONE,
+    MoveResult.NOT_MOVED: Ending.FAILED,
+    MoveResult.FAILED: Ending.FAILED,
+    MoveResult.UNKNOWN: Ending.UNKNOWN,
+}
+NOT_TRIED = "Not tried, because another partition failed before it."
+
+
+def plan(storage: Storage, resource: Resource, target: Target) -> ResetPlan:
+    return plan_reset(storage, resource.topic, resource.subscription, target)
+
+
+def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
+    """Move the cursors, each partition a part of the act. An error ends it: it is raised where nothing was moved before it."""
+
+    def on_move(move: CursorMove) -> None:
+        act.parts.append(Part(name=_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
+        act.renew()
+
+    try:
+        storage.reset_cursor(plan.topic, plan.subscription, plan.targets(), on_move=on_move)
+    except EventStoreError:
+        if not any(part.ending is Ending.DONE for part in act.parts):
+            raise
+        tried = {part.name for part in act.parts}
+        rest = [name for name in map(_name, plan.targets()) if name not in tried]
+        act.parts += [Part(name=name, ending=Ending.FAILED, reason=NOT_TRIED) for name in rest]
+
+
+def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where the cursor stands now."""
+    try:
+        subscription = storage.subscription(resource.topic, resource.subscription)
+    except (UnknownTopic, UnknownSubscription):
+        return {"subscription": "is not there"}
+    places = {str(c.partition): c.acknowledged.label if c.acknowledged else "start" for c in subscription.cursors}
+    return {"stands_at": places, "backlog": subscription.backlog}
+
+
+def _name(partition: int) -> str:
+    return f"partition {partition}"
+
+
+RESET_CURSOR: PlannedAction[Target, ResetPlan] = register(
+    PlannedAction(
+        name="reset_cursor",
+        acts_on=frozenset({SUBSCRIPTION}),
+        title="Reset cursor",
+        doing="is being reset",
+        undo=Undo(
+            possible=True,
+            how="Reset the cursor again, to where it stands now. Events that were delivered in between come twice, and what "
+            "was acknowledged beyond that place is not restored.",
+        ),
+        plan=plan,
+        execute=execute,
+        shows=shown,
+    )
+)

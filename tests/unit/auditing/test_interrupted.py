@@ -1,0 +1,103 @@
+"""What a crash left open is settled once, as unknown; what still runs is left alone."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from dashboard.auditing.acts import acts
+from dashboard.auditing.chain import BEGINNING
+from dashboard.auditing.entries import HASH_VERSION, columns_of, hash_of, process_columns, resource_of
+from dashboard.auditing.interrupted import resolve_interrupted
+from dashboard.auditing.resource_locks import DatabaseLocks
+from dashboard.auditing.verification import verify
+from dashboard.models import AuditEntry, AuditHead, State
+from eventstore.model import Process, this_process
+from tests.unit.auditing.helpers import ANNA, MAILER
+
+
+def left_open(by: Process, *, ago: timedelta = timedelta()) -> UUID:
+    """An act that this process intended and did not end."""
+    head, _ = AuditHead.objects.get_or_create(id=1, defaults={"hash": BEGINNING})
+    act = UUID(int=head.number + 1)
+    entry = AuditEntry(
+        number=head.number + 1,
+        act=act,
+        state=State.INTENDED,
+        actor="anna",
+        via="page",
+        action="reset_cursor",
+        details="{}",
+        written=datetime.now(UTC) - ago,
+        hash_version=HASH_VERSION,
+        previous=head.hash,
+        **columns_of(MAILER),
+        **process_columns(by),
+    )
+    entry.hash = hash_of(entry)
+    entry.save()
+    head.number, head.hash = entry.number, entry.hash
+    head.save()
+    return act
+
+
+def dead_process() -> Process:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return replace(this_process(), pid=child.pid, start=f"1@{this_process().boot}")
+
+
+@pytest.mark.django_db
+def test_what_a_dead_process_left_open_is_settled_once_with_what_the_store_shows() -> None:
+    act = left_open(dead_process())
+    assert resolve_interrupted(lambda entry: {"cursor of": resource_of(entry).subscription}) == 1
+    (seen,) = acts()
+    assert (seen.act, seen.state) == (act, State.UNKNOWN)
+    assert seen.outcome == {"cursor of": "mailer"}
+    assert resolve_interrupted(lambda _: {}) == 0
+    assert verify() is None
+
+
+@pytest.mark.django_db
+def test_an_act_of_this_living_process_is_left_alone() -> None:
+    left_open(this_process())
+    assert resolve_interrupted(lambda _: {}) == 0
+    assert [act.state for act in acts()] == [State.INTENDED]
+
+
+@pytest.mark.django_db
+def test_a_living_process_with_the_same_number_is_not_the_one_that_died() -> None:
+    mine = this_process()
+    left_open(replace(mine, start=f"1@{mine.boot}"))
+    assert resolve_interrupted(lambda _: {}) == 1
+
+
+@pytest.mark.django_db
+def test_another_hosts_act_is_given_up_after_a_day() -> None:
+    left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=23))
+    old = left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=25))
+    assert resolve_interrupted(lambda _: {}) == 1
+    assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
+
+
+@pytest.mark.django_db
+def test_a_process_of_another_pid_namespace_may_be_running_and_is_left_alone_for_a_day() -> None:
+    other = replace(dead_process(), namespace="pid:[1]")
+    left_open(other, ago=timedelta(hours=23))
+    assert resolve_interrupted(lambda _: {}) == 0
+    old = left_open(other, ago=timedelta(hours=25))
+    assert resolve_interrupted(lambda _: {}) == 1
+    assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
+
+
+@pytest.mark.django_db
+def test_what_an_earlier_boot_left_open_is_settled_unless_its_lock_is_held_still() -> None:
+    earlier = replace(this_process(), start="1@another-boot")
+    lease = DatabaseLocks().acquire(MAILER, ANNA, "is being reset")
+    left_open(earlier)
+    assert resolve_interrupted(lambda _: {}) == 0
+    lease.release()
+    assert resolve_interrupted(lambda _: {}) == 1
