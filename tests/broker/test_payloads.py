@@ -86,7 +86,7 @@ def test_no_more_readers_are_open_than_there_are_threads(
     monkeypatch.setattr(partition_log, "open_raw", counted_open)
     monkeypatch.setattr(partition_log, "close_raw", counted_close)
     assert set(storage.fetch(wanted)) == set(wanted)
-    assert 1 < most <= parallel.READERS
+    assert 1 < most <= parallel.MAX_PARALLEL
     assert opened == []
 
 

@@ -22,7 +22,7 @@ The list alone does not tell the number: if the broker created the topic for its
 one by one as they are used.
 """
 
-SIDE_BY_SIDE = 4
+MAX_PARALLEL = 4
 WILD = "*?["
 
 
@@ -51,7 +51,7 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class PartitionCount:
     """How many partitions a topic had at a time, and the numbers of those that were listed then."""
 
     when: float
@@ -74,7 +74,7 @@ class Topics:
         self._known: dict[str, tuple[float, Known]] = {}
         self._listed: tuple[float, Sequence[Topic]] = (-FRESH_SECONDS, ())
         self._listing: Future[Sequence[Topic]] | None = None
-        self._counted: dict[TopicName, Counted] = {}
+        self._counted: dict[TopicName, PartitionCount] = {}
 
     def all(self) -> Sequence[Topic]:
         """Return every watched topic, by name."""
@@ -182,12 +182,12 @@ class Topics:
         }
         unknown = [name for name in listed if name not in counts]
         if unknown:
-            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(unknown))) as pool:
+            with ThreadPoolExecutor(min(MAX_PARALLEL, len(unknown))) as pool:
                 asked = {
                     name: shards or 0 for name, shards in zip(unknown, pool.map(self._admin.partitions, unknown), strict=True)
                 }
             counts |= asked
-            self._counted |= {name: Counted(when=now, listed=listed[name], shards=asked[name]) for name in unknown}
+            self._counted |= {name: PartitionCount(when=now, listed=listed[name], shards=asked[name]) for name in unknown}
         return counts
 
     def _namespaces(self) -> Sequence[str]:

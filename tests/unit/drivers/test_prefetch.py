@@ -4,18 +4,26 @@ from collections.abc import Sequence
 
 import pytest
 
-from eventstore.drivers.pulsar.client.prefetch import FEWEST, LONGEST, TOGETHER, TOGETHER_BYTES, UNKNOWN, FetchAhead, Share
+from eventstore.drivers.pulsar.client.prefetch import (
+    FEWEST,
+    LONGEST,
+    TOGETHER,
+    TOGETHER_BYTES,
+    UNKNOWN,
+    FetchAhead,
+    PrefetchShare,
+)
 
 
 def entries_of(size: int) -> dict[str, int]:
     return {"numberOfEntries": 1_000, "totalSize": 1_000 * size}
 
 
-def opened(ahead: FetchAhead, count: int, size: int) -> list[Share]:
+def opened(ahead: FetchAhead, count: int, size: int) -> list[PrefetchShare]:
     return [ahead.join(entries_of(size)) for _ in range(count)]
 
 
-def settle(ahead: FetchAhead, shares: Sequence[Share], *, size: int, in_an_entry: int = 1) -> int:
+def settle(ahead: FetchAhead, shares: Sequence[PrefetchShare], *, size: int, in_an_entry: int = 1) -> int:
     """Let every reader read several times what fills its queue, and return how many reconnections that takes."""
     return sum(
         ahead.note(share, read=LONGEST, size=LONGEST * size, in_an_entry=in_an_entry) for _ in range(5) for share in shares
@@ -31,7 +39,7 @@ def test_one_reader_has_what_catching_up_needs() -> None:
 @pytest.mark.parametrize("count", [1, 10, 100, 1_000])
 def test_all_together_never_hold_more_than_is_allowed_and_a_few_each(count: int, size: int) -> None:
     ahead = FetchAhead()
-    shares: list[Share] = []
+    shares: list[PrefetchShare] = []
     for _ in range(count):
         shares.append(ahead.join(entries_of(size)))
         held = sum(share.queue for share in shares)

@@ -1,6 +1,6 @@
 """One small thread pool for the whole process, for reads whose results are needed together.
 
-However many pages are opened at the same time, at most ``READERS`` readers are open for them: each costs the broker a
+However many pages are opened at the same time, at most ``MAX_PARALLEL`` readers are open for them: each costs the broker a
 cursor and the client memory. More than eight were no faster on a broker with two cores.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-READERS = 8
+MAX_PARALLEL = 8
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -33,7 +33,7 @@ class ReaderThreads:
     def _there(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="pulsar-read")
+                self._pool = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="pulsar-read")
             return self._pool
 
 

@@ -21,7 +21,7 @@ MUCH = 2
 """A share must change by this factor before it is worth a new connection."""
 
 
-class Share:
+class PrefetchShare:
     """What one reader may fetch ahead: ``queue`` messages of ``size`` bytes each, as far as that is known."""
 
     __slots__ = ("bytes", "entry", "in_an_entry", "queue", "seen", "size")
@@ -48,21 +48,21 @@ class FetchAhead:
         self._readers = self._messages = self._bytes = 0
         """How many readers there are, and how many messages and bytes they may hold together."""
 
-    def join(self, internals: Mapping[str, Any]) -> Share:
+    def join(self, internals: Mapping[str, Any]) -> PrefetchShare:
         """Return a share for a reader of a partition whose ``internalStats`` tell the size of its entries."""
         entries, size = int(internals.get("numberOfEntries", 0)), int(internals.get("totalSize", 0))
-        share = Share(size // entries if entries else 0)
+        share = PrefetchShare(size // entries if entries else 0)
         with self._lock:
             self._readers += 1
             self._give(share, self._due(share))
         return share
 
-    def leave(self, share: Share) -> None:
+    def leave(self, share: PrefetchShare) -> None:
         with self._lock:
             self._readers -= 1
             self._give(share, 0)
 
-    def note(self, share: Share, *, read: int, size: int, in_an_entry: int) -> bool:
+    def note(self, share: PrefetchShare, *, read: int, size: int, in_an_entry: int) -> bool:
         """Adjust the share after a read, and return whether the reader must reconnect with the share's new queue.
 
         The reader has just ``read`` this many messages of ``size`` bytes together. ``in_an_entry`` is the number of the
@@ -78,13 +78,13 @@ class FetchAhead:
             self._give(share, due if changed else had)
             return changed
 
-    def _due(self, share: Share) -> int:
+    def _due(self, share: PrefetchShare) -> int:
         """Return an equal share, as far as the others leave room. A reader that has more gives it back with its next read."""
         messages = min(LONGEST, TOGETHER // self._readers, TOGETHER - self._messages)
         size = min(TOGETHER_BYTES // self._readers, TOGETHER_BYTES - self._bytes)
         return max(FEWEST, min(messages, size // share.size))
 
-    def _give(self, share: Share, queue: int) -> None:
+    def _give(self, share: PrefetchShare, queue: int) -> None:
         self._messages += queue - share.queue
         self._bytes += queue * share.size - share.bytes
         share.queue, share.bytes = queue, queue * share.size

@@ -1,4 +1,4 @@
-"""Appending: our own routing, and one producer for each partition and way of sending, kept until the storage is closed.
+"""Appending: our own routing, and one producer for each partition and mode of sending, kept until the storage is closed.
 
 To the broker a batch is one entry: it is acknowledged, reset and (by Key_Shared) delivered as a whole. So messages are
 batched if that harms nobody or if there are many (batches are several times as fast to write and to read), and sent
@@ -34,7 +34,7 @@ SEND_SECONDS = 10
 PENDING = 1000
 
 
-class Way(StrEnum):
+class SendMode(StrEnum):
     SINGLE = "single"
     BATCHED = "batched"
     CHUNKED = "chunked"
@@ -50,7 +50,7 @@ class Publisher:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._lock = threading.Lock()
-        self._producers: dict[tuple[str, Way], Any] = {}
+        self._producers: dict[tuple[str, SendMode], Any] = {}
         self._turn = count()
 
     def append(self, known: Known, messages: Sequence[NewMessage]) -> Sequence[Position]:
@@ -76,22 +76,22 @@ class Publisher:
     def _send(self, call: "_Call", known: Known, partition: int, share: Sequence[Item]) -> Any:
         """Send a partition's share, and return the producer that sends the last of it."""
         producer: Any = None
-        for way, items in _runs(share):
+        for mode, items in _runs(share):
             if producer is not None:
                 call.settle(producer)  # what another producer sends next must come after it
-            producer = self._producer(known.logs[partition].uri, way)
+            producer = self._producer(known.logs[partition].uri, mode)
             for item in items:
                 call.send(producer, partition, item)
         return producer
 
-    def _producer(self, uri: str, way: Way) -> Any:
+    def _producer(self, uri: str, mode: SendMode) -> Any:
         client = self._link.client()
         with self._lock, self._link.errors():
-            producer = self._producers.get((uri, way))
+            producer = self._producers.get((uri, mode))
             if producer is None or not producer.is_connected():
                 _let_go(producer)
-                producer = client.create_producer(uri, **_settings(way))
-                self._producers[uri, way] = producer
+                producer = client.create_producer(uri, **_settings(mode))
+                self._producers[uri, mode] = producer
             return producer
 
 
@@ -177,22 +177,24 @@ def size_of(message: NewMessage) -> int:
     return size + len(message.payload)
 
 
-def _runs(share: Sequence[Item]) -> Iterator[tuple[Way, Sequence[Item]]]:
-    """Yield the messages in order, cut where the way of sending changes."""
+def _runs(share: Sequence[Item]) -> Iterator[tuple[SendMode, Sequence[Item]]]:
+    """Yield the messages in order, cut where the mode of sending changes."""
     batched = len(share) >= MANY or (len(share) > 1 and len({message.key for _, message, _ in share}) == 1)
     for large, items in groupby(share, lambda item: item[2]):
-        yield Way.CHUNKED if large else Way.BATCHED if batched else Way.SINGLE, list(items)
+        yield SendMode.CHUNKED if large else SendMode.BATCHED if batched else SendMode.SINGLE, list(items)
 
 
-def _settings(way: Way) -> dict[str, Any]:
-    common = {
+def _settings(mode: SendMode) -> dict[str, Any]:
+    settings = {
         "send_timeout_millis": SEND_SECONDS * 1000,
         "max_pending_messages": PENDING,
         "block_if_queue_full": True,
-        "batching_enabled": way is Way.BATCHED,
-        "chunking_enabled": way is Way.CHUNKED,
+        "batching_enabled": mode is SendMode.BATCHED,
+        "chunking_enabled": mode is SendMode.CHUNKED,
     }
-    return {**common, "batching_max_messages": 1000, "batching_max_publish_delay_ms": 5} if way is Way.BATCHED else common
+    if mode is SendMode.BATCHED:
+        settings |= {"batching_max_messages": 1000, "batching_max_publish_delay_ms": 5}
+    return settings
 
 
 def _milliseconds(message: NewMessage) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pulsar
 
 from eventstore.drivers.pulsar.client.messages import Messages
-from eventstore.drivers.pulsar.client.prefetch import FetchAhead, Share
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.connection import Connected, Link, closed
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import EventStoreError
@@ -124,7 +124,7 @@ class PulsarReader:
         inclusive: bool,
         after: str,
         ahead: FetchAhead,
-        share: Share,
+        share: PrefetchShare,
         resume: Resume,
     ) -> None:
         self._link, self._log, self._messages = link, log, messages
