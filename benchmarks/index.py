@@ -103,7 +103,8 @@ def feed(count: int) -> dict[str, float]:
     os.environ.pop("INDEX_DATABASE_URL", None)
     with desk_in_a_folder() as folder:
         from eventstore.index.indexer.run import BATCH
-        from eventstore.index.writing.writer import Memory, open_partition, write_batch
+        from eventstore.index.writing.partition import Memory, open_partition
+        from eventstore.index.writing.writer import write_batch
         from eventstore.model.events import Topic
 
         partition = open_partition(Topic(name=TOPIC), 0, Memory())

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from eventstore.index.lookup import queries
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.tables.blocks import decoded, encoded
+from eventstore.index.writing.partition import Checkpoint, Memory, open_partition
 from eventstore.index.writing.prepared_batch import microseconds
-from eventstore.index.writing.writer import Checkpoint, Memory, note_caught_up, open_partition, write_batch
+from eventstore.index.writing.writer import note_caught_up, write_batch
 from eventstore.model.events import NOTHING, Event, Message, Position, Topic
 from eventstore.model.pointers import Pointer
 from eventstore.model.tokens import encode

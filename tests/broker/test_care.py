@@ -14,7 +14,8 @@ from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.models import BlockRow, IndexedPartition
 from eventstore.index.rebuild.run import rebuild_topic, remove_old
 from eventstore.index.tables.blocks import decoded, encoded
-from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.partition import Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.storage import Edge
 from tests.broker.conftest import MakeTopic, roll_over
 

@@ -15,8 +15,8 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import Columns
 from eventstore.index.tables.names import Names
 from eventstore.index.writing import duplicates
-from eventstore.index.writing.anomalies import Noticed
-from eventstore.index.writing.writer import Memory
+from eventstore.index.writing.anomalies import DetectedAnomaly
+from eventstore.index.writing.partition import Memory
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Topic
 from tests.index.test_queries import *  # noqa: F403
@@ -104,7 +104,7 @@ def test_an_id_that_several_write_at_the_same_moment_is_noticed_on_all_but_one(
     looked = threading.Barrier(writers, timeout=15)
     late = duplicates.DuplicateDetector.find_concurrent
 
-    def after_all_have_looked(self: duplicates.DuplicateDetector, partition: int, columns: Columns) -> list[Noticed]:
+    def after_all_have_looked(self: duplicates.DuplicateDetector, partition: int, columns: Columns) -> list[DetectedAnomaly]:
         looked.wait()
         return late(self, partition, columns)
 

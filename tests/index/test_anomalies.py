@@ -11,7 +11,8 @@ from eventstore.index.lookup import anomaly_lookup, queries
 from eventstore.index.models import AnomalyCount
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.writing.anomalies import LONGEST_NUMBER
-from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.partition import Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Page, SchemaUse, Topic, TopicKind
 from eventstore.model.pointers import AnomalyLine

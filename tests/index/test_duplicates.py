@@ -14,8 +14,9 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.keys import BITS as HASH_BITS
 from eventstore.index.tables.keys import Link
 from eventstore.index.writing import anomalies, prepared_batch
-from eventstore.index.writing import duplicates as seen
-from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
+from eventstore.index.writing import duplicates as detector
+from eventstore.index.writing.partition import Memory, Partition, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Topic, TopicKind
 from tests.indexing import event, index, pointers
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 
 PATIENTS = Topic(name="patients")
 LETTERS = Topic(name="patients-DLQ", kind=TopicKind.DEAD_LETTER)
-FEW, LARGE = seen.FEW, 3 * seen.FEW
+FEW, LARGE = detector.FEW, 3 * detector.FEW
 
 
 def batch(start: int, ids: Iterable[str], *, partition: int = 0, topic: str = "patients") -> list[Event]:
@@ -47,10 +48,10 @@ def duplicates(*, topic: str = "patients", partition: int = 0) -> list[int]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of a batch, and filters of two segments; every writer knows at once how many events there are."""
-    monkeypatch.setattr(seen, "EVENTS_PER_SEGMENT", LARGE)
-    monkeypatch.setattr(seen, "SEGMENTS_PER_FILTER", 2)
-    monkeypatch.setattr(seen, "BITS", 1 << 13)
-    monkeypatch.setattr(seen, "COUNT_AGAIN", -1.0)
+    monkeypatch.setattr(detector, "EVENTS_PER_SEGMENT", LARGE)
+    monkeypatch.setattr(detector, "SEGMENTS_PER_FILTER", 2)
+    monkeypatch.setattr(detector, "BITS", 1 << 13)
+    monkeypatch.setattr(detector, "COUNT_AGAIN", -1.0)
 
 
 @pytest.mark.parametrize("others", [0, FEW - 2, FEW - 1, LARGE])
@@ -152,7 +153,7 @@ def test_what_lies_in_filters_that_were_sealed_long_ago_is_noticed(fresh: bool) 
 
 @pytest.mark.usefixtures("small")
 def test_nothing_is_noticed_where_every_id_is_new_however_full_the_filters_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "BITS", 1 << 6)
+    monkeypatch.setattr(detector, "BITS", 1 << 6)
     memory = Memory()
     for start in range(0, 10 * LARGE, LARGE):
         index(batch(start, ids(start, start + LARGE)), topic=PATIENTS, memory=memory)
@@ -260,7 +261,7 @@ def test_two_processes_that_seal_the_same_filters_agree() -> None:
 
 def test_texts_that_share_a_hash_are_no_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepared_batch, "hashes", one_hash_for_all)
-    monkeypatch.setattr(seen, "hashes_of", one_hash_for_all)
+    monkeypatch.setattr(detector, "hashes_of", one_hash_for_all)
     memory = Memory()
     for start in range(0, 3 * LARGE, LARGE):
         index(batch(start, ids(start, start + LARGE)), topic=PATIENTS, memory=memory)
@@ -283,7 +284,7 @@ def test_a_large_batch_of_new_ids_looks_up_hardly_any(monkeypatch: pytest.Monkey
     real = key_tables.first_places
     memory = Memory()
     index(batch(0, ids(0, 20_000)), topic=PATIENTS, memory=memory)
-    monkeypatch.setattr(seen, "first_places", first_places)
+    monkeypatch.setattr(detector, "first_places", first_places)
     index(batch(20_000, ids(20_000, 30_000)), topic=PATIENTS, memory=memory)
     assert sum(asked) < 10
     assert anomaly_lookup.anomaly_counts() == {}
@@ -298,17 +299,17 @@ def test_a_batch_is_refused_where_an_ordinal_would_not_fit_beside_its_hash() -> 
 @given(st.lists(st.integers(0, (1 << HASH_BITS) - 1), max_size=50, unique=True), st.integers(0, (1 << 32) - 1))
 def test_a_filter_names_all_that_was_put_into_it(numbers: list[int], salt: int) -> None:
     hashes = np.array(numbers, dtype=np.uint64)
-    bits = np.zeros(seen.BITS // 8, dtype=np.uint8)
-    probes = seen._probes(hashes, salt)
-    assert len(seen._maybe(bits, probes)) == 0
-    seen._set(bits, probes)
-    assert seen._maybe(bits, probes).tolist() == list(range(len(numbers)))
+    bits = np.zeros(detector.BITS // 8, dtype=np.uint8)
+    probes = detector._probes(hashes, salt)
+    assert len(detector._maybe(bits, probes)) == 0
+    detector._set(bits, probes)
+    assert detector._maybe(bits, probes).tolist() == list(range(len(numbers)))
 
 
 def test_a_filter_as_full_as_it_gets_names_few_that_were_not() -> None:
     chance = np.random.default_rng(7)
     numbers = chance.integers(0, 1 << HASH_BITS, size=1_200_000, dtype=np.uint64)
-    bits = np.zeros(seen.BITS // 8, dtype=np.uint8)
-    seen._set(bits, seen._probes(numbers[: seen.SEGMENTS_PER_FILTER * seen.EVENTS_PER_SEGMENT], 12345))
-    others = seen._probes(numbers[seen.SEGMENTS_PER_FILTER * seen.EVENTS_PER_SEGMENT :], 12345)
-    assert len(seen._maybe(bits, others)) < 0.005 * others[0].shape[1]
+    bits = np.zeros(detector.BITS // 8, dtype=np.uint8)
+    detector._set(bits, detector._probes(numbers[: detector.SEGMENTS_PER_FILTER * detector.EVENTS_PER_SEGMENT], 12345))
+    others = detector._probes(numbers[detector.SEGMENTS_PER_FILTER * detector.EVENTS_PER_SEGMENT :], 12345)
+    assert len(detector._maybe(bits, others)) < 0.005 * others[0].shape[1]

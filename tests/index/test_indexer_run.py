@@ -95,7 +95,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks come ten times as often as they do in earnest."""
     monkeypatch.setattr(topic_watch, "LOOK_FOR_TOPICS", 0.05)
     monkeypatch.setattr(topic_watch, "ASK_FOR_ENDS", 0.2)
-    monkeypatch.setattr(indexer_module, "HOUSEKEEPING", 0.1)
+    monkeypatch.setattr(indexer_module, "REBALANCE_SECONDS", 0.1)
 
 
 def following(storage: DatabaseStorage, stop: threading.Event, **more: Any) -> Following:
@@ -372,7 +372,7 @@ def _caught_up_since(moment: Any) -> bool:
 
 
 def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_watch, "AGAIN", 0.3)
+    monkeypatch.setattr(topic_watch, "ASK_AGAIN", 0.3)
     storage = DatabaseStorage()
     published(storage, 3)
     later: Callable[[Ends], Ends] = lambda ends: replace(ends, last=place(9, topic="documents"))  # noqa: E731
@@ -427,7 +427,7 @@ def test_the_leases_of_one_that_vanished_are_taken_over_when_they_end() -> None:
     published(storage, 10, partitions=4)
     leases.make_partitions([FOUR], known=[])
     leases.take("elsewhere", leases.partitions())
-    leases.attend("elsewhere", wants_more=False)
+    leases.heartbeat("elsewhere", wants_more=False)
     with running(storage, "one"):
         assert eventually(lambda: IndexerRow.objects.filter(owner="one", wants_more=True).exists())
         assert indexed() == 0
@@ -441,7 +441,7 @@ def test_a_partition_that_nobody_takes_is_taken_even_while_another_wants_more(mo
     monkeypatch.setattr(indexer_module, "FREE_FOR", 0.3)
     storage = DatabaseStorage()
     published(storage, 100, partitions=4)
-    leases.attend("stuck", wants_more=True)
+    leases.heartbeat("stuck", wants_more=True)
     with running(storage, "one"):
         assert eventually(lambda: indexed() == 100)
 
@@ -454,7 +454,7 @@ def test_catching_up_waits_for_what_another_indexer_has() -> None:
     leases.take("elsewhere", [held])
     total: list[int] = []
     looks: list[IndexerStatus] = []
-    run = following(storage, threading.Event(), on_look=looks.append)
+    run = following(storage, threading.Event(), on_status=looks.append)
     thread = threading.Thread(target=lambda: total.append(index_until_caught_up(run)))
     thread.start()
     assert eventually(lambda: bool(looks) and looks[-1].elsewhere == 1)

@@ -14,7 +14,8 @@ from eventstore.index.indexer import leases
 from eventstore.index.indexer.lease_owner import is_dead, new_owner
 from eventstore.index.indexer.leases import Leased, Member
 from eventstore.index.models import IndexedPartition, IndexerRow
-from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
+from eventstore.index.writing.partition import CheckpointMoved, Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Topic
 from tests.indexing import event
 
@@ -55,7 +56,7 @@ def test_a_partition_is_taken_once_and_each_taking_has_the_next_epoch(database: 
     assert len(first) == 4
     assert set(first.values()) == {1}
     assert leases.take("two", everything) == {}
-    leases.let_go("one", list(first)[:1])
+    leases.release("one", list(first)[:1])
     assert leases.take("two", everything) == {next(iter(first)): 2}
 
 
@@ -69,7 +70,7 @@ def test_an_expired_lease_is_free_and_a_renewed_one_is_not(database: str) -> Non
 
 
 def test_leaving_frees_everything_at_once(database: str) -> None:
-    leases.attend("one", wants_more=False)
+    leases.heartbeat("one", wants_more=False)
     leases.take("one", free())
     leases.leave("one")
     assert len(free()) == 4
@@ -80,7 +81,7 @@ def test_who_let_a_partition_go_long_ago_cannot_free_it_for_its_new_owner(databa
     rows = leases.take("one", free())
     expire("one")
     leases.take("two", free())
-    leases.let_go("one", rows)
+    leases.release("one", rows)
     leases.leave("one")
     assert free() == []
     assert {leased.owner for leased in leases.partitions()} == {"two"}
@@ -125,10 +126,10 @@ def test_many_that_take_at_the_same_moment_get_each_partition_once(database: str
 
 
 def test_who_lives_is_known_to_the_others_with_its_hunger(database: str) -> None:
-    leases.attend("one", wants_more=False)
-    leases.attend("two", wants_more=True)
+    leases.heartbeat("one", wants_more=False)
+    leases.heartbeat("two", wants_more=True)
     assert leases.others("one") == [Member(owner="two", wants_more=True)]
-    leases.attend("two", wants_more=False)
+    leases.heartbeat("two", wants_more=False)
     assert leases.others("one") == [Member(owner="two", wants_more=False)]
     expire("two")
     assert leases.others("one") == []
@@ -148,7 +149,7 @@ def test_shares_are_as_equal_as_can_be_and_add_up(partitions: int, owners: int) 
 def test_the_lease_of_a_process_that_died_here_is_free_at_once(database: str) -> None:
     script = "from eventstore.index.indexer.lease_owner import new_owner; print(new_owner(), end='')"
     died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    leases.attend(died, wants_more=True)
+    leases.heartbeat(died, wants_more=True)
     assert len(leases.take(died, free())) == 4
     assert leases.others("two") == []
     assert len(leases.take("two", free())) == 4

@@ -10,7 +10,8 @@ from eventstore.index.lookup.ordinals import ordinal_after, ordinals_after
 from eventstore.index.lookup.pointers import last_ordinals, ordinals_at
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.partition import Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Event, Position, Topic
 from eventstore.model.tokens import AFTER_ALL, encode
 from tests.indexing import event, index, place

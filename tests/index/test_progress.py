@@ -77,9 +77,9 @@ def test_entries_are_taken_to_hold_as_many_events_as_those_before() -> None:
     followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
     measured = meter.measure(followed.row, 0.0, 0)
     assert meter.waiting(measured, 0) is None
-    meter.tell(followed, Amounts(before=0, behind=50), indexed=0)
+    meter.observe(followed, Amounts(before=0, behind=50), indexed=0)
     assert meter.waiting(measured, 0) == 50
-    meter.tell(followed, Amounts(before=10, behind=40), indexed=200)
+    meter.observe(followed, Amounts(before=10, behind=40), indexed=200)
     assert meter.waiting(measured, 200) == 800
     assert meter.waiting(measured, 500) == 500
     assert meter.waiting(measured, 5_000) == 1
@@ -89,7 +89,7 @@ def test_counted_events_are_not_multiplied() -> None:
     meter = Meter(exact=True)
     followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
     measured = meter.measure(followed.row, 0.0, 0)
-    meter.tell(followed, Amounts(before=100, behind=50), indexed=70)
+    meter.observe(followed, Amounts(before=100, behind=50), indexed=70)
     assert meter.waiting(measured, 90) == 30
 
 

@@ -20,8 +20,9 @@ from eventstore.index.tables.blocks import FULL, Columns, encoded, tokens_of
 from eventstore.index.tables.keys import Link
 from eventstore.index.tables.names import Names
 from eventstore.index.writing import prepared_batch
+from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.prepared_batch import microseconds
-from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Position, Topic
 from eventstore.model.pointers import ValueMatches
 from eventstore.model.tokens import AFTER_ALL, encode

@@ -20,7 +20,8 @@ from eventstore.index.rebuild import swap as exchanging
 from eventstore.index.rebuild.build import AnotherRebuild
 from eventstore.index.rebuild.remove_old import REMOVED
 from eventstore.index.rebuild.run import Rebuilt, discard, rebuild_topic, remove_old, unfinished
-from eventstore.index.writing.writer import CheckpointMoved, Memory, open_partition, write_batch
+from eventstore.index.writing.partition import CheckpointMoved, Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Topic
 from tests.index.test_check import Shortened, message, publish
 from tests.indexing import event

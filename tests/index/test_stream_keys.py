@@ -13,7 +13,8 @@ from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
 from eventstore.index.tables import blocks
 from eventstore.index.writing import duplicates, writer
-from eventstore.index.writing.writer import Memory, open_partition, write_batch
+from eventstore.index.writing.partition import Memory, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Topic
 from tests.indexing import event, index

@@ -18,17 +18,9 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.names import Names
 from eventstore.index.writing import streams
+from eventstore.index.writing.partition import Checkpoint, CheckpointMoved, Memory, checkpoint_of, open_partition
 from eventstore.index.writing.prepared_batch import prepare_batch
-from eventstore.index.writing.writer import (
-    Checkpoint,
-    CheckpointMoved,
-    Memory,
-    checkpoint_of,
-    note_caught_up,
-    open_partition,
-    write_batch,
-    write_prepared,
-)
+from eventstore.index.writing.writer import note_caught_up, write_batch, write_prepared
 from eventstore.model.events import Event, Topic, TopicKind
 from eventstore.model.pointers import Pointer
 from tests.indexing import START, all_pointers, event, index, place, pointers
@@ -166,8 +158,8 @@ def test_batches_that_are_prepared_before_the_ones_ahead_of_them_are_written_com
     partition = open_partition(PATIENTS, 0, Memory())
     starts = range(0, 40, 10)
     drafts = [prepare_batch(PATIENTS, partition.key, some("patients")[start : start + 10]) for start in starts]
-    for draft in drafts:
-        write_prepared(partition, draft)
+    for prepared in drafts:
+        write_prepared(partition, prepared)
     for start in starts:
         index(some("others")[start : start + 10], topic=Topic(name="others"))
     assert [facts(pointer) for pointer in pointers()] == [facts(pointer) for pointer in pointers("others")]

@@ -1,23 +1,25 @@
-"""Whether the index noticed about a partition's events what is odd about them: judged again from the log and the pointers.
+"""Judge a partition's events again, from the log and the pointers, and compare the result with the anomalies that the index
+notes.
 
-An id that comes twice is left out: to know it, all ids of the topic would have to be held against each other.
+Duplicate ids are not judged: that would mean comparing all event ids of the topic with each other.
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from eventstore.index.check.events import Difference
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
-from eventstore.index.writing.anomalies import LATE, judge_sequence
+from eventstore.index.writing.anomalies import LATE, check_sequence
 from eventstore.index.writing.streams import BEFORE_ALL, Stream
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event
 
 A_CHUNK = 1 << 12
-NOT_FOLLOWED, NO_NUMBER = -2, -1
-"""What stands for a stream's last number where its beginning was trimmed, and where it had none so far."""
+UNKNOWN_NUMBER, NO_NUMBER = -2, -1
+"""Stand for a stream's last number: unknown since events were trimmed, and none so far."""
 
 _SEQUENCE = frozenset({Anomaly.SEQUENCE_SKIPS, Anomaly.SEQUENCE_GOES_BACK})
 _WORDS = {
@@ -30,7 +32,7 @@ _WORDS = {
 
 
 class ByStream:
-    """A number for each stream in eight bytes: the streams' own numbers are dense."""
+    """One number for each stream, in eight bytes. The ids of streams are dense, so arrays hold them."""
 
     def __init__(self, default: int) -> None:
         self._chunks: dict[int, array[int]] = {}
@@ -48,60 +50,90 @@ class ByStream:
 
 @dataclass(kw_only=True, slots=True)
 class AnomalyCheck:
-    """What is known of one partition's streams so far. ``derived``: its topic holds copies, which are never judged."""
+    """What the check knows of one partition's streams so far. ``derived``: the topic holds copies, which are never judged."""
 
     partition: int
     derived: bool
     latest: ByStream = field(default_factory=lambda: ByStream(BEFORE_ALL))
-    """The latest time of each stream's events."""
-    numbers: ByStream = field(default_factory=lambda: ByStream(NOT_FOLLOWED))
-    """The last number that each stream's publisher gave."""
+    """By stream: the latest time of its events."""
+    numbers: ByStream = field(default_factory=lambda: ByStream(UNKNOWN_NUMBER))
+    """By stream: the last sequence number that its publisher gave."""
 
 
 def anomalies_differ(check: AnomalyCheck, first: int, columns: Columns, events: Sequence[Event | None]) -> list[Difference]:
-    """The first difference in what is noted of a block, which begins at ordinal ``first``; ``events`` has ``None`` for what
-    is no longer in the store."""
+    """Return the first difference between the anomalies that a block's events have and those that the index notes.
+
+    ``first`` is the ordinal at which the block begins. ``events`` has ``None`` for each event that the store no longer has.
+    """
     noted = _noted(check.partition, first, first + len(columns) - 1)
     found: list[Difference] = []
     for place, event in enumerate(events):
-        expected, open = (set(), frozenset()) if check.derived else _judged(check, columns, place, event)
+        judged = _NOTHING if check.derived else _judge(check, columns, place, event)
         there = noted.get(first + place, set())
-        # What comes a second time comes late, too, and then only the first is noted.
-        passed = open | {Anomaly.DUPLICATE_ID} | (LATE if Anomaly.DUPLICATE_ID in there else frozenset())
-        if not found and expected - passed != there - passed:
-            found.append(Difference(first + place, _in_words(expected - passed, there - passed)))
+        ignored = judged.undecided | {Anomaly.DUPLICATE_ID}
+        if Anomaly.DUPLICATE_ID in there:
+            ignored |= LATE  # a duplicate is late as well, and the index notes only that it is a duplicate
+        if not found and judged.expected - ignored != there - ignored:
+            found.append(Difference(first + place, _text(judged.expected - ignored, there - ignored)))
     return found
 
 
-def _judged(check: AnomalyCheck, columns: Columns, place: int, event: Event | None) -> tuple[set[Anomaly], frozenset[Anomaly]]:
-    """What is to be noted of this event, and what cannot be told of it."""
-    expected: set[Anomaly] = set()
-    schema = event.schema if event else None
-    open = frozenset({Anomaly.SCHEMA}) if event is None or (schema and schema.unanswered) else frozenset()
-    if schema and schema.problem and not schema.unanswered:
-        expected.add(Anomaly.SCHEMA)
-    stream = columns.streams[place]
+class _Judged(NamedTuple):
+    """The anomalies that an event has, and those that cannot be decided here."""
+
+    expected: frozenset[Anomaly] = frozenset()
+    undecided: frozenset[Anomaly] = frozenset()
+
+    def plus(self, other: "_Judged") -> "_Judged":
+        return _Judged(self.expected | other.expected, self.undecided | other.undecided)
+
+
+_NOTHING = _Judged()
+
+
+def _judge(check: AnomalyCheck, columns: Columns, place: int, event: Event | None) -> _Judged:
+    """Judge the event at this place of the block, and remember what the stream's next events are compared with."""
+    judged = _judge_schema(event)
     if columns.flags[place] & UNREADABLE:
-        return expected | {Anomaly.UNREADABLE}, open
+        return judged.plus(_Judged(frozenset({Anomaly.UNREADABLE})))
+    stream = columns.streams[place]
     if not stream:
-        return expected, open
-    if columns.times[place] < check.latest[stream]:
-        expected.add(Anomaly.TIME_GOES_BACK)
-    else:
-        check.latest[stream] = columns.times[place]
+        return judged
+    judged = judged.plus(_judge_time(check, stream, columns.times[place]))
+    return judged.plus(_judge_sequence(check, stream, columns.versions[place], event, place))
+
+
+def _judge_schema(event: Event | None) -> _Judged:
+    """Undecided without the message, or while the schema registry does not answer."""
+    schema = event.schema if event else None
+    if event is None or (schema and schema.unanswered):
+        return _Judged(undecided=frozenset({Anomaly.SCHEMA}))
+    return _Judged(frozenset({Anomaly.SCHEMA})) if schema and schema.problem else _NOTHING
+
+
+def _judge_time(check: AnomalyCheck, stream: int, time: int) -> _Judged:
+    if time < check.latest[stream]:
+        return _Judged(frozenset({Anomaly.TIME_GOES_BACK}))
+    check.latest[stream] = time
+    return _NOTHING
+
+
+def _judge_sequence(check: AnomalyCheck, stream: int, version: int, event: Event | None, place: int) -> _Judged:
+    """Undecided from a trimmed event on, because the last number before it is unknown."""
     if event is None:
-        check.numbers[stream] = NOT_FOLLOWED
-    elif columns.versions[place] == 1:
+        check.numbers[stream] = UNKNOWN_NUMBER
+        return _Judged(undecided=_SEQUENCE)
+    if version == 1:
         check.numbers[stream] = NO_NUMBER
     before = check.numbers[stream]
-    if event is None or before == NOT_FOLLOWED:
-        return expected, open | _SEQUENCE
-    if event.sequence:
-        judged = Stream(id=stream, key=("", ""), type=0, last_sequence="" if before == NO_NUMBER else str(before))
-        if noticed := judge_sequence(judged, event.sequence, place):
-            expected.add(noticed.kind)
-        check.numbers[stream] = int(judged.last_sequence or NO_NUMBER)
-    return expected, open
+    if before == UNKNOWN_NUMBER:
+        return _Judged(undecided=_SEQUENCE)
+    if not event.sequence:
+        return _NOTHING
+    state = Stream(id=stream, key=("", ""), type=0, last_sequence="" if before == NO_NUMBER else str(before))
+    detected = check_sequence(state, event.sequence, place)
+    check.numbers[stream] = int(state.last_sequence or NO_NUMBER)
+    return _Judged(frozenset({detected.kind})) if detected else _NOTHING
 
 
 def _noted(partition: int, first: int, last: int) -> Mapping[int, set[Anomaly]]:
@@ -115,8 +147,8 @@ def _noted(partition: int, first: int, last: int) -> Mapping[int, set[Anomaly]]:
     return found
 
 
-def _in_words(expected: set[Anomaly], there: set[Anomaly]) -> str:
-    lacks, extra = sorted(expected - there), sorted(there - expected)
+def _text(expected: Collection[Anomaly], there: Collection[Anomaly]) -> str:
+    lacks, extra = sorted(set(expected).difference(there)), sorted(set(there).difference(expected))
     if lacks:
         return f"{_WORDS[lacks[0]]}, and the index does not note it"
     return f"the index notes that {_WORDS[extra[0]]}, and it is not so"

@@ -1,4 +1,4 @@
-"""Whether a partition's blocks are all there, one behind the other, and can be opened."""
+"""Check that a partition's blocks are complete, in order and readable."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,11 +10,14 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, decoded
 
 BLOCKS = 16
-"""Blocks that are read at once."""
+"""Blocks in one query."""
 
 
 def blocks_of(row: IndexedPartition) -> Iterator[tuple[int, int, Columns | str]]:
-    """First ordinal, segment and pointers of each block up to the row's end; words where one is not as it must be."""
+    """Yield the first ordinal, segment and pointers of each block up to the row's end.
+
+    A text in place of the pointers says what is wrong with the block. It is the last item.
+    """
     expected = 0
     while expected < row.next_ordinal:
         rows = sql.query(

@@ -1,4 +1,4 @@
-"""Whether the index's counts are those of its events: by stream, by aggregate type, by hour, and of anomalies."""
+"""Compare the index's counts with its events: by stream, by aggregate type, by hour, and of anomalies."""
 
 from array import array
 from collections import Counter
@@ -19,15 +19,15 @@ A_CHUNK = 1 << 12
 
 @dataclass(kw_only=True, slots=True)
 class Counted:
-    """What was counted of one partition so far. Eight bytes a stream: the numbers of streams are dense."""
+    """What was counted in one partition so far. A stream takes eight bytes, because the ids of streams are dense."""
 
     chunks: dict[int, "array[int]"] = field(default_factory=dict)
-    """How many events the streams have, by number: so many of them in one array."""
+    """Events by stream id: one array for each ``A_CHUNK`` ids."""
     hours: "Counter[tuple[int, int]]" = field(default_factory=Counter)
-    """By event type's number and hour."""
+    """Events by type number and hour."""
 
     def versions(self, streams: Sequence[int]) -> list[int]:
-        """Count these events, each of the stream of this number (0: of none); the version of each."""
+        """Count one event for each stream id (0: no stream), and return the version of each."""
         found = []
         for stream in streams:
             if not stream:
@@ -52,23 +52,24 @@ class Counted:
 
 
 def check_counts(partition: int, counted: Counted, end: int) -> str:
-    """What is wrong with the counts of this row, of which everything up to the ordinal ``end`` was counted; empty for nothing.
+    """Return what is wrong with the counts of this partition row, as text for people; empty if nothing is.
 
-    Everything is read as of one moment; what has been indexed meanwhile is counted first.
+    ``counted`` covers the events before the ordinal ``end``. Events indexed since then are counted first. All reads see the
+    database as of one moment.
     """
     with _one_moment():
         for columns in _blocks_since(partition, end):
             counted.versions(columns.streams)
             counted.add_hours(columns)
-        for look in (_streams, _hours, _anomalies):
-            if problem := look(partition, counted):
+        for compare in (_streams, _hours, _anomalies):
+            if problem := compare(partition, counted):
                 return problem
     return ""
 
 
 @contextmanager
 def _one_moment() -> Iterator[None]:
-    """What is asked inside is answered as of one moment; writers are not held up."""
+    """Let all queries inside see the database as of one moment, without making writers wait."""
     with connection().cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if sql.postgres() else "BEGIN DEFERRED")
         try:
@@ -78,7 +79,7 @@ def _one_moment() -> Iterator[None]:
 
 
 def _blocks_since(partition: int, end: int) -> Iterator[Columns]:
-    """The pointers from this ordinal on."""
+    """Yield the pointers from the ordinal ``end`` on, block by block."""
     first = end - end % FULL
     while True:
         rows = sql.query(

@@ -1,4 +1,4 @@
-"""Messages read again, through the envelope, and held against what the index says of them."""
+"""Read messages again through the envelope, and compare the events with their pointers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from eventstore.index.writing.prepared_batch import Stored, columns_of
 from eventstore.model.events import Event, Message, Topic
 
 MOST_STREAMS = 100_000
-"""Streams whose names are remembered."""
+"""Streams whose aggregates are kept in memory."""
 
 LONGEST_SHOWN = 200
 
@@ -33,7 +33,7 @@ class Difference(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Comparison:
-    """What comparing one partition's events needs: its topic, its row's number, and how messages are read."""
+    """What comparing one partition's events needs. ``partition`` is the id of its row."""
 
     topic: Topic
     partition: int
@@ -59,12 +59,12 @@ _TIMES = ("times", "published")
 
 
 def read_again(comparison: Comparison, messages: Sequence[Message]) -> list[Event]:
-    """The messages through the envelope."""
+    """Read the messages through the envelope, as an indexer does."""
     return events_in(messages, comparison.mappings, comparison.decode)
 
 
 def events_differ(comparison: Comparison, first: int, indexed: Columns, events: Sequence[Event]) -> list[Difference]:
-    """Of each kind of difference the first one, between these events and the pointers to them from ordinal ``first`` on."""
+    """Return the first difference of each kind between these events and their pointers, which begin at ordinal ``first``."""
     columns = columns_of(comparison.topic, events)
     indexed.flags = [flag & UNREADABLE for flag in indexed.flags]
     found = [_differs(words, name, first, columns, indexed) for name, words in _COMPARED.items()]
@@ -109,7 +109,7 @@ def _aggregate_of(topic: Topic, event: Event) -> AggregateKey:
 
 
 def _aggregates(comparison: Comparison, streams: Sequence[int]) -> list[AggregateKey]:
-    """Type and id of the aggregate that each stream's number stands for."""
+    """Return the type and id of the aggregate of each stream, by stream id."""
     known = comparison.streams
     if len(known) > MOST_STREAMS:
         known.clear()
@@ -125,7 +125,7 @@ def _aggregates(comparison: Comparison, streams: Sequence[int]) -> list[Aggregat
 
 
 def _values_differ(names: Names, first: int, values: Sequence[Sequence[Stored]], indexed: Columns) -> Difference | None:
-    """Searchable values are compared, and never shown."""
+    """Compare the searchable values. The difference does not show them."""
     texts = names.texts_of({name for found in indexed.values.values() for name, _ in found})
     for place in range(len(indexed)):
         there = {(texts[name], text) for name, text in indexed.values.get(place, ())}

@@ -1,8 +1,8 @@
-"""Whether the key tables find each event of a partition, and nothing else of it.
+"""Check that the key tables find each event of a partition, and hold no other key of it.
 
-Where a partition has many events in each segment, its rows of a segment are read once and compared as a set; where it has few,
-its keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk through it all.
-Looking up sees a key that is missing, but not one too many.
+If a partition has many events in each segment, its keys of a segment are read once and compared as a set. If it has few, its
+keys are looked up, many in one statement, so that a quiet partition of a busy index does not cost a walk through all of it. A
+look-up finds a missing key, but not an extra one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,43 +15,44 @@ from eventstore.index.tables.keys import Link, hashes, value_hash
 from eventstore.index.tables.secret import index_key
 
 WORTH_READING = 2_048
-"""Events of the partition a segment from which on the segment is read whole."""
+"""Average events of the partition in a segment from which on segments are read whole."""
 
 IDS, LINKS, STREAMS = "index_idkey", "index_linkkey", "index_streamkey"
 _COLUMN = {IDS: "hash", LINKS: "hash", STREAMS: "stream_id"}
 
 Key = tuple[str, int, int]
-"""The table, the hash or stream, and the ordinal."""
+"""The table, the hash or stream id, and the ordinal."""
 Found = tuple[int, str]
 """An ordinal, and what is wrong with its keys."""
 
 
 @dataclass(kw_only=True, slots=True)
 class KeyCheck:
-    """How far the keys of one partition's row are compared. Blocks come in order, up to ``end`` (an ordinal)."""
+    """How far the keys of one partition row are compared. Blocks come in order, up to ``end`` (an ordinal)."""
 
     partition: int
     end: int
     key: HashKey
     whole: bool
-    """Whether segments are read whole."""
+    """Whether segments are read whole; otherwise keys are looked up."""
     first_segment: int
     before: int = 0
-    """The segment of the block before."""
+    """The segment of the previous block."""
     pools: dict[int, set[Key]] = field(default_factory=dict)
-    """The rows of the segments that were read whole and may still be asked for, without those that were."""
+    """By segment that was read whole: its keys that no block has explained so far."""
 
 
 def key_check(partition: int, end: int, first_segment: int, last_segment: int) -> KeyCheck:
-    """For the partition's row, whose first block lies in one segment and its last in the other."""
+    """Return the check of a partition row whose blocks lie in these segments, first and last included."""
     whole = end >= WORTH_READING * (last_segment - first_segment + 1)
     return KeyCheck(partition=partition, end=end, whole=whole, first_segment=first_segment, key=index_key())
 
 
 def check_keys(check: KeyCheck, columns: Columns, first: int, segment: int) -> list[Found]:
-    """What is wrong with the keys of this block, which begins at ordinal ``first`` and says ``segment``.
+    """Return what is wrong with the keys of the block that begins at ordinal ``first``.
 
-    A block says the segment of its latest event; its others may lie in earlier ones, as far back as the block before.
+    ``segment`` is the segment of the block's latest event. Its other events may lie in earlier segments, back to that of the
+    previous block.
     """
     expected = _expected(check, columns, first)
     segments = range(check.before if first else 0, segment + 1)
@@ -74,12 +75,12 @@ def check_keys(check: KeyCheck, columns: Columns, first: int, segment: int) -> l
 
 
 def finish(check: KeyCheck) -> list[Found]:
-    """Keys that no block explains, once all blocks have been compared."""
+    """Return the keys that no block explains. Call it after the last block."""
     return _close(check, max(check.pools, default=0) + 1)
 
 
 def _close(check: KeyCheck, before: int) -> list[Found]:
-    """Give up the segments before this one: nobody asks for them any more."""
+    """Drop the segments before this one, and return the keys in them that no block explained."""
     extra = []
     for number in [number for number in check.pools if number < before]:
         left = [(table, ordinal) for table, _, ordinal in check.pools.pop(number) if ordinal < check.end]
@@ -95,7 +96,7 @@ _TOO_MANY = {
 
 
 def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str]:
-    """Each key that the block's events must have, and what is wrong where it is missing."""
+    """Return each key that the block's events must have, with what is wrong if it is missing."""
     expected: dict[Key, str] = {}
 
     def add(table: str, keys: Iterable[int], places: Iterable[int], missing: str) -> None:
@@ -120,7 +121,7 @@ def _expected(check: KeyCheck, columns: Columns, first: int) -> Mapping[Key, str
 
 
 def _read(partition: int, segment: int) -> Iterator[Key]:
-    """All keys of the partition in this segment."""
+    """Yield all keys of the partition in this segment."""
     for table in (IDS, LINKS):
         rows = sql.query(f"SELECT hash, ordinal FROM {table} WHERE segment = %s AND partition_id = %s", [segment, partition])
         yield from ((table, hash, ordinal) for hash, ordinal in rows)
@@ -133,7 +134,7 @@ def _read(partition: int, segment: int) -> Iterator[Key]:
 
 
 def _looked_up(partition: int, wanted: Iterable[Key], segments: range, first: int) -> Iterator[Key]:
-    """Those of these keys of a block that these segments have."""
+    """Yield those of a block's keys that these segments have."""
     by_table: dict[str, list[int]] = {}
     for table, key, _ in wanted:
         by_table.setdefault(table, []).append(key)
@@ -146,7 +147,7 @@ def _rows(table: str, keys: Sequence[int], segments: range, partition: int, firs
     column = _COLUMN[table]
     mine, parameters = ("", []) if table == STREAMS else (" AND k.partition_id = %s", [partition])
     inside = f"{mine} AND k.ordinal BETWEEN %s AND %s"
-    # On SQLite CROSS JOIN fixes the order of the loops: a look into the tree for each segment and key.
+    # On SQLite, CROSS JOIN fixes the order of the loops: one search in the tree for each segment and key.
     return sql.query(
         f"SELECT k.{column}, k.ordinal FROM {sql.listed('s')} CROSS JOIN {sql.listed('w')} "
         f"{'JOIN' if sql.postgres() else 'CROSS JOIN'} {table} k ON k.segment = s.value AND k.{column} = w.value{inside}",

@@ -1,4 +1,4 @@
-"""A partition's log as the check reads it: from its first message to its end as it is now, a bounded piece at a time."""
+"""Read a partition's log for the check: from its first message to its present end, a bounded piece at a time."""
 
 import threading
 import time
@@ -14,11 +14,11 @@ from eventstore.model.storage import Edge, Ends, Reader, Storage
 PIECE = 4_096
 WAIT = 0.5
 PATIENCE = 30.0
-"""Seconds without any message after which the store is given up before the end that it named."""
+"""Seconds without a message, before the end that the store named, after which the check gives up."""
 
 
 class Log:
-    """Belongs to one thread. ``stopped``: a read was given up since it was to end."""
+    """A partition's log, for one thread. ``stopped``: a read was abandoned because the check was asked to stop."""
 
     def __init__(self, storage: Storage, topic: str, number: int, stop: threading.Event) -> None:
         self.storage, self.topic, self.number, self.stop = storage, topic, number, stop
@@ -27,22 +27,22 @@ class Log:
         self._waiting: deque[Message] = deque()
         self._until, self._reached = "", ""
         self.first: str | None = None
-        """Where the store begins, as far as that is known."""
+        """The token of the first message that the store has, as of the last time it was asked."""
 
     def begin(self) -> None:
-        """Learn where the log begins and how far it is to be read."""
+        """Ask the store where the log begins, and where it ends now."""
         ends = self._ends()
         self.first = ends.first.token if ends.first else None
         self._until = ends.last.token if ends.last else ""
 
     def head(self) -> str | None:
-        """The token of the next message; ``None`` at the end."""
+        """Return the token of the next message; ``None`` at the end."""
         if not self._waiting and self._reached < self._until:
             self._read()
         return self._waiting[0].position.token if self._waiting else None
 
     def take_equal(self, tokens: Sequence[str]) -> list[Message]:
-        """The next messages, as long as they are at these tokens, of those that have been read."""
+        """Take the messages already read, as long as each lies at the next of these tokens."""
         taken: list[Message] = []
         for token in tokens:
             if not self._waiting or self._waiting[0].position.token != token:
@@ -51,14 +51,14 @@ class Log:
         return taken
 
     def trimmed(self, token: str) -> bool:
-        """Whether the store no longer has the beginning up to this token, maybe only since a moment ago."""
+        """Return whether the store has trimmed the log up to this token, even if only a moment ago."""
         if self.first is not None and token >= self.first:
             ends = self._ends()
             self.first = ends.first.token if ends.first else None
         return self.first is None or token < self.first
 
     def label(self, token: str) -> str:
-        """The position for people."""
+        """Return the position's label for people."""
         try:
             return self.storage.position(self.topic, self.number, token).label or token
         except InvalidPosition:
@@ -86,7 +86,7 @@ class Log:
 
 @contextmanager
 def open_log(storage: Storage, topic: Topic, row: IndexedPartition, stop: threading.Event) -> Iterator[Log]:
-    """The log of this row's partition. A partition that the store has no more is an empty one."""
+    """Open the log of this row's partition. A partition that the store no longer has is an empty log."""
     log = Log(storage, topic.name, row.number, stop)
     log.begin()
     if row.number >= topic.partitions:

@@ -1,23 +1,23 @@
-"""One partition that this process has leased, and what is open of it."""
+"""A partition that this process has leased, and its open reader."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventstore.index.writing.writer import CheckpointMoved, Memory, Partition, open_partition
+from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
 from eventstore.model.events import Topic
 from eventstore.model.storage import Edge, Reader, Storage
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
-"""Seconds between two looks at a quiet partition: at first, and after some time."""
+"""Seconds between two reads of an idle partition: at first, and in the end."""
 FIRST_TROUBLE, LONGEST_TROUBLE = 0.2, 5.0
 """Seconds until a partition is opened again after an error: at first, and in the end."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class OpenPartition:
-    """A reader that goes on where the writer's state stands. ``failed``: one of the two has met an error; both are stale."""
+    """A reader that goes on at the writer's checkpoint. ``failed``: one of the two has met an error, and both are stale."""
 
-    followed: "AssignedPartition"
+    assigned: "AssignedPartition"
     writing: Partition
     reader: Reader
     failed: bool = False
@@ -25,9 +25,9 @@ class OpenPartition:
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class AssignedPartition:
-    """A leased partition. Read by one thread at a time (see ``schedule``), written by the writing thread alone.
+    """A leased partition. One thread at a time reads it (see ``schedule``), and only the writing thread writes it.
 
-    ``gone``: it was let go or lost, so that nothing more of it may be written.
+    ``gone``: it was released or lost, so nothing more of it may be written.
     """
 
     topic: Topic
@@ -35,48 +35,48 @@ class AssignedPartition:
     row: int
     epoch: int
     build: int | None = None
-    """Of which build the row is; ``None``: of the live one."""
+    """The number of the row's build; ``None``: the live one."""
     opened: OpenPartition | None = None
     pause: float = 0.0
     trouble: float = 0.0
     gone: bool = False
     errors: list[Exception] = field(default_factory=list)
-    """The last one, while it is being waited out."""
+    """The last error, while it is waited out."""
     published: datetime | None = None
-    """When the last event was published that was indexed."""
+    """When the last indexed event was published."""
 
     def open(self, storage: Storage, memory: Memory) -> OpenPartition:
-        """From the checkpoint on; ``CheckpointMoved`` where the lease is no longer this one."""
+        """Open the partition at its checkpoint; ``CheckpointMoved`` if this lease is no longer valid."""
         writing = open_partition(self.topic, self.number, memory, build=self.build)
         if (writing.id, writing.epoch) != (self.row, self.epoch):
             raise CheckpointMoved("Another indexer has taken this partition over.")
         after = writing.checkpoint.position or Edge.EARLIEST
         reader = storage.open_reader(self.topic.name, self.number, after=after)
-        self.opened = OpenPartition(followed=self, writing=writing, reader=reader)
+        self.opened = OpenPartition(assigned=self, writing=writing, reader=reader)
         self.pause = 0.0
         return self.opened
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Close the reader."""
         opened, self.opened = self.opened, None
         if opened is not None:
             opened.failed = True
             opened.reader.close()
 
-    def quiet(self) -> float:
-        """Nothing came: how long to leave it alone."""
+    def backoff_idle(self) -> float:
+        """Note that nothing came; return how many seconds to leave the partition alone."""
         self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), LONGEST_PAUSE)
         return self.pause
 
-    def failed(self, error: Exception | None = None) -> float:
-        """An error came: how long to leave it alone."""
+    def backoff_error(self, error: Exception | None = None) -> float:
+        """Note an error; return how many seconds to leave the partition alone."""
         self.trouble = min(max(self.trouble * 2, FIRST_TROUBLE), LONGEST_TROUBLE)
         if error is not None:
             self.errors = [error]
         return self.trouble
 
-    def well(self, published: datetime | None = None) -> None:
-        """Something was written, up to an event published then: the next error is a new one."""
+    def mark_ok(self, published: datetime | None = None) -> None:
+        """Note that a batch was written, whose last event was published then. The next error starts a new backoff."""
         self.trouble, self.published = 0.0, published
         self.errors.clear()
 

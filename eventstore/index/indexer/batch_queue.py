@@ -1,4 +1,4 @@
-"""Events on their way from the reading threads to the writing one: bounded in number, without their payloads, in order."""
+"""The queue of batches between the reader threads and the writing thread: in order, limited, without payloads."""
 
 import threading
 from collections import deque
@@ -8,56 +8,56 @@ from eventstore.index.indexer.assigned_partition import OpenPartition
 from eventstore.index.writing.prepared_batch import PreparedBatch
 
 MOST_EVENTS = 20_000
-"""A batch that is larger alone waits until there is no other."""
+"""Limit of the queue. A single batch that is larger waits until the queue is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Events of one partition, parsed and drafted."""
+    """A prepared batch of one open partition."""
 
     opened: OpenPartition
-    draft: PreparedBatch
+    prepared: PreparedBatch
 
 
 class BatchQueue:
-    """Whoever puts waits for room; whoever takes waits for something. Thread-safe."""
+    """``put`` waits while the queue is full, ``take`` while it is empty. Thread-safe."""
 
     def __init__(self) -> None:
         lock = threading.Lock()
-        self._something, self._room = threading.Condition(lock), threading.Condition(lock)
+        self._not_empty, self._space = threading.Condition(lock), threading.Condition(lock)
         self._batches: deque[Batch] = deque()
         self._events = 0
         self._closed = False
 
     def put(self, batch: Batch) -> None:
-        """Hand this over; without effect once it is closed."""
-        with self._room:
+        """Add a batch. Has no effect once the queue is closed."""
+        with self._space:
             while not self._closed and not self._fits(batch):
-                self._room.wait()
+                self._space.wait()
             if not self._closed:
                 self._batches.append(batch)
-                self._events += len(batch.draft)
-                self._something.notify()
+                self._events += len(batch.prepared)
+                self._not_empty.notify()
 
     def take(self, timeout: float) -> Batch | None:
-        """The next batch; ``None`` where none came within so many seconds."""
-        with self._something:
+        """Return the next batch; ``None`` if none comes within ``timeout`` seconds."""
+        with self._not_empty:
             if not self._batches and not self._closed:
-                self._something.wait(timeout)
+                self._not_empty.wait(timeout)
             if not self._batches:
                 return None
             batch = self._batches.popleft()
-            self._events -= len(batch.draft)
-            self._room.notify()
+            self._events -= len(batch.prepared)
+            self._space.notify()
             return batch
 
     def close(self) -> None:
-        """Forget what is there, and let everybody go who waits."""
-        with self._room:
+        """Drop all batches, and wake all waiting threads."""
+        with self._space:
             self._closed = True
             self._batches.clear()
-            self._room.notify_all()
-            self._something.notify_all()
+            self._space.notify_all()
+            self._not_empty.notify_all()
 
     def _fits(self, batch: Batch) -> bool:
-        return not self._batches or self._events + len(batch.draft) <= MOST_EVENTS
+        return not self._batches or self._events + len(batch.prepared) <= MOST_EVENTS

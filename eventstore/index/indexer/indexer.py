@@ -1,8 +1,7 @@
-"""The writing thread's work: what the readers hand over goes into the index, and in between the house is kept: leases, what
-has caught up, how far everything is.
+"""The writing thread's work: write what the readers deliver, share the partitions with other indexers, and note the progress.
 
-All that an indexer writes into the index comes from this one thread: SQLite has one writer, and two threads of a process
-would only wait for each other.
+Everything that an indexer writes into the index comes from this one thread. SQLite has one writer, and two threads of a
+process would only wait for each other.
 """
 
 import logging
@@ -16,10 +15,10 @@ from django.db import connections
 from django.utils import timezone
 
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch
 from eventstore.index.indexer.leases import Leased
-from eventstore.index.indexer.reader_threads import Readers, report
+from eventstore.index.indexer.reader_threads import Readers, log_failure
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.writing.writer import write_prepared
@@ -28,47 +27,47 @@ from eventstore.model.progress import Progress
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING = 1.0
+REBALANCE_SECONDS = 1.0
 RENEW = leases.LEASE.total_seconds() / 4
 FREE_FOR = 5.0
-"""Seconds after which anybody takes a free partition, whose share ever it is."""
+"""Seconds after which any indexer takes a free partition, even beyond its share."""
 LATE = timedelta(seconds=2)
-"""A partition that has not come to its end after so long is behind."""
+"""A partition that has not reached its end after this time is behind."""
 MOST_STREAMS = 1_000_000
-"""Streams that the writers of all partitions together remember."""
+"""Streams that the writers of all partitions keep in memory together."""
 
 Shard = tuple[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:
-    """Where a partition ended at a moment; ``last`` is ``None`` where it was empty."""
+    """Where a partition ended at a moment. ``last`` is ``None`` if it was empty."""
 
     at: datetime
     last: Position | None
 
     def reached(self, token: str) -> bool:
-        """Whether everything up to here is indexed."""
+        """Return whether everything up to this end is indexed, given the checkpoint's token."""
         return self.last is None or self.last.token <= token
 
     def is_before(self, other: "End") -> bool:
-        """Whether the partition ends earlier than the other says."""
+        """Return whether this end lies before the other one."""
         return other.last is not None and (self.last is None or self.last.token < other.last.token)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexerStatus:
-    """How this process stands. ``elsewhere`` counts the partitions that other indexers have, or nobody yet."""
+    """How this process is doing. ``elsewhere`` counts the partitions that other indexers have, or nobody yet."""
 
     progress: Progress
     elsewhere: int
 
 
 class Indexer:
-    """Belongs to the writing thread; the watching one replaces ``topics`` and fills ``ends``.
+    """Belongs to the writing thread. The watching thread replaces ``topics`` and fills ``ends``.
 
-    ``done`` says of a partition whether its work is over, so that it is let go and not taken again: then all that is left
-    counts as behind, else what is late.
+    ``done`` returns whether the work on a partition is over. Such a partition is released and not taken again. With ``done``,
+    every partition that is left counts as behind; without it, only those that are late.
     """
 
     def __init__(
@@ -78,42 +77,45 @@ class Indexer:
         meter: Meter,
         *,
         on_batch: Callable[[str, int, int], None],
-        on_look: Callable[[IndexerStatus], None],
+        on_status: Callable[[IndexerStatus], None],
         done: Callable[[Leased], bool] | None,
     ) -> None:
         self.owner, self.readers, self.meter = owner, readers, meter
-        self.on_batch, self.on_look, self.done = on_batch, on_look, done
+        self.on_batch, self.on_status, self.done = on_batch, on_status, done
         self.over = threading.Event()
         self.topics: Mapping[str, Topic] | None = None
-        """What there is; ``None`` while the store has not told yet."""
+        """The topics that exist; ``None`` until the store has answered."""
         self.ends: dict[Shard, End] = {}
-        """Ends that are waited for: they are taken out when they are reached."""
+        """Ends that have not been reached yet."""
         self.held: dict[int, AssignedPartition] = {}
         self.total = 0
         self.left: list[Leased] = []
-        """The partitions that are to be indexed, whoever does, as of the last look."""
-        self._look_at, self._renew_at = 0.0, 0.0
+        """The partitions to be indexed by any indexer, as of the last ``rebalance``."""
+        self._rebalance_at, self._renew_at = 0.0, 0.0
         self._wants_more = False
         self._free_since: dict[int, float] = {}
         self._other_kinds: set[str] = set()
-        """The topics of which it was said that they are indexed as another kind than they are."""
+        """The topics for which a warning was logged that they are indexed as another kind."""
 
     def step(self, timeout: float) -> None:
-        """Write what the readers hand over within so many seconds, and keep the house when it is time to."""
-        batch = self.readers.handover.take(timeout)
+        """Write the next batch if one comes within ``timeout`` seconds, and rebalance if it is due."""
+        batch = self.readers.queue.take(timeout)
         if batch is not None:
             self._write(batch)
-        if time.monotonic() >= self._look_at:
+        if time.monotonic() >= self._rebalance_at:
             self.rebalance()
 
-    def look_soon(self) -> None:
-        """Keep the house at the next step. From any thread."""
-        self._look_at = 0.0
+    def rebalance_soon(self) -> None:
+        """Make the next step rebalance. May be called from any thread."""
+        self._rebalance_at = 0.0
 
     def rebalance(self) -> None:
-        """``DatabaseError`` where the index does not answer: nothing is lost, do it again."""
-        self._look_at = time.monotonic() + HOUSEKEEPING
-        topics = self.topics  # once: the watching thread may replace it meanwhile
+        """Update the leases, what has caught up, and the progress.
+
+        Raises ``DatabaseError`` if the index's database does not answer. Nothing is lost then: call it again.
+        """
+        self._rebalance_at = time.monotonic() + REBALANCE_SECONDS
+        topics = self.topics  # read once: the watching thread may replace it
         found = leases.partitions()
         wanted = _wanted(topics or {}, found)
         if leases.make_partitions((topics or {}).values(), {(leased.topic, leased.number) for leased in found}):
@@ -124,107 +126,111 @@ class Indexer:
         self._drop_lost(self.left)
         self._share(self.left, topics or {})
         if topics is not None:
-            _note_gone(found, wanted)
-            self._say_other_kinds(topics, wanted)
+            _mark_gone(found, wanted)
+            self._warn_of_other_kinds(topics, wanted)
         self._forget_streams()
         self._measure()
 
     def held_now(self) -> list[AssignedPartition]:
-        """The partitions that this process has. From any thread."""
+        """Return the partitions that this process has. May be called from any thread."""
         return list(self.held.values())
 
     def late(self) -> list[AssignedPartition]:
-        """Those that have not come to their end. From any thread."""
+        """Return the partitions that have not reached their end. May be called from any thread."""
         before = timezone.now() - (timedelta(0) if self.done else LATE)
         late = {shard for shard, end in list(self.ends.items()) if end.at <= before}
-        return [followed for followed in self.held_now() if (followed.topic.name, followed.number) in late]
+        return [assigned for assigned in self.held_now() if (assigned.topic.name, assigned.number) in late]
 
     def leave(self) -> None:
-        """Let go of everything."""
-        for followed in self.held.values():
-            followed.gone = True
+        """Release all partitions."""
+        for assigned in self.held.values():
+            assigned.gone = True
         self.held.clear()
         leases.leave(self.owner)
 
     def _write(self, batch: Batch) -> None:
-        opened = batch.opened
-        followed = opened.followed
-        if opened.failed or followed.gone:
+        """Write one batch, unless its partition was lost or has failed since the batch was read."""
+        opened, assigned = batch.opened, batch.opened.assigned
+        if opened.failed or assigned.gone:
             return
-        count = len(batch.draft)
+        count = len(batch.prepared)
         try:
-            write_prepared(opened.writing, batch.draft)
+            write_prepared(opened.writing, batch.prepared)
         except Exception as error:  # noqa: BLE001 -- whatever one partition's events do, the others go on
             opened.failed = True
-            followed.errors = [error]
-            report(followed, error)
+            assigned.errors = [error]
+            log_failure(assigned, error)
             connections.close_all()
             return
-        followed.well(batch.draft.published)
+        assigned.mark_ok(batch.prepared.published)
         self.total += count
-        self.on_batch(followed.topic.name, followed.number, count)
-        end = self.ends.get((followed.topic.name, followed.number))
+        self.on_batch(assigned.topic.name, assigned.number, count)
+        if self._is_at_its_end(opened):
+            self.rebalance_soon()
+
+    def _is_at_its_end(self, opened: OpenPartition) -> bool:
+        """Return whether the partition has just reached the end that is waited for."""
+        end = self.ends.get((opened.assigned.topic.name, opened.assigned.number))
         position = opened.writing.checkpoint.position
-        if end is not None and position is not None and end.reached(position.token):
-            self.look_soon()
+        return end is not None and position is not None and end.reached(position.token)
 
     def _drop_lost(self, left: Collection[Leased]) -> None:
-        """Partitions that another indexer has, or that are not to be indexed any more."""
+        """Drop partitions that another indexer has, or that are no longer to be indexed."""
         mine = {leased.id: leased for leased in left if leased.owner == self.owner}
         lost = [row for row, held in self.held.items() if row not in mine or mine[row].epoch != held.epoch]
-        # A lease that this process does not know of: it took it and could not read the answer.
+        # A lease of ours that this process does not know: it was taken, but the database's answer was lost.
         stray = [row for row in mine if row not in self.held]
         if lost or stray:
-            self._let_go([*lost, *stray])
+            self._release([*lost, *stray])
 
-    def _let_go(self, rows: Collection[int]) -> None:
+    def _release(self, rows: Collection[int]) -> None:
         for row in rows:
-            followed = self.held.pop(row, None)
-            if followed is not None:
-                followed.gone = True
-                self.ends.pop((followed.topic.name, followed.number), None)
-        leases.let_go(self.owner, rows)
+            assigned = self.held.pop(row, None)
+            if assigned is not None:
+                assigned.gone = True
+                self.ends.pop((assigned.topic.name, assigned.number), None)
+        leases.release(self.owner, rows)
 
     def _share(self, left: Collection[Leased], topics: Mapping[str, Topic]) -> None:
-        """Take what is free and let go what is too much, so that all indexers have the same, more or less."""
+        """Take free partitions and release those above the share, so that all indexers have about the same number."""
         others = leases.others(self.owner)
         somebody_wants_more = any(member.wants_more for member in others)
         share = leases.share_of(self.owner, others, len(left))
         if somebody_wants_more and len(self.held) > share:
-            self._let_go(sorted(self.held)[share:])
+            self._release(sorted(self.held)[share:])
         self._take(left, topics, len(left) if not somebody_wants_more else share)
         wants_more = len(self.held) < min(share, len(left))
         if wants_more != self._wants_more or time.monotonic() >= self._renew_at:
-            leases.attend(self.owner, wants_more=wants_more)
+            leases.heartbeat(self.owner, wants_more=wants_more)
             leases.renew(self.owner)
             self._wants_more, self._renew_at = wants_more, time.monotonic() + RENEW
 
     def _take(self, left: Collection[Leased], topics: Mapping[str, Topic], most: int) -> None:
-        """Lease what is free, up to so many; and what nobody wants."""
+        """Lease free partitions until this process has ``most``, and any that have been free for long."""
         now = time.monotonic()
         free = [leased for leased in left if leased.free]
         self._free_since = {leased.id: self._free_since.get(leased.id, now) for leased in free}
         for_long = [leased for leased in free if now - self._free_since[leased.id] > FREE_FOR]
-        room = max(0, most - len(self.held))
-        chosen = {leased.id: leased for leased in [*for_long, *free[:room]]}
+        wanting = max(0, most - len(self.held))
+        chosen = {leased.id: leased for leased in [*for_long, *free[:wanting]]}
         if not chosen:
             return
         for row, epoch in leases.take(self.owner, list(chosen.values())).items():
             leased = chosen[row]
-            # As what it was begun: a build of which one half are originals and the other copies would be neither.
+            # A build keeps the kind that it began with: half originals and half copies would be neither.
             topic = replace(topics[leased.topic], kind=leased.kind)
-            followed = AssignedPartition(topic=topic, number=leased.number, row=row, epoch=epoch)
-            self.held[row] = followed
-            self.readers.schedule.put(followed, now)
+            assigned = AssignedPartition(topic=topic, number=leased.number, row=row, epoch=epoch)
+            self.held[row] = assigned
+            self.readers.schedule.put(assigned, now)
 
     def _note_caught_up(self, found: Iterable[Leased]) -> None:
-        """Note those whose end, as it was at some moment, is indexed: whoever has indexed it."""
+        """Note the partitions that are indexed up to an end that was asked for, no matter by which indexer."""
         reached: dict[datetime, list[int]] = {}
         for leased in found:
             end = self.ends.get((leased.topic, leased.number))
             held = self.held.get(leased.id)
-            opened = held.opened if held else None  # once: a reading thread may close it meanwhile
-            # Newer than the row that was read before, where it is ours.
+            opened = held.opened if held else None  # read once: a reader thread may close it
+            # If the partition is ours, this is newer than the row read before.
             position = opened.writing.checkpoint.position if opened else None
             if end is not None and (end.reached(leased.checkpoint) or (position and end.reached(position.token))):
                 reached.setdefault(end.at, []).append(leased.id)
@@ -232,7 +238,7 @@ class Indexer:
         for moment, rows in reached.items():
             progress.note_caught_up(rows, moment)
 
-    def _say_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
+    def _warn_of_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
         other = {leased.topic: leased.kind for leased in wanted if leased.kind is not topics[leased.topic].kind}
         for name in sorted(other.keys() - self._other_kinds):
             is_now = topics[name].kind
@@ -243,25 +249,25 @@ class Indexer:
         held = self.held_now()
         self.meter.note(held, self.late())
         if self.meter.now is not None:
-            self.on_look(IndexerStatus(progress=self.meter.now, elsewhere=len(self.left) - len(held)))
+            self.on_status(IndexerStatus(progress=self.meter.now, elsewhere=len(self.left) - len(held)))
 
     def _forget_streams(self) -> None:
-        """Keep what all partitions together remember within bounds: it is read again where it is needed."""
-        writing = [opened.writing for followed in self.held.values() if (opened := followed.opened)]
+        """Keep the streams in memory within the limit. Dropped ones are read again when needed."""
+        writing = [opened.writing for assigned in self.held.values() if (opened := assigned.opened)]
         if sum(len(partition.known) for partition in writing) > MOST_STREAMS:
             for partition in writing:
                 partition.known.clear()
 
 
 def _wanted(topics: Mapping[str, Topic], found: Iterable[Leased]) -> list[Leased]:
-    """Those of these partitions that are of a topic which there is."""
+    """Return the partitions that belong to a topic which exists."""
     return [leased for leased in found if leased.topic in topics and leased.number < topics[leased.topic].partitions]
 
 
-def _note_gone(found: Iterable[Leased], wanted: Collection[Leased]) -> None:
-    """Note which partitions have gone from the store, and which are there again."""
+def _mark_gone(found: Iterable[Leased], wanted: Collection[Leased]) -> None:
+    """Mark which partitions have gone from the store, and which have come back."""
     there = {leased.id for leased in wanted}
     if gone := [leased.id for leased in found if leased.id not in there and leased.free and not leased.gone]:
-        leases.note_gone(gone)
+        leases.mark_gone(gone)
     if back := [leased.id for leased in wanted if leased.gone]:
-        leases.note_back(back)
+        leases.mark_back(back)

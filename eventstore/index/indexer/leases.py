@@ -1,10 +1,10 @@
-"""Who indexes which partition: leases in the index's database, shared fairly by all indexers that live.
+"""Who indexes which partition: leases in the index's database, shared evenly by all running indexers.
 
-A lease is a row's ``owner`` and ``leased_until``; every new owner makes ``epoch`` one greater, and a writer's transaction
-refuses another epoch than its own, so that whatever clocks and pauses do, a late twin writes nothing. Times are the
-database's own: indexers' clocks need not agree.
+A lease is a row's ``owner`` and ``leased_until``. Each new owner increments ``epoch``, and a writer's transaction refuses any
+epoch but its own. So a late twin writes nothing, however long it was paused. Times are the database's, so the indexers' clocks
+need not agree.
 
-An indexer that wants more than it has says so in its row (``wants_more``); who has more than a fair share then lets some go.
+An indexer that has less than its share sets ``wants_more`` in its row. Those that have more than theirs then release some.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -21,13 +21,16 @@ from eventstore.model.events import Topic, TopicKind
 
 LEASE = timedelta(seconds=15)
 PIECE = 500
-"""Rows a statement."""
+"""Rows in one statement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leased:
-    """A live partition's row as it is now. ``free``: anybody may take it. ``checkpoint`` is a token, empty for none.
-    ``gone``: it is noted as no longer in the store. ``kind``: as what kind of topic it is indexed."""
+    """A live partition's row as it is now.
+
+    ``free``: any indexer may take it. ``checkpoint`` is a token, empty if nothing is indexed yet. ``gone``: the store
+    no longer has it. ``kind``: the kind of topic as which it is indexed.
+    """
 
     id: int
     topic: str
@@ -42,14 +45,14 @@ class Leased:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """An indexer that lives."""
+    """A running indexer."""
 
     owner: str
     wants_more: bool
 
 
 def partitions() -> list[Leased]:
-    """Every live partition of the index."""
+    """Return every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
     names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
     rows = list(IndexedPartition.objects.filter(live=True).values_list(*names, "gone_at", "kind", free))
@@ -70,21 +73,21 @@ def partitions() -> list[Leased]:
     ]
 
 
-def note_gone(rows: Sequence[int]) -> None:
-    """The store, as far as it is watched, no longer has these partitions. What somebody has leased is watched by that one."""
+def mark_gone(rows: Sequence[int]) -> None:
+    """Mark these partitions as gone from the watched part of the store, unless another indexer has leased them."""
     for start in range(0, len(rows), PIECE):
         some = IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE], gone_at__isnull=True)
         some.filter(_free()).update(gone_at=Now(), behind=None)
 
 
-def note_back(rows: Sequence[int]) -> None:
-    """The store has these partitions after all, or again."""
+def mark_back(rows: Sequence[int]) -> None:
+    """Mark these partitions as present in the store."""
     for start in range(0, len(rows), PIECE):
         IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
 
 
 def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:
-    """Rows for partitions of these topics that have none; whether there were any."""
+    """Create the missing rows of these topics' partitions; return whether there were any."""
     missing = [(topic, n) for topic in topics for n in range(topic.partitions) if (topic.name, n) not in known]
     builds = _builds({topic.name for topic, _ in missing})
     rows = []
@@ -96,8 +99,10 @@ def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]])
 
 
 def _builds(topics: Collection[str]) -> dict[str, tuple[int, str]]:
-    """Number and kind of the live build of these topics, as far as they have one: a new partition belongs to it as well. Of a
-    topic whose builds were all given up, the number that comes next: the rows of those that were removed go on standing."""
+    """Return the number and kind of each topic's live build, to which a new partition belongs as well.
+
+    If all builds of a topic were abandoned, return the next number, because the rows of removed builds remain.
+    """
     wanted = sorted(topics)
     found: dict[str, tuple[int, str]] = {}
     for start in range(0, len(wanted), PIECE):
@@ -112,13 +117,13 @@ def _builds(topics: Collection[str]) -> dict[str, tuple[int, str]]:
 
 
 def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict[int, int]:
-    """Lease those of these that are free still: row → epoch. ``live``: whether their build is the live one."""
+    """Lease those of these partitions that are still free; return their epochs by row. ``live``: the build is the live one."""
     taken: dict[int, int] = {}
     for start in range(0, len(partitions), PIECE):
         piece = partitions[start : start + PIECE]
         dead = {leased.owner for leased in piece if leased.owner and is_dead(leased.owner)}
         with atomic():
-            # What somebody else has locked is being taken or written: the next look decides.
+            # A row that is locked is being taken or written. The next call decides.
             rows = IndexedPartition.objects.select_for_update(skip_locked=True).order_by("pk")
             free = rows.filter(_free() | Q(owner__in=dead), pk__in=[leased.id for leased in piece], live=live)
             epochs = dict(free.values_list("pk", "epoch"))
@@ -129,12 +134,12 @@ def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict
 
 
 def renew(owner: str) -> None:
-    """All of the owner's leases from now on anew."""
+    """Renew all leases of the owner, from now on."""
     IndexedPartition.objects.filter(owner=owner).update(leased_until=Now() + LEASE)
 
 
-def let_go(owner: str, rows: Collection[int] | None = None) -> None:
-    """Free these partitions (all of them without ``rows``), as far as they are still the owner's."""
+def release(owner: str, rows: Collection[int] | None = None) -> None:
+    """Release those of these partitions that the owner still has; without ``rows``, all that it has."""
     mine = IndexedPartition.objects.filter(owner=owner)
     if rows is None:
         mine.update(owner="", leased_until=None)
@@ -144,8 +149,8 @@ def let_go(owner: str, rows: Collection[int] | None = None) -> None:
         mine.filter(pk__in=wanted[start : start + PIECE]).update(owner="", leased_until=None)
 
 
-def attend(owner: str, *, wants_more: bool) -> None:
-    """Say that this indexer lives, and whether it wants more partitions."""
+def heartbeat(owner: str, *, wants_more: bool) -> None:
+    """Record that this indexer is running, and whether it wants more partitions."""
     rows = IndexerRow.objects
     if not rows.filter(owner=owner).update(wants_more=wants_more, until=Now() + LEASE):
         rows.bulk_create([IndexerRow(owner=owner, wants_more=wants_more, until=Now() + LEASE)])
@@ -153,19 +158,19 @@ def attend(owner: str, *, wants_more: bool) -> None:
 
 
 def leave(owner: str) -> None:
-    """Let go of everything: whoever looks next takes it over."""
-    let_go(owner)
+    """Release everything, so that the next indexer that looks takes it over."""
+    release(owner)
     IndexerRow.objects.filter(owner=owner).delete()
 
 
 def others(owner: str) -> list[Member]:
-    """The other indexers that live."""
+    """Return the other running indexers."""
     rows = IndexerRow.objects.filter(until__gt=Now()).exclude(owner=owner)
     return [Member(owner=row.owner, wants_more=row.wants_more) for row in rows if not is_dead(row.owner)]
 
 
 def share_of(owner: str, others: Iterable[Member], partitions: int) -> int:
-    """How many of so many partitions are this owner's when all have as many as possible the same."""
+    """Return how many of the partitions belong to this owner if they are shared as evenly as possible."""
     ordered = sorted({owner, *(member.owner for member in others)})
     each, rest = divmod(partitions, len(ordered))
     return each + (ordered.index(owner) < rest)

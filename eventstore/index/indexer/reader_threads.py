@@ -1,5 +1,7 @@
-"""The reading threads: few, whatever the number of partitions. Each takes the partition that is due, reads what has come,
-parses it and hands it over."""
+"""The reader threads: few, however many partitions there are.
+
+Each thread takes the partition that is due, reads and parses what has come, and puts it into the writer's queue.
+"""
 
 import logging
 import threading
@@ -9,34 +11,34 @@ from collections.abc import Callable, Sequence
 from django.db import DatabaseError, OperationalError, connections
 
 from eventstore.config.loading import Config
-from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
-from eventstore.index.writing.prepared_batch import Stored, prepare_batch
-from eventstore.index.writing.writer import CheckpointMoved, Memory
+from eventstore.index.writing.partition import CheckpointMoved, Memory
+from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
 from eventstore.model.errors import EventStoreError, place_of
-from eventstore.model.events import Event, Topic
+from eventstore.model.events import Event, Message, Topic
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
 
 log = logging.getLogger(__name__)
 
 BUSY_WAIT = 0.02
-"""Seconds that a partition which just delivered is waited for."""
+"""Seconds that a read waits if the partition has just delivered."""
 
 ValuesOf = Callable[[Topic, Sequence[Event]], Sequence[Sequence[Stored]]]
-"""The searchable values of each of these events of a topic; an empty sequence where the topic has none."""
+"""Returns the searchable values of each of a topic's events; an empty sequence if the topic has none."""
 
 
 class Readers:
-    """So many threads that read from ``schedule`` into ``handover`` until the schedule is closed."""
+    """Threads that read the partitions of ``schedule`` into ``queue``, until the schedule is closed."""
 
     def __init__(
-        self, *, storage: Storage, config: Config, values_of: ValuesOf | None, batch: int, memory: Memory, handover: BatchQueue
+        self, *, storage: Storage, config: Config, values_of: ValuesOf | None, batch: int, memory: Memory, queue: BatchQueue
     ) -> None:
         self.storage, self.config, self.values_of, self.batch = storage, config, values_of, batch
-        self.memory, self.handover = memory, handover
+        self.memory, self.queue = memory, queue
         self._decode = Schemas(storage.schema).decoded
         self.schedule = Schedule()
         self._threads: list[threading.Thread] = []
@@ -48,73 +50,81 @@ class Readers:
             self._threads.append(thread)
 
     def stop(self, seconds: float) -> None:
-        """End all of them, and close what they had open, within so many seconds."""
+        """End all threads within so many seconds, and close the partitions that were left in the schedule."""
         deadline = time.monotonic() + seconds
         left = self.schedule.close()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for followed in left:
-            _closed(followed)
+        for assigned in left:
+            _close(assigned)
 
     def _run(self) -> None:
         try:
-            while (followed := self.schedule.next()) is not None:
-                due = self._look(followed)
-                if due is None or not self.schedule.put(followed, due):
-                    _closed(followed)
+            while (assigned := self.schedule.next()) is not None:
+                due = self._read_next(assigned)
+                if due is None or not self.schedule.put(assigned, due):
+                    _close(assigned)
         finally:
             connections.close_all()
 
-    def _look(self, followed: AssignedPartition) -> float | None:
-        """Read what has come of this partition; when to look at it again (``None``: never)."""
-        if followed.gone:
+    def _read_next(self, assigned: AssignedPartition) -> float | None:
+        """Read what has come to a partition, and queue it; return when the partition is due again (``None``: never)."""
+        if assigned.gone:
             return None
         try:
-            opened = followed.opened
-            if opened is not None and opened.failed:
-                _closed(followed)
-                return time.monotonic() + followed.failed()
-            if opened is None:
-                opened = followed.open(self.storage, self.memory)
-            messages = opened.reader.read(limit=self.batch, timeout=0.0 if followed.pause else BUSY_WAIT)
-            if not messages:
-                return time.monotonic() + followed.quiet()
-            mappings = self.config.mappings
-            events = events_in(messages, mappings, self._decode)
-            values = self.values_of(followed.topic, events) if self.values_of else ()
-            followed.pause = 0.0
-            draft = prepare_batch(followed.topic, opened.writing.key, events, values)
-            del messages, events  # their payloads need not wait for the writer
-            self.handover.put(Batch(opened=opened, draft=draft))
-            return time.monotonic()
+            pause = self._pause_after_reading(assigned)
         except Exception as error:  # noqa: BLE001 -- whatever one partition's messages do, the others go on
-            report(followed, error)
+            log_failure(assigned, error)
             connections.close_all()
-            _closed(followed)
-            return time.monotonic() + followed.failed(error)
+            _close(assigned)
+            pause = assigned.backoff_error(error)
+        return time.monotonic() + pause
+
+    def _pause_after_reading(self, assigned: AssignedPartition) -> float:
+        """Read and queue one batch; return how many seconds the partition may be left alone."""
+        opened = assigned.opened
+        if opened is not None and opened.failed:
+            _close(assigned)
+            return assigned.backoff_error()
+        if opened is None:
+            opened = assigned.open(self.storage, self.memory)
+        messages = opened.reader.read(limit=self.batch, timeout=0.0 if assigned.pause else BUSY_WAIT)
+        if not messages:
+            return assigned.backoff_idle()
+        assigned.pause = 0.0
+        prepared = self._prepare(opened, messages)
+        del messages  # their payloads need not wait for the writer
+        self.queue.put(Batch(opened=opened, prepared=prepared))
+        return 0.0
+
+    def _prepare(self, opened: OpenPartition, messages: Sequence[Message]) -> PreparedBatch:
+        topic = opened.assigned.topic
+        events = events_in(messages, self.config.mappings, self._decode)
+        values = self.values_of(topic, events) if self.values_of else ()
+        return prepare_batch(topic, opened.writing.key, events, values)
 
 
-def report(followed: AssignedPartition, error: Exception) -> None:
-    """Say what holds a partition up. The text of an unforeseen error may hold a piece of a payload: it is left out."""
+def log_failure(assigned: AssignedPartition, error: Exception) -> None:
+    """Log what holds a partition up. The text of an unforeseen error is left out, because it may quote a payload."""
     if isinstance(error, CheckpointMoved):
-        log.info("%s: %s", followed, error)
+        log.info("%s: %s", assigned, error)
     elif isinstance(error, EventStoreError):
-        log.warning("%s: trying again: %s", followed, error)
+        log.warning("%s: trying again: %s", assigned, error)
     elif isinstance(error, DatabaseError):
-        log.warning("%s: trying again: %s", followed, in_words(error))
+        log.warning("%s: trying again: %s", assigned, database_error_text(error))
     else:
-        log.error("%s: trying again after an unforeseen %s at %s", followed, type(error).__name__, place_of(error))
+        log.error("%s: trying again after an unforeseen %s at %s", assigned, type(error).__name__, place_of(error))
 
 
-def in_words(error: DatabaseError) -> str:
-    """What is wrong with the database. Other errors than those of its working may quote a value: of those, the kind alone."""
+def database_error_text(error: DatabaseError) -> str:
+    """Return what is wrong with the database. Only an ``OperationalError`` is quoted: other errors may hold a value."""
     kind = type(error).__name__
     return f"{kind}: {str(error).partition(chr(10))[0][:200]}" if isinstance(error, OperationalError) else kind
 
 
-def _closed(followed: AssignedPartition) -> None:
-    """Close what is open of it: a store that is away may refuse even that."""
+def _close(assigned: AssignedPartition) -> None:
+    """Close the partition's reader. A store that is away may refuse even that."""
     try:
-        followed.close()
+        assigned.close()
     except (EventStoreError, DatabaseError) as error:
-        log.info("%s: closing: %s", followed, type(error).__name__)
+        log.info("%s: closing: %s", assigned, type(error).__name__)

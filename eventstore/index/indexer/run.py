@@ -1,7 +1,8 @@
-"""Keeping up with every topic: some reading threads, one writing thread, and every batch committed with its checkpoint.
+"""Keep the index up with every topic: some reader threads, one writing thread, and a checkpoint in the transaction of each
+batch.
 
-The calling thread is the writing one (``indexer``); the reading threads (``readers``) serve all leased partitions in turn; one
-more (``watching``) looks for topics and asks where they end.
+The calling thread writes (``indexer``). The reader threads (``reader_threads``) serve all leased partitions in turn. One more
+thread (``topic_watch``) looks for topics, and asks where they end.
 """
 
 import logging
@@ -20,10 +21,10 @@ from eventstore.index.indexer.batch_queue import BatchQueue
 from eventstore.index.indexer.indexer import End, Indexer, IndexerStatus
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
-from eventstore.index.indexer.reader_threads import Readers, ValuesOf, in_words
+from eventstore.index.indexer.reader_threads import Readers, ValuesOf, database_error_text
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.indexer.topic_watch import Watch
-from eventstore.index.writing.writer import Memory
+from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.storage import Storage
 
@@ -33,46 +34,46 @@ BATCH = 20_000
 THREADS = 4
 STEP = 0.25
 PATIENCE = 30.0
-"""Seconds without any progress after which an indexer that should come to an end gives up."""
+"""Seconds without progress after which an indexer that should come to an end gives up."""
 STOPPED_WITHIN = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Following:
-    """What to follow, and how. Both callbacks come in the calling thread: ``on_batch(topic, partition, events)`` after each
-    commit, ``on_look`` about every second."""
+    """What to index, and how. The calling thread calls both callbacks: ``on_batch(topic, partition, events)`` after each
+    commit, and ``on_status`` about once a second.
+    """
 
     storage: Storage
     config: Config
     stop: threading.Event
     on_batch: Callable[[str, int, int], None]
-    on_look: Callable[[IndexerStatus], None] = lambda look: None
+    on_status: Callable[[IndexerStatus], None] = lambda look: None
     batch: int = BATCH
-    """Events a transaction, at most."""
+    """Largest number of events in a transaction."""
     threads: int = THREADS
-    """Threads that read."""
+    """Number of reader threads."""
     values_of: ValuesOf | None = None
     owner: str = field(default_factory=new_owner)
 
 
 def follow_everything(following: Following) -> None:
-    """Follow every topic, those still to come too, until ``stop``. Faults are waited out."""
+    """Index every topic, including new ones, until ``stop`` is set. Errors are logged and waited out."""
     with _indexer(following) as indexer:
         _start(following, indexer, find=True)
         while not following.stop.is_set():
             try:
                 indexer.step(STEP)
             except DatabaseError as error:
-                _wait_out(error)
+                _recover_from(error)
 
 
 def index_until_caught_up(following: Following) -> int:
-    """Index everything that is there now, together with whoever indexes it as well; answers how many events *this* process
-    has indexed.
+    """Index everything that is there now, and return how many events *this* process has indexed.
 
-    "There now" is each topic's end at the start: events published afterwards may wait for the next run. Partitions that
-    another indexer has are waited for, and taken over when it goes. An ``EventStoreError`` or ``DatabaseError`` where nothing
-    has moved for half a minute.
+    The goal is each topic's end at the start; later events may wait for the next run. Other indexers may take part: the
+    partitions that they have are waited for, and taken over if they stop. Raises an ``EventStoreError`` or ``DatabaseError``
+    if nothing has moved for half a minute.
     """
     moment = timezone.now()
     topics = {topic.name: topic for topic in following.storage.topics()}
@@ -93,31 +94,31 @@ def index_until_caught_up(following: Following) -> int:
 
 
 def _until_done(following: Following, indexer: Indexer) -> None:
-    seen, moved = "", time.monotonic()
+    last_state, moved = "", time.monotonic()
     trouble: DatabaseError | None = None
     while indexer.left and not following.stop.is_set():
         try:
             indexer.step(STEP)
         except DatabaseError as error:
-            _wait_out(error)
+            _recover_from(error)
             trouble = error
-        now = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
-        if now != seen:
-            seen, moved, trouble = now, time.monotonic(), None
+        state = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
+        if state != last_state:
+            last_state, moved, trouble = state, time.monotonic(), None
         elif time.monotonic() - moved > PATIENCE:
             raise trouble or _standstill(indexer)
 
 
-def _wait_out(error: DatabaseError) -> None:
-    """The index's database is away, or busy: what was to be noted is noted at the next look."""
-    log.warning("The index's database: trying again: %s", in_words(error))
+def _recover_from(error: DatabaseError) -> None:
+    """Wait for the index's database, which is away or busy. What was to be noted is noted at the next step."""
+    log.warning("The index's database: trying again: %s", database_error_text(error))
     connections.close_all()
 
 
 def _standstill(indexer: Indexer) -> Exception:
-    """What has held everything up."""
-    for followed in indexer.held_now():
-        for error in followed.errors:
+    """Return the error that has stopped all progress."""
+    for assigned in indexer.held_now():
+        for error in assigned.errors:
             if isinstance(error, EventStoreError | DatabaseError):
                 return error
     left = indexer.left[0]
@@ -128,21 +129,21 @@ def _standstill(indexer: Indexer) -> Exception:
 
 @contextmanager
 def _indexer(following: Following, done: Callable[[Leased], bool] | None = None) -> Iterator[Indexer]:
-    """The indexer, and its end: leases first, so that another may take over at once."""
+    """Make the indexer, and end it afterwards. Leases are released first, so that another process can take over at once."""
     readers = Readers(
         storage=following.storage,
         config=following.config,
         values_of=following.values_of,
         batch=following.batch,
         memory=Memory(),
-        handover=BatchQueue(),
+        queue=BatchQueue(),
     )
     indexer = Indexer(
         following.owner,
         readers,
         Meter(exact=following.storage.capabilities.backlog_unit == "events"),
         on_batch=following.on_batch,
-        on_look=following.on_look,
+        on_status=following.on_status,
         done=done,
     )
     try:
@@ -154,7 +155,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
             indexer.leave()
         except DatabaseError as error:
             log.warning("The leases were not given back, and end by themselves: %s", type(error).__name__)
-        readers.handover.close()
+        readers.queue.close()
         readers.stop(STOPPED_WITHIN)
         if threading.current_thread() is not threading.main_thread():
             connections.close_all()

@@ -1,4 +1,4 @@
-"""What an indexer measures of its own work: how quickly each partition goes on, and how much of it waits."""
+"""What an indexer measures of its own work: how fast each partition goes, and how much of it waits."""
 
 import time
 from collections.abc import Collection
@@ -9,20 +9,22 @@ from eventstore.index.lookup import progress
 from eventstore.model.progress import Progress
 from eventstore.model.storage import Amounts
 
-NOTE = 2.0
+NOTE_SECONDS = 2.0
 """Seconds between two notes in the index."""
-RARELY = 8.0
+RATE_SECONDS = 8.0
 INERTIA = 0.5
-"""How much of the rate before counts."""
+"""Weight of the previous rate in the next one."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Measured:
-    """Of one partition. ``first`` and ``last``: what the store told, and how many events were indexed then."""
+    """What is measured of one partition. ``first`` and ``last`` are what the store told, and how many events were indexed
+    then.
+    """
 
     since: float
     start: int
-    """Events that were indexed when it was noted last."""
+    """Events that were indexed at the last measurement."""
     rate: float = 0.0
     first: tuple[Amounts, int] | None = None
     last: tuple[Amounts, int] | None = None
@@ -30,37 +32,40 @@ class Measured:
     noted_at: float = 0.0
 
     def has_changed(self, found: Progress, moment: float) -> bool:
-        """Whether the note is no longer true: of what has caught up, its rate may be a little old."""
+        """Return whether the note in the index is out of date. A rate alone is noted again only after ``RATE_SECONDS``."""
         if self.noted is None or found.behind != self.noted.behind:
             return True
-        return found.rate != self.noted.rate and moment - self.noted_at > RARELY
+        return found.rate != self.noted.rate and moment - self.noted_at > RATE_SECONDS
 
 
 class Meter:
-    """Belongs to the writing thread; ``tell`` may be called by another."""
+    """Belongs to the writing thread. Only ``observe`` may be called by another one."""
 
     def __init__(self, *, exact: bool) -> None:
         self.exact = exact
         """Whether the store counts events."""
         self.now: Progress | None = None
-        """All partitions that this process has, as of the last note."""
+        """The progress of all partitions that this process has, as of the last note."""
         self._measured: dict[int, Measured] = {}
         self._note_at = 0.0
 
-    def tell(self, followed: AssignedPartition, amounts: Amounts, indexed: int) -> None:
-        """What the store says that lies on either side of this partition's checkpoint."""
-        measured = self._measured.get(followed.row)
+    def observe(self, assigned: AssignedPartition, amounts: Amounts, indexed: int) -> None:
+        """Remember what the store says that lies before and after this partition's checkpoint."""
+        measured = self._measured.get(assigned.row)
         if measured is not None:
             measured.first = measured.first or (amounts, indexed)
             measured.last = (amounts, indexed)
 
     def measure(self, row: int, moment: float, indexed: int) -> Measured:
-        """What is measured of this partition's row, from now on where it is new."""
+        """Return what is measured of this partition row. A new one is measured from now on."""
         return self._measured.setdefault(row, Measured(since=moment, start=indexed))
 
     def waiting(self, measured: Measured, indexed: int) -> int | None:
-        """Events that wait, from what the store said last. Where it counts entries, an entry is taken to hold as many events
-        as those did that were indexed meanwhile, or else all those before."""
+        """Return how many events wait, from what the store told last; ``None`` if it has told nothing.
+
+        If the store counts entries, an entry is taken to hold as many events as the entries that were indexed in the meantime,
+        or else as all entries before.
+        """
         if measured.first is None or measured.last is None:
             return None
         (early, indexed_early), (late, indexed_late) = measured.first, measured.last
@@ -72,21 +77,23 @@ class Meter:
         return max(1, round(late.behind * an_entry) - (indexed - indexed_late))
 
     def note(self, held: Collection[AssignedPartition], late: Collection[AssignedPartition]) -> None:
-        """Every few seconds: measure, and write down what has changed. ``late``: those that have not come to their end."""
+        """Every ``NOTE_SECONDS``: measure, and write what has changed. ``late`` are the partitions that have not reached their
+        end.
+        """
         moment = time.monotonic()
         if moment < self._note_at:
             return
-        self._note_at = moment + NOTE
+        self._note_at = moment + NOTE_SECONDS
         found: dict[int, Progress] = {}
         measured_now: dict[int, Measured] = {}
-        for followed in held:
-            opened = followed.opened  # once: a reading thread may close it meanwhile
+        for assigned in held:
+            opened = assigned.opened  # read once: a reader thread may close it
             if opened is None:
                 continue
             indexed = opened.writing.checkpoint.next_ordinal
-            measured = self.measure(followed.row, moment, indexed)
-            measured_now[followed.row] = measured
-            found[followed.row] = self._progress(measured, followed, indexed, moment, followed in late)
+            measured = self.measure(assigned.row, moment, indexed)
+            measured_now[assigned.row] = measured
+            found[assigned.row] = self._progress(measured, assigned, indexed, moment, assigned in late)
         self._measured = measured_now
         changed = {row: one for row, one in found.items() if self._measured[row].has_changed(one, moment)}
         progress.note(changed)
@@ -95,7 +102,7 @@ class Meter:
         self.now = progress.together(list(found.values()))
 
     def _progress(
-        self, measured: Measured, followed: AssignedPartition, indexed: int, moment: float, behind: bool
+        self, measured: Measured, assigned: AssignedPartition, indexed: int, moment: float, behind: bool
     ) -> Progress:
         seconds = moment - measured.since
         if seconds > 0:
@@ -113,5 +120,5 @@ class Meter:
             exact=self.exact or not behind,
             rate=round(measured.rate, 1),
             caught_up_at=None,
-            published=followed.published if behind else None,
+            published=assigned.published if behind else None,
         )

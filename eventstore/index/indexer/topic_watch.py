@@ -1,5 +1,7 @@
-"""The watching thread: which topics there are, where their partitions end, and how much waits. It only asks the store, and
-tells the indexer; nothing that the store takes its time for holds up reading or writing."""
+"""The watching thread: it asks the store which topics exist, where their partitions end, and how much waits.
+
+It only asks, and tells the indexer. However long the store takes to answer, reading and writing go on.
+"""
 
 import logging
 import time
@@ -16,14 +18,14 @@ log = logging.getLogger(__name__)
 LOOK_FOR_TOPICS = 2.0
 ASK_FOR_ENDS = 3.0
 ASK_FOR_AMOUNTS = 2.0
-AGAIN = 30.0
-"""Seconds after which an end is asked for again that is not reached: retention or a person may have taken it away."""
-ROUND = 0.5
-"""Seconds of asking for ends that share a moment."""
+ASK_AGAIN = 30.0
+"""Seconds after which an end that was not reached is asked for again: retention or a person may have removed it."""
+ONE_MOMENT = 0.5
+"""Seconds during which the answers about ends count as of one moment."""
 
 
 class Watch:
-    """Asks until the indexer is over. ``find``: new topics and later ends as well, not only amounts."""
+    """Asks until the indexer is over. With ``find``, it also looks for new topics and later ends, not only for amounts."""
 
     def __init__(self, storage: Storage, indexer: Indexer, *, find: bool) -> None:
         self.storage, self.indexer, self.find = storage, indexer, find
@@ -34,14 +36,14 @@ class Watch:
         try:
             while not self.indexer.over.is_set():
                 try:
-                    self._look()
+                    self._ask_store()
                 except Exception as error:  # noqa: BLE001 -- an answer that nobody foresaw must not end the watch for good
                     log.error("Asking the store: an unforeseen %s at %s", type(error).__name__, place_of(error))
                 self.indexer.over.wait(min(ASK_FOR_ENDS / 4, LOOK_FOR_TOPICS))
         finally:
             connections.close_all()
 
-    def _look(self) -> None:
+    def _ask_store(self) -> None:
         if self.find:
             self._find_topics()
             self._ask_for_ends()
@@ -58,21 +60,21 @@ class Watch:
             return
         if topics != self.indexer.topics:
             self.indexer.topics = topics
-            self.indexer.look_soon()
+            self.indexer.rebalance_soon()
 
     def _ask_for_ends(self) -> None:
-        """Where partitions end now, of which no end is waited for; silence alone proves nothing."""
+        """Ask for the ends of partitions for which no end is waited for. That no message came proves nothing."""
         waiting = dict(self.indexer.ends)
-        held = {(followed.topic.name, followed.number) for followed in self.indexer.held_now()}
+        held = {(assigned.topic.name, assigned.number) for assigned in self.indexer.held_now()}
         known = {topic for topic, _ in held.difference(waiting)}
-        started, moment = -ROUND, timezone.now()
+        started, moment = -ONE_MOMENT, timezone.now()
         for topic in sorted({topic for topic, _ in held}):
             now = time.monotonic()
-            if now - self._asked.get(topic, -AGAIN) < (ASK_FOR_ENDS if topic in known else AGAIN):
+            if now - self._asked.get(topic, -ASK_AGAIN) < (ASK_FOR_ENDS if topic in known else ASK_AGAIN):
                 continue
             if self.indexer.over.is_set():
                 return
-            if now - started > ROUND:
+            if now - started > ONE_MOMENT:
                 started, moment = now, timezone.now()
             self._asked[topic] = now
             try:
@@ -86,15 +88,15 @@ class Watch:
                     self.indexer.ends[shard] = end
 
     def _ask_for_amounts(self) -> None:
-        """How much waits of the partitions that are behind."""
+        """Ask how much waits in the partitions that are behind."""
         if time.monotonic() < self._amounts_at:
             return
         late = self.indexer.late()
-        for topic in sorted({followed.topic.name for followed in late}):
+        for topic in sorted({assigned.topic.name for assigned in late}):
             checkpoints = {
-                followed.number: (followed, opened.writing.checkpoint)
-                for followed in late
-                if followed.topic.name == topic and (opened := followed.opened)
+                assigned.number: (assigned, opened.writing.checkpoint)
+                for assigned in late
+                if assigned.topic.name == topic and (opened := assigned.opened)
             }
             if self.indexer.over.is_set():
                 return
@@ -104,6 +106,6 @@ class Watch:
                 log.info("%s: asking how much waits: %s", topic, error)
                 continue
             for number, found in amounts.items():
-                followed, checkpoint = checkpoints[number]
-                self.indexer.meter.tell(followed, found, checkpoint.next_ordinal)
+                assigned, checkpoint = checkpoints[number]
+                self.indexer.meter.observe(assigned, found, checkpoint.next_ordinal)
         self._amounts_at = time.monotonic() + ASK_FOR_AMOUNTS

@@ -13,7 +13,7 @@ from eventstore.index.indexer import leases
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import IndexedPartition
-from eventstore.index.writing.writer import Memory
+from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage

@@ -37,7 +37,8 @@ from eventstore.index.rebuild.build import (
 )
 from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, segments_of, to_be_removed
 from eventstore.index.rebuild.swap import swap_builds
-from eventstore.index.writing.writer import CheckpointMoved, write_prepared
+from eventstore.index.writing.partition import CheckpointMoved
+from eventstore.index.writing.writer import write_prepared
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
@@ -109,7 +110,7 @@ def rebuild_topic(
             _read_up(work)
             live = not stop.is_set() and swap_builds(work)
     finally:
-        leases.let_go(work.owner)
+        leases.release(work.owner)
     return Rebuilt(topic=topic.name, events=events_of(topic.name, build), before=before, live=live)
 
 
@@ -124,7 +125,7 @@ def discard(topic: str) -> bool:
         take_all(owner, rows)
         give_up(rows.filter(owner=owner))
     finally:
-        leases.let_go(owner)
+        leases.release(owner)
     return True
 
 
@@ -152,7 +153,7 @@ def forget(topic: str) -> int:
             raise StillIndexed(f"An indexer that runs now watches {topic}. Nothing was forgotten: end that one first.")
         give_up(rows.filter(owner=owner))
     finally:
-        leases.let_go(owner)
+        leases.release(owner)
     return events
 
 
@@ -168,7 +169,7 @@ def remove_old(topic: str, on_segment: OnProgress, stop: threading.Event) -> boo
                 continue
             done &= remove(row, owner, on_segment, stop)
     finally:
-        leases.let_go(owner)
+        leases.release(owner)
     return done
 
 
@@ -189,33 +190,33 @@ def _read_up(work: Work) -> None:
         values_of=work.values_of,
         batch=work.batch,
         memory=work.memory,
-        handover=BatchQueue(),
+        queue=BatchQueue(),
     )
-    followed = [
+    assigned = [
         AssignedPartition(topic=work.topic, number=number, row=row, epoch=epoch, build=work.build)
         for number, (row, epoch) in work.epochs.items()
     ]
-    for one in followed:
+    for one in assigned:
         readers.schedule.put(one, time.monotonic())
-    readers.start(min(THREADS, len(followed)))
+    readers.start(min(THREADS, len(assigned)))
     try:
-        _write_all(work, readers.handover, followed)
+        _write_all(work, readers.queue, assigned)
     finally:
-        for one in followed:
+        for one in assigned:
             one.gone = True
-        readers.handover.close()
+        readers.queue.close()
         readers.stop(STOPPED_WITHIN)
 
 
-def _write_all(work: Work, handover: BatchQueue, followed: Sequence[AssignedPartition]) -> None:
+def _write_all(work: Work, queue: BatchQueue, assigned: Sequence[AssignedPartition]) -> None:
     moved = time.monotonic()
     while behind(work) and not work.stop.is_set():
-        batch = handover.take(0.25)
+        batch = queue.take(0.25)
         if batch is not None and not batch.opened.failed and _written(work, batch):
             moved = time.monotonic()
         look(work)
         if time.monotonic() - moved > PATIENCE:
-            errors = [error for one in followed for error in one.errors]
+            errors = [error for one in assigned for error in one.errors]
             raise (
                 errors[0]
                 if errors
@@ -225,18 +226,18 @@ def _write_all(work: Work, handover: BatchQueue, followed: Sequence[AssignedPart
 
 def _written(work: Work, batch: Batch) -> bool:
     """Whether the batch is in the new build; a database that did not take it is asked again."""
-    number = batch.opened.followed.number
+    number = batch.opened.assigned.number
     try:
-        write_prepared(batch.opened.writing, batch.draft)
+        write_prepared(batch.opened.writing, batch.prepared)
     except CheckpointMoved as error:
         raise AnotherRebuild(f"{error} This rebuild has ended; the live index is as it was.") from error
     except DatabaseError as error:
-        log.warning("%s: trying again: %s", batch.opened.followed, type(error).__name__)
+        log.warning("%s: trying again: %s", batch.opened.assigned, type(error).__name__)
         batch.opened.failed = True
-        batch.opened.followed.errors = [error]
+        batch.opened.assigned.errors = [error]
         connections.close_all()
         return False
-    batch.opened.followed.well()
-    work.reached[number] = batch.draft.last.token
-    work.on_progress(len(batch.draft))
+    batch.opened.assigned.mark_ok()
+    work.reached[number] = batch.prepared.last.token
+    work.on_progress(len(batch.prepared))
     return True

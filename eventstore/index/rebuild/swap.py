@@ -13,7 +13,8 @@ from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
 from eventstore.index.rebuild.remove_old import give_up
 from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
-from eventstore.index.writing.writer import Memory, Partition, open_partition, write_batch
+from eventstore.index.writing.partition import Memory, Partition, open_partition
+from eventstore.index.writing.writer import write_batch
 from eventstore.model.storage import Edge, Reader
 
 log = logging.getLogger(__name__)

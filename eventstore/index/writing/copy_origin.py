@@ -1,4 +1,4 @@
-"""Which event a copy in a derived topic is a copy of."""
+"""Find out which event a copy in a derived topic was made from."""
 
 import re
 
@@ -9,12 +9,17 @@ ORIGIN_MESSAGE_ID = "ORIGIN_MESSAGE_ID"
 LONGEST = 1024
 
 _WRITTEN = re.compile(r"\(?(\d+)[:,](\d+)[:,]-?\d+(?:[:,](-?\d+))?\)?", re.ASCII)
-"""Ledger, entry, partition, place in batch: as Java's client (``5:0:-1:3``) and the others (``(5,0,-1,3)``) write an id."""
+"""Ledger, entry, partition and place in the batch, as the Java client (``5:0:-1:3``) and the others (``(5,0,-1,3)``) write an
+id.
+"""
 
 
 def original_of(event: Event) -> str:
-    """What the copy says of its original: the event id that a replay names, else the place that retry and dead-letter topics
-    name by the broker's message id, as positions are labelled (``5:0:3``); empty where it says nothing."""
+    """Return what the copy says of its original; empty if it says nothing.
+
+    A replay names the original's event id. Retry and dead-letter topics name the broker's message id, which is returned as a
+    position's label (``5:0:3``).
+    """
     said = event.attributes.get(REPLAY_OF) or event.message.properties.get(REPLAY_OF, "")
     if not said:
         said = _label(event.message.properties.get(ORIGIN_MESSAGE_ID, ""))
@@ -22,7 +27,7 @@ def original_of(event: Event) -> str:
 
 
 def _label(message_id: str) -> str:
-    """The message id as a position's label; what is none is kept as it is."""
+    """Return the message id as a position's label. A text that is not a message id is returned unchanged."""
     found = _WRITTEN.fullmatch(message_id)
     if not found:
         return message_id

@@ -1,8 +1,9 @@
-"""Whether an event id was there before, without a look into the whole history for each event.
+"""Find out whether an event id is new in its topic, without searching the whole history for each event.
 
-A few events are looked up exactly. Of a large batch, Bloom filters first say which ids *may* have been there: one filter for
-each million events or so, kept in the index once its segments are full, and one in memory for the rest; the few that they name
-are looked up. A topic's filter bits are its own, for an id that occurs in two topics is no anomaly.
+The ids of a small batch are looked up exactly. For a large batch, Bloom filters first tell which ids *may* be there, and only
+those are looked up. There is one filter for about each million events: it is stored in the index once its segments are full,
+and the last one is in memory. The filter bits of an id depend on its topic, because an id that occurs in two topics is not a
+duplicate.
 """
 
 import time
@@ -19,91 +20,99 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, Columns, ids_of
 from eventstore.index.tables.keys import Hashes, Key
 from eventstore.index.tables.keys import hashes as hashes_of
-from eventstore.index.writing.anomalies import Noticed
+from eventstore.index.writing.anomalies import DetectedAnomaly
 from eventstore.model.anomalies import Anomaly
 
 EVENTS_PER_SEGMENT = 65_536
-"""Events of the whole index whose keys share a part of each key table. A batch of catching up touches most pages of that
-part, and a page is written as a whole: with a million events a segment, each event cost seven kilobytes of log."""
+"""Events of the whole index whose keys share one part of each key table, a *segment*.
+
+A batch of catching up changes most pages of that part, and a page is written whole: with a million events in a segment, each
+event cost seven kilobytes of log.
+"""
 FEW = 64
-"""Ids that are looked up at once without asking a filter."""
+"""Largest number of ids that are looked up directly, without a filter."""
 SEGMENTS_PER_FILTER = 16
-"""Segments a filter that is kept."""
+"""Segments covered by a filter that is stored."""
 BITS = 1 << 24
 """Bits of a filter: 16 for each of a million ids."""
 PROBES = 4
 COUNT_AGAIN = 5.0
 TOPIC_LOCK = 0x4576_4964
-"""The first half of the advisory locks' keys; the second is the topic's."""
+"""The first half of the keys of advisory locks. The second half stands for the topic."""
 
 _STEPS = np.array([[0x9E3779B97F4A7C15], [0xC2B2AE3D27D4EB4F]], dtype=np.uint64)
 _NUMBERS = np.arange(PROBES, dtype=np.uint64)[:, np.newaxis]
 Bits = NDArray[np.uint8]
 Probes = tuple[NDArray[np.intp], NDArray[np.uint8]]
-"""Of each probe a row with the byte of each hash, and its bit in that."""
+"""One row for each probe: the byte that each hash falls into, and its bit in that byte."""
 
 
 class DuplicateDetector:
-    """One process's memory of event ids, and of how many events the index has."""
+    """What one process remembers of event ids, and of how many events the index has."""
 
     def __init__(self) -> None:
         self._filters: list[tuple[range, Bits]] = []
         self._live: tuple[int, Bits] | None = None
-        """The first segment of the filter in memory, and its bits."""
-        self._met: dict[int, int] = {}
-        """The ordinal of each partition's row up to which the filters know its ids."""
+        """The filter in memory: its first segment, and its bits."""
+        self._filtered_to: dict[int, int] = {}
+        """By partition row: the ordinal up to which the filters know its ids."""
         self._uncommitted: tuple[int, int] | None = None
-        """Of the batch that is being written: its partition's row and first ordinal."""
-        self._looked: Mapping[int, int] = {}
-        """How far the rows of that batch's topic were when its ids were looked up."""
-        self._found: set[int] = set()
-        """The places of that batch whose ids were there already."""
+        """The partition row and first ordinal of the batch that is being written."""
+        self._ends_at_find: Mapping[int, int] = {}
+        """The next ordinals of the rows of that batch's topic, at the time when its ids were looked up."""
+        self._found_places: set[int] = set()
+        """The places in that batch whose ids were there already."""
         self._total, self._newest, self._counted = 0, 0, 0.0
         self._salts: dict[int, int] = {}
 
     def segment_now(self) -> int:
-        """The segment for new keys: by how many events the whole index has, at most some seconds ago."""
+        """Return the segment for new keys, from the number of events in the whole index some seconds ago at most."""
         if time.monotonic() - self._counted > COUNT_AGAIN:
             found = IndexedPartition.objects.aggregate(total=Sum("next_ordinal"), newest=Max("segment"))
             self._total, self._newest = found["total"] or 0, found["newest"] or 0
             self._counted = time.monotonic()
-        return max(self._newest, self._total // EVENTS_PER_SEGMENT)  # never back into a segment whose filter is sealed
+        return max(self._newest, self._total // EVENTS_PER_SEGMENT)  # never back into a segment whose filter is stored
 
-    def find(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[Noticed]:
-        """Those of the batch whose event id is in their topic already, or earlier in the batch. Call it before the batch's
-        keys are written, within its transaction."""
+    def find(self, partition: int, columns: Columns, hashes: Hashes, key: Key) -> list[DetectedAnomaly]:
+        """Return the events of the batch whose id is in their topic already, or earlier in the batch.
+
+        Call it in the batch's transaction, before its keys are written.
+        """
         self._total += len(columns)
-        within = _again_within(columns.ids, hashes)
+        within = _repeated_within(columns.ids, hashes)
         if len(columns) <= FEW and self._live is None:
-            self._looked, everywhere = ends_of_topic(partition), range(newest_segment() + 1)
-            known = _known(self._looked, columns.ids, hashes, np.arange(len(columns)), everywhere)
+            self._ends_at_find, everywhere = ends_of_topic(partition), range(newest_segment() + 1)
+            known = _known(self._ends_at_find, columns.ids, hashes, np.arange(len(columns)), everywhere)
         else:
             known = self._by_filters(partition, columns.ids, hashes, key)
-        self._found = known | within
-        return _noticed(columns, self._found)
+        self._found_places = known | within
+        return _as_anomalies(columns, self._found_places)
 
-    def find_concurrent(self, partition: int, columns: Columns) -> list[Noticed]:
-        """Those of the batch whose event id another writer has committed in the topic since ``find`` looked, and that were
-        not noticed then. Call it last in the batch's transaction: until its end no other writer of the topic passes here,
-        so that of two who write the same id side by side the second finds the first's."""
+    def find_concurrent(self, partition: int, columns: Columns) -> list[DetectedAnomaly]:
+        """Return the events of the batch whose id another writer has committed in the topic since ``find``, and that ``find``
+        did not return.
+
+        Call it last in the batch's transaction. Until that ends, no other writer of the topic gets past this call: of two that
+        write the same id concurrently, the second finds the first one's event.
+        """
         if not sql.postgres():
             return []  # SQLite's transaction is the only one that writes
         sql.query("SELECT pg_advisory_xact_lock(%s, %s)", [TOPIC_LOCK, self._salt(partition) - (1 << 31)])
         ends = ends_of_topic(partition)
-        moved = [row for row, end in ends.items() if row != partition and end > self._looked.get(row, 0)]
-        new = {id for row in moved for id in _ids_between(row, self._looked.get(row, 0), ends[row])}
+        moved = [row for row, end in ends.items() if row != partition and end > self._ends_at_find.get(row, 0)]
+        new = {id for row in moved for id in _ids_between(row, self._ends_at_find.get(row, 0), ends[row])}
         late = {place for place, id in enumerate(columns.ids) if id in new} if new else set()
-        return _noticed(columns, late - self._found)
+        return _as_anomalies(columns, late - self._found_places)
 
     def forget(self) -> None:
-        """The batch was rolled back: others may write other events at its ordinals."""
+        """Forget the batch that was rolled back: another writer may write other events at its ordinals."""
         if self._uncommitted is not None:
             partition, first = self._uncommitted
-            self._met[partition] = first
+            self._filtered_to[partition] = first
 
     def _by_filters(self, partition: int, ids: Sequence[str], hashes: Hashes, key: Key) -> set[int]:
         self._load()
-        mine = self._looked = ends_of_topic(partition)
+        mine = self._ends_at_find = ends_of_topic(partition)
         self._catch_up_with_others(mine, key)
         assert self._live is not None
         start, bits = self._live
@@ -114,24 +123,25 @@ class DuplicateDetector:
         found |= _known(mine, ids, hashes, _maybe(bits, probes), range(start, newest_segment() + 1))
         _set(bits, probes)
         self._uncommitted = (partition, mine[partition])
-        self._met[partition] = mine[partition] + len(ids)
+        self._filtered_to[partition] = mine[partition] + len(ids)
         return found
 
     def _catch_up_with_others(self, mine: Mapping[int, int], key: Key) -> None:
-        """Put into the filter in memory what other writers have written of the topic since it was last looked at."""
-        behind = {row: (self._met.get(row, 0), end) for row, end in mine.items() if self._met.get(row, 0) < end}
+        """Add to the filter in memory the ids that other writers have written in the topic since the last call."""
+        starts = {row: self._filtered_to.get(row, 0) for row in mine}
+        behind = {row: (starts[row], end) for row, end in mine.items() if starts[row] < end}
         if sum(end - start for start, end in behind.values()) > SEGMENTS_PER_FILTER * EVENTS_PER_SEGMENT:
-            self._live = None  # reading the keys anew is quicker
+            self._live = None  # reading the keys again is quicker
             self._load()
             return
         assert self._live is not None
         for row, (start, end) in behind.items():
             ids = _ids_between(row, start, end)
             _set(self._live[1], _probes(hashes_of(key, ids), self._salt(row)))
-            self._met[row] = end
+            self._filtered_to[row] = end
 
     def _load(self) -> None:
-        """Make the filters what the index says; seal what is full."""
+        """Bring the filters up to date with the index, and store the filter of segments that are full."""
         sealed_to = self._filters[-1][0].stop if self._filters else 0
         if self._live is not None and self.segment_now() < sealed_to + 2 * SEGMENTS_PER_FILTER:
             return
@@ -139,11 +149,11 @@ class DuplicateDetector:
         while sealed_to in kept or self.segment_now() >= sealed_to + 2 * SEGMENTS_PER_FILTER:
             self._filters.append(_opened(kept[sealed_to]) if sealed_to in kept else self._sealed(sealed_to))
             sealed_to = self._filters[-1][0].stop
-        self._met = dict(IndexedPartition.objects.values_list("pk", "next_ordinal"))  # before the keys are read
+        self._filtered_to = dict(IndexedPartition.objects.values_list("pk", "next_ordinal"))  # before the keys are read
         self._live = (sealed_to, self._filled(range(sealed_to, newest_segment() + 1)))
 
     def _sealed(self, first: int) -> tuple[range, Bits]:
-        """The filter of the full segments from this one on, kept for others; some other writer may be as far."""
+        """Build and store the filter of the full segments from this one on. Another writer may do so at the same time."""
         segments = range(first, first + SEGMENTS_PER_FILTER)
         bits = self._filled(segments)
         row = SeenFilter(first_segment=segments.start, last_segment=segments.stop - 1, bits=bits.tobytes())
@@ -151,7 +161,7 @@ class DuplicateDetector:
         return segments, bits
 
     def _filled(self, segments: range) -> Bits:
-        """A filter of all ids in these segments."""
+        """Build a filter of all ids in these segments."""
         bits = np.zeros(BITS // 8, dtype=np.uint8)
         for segment in segments:
             rows = sql.query("SELECT hash, partition_id FROM index_idkey WHERE segment = %s", [segment])
@@ -162,16 +172,16 @@ class DuplicateDetector:
         return bits
 
     def _salt(self, partition: int) -> int:
-        """Of the topic and build of this partition row."""
+        """Return a number that stands for the topic and build of this partition row."""
         if partition not in self._salts:
             for row in IndexedPartition.objects.all():
                 self._salts[row.pk] = crc32(f"{row.build} {row.topic}".encode("utf-8", "surrogatepass"))
         return self._salts.get(partition, 0)
 
 
-def _noticed(columns: Columns, places: Iterable[int]) -> list[Noticed]:
+def _as_anomalies(columns: Columns, places: Iterable[int]) -> list[DetectedAnomaly]:
     return [
-        Noticed(
+        DetectedAnomaly(
             place=place,
             kind=Anomaly.DUPLICATE_ID,
             stream=columns.streams[place],
@@ -181,9 +191,9 @@ def _noticed(columns: Columns, places: Iterable[int]) -> list[Noticed]:
     ]
 
 
-def _again_within(ids: Sequence[str], hashes: Hashes) -> set[int]:
-    """The places of ids that stand earlier in the list as well."""
-    if len(np.unique(hashes)) == len(ids):  # nearly always, and other threads run meanwhile
+def _repeated_within(ids: Sequence[str], hashes: Hashes) -> set[int]:
+    """Return the places of ids that occur earlier in the list as well."""
+    if len(np.unique(hashes)) == len(ids):  # nearly always; other threads run during this call
         return set()
     met: set[str] = set()
     again = set()
@@ -195,15 +205,18 @@ def _again_within(ids: Sequence[str], hashes: Hashes) -> set[int]:
 
 
 def _probes(hashes: Hashes, salt: int) -> Probes:
-    """Where each hash is in a filter. In few steps, as what follows: each lets the reading threads go on, and then has to wait
-    until they let this one."""
+    """Return where each hash is in a filter.
+
+    This takes few NumPy calls, as the functions below do: each one releases the interpreter to the reader threads, and has to
+    wait until they return it.
+    """
     first, second = (hashes ^ np.uint64(salt)) * _STEPS
     found = ((first + _NUMBERS * second) >> np.uint64(32)) & np.uint64(BITS - 1)
     return (found >> np.uint64(3)).astype(np.intp), np.uint8(1) << (found & np.uint64(7)).astype(np.uint8)
 
 
 def _maybe(bits: Bits, probes: Probes) -> NDArray[np.intp]:
-    """The places of the hashes that may be in the filter."""
+    """Return the places of the hashes that may be in the filter."""
     bytes, masks = probes
     found: NDArray[np.intp] = np.flatnonzero(np.all(bits[bytes] & masks, axis=0))
     return found
@@ -215,7 +228,7 @@ def _set(bits: Bits, probes: Probes) -> None:
 
 
 def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: NDArray[np.intp], segments: range) -> set[int]:
-    """The places among ``maybe`` whose ids these segments of these partitions really hold."""
+    """Return the places among ``maybe`` whose ids these segments of these partitions really hold."""
     by_hash: dict[int, list[int]] = {}
     for place in maybe.tolist():
         by_hash.setdefault(int(hashes[place]), []).append(place)
@@ -223,7 +236,7 @@ def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: N
     for there in first_places("index_idkey", list(by_hash), segments, list(mine)):
         candidates.setdefault(there.hash, []).append(there)
     known: set[int] = set()
-    while candidates:  # once, but for texts that share a hash
+    while candidates:  # one round, unless two texts share a hash
         for hash, id in _ids_at([found[0] for found in candidates.values()]):
             known.update(place for place in by_hash[hash] if ids[place] == id)
         candidates = {
@@ -233,7 +246,7 @@ def _known(mine: Mapping[int, int], ids: Sequence[str], hashes: Hashes, maybe: N
 
 
 def _ids_at(there: Sequence[Place]) -> set[tuple[int, str]]:
-    """The hash and the event id of each place."""
+    """Return the hash and the event id of each place."""
     by_block: dict[tuple[int, int], list[Place]] = {}
     for place in there:
         by_block.setdefault((place.partition, place.ordinal - place.ordinal % FULL), []).append(place)
@@ -247,7 +260,7 @@ def _ids_at(there: Sequence[Place]) -> set[tuple[int, str]]:
 
 
 def _ids_between(partition: int, start: int, end: int) -> list[str]:
-    """The event ids of the partition's row from one ordinal to another."""
+    """Return the event ids of the partition row from ordinal ``start`` to ``end``, the latter excluded."""
     first = start - start % FULL
     rows = BlockRow.objects.filter(partition_id=partition, first_ordinal__gte=first, first_ordinal__lt=end)
     ids = [id for data in rows.order_by("first_ordinal").values_list("data", flat=True) for id in ids_of(bytes(data))]

@@ -1,4 +1,4 @@
-"""Messages read as the index reads them: by indexers, rebuilds and checks alike."""
+"""Read messages as indexers, rebuilds and checks all read them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,9 @@ from eventstore.model.events import Event, Message
 
 
 def events_in(messages: Sequence[Message], mappings: Sequence[TopicMapping], decode: Decode) -> list[Event]:
-    """The events that these messages are. ``StoreUnreachable`` where a schema that one needs cannot be asked for now."""
+    """Return the events of these messages. Raises ``StoreUnreachable`` if the registry does not answer for a schema that one
+    needs.
+    """
     events = [read_event(message, mappings, decode) for message in messages]
     for event in events:
         if event.schema is not None and event.schema.unanswered:

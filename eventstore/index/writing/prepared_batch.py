@@ -1,6 +1,6 @@
-"""What a batch of events says by itself: made by the reading threads, while the writer waits for its database.
+"""What a batch of events says by itself. Reader threads prepare it while the writer waits for its database.
 
-Nothing in a draft depends on what is indexed already, so that it may be made before the batches ahead of it are written.
+Nothing in a prepared batch depends on what is indexed already, so it can be made before the batches ahead of it are written.
 """
 
 from collections import Counter
@@ -28,39 +28,41 @@ HOUR = 3_600_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedBatch:
-    """Events of one partition, one after the other, without their payloads; lists are as long as ``columns``.
+    """Consecutive events of one partition, without their payloads. Every list is as long as ``columns``.
 
-    ``columns`` still lack the numbers that the index gives out: types, streams, versions, and names of values. By place in
-    the batch, and only of those that have any: ``unreadable`` (why), ``schema_problems``, ``sequences`` and ``values``.
+    The columns lack the numbers that the index gives out: types, streams, versions and names of values. These mappings are
+    keyed by place in the batch, and hold only the events that have any: ``unreadable`` (the reason), ``schema_problems``,
+    ``sequences`` and ``values``.
     """
 
     columns: Columns
     types: Sequence[str]
     aggregates: Sequence[AggregateKey | None]
-    """``None`` for what belongs to no stream."""
+    """``None`` for an event that belongs to no stream."""
     aggregate_types: frozenset[str]
     ids: Hashes
-    """Of each event id."""
+    """The hash of each event id."""
     links: Hashes
-    """Of each correlation id, causation id and original, with the place of its event in ``linked``."""
+    """The hash of each correlation id, causation id and original. ``linked`` holds the place of the event of each."""
     linked: Places
     hours: Mapping[tuple[str, int], int]
-    """How many events of each type, by hours since 1970."""
+    """Events of each type in each hour since 1970."""
     unreadable: Mapping[int, str]
     schema_problems: Mapping[int, str]
     sequences: Mapping[int, str]
     values: Mapping[int, Sequence[Stored]]
     last: Position
     published: datetime
-    """Of the last event."""
+    """When the last event was published."""
 
     def __len__(self) -> int:
         return len(self.columns)
 
 
 def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Sequence[Sequence[Stored]] = ()) -> PreparedBatch:
-    """The draft of these events, at least one; ``key`` is the index's, ``values`` are the searchable values of each event,
-    where the topic has any."""
+    """Prepare at least one event. ``key`` is the index's; ``values`` are the searchable values of each event, if the topic has
+    any.
+    """
     columns = columns_of(topic, events)
     types = [event.type for event in events]
     links, linked = _links(key, columns)
@@ -89,7 +91,7 @@ def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Seque
 
 
 def columns_of(topic: Topic, events: Sequence[Event]) -> Columns:
-    """All that the events themselves say. Types, streams, versions and values, which are the index's numbers, stay empty."""
+    """Return the columns that the events alone can fill. Types, streams, versions and values stay empty."""
     messages = [event.message for event in events]
     return Columns(
         tokens=[message.position.token for message in messages],
@@ -106,7 +108,7 @@ def columns_of(topic: Topic, events: Sequence[Event]) -> Columns:
 
 
 def microseconds(time: datetime) -> int:
-    """Since 1970, exactly."""
+    """Return the time in microseconds since 1970, exactly."""
     return (time - EPOCH) // MICROSECOND
 
 
@@ -122,7 +124,7 @@ def _published(messages: Sequence[Message]) -> list[int]:
     found: list[int] = []
     before, number = None, 0
     for message in messages:
-        if message.published is not before:  # a whole batch has the same
+        if message.published is not before:  # the same object for a whole batch
             before = message.published
             number = microseconds(before)
         found.append(number)
@@ -130,7 +132,7 @@ def _published(messages: Sequence[Message]) -> list[int]:
 
 
 def _links(key: Key, columns: Columns) -> tuple[Hashes, Places]:
-    """The keys of everything but the event id and the values by which an event is found."""
+    """Return the hashes of correlation ids, causation ids and originals, and the place of the event of each."""
     found, places = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)]
     for link, texts in (
         (Link.CORRELATION, columns.correlations),

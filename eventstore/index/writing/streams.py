@@ -1,5 +1,7 @@
-"""What the writer knows of each stream: how many events it has, and its last ones. Kept in memory between batches, within
-bounds, and in ``StreamRow``."""
+"""What the writer knows of each stream: its number of events and its last ones.
+
+Streams are kept in memory between batches, up to a limit, and in ``StreamRow``.
+"""
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +14,7 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.names import Names
 
 MOST_KEPT = 200_000
-"""Streams that a partition's writer remembers, some 300 bytes each; others are read again when they go on."""
+"""Streams that a partition's writer keeps in memory, some 300 bytes each. Others are read again when they go on."""
 LAST_TYPES = 3
 BEFORE_ALL = -(1 << 62)
 
@@ -33,7 +35,7 @@ class Stream(msgspec.Struct, kw_only=True):
     last_sequence: str = ""
 
     def add(self, type: int, time: int) -> bool:
-        """Count one event; whether its time is before that of an earlier one."""
+        """Count one event; return whether its time is before that of an earlier one."""
         self.events += 1
         if time >= self.last_time:
             self.last_time = time
@@ -49,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 _number = attrgetter("id")
 
 Known = OrderedDict[AggregateKey | None, Stream]
-"""``None``, which stands for no aggregate, is never in it."""
+"""Never contains ``None``, which stands for an event without an aggregate."""
 
 _COLUMNS = {
     "id": "bigint",
@@ -69,11 +71,11 @@ _CHANGING = ("events", "first_time", "last_time", "last_types", "last_sequence")
 def streams_of(
     partition: int, keys: Sequence[AggregateKey | None], known: Known, segment: int, names: Names
 ) -> tuple[list[Stream | None], Sequence[Stream]]:
-    """The stream of each of these aggregates (``None`` for none): from ``known``, or read where it was met before, or begun;
-    all are in ``known`` then, and what is used last is forgotten last. Also answers those that are begun.
+    """Return the stream of each aggregate (``None`` for none), and the streams that are new.
 
-    Every event that is indexed passes here: it costs one look into a dictionary as large as ``known`` may get, or a second
-    one where some may soon be forgotten.
+    Streams come from ``known``, or are read from the table, or are created. Afterwards all of them are in ``known``, in the
+    order of their last use. Every indexed event passes here. It costs one look-up in a dictionary of up to ``MOST_KEPT``
+    streams, and a second one when some may soon be dropped.
     """
     found = list(map(known.get, keys))
     missing = dict.fromkeys(key for key, stream in zip(keys, found, strict=True) if stream is None and key is not None)
@@ -81,7 +83,7 @@ def streams_of(
     if missing:
         begun = _meet(partition, missing, known, segment, names)
         found = [known.get(key) if stream is None else stream for key, stream in zip(keys, found, strict=True)]
-    if len(known) > MOST_KEPT // 2:  # before, none is about to be forgotten
+    if len(known) > MOST_KEPT // 2:  # below that, none is about to be dropped
         for key in dict.fromkeys(keys):
             if key is not None:
                 known.move_to_end(key)
@@ -101,8 +103,10 @@ def _meet(partition: int, missing: Collection[AggregateKey], known: Known, segme
 
 
 def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> None:
-    """Write these streams as they are now, in the order in which they lie in the table: that takes a quarter less. ``begun``
-    are those among them that are not in the table yet."""
+    """Write these streams in the order in which the table holds them, which takes a quarter less time.
+
+    ``begun`` are those among them that are not in the table yet.
+    """
     ordered = sorted(streams, key=_number)
     written = {types: _encode(types).decode() for types in {stream.last_types for stream in ordered}}
     there: list[Stream] = []
@@ -124,15 +128,15 @@ def save(partition: int, streams: Iterable[Stream], begun: Iterable[Stream]) -> 
 
 
 def trim(known: Known) -> None:
-    """Forget those that were not met for longest."""
+    """Drop the streams that have been unused for longest."""
     while len(known) > MOST_KEPT:
         known.popitem(last=False)
 
 
 def _read(partition: int, keys: Collection[AggregateKey], types: Mapping[str, int]) -> Known:
     by_number = {number: type for type, number in types.items()}
-    # SQLite, told by an old ANALYZE that there are hardly any streams, would read all of them for each that is asked for:
-    # a CROSS JOIN is taken in its own order, and by this index.
+    # With an old ANALYZE that counted hardly any streams, SQLite would scan all of them for each one that is wanted. A CROSS
+    # JOIN keeps the written order, and this index is named.
     by_index = "" if sql.postgres() else " INDEXED BY streams_by_type"
     rows = sql.select(
         "SELECT s.id, s.type_id, s.aggregate_id, s.events, s.first_segment, s.first_time, s.last_time, s.last_types, "
@@ -156,7 +160,7 @@ def _found(row: Any, types: Mapping[int, str]) -> tuple[AggregateKey, Stream]:
 
 
 def _new_ids(count: int) -> list[int]:
-    """Numbers that no other stream has or gets. SQLite's transaction is the only one that writes."""
+    """Return ids that no other stream has or will get. On SQLite this transaction is the only writer."""
     if not count:
         return []
     if sql.postgres():

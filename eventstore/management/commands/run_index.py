@@ -56,7 +56,7 @@ class Command(BaseCommand):
                 threads=threads,
                 values_of=values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY),
                 on_batch=lambda topic, partition, events: _advance(bar, events),
-                on_look=lambda look: _show(bar, look),
+                on_status=lambda look: _show(bar, look),
             )
             try:
                 if until_caught_up:

@@ -22,10 +22,10 @@ PATIENCE = 30.0
 def batch(first: int, count: int) -> Batch:
     opened = cast(OpenPartition, SimpleNamespace(failed=False))
     events = [event(first + number) for number in range(count)]
-    return Batch(opened=opened, draft=prepare_batch(Topic(name="patients"), key_of(bytes(16)), events))
+    return Batch(opened=opened, prepared=prepare_batch(Topic(name="patients"), key_of(bytes(16)), events))
 
 
-def followed(number: int) -> AssignedPartition:
+def assigned(number: int) -> AssignedPartition:
     return AssignedPartition(topic=Topic(name="patients"), number=number, row=number, epoch=1)
 
 
@@ -36,20 +36,20 @@ def in_thread(work: Any) -> threading.Thread:
 
 
 def test_batches_come_in_the_order_in_which_they_were_put() -> None:
-    handover = BatchQueue()
+    queue = BatchQueue()
     for first in range(5):
-        handover.put(batch(first, 1))
-    taken = [handover.take(0) for _ in range(6)]
-    assert [found.draft.columns.ids[0] if found else None for found in taken] == [*(event(n).id for n in range(5)), None]
+        queue.put(batch(first, 1))
+    taken = [queue.take(0) for _ in range(6)]
+    assert [found.prepared.columns.ids[0] if found else None for found in taken] == [*(event(n).id for n in range(5)), None]
 
 
 def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 10)
-    handover, done = BatchQueue(), threading.Semaphore(0)
+    queue, done = BatchQueue(), threading.Semaphore(0)
 
     def putting() -> None:
         for first in range(6):
-            handover.put(batch(first, 4))
+            queue.put(batch(first, 4))
             done.release()
 
     in_thread(putting)
@@ -57,36 +57,36 @@ def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.Monk
         assert done.acquire(timeout=PATIENCE)
     assert not done.acquire(timeout=0.2)
     for _ in range(4):
-        assert handover.take(PATIENCE)
+        assert queue.take(PATIENCE)
         assert done.acquire(timeout=PATIENCE)
-        assert handover._events <= 10
+        assert queue._events <= 10
 
 
 def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 2)
-    handover = BatchQueue()
-    handover.put(batch(0, 5))
-    thread = in_thread(lambda: handover.put(batch(5, 5)))
-    assert handover.take(0)
+    queue = BatchQueue()
+    queue.put(batch(0, 5))
+    thread = in_thread(lambda: queue.put(batch(5, 5)))
+    assert queue.take(0)
     thread.join(PATIENCE)
-    assert handover.take(0)
+    assert queue.take(0)
 
 
 def test_closing_lets_everybody_go_and_forgets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover_module, "MOST_EVENTS", 1)
-    handover = BatchQueue()
-    handover.put(batch(0, 1))
-    waiting = [in_thread(lambda: handover.put(batch(1, 1))) for _ in range(3)]
-    handover.close()
+    queue = BatchQueue()
+    queue.put(batch(0, 1))
+    waiting = [in_thread(lambda: queue.put(batch(1, 1))) for _ in range(3)]
+    queue.close()
     for thread in waiting:
         thread.join(PATIENCE)
         assert not thread.is_alive()
-    assert handover.take(PATIENCE) is None
+    assert queue.take(PATIENCE) is None
 
 
 def test_the_partition_that_is_due_longest_comes_first_and_one_that_is_not_due_does_not_come() -> None:
     schedule = Schedule()
-    partitions = [followed(number) for number in range(4)]
+    partitions = [assigned(number) for number in range(4)]
     for due, one in zip((3.0, 1.0, float("inf"), 2.0), partitions, strict=True):
         schedule.put(one, due)
     found = [schedule.next() for _ in range(3)]
@@ -99,7 +99,7 @@ def test_the_partition_that_is_due_longest_comes_first_and_one_that_is_not_due_d
 def test_a_busy_partition_does_not_come_twice_while_another_is_due() -> None:
     schedule, order = Schedule(), []
     for number in range(3):
-        schedule.put(followed(number), 0.0)
+        schedule.put(assigned(number), 0.0)
     for turn in range(1, 31):
         one = schedule.next()
         assert one
@@ -127,7 +127,7 @@ def test_a_partition_is_with_one_thread_at_a_time() -> None:
 
     threads = [in_thread(serving) for _ in range(4)]
     for number in range(20):
-        schedule.put(followed(number), 0.0)
+        schedule.put(assigned(number), 0.0)
     while min(turns) < 20:
         threads[0].join(0.01)
     schedule.close()

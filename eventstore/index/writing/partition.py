@@ -1,0 +1,106 @@
+"""The state of one partition in the memory of its one writer."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from django.db.models import Max
+
+from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.tables.blocks import FULL, Columns, decoded
+from eventstore.index.tables.keys import Key
+from eventstore.index.tables.names import Names
+from eventstore.index.tables.secret import index_key
+from eventstore.index.writing import streams
+from eventstore.index.writing.duplicates import DuplicateDetector
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Position, Topic
+
+
+class CheckpointMoved(EventStoreError):
+    """Another process has written this partition. Open the partition again, and go on from its checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """How far the index has got in a partition: the last position read (``None``: nothing yet) and the next ordinal."""
+
+    position: Position | None
+    next_ordinal: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """What one writing thread remembers of the whole index."""
+
+    names: Names = field(default_factory=Names)
+    duplicates: DuplicateDetector = field(default_factory=DuplicateDetector)
+
+
+@dataclass(kw_only=True, slots=True)
+class Partition:
+    """A partition as its one writer sees it: a copy of what the database holds, so that a batch need not read it again.
+
+    After any error this copy is stale. Make a new one with ``open_partition``.
+    """
+
+    topic: Topic
+    number: int
+    id: int
+    epoch: int
+    live: bool
+    checkpoint: Checkpoint
+    segment: int
+    memory: Memory
+    key: Key
+    tail: Columns
+    """The events of the last block, while it is not full."""
+    known: streams.Known = field(default_factory=OrderedDict)
+
+
+def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | None = None) -> Partition:
+    """Return the partition as the index has it now, and create its row if there is none.
+
+    ``build`` is the number of the build; without it, the live build is opened.
+    """
+    rows = IndexedPartition.objects
+    which = {"live": True} if build is None else {"build": build}
+    row = rows.filter(topic=topic.name, number=number, **which).first()
+    if row is None:
+        newest = rows.filter(topic=topic.name, live=True).aggregate(build=Max("build"))["build"] or 0
+        row, _ = rows.get_or_create(
+            topic=topic.name,
+            number=number,
+            build=newest if build is None else build,
+            defaults={"kind": topic.kind.value, "live": build is None},
+        )
+    return Partition(
+        topic=topic,
+        number=number,
+        id=row.pk,
+        epoch=row.epoch,
+        live=row.live,
+        checkpoint=_checkpoint(row),
+        segment=row.segment,
+        memory=memory,
+        key=index_key(),
+        tail=_tail(row),
+    )
+
+
+def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
+    """Return how far the index has got in the partition's live build."""
+    row = IndexedPartition.objects.filter(topic=topic.name, number=partition, live=True).first()
+    return _checkpoint(row) if row else Checkpoint(position=None, next_ordinal=0)
+
+
+def _checkpoint(row: IndexedPartition) -> Checkpoint:
+    position = Position(topic=row.topic, partition=row.number, token=row.checkpoint) if row.checkpoint else None
+    return Checkpoint(position=position, next_ordinal=row.next_ordinal)
+
+
+def _tail(row: IndexedPartition) -> Columns:
+    rest = row.next_ordinal % FULL
+    if not rest:
+        return Columns()
+    block = BlockRow.objects.get(partition_id=row.pk, first_ordinal=row.next_ordinal - rest)
+    return decoded(bytes(block.data))
