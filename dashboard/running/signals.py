@@ -1,41 +1,15 @@
-"""Ending a long command at a good moment: after what it is doing, or at once where it only waits for input."""
+"""Read a command's input so that a signal can end it: at once while it waits for input, otherwise between two items."""
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import BinaryIO, TypeVar
+
+from eventstore.management import Stop
 
 T = TypeVar("T")
 
 
-class Stop:
-    """``number`` is the signal that came, 0 before. While ``waiting`` is set, a signal interrupts at once."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.waiting = False
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        self.number = self.number or number
-        if self.waiting:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def stopping_by_signal() -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM are noted instead of ending the process; as they were before, afterwards."""
-    stop = Stop()
-    before = {number: signal.signal(number, stop.note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class StoppableFile:
-    """A file whose ``read`` may be interrupted by a stop; ``on_bytes`` hears how much each read gave."""
+    """A file whose ``read`` a stop may interrupt. ``on_bytes`` is called with the number of bytes of each read."""
 
     def __init__(self, file: BinaryIO, stop: Stop, on_bytes: Callable[[int], object]) -> None:
         self.file = file
@@ -45,7 +19,7 @@ class StoppableFile:
     def read(self, size: int = -1, /) -> bytes:
         self.stop.waiting = True
         try:
-            if self.stop.number:
+            if self.stop.is_set():
                 raise KeyboardInterrupt
             piece = self.file.read(size)
         finally:
@@ -54,8 +28,8 @@ class StoppableFile:
         return piece
 
     def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, until a stop came."""
+        """Yield the items until a stop comes."""
         for item in items:
-            if self.stop.number:
+            if self.stop.is_set():
                 return
             yield item

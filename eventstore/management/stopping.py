@@ -1,4 +1,4 @@
-"""Ending a long command at a good moment: the signal is noted, and whoever works asks."""
+"""End a long command at a good moment: a signal is noted, and the command asks for it between two steps."""
 
 import signal
 import threading
@@ -8,18 +8,27 @@ from types import FrameType
 
 
 class Stop(threading.Event):
-    """Set by Ctrl-C and SIGTERM. ``number`` is the signal that came first, 0 before."""
+    """Set by Ctrl-C and SIGTERM. ``number`` is the first signal that came, 0 before.
 
-    number = 0
+    While ``waiting`` is true, the command only waits for input: a signal then raises ``KeyboardInterrupt`` in the main thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+        self.waiting = False
 
     def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
         self.number = self.number or number
         self.set()
+        if self.waiting:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def stopping_by_signal() -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM are noted instead of ending the process; as they were before, afterwards."""
+    """Note Ctrl-C and SIGTERM instead of ending the process. The handlers from before are restored afterwards."""
     stop = Stop()
     before = {number: signal.signal(number, stop.note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

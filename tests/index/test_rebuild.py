@@ -335,7 +335,7 @@ def test_an_exchange_that_breaks_leaves_the_old_build_and_is_tried_again(
         swap(*arguments)  # type: ignore[arg-type]
         tried.append(events_shown())
         if len(tried) == 1:
-            raise exchanging._NotYet
+            raise exchanging._NotReached
 
     monkeypatch.setattr(exchanging, "_swap", breaking)
     assert rebuild(storage).live

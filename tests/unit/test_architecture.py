@@ -44,8 +44,6 @@ LONG_MODULES = {
 }
 LONG_FUNCTIONS = {
     "eventstore/envelope/cloudevents.py::_event",
-    "eventstore/index/check/run.py::_check_partition",
-    "eventstore/index/rebuild/run.py::rebuild_topic",
     "dashboard/sockets/tail/frames.py::portions",
     "dashboard/views/aggregates.py::show",
 }

@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.gateway import desk
-from dashboard.running.signals import StoppableFile, stopping_by_signal
+from dashboard.running.signals import StoppableFile
 from eventstore.actions import topic_resource
 from eventstore.importing import PUBLISH, ImportSummary, import_messages, parse_lines
+from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
 
 REFUSED = 2

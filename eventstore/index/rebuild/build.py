@@ -1,4 +1,4 @@
-"""A rebuild under way: its rows, its leases, and how far it has to get."""
+"""A rebuild in progress: its rows, its leases and its goals."""
 
 import threading
 import time
@@ -18,25 +18,27 @@ from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
 
-LOOK = 2.0
-"""Seconds between two looks at where the live build and the store's ends are."""
+GOALS_SECONDS = 2.0
+"""Seconds after which the goals are read again from the live build and the store."""
 RENEW = leases.LEASE.total_seconds() / 4
 
 OnProgress = Callable[[int], object]
-"""Told how many more events, or segments, are done."""
+"""Called with the number of events, or segments, done since the last call."""
 
 
 class AnotherRebuild(EventStoreError):
-    """Another process rebuilds this topic now, or has taken it over."""
+    """Another process rebuilds this topic, or has taken this rebuild over."""
 
 
 class StillIndexed(EventStoreError):
-    """A topic is not to be forgotten that somebody follows."""
+    """The topic cannot be forgotten, because an indexer watches it."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Work:
-    """A rebuild under way. ``reached`` and ``goals`` are tokens by partition: where the new build is, and has to get to."""
+    """A rebuild in progress. ``reached`` and ``goals`` are tokens by partition: where the new build is, and where it has to
+    get.
+    """
 
     storage: Storage
     config: Config
@@ -50,13 +52,13 @@ class Work:
     decode: Decode
     memory: Memory = field(default_factory=Memory)
     epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Row and epoch of each partition."""
+    """By partition: its row's id, and the epoch of the lease."""
     reached: dict[int, str] = field(default_factory=dict)
     goals: dict[int, str] = field(default_factory=dict)
     shortened: set[int] = field(default_factory=set)
-    """Partitions whose live build has events at the end that the store has no more."""
-    look_at: float = 0.0
-    renew_at: float = 0.0
+    """Partitions whose live build has events at the end that the store no longer has."""
+    goals_due: float = 0.0
+    renewal_due: float = 0.0
 
 
 def rows_of(topic: str) -> "QuerySet[IndexedPartition]":
@@ -68,7 +70,7 @@ def next_build(topic: str) -> int:
 
 
 def take_partitions(work: Work) -> None:
-    """Make and lease the new build's row of every partition that the topic has by now."""
+    """Create and lease the new build's row of every partition that the topic has by now."""
     work.topic = work.storage.topic(work.topic.name)
     rows = [
         IndexedPartition(topic=work.topic.name, number=number, kind=work.topic.kind.value, build=work.build, live=False)
@@ -104,12 +106,12 @@ def leased(row: IndexedPartition) -> Leased:
     )
 
 
-def look(work: Work) -> None:
-    """Renew the leases and see how far the new build has to get: to the live one's place, but no farther than the store."""
-    if time.monotonic() >= work.renew_at:
+def update_goals(work: Work) -> None:
+    """Renew the leases, and set the goals: the live build's checkpoint, but no farther than the store's end."""
+    if time.monotonic() >= work.renewal_due:
         leases.renew(work.owner)
-        work.renew_at = time.monotonic() + RENEW
-    if time.monotonic() < work.look_at:
+        work.renewal_due = time.monotonic() + RENEW
+    if time.monotonic() < work.goals_due:
         return
     live = dict(rows_of(work.topic.name).filter(live=True).values_list("number", "checkpoint"))
     ends = {ends.partition: ends.last.token if ends.last else "" for ends in work.storage.ends(work.topic.name)}
@@ -118,8 +120,8 @@ def look(work: Work) -> None:
         work.goals[number] = min(live.get(number, end), end)
         if live.get(number, "") > end:
             work.shortened.add(number)
-    work.look_at = time.monotonic() + LOOK
+    work.goals_due = time.monotonic() + GOALS_SECONDS
 
 
-def behind(work: Work) -> list[int]:
+def partitions_behind(work: Work) -> list[int]:
     return [number for number in work.epochs if work.reached[number] < work.goals[number]]

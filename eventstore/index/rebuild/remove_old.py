@@ -1,7 +1,7 @@
-"""Removing a build of a partition that nobody reads any more, in pieces so small that no writer has to wait.
+"""Remove a build that is no longer read, in pieces so small that no writer has to wait.
 
-The partition's own row goes on standing, marked as removed: segments are numbered by how many events the whole index has ever
-taken in, and only grow.
+The partition's own row stays, marked as removed: segments are numbered by all events that the index has ever taken in, so that
+their numbers only grow.
 """
 
 import threading
@@ -17,61 +17,62 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.database import atomic, connection
 
 PIECE = 5_000
-"""Rows a transaction."""
+"""Rows removed in one transaction."""
 BLOCKS = 200
 LONGEST_PAUSE = 0.5
 
 REMOVING, REMOVED = "removing", "removed"
-"""What stands in place of a topic's kind in rows whose build is being removed, or has been."""
+"""Stand in place of the topic's kind in the rows of builds that are being removed, or were."""
 
 
 def to_be_removed(topic: str = "") -> "QuerySet[IndexedPartition]":
-    """The rows whose build is being removed, of this topic or of all."""
+    """Return the rows of the builds that are being removed, of this topic or of all topics."""
     rows = IndexedPartition.objects.filter(live=False, kind=REMOVING).order_by("pk")
     return rows.filter(topic=topic) if topic else rows
 
 
-def give_up(rows: "QuerySet[IndexedPartition]") -> None:
-    """Mark these rows, so that they are removed by whoever comes next, and never taken up again."""
+def abandon(rows: "QuerySet[IndexedPartition]") -> None:
+    """Mark these rows for removal, so that they are never continued."""
     rows.update(live=False, kind=REMOVING, owner="", leased_until=None, epoch=F("epoch") + 1)
 
 
 def segments_of(row: IndexedPartition) -> int:
-    """How many segments are gone through to remove this row's build."""
+    """Return how many segments the removal of this row's build goes through."""
     return row.segment + 1
 
 
 def remove(row: IndexedPartition, owner: str, on_segment: Callable[[int], object], stop: threading.Event) -> bool:
-    """Remove the build of this row, which ``owner`` has leased; ``False`` where it was stopped: the rest goes the next time.
+    """Remove the build of this row, which ``owner`` has leased. Return false if it was stopped; the next call removes the
+    rest.
 
-    ``on_segment`` is told of each segment that is done.
+    ``on_segment`` is called with 1 after each segment.
     """
-    turn = _Turn(owner, stop)
+    pacer = _Pacer(owner, stop)
     keys = "segment, hash, partition_id, ordinal"
     for segment in range(segments_of(row)):
         for table in ("index_idkey", "index_linkkey"):
             chosen = f"SELECT {keys} FROM {table} WHERE segment = %s AND partition_id = %s LIMIT {PIECE}"
-            if not turn.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [segment, row.pk]):
+            if not pacer.until_none(f"DELETE FROM {table} WHERE ({keys}) IN ({chosen})", [segment, row.pk]):
                 return False
         chosen = (
             "SELECT k.segment, k.stream_id, k.ordinal FROM index_streamkey k JOIN index_streamrow s ON s.id = k.stream_id "
             f"WHERE k.segment = %s AND s.partition_id = %s LIMIT {PIECE}"
         )
         statement = f"DELETE FROM index_streamkey WHERE (segment, stream_id, ordinal) IN ({chosen})"
-        if not turn.until_none(statement, [segment, row.pk]):
+        if not pacer.until_none(statement, [segment, row.pk]):
             return False
         on_segment(1)
-    if not _remove_streams(row.pk, turn):
+    if not _remove_streams(row.pk, pacer):
         return False
-    for statement in _OTHERS:
-        if not turn.until_none(statement, [row.pk]):
+    for statement in _OTHER_TABLES:
+        if not pacer.until_none(statement, [row.pk]):
             return False
-    # ``next_ordinal`` stays: the numbers of segments are made of it.
+    # ``next_ordinal`` stays, because segments are numbered by it.
     IndexedPartition.objects.filter(pk=row.pk, owner=owner).update(kind=REMOVED, checkpoint="")
     return True
 
 
-_OTHERS = (
+_OTHER_TABLES = (
     f"DELETE FROM index_anomalyrow WHERE id IN (SELECT id FROM index_anomalyrow WHERE partition_id = %s LIMIT {PIECE})",
     "DELETE FROM index_anomalycount WHERE partition_id = %s",
     "DELETE FROM index_typecount WHERE partition_id = %s",
@@ -82,7 +83,7 @@ _OTHERS = (
 )
 
 
-def _remove_streams(partition: int, turn: "_Turn") -> bool:
+def _remove_streams(partition: int, pacer: "_Pacer") -> bool:
     last = 0
     while True:
         rows = sql.query(
@@ -91,27 +92,27 @@ def _remove_streams(partition: int, turn: "_Turn") -> bool:
         if not rows:
             return True
         ids = [row[0] for row in rows]
-        if turn.piece(f"DELETE FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(ids)]) is None:
+        if pacer.piece(f"DELETE FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(ids)]) is None:
             return False
         last = ids[-1]
 
 
-class _Turn:
-    """One piece after the other, with as long a pause behind each as it took: others want to write as well."""
+class _Pacer:
+    """Runs one piece after the other. After each, it pauses for as long as the piece took, so that others can write."""
 
     def __init__(self, owner: str, stop: threading.Event) -> None:
         self.owner, self.stop = owner, stop
         self._renew_at = 0.0
 
     def until_none(self, statement: str, parameters: Sequence[Any]) -> bool:
-        """Run it until it finds nothing more to remove; ``False`` where it was stopped."""
+        """Run the statement until it removes nothing. Return false if it was stopped."""
         while True:
             removed = self.piece(statement, parameters)
             if not removed:
                 return removed is not None
 
     def piece(self, statement: str, parameters: Sequence[Any]) -> int | None:
-        """How many rows one run removed; ``None`` where it was stopped."""
+        """Run the statement once, and return how many rows it removed; ``None`` if it was stopped."""
         if self.stop.is_set():
             return None
         if time.monotonic() >= self._renew_at:

@@ -1,14 +1,15 @@
-"""Indexing a topic anew beside its old index, which pages go on reading, and putting the new one in its place at once.
+"""Build a topic's index again beside the old one, which pages go on reading, and then swap the two.
 
-The new build's rows are leased like any others, so that two rebuilds do not meet; what was built before a stop or a crash is
-taken up again. The last events are read and indexed while the old build's rows are locked, in the very transaction that makes
-the new build live: no page goes back by an event, and an indexer that wrote the old one notices and goes on with the new.
+The new build's rows are leased like all others, so that two rebuilds cannot meet. A rebuild that was stopped or crashed is
+continued. The last events are indexed while the old build's rows are locked, in the transaction that makes the new build live.
+So no page goes back by an event, and an indexer that wrote the old build notices and goes on with the new one.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import DatabaseError, connections
@@ -27,15 +28,15 @@ from eventstore.index.rebuild.build import (
     OnProgress,
     StillIndexed,
     Work,
-    behind,
     leased,
-    look,
     next_build,
+    partitions_behind,
     rows_of,
     take_all,
     take_partitions,
+    update_goals,
 )
-from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, give_up, remove, segments_of, to_be_removed
+from eventstore.index.rebuild.remove_old import REMOVED, REMOVING, abandon, remove, segments_of, to_be_removed
 from eventstore.index.rebuild.swap import swap_builds
 from eventstore.index.writing.partition import CheckpointMoved
 from eventstore.index.writing.writer import write_prepared
@@ -49,24 +50,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rebuilt:
-    """How a rebuild ended. ``events`` are those of the new build, ``before`` those of the one that it replaces."""
+    """How a rebuild ended. ``events`` counts those of the new build, ``before`` those of the old one."""
 
     topic: str
     events: int
     before: int
     live: bool
-    """Whether the new build is what pages read now: otherwise it was stopped, and can be taken up again."""
+    """Whether pages read the new build now; otherwise the rebuild was stopped, and can be continued."""
 
 
 def unfinished(topic: str) -> int | None:
-    """The number of the build that a rebuild of this topic began and did not finish; ``None`` for none."""
+    """Return the number of the build that a rebuild of this topic began and did not finish; ``None`` if there is none."""
     rows = rows_of(topic).filter(live=False).exclude(kind__in=(REMOVING, REMOVED))
     found: int | None = rows.aggregate(build=Max("build"))["build"]
     return found
 
 
 def events_of(topic: str, build: int | None) -> int:
-    """How many events this build has (``None``: the live one)."""
+    """Return how many events this build has (``None``: the live one)."""
     rows = rows_of(topic).filter(live=True) if build is None else rows_of(topic).filter(build=build)
     return sum(rows.values_list("next_ordinal", flat=True))
 
@@ -81,21 +82,18 @@ def rebuild_topic(
     values_of: ValuesOf | None = None,
     batch: int = BATCH,
 ) -> Rebuilt:
-    """Index the topic anew, taking up an unfinished rebuild, and make the new build live when it is as far as the old one.
+    """Build the topic's index again, going on with an unfinished rebuild, and make it live once it has caught up with the old
+    one.
 
-    ``AnotherRebuild`` where somebody else does so now; ``StoreUnreachable`` where the store goes quiet: run it again to go
-    on. Until the end, and after any error, the old build stays as it is. What it leaves is for ``remove_old``.
+    Raises ``AnotherRebuild`` if another process rebuilds the topic, and ``StoreUnreachable`` if the store stops delivering:
+    run it again to go on. Until the swap, and after any error, the old build stays live. ``remove_old`` removes what is left
+    of it.
     """
-    begun = unfinished(topic.name)
-    if begun is not None and rows_of(topic.name).filter(build=begun).exclude(kind=topic.kind.value).exists():
-        discard(topic.name)  # it was begun as another kind of topic
-        begun = None
-    build = begun or next_build(topic.name)
     work = Work(
         storage=storage,
         config=config,
         topic=topic,
-        build=build,
+        build=_build_to_fill(topic),
         owner=new_owner(),
         values_of=values_of,
         batch=batch,
@@ -103,19 +101,37 @@ def rebuild_topic(
         stop=stop,
         decode=Schemas(storage.schema).decoded,
     )
-    before, live = events_of(topic.name, None), False
+    before = events_of(topic.name, None)
     try:
-        while not live and not stop.is_set():
-            take_partitions(work)
-            _read_up(work)
-            live = not stop.is_set() and swap_builds(work)
+        live = _build_until_live(work)
     finally:
         leases.release(work.owner)
-    return Rebuilt(topic=topic.name, events=events_of(topic.name, build), before=before, live=live)
+    return Rebuilt(topic=topic.name, events=events_of(topic.name, work.build), before=before, live=live)
+
+
+def _build_to_fill(topic: Topic) -> int:
+    """Return the number of the unfinished build, or of a new one if there is none that fits the topic's present kind."""
+    begun = unfinished(topic.name)
+    if begun is None:
+        return next_build(topic.name)
+    if rows_of(topic.name).filter(build=begun).exclude(kind=topic.kind.value).exists():
+        discard(topic.name)
+        return next_build(topic.name)
+    return begun
+
+
+def _build_until_live(work: Work) -> bool:
+    """Fill the new build and swap it in; repeat if the old one was faster. Return false if it was stopped before that."""
+    while not work.stop.is_set():
+        take_partitions(work)
+        _index_up_to_goals(work)
+        if not work.stop.is_set() and swap_builds(work):
+            return True
+    return False
 
 
 def discard(topic: str) -> bool:
-    """Give up an unfinished rebuild of this topic, for ``remove_old`` to remove; whether there was one."""
+    """Abandon an unfinished rebuild of this topic, for ``remove_old`` to remove. Return whether there was one."""
     build = unfinished(topic)
     if build is None:
         return False
@@ -123,14 +139,14 @@ def discard(topic: str) -> bool:
     rows = rows_of(topic).filter(build=build, live=False)
     try:
         take_all(owner, rows)
-        give_up(rows.filter(owner=owner))
+        abandon(rows.filter(owner=owner))
     finally:
         leases.release(owner)
     return True
 
 
 def forgettable(name: str) -> str | None:
-    """The only topic of this name, or of this last part of its name, of which the index has anything."""
+    """Return the indexed topic of this name, or the only one whose last part is this name; ``None`` if there is none."""
     there = IndexedPartition.objects.exclude(kind=REMOVED).values_list("topic", flat=True).distinct()
     found = [topic for topic in there if name in (topic, topic.rpartition("/")[2])]
     exact = [topic for topic in found if topic == name]
@@ -138,10 +154,9 @@ def forgettable(name: str) -> str | None:
 
 
 def forget(topic: str) -> int:
-    """Give up all that the index has of this topic, which the store no longer has, for ``remove_old`` to remove; answers how
-    many events of it pages have found so far.
+    """Abandon the index of a topic that the store no longer has, for ``remove_old`` to remove. Return its number of events.
 
-    ``StillIndexed`` where an indexer has a partition of it: that one watches it.
+    Raises ``StillIndexed`` if an indexer has leased one of its partitions.
     """
     discard(topic)
     owner = new_owner()
@@ -151,15 +166,17 @@ def forget(topic: str) -> int:
         wanted = [leased(row) for row in rows]
         if len(leases.take(owner, wanted)) < len(wanted):
             raise StillIndexed(f"An indexer that runs now watches {topic}. Nothing was forgotten: end that one first.")
-        give_up(rows.filter(owner=owner))
+        abandon(rows.filter(owner=owner))
     finally:
         leases.release(owner)
     return events
 
 
 def remove_old(topic: str, on_segment: OnProgress, stop: threading.Event) -> bool:
-    """Remove what is left of builds of this topic that were replaced or given up; ``False`` where it was stopped, or where
-    another process is at it."""
+    """Remove what is left of this topic's replaced or abandoned builds.
+
+    Return false if it was stopped, or if another process is removing one of them.
+    """
     owner = new_owner()
     done = True
     try:
@@ -174,16 +191,27 @@ def remove_old(topic: str, on_segment: OnProgress, stop: threading.Event) -> boo
 
 
 def segments_to_remove(topic: str) -> int:
-    """How many segments ``remove_old`` goes through."""
+    """Return how many segments ``remove_old`` goes through."""
     return sum(segments_of(row) for row in to_be_removed(topic))
 
 
-def _read_up(work: Work) -> None:
-    """Index until every partition is as far as the live build was at the last look, or until ``stop``."""
-    work.look_at = 0.0
-    look(work)
-    if not behind(work):
+def _index_up_to_goals(work: Work) -> None:
+    """Index until every partition has reached its goal, or until ``stop`` is set."""
+    work.goals_due = 0.0
+    update_goals(work)
+    if not partitions_behind(work):
         return
+    assigned = [
+        AssignedPartition(topic=work.topic, number=number, row=row, epoch=epoch, build=work.build)
+        for number, (row, epoch) in work.epochs.items()
+    ]
+    with _reading(work, assigned) as queue:
+        _write_all(work, queue, assigned)
+
+
+@contextmanager
+def _reading(work: Work, assigned: Sequence[AssignedPartition]) -> Iterator[BatchQueue]:
+    """Read these partitions into the queue, in threads that end afterwards."""
     readers = Readers(
         storage=work.storage,
         config=work.config,
@@ -192,15 +220,11 @@ def _read_up(work: Work) -> None:
         memory=work.memory,
         queue=BatchQueue(),
     )
-    assigned = [
-        AssignedPartition(topic=work.topic, number=number, row=row, epoch=epoch, build=work.build)
-        for number, (row, epoch) in work.epochs.items()
-    ]
     for one in assigned:
         readers.schedule.put(one, time.monotonic())
     readers.start(min(THREADS, len(assigned)))
     try:
-        _write_all(work, readers.queue, assigned)
+        yield readers.queue
     finally:
         for one in assigned:
             one.gone = True
@@ -209,35 +233,36 @@ def _read_up(work: Work) -> None:
 
 
 def _write_all(work: Work, queue: BatchQueue, assigned: Sequence[AssignedPartition]) -> None:
+    """Write what the threads read, until every goal is reached. Raise what holds it up if nothing moves for too long."""
     moved = time.monotonic()
-    while behind(work) and not work.stop.is_set():
+    while partitions_behind(work) and not work.stop.is_set():
         batch = queue.take(0.25)
-        if batch is not None and not batch.opened.failed and _written(work, batch):
+        if batch is not None and not batch.opened.failed and _write(work, batch):
             moved = time.monotonic()
-        look(work)
+        update_goals(work)
         if time.monotonic() - moved > PATIENCE:
             errors = [error for one in assigned for error in one.errors]
-            raise (
-                errors[0]
-                if errors
-                else StoreUnreachable(f"Nothing more came of {work.topic.name} before its end. Run this again to go on.")
-            )
+            raise errors[0] if errors else _standstill(work)
 
 
-def _written(work: Work, batch: Batch) -> bool:
-    """Whether the batch is in the new build; a database that did not take it is asked again."""
-    number = batch.opened.assigned.number
+def _standstill(work: Work) -> StoreUnreachable:
+    return StoreUnreachable(f"Nothing more came of {work.topic.name} before its end. Run this again to go on.")
+
+
+def _write(work: Work, batch: Batch) -> bool:
+    """Write one batch into the new build; return false if the database did not take it, so that it is read again."""
+    assigned = batch.opened.assigned
     try:
         write_prepared(batch.opened.writing, batch.prepared)
     except CheckpointMoved as error:
         raise AnotherRebuild(f"{error} This rebuild has ended; the live index is as it was.") from error
     except DatabaseError as error:
-        log.warning("%s: trying again: %s", batch.opened.assigned, type(error).__name__)
+        log.warning("%s: trying again: %s", assigned, type(error).__name__)
         batch.opened.failed = True
-        batch.opened.assigned.errors = [error]
+        assigned.errors = [error]
         connections.close_all()
         return False
-    batch.opened.assigned.mark_ok()
-    work.reached[number] = batch.prepared.last.token
+    assigned.mark_ok()
+    work.reached[assigned.number] = batch.prepared.last.token
     work.on_progress(len(batch.prepared))
     return True

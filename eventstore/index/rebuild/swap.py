@@ -1,4 +1,4 @@
-"""Putting a new build in the old one's place: in one transaction, and with no event less than the old one has by then."""
+"""Swap the old build for the new one: in one transaction, and with no event fewer than the old one has by then."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ from django.db import DatabaseError, connections
 from django.db.models import F
 
 from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
-from eventstore.index.rebuild.remove_old import give_up
+from eventstore.index.rebuild.remove_old import abandon
 from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import Memory, Partition, open_partition
@@ -20,36 +20,36 @@ from eventstore.model.storage import Edge, Reader
 log = logging.getLogger(__name__)
 
 LOCKED = 3.0
-"""Seconds that the old build's rows are locked, at most, for reading the last events."""
+"""Longest time, in seconds, that the old build's rows are locked while the last events are read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Lane:
+class _OpenPartition:
     writing: Partition
     reader: Reader
 
 
-class _NotYet(Exception):
-    """The new build did not reach the old one while that was locked."""
+class _NotReached(Exception):
+    """The new build did not catch up with the old one while that was locked."""
 
 
 def swap_builds(work: Work) -> bool:
-    """Make the new build live; ``False`` where the old one was faster, or has partitions that the new one has not."""
+    """Make the new build live. Return false if the old one was faster, or has partitions that the new one lacks."""
     try:
         with ExitStack() as readers:
-            lanes = {number: _lane(work, number, readers) for number in work.epochs}
-            for number, lane in lanes.items():
-                catch_up(work, lane, work.goals[number], time.monotonic() + LOCKED)
+            partitions = {number: _open(work, number, readers) for number in work.epochs}
+            for number, partition in partitions.items():
+                catch_up(work, partition, work.goals[number], time.monotonic() + LOCKED)
             with atomic():
-                _swap(work, lanes)
-    except _NotYet:
+                _swap(work, partitions)
+    except _NotReached:
         pass
     except DatabaseError as error:
-        log.warning("%s: trying the exchange again: %s", work.topic.name, type(error).__name__)
+        log.warning("%s: trying the swap again: %s", work.topic.name, type(error).__name__)
         connections.close_all()
     else:
         return True
-    # What was read in the transaction is not in the index after all: everything is stale.
+    # The transaction was rolled back: what this process remembers of the index is stale.
     work.memory = Memory()
     for number, checkpoint in rows_of(work.topic.name).filter(build=work.build).values_list("number", "checkpoint"):
         work.reached[number] = checkpoint
@@ -57,23 +57,25 @@ def swap_builds(work: Work) -> bool:
     return False
 
 
-def _lane(work: Work, number: int, readers: ExitStack) -> _Lane:
+def _open(work: Work, number: int, readers: ExitStack) -> _OpenPartition:
     writing = open_partition(work.topic, number, work.memory, build=work.build)
     after = writing.checkpoint.position or Edge.EARLIEST
-    return _Lane(writing=writing, reader=readers.enter_context(work.storage.open_reader(work.topic.name, number, after=after)))
+    return _OpenPartition(
+        writing=writing, reader=readers.enter_context(work.storage.open_reader(work.topic.name, number, after=after))
+    )
 
 
-def _swap(work: Work, lanes: Mapping[int, _Lane]) -> None:
-    """In a transaction: what comes between the two builds, and the exchange itself."""
+def _swap(work: Work, partitions: Mapping[int, _OpenPartition]) -> None:
+    """In a transaction: lock the old build, index the events that the new one lacks, and make the new one live."""
     rows = rows_of(work.topic.name)
     old = {row.number: row for row in rows.select_for_update().filter(live=True).order_by("pk")}
-    if any(number not in lanes and number < work.topic.partitions for number in old):
-        raise _NotYet
+    if any(number not in partitions and number < work.topic.partitions for number in old):
+        raise _NotReached
     deadline = time.monotonic() + LOCKED
-    for number, lane in lanes.items():
+    for number, partition in partitions.items():
         goal = work.goals[number] if number in work.shortened or number not in old else old[number].checkpoint
-        catch_up(work, lane, goal, deadline)
-    give_up(rows.filter(pk__in=[row.pk for row in old.values()]))
+        catch_up(work, partition, goal, deadline)
+    abandon(rows.filter(pk__in=[row.pk for row in old.values()]))
     for number, (pk, _) in work.epochs.items():
         caught_up_at = old[number].caught_up_at if number in old else None
         fresh = rows.filter(pk=pk, owner=work.owner)
@@ -81,13 +83,13 @@ def _swap(work: Work, lanes: Mapping[int, _Lane]) -> None:
             raise AnotherRebuild("Another process has taken this rebuild over. The live index is as it was.")
 
 
-def catch_up(work: Work, lane: _Lane, goal: str, deadline: float) -> None:
-    """Index one partition up to this token; ``_NotYet`` where that takes too long."""
-    writing = lane.writing
+def catch_up(work: Work, partition: _OpenPartition, goal: str, deadline: float) -> None:
+    """Index one partition up to the token ``goal``. Raises ``_NotReached`` if that takes too long."""
+    writing = partition.writing
     while (writing.checkpoint.position.token if writing.checkpoint.position else "") < goal:
         if time.monotonic() > deadline or work.stop.is_set():
-            raise _NotYet
-        messages = lane.reader.read(limit=work.batch, timeout=0.5)
+            raise _NotReached
+        messages = partition.reader.read(limit=work.batch, timeout=0.5)
         events = events_in(messages, work.config.mappings, work.decode)
         if events:
             write_batch(writing, events, work.values_of(work.topic, events) if work.values_of else ())

@@ -1,11 +1,8 @@
 """Keep the index up with every watched topic."""
 
-import signal
 import sys
-import threading
 from argparse import ArgumentParser
 from datetime import datetime
-from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +16,7 @@ from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.run import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, said_of
+from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, InvalidConfiguration
 
 MOST_A_BATCH = MOST_EVENTS
@@ -44,8 +42,10 @@ class Command(BaseCommand):
             require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         except InvalidConfiguration as error:
             raise CommandError(str(error)) from error
-        stop = threading.Event()
-        _stop_on_signals(stop)
+        with stopping_by_signal() as stop:
+            self.index(stop, until_caught_up=until_caught_up, batch=batch, threads=threads, progress=progress)
+
+    def index(self, stop: Stop, *, until_caught_up: bool, batch: int, threads: int, progress: bool) -> None:
         storage = configured_storage()
         with tqdm(unit=" events", desc="index", disable=not progress and not sys.stderr.isatty()) as bar:
             following = Following(
@@ -96,11 +96,3 @@ def standing(look: IndexerStatus, now: datetime) -> str:
     if look.elsewhere:
         words += f"; {look.elsewhere} with other indexers"
     return words
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    def set_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, set_stop)
