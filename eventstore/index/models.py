@@ -1,8 +1,8 @@
-"""The index's tables: pointers and counts, never a payload. It may be dropped and rebuilt at any time.
+"""The index's tables: pointers and counts, never a payload. The index can be dropped and rebuilt at any time.
 
-Pointers lie in blocks (``blocks``); what finds them are the key tables, whose leading column is a *segment* of the index's
-whole history: new keys go into the newest segment only, whose part of the tree stays small, so that writing stays as fast at
-the hundredth million as at the first. Names in key tables are hashes; whoever reads checks the text that they stand for.
+Pointers lie in blocks. They are found through key tables, whose first column is a *segment* of the index's whole history. New
+keys go only into the newest segment, whose part of the tree stays small, so that the hundredth million is written as fast as
+the first. The keys are hashes: callers that read compare the text.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class ExactText(models.TextField):  # type: ignore[type-arg] # the class takes none when it runs
-    """Text that is compared and ordered character by character, by code point: as SQLite does, and as Python sorts.
+    """Text that is compared and ordered by code point, as SQLite and Python do.
 
-    PostgreSQL would order it as people of the database's language do. An index in that order serves no search for a
-    beginning, and rows locked in that order are not locked in Python's.
+    By default, PostgreSQL orders text by the database's language. An index in that order cannot serve a search for a prefix,
+    and rows locked in that order are not locked in Python's order.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -24,11 +24,11 @@ class ExactText(models.TextField):  # type: ignore[type-arg] # the class takes n
 
 
 class IndexedPartition(models.Model):
-    """A partition that the index follows, with its checkpoint (the last token read) and the ordinal that comes next.
+    """An indexed partition, with its checkpoint (the last token read) and its next ordinal.
 
-    ``build`` numbers the times that it was indexed from the beginning; the ``live`` one is what everybody reads. A lease
-    (``owner``, until ``leased_until``) says who may write; ``epoch`` grows with each new owner. A build that another one has
-    replaced keeps its row, whose ``kind`` then says that it is being removed, or has been (``removing``).
+    ``build`` counts how often the partition was indexed from the beginning. All queries read the ``live`` build. A lease
+    (``owner``, until ``leased_until``) says who may write; ``epoch`` grows with each new owner. A replaced build keeps its
+    row, whose ``kind`` then says that it is being removed, or was (``rebuild.remove_old``).
     """
 
     topic = ExactText()
@@ -39,20 +39,20 @@ class IndexedPartition(models.Model):
     checkpoint = models.TextField(default="")
     next_ordinal = models.BigIntegerField(default=0)
     segment = models.IntegerField(default=0)
-    """The segment that its newest keys lie in."""
+    """The segment of its newest keys."""
     caught_up_at = models.DateTimeField(null=True)
-    """A moment as of which everything was indexed: the last that is known."""
+    """The last known moment as of which everything was indexed."""
     indexed_published_at = models.DateTimeField(null=True)
     """When the last indexed event was published."""
     rate = models.FloatField(default=0.0)
     """Events a second that its indexer indexed lately, as of ``measured_at``."""
     behind = models.BigIntegerField(null=True)
-    """Events that lay behind the checkpoint then; ``None`` where that is not known."""
+    """Events after the checkpoint at that time; ``None`` if unknown."""
     behind_exact = models.BooleanField(default=False)
-    """Whether the store counts events: else ``behind`` is estimated from what it does count."""
+    """Whether the store counts events; otherwise ``behind`` is estimated from what it counts."""
     measured_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
-    """Since when the store, as far as it is watched, has had no such partition; ``None`` while it has."""
+    """Since when the watched part of the store has not had this partition; ``None`` while it has."""
     owner = models.TextField(default="")
     epoch = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
@@ -65,7 +65,7 @@ class IndexedPartition(models.Model):
 
 
 class IndexerRow(models.Model):
-    """An indexer that lives, at least ``until`` then. ``wants_more``: it has less than its share of the partitions."""
+    """A running indexer, at least ``until`` then. ``wants_more``: it has less than its share of the partitions."""
 
     owner = ExactText(primary_key=True)
     wants_more = models.BooleanField()
@@ -99,7 +99,7 @@ class StreamRow(models.Model):
 
 
 class BlockRow(models.Model):
-    """Up to ``blocks.FULL`` pointers of a partition, one after the other."""
+    """Up to ``blocks.FULL`` consecutive pointers of a partition."""
 
     pk = models.CompositePrimaryKey("partition_id", "first_ordinal")
     partition_id = models.BigIntegerField()
@@ -113,7 +113,7 @@ class BlockRow(models.Model):
 
 
 class IdKey(models.Model):
-    """Where events lie whose id has this hash."""
+    """The place of an event whose id has this hash."""
 
     pk = models.CompositePrimaryKey("segment", "hash", "partition_id", "ordinal")
     segment = models.IntegerField()
@@ -123,7 +123,7 @@ class IdKey(models.Model):
 
 
 class LinkKey(models.Model):
-    """Where events lie that are tied to this hash: by correlation, causation, an original, or a searchable value."""
+    """The place of an event that has this hash as its correlation id, causation id, original, or a searchable value."""
 
     pk = models.CompositePrimaryKey("segment", "hash", "partition_id", "ordinal")
     segment = models.IntegerField()
@@ -133,7 +133,7 @@ class LinkKey(models.Model):
 
 
 class StreamKey(models.Model):
-    """The ordinals of a stream's events."""
+    """The ordinal of one event of a stream."""
 
     pk = models.CompositePrimaryKey("segment", "stream_id", "ordinal")
     segment = models.IntegerField()
@@ -163,7 +163,7 @@ class HourCount(models.Model):
 
 
 class AnomalyRow(models.Model):
-    """Something that the index noticed about one event. ``detail`` is in plain words and holds no value of a payload."""
+    """An anomaly of one event. ``detail`` is plain text, and holds no value of a payload."""
 
     partition = models.ForeignKey(IndexedPartition, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     ordinal = models.BigIntegerField()
@@ -189,14 +189,14 @@ class AnomalyCount(models.Model):
 
 
 class IndexSecret(models.Model):
-    """One row: what the hashes of this index are keyed with (see ``keys.Key``)."""
+    """The one row with the secret that keys this index's hashes (see ``keys.Key``)."""
 
     id = models.IntegerField(primary_key=True)
     secret = models.BinaryField()
 
 
 class SeenFilter(models.Model):
-    """A Bloom filter over the event ids of a range of segments: whether an id may have been there before."""
+    """A Bloom filter of the event ids in a range of segments: it tells whether an id may be there."""
 
     first_segment = models.IntegerField(primary_key=True)
     last_segment = models.IntegerField()

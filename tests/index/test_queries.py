@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.index.lookup import ordinals, queries, value_lookup
+from eventstore.index.lookup import aggregate_rows, ordinals, queries, value_lookup
 from eventstore.index.lookup import pointers as reading
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
@@ -358,6 +358,6 @@ def test_the_count_of_a_types_aggregates_is_exact_until_there_are_very_many_in_s
         index(batch, topic=PATIENTS, partition=number)
     (kind,) = queries.aggregate_types()
     assert (kind.aggregates, kind.events, kind.exact) == (4, 7, True)
-    monkeypatch.setattr(queries, "MOST_COUNTED_APART", 6)
+    monkeypatch.setattr(aggregate_rows, "MOST_COUNTED_APART", 6)
     (kind,) = queries.aggregate_types()
     assert (kind.aggregates, kind.events, kind.exact) == (7, 7, False)

@@ -383,11 +383,10 @@ def test_the_box_says_which_values_it_looks_for_and_so_does_the_answer(desk: Des
 
 
 def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eventstore.index.lookup import queries
 
     desk.publish(30, partitions=3, key="p-{}")
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
-    monkeypatch.setattr(queries, "MOST_COUNTED_APART", 5)
+    monkeypatch.setattr(aggregate_rows, "MOST_COUNTED_APART", 5)
     assert "about 30" in text(desk.get("/aggregates/"))
 
 

@@ -1,1 +1,4 @@
-"""Reading the index: pointers, aggregates, values, anomalies, counts and progress. Nothing in here writes events."""
+"""Read the index: pointers, aggregates, searchable values, anomalies, counts and progress.
+
+Nothing here writes events. ``progress`` also writes the notes of how far each partition is.
+"""

@@ -1,4 +1,4 @@
-"""Asking for anomalies: how many of each kind, and a list of a kind."""
+"""Query anomalies: how many of each kind, and a list of one kind."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,20 +11,20 @@ from eventstore.model.pointers import AnomalyLine
 
 
 def anomaly_counts() -> dict[str, int]:
-    """How many events have an anomaly of each kind, over all topics that are followed."""
+    """Return how many events of all indexed topics have an anomaly, by kind."""
     live = IndexedPartition.objects.filter(live=True).values("pk")
     rows = AnomalyCount.objects.filter(partition_id__in=live).values("kind").annotate(total=Sum("events"))
     return {row["kind"]: row["total"] for row in rows}
 
 
 def counts_of_streams(streams: Sequence[int]) -> Mapping[str, int]:
-    """How many events of these streams have an anomaly of each kind."""
+    """Return how many events of these streams have an anomaly, by kind."""
     rows = AnomalyRow.objects.filter(stream_id__in=streams).values("kind").annotate(total=Count("id"))
     return {row["kind"]: row["total"] for row in rows.order_by("kind")}
 
 
 def details_at(topic: str, number: int, ordinal: int) -> dict[str, str]:
-    """What was noticed about the event of this ordinal of a partition: by kind, in words (empty where the kind says all)."""
+    """Return the anomalies of the event at this ordinal of a partition: details by kind, empty if the kind says everything."""
     rows = AnomalyRow.objects.filter(partition__topic=topic, partition__number=number, partition__live=True, ordinal=ordinal)
     return dict(rows.order_by("pk").values_list("kind", "detail"))
 
@@ -32,7 +32,7 @@ def details_at(topic: str, number: int, ordinal: int) -> dict[str, str]:
 def anomaly_lines(
     kind: str, *, before: int | None = None, after: int | None = None, limit: int, streams: Sequence[int] | None = None
 ) -> Page[AnomalyLine]:
-    """A kind's anomalies (of these streams, where they are given), the last noticed first; cursors are their numbers."""
+    """Return anomalies of a kind (of these streams, if given), the last found first. Page tokens are their numbers."""
     rows = AnomalyRow.objects.filter(kind=kind, partition__live=True)
     if streams is not None:
         rows = rows.filter(stream_id__in=streams)

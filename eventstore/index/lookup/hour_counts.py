@@ -1,4 +1,4 @@
-"""How many events of each type happened in each hour."""
+"""Count the events of each type in each hour."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,12 +13,14 @@ HOUR = 3_600_000_000
 
 
 def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence[tuple[datetime, Mapping[str, int]]]:
-    """By type, for each of the topic's last ``hours`` hours that have any event, in order. Its last hour is that of its latest
-    event, by the events' own time. What claims to have happened later than the present hour is left out: one such event would
-    be all that is shown, until its time has come. ``before``: as if nothing had happened in the hour of this moment and later.
+    """Return the topic's events by type, for each of its last ``hours`` hours that has any, in order.
 
-    A message that fits no envelope has no time but that of its publishing, and decides nothing where there are others: behind
-    an imported history it would be the only one in its day.
+    The last hour is that of the topic's latest event, by the events' own time. Events that claim a later time than the present
+    hour are left out: a single one of them would otherwise hide all others. ``before`` leaves out the hour of this moment and
+    all later hours.
+
+    A message that fits no envelope has only its publish time. It does not decide which hour is the last, unless there are no
+    other events: after an imported history it would be alone in its day.
     """
     live = IndexedPartition.objects.filter(topic=topic, live=True).values("pk")
     until = _hour_of(datetime.now(UTC)) if before is None else _hour_of(before) - 1

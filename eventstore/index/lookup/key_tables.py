@@ -1,4 +1,4 @@
-"""From hashes to places: the probe of a key table, segment by segment, in one statement."""
+"""From hashes to places: search the segments of a key table in one statement."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from eventstore.index.tables import sql
 
 
 class Place(NamedTuple):
-    """Where a key points: an event of this partition row and ordinal, whose text is still to be compared."""
+    """The event that a key points to. Its text still has to be compared: another text may have the same hash."""
 
     hash: int
     partition: int
@@ -15,13 +15,13 @@ class Place(NamedTuple):
 
 
 def newest_segment() -> int:
-    """The number of the segment that keys are written to now."""
+    """Return the number of the newest segment that has keys."""
     ((newest,),) = sql.query("SELECT coalesce(max(segment), 0) FROM index_indexedpartition", [])
     return int(newest)
 
 
 def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newest_first: bool = False) -> list[Place]:
-    """The places of a hash in these partitions' rows, the first written first, or the last."""
+    """Return the places of a hash in these partition rows, first written first, or last."""
     order = "segment DESC, partition_id DESC, ordinal DESC" if newest_first else "segment, partition_id, ordinal"
     parameters = [sql.as_list(range(newest_segment() + 1)), hash, sql.as_list(partitions), limit]
     rows = sql.query(
@@ -33,7 +33,7 @@ def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newe
 
 
 def first_places(table: str, hashes: Sequence[int], segments: range, partitions: Sequence[int]) -> list[Place]:
-    """One place of each hash in each of these segments, as far as it is there in these partitions' rows, oldest segment first.
+    """Return one place of each hash in each of these segments, if these partition rows have it there, oldest segment first.
 
     Enough to tell whether a hash is there at all, at the same cost for one place as for a million. Another text with the same
     hash in the same segment would hide it: with 65,536 events a segment, one case in four thousand million.
@@ -51,7 +51,10 @@ def first_places(table: str, hashes: Sequence[int], segments: range, partitions:
 
 
 def ends_of_topic(partition: int) -> dict[int, int]:
-    """The next ordinal of each row of this one's topic and build, itself among them: where an event id may occur once."""
+    """Return the next ordinal of each row of this row's topic and build, including its own.
+
+    Within these rows, an event id should occur only once.
+    """
     rows = sql.query(
         "SELECT p.id, p.next_ordinal FROM index_indexedpartition own JOIN index_indexedpartition p "
         "ON p.topic = own.topic AND (p.build = own.build OR (p.live AND own.live)) WHERE own.id = %s",

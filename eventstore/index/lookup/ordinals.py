@@ -1,4 +1,4 @@
-"""From positions to ordinals: what lies between two places is counted by subtracting, never by counting rows."""
+"""From positions to ordinals. Events between two places are counted by subtracting ordinals, never by counting rows."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,14 @@ from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position
 
 TOKENS_A_STATEMENT = 5_000
-"""So many are looked up in one statement."""
+"""Tokens that are looked up in one statement."""
 
 
 def ordinal_after(partition: IndexedPartition, position: Position | None, *, inclusive: bool = False) -> int:
-    """The ordinal of the first event behind (``inclusive``: at or behind) a position, existing or not; 0 for none."""
+    """Return the ordinal of the first event after a position (``inclusive``: at or after it), which need not exist.
+
+    Without a position, return 0.
+    """
     if position is None:
         return 0
     (last,) = last_ordinals(partition.pk, [position.token])
@@ -20,7 +23,7 @@ def ordinal_after(partition: IndexedPartition, position: Position | None, *, inc
 
 
 def ordinals_after(partition: IndexedPartition, positions: Iterable[Position]) -> dict[Position, int]:
-    """As ``ordinal_after``, for many positions of the partition at once: few queries for each 5,000."""
+    """Do as ``ordinal_after``, for many positions of one partition: a few queries for each 5,000."""
     asked = list(dict.fromkeys(positions))
     found: dict[Position, int] = {}
     for start in range(0, len(asked), TOKENS_A_STATEMENT):

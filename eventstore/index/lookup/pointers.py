@@ -1,4 +1,4 @@
-"""Reading pointers out of their blocks: by ordinal, and by position."""
+"""Read pointers from their blocks: by ordinal, and by position."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +14,14 @@ from eventstore.model.pointers import Pointer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PlaceOf = tuple[int, int]
-"""A partition's row and an ordinal."""
+"""A partition row's id, and an ordinal."""
 
 Blocks = Mapping[PlaceOf, Columns]
-"""Opened blocks, by partition's row and first ordinal."""
+"""Open blocks, by partition row and first ordinal."""
 
 
 def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
-    """The pointers at these places of live partitions, in their order; what is not there is left out."""
+    """Return the pointers at these places of live partitions, in the same order. Places that have none are left out."""
     partitions = _live({partition for partition, _ in places})
     wanted = [place for place in places if place[0] in partitions]
     blocks = open_blocks({(partition, ordinal - ordinal % FULL) for partition, ordinal in wanted})
@@ -48,7 +48,7 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
 
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
-    """The blocks that begin at these places."""
+    """Return the blocks that begin at these places."""
     by_partition: dict[int, list[int]] = {}
     for partition, first in wanted:
         by_partition.setdefault(partition, []).append(first)
@@ -64,9 +64,9 @@ def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
 
 
 def last_ordinals(partition: int, tokens: Sequence[str]) -> list[int]:
-    """The ordinal of the last event at or before each token (-1 for none), in their order.
+    """Return the ordinal of the last event at or before each token (-1 for none), in the same order.
 
-    Costs by how many blocks the tokens lie in, and not by how many events lie between them.
+    The cost depends on how many blocks hold the tokens, not on how many events lie between them.
     """
     firsts = _blocks_before(partition, tokens)
     blocks = _tokens(partition, firsts)
@@ -77,13 +77,13 @@ def last_ordinals(partition: int, tokens: Sequence[str]) -> list[int]:
 
 
 def ordinals_at(partition: int, tokens: Sequence[str]) -> dict[str, int]:
-    """The ordinal of the event at each token, of those that are indexed."""
+    """Return the ordinal of the event at each token that is indexed."""
     firsts = _blocks_before(partition, tokens)
     blocks = _tokens(partition, firsts)
     found = {}
     for first, token in zip(firsts, tokens, strict=True):
         if first is not None:
-            there = blocks.get(first, ())  # none where the build is being removed
+            there = blocks.get(first, ())  # none if the build is being removed
             number = bisect_left(there, token)
             if number < len(there) and there[number] == token:
                 found[token] = first + number
@@ -95,7 +95,7 @@ def time_of(microseconds: int) -> datetime:
 
 
 def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
-    """Where the block begins that each token lies in or behind; ``None`` before the first. One look by index for each."""
+    """Return where the last block begins that does not lie after each token; ``None`` if all do. One index search a token."""
     statement = (
         "SELECT given.number, (SELECT first_ordinal FROM index_blockrow WHERE partition_id = given.partition "
         "AND first_token <= given.token{as_kept} ORDER BY first_token DESC LIMIT 1) FROM {given}"
@@ -112,7 +112,7 @@ def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
 
 
 def _tokens(partition: int, firsts: Iterable[int | None]) -> dict[int, list[str]]:
-    """The tokens of the blocks that begin at these ordinals."""
+    """Return the tokens of the blocks that begin at these ordinals."""
     wanted = {first for first in firsts if first is not None}
     rows = BlockRow.objects.filter(partition_id=partition, first_ordinal__in=wanted)
     return {first: tokens_of(bytes(data)) for first, data in rows.values_list("first_ordinal", "data")}
@@ -130,7 +130,7 @@ def _within(blocks: Blocks, place: PlaceOf) -> tuple[Columns, int] | None:
 
 
 def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
-    """The aggregate type's number and the aggregate's id of each stream."""
+    """Return the aggregate type's number and the aggregate id of each stream, by stream id."""
     rows = sql.query(
         f"SELECT id, type_id, aggregate_id FROM index_streamrow WHERE id IN {sql.in_list()}", [sql.as_list(list(ids))]
     )

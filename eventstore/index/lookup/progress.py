@@ -1,4 +1,4 @@
-"""How far the index is: what pages and commands ask, and what is noted for them."""
+"""How far the index is: what pages and commands read, and what indexers note for them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,18 +13,18 @@ from eventstore.model.progress import Progress, TopicProgress
 
 PIECE = 500
 STALE = timedelta(seconds=15)
-"""A rate that was measured longer ago is of an indexer that has gone."""
+"""Age from which a measured rate no longer counts: its indexer has gone."""
 
 
 def topics() -> list[TopicProgress]:
-    """Every topic that the index has, by name."""
+    """Return the progress of every topic in the index, by name."""
     now = timezone.now()
     rows = sorted(IndexedPartition.objects.filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
 
 
 def together(progress: Sequence[Progress]) -> Progress:
-    """All of these as one."""
+    """Add these up to one progress."""
     moments = [one.caught_up_at for one in progress]
     known = [one.behind for one in progress if one.behind is not None]
     return Progress(
@@ -40,14 +40,14 @@ def together(progress: Sequence[Progress]) -> Progress:
 
 
 def note_caught_up(rows: Sequence[int], moment: datetime) -> None:
-    """Everything that these partitions held at this moment is indexed."""
+    """Note that everything which these partitions held at this moment is indexed."""
     for start in range(0, len(rows), PIECE):
         some = IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE])
         some.filter(Q(caught_up_at__isnull=True) | Q(caught_up_at__lt=moment)).update(caught_up_at=moment)
 
 
 def note(measured: Mapping[int, Progress]) -> None:
-    """Write down how far these partitions' rows are, each alone."""
+    """Write how far each of these partition rows is."""
     if not measured:
         return
     sql.select(
@@ -85,7 +85,7 @@ def _partition(row: IndexedPartition, now: datetime) -> Progress:
 
 
 def _all_or_none(moments: Iterable[datetime | None]) -> list[datetime]:
-    """The moments, unless one is missing."""
+    """Return the moments; none of them if one is missing."""
     found = list(moments)
     known = [moment for moment in found if moment is not None]
     return known if len(known) == len(found) else []

@@ -1,16 +1,20 @@
-"""Asking the index. Every answer is bounded; pages go on from the last thing seen, never from a number of rows."""
+"""Query the index. Every result is limited, and a page goes on from the last item seen, never from a number of rows."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
-import msgspec
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from eventstore.index.lookup.aggregate_rows import (
+    aggregate_type,
+    build_aggregate,
+    id_begins_with,
+    live_streams,
+    read_aggregates,
+)
 from eventstore.index.lookup.anomaly_lookup import counts_of_streams
 from eventstore.index.lookup.key_tables import places
-from eventstore.index.lookup.pointers import ordinals_at, pointers_at, time_of
+from eventstore.index.lookup.pointers import ordinals_at, pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
 from eventstore.index.tables.keys import Link, hashed
@@ -23,12 +27,10 @@ from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Po
 
 SAME_CONVERSATION = 200
 MOST_CANDIDATES = 400
-MOST_COUNTED_APART = 20_000
-"""Streams of a type that are counted one by one to find those of one aggregate."""
 
 
 def indexed_topics() -> list[IndexedTopic]:
-    """The topics that the index has, by name. Those of their partitions that have gone from the store hold up nothing."""
+    """Return the topics in the index, by name. Their caught-up time ignores partitions that have gone from the store."""
     watched = Q(gone_at=None)
     rows = (
         IndexedPartition.objects.filter(live=True)
@@ -57,7 +59,7 @@ def indexed_topics() -> list[IndexedTopic]:
 
 
 def topic_named(name: str) -> IndexedTopic | None:
-    """The indexed topic of this name, or the only one whose last part it is."""
+    """Return the indexed topic of this name, or the only one whose last part is this name."""
     topics = indexed_topics()
     exact = [topic for topic in topics if topic.topic == name]
     short = [topic for topic in topics if topic.topic.rpartition("/")[2] == name]
@@ -66,22 +68,22 @@ def topic_named(name: str) -> IndexedTopic | None:
 
 
 def aggregate_types() -> list[AggregateType]:
-    """The types, by name."""
+    """Return the aggregate types, by name."""
     rows = (
         TypeCount.objects.filter(partition_id__in=_live_partitions().values("pk"))
         .values("type_id")
         .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
     texts = Names().texts_of(row["type_id"] for row in rows)
-    return sorted((_aggregate_type(row, texts[row["type_id"]]) for row in rows), key=attrgetter("name"))
+    return sorted((aggregate_type(row, texts[row["type_id"]]) for row in rows), key=attrgetter("name"))
 
 
 def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = "", limit: int) -> Page[Aggregate]:
-    """A type's aggregates in order of id (by code point), those whose id begins with ``prefix``; cursors are ids."""
+    """Return a type's aggregates whose id begins with ``prefix``, in order of id (by code point). Page tokens are ids."""
     number = Names().known(type)
     if number is None:
         return Page(items=[])
-    rows = _live_streams().filter(_id_begins_with(prefix), type=number).values_list("aggregate_id", flat=True).distinct()
+    rows = live_streams().filter(id_begins_with(prefix), type=number).values_list("aggregate_id", flat=True).distinct()
     if before:
         found = list(rows.filter(aggregate_id__lt=before).order_by("-aggregate_id")[: limit + 1])
         more_before, more_after = len(found) > limit, True
@@ -91,16 +93,16 @@ def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = ""
         more_before, more_after = bool(after), len(found) > limit
         found = found[:limit]
     return Page(
-        items=_aggregates([(number, id) for id in found]),
+        items=read_aggregates([(number, id) for id in found]),
         newer=found[0] if found and more_before else None,
         older=found[-1] if found and more_after else None,
     )
 
 
 def aggregates_anywhere(prefix: str, limit: int) -> list[Aggregate]:
-    """Aggregates of any type whose id begins with this, at most ``limit``, by id: an exact match comes first by itself."""
-    rows = _live_streams().filter(_id_begins_with(prefix)).values_list("aggregate_id", "type__text", "type_id").distinct()
-    return _aggregates([(type, id) for id, _, type in rows.order_by("aggregate_id", "type__text")[:limit]])
+    """Return at most ``limit`` aggregates of any type whose id begins with ``prefix``, by id; so an exact match comes first."""
+    rows = live_streams().filter(id_begins_with(prefix)).values_list("aggregate_id", "type__text", "type_id").distinct()
+    return read_aggregates([(type, id) for id, _, type in rows.order_by("aggregate_id", "type__text")[:limit]])
 
 
 def aggregate(type: str, id: str) -> Aggregate | None:
@@ -108,21 +110,21 @@ def aggregate(type: str, id: str) -> Aggregate | None:
     if not rows:
         return None
     summaries = [StreamSummary(topic=row.partition.topic, partition=row.partition.number, events=row.events) for row in rows]
-    return _aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
+    return build_aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
 
 
 def stream_numbers(type: str, id: str) -> list[int]:
-    """The index's own numbers of the aggregate's streams."""
+    """Return the index's own ids of the aggregate's streams."""
     return list(_streams_of(type, id).values_list("pk", flat=True))
 
 
 def stream_lanes(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
-    """One lane for each stream of the aggregate, by the stream's own key; places are ordinals."""
+    """Return one source for each stream of the aggregate, by stream id. Places are ordinals."""
     rows = _streams_of(type, id).select_related("partition").order_by("pk")
-    return {str(row.pk): _lane(row) for row in rows}
+    return {str(row.pk): _merge_source(row) for row in rows}
 
 
-def _lane(row: StreamRow) -> MergeSource[Pointer]:
+def _merge_source(row: StreamRow) -> MergeSource[Pointer]:
     stretch = Stretch(
         stream=row.pk, partition=row.partition.pk, first_segment=row.first_segment, last_segment=row.partition.segment
     )
@@ -147,7 +149,7 @@ def _ordinal(place: str) -> int:
 
 
 def by_event_id(event_id: str, limit: int = 20) -> list[Pointer]:
-    """Everything with this event id: originals first, then copies in derived topics, oldest first."""
+    """Return all events with this id: originals first, then copies in derived topics, oldest first."""
     hash = hashed(index_key(), event_id)
     there = [*_at_hash("index_idkey", hash, derived=False), *_at_hash("index_idkey", hash, derived=True)]
     found = [pointer for pointer in there if pointer.event_id == event_id]
@@ -155,19 +157,19 @@ def by_event_id(event_id: str, limit: int = 20) -> list[Pointer]:
 
 
 def by_correlation(correlation_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
-    """The originals of one conversation, by time."""
+    """Return the originals of one conversation, by time."""
     found = _at_hash("index_linkkey", hashed(index_key(), correlation_id, Link.CORRELATION), derived=False)
     return _originals((pointer for pointer in found if pointer.correlation_id == correlation_id), limit)
 
 
 def caused_by(event_id: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
-    """The originals that name this event as their cause, by time."""
+    """Return the originals that name this event as their cause, by time."""
     found = _at_hash("index_linkkey", hashed(index_key(), event_id, Link.CAUSATION), derived=False)
     return _originals((pointer for pointer in found if pointer.causation_id == event_id), limit)
 
 
 def copies_of(original: str, limit: int = SAME_CONVERSATION) -> list[Pointer]:
-    """The copies in derived topics that say that they are of this event or message id, oldest first."""
+    """Return the copies in derived topics that name this event id or message id as their original, oldest first."""
     found = _at_hash("index_linkkey", hashed(index_key(), original, Link.ORIGINAL), derived=True)
     return sorted((pointer for pointer in found if pointer.original == original), key=lambda p: p.published)[:limit]
 
@@ -177,7 +179,7 @@ def at(position: Position) -> Pointer | None:
 
 
 def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
-    """The pointers at these positions, as far as they are indexed."""
+    """Return the pointers at these positions, as far as they are indexed."""
     by_partition: dict[tuple[str, int], list[str]] = {}
     for position in positions:
         by_partition.setdefault((position.topic, position.partition), []).append(position.token)
@@ -190,7 +192,7 @@ def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
 
 
 def latest_pointers(topic: str, limit: int) -> list[Pointer]:
-    """The topic's last events as far as the index knows, newest first: what can be said while the store is away."""
+    """Return the topic's last indexed events, newest first, for use while the store is away."""
     there: list[tuple[int, int]] = []
     for row in _live_partitions().filter(topic=topic):
         there += [(row.pk, ordinal) for ordinal in range(max(0, row.next_ordinal - limit), row.next_ordinal)]
@@ -202,19 +204,19 @@ def partition_row(topic: str, number: int) -> IndexedPartition | None:
 
 
 def partition_rows(topic: str) -> dict[int, IndexedPartition]:
-    """The topic's partitions that the index follows, by number."""
+    """Return the topic's indexed partitions, by number."""
     return {row.number: row for row in _live_partitions().filter(topic=topic)}
 
 
 def at_ordinals(partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
-    """The partition's events of these ordinals, in order."""
+    """Return the partition's events of these ordinals, in order."""
     return pointers_at([(partition.pk, ordinal) for ordinal in sorted(ordinals)])
 
 
 def _at_hash(table: str, hash: int, *, derived: bool) -> list[Pointer]:
-    """The candidates for a text, the first indexed first, at most ``MOST_CANDIDATES``: whoever asks compares the text.
+    """Return the candidates for a text, first indexed first, at most ``MOST_CANDIDATES``. The caller compares the text.
 
-    Originals and copies have a bound each: however many copies there are, they bury no original.
+    Originals and copies are limited separately, so that no number of copies hides an original.
     """
     rows = _live_partitions()
     events = TopicKind.EVENTS.value
@@ -232,76 +234,6 @@ def _live_partitions() -> "QuerySet[IndexedPartition]":
     return IndexedPartition.objects.filter(live=True)
 
 
-def _live_streams() -> "QuerySet[StreamRow]":
-    return StreamRow.objects.filter(partition__live=True)
-
-
 def _streams_of(type: str, id: str) -> "QuerySet[StreamRow]":
     number = Names().known(type)
-    return _live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.none()
-
-
-def _aggregate_type(row: Mapping[str, Any], name: str) -> AggregateType:
-    aggregates, exact = row["streams"], row["partitions"] == 1
-    if not exact and aggregates <= MOST_COUNTED_APART:
-        aggregates = _live_streams().filter(type=row["type_id"]).values("aggregate_id").distinct().count()
-        exact = True
-    return AggregateType(name=name, aggregates=aggregates, events=row["total"], last_time=time_of(row["latest"]), exact=exact)
-
-
-def _id_begins_with(prefix: str) -> Q:
-    """Aggregates whose id begins with this, upper and lower case told apart, as a range: an index by id serves it.
-
-    (LIKE folds case and uses no index on SQLite; on PostgreSQL it depends on how the index was made.)
-    """
-    end = _next_after_all_beginning_with(prefix)
-    return Q(aggregate_id__gte=prefix) & (Q(aggregate_id__lt=end) if end else Q())
-
-
-def _next_after_all_beginning_with(prefix: str) -> str:
-    """The first text, by code point, behind every text that begins so; empty where there is none."""
-    kept = prefix.rstrip(chr(sys.maxunicode))
-    if not kept:
-        return ""
-    # No text that can be stored holds halves of surrogate pairs: the code point after U+D7FF is U+E000.
-    following = 0xE000 if kept[-1] == "\ud7ff" else ord(kept[-1]) + 1
-    return kept[:-1] + chr(following)
-
-
-def _aggregates(keys: Sequence[tuple[int, str]]) -> list[Aggregate]:
-    """The aggregates of these types' numbers and ids, in their order."""
-    rows = _live_streams().filter(aggregate_id__in={id for _, id in keys}, type__in={type for type, _ in keys})
-    by_key: dict[tuple[int, str], list[StreamRow]] = {}
-    for row in rows:
-        by_key.setdefault((row.type_id, row.aggregate_id), []).append(row)
-    names = Names()
-    names.texts_of({number for row in rows for number in (row.type_id, *_last_types(row))})  # all in one query
-    return [_aggregate(key[1], by_key[key], names) for key in keys if key in by_key]
-
-
-def _last_types(row: StreamRow) -> list[int]:
-    return msgspec.json.decode(row.last_types, type=list[int])
-
-
-def _aggregate(
-    id: str,
-    rows: Sequence[StreamRow],
-    names: Names,
-    streams: Sequence[StreamSummary] = (),
-    anomalies: Mapping[str, int] | None = None,
-) -> Aggregate:
-    latest = max(rows, key=lambda row: row.last_time)
-    numbers = _last_types(latest)
-    texts = names.texts_of([latest.type_id, *numbers])
-    last_types = [texts[number] for number in numbers]
-    return Aggregate(
-        type=texts[latest.type_id],
-        id=id,
-        events=sum(row.events for row in rows),
-        first_time=time_of(min(row.first_time for row in rows)),
-        last_time=time_of(latest.last_time),
-        last_type=last_types[0] if last_types else "",
-        last_types=last_types,
-        anomalies=anomalies or {},
-        streams=streams,
-    )
+    return live_streams().filter(type=number, aggregate_id=id) if number else StreamRow.objects.none()

@@ -8,12 +8,12 @@ from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 
 MOST_SEGMENTS = 512
-"""Segments that are asked in one statement: as many as a stream's next events may be spread over, if it is a quiet one."""
+"""Largest number of segments in one statement. The next events of a quiet stream may be spread over as many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stretch:
-    """A stream, its partition's row, and the segments that its keys may lie in."""
+    """A stream, its partition row, and the segments in which its keys may lie."""
 
     stream: int
     partition: int
@@ -22,8 +22,8 @@ class Stretch:
 
 
 def ordinals_back(stretch: Stretch, before: int | None, limit: int) -> list[int]:
-    """At most ``limit`` ordinals of the stream before this one (from its end), newest first."""
-    # A block says the segment of its latest event: what lies before it was written then or earlier.
+    """Return at most ``limit`` ordinals of the stream before ``before`` (``None``: from its end), newest first."""
+    # A block names the segment of its latest event. Everything before it was written in that segment or an earlier one.
     last = stretch.last_segment if before is None else _segment_of_block(stretch, before - before % FULL, stretch.last_segment)
     found: list[int] = []
     for start, end in _growing(last, stretch.first_segment, down=True):
@@ -34,8 +34,8 @@ def ordinals_back(stretch: Stretch, before: int | None, limit: int) -> list[int]
 
 
 def ordinals_on(stretch: Stretch, start: int, limit: int) -> list[int]:
-    """At most ``limit`` ordinals of the stream from this one on, in order."""
-    # A block may have been begun in an earlier segment than it says, but not before the one before it was full.
+    """Return at most ``limit`` ordinals of the stream from ``start`` on, in order."""
+    # A block may have begun in an earlier segment than it names, but not before the previous block was full.
     first = max(stretch.first_segment, _segment_of_block(stretch, start - start % FULL - FULL, stretch.first_segment))
     found: list[int] = []
     for low, high in _growing(first, stretch.last_segment, down=False):
@@ -46,7 +46,7 @@ def ordinals_on(stretch: Stretch, start: int, limit: int) -> list[int]:
 
 
 def _growing(start: int, end: int, *, down: bool) -> Iterator[tuple[int, int]]:
-    """Ranges of segments (low, high) from ``start`` to ``end``: one, then more and more at once."""
+    """Yield ranges of segments (low, high) from ``start`` to ``end``: one segment first, then more and more."""
     step = 1
     while start >= end if down else start <= end:
         low, high = (max(end, start - step + 1), start) if down else (start, min(end, start + step - 1))

@@ -1,4 +1,4 @@
-"""Who has a searchable value: of each aggregate that has it some events, however many another one has."""
+"""Find the aggregates that have a searchable value, with some events of each, however many another one has."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -14,13 +14,15 @@ from eventstore.model.pointers import Pointer, ValueMatches
 
 MOST_MATCHES = 200
 MOST_LOOKED_AT = 500
-"""Candidates that are looked at from either end, the first indexed and the last: each may lie in a block of its own, which
-takes a third of a millisecond to open."""
+"""Largest number of candidates from each end, first and last indexed. Each may lie in a block of its own, and opening a block
+takes a third of a millisecond."""
 
 
 def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> ValueMatches:
-    """The originals that have this searchable value (any of these texts or hashes, as they were stored), by time: where there
-    are too many, some of each aggregate."""
+    """Return the originals that have this searchable value, by time. If there are too many, return some of each aggregate.
+
+    ``stored`` holds the texts or hashes that stand for the value in the index; any of them matches.
+    """
     number = Names().known(name)
     if number is None:
         return ValueMatches()
@@ -46,7 +48,7 @@ def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> Val
 
 
 def _candidates(hash: int) -> tuple[list[Place], bool]:
-    """Where events lie that may have the value, and whether these are all."""
+    """Return the places of events that may have the value, and whether these are all."""
     rows = IndexedPartition.objects.filter(live=True, kind=TopicKind.EVENTS.value)
     partitions = list(rows.values_list("pk", flat=True))
     first = places("index_linkkey", hash, partitions, limit=MOST_LOOKED_AT + 1)

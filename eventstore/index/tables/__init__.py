@@ -1,1 +1,5 @@
-"""How the index is stored: statements for both databases, blocks of pointers, hashed keys, names by number."""
+"""How the index is stored, on SQLite and PostgreSQL alike.
+
+``blocks`` packs pointers, ``keys`` hashes the texts by which events are found, ``names`` numbers types and value names,
+``sql`` has the statements, and ``database`` the alias and the connection.
+"""

@@ -1,7 +1,7 @@
-"""Pointers in blocks: up to ``FULL`` of a partition's events, column by column, compressed.
+"""Pack the pointers of up to ``FULL`` consecutive events of a partition into a block: column by column, compressed.
 
-A row for each event would cost a hundred bytes and a walk down a tree; in a block an event costs some sixty (most of it the
-ids, which nothing compresses), and a block is one row. The last block of a partition is written again as it fills.
+A row for each event would cost a hundred bytes and a walk down a tree. In a block, an event costs some sixty bytes, most of
+them for its ids, which do not compress, and a block is one row. The last block of a partition is written again as it fills.
 """
 
 import zlib
@@ -15,21 +15,22 @@ import msgspec
 from eventstore.index.tables.keys import pack_uuids, unpack_uuid
 
 FULL = 256
-"""A page's fifty events lie in fifty blocks, mostly: small enough to open that many, large enough to compress."""
+"""Events in a block. A page's fifty events often lie in fifty blocks: this is small enough to open that many, and large enough
+to compress."""
 UNREADABLE = 1
 QUICK = 1
-"""zlib's quickest level: the next ones cost twice as much time for a few percent."""
+"""zlib's fastest level. The next ones take twice the time to save a few percent."""
 
 Values = list[tuple[int, str]]
 Block = tuple[int, str, bytes]
-"""Its first ordinal, its first token, and its data."""
+"""First ordinal, first token, and data."""
 
 
 class Columns(msgspec.Struct, kw_only=True):
-    """Events of one partition, one after the other; every list is as long as ``tokens``.
+    """Consecutive events of one partition. Every list is as long as ``tokens``.
 
-    Times are microseconds since 1970. ``types`` are numbers of names, 0 for none; ``streams`` and ``versions`` are 0 for what
-    belongs to no stream. Texts that are not there are empty. ``values`` holds searchable values by place in the block.
+    Times are microseconds since 1970. ``types`` are numbers of names, 0 for none. ``streams`` and ``versions`` are 0 for an
+    event that belongs to no stream. Missing texts are empty. ``values`` holds searchable values by place in the block.
     """
 
     tokens: list[str] = msgspec.field(default_factory=list)
@@ -51,14 +52,14 @@ class Columns(msgspec.Struct, kw_only=True):
         return len(self.tokens)
 
     def extend(self, other: "Columns") -> None:
-        """Put the other's events behind these."""
+        """Append the events of ``other``."""
         place = len(self)
         for name in _LISTS:
             getattr(self, name).extend(getattr(other, name))
         self.values.update({place + number: values for number, values in other.values.items()})
 
     def part(self, start: int, end: int) -> "Columns":
-        """Those of these numbers, as columns of their own."""
+        """Return the events from place ``start`` to ``end``, the latter excluded, as columns of their own."""
         lists = {name: getattr(self, name)[start:end] for name in _LISTS}
         values = {number - start: found for number, found in self.values.items() if start <= number < end}
         return Columns(**lists, values=values)
@@ -66,26 +67,28 @@ class Columns(msgspec.Struct, kw_only=True):
 
 _LISTS = tuple(name for name in Columns.__struct_fields__ if name != "values")
 _DELTAS = ("times", "published", "streams")
-"""Columns whose neighbours are alike: kept as differences."""
+"""Columns whose neighbors are similar: stored as differences."""
 _IDS = ("ids", "correlations", "causations")
-"""Columns of texts that are UUIDs mostly."""
+"""Columns of texts that are mostly UUIDs."""
 
 _NOTHING: dict[str, str | int] = dict.fromkeys(_LISTS, 0) | {"schemas": "", "originals": ""}
-"""What stands at every place of a column that holds nothing."""
+"""The value at every place of a column that is empty."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 
 
 def encoded(columns: Columns) -> bytes:
-    """The columns as a block's data. Compressing lets other threads run."""
+    """Pack the columns into a block's data. Other threads run while it is compressed."""
     packed = [_packed(name, getattr(columns, name)) for name in _LISTS]
     return zlib.compress(_encoder.encode([*packed, columns.values]), QUICK)
 
 
 def blocks_of(tail: Columns, first: int, columns: Columns) -> tuple[Sequence[Block], Columns]:
-    """The last block (``tail``, which begins at ordinal ``first``; empty where it was full) with these columns behind it, as
-    blocks; and what the last of those holds while it is not full."""
+    """Append the columns to the last block, and return the blocks that result, and the events of a last one that is not full.
+
+    ``tail`` holds the last block's events, which begin at ordinal ``first``. It is empty if that block was full.
+    """
     if len(tail):
         whole = tail.part(0, len(tail))
         whole.extend(columns)
@@ -98,7 +101,7 @@ def blocks_of(tail: Columns, first: int, columns: Columns) -> tuple[Sequence[Blo
 
 
 def decoded(data: bytes) -> Columns:
-    """What ``encoded`` was given."""
+    """Return the columns that ``encoded`` was given."""
     columns = opened(data)
     for name in _IDS:
         setattr(columns, name, list(getattr(columns, name)))
@@ -106,7 +109,10 @@ def decoded(data: bytes) -> Columns:
 
 
 def opened(data: bytes) -> Columns:
-    """What ``encoded`` was given, for whoever wants a few of its events: a UUID's text is made when it is asked for."""
+    """Return the columns that ``encoded`` was given, for callers that need few of the events.
+
+    The text of a UUID is made only when it is read.
+    """
     *packed, values = _decoder.decode(zlib.decompress(data))
     count = len(packed[0])
     lists: dict[str, Any] = {name: _unpacked(name, column, count) for name, column in zip(_LISTS, packed, strict=True)}
@@ -114,13 +120,13 @@ def opened(data: bytes) -> Columns:
 
 
 def tokens_of(data: bytes) -> list[str]:
-    """The tokens alone."""
+    """Return only the tokens of a block."""
     tokens: list[str] = _decoder.decode(zlib.decompress(data))[0]
     return tokens
 
 
 def ids_of(data: bytes) -> list[str]:
-    """The event ids alone."""
+    """Return only the event ids of a block."""
     packed = _decoder.decode(zlib.decompress(data))[_LISTS.index("ids")]
     return list(_unpacked_ids(packed))
 
@@ -144,7 +150,7 @@ def _unpacked(name: str, packed: Any, count: int) -> Sequence[Any]:
 
 
 def _packed_ids(texts: Sequence[str]) -> Any:
-    """UUIDs as sixteen bytes each, with a mark for each place that has one; else the texts as they are."""
+    """Pack UUIDs into sixteen bytes each, with a mark for each place that has one. Other texts stay as they are."""
     present = [text for text in texts if text]
     packed = pack_uuids(present)
     if packed is None:
@@ -160,12 +166,12 @@ def _unpacked_ids(packed: Any) -> Sequence[str]:
 
 
 class _Ids(Sequence[str]):
-    """Texts that are UUIDs or empty, as ``_packed_ids`` keeps them."""
+    """Texts that are UUIDs or empty, as ``_packed_ids`` stores them."""
 
     def __init__(self, uuids: bytes, marks: bytes) -> None:
         self._uuids = uuids
         self._numbers = list(accumulate(marks, initial=0)) if marks else range(len(uuids) // 16 + 1)
-        """How many UUIDs stand before each place; one more where the place has one."""
+        """The number of UUIDs before each place, and in the end the number of all."""
 
     def __len__(self) -> int:
         return len(self._numbers) - 1

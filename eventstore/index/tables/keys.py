@@ -1,7 +1,7 @@
-"""Texts as numbers for the key tables: 48 bits, the same for the same text whenever one index meets it.
+"""Hash texts to numbers of 48 bits for the key tables. Within one index, a text always has the same hash.
 
-Ids are UUIDs nearly always, and those are hashed a whole batch at once; any other text takes the slow way. A hash only finds
-candidates: whoever reads compares the text.
+Ids are nearly always UUIDs, which are hashed a whole batch at a time. Other texts are hashed one by one, which is slower. A
+hash only finds candidates: callers that read compare the text.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,10 @@ class Link(IntEnum):
 
 
 class Key(NamedTuple):
-    """An index's own secret, as the two ways of hashing take it. Whoever does not know it cannot make ids that share a hash,
-    and so cannot bury somebody else's event under candidates."""
+    """An index's own secret, as the two hash functions take it.
+
+    Without it, nobody can make ids that share a hash, and so bury another event under candidates.
+    """
 
     first: int
     second: int
@@ -41,13 +43,13 @@ class Key(NamedTuple):
 
 
 def key_of(secret: bytes) -> Key:
-    """The key that a secret of at least 16 bytes makes."""
+    """Make a key from a secret of at least 16 bytes."""
     first, second = (int.from_bytes(secret[start : start + 8], "little") for start in (0, 8))
     return Key(first, second, secret[:64])
 
 
 def hashed(key: Key, text: str, link: Link = Link.EVENT) -> int:
-    """The text's hash."""
+    """Return the hash of one text."""
     packed = pack_uuids([text])
     if packed is None:
         written = text.encode("utf-8", "surrogatepass")
@@ -56,7 +58,7 @@ def hashed(key: Key, text: str, link: Link = Link.EVENT) -> int:
 
 
 def hashes(key: Key, texts: Sequence[str], link: Link = Link.EVENT) -> Hashes:
-    """The hash of each text, in their order."""
+    """Return the hash of each text, in the same order."""
     packed = pack_uuids(texts)
     if packed is None:
         return np.array([hashed(key, text, link) for text in texts], dtype=np.uint64)
@@ -72,7 +74,7 @@ def _hashes_of_uuids(key: Key, packed: bytes, link: Link) -> Hashes:
 
 
 def _mixed(words: Hashes) -> Hashes:
-    """Every bit of a word spread over all of it (the finish of splitmix64)."""
+    """Spread every bit of each word over the whole word (the last step of splitmix64)."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
     mixed: Hashes = words ^ (words >> np.uint64(31))
@@ -80,13 +82,13 @@ def _mixed(words: Hashes) -> Hashes:
 
 
 def value_hash(key: Key, name: int, text: str) -> int:
-    """The hash of a searchable value; ``name`` is its number."""
+    """Return the hash of a searchable value. ``name`` is the number of its name."""
     return hashed(key, f"{name}\0{text}", Link.VALUE)
 
 
 def pack_uuids(texts: Sequence[str]) -> bytes | None:
-    """Sixteen bytes for each text where all are UUIDs as they are mostly written (small letters, dashes), else ``None``."""
-    if not set(map(len, texts)) <= {_UUID}:  # of each: a shorter and a longer one may look like two together
+    """Return sixteen bytes for each text if all are UUIDs in the usual form (lower case, dashes); otherwise ``None``."""
+    if not set(map(len, texts)) <= {_UUID}:  # each by itself: a shorter and a longer text may look like two UUIDs when joined
         return None
     whole = "".join(texts)
     count = len(texts)
@@ -103,6 +105,6 @@ def pack_uuids(texts: Sequence[str]) -> bytes | None:
 
 
 def unpack_uuid(packed: bytes, number: int) -> str:
-    """The text of the UUID of this number, from 0."""
+    """Return the text of the UUID at this place, counted from 0."""
     digits = packed[16 * number : 16 * number + 16].hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,4 +1,4 @@
-"""Types, and names of searchable values, by number and back. There are few: whoever asks remembers all that it has met."""
+"""Numbers for event types, aggregate types and names of searchable values. There are few, so callers remember all they meet."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,14 +7,14 @@ from eventstore.index.tables import sql
 
 
 class Names:
-    """One asker's memory: the writer's lasts as long as its process, a page's as long as the page."""
+    """What one caller remembers: the writer as long as its process runs, a page as long as it is made."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._texts: dict[int, str] = {0: ""}
 
     def numbers_of(self, texts: Iterable[str]) -> Mapping[str, int]:
-        """The number of each text, given out where it is new. If the transaction is rolled back, ``forget`` it."""
+        """Return the number of each text, and number the new ones. After a rollback, call ``forget``."""
         wanted = set(texts)
         new = sorted(wanted - self._numbers.keys())
         if new:
@@ -23,13 +23,13 @@ class Names:
         return {text: self._numbers[text] for text in wanted}
 
     def known(self, text: str) -> int | None:
-        """The number of a text that the index has met, else ``None``."""
+        """Return the number of a text; ``None`` if the index does not have it."""
         if text not in self._numbers:
             self._learn([text])
         return self._numbers.get(text)
 
     def texts_of(self, numbers: Iterable[int]) -> Mapping[int, str]:
-        """The text of each number; 0 stands for none."""
+        """Return the text of each number. 0 stands for no text."""
         wanted = set(numbers)
         new = wanted - self._texts.keys()
         if new:
@@ -38,7 +38,7 @@ class Names:
         return {number: self._texts.get(number, "") for number in wanted}
 
     def forget(self) -> None:
-        """Ask anew: after a rollback, numbers may have been given out in vain."""
+        """Forget everything: after a rollback, numbers that were given out are not in the database."""
         self.__init__()  # type: ignore[misc]
 
     def _learn(self, texts: Iterable[str]) -> None:

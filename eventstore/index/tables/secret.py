@@ -1,4 +1,4 @@
-"""The secret by which an index hashes: made with the index, and kept in it."""
+"""The secret with which an index hashes. It is made with the index, and stored in it."""
 
 import secrets
 
@@ -10,7 +10,7 @@ BYTES = 32
 
 
 def index_key() -> Key:
-    """The index's key. Whoever asks first makes it: of two at once, one is kept."""
+    """Return the index's key. The first caller makes it; if two make one at the same time, one is kept."""
     row = IndexSecret.objects.first()
     if row is None:
         columns = {"id": "integer", "secret": "bytea"}

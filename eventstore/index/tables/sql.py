@@ -1,8 +1,8 @@
-"""Many rows in one statement, each database in the way that is quickest there.
+"""Write and read many rows in one statement, in the way that is fastest on each database.
 
-SQLite takes them as one JSON text that a single ``INSERT … SELECT`` reads: while that runs the interpreter is free for other
-threads, which row-by-row ``executemany`` takes and gives back at every row. PostgreSQL takes keys by binary ``COPY``, whose
-bytes are made a whole batch at once, and the rest as arrays.
+SQLite gets the rows as one JSON text that a single ``INSERT … SELECT`` reads. Meanwhile other threads can run, whereas
+``executemany`` would take the interpreter back for every row. PostgreSQL gets keys by binary ``COPY``, whose bytes are made
+for a whole batch at a time, and other rows as arrays.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from eventstore.index.tables.database import connection
 from eventstore.index.tables.keys import Hashes
 
 PLACES = 15
-"""Bits of a place within a batch: with a hash of 48 bits it fits a database's whole number."""
+"""Bits of a place within a batch. Together with a hash of 48 bits, it fits a database's integer."""
 MOST_EVENTS = 1 << PLACES
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -27,23 +27,23 @@ _END = b"\xff\xff"
 _BIGINT, _INTEGER = ">i8", ">i4"
 _LENGTH = Struct(">i")
 _BEFORE_TOKEN = Struct(">h iq iq ii i")
-"""A block's row up to its token: how many fields, then the length of each and what it holds."""
+"""A block's row up to its token: the number of fields, then the length and value of each."""
 
 _LENGTHS = (1000, 100, 10, 1)
-"""Rows of a statement: ten thousand values are well under SQLite's 32,766."""
+"""Rows of a statement. Ten thousand values are well below SQLite's limit of 32,766."""
 
 Row = Sequence[Any]
 
 
 def postgres() -> bool:
-    """Whether the index is in PostgreSQL; otherwise it is in SQLite."""
+    """Return whether the index is in PostgreSQL; otherwise it is in SQLite."""
     return connection().vendor == "postgresql"
 
 
 def insert_keys(
     table: str, segment: int, partition: int, first_ordinal: int, hashes: Hashes, places: NDArray[np.uint64]
 ) -> None:
-    """The hash of each event at these places behind ``first_ordinal``, in order of hash: neighbours share a page."""
+    """Insert the hash of each event at these places after ``first_ordinal``, in order of hash: neighbors share a page."""
     if not len(hashes):
         return
     both = np.sort((hashes << np.uint64(PLACES)) | places)
@@ -54,7 +54,7 @@ def insert_keys(
         _execute(f"INSERT OR IGNORE INTO {table} ({names}) {chosen}", parameters)
         return
     if (both[1:] == both[:-1]).any():
-        both = np.unique(both)  # a value that comes twice in an event
+        both = np.unique(both)  # an event may hold a value twice
     columns = {
         "segment": (_INTEGER, segment),
         "hash": (_BIGINT, both >> np.uint64(PLACES)),
@@ -65,7 +65,7 @@ def insert_keys(
 
 
 def insert_stream_keys(segment: int, first_ordinal: int, streams: Sequence[int]) -> None:
-    """The stream of each event of a batch that begins at ``first_ordinal``; 0 for what belongs to none."""
+    """Insert the stream of each event of a batch that begins at ``first_ordinal``. 0 stands for no stream."""
     numbers = np.array(streams, dtype=np.int64)
     places = np.flatnonzero(numbers)
     if not len(places):
@@ -87,7 +87,7 @@ def insert_stream_keys(segment: int, first_ordinal: int, streams: Sequence[int])
 
 
 def insert_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None:
-    """Insert these blocks, of which none is there."""
+    """Insert these blocks, none of which is in the table."""
     if not postgres():
         replace_blocks(partition, segment, blocks)
         return
@@ -101,7 +101,7 @@ def insert_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None
 
 
 def replace_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> None:
-    """Insert these blocks, or replace those that are there."""
+    """Insert these blocks, or replace those that are in the table."""
     rows = [
         BlockRow(partition_id=partition, first_ordinal=first, first_token=token, segment=segment, data=data)
         for first, token, data in blocks
@@ -112,7 +112,7 @@ def replace_blocks(partition: int, segment: int, blocks: Sequence[Block]) -> Non
 
 
 def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_conflict: str = "") -> None:
-    """Insert these rows. ``columns``: name to PostgreSQL type; ``on_conflict``: the clause behind ``ON CONFLICT``."""
+    """Insert these rows. ``columns`` maps names to PostgreSQL types; ``on_conflict`` is the clause after ``ON CONFLICT``."""
     if not rows:
         return
     names = ", ".join(columns)
@@ -126,14 +126,14 @@ def insert(table: str, columns: Mapping[str, str], rows: Sequence[Row], on_confl
     one = f"({', '.join('?' * len(columns))})"
     with index.wrap_database_errors:
         for piece in _pieces(rows):
-            # Past Django's cursor, which would look for placeholders in ten thousand of them again at every call.
+            # Not by Django's cursor, which would search ten thousand placeholders again at every call.
             values = ", ".join([one] * len(piece))
             parameters = [value for row in piece for value in row]
             index.connection.execute(f"INSERT INTO {table} ({names}) VALUES {values}{clause}", parameters)
 
 
 def update(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
-    """Change these rows of PostgreSQL, named by the first column: cheaper than an insertion that finds each of them there."""
+    """Update these rows on PostgreSQL, by the first column. An insertion that conflicts on every row would cost more."""
     if not rows:
         return
     given, parameters = _given(columns, rows)
@@ -143,7 +143,7 @@ def update(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
 
 
 def select(statement: str, columns: Mapping[str, str], rows: Sequence[Row], extra: Sequence[Any] = ()) -> list[Any]:
-    """Rows of a query in which ``{given}`` stands for these rows as a table called ``given``; ``extra`` parameters follow."""
+    """Return the rows of a query in which ``{given}`` stands for ``rows`` as a table. ``extra`` parameters follow theirs."""
     if not rows:
         return []
     given, parameters = _given(columns, rows)
@@ -151,19 +151,19 @@ def select(statement: str, columns: Mapping[str, str], rows: Sequence[Row], extr
 
 
 def query(statement: str, parameters: Sequence[Any]) -> list[Any]:
-    """The rows of a query."""
+    """Return the rows of a query."""
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 
 def in_list() -> str:
-    """The right side of ``column IN`` for a list of whole numbers that is one parameter (see ``as_list``)."""
+    """Return the right side of ``column IN`` for a list of integers that is one parameter (see ``as_list``)."""
     return "(SELECT unnest(%s::bigint[]))" if postgres() else "(SELECT value FROM json_each(%s))"
 
 
 def listed(alias: str) -> str:
-    """The same list as a table of one column, ``value``, under this name."""
+    """Return the same list as a table with the column ``value``, under this alias."""
     return f"unnest(%s::bigint[]) AS {alias} (value)" if postgres() else f"json_each(%s) AS {alias}"
 
 
@@ -172,7 +172,7 @@ def as_list(numbers: Sequence[int]) -> Any:
 
 
 def _pieces(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """The rows in pieces of few different lengths, so that SQLite knows each statement again."""
+    """Yield the rows in pieces of a few fixed lengths, so that SQLite can reuse its statements."""
     start = 0
     for length in _LENGTHS:
         while len(rows) - start >= length:
@@ -181,7 +181,7 @@ def _pieces(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _given(columns: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
-    """A table expression called ``given`` with these rows, and its parameters."""
+    """Return a table expression called ``given`` with these rows, and its parameters."""
     names = list(columns)
     if postgres():
         arrays = ", ".join(f"%s::{type}[]" for type in columns.values())
@@ -193,7 +193,7 @@ def _given(columns: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, list[A
 
 
 def _array(type: str, values: Sequence[Any]) -> Any:
-    """An array for PostgreSQL: its own text of whole numbers and texts, since the client takes far longer over a list."""
+    """Return an array for PostgreSQL: integers and texts in its own text form, because the client takes far longer for a list."""
     if None in values:
         return list(values)
     if type in ("bigint", "integer"):
@@ -201,15 +201,18 @@ def _array(type: str, values: Sequence[Any]) -> Any:
     if type == "text":
         whole = '","'.join(values)
         if "\\" in whole or whole.count('"') > 2 * (len(values) - 1):
-            # A backslash makes the sign behind it an ordinary one, within quotes as well.
+            # A backslash escapes the next character, within quotes as well.
             whole = '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in values])
         return f'{{"{whole}"}}'
     return list(values)
 
 
 def _copy(table: str, columns: dict[str, tuple[str, Any]], count: int) -> None:
-    """One binary ``COPY``: each row is its number of fields, and each field its length and its bytes. What all rows share is
-    written once, and repeated: each array that is filled may make this thread wait for the reading ones."""
+    """Run one binary ``COPY``. A row is its number of fields, then the length and the bytes of each field.
+
+    What all rows share is written once and repeated: each array that is filled may make this thread wait for the reader
+    threads.
+    """
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for name, (kind, _) in columns.items():
         fields += [(f"{name} length", ">i4"), (name, kind)]
