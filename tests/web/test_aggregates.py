@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from eventstore.config.loading import parse_config
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.lookup import value_lookup
+from eventstore.index.lookup import aggregate_rows, value_lookup
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Position
 from tests import hostile
@@ -383,7 +383,6 @@ def test_the_box_says_which_values_it_looks_for_and_so_does_the_answer(desk: Des
 
 
 def test_an_aggregates_type_in_many_partitions_is_counted_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-
     desk.publish(30, partitions=3, key="p-{}")
     assert "about" not in text(desk.get("/aggregates/")).partition("Aggregates from")[2].lower()
     monkeypatch.setattr(aggregate_rows, "MOST_COUNTED_APART", 5)

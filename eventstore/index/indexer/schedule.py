@@ -1,4 +1,4 @@
-"""Choose the partition that is read next: the one that has been due for longest, however much its neighbors deliver."""
+"""Choose the partition that is read next: the one that has been due for longest, however much its neighbours deliver."""
 
 import threading
 import time

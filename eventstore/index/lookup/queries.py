@@ -100,7 +100,9 @@ def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = ""
 
 
 def aggregates_anywhere(prefix: str, limit: int) -> list[Aggregate]:
-    """Return at most ``limit`` aggregates of any type whose id begins with ``prefix``, by id; so an exact match comes first."""
+    """Return at most ``limit`` aggregates of any type whose id begins with ``prefix``, by id; so an exact match comes
+    first.
+    """
     rows = live_streams().filter(id_begins_with(prefix)).values_list("aggregate_id", "type__text", "type_id").distinct()
     return read_aggregates([(type, id) for id, _, type in rows.order_by("aggregate_id", "type__text")[:limit]])
 

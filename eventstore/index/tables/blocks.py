@@ -67,7 +67,7 @@ class Columns(msgspec.Struct, kw_only=True):
 
 _LISTS = tuple(name for name in Columns.__struct_fields__ if name != "values")
 _DELTAS = ("times", "published", "streams")
-"""Columns whose neighbors are similar: stored as differences."""
+"""Columns whose neighbours are similar: stored as differences."""
 _IDS = ("ids", "correlations", "causations")
 """Columns of texts that are mostly UUIDs."""
 

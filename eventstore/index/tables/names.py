@@ -1,4 +1,6 @@
-"""Numbers for event types, aggregate types and names of searchable values. There are few, so callers remember all they meet."""
+"""Numbers for event types, aggregate types and names of searchable values. There are few, so callers remember all
+they meet.
+"""
 
 from collections.abc import Iterable, Mapping
 

@@ -43,7 +43,7 @@ def postgres() -> bool:
 def insert_keys(
     table: str, segment: int, partition: int, first_ordinal: int, hashes: Hashes, places: NDArray[np.uint64]
 ) -> None:
-    """Insert the hash of each event at these places after ``first_ordinal``, in order of hash: neighbors share a page."""
+    """Insert the hash of each event at these places after ``first_ordinal``, in order of hash: neighbours share a page."""
     if not len(hashes):
         return
     both = np.sort((hashes << np.uint64(PLACES)) | places)
@@ -193,7 +193,9 @@ def _given(columns: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, list[A
 
 
 def _array(type: str, values: Sequence[Any]) -> Any:
-    """Return an array for PostgreSQL: integers and texts in its own text form, because the client takes far longer for a list."""
+    """Return an array for PostgreSQL: integers and texts in its own text form, because the client takes far longer
+    for a list.
+    """
     if None in values:
         return list(values)
     if type in ("bigint", "integer"):
