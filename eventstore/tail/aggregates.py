@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from eventstore.index.lookup import queries
+from eventstore.index.tables.database import connection
 from eventstore.model.errors import StoreUnreachable
 
 
@@ -17,7 +18,7 @@ def first_published(type: str, id: str) -> Mapping[str, datetime]:
     try:
         firsts = [item.value for source in queries.stream_lanes(type, id).values() for item in source.forward(None, True, 1)]
     except DatabaseError as error:
-        connections["index"].close()  # Django does not reopen a broken connection by itself
+        connection().close()  # Django does not reopen a broken connection by itself
         raise StoreUnreachable("The index does not answer now. Trying again helps.") from error
     found: dict[str, datetime] = {}
     for pointer in firsts:

@@ -1,9 +1,10 @@
 """How many events lie between two places that nobody reads, by the index's ordinals or by the store's own count."""
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
+from eventstore.index.tables.database import connection
 from eventstore.model.events import Position
 from eventstore.model.storage import Storage
 
@@ -32,7 +33,7 @@ def indexed_between(topic: str, partition: int, lower: str, upper: str, *, inclu
         behind_lower = ordinal_after(row, _position(topic, partition, lower))
         behind_upper = ordinal_after(row, _position(topic, partition, upper), inclusive=not including_upper)
     except DatabaseError:
-        connections["index"].close()  # Django does not reopen a broken connection by itself
+        connection().close()  # Django does not reopen a broken connection by itself
         return None
     return max(0, behind_upper - behind_lower)
 
