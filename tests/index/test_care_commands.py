@@ -20,7 +20,7 @@ from eventstore.index.lookup.queries import indexed_topics
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild import remove_old
 from eventstore.index.rebuild import run as rebuilding
-from eventstore.management.commands import check_index, rebuild_index, run_index
+from eventstore.management.commands import check_index, rebuild_index
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from tests.index.test_check import catch_up, publish
@@ -279,9 +279,8 @@ def test_beginning_anew_and_throwing_away_exclude_each_other() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--progress",)])
 def test_indexing_shows_its_bar_elsewhere_than_on_a_terminal_where_it_is_asked_to(
-    options: Sequence[str], storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: Sequence[str], storage: DatabaseStorage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run_index, "_stop_on_signals", lambda stop: None)
     publish(storage, 7, "documents")
     assert run("run_index", "--until-caught-up", *options) == (0, "7 events indexed\n")
     assert ("index:" in capsys.readouterr().err) is bool(options)
