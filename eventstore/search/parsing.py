@@ -1,4 +1,48 @@
-"""A filter's tokens as a tree: ``not`` binds closest, then ``and`` (or nothing between two terms), then ``or``."""
+r"""Parse a filter's tokens into a tree.
+
+The grammar, as EBNF (ISO 14977; a text between question marks describes a symbol)::
+
+    filter     = [ either ] ;
+    either     = both, { "or", both } ;
+    both       = one, { [ "and" ], one } ;
+    one        = "not", one | "(", either, ")" | term ;
+    term       = WORD | QUOTED
+               | "text", ":", ( BARE | QUOTED )
+               | "text", "~", EXPRESSION
+               | "time", ( ":" | "=" | "!=" | order ), MOMENT
+               | ( field | PATH ), match
+               | PATH, order, LIMIT ;
+    field      = "type" | "aggregate" | "id" | "correlation" | "causation" | "key" | "source" | "subject" ;
+    match      = ":", ( BARE | STARS | QUOTED | EMPTY )
+               | ( "=" | "!=" ), ( PLAIN | QUOTED | EMPTY )
+               | "~", EXPRESSION ;
+    order      = "<" | "<=" | ">" | ">=" ;
+
+    WORD       = ? characters other than white space ( ) " : = < > ~ and ! before =; not only stars; not and, or, not ? ;
+    BARE       = ? characters other than white space ( ) "; not only stars ? ;
+    PLAIN      = ? characters other than white space ( ) " * ? ;
+    STARS      = "*", { "*" } ;
+    QUOTED     = '"', CHARACTER, { CHARACTER }, '"' ;
+    EMPTY      = '""' ;
+    CHARACTER  = ? any character other than " \ ? | "\", ? any character ? ;
+    EXPRESSION = ? a regular expression in RE2's syntax, in quotes if it holds white space ( ) " ? ;
+    PATH       = "data", STEP, { STEP } | "property", NAME, { NAME } ;
+    STEP       = NAME | "[", ? 1 to 6 digits ?, "]" ;
+    NAME       = ".", ( ? characters other than white space ( ) " : = < > ~ . [ ] * and ! before = ? | QUOTED | EMPTY ) ;
+    LIMIT      = NUMBER | '"', NUMBER, '"' | MOMENT ;
+    NUMBER     = [ "+" | "-" ], DIGITS, [ ".", DIGITS ], [ ( "e" | "E" ), ? an exponent that leaves the number finite ? ] ;
+    DIGITS     = ? one or more digits ? ;
+    MOMENT     = DATE, [ ( "T" | "t" ), CLOCK ] | '"', DATE, [ ( "T" | "t" | " " ), CLOCK ], '"' ;
+    DATE       = ? a day of the calendar, such as 2025-12-24 ? ;
+    CLOCK      = ? hour and minute, such as 18:00 ?, [ ":", ? second ?, [ ".", ? 1 to 9 digits ? ] ], [ ZONE ] ;
+    ZONE       = "Z" | "z" | ? distance from UTC, such as +01:00 or -0330 ? ;
+
+Between the symbols of the rules in lower case, white space may stand. It must stand where two symbols would otherwise read as
+one. Within a symbol in upper case there is none outside quotes. The words ``and``, ``or`` and ``not``, and the names of fields
+up to the first dot, may be written in upper or lower case.
+
+``limits`` holds the limits: characters, terms, depth, parts of a path, and the size and cost of regular expressions.
+"""
 
 from collections.abc import Iterable
 

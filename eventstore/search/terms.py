@@ -1,12 +1,13 @@
 """What each field of a filter means: one written term made into questions to an event and to the index's pointer."""
 
+import re
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
 from eventstore.search.eval_context import MISSING, EvalContext
-from eventstore.search.fields import split_field
-from eventstore.search.lexing import WrittenTerm
+from eventstore.search.lexing import WrittenTerm, unquoted
+from eventstore.search.limits import MOST_PATH_PARTS
 from eventstore.search.literals import Number, Span, number_of, span_of
 from eventstore.search.problems import problem
 from eventstore.search.text_terms import text_term
@@ -44,6 +45,8 @@ FIELDS = (
 
 ENVELOPE, PAYLOAD = 0, 1
 
+_PART = re.compile(r'(?:^|\.)(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^.\[\]"]++))|\[(?P<index>[0-9]{1,6})\]', re.DOTALL)
+
 
 def term_of(written: WrittenTerm, *, work: int) -> Tree:
     """The term ready for use; ``InvalidFilter`` where its field, operator or value cannot be used.
@@ -52,7 +55,7 @@ def term_of(written: WrittenTerm, *, work: int) -> Tree:
     """
     if not written.field:
         return text_term(written, work=work)
-    name, path = split_field(written.field, written.column)
+    name, path = _split_field(written.field, written.column)
     if name not in _PATHS and (path or name not in FIELDS):
         raise problem(
             f'there is no such field; there are {", ".join(FIELDS)}. A text with such a sign needs quotes: "a:b"',
@@ -197,3 +200,25 @@ def _text_test(written: WrittenTerm, work: int) -> TextTest:
     if _asks_whether_there(written):
         return bool
     return fitting(written.value) if "*" in written.value and not written.quoted else alike(written.value)
+
+
+def _split_field(field: str, column: int) -> tuple[str, Path]:
+    """The field's own name in small letters, and the path behind it; names of a path in quotes may hold any sign."""
+    parts: list[str | int] = []
+    place = 0
+    while place < len(field):
+        found = _PART.match(field, place)
+        if not found:
+            raise problem('expected a path such as data.user.email, data.items[0].id or data."odd name".x', column)
+        if "*" in (found["bare"] or ""):
+            raise problem("a path leads to one value: it takes no *, but for a name in quotes", column)
+        parts.append(int(found["index"]) if found["index"] else _name_of(found))
+        place = found.end()
+    if len(parts) > MOST_PATH_PARTS + 1:
+        raise problem(f"a path may have {MOST_PATH_PARTS} parts", column)
+    first = parts[0] if parts else ""
+    return (first.lower() if isinstance(first, str) else "", tuple(parts[1:]))
+
+
+def _name_of(found: "re.Match[str]") -> str:
+    return found["bare"] if found["quoted"] is None else unquoted(found["quoted"])
