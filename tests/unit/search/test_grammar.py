@@ -104,18 +104,19 @@ def cased(chance: random.Random, symbol: str) -> str:
     return symbol.upper() if symbol in IN_ANY_CASE and not isinstance(symbol, Written) and chance.random() < 0.2 else symbol
 
 
+def within_limits(symbols: Sequence[str]) -> bool:
+    """Whether so many symbols hold few enough terms, each of which has at least one that is written, and expressions."""
+    written = sum(isinstance(symbol, Written) for symbol in symbols)
+    return written <= limits.MOST_TERMS and symbols.count("~") <= limits.MOST_EXPRESSIONS
+
+
 def derived(deriver: Deriver) -> Iterator[str]:
     """Texts of the grammar that keep within the limits on their number of characters, terms and expressions."""
     made = 0
     while made < FILTERS:
         symbols = [cased(deriver.chance, symbol) for symbol in deriver.symbols(Name("filter"))]
         text = joined(deriver.chance, symbols)
-        terms, found = sum(isinstance(symbol, Written) for symbol in symbols), symbols.count("~")  # at least one of each
-        if (
-            len(text) <= limits.MOST_CHARACTERS
-            and terms <= limits.MOST_TERMS
-            and symbols.count("~") <= limits.MOST_EXPRESSIONS
-        ):
+        if len(text) <= limits.MOST_CHARACTERS and within_limits(symbols):
             made += 1
             yield text
 
