@@ -74,9 +74,9 @@ def reset_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
     return facts
 
 
-def outcome_sentences(outcome: Outcome) -> str:
-    """What became of each partition that a reset was for: "Partition 0 was moved. Partition 1 was not moved: …"."""
-    return " ".join(_part_sentence(part) for part in outcome.parts)
+def outcome_sentences(outcome: Outcome) -> list[str]:
+    """What became of each partition that a reset was for: "Partition 0 was moved.", "Partition 1 was not moved: …"."""
+    return [_part_sentence(part) for part in outcome.parts]
 
 
 def _part_sentence(part: Part) -> str:

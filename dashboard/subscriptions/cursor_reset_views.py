@@ -4,6 +4,7 @@ The way of a reset: ``new`` shows a preview. ``create`` takes its confirmation, 
 the subscription, unless somebody has acted on it since the preview. What was not wholly done is shown with each partition.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -69,14 +70,15 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """What a preview says beside itself. ``notice``: why it is shown again. ``failure``: a headline, and what went wrong.
+    """What a preview says beside itself. ``notice``: why it is shown again. ``failure``: a headline, and sentences that
+    say what went wrong.
 
     ``form`` is the form with its errors; ``reason`` what was typed there and need not be typed again.
     """
 
     status: int = 200
     notice: str = ""
-    failure: tuple[str, str] = ("", "")
+    failure: tuple[str, Sequence[str]] = ("", ())
     form: ConfirmationForm | None = None
     reason: str = ""
 
@@ -154,7 +156,9 @@ def _not_begun(request: HttpRequest, wanted: Wanted, form: ConfirmationForm, bus
     return _preview(request, again, Said(status=409, notice=notice, reason=_reason(form)))
 
 
-def _not_done(request: HttpRequest, wanted: Wanted, form: ConfirmationForm, failure: tuple[str, str]) -> HttpResponse:
+def _not_done(
+    request: HttpRequest, wanted: Wanted, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
+) -> HttpResponse:
     """The preview once more, as things are now; where the store does not answer, as they were."""
     try:
         again = _looked_at(wanted.topic, wanted.resource, wanted.aim)
@@ -214,14 +218,14 @@ def _changed_by(act: Act | None) -> str:
     return f"{did}. Nothing more was moved: this is what would happen now."
 
 
-def _what_failed(error: EventStoreError) -> tuple[str, str]:
+def _what_failed(error: EventStoreError) -> tuple[str, Sequence[str]]:
     """An error that came before anything was moved for certain."""
     if isinstance(error, StoreUnreachable):
-        return HEADLINES[Ending.UNKNOWN], f"{error} Look at the subscription's cursors before you try again."
-    return HEADLINES[Ending.FAILED], str(error)
+        return HEADLINES[Ending.UNKNOWN], [f"{error} Look at the subscription's cursors before you try again."]
+    return HEADLINES[Ending.FAILED], [str(error)]
 
 
-def _what_came_of_it(outcome: Outcome) -> tuple[str, str]:
+def _what_came_of_it(outcome: Outcome) -> tuple[str, Sequence[str]]:
     return HEADLINES[outcome.ending], outcome_sentences(outcome)
 
 

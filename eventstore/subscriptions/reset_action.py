@@ -14,7 +14,7 @@ ENDINGS = {
     MoveResult.FAILED: Ending.FAILED,
     MoveResult.UNKNOWN: Ending.UNKNOWN,
 }
-NOT_TRIED = "Not tried, because another partition failed before it."
+NOT_TRIED = "It was not tried, because another partition failed before it."
 
 
 def plan(storage: Storage, resource: Resource, target: Target) -> ResetPlan:
