@@ -10,6 +10,7 @@ import json
 import os
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -86,9 +87,12 @@ def check(topic: str, *names: str) -> dict[str, Any]:
     }
 
 
+COMMANDS: dict[str, Callable[..., Any]] = {"prepare": prepare, "reset": reset, "check": check}
+
+
 def main(command: str, *arguments: str) -> None:
     try:
-        say(json.dumps({"prepare": prepare, "reset": reset, "check": check}[command](*arguments)))
+        say(json.dumps(COMMANDS[command](*arguments)))
     finally:
         gateway.close()
 
