@@ -1,4 +1,4 @@
-"""The configuration file: loaded once, checked as a whole, and handed on as plain values. See docs/configuration.md."""
+"""The configuration file: read once, checked as a whole, and handed on as plain values. See docs/configuration.md."""
 
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
 from eventstore.config.searchable_values import hash_key_problem

@@ -1,6 +1,6 @@
-"""The one configuration file (``EVENTDESK_CONFIG``): read once at start, refused with file, line and key where it is wrong.
+"""Read the one configuration file (``EVENTDESK_CONFIG``) at start. A wrong one is refused with file, line and key.
 
-Knows nothing of Django: the settings module reads it before any app is ready.
+This module does not need Django: the settings module reads the file before any app is ready.
 """
 
 import re
@@ -23,13 +23,13 @@ MAX_PAGE_SIZE = 200
 
 
 class Kind(StrEnum):
-    """What kind of installation this is: the banner's word and colour."""
+    """The kind of installation, which gives the banner its word and colour."""
 
     DEMO = "DEMO"
     STAGING = "STAGING"
     PRODUCTION = "PRODUCTION"
     BROKER = "BROKER"
-    """What a broker is whose installation nobody has named."""
+    """The name of a broker's installation that has no name of its own."""
 
 
 class Installation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,15 +39,15 @@ class Installation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stuck_after_seconds: Annotated[int, Meta(ge=1)] = 120
-    """A subscription with a backlog whose cursor has not moved for this long is stuck."""
+    """Seconds. A subscription with a backlog whose cursor has not moved for this long is stuck."""
     typed_confirmation_above: Annotated[int, Meta(ge=0)] = 1000
-    """An act on more events than this asks for its name to be typed."""
+    """An action on more events than this asks for its name to be typed."""
     payload_preview_bytes: Annotated[int, Meta(ge=100)] = 20_000
-    """A longer payload is cut, and opened on demand."""
+    """A longer payload is cut, and shown in full on demand."""
     page_size: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)] = 50
     """Rows of a list."""
     payload_cache_megabytes: Annotated[int, Meta(ge=0, le=100_000)] = 64
-    """Memory of each web process for events that pages have read in the last minute; 0 keeps none."""
+    """Memory of each web process for events that pages have read in the last minute. 0 turns the cache off."""
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +62,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """The file, checked and ready for use: patterns, paths and templates are compiled."""
+    """The checked configuration. Patterns, paths and templates are compiled."""
 
     installation: Installation = Installation()
     limits: Limits = Limits()
@@ -71,22 +71,24 @@ class Config(Struct, frozen=True, kw_only=True):
     searchables: tuple[Searchable, ...] = ()
     stories: dict[str, StoryParts] = {}
     path: str = ""
-    """Where it was read from; empty for the defaults."""
+    """The file's path; empty for the defaults."""
 
     def story(self, event_type: str) -> StoryParts | None:
-        """The parsed story line for this type; ``None`` where the type's own words must do."""
+        """Return the parsed story line for this event type; ``None`` if there is none."""
         return story_for(self.stories, event_type)
 
 
 def load_config(path: str) -> Config:
-    """The configuration in this file, the defaults where ``path`` is empty; ``InvalidConfiguration`` says what and where."""
+    """Load this file, or the defaults if ``path`` is empty. Raises ``InvalidConfiguration``, which says what is wrong
+    and where.
+    """
     if not path:
         return Config()
     return parse_config(_read(path), path)
 
 
 def parse_config(text: str, path: str) -> Config:
-    """The configuration in this text; ``path`` names it in errors."""
+    """Parse a configuration. ``path`` names it in errors."""
     try:
         return _build(tomllib.loads(text), path)
     except tomllib.TOMLDecodeError as error:
@@ -159,7 +161,7 @@ _WORDS = {
 
 
 def _schema_problem(said: str) -> KeyProblem:
-    """msgspec's words ("Expected `int`, got `str` - at `$.limits.page_size`") as a path and plain words."""
+    """Turn msgspec's message ("Expected `int`, got `str` - at `$.limits.page_size`") into a path and plain words."""
     what, _, place = said.partition(" - at `")
     path = _schema_path(place.removesuffix("`"))
     if unknown := re.search(r"unknown field `(.+)`", what):

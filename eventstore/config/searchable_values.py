@@ -1,7 +1,7 @@
-"""Values that the configuration declares searchable: what the index keeps of an event's payload so that it can be looked up.
+"""Values that the configuration declares searchable: what the index keeps of an event's payload so that it can be found.
 
-Nothing else of a payload ever reaches the index. A value is kept hashed unless the configuration says otherwise: a keyed hash
-can be looked up by whoever types the value, and read by nobody.
+Nothing else of a payload reaches the index. A value is stored as a keyed hash unless the configuration says otherwise. A hash
+can be looked up by a person who types the value, but nobody can read the value from it.
 """
 
 import math
@@ -27,9 +27,9 @@ from eventstore.search.literals import number_of
 from eventstore.search.values import value_at
 
 MOST_VALUES = 20
-"""Values that are kept of one event; further ones are left out."""
+"""Largest number of values that are kept of one event. Further ones are left out."""
 MOST_BYTES = 256
-"""A value longer than this in UTF-8 is left out: whoever looks for it would hardly type it."""
+"""A value longer than this in UTF-8 is left out: few people would type it to search for it."""
 SHORTEST_KEY = 32
 HASHED = "h:"
 _HASH_BYTES = 16
@@ -48,7 +48,7 @@ class SearchableTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Searchable(Struct, frozen=True, kw_only=True, eq=False):
-    """One declaration, compiled. ``plain_path`` spares the common path JMESPath's cost; it is empty for any other."""
+    """One compiled declaration. ``plain_path`` avoids the cost of JMESPath for a simple path; it is empty for any other."""
 
     topics: tuple[str, ...]
     name: str
@@ -58,7 +58,7 @@ class Searchable(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def compile_searchables(tables: Sequence[SearchableTable]) -> tuple[Searchable, ...]:
-    """The declarations ready for use, in order; ``KeyProblem`` for what cannot be used."""
+    """Compile the declarations, in order. Raises ``KeyProblem`` if one cannot be used."""
     hashed: dict[str, bool] = {}
     for number, table in enumerate(tables):
         if hashed.setdefault(table.name, table.hashed) != table.hashed:
@@ -68,7 +68,7 @@ def compile_searchables(tables: Sequence[SearchableTable]) -> tuple[Searchable, 
 
 @lru_cache(maxsize=1024)
 def searchable_for(topic: str, searchables: tuple[Searchable, ...]) -> tuple[Searchable, ...]:
-    """Those with a pattern that fits the topic's whole name or its last segment."""
+    """Return the declarations with a pattern that matches the topic's whole name or its last segment."""
     last = last_segment(topic)
     return tuple(
         searchable
@@ -78,11 +78,11 @@ def searchable_for(topic: str, searchables: tuple[Searchable, ...]) -> tuple[Sea
 
 
 def values_of(event: Event, searchables: tuple[Searchable, ...], key: str) -> tuple[tuple[str, str], ...]:
-    """What the index keeps of this event: pairs of name and stored text, each once, at most ``MOST_VALUES``.
+    """Return what the index keeps of this event: pairs of name and stored text, each once, at most ``MOST_VALUES``.
 
-    The stored text is the value itself, normalised (see ``normalised``), or ``h:`` and its keyed hash. Texts, numbers, true
-    and false count, and flat lists of them; anything else, what is empty, what is too long and what a database cannot hold
-    is left out. Nothing is kept of a message that fits no envelope, nor of a payload that is large or no JSON.
+    The stored text is the normalised value (see ``normalised``), or ``h:`` and its keyed hash. Texts, numbers, true and false
+    count, and flat lists of them. Other values are left out, and so are values that are empty, too long, or impossible to
+    store in a database. Nothing is kept of a message that fits no envelope, nor of a payload that is large or not JSON.
     """
     declared = searchable_for(event.position.topic, searchables)
     document = document_of(event) if declared else MISSING
@@ -101,7 +101,9 @@ ValuesOf = Callable[[Topic, Sequence[Event]], Sequence[Sequence[tuple[str, str]]
 
 
 def values_by(searchables: tuple[Searchable, ...], key: str) -> ValuesOf | None:
-    """What the indexer asks for each batch of a topic: the values of each event; ``None`` where nothing is declared."""
+    """Return the function that gives the values of each event of a topic's batch; ``None`` if nothing is declared
+    searchable.
+    """
     if not searchables:
         return None
 
@@ -113,7 +115,7 @@ def values_by(searchables: tuple[Searchable, ...], key: str) -> ValuesOf | None:
 
 
 def lookup_forms(text: str, searchables: tuple[Searchable, ...], key: str) -> list[tuple[str, str]]:
-    """What to look up for a text that somebody typed: name and stored text, as ``values_of`` would have kept them."""
+    """Return what to look up for a text that a person typed: name and stored text, as ``values_of`` would have stored them."""
     number = number_of(text.strip())
     texts = [text] if number is None else [text, _number_text(number)]
     wanted = dict.fromkeys(value for typed in texts if (value := normalised(typed)))
@@ -122,9 +124,10 @@ def lookup_forms(text: str, searchables: tuple[Searchable, ...], key: str) -> li
 
 
 def normalised(text: str) -> str:
-    """The text without space around it and without the differences of case and of composed letters.
+    """Return the text without surrounding white space, and without differences of case and of composed letters.
 
-    Empty for what is not kept: no text, too long a text, half a surrogate pair, or a NUL (PostgreSQL cannot hold it).
+    The result is empty for what is not kept: no text, too long a text, an unpaired surrogate, or a NUL (PostgreSQL cannot
+    store it).
     """
     if len(text) > 2 * MOST_BYTES or "\0" in text:
         return ""
@@ -136,7 +139,7 @@ def normalised(text: str) -> str:
 
 
 def hash_key_problem(searchables: Sequence[Searchable], key: str) -> str:
-    """Why the key cannot serve these declarations, and what to do; empty where it can."""
+    """Return why the key cannot serve these declarations, and what to do; empty if it can."""
     hashed = sorted({searchable.name for searchable in searchables if searchable.hashed})
     if not hashed or len(key) >= SHORTEST_KEY:
         return ""
@@ -148,7 +151,7 @@ def hash_key_problem(searchables: Sequence[Searchable], key: str) -> str:
 
 
 def require_hash_key(searchables: Sequence[Searchable], key: str) -> None:
-    """``InvalidConfiguration`` where values should be hashed and the key is missing or too short."""
+    """Raise ``InvalidConfiguration`` if values are to be hashed and the key is missing or too short."""
     if problem := hash_key_problem(searchables, key):
         raise InvalidConfiguration(problem)
 
@@ -167,7 +170,7 @@ def _compile(table: SearchableTable, path: KeyPath) -> Searchable:
 
 
 def _values(searchable: Searchable, document: Any) -> Iterator[str]:
-    """The values that this declaration finds, normalised, in the payload's order."""
+    """Yield the normalised values that this declaration finds, in the payload's order."""
     found = _found(searchable, document)
     for value in found if isinstance(found, list) else [found]:
         if text := normalised(_text(value)):
@@ -180,11 +183,11 @@ def _found(searchable: Searchable, document: Any) -> Any:
     try:
         return searchable.expression.search(document)
     except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return None  # a function in the expression that does not take what this payload holds: no value, as for a missing one
+        return None  # A function of the expression does not take what this payload holds: no value, as for a missing one.
 
 
 def _text(value: Any) -> str:
-    """A simple value as text; empty for anything else."""
+    """Return a simple value as text; empty for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -193,7 +196,7 @@ def _text(value: Any) -> str:
 
 
 def _number_text(number: int | float) -> str:
-    """The number as people write it: 100.0 is 100."""
+    """Return the number as people write it: 100.0 is 100."""
     if isinstance(number, float):
         if not math.isfinite(number):
             return ""
@@ -206,11 +209,12 @@ def _stored(name: str, value: str, hashed: bool, key: str) -> str:
         return value
     if not key:
         raise InvalidConfiguration("Without EVENTDESK_HASH_KEY no searchable value can be hashed. Set it and start again.")
-    text = f"{name}\0{value}".encode()  # with the name, so that equal values under two names cannot be told to be equal
+    # Hashed with the name, so that equal values under two names do not show that they are equal.
+    text = f"{name}\0{value}".encode()
     return HASHED + blake2b(text, key=_hashing_key(key), digest_size=_HASH_BYTES).hexdigest()
 
 
 @lru_cache(maxsize=4)
 def _hashing_key(key: str) -> bytes:
-    """The secret as the 32 bytes that BLAKE2b takes, however long it is."""
+    """Return the secret as the 32 bytes that BLAKE2b takes, however long it is."""
     return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=32, person=b"eventdesk.values").digest()

@@ -1,8 +1,8 @@
-"""Story lines: one template for an event type, parsed once, its values left to whoever may show them.
+"""Story lines: one template for an event type. It is parsed once, and its values are filled in by code that may show them.
 
 ``Document uploaded by {data.uploadedBy}`` is text and placeholders. A placeholder is ``{data.…}``, a JMESPath expression into
-the payload, or ``{name}``, a CloudEvents attribute; ``{{`` and ``}}`` are braces. Nothing is evaluated here: each value must
-pass masking on its own, so the page puts the parts together.
+the payload, or ``{name}``, a CloudEvents attribute; ``{{`` and ``}}`` are braces. Nothing is evaluated here: the page puts the
+parts together, because each value must be masked on its own.
 """
 
 import re
@@ -19,15 +19,15 @@ _ATTRIBUTE = re.compile(r"[a-z][a-z0-9]*")
 
 
 class InvalidStory(ValueError):
-    """A template line that cannot be used; the text says what is expected."""
+    """A template cannot be used. The text says what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placeholder:
-    """A value to be filled in. ``path`` is as written (``data.a.b[0]`` or ``subject``), which is also masking's path for it.
+    """A value to be filled in. ``path`` is as written (``data.a.b[0]`` or ``subject``), and is also the path for masking.
 
-    ``expression`` looks the value up in the payload (``expression.search(payload)``, which may raise ``JMESPathError``); it is
-    ``None`` where ``path`` names an attribute.
+    ``expression`` finds the value in the payload: ``expression.search(payload)``, which may raise ``JMESPathError``. It is
+    ``None`` if ``path`` names an attribute.
     """
 
     path: str
@@ -38,7 +38,7 @@ StoryParts = tuple[str | Placeholder, ...]
 
 
 def story_parts(template: str) -> StoryParts:
-    """The template as texts and placeholders in order; ``InvalidStory`` says what is wrong with it."""
+    """Parse the template into texts and placeholders, in order. Raises ``InvalidStory``, which says what is wrong."""
     parts: list[str | Placeholder] = []
     for piece in _PIECES.findall(template):
         if piece in ("{{", "}}"):
@@ -53,7 +53,9 @@ def story_parts(template: str) -> StoryParts:
 
 
 def story_for(stories: Mapping[str, StoryParts], event_type: str) -> StoryParts | None:
-    """The story of this very type, else of the first pattern (in the file's order) that fits it; ``None`` without one."""
+    """Return the story of exactly this type, or else of the first pattern (in the file's order) that matches; ``None`` if
+    there is none.
+    """
     if event_type in stories:
         return stories[event_type]
     return next((parts for pattern, parts in stories.items() if fnmatchcase(event_type, pattern)), None)

@@ -1,5 +1,6 @@
-"""What a topic is for: as the configuration says, else told from its name by the suffixes that Pulsar's clients give the
-topics they make."""
+"""What a topic is for, from the configuration, or else from the suffixes that Pulsar's clients give to topics that
+they create.
+"""
 
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -27,7 +28,9 @@ Patterns = tuple[Annotated[str, Meta(min_length=1)], ...]
 
 
 class TopicKinds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Patterns of the topics of each kind whose names do not tell it, or tell another; the first list that fits counts."""
+    """Patterns of topics by kind, for names that do not tell the kind or tell another one. The first list that
+    matches counts.
+    """
 
     ordinary: Patterns = ()
     dead_letter: Patterns = ()
@@ -35,10 +38,12 @@ class TopicKinds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     replay: Patterns = ()
 
     def of(self, name: str) -> TopicKind:
-        """The kind of the topic of this name, short or with its namespace: ``a/b/orders-DLQ`` is a dead-letter topic."""
+        """Return the kind of the topic with this name, short or with its namespace: ``a/b/orders-DLQ`` is a
+        dead-letter topic.
+        """
         last = last_segment(name)
         if last.startswith("__"):
-            return TopicKind.SYSTEM  # the broker's own, whatever the patterns say
+            return TopicKind.SYSTEM  # the broker's own topics, whatever the patterns say
         for key, kind in _KINDS.items():
             if any(fnmatchcase(name, pattern) or fnmatchcase(last, pattern) for pattern in getattr(self, key)):
                 return kind
@@ -49,7 +54,7 @@ BY_NAME = TopicKinds()
 
 
 def checked(kinds: TopicKinds) -> TopicKinds:
-    """The same; ``KeyProblem`` where a pattern stands in two lists."""
+    """Return the same patterns. Raises ``KeyProblem`` if a pattern is in two lists."""
     stands: dict[str, str] = {}
     for key in _KINDS:
         for pattern in getattr(kinds, key):
@@ -59,5 +64,7 @@ def checked(kinds: TopicKinds) -> TopicKinds:
 
 
 def belongs_to(derived: str, original: str) -> bool:
-    """Whether a derived topic's name is made of the original's, as clients make it: ``orders-mailer-DLQ`` of ``orders``."""
+    """Return whether a derived topic's name is made from the original's, as clients do: ``orders-mailer-DLQ`` from
+    ``orders``.
+    """
     return derived.startswith((f"{original}-", f"{original}."))

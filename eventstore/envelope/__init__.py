@@ -1,4 +1,4 @@
-"""Message ⇄ event: CloudEvents 1.0 in binary mode and as structured JSON, and a topic's mapping for raw messages."""
+"""Turn messages into events and back: CloudEvents 1.0 in binary mode and as structured JSON, and mappings for raw messages."""
 
 from eventstore.envelope.mapping import TopicMapping
 from eventstore.envelope.reading import read_event

@@ -1,4 +1,4 @@
-"""One CloudEvents JSON document (the JSON event format, version 1.0) taken apart into attributes and data."""
+"""Take one CloudEvents JSON document (JSON event format, version 1.0) apart into attributes and data."""
 
 import base64
 import binascii
@@ -15,9 +15,9 @@ _KNOWN = frozenset({
     "id", "source", "type", "specversion", "subject", "time", "datacontenttype", "dataschema",
     "aggregatetype", "aggregateid", "sequence", "correlationid", "correlation_id", "causationid",
 })  # fmt: skip
-"""Attribute names that an error may say; any other is part of somebody's payload."""
+"""Attribute names that an error may mention. Any other name may be part of a payload."""
 DEEP_LIMIT = 1_000_000
-"""Bytes of a document that is looked at again, and slowly, where the parser cannot take it."""
+"""Largest document, in bytes, that is scanned slowly if the parser cannot take it."""
 
 _DEEP_TOKEN = re.compile(rb'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++)', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
@@ -25,10 +25,10 @@ _CLOSES = {b"]": b"[", b"}": b"{"}
 
 
 def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
-    """The attributes as canonical strings, the data byte for byte, and the data's content type.
+    """Return the attributes as canonical strings, the data byte for byte, and the data's content type.
 
-    ``Misfit`` where it is no JSON object, or an attribute is no simple value. Whether the required ones are there is not
-    asked here. ``data_base64`` is decoded; a JSON string under a content type that is not JSON is that text's own UTF-8.
+    Raises ``Misfit`` if the document is not a JSON object, or an attribute is not a simple value. Required attributes are not
+    checked here. ``data_base64`` is decoded. A JSON string whose content type is not JSON becomes the UTF-8 of its text.
     """
     members = _members(document)
     plain = members.pop("data", None)
@@ -45,7 +45,7 @@ def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
 
 
 def is_json_type(content_type: str) -> bool:
-    """Whether data of this type is JSON; without a type, CloudEvents' JSON format says that it is."""
+    """Return whether data of this type is JSON. Without a type, CloudEvents' JSON format says that it is."""
     media = content_type.partition(";")[0].strip().lower()
     return not media or media.endswith(("/json", "+json"))
 
@@ -64,7 +64,7 @@ def _members(document: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _is_json_but_for_surrogates(document: bytes) -> bool:
-    r"""Whether halves of surrogate pairs (``\ud800``) are all that the parser minds: JSON's grammar allows them in data."""
+    r"""Return whether unpaired surrogates (``\ud800``) are the parser's only objection: JSON's grammar allows them in data."""
     if len(document) > DEEP_LIMIT:
         return False
     mended, count = _ESCAPE.subn(lambda found: rb"\ufffd" if found[1] else found[0], document)
@@ -80,13 +80,13 @@ def _is_json_but_for_surrogates(document: bytes) -> bool:
 
 
 def _place(error: Exception) -> str:
-    """Only the place out of the parser's words: the rest might quote the document."""
+    """Return only the place from the parser's error. The rest may quote the document."""
     place = re.search(r"byte \d+", str(error))
     return f" (at {place[0]})" if place else ""
 
 
 def _canonical(name: str, raw: msgspec.Raw) -> str | None:
-    """An attribute's value as CloudEvents' canonical string; ``None`` for null, which means that it is not set."""
+    """Return an attribute's value as CloudEvents' canonical string; ``None`` for null, which means that it is not set."""
     text = bytes(raw)
     if text[:1] in (b"{", b"["):
         shown = f"the attribute {name}" if name in _KNOWN else "an extension attribute"
@@ -119,14 +119,15 @@ def _data(raw: bytes, content_type: str) -> bytes:
     try:
         return _string(raw).encode()
     except Misfit:
-        return raw  # the bytes are what there is; the event around them is sound
+        return raw  # keep the bytes: the event around them is sound
 
 
 def _scanned_members(document: bytes) -> dict[str, msgspec.Raw]:
-    """The members of a document that the parser cannot take (nested too deeply, mostly), found by counting brackets.
+    """Find the members of a document that the parser cannot take, mostly because it is nested too deeply, by counting
+    brackets.
 
-    How deep the parser goes depends on how deep Python itself stands at the moment, so such a document must not be refused.
-    What lies inside the members is not judged beyond its brackets: it is data, and kept as it is.
+    How deep the parser goes depends on how deep Python's own stack is at the moment, so such a document must not be refused.
+    Inside the members only brackets are checked: the rest is data, and kept as it is.
     """
     if len(document) > DEEP_LIMIT:
         raise Misfit("its JSON is nested too deeply to be read")
@@ -165,7 +166,7 @@ class _Tokens:
             raise Misfit("it is not valid JSON")
 
     def value(self) -> bytes:
-        """The next whole value as it is written."""
+        """Return the next whole value as it is written."""
         opened: list[bytes] = []
         token = self.next()
         start = self.place - len(token)

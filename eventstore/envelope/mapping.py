@@ -1,4 +1,4 @@
-"""A topic's mapping for raw messages: where each part of an event comes from, as the configuration declares it."""
+"""A topic's mapping for raw messages, as the configuration declares it: where each part of an event comes from."""
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -15,11 +15,11 @@ from msgspec import Meta, Struct
 from eventstore.model.toml_positions import KeyPath, KeyProblem
 
 PARTS = ("aggregate_type", "aggregate_id", "id", "type", "version", "time", "correlation_id", "causation_id")
-"""What a mapping can fill, in the order in which sources are asked."""
+"""The parts that a mapping can fill, in the order in which their sources are read."""
 
 
 class From(StrEnum):
-    """The places that a part can come from."""
+    """The places from which a part can come."""
 
     KEY = "key"
     PROPERTY = "property"
@@ -42,7 +42,7 @@ class SourceTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class MappingTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One ``[[mapping]]`` as it is written. ``aggregate`` is for the one text that holds both of its parts."""
+    """One ``[[mapping]]`` as it is written. ``aggregate`` is a single text that holds both the aggregate's type and its id."""
 
     topics: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     aggregate: SourceTable | None = None
@@ -57,7 +57,7 @@ class MappingTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Source(Struct, frozen=True, kw_only=True, eq=False):
-    """One source, compiled. ``fills`` are the parts that its pattern's groups name; without a pattern it fills ``part``."""
+    """One compiled source. ``fills`` are the parts named by its pattern's groups; without a pattern, it fills ``part``."""
 
     part: str
     from_: From
@@ -68,7 +68,7 @@ class Source(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class TopicMapping(Struct, frozen=True, kw_only=True, eq=False):
-    """One mapping, compiled: the topics that it is for, and its sources."""
+    """One compiled mapping: the topics that it is for, and its sources."""
 
     topics: tuple[str, ...]
     sources: tuple[Source, ...]
@@ -79,7 +79,7 @@ class TopicMapping(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def compile_mapping(table: MappingTable, path: KeyPath) -> TopicMapping:
-    """The mapping ready for use; ``KeyProblem`` for what cannot be used."""
+    """Compile a mapping. Raises ``KeyProblem`` if it cannot be used."""
     named = [(part, getattr(table, part)) for part in ("aggregate", *PARTS)]
     sources = tuple(_compile(part, source, (*path, part)) for part, source in named if source is not None)
     filled: set[str] = set()
@@ -95,7 +95,7 @@ def compile_mapping(table: MappingTable, path: KeyPath) -> TopicMapping:
 
 @lru_cache(maxsize=1024)
 def mapping_for(topic: str, mappings: tuple[TopicMapping, ...]) -> TopicMapping | None:
-    """The first mapping with a pattern that fits the topic's whole name or its last segment."""
+    """Return the first mapping with a pattern that matches the topic's whole name or its last segment."""
     last = last_segment(topic)
     for mapping in mappings:
         if any(fnmatchcase(topic, pattern) or fnmatchcase(last, pattern) for pattern in mapping.topics):
@@ -104,7 +104,7 @@ def mapping_for(topic: str, mappings: tuple[TopicMapping, ...]) -> TopicMapping 
 
 
 def last_segment(topic: str) -> str:
-    """``users`` of ``public/default/users``."""
+    """Return the last segment of a topic's name: ``users`` for ``public/default/users``."""
     return topic.rstrip("/").rpartition("/")[2]
 
 

@@ -1,4 +1,4 @@
-"""The rules that hold for the parts of every envelope: required attributes, admissible texts, times, and what stands in."""
+"""Rules for the parts of every envelope: required attributes, allowed texts, times, and what replaces missing parts."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from eventstore.model.events import Event, Message
 
 MAX_PART = 1024
-"""Bytes of an id, type, aggregate, correlation or causation: two of them fit one index entry of every database."""
+"""Largest size, in bytes, of an id, type, aggregate, correlation or causation. Two of them fit one index entry of
+every database.
+"""
 
 NO_ID = "There is no event id in this message: its position stands in for it."
 
@@ -17,15 +19,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Misfit(ValueError):
-    """The message fits no envelope; the text says why and holds no value of it."""
+    """The message fits no envelope. The text says why, and holds no value of the message."""
 
 
 def parse_time(text: str) -> datetime | None:
-    """An RFC 3339 time in UTC, digits beyond microseconds cut off; ``None`` for anything else.
+    """Parse an RFC 3339 time to UTC, and drop digits beyond microseconds; return ``None`` for anything else.
 
-    The years 1 and 9999 are refused: an offset could carry them out of what a database or ``datetime`` holds.
+    The years 1 and 9999 are refused: an offset could carry them beyond what a database or ``datetime`` can hold.
     """
-    length, marks = len(text), text[4:20:3]  # most look like 2024-05-01T09:00:00.123Z, of which these are --T::.
+    length, marks = len(text), text[4:20:3]  # most look like 2024-05-01T09:00:00.123Z; these are its --T::.
     usual = (marks == "--T::." and length in (24, 27)) or (marks == "--T::Z" and length == 20)
     if not ((usual and text[-1] == "Z") or _is_rfc3339(text)):
         return None
@@ -39,9 +41,9 @@ def parse_time(text: str) -> datetime | None:
 
 
 def time_or_stand_in(text: str, message: Message) -> tuple[datetime, tuple[str, ...]]:
-    """The event's time, else the message's event time or publish time with a note that says so.
+    """Return the event's time, or else the message's event time or publish time with a note that says so.
 
-    An event time of the years 1 and 9999 is refused like any other: producers put them for a time that is missing.
+    A message's event time in the years 1 and 9999 is refused as well: producers use them for a missing time.
     """
     time = parse_time(text) if text else None
     if time:
@@ -53,7 +55,7 @@ def time_or_stand_in(text: str, message: Message) -> tuple[datetime, tuple[str, 
 
 
 def required_problem(attributes: Mapping[str, str]) -> str:
-    """Which of the attributes that CloudEvents requires is missing, or that the version is another; empty if neither."""
+    """Return which required attribute is missing, or that the version is not 1.0; empty if neither is the case."""
     get = attributes.get
     if get("specversion") == "1.0" and get("id") and get("type") and get("source"):
         return ""
@@ -64,15 +66,15 @@ def required_problem(attributes: Mapping[str, str]) -> str:
 
 
 def text_problem(parts: Mapping[str, str]) -> str:
-    """Why one of these named texts cannot be a part of an envelope; empty if all can."""
+    """Return why one of these named texts cannot be part of an envelope; empty if all can."""
     return problem_of(parts.keys(), parts.values())
 
 
 def problem_of(names: Iterable[str], texts: Collection[str]) -> str:
-    """As ``text_problem``, of names and texts side by side."""
+    """Do as ``text_problem``, for names and texts given side by side."""
     whole = "".join(texts)
     if whole.isprintable() and len(whole) * (1 if whole.isascii() else 4) <= MAX_PART:
-        return ""  # the quick answer for nearly every event: printable texts hold neither controls nor surrogates
+        return ""  # fast path for nearly every event: printable texts hold neither controls nor surrogates
     for name, text in zip(names, texts, strict=True):
         if _CONTROL.search(text):
             return f"its {name} holds control characters, which CloudEvents forbids"
@@ -84,7 +86,7 @@ def problem_of(names: Iterable[str], texts: Collection[str]) -> str:
 
 
 def misfit_event(message: Message, reason: str) -> Event:
-    """What stands for a message that fits no envelope: its bytes, its position as id, and why."""
+    """Make the event that stands for a message that fits no envelope: its bytes, its position as id, and the reason."""
     time, notes = time_or_stand_in("", message)
     return Event(
         message=message,

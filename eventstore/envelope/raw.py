@@ -1,4 +1,4 @@
-"""A raw message read through its topic's mapping."""
+"""Read a raw message through its topic's mapping."""
 
 import json
 import math
@@ -14,14 +14,15 @@ from eventstore.model.events import Event, Message
 
 _NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
 _NOTHING = object()
-"""Stands for a payload that is no JSON: ``None`` would be JSON's null."""
+"""Stands for a payload that is not JSON, since ``None`` is JSON's null."""
 
 
 def read_mapped(message: Message, mapping: TopicMapping) -> Event:
-    """The event that the mapping makes of this message; ``Misfit`` where a part that every event needs is not there.
+    """Make the event that the mapping finds in this message. Raises ``Misfit`` if a part that every event needs is missing.
 
-    Aggregate type and id fall back to the topic's last segment and the key where their source is absent or empty; a source
-    that is there and does not fit its pattern is a misfit, since a guess would put the event into somebody else's stream.
+    If their source is absent or empty, the aggregate's type falls back to the topic's last segment, and its id to the key. A
+    source that is there but does not match its pattern is a misfit: a guess would put the event into another aggregate's
+    stream.
     """
     document = _document(message.payload) if mapping.reads_json else _NOTHING
     parts = _parts(message, mapping, document)
@@ -63,7 +64,9 @@ def _document(payload: bytes) -> Any:
 
 
 def _loaded(payload: bytes) -> Any:
-    """The payload's JSON. What the quick parser refuses and JSON's grammar allows (half a surrogate pair) is read slowly."""
+    """Return the payload's JSON. Unpaired surrogates, which the fast parser refuses and JSON's grammar allows, are
+    read slowly.
+    """
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -88,7 +91,9 @@ def _parts(message: Message, mapping: TopicMapping, document: Any) -> dict[str, 
 
 
 def _matched(source: Source, text: str) -> dict[str, str]:
-    """What the source's pattern makes of the text: its groups, and the whole for a part that has no group of its own."""
+    """Return what the source's pattern finds in the text: its groups, and the whole match for a part without a group
+    of its own.
+    """
     try:
         found = source.pattern.fullmatch(text)
     except UnicodeEncodeError:
@@ -116,12 +121,12 @@ def _text(source: Source, message: Message, document: Any) -> str:
 
 
 def _json_text(source: Source, document: Any) -> str:
-    """The simple value at the path as text; empty where there is none."""
+    """Return the simple value at the path as text; empty if there is none."""
     assert source.expression is not None
     try:
         value = source.expression.search(document)
     except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return ""  # a function in the expression that does not take what this payload holds: no value, as for a missing one
+        return ""  # A function of the expression does not take what this payload holds: no value, as for a missing one.
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

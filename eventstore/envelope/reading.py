@@ -1,4 +1,4 @@
-"""What every message is read through, whatever it holds: binary mode, structured JSON, the topic's mapping, or a reason."""
+"""Read any message as an event: in binary mode, as structured JSON, by the topic's mapping, or as a misfit with a reason."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,17 +17,17 @@ _NO_ENVELOPE = (
 _ENCRYPTED = "its payload is encrypted, and its properties alone do not make it an event"
 
 _NOT_BY_SCHEMA = "its payload cannot be read by its schema"
-"""Which schema that is, and why, ``SchemaUse`` says: not everybody may see it."""
+"""The schema and the details are in ``SchemaUse``, because not everybody may see them."""
 
 Decode = Callable[[Message], tuple[bytes, SchemaUse] | None]
-"""The message's payload by its schema; ``None`` where it has none (``schemas.Schemas.decoded``)."""
+"""Returns the message's payload decoded by its schema; ``None`` if it has no schema (``schemas.Schemas.decoded``)."""
 
 
 def read_event(message: Message, mappings: Sequence[TopicMapping] = (), decode: Decode | None = None) -> Event:
-    """The event that this message is; with ``problem`` set where it fits no envelope. Never raises.
+    """Return the event that this message is, with ``problem`` set if it fits no envelope. Never raises.
 
-    With ``decode``, a payload that was written with a schema is read as the document that the schema makes of it: mappings,
-    and whoever looks into the event's data, find JSON in it.
+    With ``decode``, a payload that was written with a schema is replaced by the document that the schema makes of it.
+    Mappings, and callers that read the event's data, then find JSON in it.
     """
     decoded = decode(message) if decode and message.schema_version else None
     if decoded is None:

@@ -1,4 +1,6 @@
-"""Events written as messages: CloudEvents in binary mode, each attribute a ``ce_`` property, the payload the data alone."""
+"""Write events as messages: CloudEvents in binary mode, with each attribute as a ``ce_`` property and only the data
+as payload.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,10 +28,10 @@ _NO_AGGREGATE = "it has neither aggregateid nor subject, so that it would belong
 
 
 def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
-    """The message of an event with these attributes (names without ``ce_``) and this data.
+    """Make the message of an event with these attributes (names without ``ce_``) and this data.
 
-    Keyed by ``aggregateid``, else ``subject``. Reading it back gives every attribute as it is here.
-    ``InvalidMessage`` where reading back would find that it fits no envelope.
+    The key is ``aggregateid``, or else ``subject``. Reading the message returns every attribute unchanged. Raises
+    ``InvalidMessage`` if reading it back would find that it fits no envelope.
     """
     texts = {shown: attributes[name] for name, shown in _CHECKED.items() if attributes.get(name)}
     if problem := required_problem(attributes) or text_problem(texts):
@@ -46,7 +48,9 @@ def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
 
 
 def document_to_message(document: bytes) -> NewMessage:
-    """The message of one event in CloudEvents JSON; ``InvalidMessage`` says what is wrong with the document."""
+    """Make the message of one event in CloudEvents JSON. Raises ``InvalidMessage`` that says what is wrong with the
+    document.
+    """
     try:
         attributes, data, _ = split_document(document)
     except Misfit as misfit:
@@ -55,5 +59,5 @@ def document_to_message(document: bytes) -> NewMessage:
 
 
 def event_to_message(event: Mapping[str, Any]) -> NewMessage:
-    """As ``document_to_message``, for a document that is at hand as a dictionary."""
+    """Do as ``document_to_message``, for a document that is already a dictionary."""
     return document_to_message(msgspec.json.encode(event))

@@ -1,4 +1,4 @@
-"""What commands need of the settings and the databases, refused in one sentence where it is not as it has to be."""
+"""What commands need from the settings and the databases. What is wrong with them is refused in one sentence."""
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -12,13 +12,13 @@ NO_TABLES = (
     "A database lacks tables, or has those of an older version. Run these first: manage.py migrate --database default, "
     "--database index and, for the embedded store, --database store."
 )
-_SAID_BY_SQLITE = ("no such table", "no such column", "has no column named")
+_TEXTS_OF_SQLITE = ("no such table", "no such column", "has no column named")
 _CODES_OF_POSTGRESQL = frozenset({"42P01", "42703"})
-"""Undefined table, undefined column. Both databases raise such kinds of errors for other things as well."""
+"""Undefined table and undefined column. Both databases raise these kinds of errors for other reasons as well."""
 
 
 def configured_storage(failed: int = 1) -> Storage:
-    """The storage that the settings name; ``CommandError`` with this exit status where they name none that can be used."""
+    """Return the storage that the settings name. Raises ``CommandError`` with this exit status if it cannot be used."""
     try:
         return open_storage(
             settings.EVENTSTORE_URL,
@@ -31,11 +31,11 @@ def configured_storage(failed: int = 1) -> Storage:
 
 
 def lacks_tables(error: DatabaseError) -> bool:
-    """Whether it was raised since a database was not migrated."""
+    """Return whether the error was raised because a database was not migrated."""
     code = getattr(error.__cause__, "sqlstate", None)
-    return code in _CODES_OF_POSTGRESQL or any(words in str(error) for words in _SAID_BY_SQLITE)
+    return code in _CODES_OF_POSTGRESQL or any(words in str(error) for words in _TEXTS_OF_SQLITE)
 
 
-def said_of(error: DatabaseError, otherwise: str) -> str:
-    """What to say of it: that tables are missing, or else what the command knows to say."""
+def error_message(error: DatabaseError, otherwise: str) -> str:
+    """Return the message for this error: that tables are missing, or else the command's own text."""
     return NO_TABLES if lacks_tables(error) else otherwise

@@ -1,4 +1,4 @@
-"""Payloads that were written with a schema of the store's registry, read as JSON documents by that very schema."""
+"""Decode payloads that were written with a schema from the store's registry, by exactly that schema, into JSON documents."""
 
 from eventstore.schemas.decode_budget import DecodeError, UnusableSchema
 from eventstore.schemas.reading import Schemas

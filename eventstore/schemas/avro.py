@@ -1,8 +1,9 @@
-"""Avro's binary encoding, read by the writer's schema into JSON-like values.
+"""Decode Avro's binary encoding by the writer's schema into JSON-like values.
 
-A decoder of our own, because the fast ones trust their input: a list of a billion empty records takes four bytes, and a
-recursive schema ends the process of a decoder in C. Here each value is counted, and the depth. No schema resolution: the
-registry gives the very schema that wrote the payload. Source: the Avro 1.12 specification, "Binary Encoding".
+This is a decoder of its own, because the fast ones trust their input: a list of a billion empty records takes four bytes, and
+a recursive schema ends the process of a decoder in C. Here, every value and every level of depth is counted. There is no
+schema resolution, because the registry gives the very schema that wrote the payload. Source: the Avro 1.12 specification,
+"Binary Encoding".
 """
 
 import struct
@@ -28,12 +29,12 @@ _ENDS_EARLY = "it ends too early"
 
 
 class Input:
-    """A payload while it is read."""
+    """A payload while it is decoded."""
 
-    __slots__ = ("data", "depth", "place", "room")
+    __slots__ = ("budget", "data", "depth", "place")
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.place, self.depth, self.room = data, 0, 0, DecodeBudget()
+        self.data, self.place, self.depth, self.budget = data, 0, 0, DecodeBudget()
 
     def take(self, length: int) -> bytes:
         end = self.place + length
@@ -44,7 +45,7 @@ class Input:
         return piece
 
     def long(self) -> int:
-        """A variable-length zigzag number."""
+        """Read a variable-length zigzag integer."""
         data, place, number, shift = self.data, self.place, 0, 0
         try:
             while True:
@@ -63,11 +64,11 @@ class Input:
 
 
 Part = Callable[[Input], Any]
-"""Reads one value of one type from where the input stands."""
+"""Reads one value of one type at the input's present place."""
 
 
 def avro_reader(definition: bytes) -> Read:
-    """Reads payloads of this schema; ``UnusableSchema`` where it is none."""
+    """Return a decoder for payloads of this schema. Raises ``UnusableSchema`` if the definition is not an Avro schema."""
     if len(definition) > MOST_DEFINITION:
         raise UnusableSchema("it is larger than 1 MB")
     try:
@@ -91,7 +92,7 @@ def avro_reader(definition: bytes) -> Read:
 
 
 class _Compiler:
-    """Makes a reader of each type of one schema. ``names`` are the named types so far, by full name."""
+    """Makes a decoder for each type of one schema. ``names`` holds the named types so far, by full name."""
 
     def __init__(self) -> None:
         self.names: dict[str, Part] = {}
@@ -148,7 +149,7 @@ class _Compiler:
         cost = sum(EACH_VALUE + len(name) for name, _ in parts)
 
         def record(given: Input) -> dict[str, Any]:
-            given.room.take(cost)
+            given.budget.take(cost)
             given.depth += 1
             if given.depth > DEEPEST:
                 raise DecodeError("it is nested too deeply")
@@ -169,7 +170,7 @@ class _Compiler:
             number = given.long()
             if not 0 <= number < len(symbols):
                 raise DecodeError("it holds a symbol that its enum does not have")
-            given.room.take(len(symbols[number]))
+            given.budget.take(len(symbols[number]))
             return str(symbols[number])
 
         self.names[full] = enum
@@ -191,7 +192,7 @@ def _not_yet(given: Input) -> Any:
 
 
 def _full_name(schema: Mapping[str, Any], space: str) -> tuple[str, str]:
-    """The full name, and the namespace of what is inside."""
+    """Return the full name, and the namespace for the types inside."""
     name = _text(schema, "name")
     if "." not in name:
         given = schema.get("namespace")
@@ -218,7 +219,7 @@ def _text(schema: Any, name: str) -> str:
 
 def _taken(given: Input, length: int) -> bytes:
     piece = given.take(length)
-    given.room.take(2 * length)
+    given.budget.take(2 * length)
     return piece
 
 
@@ -271,12 +272,12 @@ def _map(value: Part) -> Part:
 
 
 def _block(given: Input) -> int:
-    """How many items come now; they are paid for before the first of them is read."""
+    """Return how many items come now. Their cost is taken from the budget before the first one is read."""
     count = given.long()
     if count < 0:
         count = -count
-        given.long()  # the block's size in bytes, for who skips it
-    given.room.take(EACH_VALUE * count)
+        given.long()  # the block's size in bytes, for readers that skip it
+    given.budget.take(EACH_VALUE * count)
     return count
 
 

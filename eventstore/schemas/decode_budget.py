@@ -1,34 +1,36 @@
-"""The bounds that every reader of payloads keeps to: schemas and payloads come from anybody who may publish."""
+"""Limits for every payload decoder. Schemas and payloads may come from anybody who can publish."""
 
 from collections.abc import Callable
 from typing import Any
 
 MOST_PAYLOAD = 1_000_000
-"""Bytes of a payload that is decoded; a larger one is shown as it is."""
+"""Largest payload, in bytes, that is decoded. A larger one is shown as it is."""
 MOST_DEFINITION = 1_000_000
 MOST_WRITTEN = 8_000_000
-"""About the bytes of JSON that one payload may become: a few bytes of a hostile schema's payload may stand for millions."""
+"""Approximate limit, in bytes, of the JSON that one payload may become. A hostile schema can make a few bytes stand
+for millions.
+"""
 EACH_VALUE = 20
-"""What a value costs beyond its own text, so that the number of values is bounded as well."""
+"""Cost of a value beyond its own text, so that the number of values is limited as well."""
 DEEPEST = 64
 """Levels of nested records or messages."""
 MOST_TYPES = 10_000
 """Types, fields and branches of one schema."""
 
 Read = Callable[[bytes], Any]
-"""Makes a JSON-like value of a payload; raises ``DecodeError``."""
+"""Decodes a payload into a JSON-like value. Raises ``DecodeError``."""
 
 
 class DecodeError(ValueError):
-    """The payload does not fit its schema; the text says why, and holds no value of it."""
+    """The payload does not fit its schema. The text says why, and holds no value of the payload."""
 
 
 class UnusableSchema(ValueError):
-    """The schema's definition cannot be used; the text says why."""
+    """The schema's definition cannot be used. The text says why."""
 
 
 class DecodeBudget:
-    """What is left of the bound for one payload."""
+    """What is left of the limits for one payload."""
 
     __slots__ = ("left",)
 

@@ -1,4 +1,4 @@
-"""Which reader a schema of the registry needs, by its kind."""
+"""Choose the decoder that a schema needs, by its kind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,8 +31,11 @@ _NO_VALUE = (1 << 32) - 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """How payloads of one schema are read. ``read`` makes a JSON-like value; ``check`` says whether the payload fits where it
-    is shown as it is; with neither, anything fits. ``note``: why nothing is made of it though nothing is wrong."""
+    """How payloads of one schema are read.
+
+    ``read`` decodes a payload into a JSON-like value. ``check`` tests whether a payload fits that is shown as it is. Without
+    either, any payload fits. ``note`` says why a payload is not decoded although nothing is wrong.
+    """
 
     words: str
     read: Read | None = None
@@ -41,7 +44,7 @@ class Kind:
 
 
 def kind_of(schema: Schema) -> Kind:
-    """``UnusableSchema`` where the definition cannot be used."""
+    """Return how payloads of this schema are read. Raises ``UnusableSchema`` if the definition cannot be used."""
     words = words_of(schema.kind)
     if schema.kind == "KEY_VALUE":
         return _pair(schema)
@@ -74,14 +77,16 @@ def _check_text(data: bytes) -> None:
 
 _COMPILED: Mapping[str, Callable[[bytes], Read]] = {"AVRO": avro_reader, "PROTOBUF_NATIVE": protobuf_reader}
 _AS_IT_IS: Mapping[str, Read | None] = {"JSON": _check_json, "STRING": _check_text, "BYTES": None, "NONE": None}
-"""Payloads that are shown as they are, and what says whether they fit."""
+"""By kind of payload that is shown as it is: the test whether it fits."""
 
 
 # -- key and value
 
 
 def _pair(schema: Schema) -> Kind:
-    """A payload that holds a key and a value, each behind its length; or the value alone, the key being the message's."""
+    """Return how to read a payload that holds a key and a value, each after its length, or only the value if the key is the
+    message's.
+    """
     parts = _parts(schema.definition)
     key, value = (_part(schema, name, parts.get(name)) for name in ("key", "value"))
     if schema.properties.get("kv.encoding.type", "INLINE").upper() == "SEPARATED":
@@ -120,7 +125,7 @@ def _part(schema: Schema, name: str, definition: Any) -> Kind:
 
 
 def _reading(kind: Kind) -> Read:
-    """A reader that always makes a value: of JSON that itself, of text the text, of bytes base64."""
+    """Return a decoder that always makes a value: JSON stays itself, text becomes a text, and bytes become base64."""
     if kind.read is not None:
         return kind.read
     if kind.words == WORDS["JSON"]:
@@ -143,7 +148,9 @@ def _bytes_value(data: bytes) -> str:
 
 
 def _with_length(data: bytes) -> tuple[bytes | None, bytes]:
-    """What stands behind a length of four bytes, and the rest; a length of -1 means that there is nothing."""
+    """Split off what follows a length of four bytes, and return it with the rest. A length of -1 means that there is
+    nothing.
+    """
     if len(data) < 4:
         raise DecodeError("it ends too early")
     length = int.from_bytes(data[:4], "big")

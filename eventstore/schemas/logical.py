@@ -1,6 +1,6 @@
-"""Values as people read them in JSON: times as ISO texts, decimals with their point, bytes as base64.
+"""Write values as people read them in JSON: times as ISO texts, decimals with their point, bytes as base64.
 
-A value that its type cannot mean (the year 300,000) stays the bare number.
+A value that its type cannot mean, such as a date in the year 300,000, stays a plain number.
 """
 
 import base64
@@ -10,21 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 LONGEST_DECIMAL = 400
-"""Bytes of a decimal that is written with digits: more of them take a while to be turned into text, and nobody reads them."""
+"""Largest decimal, in bytes, that is written with digits. Larger ones take long to convert, and nobody reads them."""
 MOST_PLACES = 1_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {"millis": 3, "micros": 6, "nanos": 9}
-"""Digits behind the second of each unit."""
+"""Digits after the second, by unit."""
 
 Part = Callable[[Any], Any]
 
 
 def logical_of(schema: Mapping[str, Any], plain: Part, raw: Part | None = None) -> Part:
-    """A reader of the logical type that the schema names, over the reader of the plain one; for bytes and fixed types ``raw``
-    reads the bytes, and ``plain`` makes a text of them.
+    """Return a decoder of the logical type that the schema names, on top of the plain one.
 
-    An unknown logical type, or one on a wrong type, is no logical type (as Avro says).
+    For bytes and fixed types, ``raw`` reads the bytes, and ``plain`` makes a text of them. As Avro prescribes, an unknown
+    logical type, or one on the wrong type, is ignored.
     """
     kind, logical = schema.get("type"), schema.get("logicalType")
     if raw is not None:
@@ -44,7 +44,7 @@ def logical_of(schema: Mapping[str, Any], plain: Part, raw: Part | None = None) 
 
 
 def number_as_json(number: float) -> float | str:
-    """JSON has no word for what is no number, nor for infinity: those come as texts."""
+    """Return the number, or a text for infinity and for what is not a number, which JSON cannot write."""
     if math.isfinite(number):
         return number
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
@@ -55,7 +55,7 @@ def bytes_as_text(data: bytes) -> str:
 
 
 def decimal_text(data: bytes, places: int) -> str:
-    """An unscaled big-endian number with so many digits behind its point."""
+    """Write an unscaled big-endian integer with this many digits after its point."""
     if len(data) > LONGEST_DECIMAL:
         return bytes_as_text(data)
     number = int.from_bytes(data, "big", signed=True)
@@ -72,7 +72,7 @@ def date_text(days: int) -> str | int:
 
 
 def time_text(number: int, digits: int) -> str | int:
-    """A time of day from its milliseconds (3 digits), microseconds or nanoseconds."""
+    """Write a time of day, given in milliseconds (3 digits), microseconds or nanoseconds."""
     seconds, rest = divmod(number, 10**digits)
     if not 0 <= seconds < 86_400:
         return number
@@ -80,7 +80,7 @@ def time_text(number: int, digits: int) -> str | int:
 
 
 def instant_text(number: int, digits: int, zone: str) -> str | int:
-    """An instant from the milliseconds (3 digits), microseconds or nanoseconds since 1970."""
+    """Write an instant, given in milliseconds (3 digits), microseconds or nanoseconds since 1970."""
     seconds, rest = divmod(number, 10**digits)
     try:
         when = _EPOCH + timedelta(seconds=seconds)

@@ -1,7 +1,8 @@
-"""Protobuf messages, read by the descriptor set that the registry holds (Pulsar's ``PROTOBUF_NATIVE``).
+"""Decode Protobuf messages by the descriptor set in the registry (Pulsar's ``PROTOBUF_NATIVE``).
 
-Names are those of the ``.proto`` file, numbers stay numbers (also those of 64 bits), bytes become base64, timestamps and
-durations texts. A field that is not in the payload is left out: Protobuf does not tell it from one with its default.
+Names are those of the ``.proto`` file. Numbers stay numbers, even those of 64 bits; bytes become base64; timestamps and
+durations become texts. A field that is not in the payload is left out: Protobuf does not distinguish it from one with its
+default value.
 """
 
 import base64
@@ -35,7 +36,9 @@ class _Definition(msgspec.Struct):
 
 
 def protobuf_reader(definition: bytes) -> Read:
-    """Reads payloads of the schema's root message; ``UnusableSchema`` where its descriptors cannot be used."""
+    """Return a decoder for payloads of the schema's root message. Raises ``UnusableSchema`` if its descriptors cannot
+    be used.
+    """
     if len(definition) > MOST_DEFINITION:
         raise UnusableSchema("it is larger than 1 MB")
     try:
@@ -59,7 +62,7 @@ def protobuf_reader(definition: bytes) -> Read:
 
 
 def _pool_of(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pool.DescriptorPool:
-    """A pool of this schema's own, the files in it in the order in which they need each other."""
+    """Return a pool for this schema alone, with its files in the order in which they need each other."""
     pool = descriptor_pool.DescriptorPool()
     left = {file.name: file for file in files.file}
     while left:
@@ -72,7 +75,7 @@ def _pool_of(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pool.Descrip
     return pool
 
 
-def _document(message: Message, room: DecodeBudget, depth: int) -> Any:
+def _document(message: Message, budget: DecodeBudget, depth: int) -> Any:
     if depth > DEEPEST:
         raise DecodeError("it is nested too deeply")
     special = _SPECIAL.get(message.DESCRIPTOR.full_name)
@@ -80,50 +83,50 @@ def _document(message: Message, room: DecodeBudget, depth: int) -> Any:
         return special(message)
     found: dict[str, Any] = {}
     for field, value in message.ListFields():
-        room.take(EACH_VALUE + len(field.name))
-        found[field.name] = _field(field, value, room, depth)
+        budget.take(EACH_VALUE + len(field.name))
+        found[field.name] = _field(field, value, budget, depth)
     return found
 
 
-def _field(field: FieldDescriptor, value: Any, room: DecodeBudget, depth: int) -> Any:
+def _field(field: FieldDescriptor, value: Any, budget: DecodeBudget, depth: int) -> Any:
     if _is_map(field):
         kind = field.message_type.fields_by_name["value"]
-        return {_key(key, room): _value(kind, value[key], room, depth) for key in value}
+        return {_key(key, budget): _value(kind, value[key], budget, depth) for key in value}
     if isinstance(value, str | bytes) or not hasattr(value, "__len__"):
-        return _value(field, value, room, depth)
-    return [_value(field, item, room, depth) for item in value]
+        return _value(field, value, budget, depth)
+    return [_value(field, item, budget, depth) for item in value]
 
 
 def _is_map(field: FieldDescriptor) -> bool:
     return bool(field.message_type and field.message_type.GetOptions().map_entry)
 
 
-def _key(key: Any, room: DecodeBudget) -> str:
+def _key(key: Any, budget: DecodeBudget) -> str:
     text = {True: "true", False: "false"}[key] if isinstance(key, bool) else str(key)
-    room.take(len(text))
+    budget.take(len(text))
     return text
 
 
-def _value(field: FieldDescriptor, value: Any, room: DecodeBudget, depth: int) -> Any:
-    room.take(EACH_VALUE)
+def _value(field: FieldDescriptor, value: Any, budget: DecodeBudget, depth: int) -> Any:
+    budget.take(EACH_VALUE)
     if isinstance(value, Message):
-        return _document(value, room, depth + 1)
+        return _document(value, budget, depth + 1)
     if field.enum_type:
         symbol = field.enum_type.values_by_number.get(value)
         name = symbol.name if symbol else None
-        room.take(len(name or ""))
+        budget.take(len(name or ""))
         return name if name is not None else value
     if isinstance(value, bytes):
-        room.take(2 * len(value))
+        budget.take(2 * len(value))
         return bytes_as_text(value)
     if isinstance(value, str):
-        room.take(len(value))
+        budget.take(len(value))
         return value
     return number_as_json(value) if isinstance(value, float) else value
 
 
 def _is_seconds_and_nanos(descriptor: Descriptor) -> bool:
-    """Whether its fields are those of a timestamp or duration: a schema may give their names to anything."""
+    """Return whether the fields are those of a timestamp or duration. A schema may give these names to any message."""
     types = {field.name: field.type for field in descriptor.fields if not field.is_repeated}
     return types == {"seconds": FieldDescriptor.TYPE_INT64, "nanos": FieldDescriptor.TYPE_INT32}
 

@@ -1,4 +1,6 @@
-"""Payloads read by the schema version that each message was written with: looked up once, then remembered."""
+"""Decode payloads by the schema version with which each message was written. Each version is looked up once, then
+remembered.
+"""
 
 import threading
 import time
@@ -19,7 +21,7 @@ REMEMBERED = 1_000
 AWAY_SECONDS = 5.0
 """How long a registry that did not answer is left alone."""
 MISSING_SECONDS = 60.0
-"""How long "there is no such schema version" is believed: it may be that a sister cluster has not told it yet."""
+"""How long a missing schema version is remembered as missing. Another cluster may not have replicated it yet."""
 
 _UNFORESEEN = "its reader met what it was not made for"
 
@@ -28,7 +30,9 @@ LookUp = Callable[[str, str], Schema | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
-    """What is known of one schema version, and until when (a monotonic time; ``None``: for ever, since it never changes)."""
+    """What is known of one schema version, and until when (monotonic time). ``None`` means for ever, because a version never
+    changes.
+    """
 
     kind: Kind | None
     words: str = ""
@@ -38,7 +42,7 @@ class _Known:
 
 
 class Schemas:
-    """Thread-safe; one a process. ``look_up`` asks the store's registry for a topic's schema version."""
+    """Thread-safe; one for each process. ``look_up`` asks the store's registry for a topic's schema version."""
 
     def __init__(self, look_up: LookUp, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._look_up = look_up
@@ -47,10 +51,11 @@ class Schemas:
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
     def decoded(self, message: Message) -> tuple[bytes, SchemaUse] | None:
-        """The payload as a document, and by which schema; ``None`` for a message without one (asking costs nothing).
+        """Return the payload as a document, and the schema that was used; ``None`` for a message without a schema, which costs
+        nothing.
 
-        Of Avro, Protobuf, numbers and times the bytes are JSON that was made of the payload; of JSON, text and bytes, and
-        wherever there is a problem, they are the payload itself. Raises nothing but ``StoreClosed``.
+        For Avro, Protobuf, numbers and times, the bytes are JSON made from the payload. For JSON, text and bytes, and if there
+        is a problem, they are the payload itself. Raises only ``StoreClosed``.
         """
         if not message.schema_version or message.encrypted or message.null:
             return None
@@ -101,7 +106,7 @@ class Schemas:
 
 
 def _read(payload: bytes, version: str, kind: Kind) -> tuple[bytes, SchemaUse]:
-    """The payload by a schema that can be used."""
+    """Decode the payload by a schema that can be used."""
     note = kind.note
     try:
         if kind.check is not None:

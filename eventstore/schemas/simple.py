@@ -1,4 +1,4 @@
-"""Pulsar's primitive schemas: one number, truth value or time, big-endian, as its Java client writes them."""
+"""Decode Pulsar's primitive schemas: one number, boolean or time, big-endian, as its Java client writes them."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -47,4 +47,4 @@ SIMPLE: Mapping[str, Read] = {
     "LOCAL_TIME": _packed(">q", lambda number: time_text(number, 9)),
     "LOCAL_DATE_TIME": _packed(">qq", _local_date_time),
 }
-"""What each reads, by the registry's word for it."""
+"""The decoder of each, by the registry's name for it."""

@@ -1,4 +1,4 @@
-"""The one filter grammar, for pages, the tail and replays (docs/filters.md): bounded in what it asks and in what it costs."""
+"""Filters for pages, the tail and replays: one grammar (docs/filters.md), limited in what it may ask and what it may cost."""
 
 from eventstore.model.errors import FilterTooExpensive, InvalidFilter
 from eventstore.search.cost_budget import CostBudget

@@ -1,8 +1,8 @@
-"""What a filter may cost whoever looks at many events with it, in processor time: ordinary ones never come near it.
+"""Limit the processor time that a filter may take over many events. Ordinary filters never come near the limit.
 
 A regular expression can cost ten microseconds a byte, whatever its size: ``[ab]*a[ab]{900}c`` does on a text of a and b, and
-``.{0,500}x`` on any text, while others of a larger program cost a thousandth of that. No limit on what is written tells them
-apart: what they spend does.
+``.{0,500}x`` on any text. Others with a larger program cost a thousandth of that. No limit on how they are written can tell
+them apart, so the time that they take is measured.
 """
 
 import threading
@@ -14,41 +14,45 @@ from eventstore.model.errors import FilterTooExpensive
 from eventstore.model.events import Event
 from eventstore.search.filters import Filter, Verdict
 
-AT_ONCE = 0.3
-"""Seconds that a filter may spend beyond what its events and the time that goes by allow."""
+BURST = 0.3
+"""Seconds that a filter may take beyond what its events and the passing time allow."""
 AN_EVENT, A_BYTE = 50e-6, 50e-9
-"""Seconds that each event allows, and each byte of its payload: several times what ordinary filters take (1 to 10 µs an
-event, up to 20 ns a byte; ten regular expressions 70 µs)."""
-OF_A_SECOND = 0.05
-"""What goes by allows as well: the collector's work falls to whoever runs."""
-SHORT = 0.02
-"""Seconds at once for a filter that was too dear lately, so that asking again and again buys nothing."""
+"""Seconds that each event allows, and each byte of its payload. Ordinary filters take a fraction of that: 1 to 10 µs an event
+and up to 20 ns a byte; ten regular expressions take 70 µs.
+"""
+SHARE_OF_TIME = 0.05
+"""Share of the passing time that is allowed as well: the garbage collector's work falls to whatever thread runs."""
+REDUCED_BURST = 0.02
+"""Seconds for a filter that was too expensive lately, so that repeating it gains nothing."""
 MOST_REMEMBERED = 1_000
 REMEMBERED_SECONDS = 600.0
 
 STRIDE, STRIDE_BYTES = 32, 16_384
-"""How much is looked at between two looks at the clock, which cost as much as a cheap term."""
+"""Events and bytes between two readings of the clock. Reading it costs as much as a cheap term."""
 
-TOO_DEAR = (
+TOO_EXPENSIVE = (
     "This filter takes too long for each event: make its regular expression simpler (fewer large repetitions such as {900}), "
     "or ask for a text, a type or a time as well."
 )
 
 _lock = threading.Lock()
-_too_dear: OrderedDict[str, float] = OrderedDict()
+_too_expensive: OrderedDict[str, float] = OrderedDict()
 
 
 class CostBudget:
-    """The account of one filter in one place where it is used. Where several threads use it at once, what one of them spends,
-    and the allowance that goes with it, may be forgotten: no filter is put down for that."""
+    """The budget of one filter in one place where it is used.
+
+    If several threads use it at the same time, some of the time that one of them takes may be lost, together with the
+    allowance that goes with it. No filter is refused because of that.
+    """
 
     def __init__(self, filter: Filter) -> None:
         self.filter = filter
-        self._left = SHORT if _was_too_dear(filter.text) else AT_ONCE
+        self._left = REDUCED_BURST if _was_too_expensive(filter.text) else BURST
         self._at = time.monotonic()
 
     def matching(self, events: Sequence[Event]) -> Sequence[int]:
-        """Which of these match, by their places; ``FilterTooExpensive`` where to find that out costs too much."""
+        """Return the places of the events that match. Raises ``FilterTooExpensive`` if finding them costs too much."""
         matches, found = self.filter.matches, []
         count = size = 0
         began = time.thread_time()
@@ -64,7 +68,7 @@ class CostBudget:
         return found
 
     def judge(self, event: Event) -> Verdict:
-        """What the filter says of one event; ``FilterTooExpensive`` as above."""
+        """Return what the filter says of one event. Raises ``FilterTooExpensive`` as ``matching`` does."""
         began = time.thread_time()
         verdict = self.filter.judge(event)
         self._spend(began, 1, len(event.data))
@@ -72,29 +76,29 @@ class CostBudget:
 
     def _spend(self, began: float, events: int, size: int) -> float:
         now, moment = time.thread_time(), time.monotonic()
-        allowed = events * AN_EVENT + size * A_BYTE + (moment - self._at) * OF_A_SECOND
+        allowed = events * AN_EVENT + size * A_BYTE + (moment - self._at) * SHARE_OF_TIME
         self._at = moment
-        self._left = min(AT_ONCE, self._left + allowed - (now - began))
+        self._left = min(BURST, self._left + allowed - (now - began))
         if self._left < 0:
             _remember(self.filter.text)
-            raise FilterTooExpensive(TOO_DEAR)
+            raise FilterTooExpensive(TOO_EXPENSIVE)
         return now
 
 
-def _was_too_dear(text: str) -> bool:
+def _was_too_expensive(text: str) -> bool:
     with _lock:
-        return _too_dear.get(text, 0.0) > time.monotonic()
+        return _too_expensive.get(text, 0.0) > time.monotonic()
 
 
 def _remember(text: str) -> None:
     with _lock:
-        _too_dear[text] = time.monotonic() + REMEMBERED_SECONDS
-        _too_dear.move_to_end(text)
-        while len(_too_dear) > MOST_REMEMBERED:
-            _too_dear.popitem(last=False)
+        _too_expensive[text] = time.monotonic() + REMEMBERED_SECONDS
+        _too_expensive.move_to_end(text)
+        while len(_too_expensive) > MOST_REMEMBERED:
+            _too_expensive.popitem(last=False)
 
 
 def forget() -> None:
-    """Let go of which filters were too dear: for tests."""
+    """Forget which filters were too expensive. For tests."""
     with _lock:
-        _too_dear.clear()
+        _too_expensive.clear()

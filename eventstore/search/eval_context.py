@@ -1,4 +1,6 @@
-"""One event while a filter looks at it: its payload is parsed, and made ready for text, once and only when asked for."""
+"""One event while a filter is evaluated. Its payload is parsed, and prepared for text search, at most once and only
+if needed.
+"""
 
 import json
 import re
@@ -10,11 +12,11 @@ from eventstore.model.events import Event
 from eventstore.search.limits import KEY_CHARACTERS, MOST_ESCAPES, PAYLOAD_BYTES
 
 UNREADABLE = object()
-"""Stands for a payload that cannot be looked into: too large, nested too deeply, or no JSON."""
+"""Stands for a payload that cannot be evaluated: too large, nested too deeply, or not JSON."""
 MISSING = object()
-"""Stands for a value that is not there: ``None`` is JSON's null."""
+"""Stands for a missing value, since ``None`` is JSON's null."""
 LONGEST_INTEGER = 100
-"""Digits. A longer one counts as the nearest floating point number."""
+"""Digits. A longer integer counts as the nearest floating-point number."""
 
 _UNASKED = object()
 _DECODER = msgspec.json.Decoder()
@@ -35,20 +37,22 @@ class EvalContext:
         self._folded: tuple[str, ...] | None = None
 
     def document(self) -> Any:
-        """What ``document_of`` says of the event."""
+        """Return the event's data as a JSON value, as ``document_of`` does."""
         if self._document is _UNASKED:
             self._document = document_of(self.event)
         return self._document
 
     @property
     def text_is_cut(self) -> bool:
-        """Whether the payload's text or the key is longer, or has more escapes, than is looked at, or cannot be read here."""
+        """Whether the payload's text or the key is not searched completely: too long, too many escapes, or encrypted."""
         data, message = self.event.data, self.event.message
         too_long = len(data) > PAYLOAD_BYTES or len(message.key or "") > KEY_CHARACTERS
         return message.encrypted or too_long or data.count(b"\\") > MOST_ESCAPES
 
     def texts(self) -> tuple[str, ...]:
-        """The texts that a text term looks at: the key, the payload as it is written, and as its JSON escapes mean it."""
+        """Return the texts for a text term: the key, the payload as it is written, and the payload with its JSON
+        escapes undone.
+        """
         if self._plain is None:
             written = self.event.data[:PAYLOAD_BYTES].decode("utf-8", "replace")
             key = (self.event.message.key or "")[:KEY_CHARACTERS]
@@ -56,14 +60,14 @@ class EvalContext:
         return self._plain
 
     def folded(self) -> tuple[str, ...]:
-        """The same without the difference between upper and lower case."""
+        """Return the same texts in a form that ignores case."""
         if self._folded is None:
             self._folded = tuple(text.casefold() for text in self.texts())
         return self._folded
 
 
 def unescaped(written: str) -> str:
-    r"""The text with JSON's escapes undone, wherever they stand: ``M\u00fcller`` and ``a\/b`` as people write them."""
+    r"""Undo JSON's escapes wherever they stand: ``M\u00fcller`` and ``a\/b`` become what people write."""
     return _ESCAPE.sub(_meant, written, count=MOST_ESCAPES)
 
 
@@ -77,7 +81,7 @@ def _meant(found: "re.Match[str]") -> str:
 
 
 def document_of(event: Event) -> Any:
-    """The event's data as a JSON value; ``MISSING`` where there is none, ``UNREADABLE`` where it cannot be looked into."""
+    """Return the event's data as a JSON value; ``MISSING`` if there is none, ``UNREADABLE`` if it cannot be evaluated."""
     data = event.data
     if event.message.encrypted:
         return UNREADABLE
@@ -94,7 +98,7 @@ def document_of(event: Event) -> Any:
 
 
 def _parsed_slowly(data: bytes) -> Any:
-    """What the quick parser refuses and JSON allows: numbers without bounds, halves of surrogate pairs."""
+    """Parse what the fast parser refuses and JSON allows: numbers without limits, and unpaired surrogates."""
     try:
         return json.loads(data, parse_int=_integer, parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The filter as everybody uses it: parsed once, then asked about events and about the index's pointers."""
+"""The filter as all callers use it: parsed once, then applied to events and to the index's pointers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of
 
 
 class Verdict(StrEnum):
-    """What a filter says of an event. ``UNKNOWN``: a value that decides could not be looked into.
+    """What a filter says of an event. ``UNKNOWN``: a value that decides could not be evaluated.
 
-    That is a payload too large, too deep or no JSON, or an envelope part of a message that fits no envelope.
+    That is a payload that is too large, too deep or not JSON, or an envelope part of a message that fits no envelope.
     """
 
     MATCH = "match"
@@ -25,13 +25,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Filter:
-    """A parsed filter; ``parse_filter`` makes it. May be used by many threads at once.
+    """A parsed filter, made by ``parse_filter``. Many threads may use it at the same time.
 
-    ``text`` is what was given, without the space around it. ``reads_payload``: whether some answer needs the message; without
-    it the index's pointer is enough. ``since`` (included) and ``until`` (excluded) bound the *event* time of every match, in
-    UTC: a hint where to begin, since publish times may differ. ``aggregates``: the types and ids of ``of_aggregate``, which no
-    text says. ``known_as``: an id (of an event, an aggregate or a conversation) that every match must have, if there is one:
-    the index finds what has it at once. Two filters ask for the same where text, bounds and these are the same.
+    - ``text`` is the given text without surrounding white space.
+    - ``reads_payload``: some terms need the message. Otherwise the index's pointer is enough.
+    - ``since`` (included) and ``until`` (excluded) limit the *event* time of every match, in UTC. They are a hint where to
+      begin, because publish times may differ.
+    - ``aggregates`` are the types and ids given to ``of_aggregate``; the text does not contain them.
+    - ``known_as`` is an id (of an event, an aggregate or a conversation) that every match has, if there is one. The index
+      finds events by it directly.
+
+    Two filters ask for the same events if their text, time limits and aggregates are equal.
     """
 
     text: str
@@ -45,31 +49,34 @@ class Filter:
     _on_pointer: Callable[[Pointer], Answer]
 
     def matches(self, event: Event) -> bool:
-        """Whether the event is certainly asked for. Never raises, and ends whatever the event holds."""
+        """Return whether the event certainly matches. Never raises, and always ends, whatever the event holds."""
         return self._on_event(EvalContext(event)) is True
 
     def judge(self, event: Event) -> Verdict:
-        """As ``matches``, telling apart what is not asked for and what could not be looked into."""
+        """Do as ``matches``, but distinguish events that do not match from events that could not be evaluated."""
         answer = self._on_event(EvalContext(event))
         return Verdict.UNKNOWN if answer is None else Verdict.MATCH if answer else Verdict.NO
 
     def matches_pointer(self, pointer: Pointer) -> bool | None:
-        """As ``matches``, from what the index knows; ``None`` where the message itself must be asked.
+        """Do as ``matches``, from what the index knows; ``None`` if the message itself is needed.
 
-        Where ``reads_payload`` is false, that is only a copy in a derived topic whose aggregate the index does not know.
+        If ``reads_payload`` is false, the message is needed only for a copy in a derived topic whose aggregate the index does
+        not know.
         """
         answer = self._on_pointer(pointer)
         return answer is True if pointer.unreadable and not self.reads_payload else answer
 
     def of_aggregate(self, type: str, id: str) -> "Filter":
-        """This filter, of one aggregate's events alone: by type and id exactly, which ``aggregate:type/id`` cannot tell apart
-        where they hold a stroke themselves."""
+        """Return this filter, limited to the events of one aggregate by its exact type and id.
 
-        def on_event(look: EvalContext) -> Answer:
-            event = look.event
+        A term ``aggregate:type/id`` is ambiguous if the type or the id contains a slash.
+        """
+
+        def on_event(context: EvalContext) -> Answer:
+            event = context.event
             if event.problem or event.aggregate_type != type or event.aggregate_id != id:
                 return False
-            return self._on_event(look)
+            return self._on_event(context)
 
         def on_pointer(pointer: Pointer) -> Answer:
             if pointer.derived and not pointer.aggregate_type:
@@ -83,7 +90,7 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """The filter that this text is; an empty text is the filter that every event passes. ``InvalidFilter`` for any other."""
+    """Parse a filter. An empty text gives the filter that every event matches. Raises ``InvalidFilter``."""
     tree = tree_of(text)
     if tree is None:
         return Filter(text="", empty=True, reads_payload=False, since=None, until=None, _on_event=_every, _on_pointer=_every)
@@ -110,7 +117,7 @@ def _unsaid(pointer: Pointer) -> Answer:
 
 
 def _bounds(needed: Sequence[Term]) -> tuple[datetime | None, datetime | None]:
-    """The narrowest range of time that the terms which every match must pass leave open."""
+    """Return the narrowest time range that the required terms leave open."""
     since = [term.since for term in needed if term.since]
     until = [term.until for term in needed if term.until]
     return max(since, default=None), min(until, default=None)

@@ -1,4 +1,4 @@
-"""A filter's text as tokens: parentheses, the three words, and terms. Each sign is looked at a bounded number of times."""
+"""Split a filter's text into tokens: parentheses, the three words, and terms. The time is linear in the length of the text."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ _WORDS = {"and": Sign.AND, "or": Sign.OR, "not": Sign.NOT}
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens in order; ``InvalidFilter`` for what is none."""
+    """Yield the tokens in order. Raises ``InvalidFilter`` for text that is not a token."""
     place = _after_space(text, 0)
     while place < len(text):
         token, end = _next(text, place)
@@ -53,7 +53,9 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def unquoted(inside: str) -> str:
-    r"""What stands between quotes: ``\"`` and ``\\`` are the signs themselves, any other backslash stays one."""
+    r"""Return the text inside quotes: ``\"`` and ``\\`` stand for the second character; any other backslash stands for
+    itself.
+    """
     return _ESCAPED.sub(r"\1", inside)
 
 

@@ -1,4 +1,4 @@
-"""How much a filter may ask for, and how much of one event it looks at: no filter and no payload can hang a process."""
+"""Limits for a filter, and for how much of one event it reads: no filter and no payload can hang a process."""
 
 MOST_CHARACTERS = 4_096
 MOST_TERMS = 100
@@ -11,25 +11,26 @@ MOST_EXPRESSION_CHARACTERS = 500
 EXPRESSION_MEMORY = 1 << 20
 """Bytes that RE2 may use for one regular expression."""
 MOST_EXPRESSION_STEPS = 5_000
-"""Size of the program that RE2 makes of one: ``(a{100}){100}`` is short and huge."""
+"""Size of the program that RE2 makes of one expression: ``(a{100}){100}`` is short and huge."""
 
 PAYLOAD_BYTES = 1_000_000
-"""A longer payload is not parsed, and of its text only so much is looked at."""
+"""Largest payload that is parsed. Of the text of a larger one, only this much is searched."""
 KEY_CHARACTERS = 10_000
-"""Of a key, so much text is looked at."""
+"""Characters of a key that are searched."""
 EXPRESSION_WORK = 5_000_000
-"""Steps times bytes that all of a filter's regular expressions together may spend on one event.
+"""Steps times bytes that all regular expressions of a filter together may take for one event.
 
-RE2 is linear in both, but not quick where its cache of states overflows: 6 to 40 ns for each (seen: 36 s for one expression of
-900 steps over a megabyte). This is then a fifth of a second at the worst; what that may come to over many events
-is for ``spending`` to say.
+RE2 is linear in both, but slow if its cache of states overflows: 6 to 40 ns for each (seen: 36 s for one expression of 900
+steps over a megabyte). This limit is a fifth of a second at worst. ``cost_budget`` limits what that may add up to over many
+events.
 """
 EXPRESSION_BYTES = PAYLOAD_BYTES // 2
-"""Bytes of a text that a regular expression looks at, however cheap it is: fewer than a payload's text has once it was cut, so
-that ``$`` never takes the cut for the end."""
+"""Bytes of a text that a regular expression reads, however cheap it is. That is less than the text of a payload that was cut,
+so that ``$`` never takes the cut for the end.
+"""
 VALUE_CHARACTERS = 100_000
-"""Of the values at one path, so much text is compared with a pattern."""
+"""Characters of the values at one path that are compared with a pattern."""
 MOST_ITEMS = 1_000
 """Items of a list in a payload that one term compares."""
 MOST_ESCAPES = 50_000
-"""Backslashes of a payload that are undone before its text is looked at."""
+"""Backslashes of a payload that are undone before its text is searched."""

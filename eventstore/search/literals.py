@@ -1,4 +1,4 @@
-"""Numbers and times, as they stand in a filter and in a payload. Whatever is not bounded in length is no number here."""
+"""Parse numbers and times, as they stand in a filter and in a payload. Texts of unlimited length are not numbers here."""
 
 import math
 import re
@@ -19,13 +19,15 @@ _LONGEST_TIME = 40
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a written time stands for: a day, a minute, a second or less. ``end`` is excluded; both in UTC."""
+    """What a written time stands for: a day, a minute, a second or less. ``end`` is excluded. Both are in UTC."""
 
     start: datetime
     end: datetime
 
     def bounds(self, order: str) -> tuple[datetime | None, datetime | None]:
-        """The first time and the one behind the last that are ``order`` than this; of a day, ``>`` means after it."""
+        """Return the first time, and the first time after the last, that are ``order`` than this. For a day, ``>`` means after
+        it.
+        """
         match order:
             case "<":
                 return None, self.start
@@ -39,7 +41,7 @@ class Span:
 
 
 def number_of(text: str) -> Number | None:
-    """The number that the whole text is; ``None`` for any other text, and for a number that no computer holds."""
+    """Return the number if the whole text is one; ``None`` for any other text, and for a number that is not finite."""
     if len(text) > MOST_NUMBER_CHARACTERS:
         return None
     found = _NUMBER.fullmatch(text)
@@ -52,7 +54,7 @@ def number_of(text: str) -> Number | None:
 
 
 def span_of(text: str) -> Span | None:
-    """The time that the whole text is, in UTC unless it says otherwise; ``None`` for any other text."""
+    """Return the time if the whole text is one, in UTC unless the text says otherwise; ``None`` for any other text."""
     found = _TIME.fullmatch(text) if len(text) <= _LONGEST_TIME else None
     if not found:
         return None
@@ -64,7 +66,7 @@ def span_of(text: str) -> Span | None:
     except ValueError:
         return None
     if not 1 < start.year < 9999:
-        return None  # an offset could carry it out of what a time can be
+        return None  # an offset could carry it beyond the limits of datetime
     start = start.astimezone(UTC)
     return Span(start, start + _width(minute, second, fraction))
 

@@ -54,7 +54,7 @@ from eventstore.search.tree import All, AnyOf, Not, Tree
 
 
 def tree_of(text: str) -> Tree | None:
-    """The filter's tree, ``None`` for an empty one; ``InvalidFilter`` says what is wrong, where, and what to do."""
+    """Parse a filter's text; return ``None`` for an empty one. ``InvalidFilter`` says what is wrong, where, and what to do."""
     if len(text) > MOST_CHARACTERS:
         raise problem(f"a filter may have {MOST_CHARACTERS:,} characters", MOST_CHARACTERS + 1)
     if any("\ud800" <= sign <= "\udfff" for sign in text):
@@ -64,7 +64,7 @@ def tree_of(text: str) -> Tree | None:
 
 
 def _work_of_each(found: Iterable[Token]) -> int:
-    """How much each regular expression may cost, once the terms have been counted."""
+    """Count the terms, and return how much each regular expression may cost."""
     terms = [token.term for token in found if token.term]
     if len(terms) > MOST_TERMS:
         raise problem(f"a filter may have {MOST_TERMS} terms", terms[MOST_TERMS].column)
@@ -75,7 +75,7 @@ def _work_of_each(found: Iterable[Token]) -> int:
 
 
 class _Parser:
-    """Goes down one level for each parenthesis and each ``not``, and refuses to go deeper than ``DEEPEST``."""
+    """Descends one level for each parenthesis and each ``not``, and refuses to go deeper than ``DEEPEST``."""
 
     def __init__(self, found: list[Token], work: int, *, end: int) -> None:
         self.found = found

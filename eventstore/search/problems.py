@@ -1,8 +1,10 @@
-"""What is wrong with a filter, as one sentence with its place."""
+"""Say what is wrong with a filter, and where."""
 
 from eventstore.model.errors import InvalidFilter
 
 
 def problem(what: str, column: int) -> InvalidFilter:
-    """``column`` counts from 1. ``what`` says what to do, and holds no value that was asked for: it may end in a log."""
+    """Return the error. ``column`` counts from 1. ``what`` says what to do, and holds no value of the filter: it may end in a
+    log.
+    """
     return InvalidFilter(f"The filter cannot be used, at character {column}: {what}")

@@ -1,4 +1,4 @@
-"""What each field of a filter means: one written term made into questions to an event and to the index's pointer."""
+"""What each field of a filter means: turn one written term into tests of an event and of the index's pointer."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ from eventstore.search.texts import Expression, TextTest, alike, fitting, same
 from eventstore.search.tree import Answer, Not, Term, Tree
 from eventstore.search.values import ORDERS, Path, ValueTest, flat, ordered, textual, there, value_at
 
-_PLACES = {  # where a field stands in a look at an event, and in the index's pointer
+_PLACES = {  # where a field is found in an evaluation context, and in the index's pointer
     "id": ("event.id", "event_id"),
     "key": ("event.message.key", ""),
     "type": ("event.type", "type"),
@@ -25,7 +25,7 @@ _PLACES = {  # where a field stands in a look at an event, and in the index's po
     "causation": ("event.causation_id", "causation_id"),
 }
 _OF_ANY_MESSAGE = frozenset({"id", "key"})
-"""What a message has even where it fits no envelope."""
+"""What a message has even if it fits no envelope."""
 _FOUND_BY_INDEX = frozenset({"aggregate", "id", "correlation"})
 _PATHS = frozenset({"data", "property"})
 FIELDS = (
@@ -49,9 +49,9 @@ _PART = re.compile(r'(?:^|\.)(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^.\[\]"
 
 
 def term_of(written: WrittenTerm, *, work: int) -> Tree:
-    """The term ready for use; ``InvalidFilter`` where its field, operator or value cannot be used.
+    """Return the term ready for use. Raises ``InvalidFilter`` if its field, operator or value cannot be used.
 
-    ``work``: what its regular expression may cost (see ``limits.EXPRESSION_WORK``).
+    ``work`` limits the cost of its regular expression (see ``limits.EXPRESSION_WORK``).
     """
     if not written.field:
         return text_term(written, work=work)
@@ -90,19 +90,19 @@ def _envelope_term(name: str, test: TextTest) -> Term:
     of_event, of_pointer = attrgetter(in_event), attrgetter(in_pointer or "event_id")
     if name in _OF_ANY_MESSAGE:
         return Term(
-            on_event=lambda look: test(of_event(look) or ""),
+            on_event=lambda context: test(of_event(context) or ""),
             on_pointer=(lambda pointer: test(of_pointer(pointer))) if in_pointer else None,
         )
     return Term(
-        on_event=lambda look: None if look.event.problem else test(of_event(look)),
+        on_event=lambda context: None if context.event.problem else test(of_event(context)),
         on_pointer=(lambda pointer: None if pointer.unreadable else test(of_pointer(pointer))) if in_pointer else None,
     )
 
 
 def _aggregate_term(test: TextTest) -> Term:
-    """By the id alone, or by type and id with a stroke between them.
+    """Test the id alone, or the type and the id with a slash between them.
 
-    The index may know no aggregate of a copy in a derived topic: then the message has to be asked.
+    For a copy in a derived topic, the index may not know the aggregate. Then the message is needed.
     """
 
     def answer(unreadable: bool, type: str, id: str) -> Answer:
@@ -115,7 +115,7 @@ def _aggregate_term(test: TextTest) -> Term:
         return None if alone is None and both is False else both
 
     return Term(
-        on_event=lambda look: answer(bool(look.event.problem), look.event.aggregate_type, look.event.aggregate_id),
+        on_event=lambda context: answer(bool(context.event.problem), context.event.aggregate_type, context.event.aggregate_id),
         on_pointer=lambda pointer: answer(
             pointer.unreadable or (pointer.derived and not pointer.aggregate_type),
             pointer.aggregate_type,
@@ -136,7 +136,7 @@ def _time_term(written: WrittenTerm) -> Term:
         return (since is None or time >= since) and (until is None or time < until)
 
     return Term(
-        on_event=lambda look: within(look.event.time),
+        on_event=lambda context: within(context.event.time),
         on_pointer=lambda pointer: within(pointer.time),
         since=since,
         until=until,
@@ -148,7 +148,7 @@ def _property_term(written: WrittenTerm, path: Path, work: int) -> Term:
         raise problem('name a property, such as property.ce_source:/documents or property."odd name":x', written.column)
     name = ".".join(map(str, path))
     test = _value_test(written, work)
-    return Term(on_event=lambda look: test(look.event.message.properties.get(name, MISSING)))
+    return Term(on_event=lambda context: test(context.event.message.properties.get(name, MISSING)))
 
 
 def _data_term(written: WrittenTerm, path: Path, work: int) -> Term:
@@ -158,8 +158,8 @@ def _data_term(written: WrittenTerm, path: Path, work: int) -> Term:
         )
     test = _value_test(written, work)
 
-    def on_event(look: EvalContext) -> Answer:
-        return test(value_at(look.document(), path))
+    def on_event(context: EvalContext) -> Answer:
+        return test(value_at(context.document(), path))
 
     return Term(on_event=on_event, cost=PAYLOAD)
 
@@ -203,7 +203,7 @@ def _text_test(written: WrittenTerm, work: int) -> TextTest:
 
 
 def _split_field(field: str, column: int) -> tuple[str, Path]:
-    """The field's own name in small letters, and the path behind it; names of a path in quotes may hold any sign."""
+    """Split a field into its own name in lower case, and the path after it. Names in quotes may hold any character."""
     parts: list[str | int] = []
     place = 0
     while place < len(field):

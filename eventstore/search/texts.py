@@ -1,4 +1,4 @@
-"""How a text is compared with what a filter asks for: the very text, alike but for case, a pattern, a regular expression."""
+"""Compare a text with what a filter asks for: exactly, ignoring case, with a pattern, or with a regular expression."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,19 +16,19 @@ from eventstore.search.limits import (
 from eventstore.search.problems import problem
 
 TextTest = Callable[[str], bool | None]
-"""Whether the text is asked for; ``None`` where it is too long to be said."""
+"""Returns whether the text matches; ``None`` if it is too long to decide."""
 
 _GROWTH = 3
-"""By as much, at most, does a text grow when case is taken from it."""
+"""The most by which a text can grow when its case is folded."""
 
 
 def same(wanted: str) -> TextTest:
-    """Every sign counts."""
+    """Match exactly this text."""
     return lambda text: text == wanted
 
 
 def alike(wanted: str) -> TextTest:
-    """The whole text, upper and lower case being the same."""
+    """Match the whole text, ignoring case."""
     folded = wanted.casefold()
 
     def test(text: str) -> bool:
@@ -38,7 +38,7 @@ def alike(wanted: str) -> TextTest:
 
 
 def fitting(wanted: str) -> TextTest:
-    """As ``alike``, where ``*`` stands for any signs or none."""
+    """Match as ``alike`` does, with ``*`` for any characters or none."""
     first, *middle, last = wanted.casefold().split("*")
     shortest = len(first) + len(last)
 
@@ -54,7 +54,7 @@ def fitting(wanted: str) -> TextTest:
 
 
 def in_order(text: str, pieces: Sequence[str], start: int, end: int) -> bool:
-    """Whether the pieces stand in the text, one behind the other, between these places."""
+    """Return whether the text has these pieces, in order and without overlap, between these places."""
     for piece in pieces:
         place = text.find(piece, start, end)
         if place < 0:
@@ -64,12 +64,12 @@ def in_order(text: str, pieces: Sequence[str], start: int, end: int) -> bool:
 
 
 class Expression:
-    """A regular expression that is found somewhere in a text. It looks at ``most`` bytes of a text and no further."""
+    """A regular expression that is searched for in a text. It reads ``most`` bytes of the text and no further."""
 
     __slots__ = ("_search", "most")
 
     def __init__(self, pattern: str, *, work: int, column: int) -> None:
-        """``work``: steps times bytes that one event may cost."""
+        """``work`` limits steps times bytes for one event."""
         compiled = _compile(pattern, column)
         steps = max(compiled.programsize, compiled.reverseprogramsize)
         if steps > MOST_EXPRESSION_STEPS:
@@ -81,7 +81,7 @@ class Expression:
         return self.found_in(text[: self.most + 1].encode("utf-8", "surrogatepass"))
 
     def found_in(self, text: bytes) -> bool | None:
-        """``None`` where the text is cut and what was seen of it does not decide."""
+        """Search the text; return ``None`` if it is cut, and the part that was read does not decide."""
         if len(text) <= self.most:
             return self._search(text) is not None
         seen = self._search(text[: self.most])
@@ -102,7 +102,7 @@ def _compile(pattern: str, column: int) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """What RE2 minds, without the piece of the expression that it quotes behind a colon."""
+    """Return RE2's objection without the piece of the expression that it quotes after a colon."""
     said = error.args[0] if error.args else b""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     return text.partition(":")[0]

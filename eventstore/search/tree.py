@@ -1,4 +1,4 @@
-"""A filter as a tree of terms, and how their answers combine. Built from a bounded text, so it is never deep."""
+"""A filter as a tree of terms, and how their results combine. The tree is never deep, because a filter's text is limited."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from eventstore.model.pointers import Pointer
 from eventstore.search.eval_context import EvalContext
 
 Answer = bool | None
-"""``None`` is neither: what was asked for could not be looked into."""
+"""``None`` is neither true nor false: the value could not be evaluated."""
 X = TypeVar("X")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
-    """One question about an event. ``on_pointer`` is ``None`` where only the message can answer it.
+    """One test of an event. ``on_pointer`` is ``None`` if only the message can decide.
 
-    ``cost`` orders terms: cheap ones are asked first. ``since`` (included) and ``until`` (excluded) bound the time of every
-    event that the term lets through. ``known_as``: the id that it asks for, by which the index finds events at once.
+    ``cost`` orders terms: cheap ones are tested first. ``since`` (included) and ``until`` (excluded) limit the time of every
+    event that matches the term. ``known_as`` is the id that the term asks for, by which the index finds events directly.
     """
 
     on_event: Callable[[EvalContext], Answer]
@@ -48,7 +48,7 @@ Tree = Term | All | AnyOf | Not
 
 
 def terms_of(tree: Tree) -> tuple[Term, ...]:
-    """Every term, in the order in which they were written."""
+    """Return every term, in the order in which they were written."""
     if isinstance(tree, Term):
         return (tree,)
     if isinstance(tree, Not):
@@ -57,7 +57,7 @@ def terms_of(tree: Tree) -> tuple[Term, ...]:
 
 
 def compiled(tree: Tree, leaf: Callable[[Term], Callable[[X], Answer]]) -> Callable[[X], Answer]:
-    """The tree as one function, cheap terms first; ``leaf`` chooses which of a term's questions is asked."""
+    """Turn the tree into one function, cheap terms first. ``leaf`` chooses which of a term's tests is used."""
     if isinstance(tree, Term):
         return leaf(tree)
     if isinstance(tree, Not):

@@ -1,4 +1,4 @@
-"""How the value at a path of a payload, or of a property, is compared. A flat list is compared item by item."""
+"""Compare the value at a path of a payload, or of a property. A flat list is compared item by item."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def value_at(document: Any, path: Path) -> Any:
-    """The value at the path; ``MISSING`` where there is none, ``UNREADABLE`` where the document is that."""
+    """Return the value at the path; ``MISSING`` if there is none, ``UNREADABLE`` if the document is unreadable."""
     if document is UNREADABLE:
         return UNREADABLE
     for part in path:
@@ -37,14 +37,14 @@ def value_at(document: Any, path: Path) -> Any:
 
 
 def there(value: Any) -> Answer:
-    """Whether there is a value at all: not null, and no empty text."""
+    """Return whether there is a value: neither null nor an empty text."""
     return None if value is UNREADABLE else value is not MISSING and value is not None and value != ""
 
 
 def flat(test: ValueTest, most: int = VALUE_CHARACTERS) -> ValueTest:
-    """The test for simple values made one for whatever a payload holds: a list fits when one of its simple values does.
+    """Turn a test of simple values into one of any value in a payload: a list matches if one of its simple values does.
 
-    ``most``: characters of text in a list that are compared.
+    ``most`` limits the characters of text in a list that are compared.
     """
 
     def answer(value: Any) -> Answer:
@@ -75,7 +75,7 @@ def _one_of(items: Sequence[Any], test: ValueTest, most: int) -> Answer:
 
 
 def textual(test: TextTest, number: Number | None = None) -> ValueTest:
-    """Compares the value's text. A number is compared as such (1.10 is 1.1) where a number is asked for."""
+    """Compare the text of a value. If a number is asked for, a number is compared as such: 1.10 is 1.1."""
 
     def answer(value: Any) -> Answer:
         if isinstance(value, str):
@@ -89,7 +89,7 @@ def textual(test: TextTest, number: Number | None = None) -> ValueTest:
 
 
 def text_of(value: Any) -> str | None:
-    """A simple value as JSON writes it; ``None`` for a whole number of so many digits that writing them takes long."""
+    """Return a simple value as JSON writes it; ``None`` for an integer with so many digits that writing them takes long."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -98,7 +98,7 @@ def text_of(value: Any) -> str | None:
 
 
 def ordered(order: str, limit: Number | Span) -> ValueTest:
-    """Less or more than a number, or before or after a time. Texts count where they are written as one."""
+    """Compare with a number, or with a time. A text counts if it is written as a number or a time."""
     return _within(*limit.bounds(order)) if isinstance(limit, Span) else _compared(ORDERS[order], limit)
 
 

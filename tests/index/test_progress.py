@@ -11,7 +11,7 @@ from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
-from eventstore.management.commands.run_index import standing
+from eventstore.management.commands.run_index import status_text
 from eventstore.model.events import Topic
 from eventstore.model.progress import Progress
 from eventstore.model.storage import Amounts
@@ -95,8 +95,8 @@ def test_counted_events_are_not_multiplied() -> None:
 
 def test_the_command_says_how_it_stands() -> None:
     caught_up = one(partitions=10, caught_up=10, behind=0, published=None)
-    assert standing(IndexerStatus(progress=caught_up, elsewhere=0), NOW) == "caught up"
+    assert status_text(IndexerStatus(progress=caught_up, elsewhere=0), NOW) == "caught up"
     behind = one(partitions=10, caught_up=7, behind=1)
-    assert standing(IndexerStatus(progress=behind, elsewhere=4), NOW) == (
+    assert status_text(IndexerStatus(progress=behind, elsewhere=4), NOW) == (
         "3 of 10 partitions behind, by 2:00:00 of publish time; 4 with other indexers"
     )

@@ -42,7 +42,6 @@ LONG_MODULES = {
     "tests/web/test_topics.py",
 }
 LONG_FUNCTIONS = {
-    "eventstore/envelope/cloudevents.py::_event",
     "dashboard/sockets/tail/frames.py::portions",
     "dashboard/views/aggregates.py::show",
 }

@@ -48,7 +48,7 @@ class Following:
     config: Config
     stop: threading.Event
     on_batch: Callable[[str, int, int], None]
-    on_status: Callable[[IndexerStatus], None] = lambda look: None
+    on_status: Callable[[IndexerStatus], None] = lambda status: None
     batch: int = BATCH
     """Largest number of events in a transaction."""
     threads: int = THREADS

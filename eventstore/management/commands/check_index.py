@@ -1,4 +1,4 @@
-"""Compare the index to the store."""
+"""Compare the index with the store."""
 
 import sys
 from argparse import ArgumentParser
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.lookup.queries import indexed_topics
-from eventstore.management.configured import configured_storage, said_of
+from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, UnknownTopic
 from eventstore.model.storage import Storage
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 raise CommandError(str(error), returncode=FAILED) from error
             except DatabaseError as error:
                 said = f"The index's database did not answer ({type(error).__name__}). Nothing was changed: run this again."
-                raise CommandError(said_of(error, said), returncode=FAILED) from error
+                raise CommandError(error_message(error, said), returncode=FAILED) from error
             finally:
                 storage.close()
         self.conclude(reports, stop)
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         return reports
 
     def say(self, line: str) -> None:
-        """A line above the progress bar."""
+        """Write a line above the progress bar."""
         with tqdm.external_write_mode():
             self.stdout.write(line)
 
@@ -89,12 +89,12 @@ class Command(BaseCommand):
 
 
 def differences(count: int) -> str:
-    """How many partitions differ, in words."""
+    """Return how many partitions differ, in words."""
     return f"{count:,} {'partition differs' if count == 1 else 'partitions differ'}" if count else "no difference"
 
 
 def in_words(report: PartitionReport, unit: str) -> str:
-    """One partition's report as a line; ``unit``: what the store counts behind the checkpoint."""
+    """Return one partition's report as a line. ``unit`` is what the store counts after the checkpoint."""
     name = f"{report.topic} partition {report.partition}"
     rest = f"; the first {report.trimmed:,} events are no longer in the store" if report.trimmed else ""
     if report.behind:

@@ -1,4 +1,4 @@
-"""Index topics anew, beside what pages read."""
+"""Rebuild the index of topics, while pages go on reading the old one."""
 
 import sys
 from argparse import ArgumentParser
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.lookup.queries import indexed_topics
 from eventstore.index.rebuild import run
-from eventstore.management.configured import configured_storage, said_of
+from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, UnknownTopic
 from eventstore.model.events import Topic
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 kind = type(error).__name__
                 said = f"The index's database did not do this ({kind}). Pages read what they did before: run this again."
-                raise CommandError(said_of(error, said), returncode=FAILED) from error
+                raise CommandError(error_message(error, said), returncode=FAILED) from error
             finally:
                 storage.close()
         if stop.number:
@@ -77,7 +77,9 @@ class Command(BaseCommand):
                 break
 
     def forget(self, storage: Storage, name: str, stop: Stop) -> None:
-        """Only what the store says that it has not, or is not to watch: while it does not answer, nothing is known."""
+        """Forget a topic that the store does not have, or that is not watched. While the store does not answer,
+        nothing is known.
+        """
         try:
             known = storage.topic(name)
         except UnknownTopic:
@@ -95,7 +97,7 @@ class Command(BaseCommand):
         self.remove(topic, stop, rest="running this again")
 
     def topics(self, storage: Storage, name: str) -> Iterable[Topic]:
-        """Those that are to be rebuilt, of those that are indexed."""
+        """Yield the indexed topics that are to be rebuilt."""
         indexed = {found.topic for found in indexed_topics()}
         if name:
             known = storage.topic(name)
@@ -135,7 +137,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{topic}: the unfinished rebuild is thrown away")
 
     def remove(self, topic: str, stop: Stop, rest: str = "the next rebuild (or --discard)") -> None:
-        """What was replaced or thrown away, now or earlier. Nobody reads it: a stop leaves the rest for the next time."""
+        """Remove builds that were replaced or discarded. Pages do not read them: if it is stopped, the next run
+        removes the rest.
+        """
         segments = run.segments_to_remove(topic)
         if not segments:
             return

@@ -15,7 +15,7 @@ from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.run import BATCH, THREADS, Following, follow_everything, index_until_caught_up
 from eventstore.index.tables.sql import MOST_EVENTS
-from eventstore.management.configured import configured_storage, said_of
+from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
 from eventstore.model.errors import EventStoreError, InvalidConfiguration
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
                 threads=threads,
                 values_of=values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY),
                 on_batch=lambda topic, partition, events: _advance(bar, events),
-                on_status=lambda look: _show(bar, look),
+                on_status=lambda status: _show(bar, status),
             )
             try:
                 if until_caught_up:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 kind = type(error).__name__
                 said = f"The index's database did not do this ({kind}). Nothing is half-written: run this again."
-                raise CommandError(said_of(error, said)) from error
+                raise CommandError(error_message(error, said)) from error
             finally:
                 storage.close()
 
@@ -79,20 +79,20 @@ def _advance(bar: "tqdm[Any]", events: int) -> None:
     bar.update(events)
 
 
-def _show(bar: "tqdm[Any]", look: IndexerStatus) -> None:
-    """Put what is left, and how it stands, beside the bar."""
-    behind = look.progress.behind
+def _show(bar: "tqdm[Any]", status: IndexerStatus) -> None:
+    """Show beside the bar what is left, and how the indexer is doing."""
+    behind = status.progress.behind
     bar.total = None if behind is None else bar.n + behind
-    bar.set_postfix_str(standing(look, timezone.now()), refresh=True)
+    bar.set_postfix_str(status_text(status, timezone.now()), refresh=True)
 
 
-def standing(look: IndexerStatus, now: datetime) -> str:
-    """How this indexer stands, in a few words."""
-    progress = look.progress
+def status_text(status: IndexerStatus, now: datetime) -> str:
+    """Return how this indexer is doing, in a few words."""
+    progress = status.progress
     late = progress.partitions - progress.caught_up
     words = f"{late} of {progress.partitions} partitions behind" if late else "caught up"
     if progress.published:
         words += f", by {str(now - progress.published).partition('.')[0]} of publish time"
-    if look.elsewhere:
-        words += f"; {look.elsewhere} with other indexers"
+    if status.elsewhere:
+        words += f"; {status.elsewhere} with other indexers"
     return words

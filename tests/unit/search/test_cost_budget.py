@@ -110,7 +110,7 @@ def test_no_more_is_spent_than_what_the_events_allow_and_a_third_of_a_second(mon
     with pytest.raises(FilterTooExpensive):
         for _ in range(1_000):
             account.matching([event(b"{}")])
-    assert clock.spent == pytest.approx(cost_budget.AT_ONCE, abs=0.02)
+    assert clock.spent == pytest.approx(cost_budget.BURST, abs=0.02)
 
 
 def test_a_chunk_is_not_looked_through_to_its_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,11 +147,11 @@ def test_what_was_too_dear_gets_little_when_it_comes_again(monkeypatch: pytest.M
             account.matching([event(b"x" * 5_000)] * 1_000)
         return clock.spent
 
-    assert spent() > cost_budget.AT_ONCE
-    assert spent() < cost_budget.AT_ONCE / 4
+    assert spent() > cost_budget.BURST
+    assert spent() < cost_budget.BURST / 4
     monkeypatch.setattr(cost_budget, "REMEMBERED_SECONDS", -1.0)
     spent()
-    assert spent() > cost_budget.AT_ONCE
+    assert spent() > cost_budget.BURST
 
 
 def test_so_many_and_no_more_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_so_many_and_no_more_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(10):
         with pytest.raises(FilterTooExpensive):
             driven(Clock(1.0), monkeypatch, f"dear {number}").judge(event(b"{}"))
-    assert len(cost_budget._too_dear) == 3
+    assert len(cost_budget._too_expensive) == 3
 
 
 def test_of_a_key_only_so_much_is_looked_at() -> None:
