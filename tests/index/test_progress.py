@@ -13,8 +13,8 @@ from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
 from eventstore.management.commands.run_index import standing
 from eventstore.model.events import Topic
+from eventstore.model.log import Amounts
 from eventstore.model.progress import Progress
-from eventstore.model.storage import Amounts
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.positions import number_in, number_of, position_of
 from eventstore.model.errors import StoreClosed
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, Edge
+from eventstore.model.log import READ_BYTES, Edge
 
 NUMBERS_A_STATEMENT = 500
 SHORTEST_PAUSE = 0.01

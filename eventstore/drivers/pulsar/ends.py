@@ -11,7 +11,7 @@ from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Position
-from eventstore.model.storage import Amounts, Ends
+from eventstore.model.log import Amounts, Ends
 
 REMEMBERED = 10_000
 LARGE = 64 * 1024

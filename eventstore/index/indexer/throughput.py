@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.lookup import progress
+from eventstore.model.log import Amounts
 from eventstore.model.progress import Progress
-from eventstore.model.storage import Amounts
 
 NOTE_SECONDS = 2.0
 """Seconds between two notes in the index."""

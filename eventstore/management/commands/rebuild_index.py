@@ -79,7 +79,7 @@ class Command(BaseCommand):
     def forget(self, storage: Storage, name: str, stop: Stop) -> None:
         """Only what the store says that it has not, or is not to watch: while it does not answer, nothing is known."""
         try:
-            known = storage.topic(name)
+            known = storage.log.topic(name)
         except UnknownTopic:
             known = None
         if known is not None:
@@ -98,14 +98,14 @@ class Command(BaseCommand):
         """Those that are to be rebuilt, of those that are indexed."""
         indexed = {found.topic for found in indexed_topics()}
         if name:
-            known = storage.topic(name)
+            known = storage.log.topic(name)
             if known.name not in indexed:
                 raise CommandError(f"{known.name} is not indexed yet: there is nothing to rebuild.", returncode=FAILED)
             yield known
             return
         for one in sorted(indexed):
             try:
-                yield storage.topic(one)
+                yield storage.log.topic(one)
             except UnknownTopic:
                 self.stdout.write(
                     f"{one}: the store no longer has this topic; its index is left as it is (--forget removes it)"

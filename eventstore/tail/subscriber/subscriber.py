@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.search import Filter, FilterTooExpensive
 from eventstore.tail.budget import ROWS_A_SECOND, PageShare
 from eventstore.tail.pieces import Piece
@@ -36,13 +36,13 @@ class TailSubscriber:
     that waits: call them in a thread. ``close`` never blocks.
     """
 
-    def __init__(self, storage: Storage, cursors: Sequence[TailCursor], *, complete: bool) -> None:
+    def __init__(self, log: Log, cursors: Sequence[TailCursor], *, complete: bool) -> None:
         self._cursors = cursors
         self._complete = complete
         self._counts = SkipCounter()
         self._share = None if complete or len(cursors) == 1 else PageShare(ROWS_A_SECOND)
         """What a page shows of several topics together. Each filter's own budget is for one whole topic."""
-        self._catchup = StoreCatchup(storage, cursors, self._counts, complete=complete)
+        self._catchup = StoreCatchup(log, cursors, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
         self._lag: int | None = None

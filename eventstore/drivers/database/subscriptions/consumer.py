@@ -21,7 +21,8 @@ from eventstore.drivers.database.subscriptions.state import state_of
 from eventstore.drivers.database.table_reads import fitting, messages_at, poll
 from eventstore.model.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, Edge, SubscriptionType
+from eventstore.model.log import READ_BYTES, Edge
+from eventstore.model.subscriptions import SubscriptionType
 
 log = logging.getLogger(__name__)
 

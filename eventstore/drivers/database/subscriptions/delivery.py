@@ -6,7 +6,7 @@ from itertools import islice
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import Shard, State
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 
 LOOK_AHEAD = 2_000
 """How far after its cursor a key-shared subscription looks for a member's keys, so that one look stays short."""

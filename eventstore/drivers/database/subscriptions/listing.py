@@ -13,15 +13,8 @@ from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import Shard, State, state_of, states_of
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
-from eventstore.model.storage import (
-    ConnectedConsumer,
-    Cursor,
-    CursorMove,
-    Edge,
-    MoveResult,
-    Subscription,
-    SubscriptionType,
-)
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, CursorMove, MoveResult, Subscription, SubscriptionType
 
 CLIENT = "Eventdesk's embedded store"
 

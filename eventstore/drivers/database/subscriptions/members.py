@@ -12,7 +12,7 @@ from eventstore.drivers.database.names import shown
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import GONE_AFTER, Shard
 from eventstore.model.errors import StoreRefused
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 
 
 def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> MemberRow:

@@ -14,7 +14,8 @@ from eventstore.drivers.pulsar.connection import Connected, Link, closed
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, SubscriptionType
+from eventstore.model.log import READ_BYTES
+from eventstore.model.subscriptions import SubscriptionType
 
 TYPES = {
     SubscriptionType.EXCLUSIVE: pulsar.ConsumerType.Exclusive,

@@ -24,7 +24,7 @@ from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES
+from eventstore.model.log import READ_BYTES
 
 T = TypeVar("T")
 

@@ -20,9 +20,9 @@ from eventstore.drivers.pulsar.client.messages import EPOCH
 from eventstore.drivers.pulsar.connection import Link
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.routing import partition_of
 
 MANY = 100
 """From this number of messages for one partition in one call, they are batched whatever their keys."""

@@ -17,7 +17,7 @@ from eventstore.drivers.pulsar.connection import Connected, Link, closed
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
-from eventstore.model.storage import READ_BYTES
+from eventstore.model.log import READ_BYTES
 
 READER_NAME = "eventdesk-reader"
 """The prefix of our readers' subscriptions, so that nobody takes them for a real backlog."""

@@ -20,11 +20,12 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.subscriptions import RANGE, ledger_and_entry, named
+from eventstore.drivers.pulsar.subscriptions.listing import RANGE, ledger_and_entry, named
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Position
-from eventstore.model.storage import CursorMove, Edge, MoveResult, OnMove
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove
 
 TRIES = 3
 RETRY_SECONDS = 20.0

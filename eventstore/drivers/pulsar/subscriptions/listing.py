@@ -12,7 +12,7 @@ from eventstore.drivers.pulsar.positions import whole_entry
 from eventstore.drivers.pulsar.topics import Known
 from eventstore.model.errors import UnknownSubscription
 from eventstore.model.events import Position
-from eventstore.model.storage import ConnectedConsumer, Cursor, Subscription, SubscriptionType
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
 _TYPES = {
     "Exclusive": SubscriptionType.EXCLUSIVE,
