@@ -38,7 +38,7 @@ class ScanLimits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class ScanRequest:
     """What is searched for, and where.
 
     ``published_since`` leaves out what was published earlier. ``onward`` is the ``ScanProgress.onward`` of an earlier
@@ -64,7 +64,7 @@ class Scan(Generic[T]):
     def __init__(
         self,
         log: Log,
-        request: Request,
+        request: ScanRequest,
         *,
         read: Callable[[Message], Event],
         keep: Callable[[Event], T],

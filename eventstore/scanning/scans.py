@@ -9,7 +9,7 @@ from eventstore.model.errors import TooManySearches
 from eventstore.model.events import Event, Message
 from eventstore.model.log import Log
 from eventstore.scanning.progress import Ending
-from eventstore.scanning.scan import Request, Scan
+from eventstore.scanning.scan import Scan, ScanRequest
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Scans:
         self._left: list[Scan[Any]] = []
         """Replaced and dropped searches whose threads may still be alive."""
 
-    def begin(self, owner: str, request: Request, keep: Callable[[Event], T]) -> tuple[str, Scan[T]]:
+    def begin(self, owner: str, request: ScanRequest, keep: Callable[[Event], T]) -> tuple[str, Scan[T]]:
         """Start a search that reads a topic, as ``start`` does. Return its id and the search. See ``Scan`` for ``keep``."""
         scan = Scan(self._log, request, read=self._read, keep=keep)
         return self.start(owner, scan), scan

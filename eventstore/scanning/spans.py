@@ -10,7 +10,7 @@ from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
 from eventstore.model.log import Log
-from eventstore.model.merge import BEGINNING, END, decode_cursor, encode_cursor
+from eventstore.model.merge import BEGINNING, END, decode_page_token, encode_page_token
 
 OLDER, NEWER = "older", "newer"
 
@@ -78,7 +78,7 @@ def onward_of(spans: Sequence[Span], reached: Mapping[int, Position], newest_fir
         else:
             edge, included = (span.upper, span.upper_included) if newest_first else (span.lower, span.lower_included)
             boundaries[str(span.partition)] = ("+" if newest_first is included else "-") + edge.token
-    return encode_cursor(OLDER if newest_first else NEWER, boundaries)
+    return encode_page_token(OLDER if newest_first else NEWER, boundaries)
 
 
 def expected_of(spans: Sequence[Span]) -> Expected | None:
@@ -98,7 +98,7 @@ def expected_of(spans: Sequence[Span]) -> Expected | None:
 def _passed(onward: str, newest_first: bool) -> Mapping[str, str]:
     if not onward:
         return {}
-    direction, boundaries = decode_cursor(onward)
+    direction, boundaries = decode_page_token(onward)
     if direction != (OLDER if newest_first else NEWER) or not all(text.isascii() for text in boundaries.values()):
         raise InvalidPosition("This search's address is damaged. Begin the search again.")
     return boundaries

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from eventstore.model.events import Message, Page, Position, Topic
 from eventstore.model.log import Log
-from eventstore.model.merge import Item, MergeSource, encode_cursor, merge
+from eventstore.model.merge import Item, MergeSource, encode_page_token, merge
 
 PAGE_BYTES = 64 * 1024 * 1024
 """Payload that is read for one page, of all its partitions together: of large events a page shows fewer."""
@@ -28,7 +28,7 @@ def page_token_since(log: Log, topic: Topic, when: datetime) -> str:
             boundaries[str(number)] = "+" + last[0].position.token if last else "^"
         else:
             boundaries[str(number)] = "-" + first.token
-    return encode_cursor("newer", boundaries)
+    return encode_page_token("newer", boundaries)
 
 
 def _partition_source(log: Log, topic: str, number: int, most_bytes: int) -> MergeSource[Message]:

@@ -19,9 +19,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     open_raw = reader.open_raw
 
-    def noted(link: Any, log: Any, *given: Any, **more: Any) -> Any:
+    def noted(connection: Any, log: Any, *given: Any, **more: Any) -> Any:
         found.append(str(log))
-        return open_raw(link, log, *given, **more)
+        return open_raw(connection, log, *given, **more)
 
     monkeypatch.setattr(partition_log, "open_raw", noted)
     return found

@@ -9,7 +9,7 @@ from eventstore.model.events import Event, NewMessage, Topic
 from eventstore.model.storage import Storage
 from eventstore.scanning import partition_reader
 from eventstore.scanning.progress import ScanProgress, ScanState
-from eventstore.scanning.scan import Request, Scan, ScanLimits
+from eventstore.scanning.scan import Scan, ScanLimits, ScanRequest
 from eventstore.search import parse_filter
 from tests.contract.conftest import MakeTopic
 from tests.parts import subscriptions_of
@@ -53,7 +53,7 @@ def searched(
     def kept(event: Event) -> Event:
         return event
 
-    request = Request(topic=topic, filter=parse_filter(text), **more)
+    request = ScanRequest(topic=topic, filter=parse_filter(text), **more)
     scan = Scan(storage.log, request, read=read_event, keep=kept, limits=limits)
     scan.start()
     scan.join(LONG)

@@ -13,7 +13,7 @@ STORE = "store"
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
     """Turn the errors of a database that does not answer into ``StoreUnreachable``."""
     try:
         yield
@@ -37,7 +37,7 @@ class Session:
         """Around each call: raises ``StoreClosed``, or ``StoreUnreachable`` if the database does not answer."""
         if self.closed.is_set():
             raise StoreClosed("This event store was closed. Open it again.")
-        with answering():
+        with store_errors():
             yield
 
 

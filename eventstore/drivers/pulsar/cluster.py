@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from eventstore.config.topic_kinds import TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.client.partition_log import Shard
-from eventstore.drivers.pulsar.connection import Link
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog
+from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.topics import Known, Topics
+from eventstore.drivers.pulsar.topics import KnownTopic, Topics
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 
@@ -15,32 +15,32 @@ from eventstore.model.events import Position
 class Cluster:
     """Nothing is contacted before the first call. Every call raises ``StoreClosed`` once the storage was closed."""
 
-    def __init__(self, *, link: Link, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds) -> None:
-        self.link, self.admin = link, admin
+    def __init__(self, *, connection: BrokerConnection, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds) -> None:
+        self.connection, self.admin = connection, admin
         self.topics = Topics(admin, namespaces, kinds)
 
     def check_open(self) -> None:
-        self.link.check_open()
+        self.connection.check_open()
 
-    def known(self, topic: str) -> Known:
+    def known(self, topic: str) -> KnownTopic:
         """The watched topic of this name or short name; ``UnknownTopic``."""
         self.check_open()
         return self.topics.find(topic)
 
-    def shard(self, known: Known, partition: int) -> Shard:
+    def partition_log(self, known: KnownTopic, partition: int) -> PartitionLog:
         """One partition of the topic, for reading."""
-        return Shard(self.link, self.admin, known.log(partition), str(known.name), partition)
+        return PartitionLog(self.connection, self.admin, known.log(partition), str(known.name), partition)
 
     def close(self) -> None:
-        self.link.close()
+        self.connection.close()
         self.admin.close()
 
 
-def checked(position: Position | None, shard: Shard) -> Position | None:
+def checked(position: Position | None, partition_log: PartitionLog) -> Position | None:
     """``InvalidPosition`` for a position of another partition, and for what is none."""
     if position is None:
         return None
     place_of(position.token)
-    if (position.topic, position.partition) != (shard.topic, shard.partition):
+    if (position.topic, position.partition) != (partition_log.topic, partition_log.partition):
         raise InvalidPosition("This position belongs to another partition. Open the event again from a list.")
     return position

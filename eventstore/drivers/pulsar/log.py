@@ -10,7 +10,7 @@ import pulsar
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.parallel import in_parallel
-from eventstore.drivers.pulsar.client.partition_log import Shard, near_ones
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog, group_near
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher
 from eventstore.drivers.pulsar.client.reader import PulsarReader
@@ -39,13 +39,13 @@ class PulsarLog:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._publisher = Publisher(cluster.link)
+        self._publisher = Publisher(cluster.connection)
         self._ends = EndsFinder(cluster.admin)
         self._ahead = FetchAhead()
 
     def ping(self) -> str:
         self._cluster.check_open()
-        return f"Pulsar {self._cluster.admin.version()} at {self._cluster.link.where}"
+        return f"Pulsar {self._cluster.admin.version()} at {self._cluster.connection.where}"
 
     # -- topics
 
@@ -62,7 +62,7 @@ class PulsarLog:
 
     def ends(self, topic: str) -> Sequence[Ends]:
         known = self._cluster.known(topic)
-        return self._ends.of(known, [self._cluster.shard(known, number) for number in range(known.topic.partitions)])
+        return self._ends.of(known, [self._cluster.partition_log(known, number) for number in range(known.topic.partitions)])
 
     def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
         return self._ends.amounts(self._cluster.known(topic), positions)
@@ -91,53 +91,55 @@ class PulsarLog:
         inclusive: bool = False,
         most_bytes: int | None = None,
     ) -> Sequence[Message]:
-        shard = self._cluster.shard(self._cluster.known(topic), partition)
-        return shard.forward(after=checked(after, shard), limit=limit, inclusive=inclusive, most_bytes=most_bytes)
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
+        return partition_log.forward(
+            after=checked(after, partition_log), limit=limit, inclusive=inclusive, most_bytes=most_bytes
+        )
 
     def read_backward(
         self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
     ) -> Sequence[Message]:
-        shard = self._cluster.shard(self._cluster.known(topic), partition)
-        return shard.backward(before=checked(before, shard), limit=limit, most_bytes=most_bytes)
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
+        return partition_log.backward(before=checked(before, partition_log), limit=limit, most_bytes=most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Scattered positions cost a reader each, some of them open side by side; near ones are read through together."""
         self._cluster.check_open()
         ordered = sorted(set(positions), key=lambda position: (position.topic, position.partition, position.token))
-        pieces: list[tuple[Shard, Sequence[Position]]] = []
+        pieces: list[tuple[PartitionLog, Sequence[Position]]] = []
         for (topic, partition), group in groupby(ordered, key=lambda position: (position.topic, position.partition)):
-            near = near_ones(list(group))
-            shard = self._shard_if_there(topic, partition)
-            if shard is not None:
-                pieces += [(shard, wanted) for wanted in near]
+            near = group_near(list(group))
+            partition_log = self._partition_log_if_there(topic, partition)
+            if partition_log is not None:
+                pieces += [(partition_log, wanted) for wanted in near]
         parts = in_parallel(lambda piece: piece[0].fetch_near(piece[1]), pieces)
         return {position: message for part in parts for position, message in part.items()}
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
-        return self._cluster.shard(self._cluster.known(topic), partition).first_since(when)
+        return self._cluster.partition_log(self._cluster.known(topic), partition).first_since(when)
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
-        shard = self._cluster.shard(self._cluster.known(topic), partition)
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
         start, inclusive, token = pulsar.MessageId.earliest, True, ""
-        internals = shard.internals()
+        internals = partition_log.internals()
         if after is Edge.LATEST:
-            start, inclusive = self._latest(shard)
+            start, inclusive = self._latest(partition_log)
         elif isinstance(after, Position):
-            checked(after, shard)
+            checked(after, partition_log)
             token = after.token
             start, inclusive = _start_behind(internals, token)
         share = self._ahead.join(internals)
         try:
             return PulsarReader(
-                self._cluster.link,
-                shard.log,
-                Messages(shard.topic, shard.partition),
+                self._cluster.connection,
+                partition_log.log,
+                Messages(partition_log.topic, partition_log.partition),
                 start,
                 inclusive=inclusive,
                 after=token,
                 ahead=self._ahead,
                 share=share,
-                resume=lambda token: _start_behind(shard.internals(), token),
+                resume=lambda token: _start_behind(partition_log.internals(), token),
             )
         except BaseException:
             self._ahead.leave(share)
@@ -151,15 +153,15 @@ class PulsarLog:
         self._cluster.check_open()
         return position_labelled(topic, partition, label)
 
-    def _shard_if_there(self, topic: str, partition: int) -> Shard | None:
+    def _partition_log_if_there(self, topic: str, partition: int) -> PartitionLog | None:
         try:
-            return self._cluster.shard(self._cluster.known(topic), partition)
+            return self._cluster.partition_log(self._cluster.known(topic), partition)
         except UnknownTopic:
             return None
 
-    def _latest(self, shard: Shard) -> tuple[Any, bool]:
+    def _latest(self, partition_log: PartitionLog) -> tuple[Any, bool]:
         """The place of the last event now, as a fixed id."""
-        ledger, entry, batch = shard.last_id()
+        ledger, entry, batch = partition_log.last_id()
         if entry < 0:
             return pulsar.MessageId.earliest, True
         return pulsar.MessageId(-1, ledger, entry, batch), False

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
-from eventstore.drivers.pulsar.connection import Link
+from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.schema_registry import PulsarSchemas
 from eventstore.drivers.pulsar.subscriptions.pulsar_subscriptions import PulsarSubscriptions
@@ -32,7 +32,7 @@ class PulsarStorage:
     ) -> None:
         credentials = {"token": token, "trust_certs": tls_trust_certs, "certificate": tls_certificate, "key": tls_key}
         self._cluster = Cluster(
-            link=Link(service_url=service_url, **credentials),
+            connection=BrokerConnection(service_url=service_url, **credentials),
             admin=Admin(url=admin_url, **credentials),
             namespaces=namespaces,
             kinds=kinds,
@@ -42,7 +42,7 @@ class PulsarStorage:
         self.subscriptions = PulsarSubscriptions(self._cluster)
 
     def __repr__(self) -> str:
-        return f"PulsarStorage({self._cluster.link.where})"
+        return f"PulsarStorage({self._cluster.connection.where})"
 
     def close(self) -> None:
         self._cluster.close()

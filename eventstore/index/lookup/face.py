@@ -15,7 +15,7 @@ from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
 from eventstore.model.log import Log
 from eventstore.model.pointers import AnomalyLine, IndexedTopic, Pointer, ValueMatches
-from eventstore.model.progress import Progress, TopicProgress
+from eventstore.model.progress import IndexProgress, TopicProgress
 
 
 class IndexFace:
@@ -37,7 +37,7 @@ class IndexFace:
         """What the index knows of each topic, by name."""
         return {topic.topic: topic for topic in queries.indexed_topics()}
 
-    def progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
+    def progress(self) -> tuple[IndexProgress, Sequence[TopicProgress]]:
         """How far the index is: with everything together that the store still has, and with each topic, by name."""
         topics = progress.topics()
         return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics

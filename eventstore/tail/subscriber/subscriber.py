@@ -78,7 +78,7 @@ class TailSubscriber:
         """
         with self._lock:
             pieces: list[Piece] = []
-            begun = {} if self._begun else self._news()
+            begun = {} if self._begun else self._new_places()
             self._begun = True
             away = any(cursor.tail.away for cursor in self._cursors)
             if not self._closed:
@@ -91,7 +91,7 @@ class TailSubscriber:
                 pieces=pieces,
                 counts=self._counts.snapshot(),
                 begun=begun,
-                places=begun | self._news(),
+                places=begun | self._new_places(),
                 lag_ms=self._lag,
                 state="away" if away else self._state(),
             )
@@ -109,8 +109,8 @@ class TailSubscriber:
         for cursor in self._cursors:
             cursor.close()
 
-    def _news(self) -> dict[str, str]:
-        return {key: token for cursor in self._cursors for key, token in cursor.news().items()}
+    def _new_places(self) -> dict[str, str]:
+        return {key: token for cursor in self._cursors for key, token in cursor.new_places().items()}
 
     def _take(self, room: int | None) -> list[Piece]:
         if problem := next((cursor.ring_filter.problem for cursor in self._cursors if cursor.ring_filter.problem), ""):

@@ -20,7 +20,7 @@ from eventstore.model.errors import StoreUnreachable, TooManySearches
 from eventstore.model.events import Event, Message, NewMessage, Topic
 from eventstore.scanning import partition_reader
 from eventstore.scanning.progress import Ending, ScanProgress, ScanState
-from eventstore.scanning.scan import Request, Scan, ScanLimits
+from eventstore.scanning.scan import Scan, ScanLimits, ScanRequest
 from eventstore.scanning.scans import Scans
 from eventstore.search import parse_filter
 from tests.parts import StorageOver
@@ -81,7 +81,7 @@ def scan_of(log: Any, topic: Topic, text: str, *, limits: ScanLimits | None = No
     def read(message: Message) -> Event:
         return read_event(message, ())
 
-    asked = Request(topic=topic, filter=parse_filter(text), **request)
+    asked = ScanRequest(topic=topic, filter=parse_filter(text), **request)
     return Scan(log, asked, read=read, keep=keep, limits=limits)
 
 

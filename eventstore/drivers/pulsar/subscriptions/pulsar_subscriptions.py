@@ -35,7 +35,7 @@ class PulsarSubscriptions:
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
         known = self._cluster.known(topic)
         check_new_subscription(name)
-        return PulsarConsumer(self._cluster.link, known, name, type, consumer)
+        return PulsarConsumer(self._cluster.connection, known, name, type, consumer)
 
     def reset_cursor(
         self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
@@ -44,5 +44,5 @@ class PulsarSubscriptions:
         known = self._cluster.known(topic)
         for partition, target in targets.items():
             if isinstance(target, Position):
-                checked(target, self._cluster.shard(known, partition))
+                checked(target, self._cluster.partition_log(known, partition))
         cursor_reset.reset(self._cluster.admin, known, name, targets, on_move)
