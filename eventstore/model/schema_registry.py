@@ -11,8 +11,8 @@ from eventstore.model.events import NOTHING
 class Schema:
     """One version of a topic's schema, as the registry holds it.
 
-    ``kind`` is the registry's word (``AVRO``, ``JSON``, ``PROTOBUF_NATIVE``, ``STRING``, ``KEY_VALUE`` …); ``definition`` its
-    text or bytes, from whoever may publish: not to be trusted.
+    ``kind`` is the registry's word (``AVRO``, ``JSON``, ``PROTOBUF_NATIVE``, ``STRING``, ``KEY_VALUE`` …).
+    ``definition`` is its text or bytes. It comes from anyone who may publish: do not trust it.
     """
 
     kind: str
@@ -22,11 +22,12 @@ class Schema:
 
 
 class SchemaRegistry(Protocol):
-    """What a driver knows of schemas. It has no capabilities: a driver has a registry, or it has none."""
+    """A driver's access to schemas. It has no capabilities: a driver has a registry, or it has none."""
 
     def schema(self, topic: str, version: str) -> Schema | None:
-        """This version of the topic's schema (a message's ``schema_version``); ``None`` where the registry has none such.
+        """Return this version of the topic's schema (a message's ``schema_version``), or ``None`` if the registry does not
+        have it.
 
-        A version never changes, and asking takes a round trip: ``schemas.Schemas`` remembers.
+        A version never changes, and asking takes a round trip, so ``schemas.Schemas`` caches.
         """
         ...

@@ -1,9 +1,10 @@
 """What every driver is: a log, and the parts that it may lack.
 
-The contract is written down as tests: ``tests/contract/`` runs over every driver. All calls are synchronous and may be made
-from any thread; a ``Reader`` or ``Consumer`` belongs to one thread at a time. Any call may raise ``StoreUnreachable`` (and
-does so within some seconds, never hanging), ``StoreRefused``, or ``StoreClosed`` once the storage was closed; ``UnknownTopic``
-and ``UnknownSubscription`` say that the name is not known *now*.
+The contract is written down as tests: ``tests/contract/`` runs over every driver. All calls are synchronous and may be
+made from any thread. A ``Reader`` or ``Consumer`` belongs to one thread at a time.
+
+Any call may raise ``StoreUnreachable`` (within some seconds; it never hangs), ``StoreRefused``, or ``StoreClosed`` once
+the storage was closed. ``UnknownTopic`` and ``UnknownSubscription`` mean that the name is not known *now*.
 """
 
 from typing import Protocol
@@ -15,7 +16,7 @@ from eventstore.model.subscriptions import Subscriptions
 
 
 class Storage(Protocol):
-    """One store. A part that it lacks is ``None``: pages then say so, and offer nothing that needs it."""
+    """One store. A part that it lacks is ``None``. Pages then say so, and offer nothing that needs it."""
 
     @property
     def log(self) -> Log: ...
@@ -27,7 +28,7 @@ class Storage(Protocol):
     def subscriptions(self) -> Subscriptions | None: ...
 
     def close(self) -> None:
-        """Let go of everything; every later call raises ``StoreClosed``. Closing twice is harmless."""
+        """Release everything. Every later call raises ``StoreClosed``. Closing twice is harmless."""
         ...
 
 

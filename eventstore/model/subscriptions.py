@@ -1,4 +1,4 @@
-"""Subscriptions: named reader groups, where they stand, joining them and moving them. A driver may lack them."""
+"""Subscriptions: named reader groups, where they stand, and how to join and move them. A driver may lack them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ class SubscriptionType(StrEnum):
     SHARED = "shared"
     KEY_SHARED = "key_shared"
     UNKNOWN = "unknown"
-    """The broker keeps the type of connected consumers only: nobody is connected."""
+    """The broker only knows the type of connected consumers, and none is connected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriptionCapabilities:
-    """What a driver's subscriptions can do. Pages and commands ask this, never the driver's name."""
+    """What a driver's subscriptions can do. Pages and commands check this, never the driver's name."""
 
     backlog_unit: str
     """What ``Cursor.backlog`` counts: ``events``, or the broker's ``entries`` (a batch is one)."""
     reset_disconnects: bool
     """Resetting a cursor disconnects the subscription's consumers."""
     lists_consumers: bool
-    """``Subscription.consumers`` names everybody who is connected."""
+    """``Subscription.consumers`` names every connected consumer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +46,10 @@ class ConnectedConsumer:
 class Cursor:
     """A subscription's place in one partition.
 
-    Everything up to and including ``acknowledged`` is acknowledged (``None``: nothing yet); so is everything in ``holes``,
-    pairs of (excluded start, included end) beyond it. Such positions may name a whole batch rather than an event that
-    exists: compare them, do not read them. ``backlog`` counts ``SubscriptionCapabilities.backlog_unit``. ``moved``: when
-    ``acknowledged`` was last seen to move; ``None`` where that is not known.
+    Everything up to and including ``acknowledged`` is acknowledged (``None``: nothing yet), and so is everything in
+    ``holes``, pairs of (excluded start, included end) after it. Such positions may name a whole batch instead of an
+    existing event: compare them, but do not read them. ``backlog`` counts ``SubscriptionCapabilities.backlog_unit``.
+    ``moved`` is when ``acknowledged`` was last seen to move; ``None`` if unknown.
     """
 
     partition: int
@@ -70,7 +70,7 @@ class Subscription:
     consumers: Sequence[ConnectedConsumer] = ()
     moved: datetime | None = None
     delivered: datetime | None = None
-    """When an event was last handed to a consumer."""
+    """When an event was last delivered to a consumer."""
     unacked: int = 0
 
     @property
@@ -79,19 +79,19 @@ class Subscription:
 
 
 class MoveResult(StrEnum):
-    """What became of one partition's cursor, as it was read back after the store had said that it moved it."""
+    """What became of one partition's cursor, read back after the store had said that it moved it."""
 
     MOVED = "moved"
     NOT_MOVED = "not moved"
     FAILED = "failed"
     """The store refused; the cursor stands where it stood."""
     UNKNOWN = "unknown"
-    """The store gave no answer, or what was read back proves neither."""
+    """The store did not answer, or what was read back proves neither."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CursorMove:
-    """One partition's part of a cursor reset. ``reason`` is a sentence where it was not moved."""
+    """One partition's part of a cursor reset. ``reason`` is a sentence if it was not moved."""
 
     partition: int
     result: MoveResult
@@ -102,18 +102,19 @@ OnMove = Callable[[CursorMove], None]
 
 
 def ignore_move(move: CursorMove) -> None:
-    """For callers that look at the subscription themselves."""
+    """For callers that check the subscription themselves."""
 
 
 class Consumer(Protocol):
-    """A member of a subscription: receives, and acknowledges by position."""
+    """A member of a subscription. It receives, and acknowledges by position."""
 
     def receive(self, *, limit: int, timeout: float) -> Sequence[Message]:
-        """As ``Reader.read``; what is never acknowledged comes again to a later consumer of the subscription."""
+        """As ``Reader.read``. What is never acknowledged is delivered again to a later consumer of the subscription."""
         ...
 
     def acknowledge(self, position: Position) -> None:
-        """This one event is handled. Of shared subscriptions, earlier ones stay pending; acknowledging twice is harmless."""
+        """Mark this one event as handled. In shared subscriptions, earlier events stay pending. Acknowledging twice is
+        harmless."""
         ...
 
     def close(self) -> None: ...
@@ -124,25 +125,25 @@ class Consumer(Protocol):
 
 
 class Subscriptions(Protocol):
-    """What a driver does with subscriptions."""
+    """A driver's access to subscriptions."""
 
     @property
     def capabilities(self) -> SubscriptionCapabilities: ...
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
-        """The durable ones, by name: never a reader's own."""
+        """Return the durable subscriptions by name, never a reader's own."""
         ...
 
     def named(self, topic: str, name: str) -> Subscription:
-        """The subscription of this name, as it is now."""
+        """Return the subscription with this name, as it is now."""
         ...
 
     def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
-        """Make it, or answer the one that is there, where it stands. ``type`` is a hint where consumers decide it."""
+        """Create the subscription, or return the existing one, unmoved. ``type`` is only a hint if consumers decide it."""
         ...
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
-        """Join the subscription under this consumer name, creating it at the earliest event where there is none."""
+        """Join the subscription under this consumer name. A missing subscription is created at the earliest event."""
         ...
 
     def reset_cursor(
@@ -150,9 +151,10 @@ class Subscriptions(Protocol):
     ) -> None:
         """Move the cursor of each named partition: the event *at* the position is the next one to be received.
 
-        Acknowledgements from there on are forgotten; partitions that are not named stay. See ``reset_disconnects``. Each
-        cursor is read back: ``on_move`` is called in the caller's thread with each partition's result as soon as it is known,
-        before the next one is tried, and an error that it raises ends the reset. An error of the store ends it as well;
-        partitions without a result were not tried.
+        Later acknowledgements are forgotten. Partitions that are not named stay. See ``reset_disconnects``.
+
+        Each cursor is read back. ``on_move`` is called in the caller's thread with each partition's result as soon as
+        it is known, before the next one is tried. An error that it raises ends the reset, and so does an error of the
+        store. Partitions without a result were not tried.
         """
         ...

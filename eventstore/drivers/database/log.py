@@ -1,4 +1,4 @@
-"""The embedded store's log: topics, publishing and reading. See ``eventstore.model.log.Log`` for what each call does."""
+"""The log of the embedded store: topics, publishing and reading. ``eventstore.model.log.Log`` describes each call."""
 
 import itertools
 import sqlite3
@@ -16,7 +16,7 @@ from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities, Reader
 
 
 class DatabaseLog:
-    """Fulfils ``eventstore.model.log.Log``."""
+    """Implements ``eventstore.model.log.Log``."""
 
     capabilities = LogCapabilities(expected_version=True, detects_known_ids=True, amount_unit="events")
 

@@ -1,4 +1,4 @@
-"""The embedded event store: the driver of ``database://``, on whatever database Django's alias ``store`` is."""
+"""The embedded event store: the driver of ``database://``, on the database of Django's alias ``store``."""
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.database.connection import Session, close_in_thread
@@ -7,7 +7,7 @@ from eventstore.drivers.database.subscriptions.table_subscriptions import TableS
 
 
 class DatabaseStorage:
-    """Fulfils ``eventstore.model.storage.Storage``. It has no schema registry: payloads are what they are."""
+    """Implements ``eventstore.model.storage.Storage``. It has no schema registry: payloads are kept as they are."""
 
     schemas = None
 

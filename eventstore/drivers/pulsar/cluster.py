@@ -1,4 +1,4 @@
-"""One Pulsar cluster, as the parts of a storage share it: its connection, its admin interface and its topics."""
+"""One Pulsar cluster, as the parts of a storage share it: its connection, its admin API and its topics."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ class Cluster:
         self.connection.check_open()
 
     def known(self, topic: str) -> KnownTopic:
-        """The watched topic of this name or short name; ``UnknownTopic``."""
+        """Return the watched topic with this name or short name. Raises ``UnknownTopic``."""
         self.check_open()
         return self.topics.find(topic)
 
     def partition_log(self, known: KnownTopic, partition: int) -> PartitionLog:
-        """One partition of the topic, for reading."""
+        """Return one partition of the topic, for reading."""
         return PartitionLog(self.connection, self.admin, known.log(partition), str(known.name), partition)
 
     def close(self) -> None:
@@ -37,7 +37,7 @@ class Cluster:
 
 
 def checked(position: Position | None, partition_log: PartitionLog) -> Position | None:
-    """``InvalidPosition`` for a position of another partition, and for what is none."""
+    """Return the position. Raises ``InvalidPosition`` if it is another partition's, or not a position of this driver."""
     if position is None:
         return None
     place_of(position.token)

@@ -27,10 +27,10 @@ PARALLEL_READS = 4
 
 
 class PulsarLog:
-    """Fulfils ``eventstore.model.log.Log``; see there for what each call does.
+    """Implements ``eventstore.model.log.Log``, which describes each call.
 
-    A chunked message that another publisher's messages are woven into is delivered at its last chunk; a reader that is opened
-    between its chunks gets it where it began not too long before (``resuming``).
+    A chunked message that has other publishers' messages between its chunks is delivered at its last chunk. A reader
+    that is opened between its chunks gets it if it began not too long before (``resuming``).
     """
 
     capabilities = LogCapabilities(
@@ -103,7 +103,8 @@ class PulsarLog:
         return partition_log.backward(before=checked(before, partition_log), limit=limit, most_bytes=most_bytes)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
-        """Scattered positions cost a reader each, some of them open side by side; near ones are read through together."""
+        """Scattered positions cost a reader each, several of them in parallel. Close ones are read through with one
+        reader."""
         self._cluster.check_open()
         ordered = sorted(set(positions), key=lambda position: (position.topic, position.partition, position.token))
         pieces: list[tuple[PartitionLog, Sequence[Position]]] = []
@@ -160,7 +161,7 @@ class PulsarLog:
             return None
 
     def _latest(self, partition_log: PartitionLog) -> tuple[Any, bool]:
-        """The place of the last event now, as a fixed id."""
+        """Return the place of the last event now, as a fixed id."""
         ledger, entry, batch = partition_log.last_id()
         if entry < 0:
             return pulsar.MessageId.earliest, True
@@ -168,7 +169,7 @@ class PulsarLog:
 
 
 def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:
-    """Where the client's reader begins for what lies behind this position, and whether inclusively."""
+    """Return where the client's reader begins for what follows this position, and whether inclusively."""
     place = place_of(token)
     earlier = start_behind(internals, place)
     return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)

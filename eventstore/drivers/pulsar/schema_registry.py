@@ -1,4 +1,4 @@
-"""Pulsar's schema registry, which every topic's broker has."""
+"""Pulsar's schema registry. Every broker has one."""
 
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.names import full_name

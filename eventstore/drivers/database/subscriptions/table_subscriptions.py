@@ -1,4 +1,4 @@
-"""The embedded store's subscriptions. See ``eventstore.model.subscriptions.Subscriptions`` for what each call does."""
+"""The subscriptions of the embedded store. ``eventstore.model.subscriptions.Subscriptions`` describes each call."""
 
 from collections.abc import Mapping, Sequence
 from weakref import WeakSet
@@ -19,7 +19,7 @@ from eventstore.model.subscriptions import (
 
 
 class TableSubscriptions:
-    """Fulfils ``eventstore.model.subscriptions.Subscriptions``."""
+    """Implements ``eventstore.model.subscriptions.Subscriptions``."""
 
     capabilities = SubscriptionCapabilities(backlog_unit="events", reset_disconnects=True, lists_consumers=True)
 
