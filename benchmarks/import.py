@@ -73,8 +73,8 @@ def _compare(name: str, count: int, bare: Callable[[], object], ours: Callable[[
 def _import(storage: "Storage", lines: Sequence[bytes]) -> None:
     from eventstore.importing import import_messages, parse_lines
 
-    topic = storage.create_topic("bench").name
-    summary = import_messages(storage, topic, parse_lines(io.BytesIO(b"".join(lines))), batch=BATCH)
+    topic = storage.log.create_topic("bench").name
+    summary = import_messages(storage.log, topic, parse_lines(io.BytesIO(b"".join(lines))), batch=BATCH)
     assert summary.imported == len(lines), summary.warnings
 
 

@@ -118,8 +118,8 @@ def asked(service_url: str, admin_url: str, topic: str, count: int) -> dict[str,
 
 def _only(storage: "Storage", topic: str) -> "Storage":
     """Return the same storage with no other topic to index."""
-    there = [storage.topic(topic)]
-    storage.topics = lambda: there  # type: ignore[method-assign]
+    there = [storage.log.topic(topic)]
+    storage.log.topics = lambda: there  # type: ignore[method-assign]
     return storage
 
 

@@ -16,6 +16,7 @@ from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.write import document_to_message
 from eventstore.model.errors import EventStoreError, InvalidMessage, InvalidName
 from eventstore.model.events import NewMessage
+from eventstore.model.log import Log
 from eventstore.model.storage import Storage
 
 MAX_LINE = 16 * 1024 * 1024
@@ -93,7 +94,7 @@ def parse_lines(file: BinaryFile) -> Iterator[Line]:
 
 
 def import_messages(
-    storage: Storage,
+    log: Log,
     topic: str,
     lines: Iterable[Line],
     *,
@@ -107,15 +108,15 @@ def import_messages(
     batch.
     """
     summary = ImportSummary()
-    knows = storage.capabilities.detects_known_ids
-    if not knows and any(ends.last for ends in storage.ends(topic)):
+    knows = log.capabilities.detects_known_ids
+    if not knows and any(ends.last for ends in log.ends(topic)):
         summary.warnings.append(
             "The topic held events before this import, and this store cannot tell whether the file's are among them: "
             "an import that is run twice doubles its events."
         )
     aggregates: set[tuple[str, str]] = set()
     for lines_of_batch in _batches(lines, batch):
-        _import_batch(storage, topic, lines_of_batch, summary, knows=knows)
+        _import_batch(log, topic, lines_of_batch, summary, knows=knows)
         aggregates.update(_aggregate(line) for line in lines_of_batch if isinstance(line, Accepted))
         summary.aggregates = len(aggregates)
         if on_progress:
@@ -123,10 +124,10 @@ def import_messages(
     return summary
 
 
-def _import_batch(storage: Storage, topic: str, lines: Sequence[Line], summary: ImportSummary, *, knows: bool) -> None:
+def _import_batch(log: Log, topic: str, lines: Sequence[Line], summary: ImportSummary, *, knows: bool) -> None:
     good = [line for line in lines if isinstance(line, Accepted)]
-    new = _unknown(storage, topic, good) if knows else good
-    refused = _append(storage, topic, new)
+    new = _unknown(log, topic, good) if knows else good
+    refused = _append(log, topic, new)
     for rejected in sorted(chain((line for line in lines if isinstance(line, Rejected)), refused), key=lambda r: r.number):
         summary.reject(rejected)
     summary.lines += len(lines)
@@ -134,7 +135,7 @@ def _import_batch(storage: Storage, topic: str, lines: Sequence[Line], summary: 
     summary.already_there += len(good) - len(new)
 
 
-def _append(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Rejected]:
+def _append(log: Log, topic: str, lines: Sequence[Accepted]) -> list[Rejected]:
     """Append all lines, or one by one if the store refuses the batch because of one message. Returns the refused lines.
 
     With these two errors the store says that nothing of the batch was written, so nothing is written twice. Any other
@@ -143,16 +144,16 @@ def _append(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Rej
     if not lines:
         return []
     try:
-        storage.append(topic, [line.message for line in lines])
+        log.append(topic, [line.message for line in lines])
     except (InvalidMessage, InvalidName) as error:
         if len(lines) == 1:
             return [Rejected(number=lines[0].number, reason=str(error))]
-        return [rejected for line in lines for rejected in _append(storage, topic, [line])]
+        return [rejected for line in lines for rejected in _append(log, topic, [line])]
     return []
 
 
-def _unknown(storage: Storage, topic: str, lines: Sequence[Accepted]) -> list[Accepted]:
-    seen = set(storage.known_ids(topic, [line.id for line in lines]))
+def _unknown(log: Log, topic: str, lines: Sequence[Accepted]) -> list[Accepted]:
+    seen = set(log.known_ids(topic, [line.id for line in lines]))
     new: list[Accepted] = []
     for line in lines:
         if line.id not in seen:
@@ -237,13 +238,13 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
 def _shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
     """Where the topics end now that were written to."""
     topics = [resource.topic] if resource.topic else [str(name) for name in details.get("topics", ())]
-    shown = {name: _ends_shown(storage, name) for name in topics}
+    shown = {name: _ends_shown(storage.log, name) for name in topics}
     return shown[resource.topic] if resource.topic else shown
 
 
-def _ends_shown(storage: Storage, topic: str) -> Mapping[str, Any]:
+def _ends_shown(log: Log, topic: str) -> Mapping[str, Any]:
     try:
-        ends = storage.ends(storage.topic(topic).name)
+        ends = log.ends(log.topic(topic).name)
     except EventStoreError as error:
         return {"topic": str(error)}
     return {"last": {str(end.partition): end.last.label if end.last else "empty" for end in ends}}

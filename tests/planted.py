@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 JUNK = b"\x00\x9f\xff no event"
@@ -76,12 +76,12 @@ def as_dead_letter(original: NewMessage, label: str) -> NewMessage:
     return NewMessage(payload=original.payload, key=original.key, properties={**original.properties, **of})
 
 
-def plant(storage: Storage, topic: str) -> None:
+def plant(log: Log, topic: str) -> None:
     """Append all events to this topic, one by one, and the first of them, late and in reverse, to derived topics."""
-    storage.create_topic(topic)
-    positions = [storage.append(topic, [message])[0] for message in EVENTS]
-    replay, letters = storage.create_topic(f"{topic}-replay"), storage.create_topic(f"{topic}-mailer-DLQ")
+    log.create_topic(topic)
+    positions = [log.append(topic, [message])[0] for message in EVENTS]
+    replay, letters = log.create_topic(f"{topic}-replay"), log.create_topic(f"{topic}-mailer-DLQ")
     for message in (EVENTS[4], EVENTS[1], EVENTS[1], NewMessage(payload=JUNK)):
-        storage.append(replay.name, [as_replay(message) if message.key else message])
+        log.append(replay.name, [as_replay(message) if message.key else message])
     for place in (3, 0, 3):
-        storage.append(letters.name, [as_dead_letter(EVENTS[place], positions[place].label)])
+        log.append(letters.name, [as_dead_letter(EVENTS[place], positions[place].label)])

@@ -60,10 +60,10 @@ def main() -> None:
     storage = storage_of_this_process()
     for line in sys.stdin:
         told: dict[str, Any] = json.loads(line)
-        name = storage.create_topic(told["topic"], partitions=told["partitions"]).name
+        name = storage.log.create_topic(told["topic"], partitions=told["partitions"]).name
         numbers = range(told["first"], told["first"] + told["count"])
         for start in range(0, len(numbers), AT_ONCE):
-            storage.append(
+            storage.log.append(
                 name, [event(number, told["size"], told["document"]) for number in numbers[start : start + AT_ONCE]]
             )
         print("done", flush=True)  # noqa: T201 - its reader waits for this

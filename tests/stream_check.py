@@ -64,7 +64,7 @@ def _all_streams(desk: Desk, keys: set[StreamKey]) -> dict[StreamKey, list[tuple
     found = sorted(all_pointers(), key=lambda pointer: pointer.version or 0)
     for start in range(0, len(found), PIECE):
         piece = found[start : start + PIECE]
-        messages = desk.store.fetch([pointer.position for pointer in piece])
+        messages = desk.store.log.fetch([pointer.position for pointer in piece])
         for pointer in piece:
             key = (pointer.aggregate_type, pointer.aggregate_id)
             streams[key].append((pointer, desk.read(messages[pointer.position])))

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from dashboard.setup.demo_secrets import kept
 from eventstore.envelope import document_to_message
-from eventstore.model import Edge, Message, NewMessage, Storage, SubscriptionType, UnknownTopic
+from eventstore.model import Edge, Log, Message, NewMessage, Subscriptions, SubscriptionType, UnknownTopic
 from eventstore.samples import health_history, misfits, oldest_form
 
 SEED = 4716
@@ -36,23 +36,23 @@ SUBSCRIPTIONS = {
 DEAD_LETTERS = 4
 
 
-def seed_history(storage: Storage) -> int:
+def seed_history(log: Log, subscriptions: Subscriptions | None) -> int:
     """Put in what is missing of the history, and the subscriptions; answers how many events were written.
 
     Ended at any moment and called again, it neither doubles an event nor leaves one out.
     """
     with _alone():
-        written = sum(_complete(storage, topic, messages) for topic, messages in whole_history(started()).items())
+        written = sum(_complete(log, topic, messages) for topic, messages in whole_history(started()).items())
         for name, (topic, type_of) in SUBSCRIPTIONS.items():
-            canonical = storage.topic(topic).name
-            storage.create_subscription(canonical, name, type=type_of, start=Edge.EARLIEST)
+            if subscriptions is not None:
+                subscriptions.create(log.topic(topic).name, name, type=type_of, start=Edge.EARLIEST)
         _marker().touch()
         return written
 
 
-def is_seeded(storage: Storage) -> bool:
+def is_seeded(log: Log) -> bool:
     """Whether ``seed_history`` came to its end with this store before."""
-    return _marker().exists() and _is_there(storage)
+    return _marker().exists() and _is_there(log)
 
 
 def started() -> datetime:
@@ -105,18 +105,18 @@ def _dead_letters(appointments: Sequence[NewMessage]) -> Iterator[NewMessage]:
         )
 
 
-def _complete(storage: Storage, name: str, messages: Sequence[NewMessage]) -> int:
-    topic = storage.create_topic(name, partitions=PARTITIONS[name])
-    there = Counter(_content(message) for number in range(topic.partitions) for message in _all(storage, topic.name, number))
+def _complete(log: Log, name: str, messages: Sequence[NewMessage]) -> int:
+    topic = log.create_topic(name, partitions=PARTITIONS[name])
+    there = Counter(_content(message) for number in range(topic.partitions) for message in _all(log, topic.name, number))
     missing = [message for message in messages if not _take(there, _content(message))]
     for first in range(0, len(missing), BATCH):
-        storage.append(topic.name, missing[first : first + BATCH])
+        log.append(topic.name, missing[first : first + BATCH])
     return len(missing)
 
 
-def _all(storage: Storage, topic: str, partition: int) -> Iterator[Message]:
+def _all(log: Log, topic: str, partition: int) -> Iterator[Message]:
     last = None
-    while found := storage.read_forward(topic, partition, after=last, limit=BATCH):
+    while found := log.read_forward(topic, partition, after=last, limit=BATCH):
         yield from found
         last = found[-1].position
 
@@ -134,9 +134,9 @@ def _take(there: "Counter[bytes]", content: bytes) -> bool:
     return True
 
 
-def _is_there(storage: Storage) -> bool:
+def _is_there(log: Log) -> bool:
     try:
-        storage.topic("patients")
+        log.topic("patients")
     except UnknownTopic:
         return False
     return True

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, numbered, started, topic_of
-from eventstore.model import Consumer, EventStoreError, Message, NewMessage, Position, Storage
+from eventstore.model import Consumer, EventStoreError, Log, Message, NewMessage, Position, Subscriptions
 from eventstore.samples import health_history
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EVENTS_A_SECOND = 2.0
 PATIENTS_AT_A_TIME = 20
@@ -30,43 +30,43 @@ SLOWLY = 1.7
 """Seconds that the mailer takes for an event: slower than they come, so that it is always a little behind."""
 PAUSE_AFTER_ERROR = 2.0
 
-Work = Callable[[Storage, Consumer, threading.Event], None]
+Work = Callable[[Log, Subscriptions, Consumer, threading.Event], None]
 
 
-def run(storage: Storage, stop: threading.Event) -> None:
+def run(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> None:
     """Publish and consume until ``stop``."""
-    threads = [threading.Thread(target=publish, args=(storage, stop), name="publisher")]
+    threads = [threading.Thread(target=publish, args=(log, stop), name="publisher")]
     for name, work in WORK.items():
-        threads.append(threading.Thread(target=_member, args=(storage, stop, name, work), name=name))
+        threads.append(threading.Thread(target=_member, args=(log, subscriptions, stop, name, work), name=name))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def publish(storage: Storage, stop: threading.Event) -> None:
+def publish(log: Log, stop: threading.Event) -> None:
     chance = random.Random()  # noqa: S311 - how long to wait, no secret
     for topic, event in _new_events(stop):
         try:
-            storage.append(topic, [as_message(event)])
+            log.append(topic, [as_message(event)])
         except EventStoreError as error:
-            log.warning("demo publisher: %s", error)
+            logger.warning("demo publisher: %s", error)
             stop.wait(PAUSE_AFTER_ERROR)
         if stop.wait(chance.uniform(0.2, 1.8) / EVENTS_A_SECOND):
             return
 
 
-def index_patients(storage: Storage, consumer: Consumer, stop: threading.Event) -> None:
+def index_patients(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop: threading.Event) -> None:
     while not stop.is_set():
         for message in consumer.receive(limit=100, timeout=1.0):
             consumer.acknowledge(message.position)
 
 
-def send_mails(storage: Storage, consumer: Consumer, stop: threading.Event) -> None:
+def send_mails(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop: threading.Event) -> None:
     topic, _ = SUBSCRIPTIONS["mailer"]
-    name = storage.topic(topic).name
+    name = log.topic(topic).name
     while not stop.is_set():
-        hurry = storage.subscription(name, "mailer").backlog > A_LITTLE_BEHIND
+        hurry = subscriptions.named(name, "mailer").backlog > A_LITTLE_BEHIND
         # A few at a time, so that each partition has its turn.
         for message in consumer.receive(limit=20 if hurry else 5, timeout=1.0):
             consumer.acknowledge(message.position)
@@ -74,13 +74,13 @@ def send_mails(storage: Storage, consumer: Consumer, stop: threading.Event) -> N
                 return
 
 
-def build_timeline(storage: Storage, consumer: Consumer, stop: threading.Event) -> None:
+def build_timeline(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop: threading.Event) -> None:
     """Stand still in each partition at what it does not understand, until somebody moves the cursor there.
 
     It stays connected and receives ahead, as clients do, acknowledging nothing behind that event: its partition waits.
     """
     standing: dict[int, Position] = {}
-    while not stop.is_set() and not _moved(storage, standing):
+    while not stop.is_set() and not _moved(log, subscriptions, standing):
         for message in consumer.receive(limit=100, timeout=1.0):
             position = message.position
             if position.partition not in standing:
@@ -106,28 +106,28 @@ def understood(message: Message | NewMessage) -> bool:
 WORK: Mapping[str, Work] = {"search-index": index_patients, "mailer": send_mails, "app-timeline": build_timeline}
 
 
-def _moved(storage: Storage, standing: Mapping[int, Position]) -> bool:
+def _moved(log: Log, subscriptions: Subscriptions, standing: Mapping[int, Position]) -> bool:
     """Whether somebody has moved a cursor beyond what this consumer stands at: it joins anew then, and receives from there."""
     if not standing:
         return False
-    topic = storage.topic(SUBSCRIPTIONS["app-timeline"][0]).name
-    cursors = storage.subscription(topic, "app-timeline").cursors
+    topic = log.topic(SUBSCRIPTIONS["app-timeline"][0]).name
+    cursors = subscriptions.named(topic, "app-timeline").cursors
     places = {cursor.partition: cursor.acknowledged for cursor in cursors}
     return any(
         (place := places.get(partition)) is not None and place >= stands_at for partition, stands_at in standing.items()
     )
 
 
-def _member(storage: Storage, stop: threading.Event, name: str, work: Work) -> None:
+def _member(log: Log, subscriptions: Subscriptions, stop: threading.Event, name: str, work: Work) -> None:
     """Join, work, and join again after an error or when the work says that it begins anew."""
     topic, type_of = SUBSCRIPTIONS[name]
     while not stop.is_set():
         try:
-            canonical = storage.topic(topic).name
-            with storage.consume(canonical, name, type=type_of, consumer=f"{name}-1") as consumer:
-                work(storage, consumer, stop)
+            canonical = log.topic(topic).name
+            with subscriptions.consume(canonical, name, type=type_of, consumer=f"{name}-1") as consumer:
+                work(log, subscriptions, consumer, stop)
         except EventStoreError as error:
-            log.info("demo consumer %s: %s", name, error)
+            logger.info("demo consumer %s: %s", name, error)
             stop.wait(PAUSE_AFTER_ERROR)
 
 

@@ -20,7 +20,7 @@ from dashboard.rendering import text as words
 from dashboard.rendering.event_line_builder import EventLine
 from dashboard.web.pages import person_of, viewer_of
 from eventstore.model import Topic
-from eventstore.scanning import Request, Scan, ScanProgress, ScanState
+from eventstore.scanning import Scan, ScanProgress, ScanRequest, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8
@@ -110,7 +110,7 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
     scan = desk().scans.get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
         viewer = viewer_of(request)
-        wanted = Request(
+        wanted = ScanRequest(
             topic=topic,
             filter=filter,
             newest_first=newest_first,

@@ -111,7 +111,7 @@ def forget() -> None:
 def ask_store() -> StoreHealth:
     """Ask now, in this thread."""
     try:
-        words = desk().store.ping()
+        words = desk().log.ping()
     except (EventStoreError, DatabaseError) as error:
         reason = str(error) if isinstance(error, EventStoreError) else "its database does not answer"
         return StoreHealth(reachable=False, words=reason, as_of=timezone.now())
@@ -121,7 +121,7 @@ def ask_store() -> StoreHealth:
 def why_away() -> StoreUnreachable | None:
     """Asked now, where payloads are missing: ``None`` says that the store answers, and has trimmed them."""
     try:
-        desk().store.ping()
+        desk().log.ping()
     except StoreUnreachable as error:
         return error
     return None

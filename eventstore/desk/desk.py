@@ -29,18 +29,18 @@ class Desk:
         """``hash_key`` is the secret by which searchable values are hashed."""
         self.config = config
         self.store = storage
-        """The driver as a whole, for ``ping`` and for commands that publish and consume as services do."""
-        self.log = storage
-        """Topics: which there are, where they end, publishing."""
-        self._schemas = Schemas(storage.schema)
-        self.index = IndexFace(storage=storage, searchables=config.searchables, hash_key=hash_key)
+        """The driver as a whole, for commands that publish and consume as services do."""
+        self.log = storage.log
+        """The store's topics: which there are, where they end, publishing, ``ping``."""
+        self._schemas = Schemas(storage.schemas)
+        self.index = IndexFace(log=self.log, searchables=config.searchables, hash_key=hash_key)
         cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
-        self.streams = StreamFace(storage=storage, read=self.read, cache=cache)
+        self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
         self.subscriptions = SubscriptionFace(storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after)
         self.actions = ActionFace(storage=storage, safeguards=safeguards)
-        self.tail = Hub(storage=storage, read=self.read)
-        self.scans = Scans(storage=storage, read=self.read)
+        self.tail = Hub(log=self.log, read=self.read)
+        self.scans = Scans(log=self.log, read=self.read)
 
     def read(self, message: Message) -> Event:
         """The message as an event, by this installation's mappings and the message's own schema. Never raises."""

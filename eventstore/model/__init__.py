@@ -20,10 +20,12 @@ from eventstore.model.errors import (
     place_of,
 )
 from eventstore.model.events import Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
+from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.process_identity import Fate, Process, fate, this_process
 from eventstore.model.progress import TopicProgress
-from eventstore.model.storage import Consumer, Edge, Storage, Subscription, SubscriptionType
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import Consumer, Subscription, Subscriptions, SubscriptionType
 
 __all__ = [
     "Aggregate",
@@ -40,6 +42,7 @@ __all__ = [
     "InvalidName",
     "InvalidPosition",
     "LeaseLost",
+    "Log",
     "Message",
     "NewMessage",
     "NotAllowed",
@@ -56,6 +59,7 @@ __all__ = [
     "StoreUnreachable",
     "Subscription",
     "SubscriptionType",
+    "Subscriptions",
     "TooManySearches",
     "Topic",
     "TopicKind",

@@ -50,15 +50,15 @@ class MergeSource(Generic[T]):
 Boundaries = Mapping[str, str]
 
 
-def encode_cursor(direction: str, boundaries: Boundaries) -> str:
+def encode_page_token(direction: str, boundaries: Boundaries) -> str:
     text = json.dumps([direction, dict(boundaries)], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str) -> tuple[str, dict[str, str]]:
-    """Parse what ``encode_cursor`` wrote. Raises ``InvalidPosition`` for anything else."""
+def decode_page_token(page_token: str) -> tuple[str, dict[str, str]]:
+    """Parse what ``encode_page_token`` wrote. Raises ``InvalidPosition`` for anything else."""
     try:
-        decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        decoded = json.loads(base64.urlsafe_b64decode(page_token + "=" * (-len(page_token) % 4)))
     except (ValueError, binascii.Error, RecursionError) as error:
         raise InvalidPosition("This page's address is damaged. Go back to the list and start again.") from error
     match decoded:
@@ -74,14 +74,14 @@ def _sound(boundaries: Mapping[object, object]) -> bool:
     )
 
 
-def merge(sources: Mapping[str, MergeSource[T]], cursor: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
+def merge(sources: Mapping[str, MergeSource[T]], page_token: str | None, limit: int, *, max_parallel: int = 1) -> Page[T]:
     """Return the page at a page token (none: the newest page), newest first, with at most ``limit`` items.
 
     The page is shorter if a source was cut, because what follows is then unknown. Sources that the token does not name
     were added after it was made: everything in them is newer. ``max_parallel`` sources are read at the same time.
     """
-    direction, given = decode_cursor(cursor) if cursor else ("older", {})
-    default = BEGINNING if cursor else END
+    direction, given = decode_page_token(page_token) if page_token else ("older", {})
+    default = BEGINNING if page_token else END
     start = {name: given.get(name, default) for name in sources}
     backward = direction == "older"
     read = _read_backward if backward else _read_forward
@@ -96,30 +96,30 @@ def merge(sources: Mapping[str, MergeSource[T]], cursor: str | None, limit: int,
     more = bool(cut) or any(len(heads[name]) > taken.count(name) for name in sources)
     items = _values(heads, taken)
     if backward:
-        newer = encode_cursor("newer", near) if cursor else None
-        return Page(items=items, newer=newer, older=encode_cursor("older", far) if more else None)
+        newer = encode_page_token("newer", near) if page_token else None
+        return Page(items=items, newer=newer, older=encode_page_token("older", far) if more else None)
     items.reverse()
-    older = encode_cursor("older", near) if any(text != BEGINNING for text in start.values()) else None
-    return Page(items=items, newer=encode_cursor("newer", far) if more else None, older=older)
+    older = encode_page_token("older", near) if any(text != BEGINNING for text in start.values()) else None
+    return Page(items=items, newer=encode_page_token("newer", far) if more else None, older=older)
 
 
 def older_items(
-    sources: Mapping[str, MergeSource[T]], cursor: str | None, limit: int
+    sources: Mapping[str, MergeSource[T]], page_token: str | None, limit: int
 ) -> tuple[Sequence[T], Callable[[int], str | None]]:
     """Return the items of the next older page, for a caller that may stop before its end.
 
     Also returns a function: given how many items were taken (at least one), it returns the page token after them, or
     ``None`` at the end.
     """
-    given = decode_cursor(cursor)[1] if cursor else {}
-    start = {name: given.get(name, BEGINNING if cursor else END) for name in sources}
+    given = decode_page_token(page_token)[1] if page_token else {}
+    start = {name: given.get(name, BEGINNING if page_token else END) for name in sources}
     heads = {name: list(_read_backward(sources[name], start[name], limit + 1)) for name in sources}
     order = _take(heads, limit, True)
 
     def behind(count: int) -> str | None:
         taken = order[:count]
         more = any(len(heads[name]) > taken.count(name) for name in sources)
-        return encode_cursor("older", _boundaries(start, heads, taken, True)[1]) if more else None
+        return encode_page_token("older", _boundaries(start, heads, taken, True)[1]) if more else None
 
     return _values(heads, order), behind
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class IndexProgress:
     """How far some partitions are, taken together."""
 
     partitions: int
@@ -43,7 +43,7 @@ class Progress:
 class TopicProgress:
     topic: str
     kind: str
-    progress: Progress
+    progress: IndexProgress
     indexers: int
     """How many indexers have partitions of the topic now."""
     gone_at: datetime | None = None

@@ -6,7 +6,7 @@ the searches of this process.
 """
 
 from eventstore.scanning.progress import ScanProgress, ScanState
-from eventstore.scanning.scan import Request, Scan
+from eventstore.scanning.scan import Scan, ScanRequest
 from eventstore.scanning.scans import Scans
 
-__all__ = ["Request", "Scan", "ScanProgress", "ScanState", "Scans"]
+__all__ = ["Scan", "ScanProgress", "ScanRequest", "ScanState", "Scans"]

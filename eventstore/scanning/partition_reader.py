@@ -14,7 +14,7 @@ from django.db import connections
 
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message
-from eventstore.model.storage import READ_BYTES, Storage
+from eventstore.model.log import READ_BYTES, Log
 from eventstore.scanning.spans import Span
 
 SMALLEST, FIRST, LARGEST = 20, 84, 1364
@@ -43,17 +43,17 @@ class PieceBudget:
 
 @contextmanager
 def merged_messages(
-    storage: Storage, spans: Sequence[Span], *, newest_first: bool, stopped: Callable[[], bool]
+    log: Log, spans: Sequence[Span], *, newest_first: bool, stopped: Callable[[], bool]
 ) -> Iterator[Iterator[Message]]:
     """Yield the messages of the spans in order of publish time. A partition's own order is never broken.
 
     Ends early, and soon, once ``stopped`` returns true. Errors of the store come out of the iterator.
     """
     most = max(SMALLEST, min(LARGEST, MOST_HELD // (2 * max(1, len(spans)))))
-    threads = max(1, min(storage.capabilities.parallel_reads, len(spans)))
+    threads = max(1, min(log.capabilities.parallel_reads, len(spans)))
     room = MOST_BYTES // (2 * max(1, len(spans)))
     read = _backward if newest_first else _forward
-    pieces = [read(storage, span, PieceBudget(messages=most, bytes=room), stopped) for span in spans]
+    pieces = [read(log, span, PieceBudget(messages=most, bytes=room), stopped) for span in spans]
     with ExitStack() as stack:
         for one in pieces:
             stack.callback(one.close)
@@ -94,12 +94,12 @@ def _read_one(pieces: Pieces) -> Sequence[Message]:
         connections.close_all()  # this thread's connections, which nothing else closes
 
 
-def _backward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
+def _backward(log: Log, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
     """Read newest first. The first piece is small."""
     before = None if span.upper_included else span.upper
     limit = min(FIRST, room.messages)
     while not stopped():
-        found = storage.read_backward(span.topic, span.partition, before=before, limit=limit, most_bytes=room.bytes)
+        found = log.read_backward(span.topic, span.partition, before=before, limit=limit, most_bytes=room.bytes)
         if piece := [message for message in found if span.holds(message.position)]:
             yield piece
         is_cut = sum(len(message.payload) for message in found) >= room.bytes
@@ -109,15 +109,15 @@ def _backward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable
         limit = min(room.messages, limit * 16)
 
 
-def _forward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
+def _forward(log: Log, span: Span, room: PieceBudget, stopped: Callable[[], bool]) -> Pieces:
     """Read oldest first, up to the end of the span, which already exists."""
     if span.lower_included:
-        if first := storage.fetch([span.lower]).get(span.lower):
+        if first := log.fetch([span.lower]).get(span.lower):
             yield [first]
         if span.lower == span.upper:
             return
     limit, largest = min(FIRST_FORWARD, room.messages), 1
-    with storage.open_reader(span.topic, span.partition, after=span.lower) as reader:
+    with log.open_reader(span.topic, span.partition, after=span.lower) as reader:
         silent = 0
         while not stopped():
             found = reader.read(limit=limit, timeout=SILENT)
@@ -126,19 +126,19 @@ def _forward(storage: Storage, span: Span, room: PieceBudget, stopped: Callable[
             if found and found[-1].position >= span.upper:
                 return
             silent = 0 if found else silent + 1
-            if silent and _is_trimmed(storage, span, silent):
+            if silent and _is_trimmed(log, span, silent):
                 return
             largest = max(largest, *(len(message.payload) for message in found), 1)
             limit = max(1, min(room.messages, limit * 16, room.bytes // largest))
 
 
-def _is_trimmed(storage: Storage, span: Span, silent: int) -> bool:
+def _is_trimmed(log: Log, span: Span, silent: int) -> bool:
     """Return whether nothing of the span can come any more, because retention has trimmed its end.
 
     The reader of a store that died waits in silence, so the store is asked. Raises ``StoreUnreachable`` if the store
     does not answer, or if it answers but delivers nothing.
     """
-    ends = storage.ends(span.topic)[span.partition]
+    ends = log.ends(span.topic)[span.partition]
     if ends.last is None or ends.first is None or ends.first > span.upper:
         return True
     if silent > 2:

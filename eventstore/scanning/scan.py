@@ -12,7 +12,7 @@ from django.db import DatabaseError, connections
 
 from eventstore.model.errors import EventStoreError, place_of
 from eventstore.model.events import Event, Message, Position, Topic
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.scanning.partition_reader import merged_messages
 from eventstore.scanning.progress import Ending, ScanProgress
 from eventstore.scanning.spans import Expected, Span, expected_of, onward_of, spans_of
@@ -20,7 +20,7 @@ from eventstore.search import CostBudget, Filter, FilterTooExpensive, Verdict
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MARGIN = timedelta(days=1)
 """An event may claim to have happened this much later than it was published (clocks differ) and is still found by its
@@ -38,7 +38,7 @@ class ScanLimits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class ScanRequest:
     """What is searched for, and where.
 
     ``published_since`` leaves out what was published earlier. ``onward`` is the ``ScanProgress.onward`` of an earlier
@@ -63,8 +63,8 @@ class Scan(Generic[T]):
 
     def __init__(
         self,
-        storage: Storage,
-        request: Request,
+        log: Log,
+        request: ScanRequest,
         *,
         read: Callable[[Message], Event],
         keep: Callable[[Event], T],
@@ -72,7 +72,7 @@ class Scan(Generic[T]):
     ) -> None:
         self.request = request
         self.limits = limits or ScanLimits()
-        self._storage, self._read, self._keep = storage, read, keep
+        self._log, self._read, self._keep = log, read, keep
         self._cost_budget = CostBudget(request.filter)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -162,7 +162,7 @@ class Scan(Generic[T]):
             self._problem = str(error)
             self.stop(Ending.STORE)
         except Exception as error:  # noqa: BLE001 -- a traceback's last line is the error's text, which may hold a payload
-            log.error("A search ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
+            logger.error("A search ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
             self.stop(Ending.BROKEN)
         finally:
             connections.close_all()
@@ -170,7 +170,7 @@ class Scan(Generic[T]):
     def _read_through(self) -> None:
         request = self.request
         self._spans = spans_of(
-            self._storage,
+            self._log,
             request.topic,
             since=self.since,
             onward=request.onward,
@@ -178,7 +178,7 @@ class Scan(Generic[T]):
         )
         self._expected = _expected(self._spans)
         with merged_messages(
-            self._storage, self._spans, newest_first=request.newest_first, stopped=lambda: self._ending is not None
+            self._log, self._spans, newest_first=request.newest_first, stopped=lambda: self._ending is not None
         ) as messages:
             for message in messages:
                 if not self._examine(message):

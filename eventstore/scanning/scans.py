@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from eventstore.model.errors import TooManySearches
 from eventstore.model.events import Event, Message
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.scanning.progress import Ending
-from eventstore.scanning.scan import Request, Scan
+from eventstore.scanning.scan import Scan, ScanRequest
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ ENDED_WITHIN = 5.0
 class Scans:
     """``desk.scans``. Thread-safe. Owners are names, and only its owner can get a search."""
 
-    def __init__(self, *, storage: Storage, read: Callable[[Message], Event], max_parallel: int = MAX_PARALLEL) -> None:
+    def __init__(self, *, log: Log, read: Callable[[Message], Event], max_parallel: int = MAX_PARALLEL) -> None:
         """At most ``max_parallel`` searches run at a time."""
-        self._storage, self._read = storage, read
+        self._log, self._read = log, read
         self._most = max_parallel
         self._lock = threading.Lock()
         self._scans: dict[str, tuple[str, Scan[Any]]] = {}
@@ -32,9 +32,9 @@ class Scans:
         self._left: list[Scan[Any]] = []
         """Replaced and dropped searches whose threads may still be alive."""
 
-    def begin(self, owner: str, request: Request, keep: Callable[[Event], T]) -> tuple[str, Scan[T]]:
+    def begin(self, owner: str, request: ScanRequest, keep: Callable[[Event], T]) -> tuple[str, Scan[T]]:
         """Start a search that reads a topic, as ``start`` does. Return its id and the search. See ``Scan`` for ``keep``."""
-        scan = Scan(self._storage, request, read=self._read, keep=keep)
+        scan = Scan(self._log, request, read=self._read, keep=keep)
         return self.start(owner, scan), scan
 
     def start(self, owner: str, scan: Scan[Any]) -> str:

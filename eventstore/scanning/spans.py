@@ -9,8 +9,8 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
-from eventstore.model.merge import BEGINNING, END, decode_cursor, encode_cursor
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
+from eventstore.model.merge import BEGINNING, END, decode_page_token, encode_page_token
 
 OLDER, NEWER = "older", "newer"
 
@@ -44,7 +44,7 @@ class Expected:
     at_least: bool
 
 
-def spans_of(storage: Storage, topic: Topic, *, since: datetime | None, onward: str, newest_first: bool) -> list[Span]:
+def spans_of(log: Log, topic: Topic, *, since: datetime | None, onward: str, newest_first: bool) -> list[Span]:
     """Return what there is to read now of each partition that holds something.
 
     ``since`` leaves out what was published earlier. ``onward`` says where an earlier search in the same direction ended
@@ -52,17 +52,17 @@ def spans_of(storage: Storage, topic: Topic, *, since: datetime | None, onward: 
     """
     passed = _passed(onward, newest_first)
     found = []
-    for ends in storage.ends(topic.name):
+    for ends in log.ends(topic.name):
         if ends.first is None or ends.last is None:
             continue
         first = ends.first
         if since is not None:
-            start = storage.first_since(topic.name, ends.partition, since)
+            start = log.first_since(topic.name, ends.partition, since)
             if start is None:
                 continue
             first = max(first, start)
         whole = Span(topic=topic.name, partition=ends.partition, lower=first, upper=ends.last)
-        span = _rest(storage, whole, passed.get(str(ends.partition), ""), newest_first)
+        span = _rest(log, whole, passed.get(str(ends.partition), ""), newest_first)
         if span is not None:
             found.append(span)
     return found
@@ -78,7 +78,7 @@ def onward_of(spans: Sequence[Span], reached: Mapping[int, Position], newest_fir
         else:
             edge, included = (span.upper, span.upper_included) if newest_first else (span.lower, span.lower_included)
             boundaries[str(span.partition)] = ("+" if newest_first is included else "-") + edge.token
-    return encode_cursor(OLDER if newest_first else NEWER, boundaries)
+    return encode_page_token(OLDER if newest_first else NEWER, boundaries)
 
 
 def expected_of(spans: Sequence[Span]) -> Expected | None:
@@ -98,17 +98,17 @@ def expected_of(spans: Sequence[Span]) -> Expected | None:
 def _passed(onward: str, newest_first: bool) -> Mapping[str, str]:
     if not onward:
         return {}
-    direction, boundaries = decode_cursor(onward)
+    direction, boundaries = decode_page_token(onward)
     if direction != (OLDER if newest_first else NEWER) or not all(text.isascii() for text in boundaries.values()):
         raise InvalidPosition("This search's address is damaged. Begin the search again.")
     return boundaries
 
 
-def _rest(storage: Storage, whole: Span, boundary: str, newest_first: bool) -> Span | None:
+def _rest(log: Log, whole: Span, boundary: str, newest_first: bool) -> Span | None:
     """Return the part of the span that the search which ended at this boundary has not read; ``None`` if nothing is left."""
     if boundary in ("", BEGINNING, END):
         return whole
-    place = storage.position(whole.topic, whole.partition, boundary[1:])
+    place = log.position(whole.topic, whole.partition, boundary[1:])
     behind = boundary[0] == "+"
     if newest_first:
         rest = replace(whole, upper=min(place, whole.upper), upper_included=behind or place > whole.upper)

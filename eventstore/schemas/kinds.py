@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eventstore.model.storage import Schema
+from eventstore.model.schema_registry import Schema
 from eventstore.schemas.avro import avro_reader
 from eventstore.schemas.decode_budget import DecodeError, Read, UnusableSchema
 from eventstore.schemas.logical import bytes_as_text

@@ -13,7 +13,7 @@ import msgspec
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
 from eventstore.model.events import Message, SchemaUse
-from eventstore.model.storage import Schema
+from eventstore.model.schema_registry import Schema, SchemaRegistry
 from eventstore.schemas.decode_budget import MOST_PAYLOAD, DecodeError, UnusableSchema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
 
@@ -24,8 +24,6 @@ MISSING_SECONDS = 60.0
 """How long a missing schema version is remembered as missing. Another cluster may not have replicated it yet."""
 
 _UNFORESEEN = "its reader met what it was not made for"
-
-LookUp = Callable[[str, str], Schema | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +40,10 @@ class _Known:
 
 
 class Schemas:
-    """Thread-safe; one for each process. ``look_up`` asks the store's registry for a topic's schema version."""
+    """Thread-safe; one for each process. ``registry`` is the store's, or ``None`` if the store has none."""
 
-    def __init__(self, look_up: LookUp, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._look_up = look_up
+    def __init__(self, registry: SchemaRegistry | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._registry = registry
         self._clock = clock
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
@@ -80,8 +78,10 @@ class Schemas:
         return known
 
     def _found(self, topic: str, version: str) -> _Known:
+        if self._registry is None:
+            return _Known(kind=None, problem=f"its schema version {version} is unknown: this store has no schema registry")
         try:
-            schema = self._look_up(topic, version)
+            schema = self._registry.schema(topic, version)
         except StoreClosed:
             raise
         except StoreUnreachable:
@@ -93,16 +93,20 @@ class Schemas:
         if schema is None:
             problem = f"its schema version {version} is not in the registry"
             return _Known(kind=None, problem=problem, until=self._clock() + MISSING_SECONDS)
-        try:
-            return _Known(kind=kind_of(schema))
-        except UnusableSchema as error:
-            words = words_of(schema.kind)
-            problem = f"its schema version {version} is {words}, and its definition cannot be used: {error}"
-            return _Known(kind=None, words=words, problem=problem)
-        except Exception:  # noqa: BLE001 -- whatever a definition does to its reader, the topic goes on; its text stays out
-            words = words_of(schema.kind)
-            problem = f"its schema version {version} is {words}, and its definition cannot be used: {_UNFORESEEN}"
-            return _Known(kind=None, words=words, problem=problem)
+        return _usable(schema, version)
+
+
+def _usable(schema: Schema, version: str) -> _Known:
+    """The schema, ready for reading payloads, or why it cannot be used."""
+    try:
+        return _Known(kind=kind_of(schema))
+    except UnusableSchema as error:
+        why = str(error)
+    except Exception:  # noqa: BLE001 -- whatever a definition does to its reader, the topic goes on; its text stays out
+        why = _UNFORESEEN
+    words = words_of(schema.kind)
+    problem = f"its schema version {version} is {words}, and its definition cannot be used: {why}"
+    return _Known(kind=None, words=words, problem=problem)
 
 
 def _read(payload: bytes, version: str, kind: Kind) -> tuple[bytes, SchemaUse]:

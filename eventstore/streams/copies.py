@@ -6,26 +6,26 @@ from eventstore.config.topic_kinds import belongs_to
 from eventstore.index.lookup import queries
 from eventstore.index.writing.copy_origin import original_of
 from eventstore.model.events import TopicKind
+from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Storage
 from eventstore.streams.rows import Row
 
 
-def copies_of(storage: Storage, pointer: Pointer) -> Sequence[Pointer]:
+def copies_of(log: Log, pointer: Pointer) -> Sequence[Pointer]:
     """Return the copies that name this event as their original, by its id or by its place, oldest first.
 
     A place counts only within the topics derived from the event's own, because the embedded store numbers each topic
     from 0.
     """
-    place = storage.position(pointer.position.topic, pointer.position.partition, pointer.position.token)
+    place = log.position(pointer.position.topic, pointer.position.partition, pointer.position.token)
     by_place = [copy for copy in queries.copies_of(place.label) if belongs_to(copy.position.topic, place.topic)]
     found = {copy.position: copy for copy in (*queries.copies_of(pointer.event_id), *by_place)}
     return sorted(found.values(), key=lambda copy: copy.published)
 
 
-def originals_of(storage: Storage, copy: Pointer) -> Sequence[Pointer]:
+def originals_of(log: Log, copy: Pointer) -> Sequence[Pointer]:
     """Return the event whose id the copy names, or that lies at the place it names; otherwise what has the copy's own id."""
-    found = _with_id(copy.original) or _at_label(storage, copy)
+    found = _with_id(copy.original) or _at_label(log, copy)
     return found or ([] if copy.unreadable else _with_id(copy.event_id))
 
 
@@ -33,7 +33,7 @@ def _with_id(event_id: str) -> list[Pointer]:
     return [pointer for pointer in queries.by_event_id(event_id) if not pointer.derived] if event_id else []
 
 
-def _at_label(storage: Storage, copy: Pointer) -> list[Pointer]:
+def _at_label(log: Log, copy: Pointer) -> list[Pointer]:
     """Return what lies at the place that the copy names, in the topics from which its own topic is derived."""
     topics = [
         topic
@@ -44,7 +44,7 @@ def _at_label(storage: Storage, copy: Pointer) -> list[Pointer]:
         position
         for topic in topics
         for number in range(topic.partitions)
-        if (position := storage.labelled(topic.topic, number, copy.original)) is not None
+        if (position := log.labelled(topic.topic, number, copy.original)) is not None
     ]
     return list(queries.at_each(places).values())
 

@@ -9,9 +9,9 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.labels import labelled, with_label
 from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownEvent
 from eventstore.model.events import Event, Message, Page, Position, Topic, TopicKind
+from eventstore.model.log import Log
 from eventstore.model.merge import merge
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Storage
 from eventstore.search import Filter
 from eventstore.streams import copies
 from eventstore.streams.filtered import FilteredStream, filtered
@@ -26,9 +26,9 @@ class StreamFace:
     Thread-safe. ``InvalidPosition`` where a page token is damaged.
     """
 
-    def __init__(self, *, storage: Storage, read: Callable[[Message], Event], cache: PayloadCache) -> None:
-        self._storage, self._read = storage, read
-        self._rows = Rows(storage=storage, read=read, cache=cache)
+    def __init__(self, *, log: Log, read: Callable[[Message], Event], cache: PayloadCache) -> None:
+        self._log, self._read = log, read
+        self._rows = Rows(log=log, read=read, cache=cache)
         self.rows_of = self._rows.of
 
     # -- topics
@@ -36,7 +36,7 @@ class StreamFace:
     def topic(self, name: str) -> Topic:
         """The topic of this name or short name; as the index knows it where the store is away."""
         try:
-            return self._storage.topic(name)
+            return self._log.topic(name)
         except StoreUnreachable:
             known = queries.topic_named(name)
             if known is None:
@@ -45,14 +45,14 @@ class StreamFace:
 
     def topic_page(self, topic: Topic, *, page_token: str | None = None, limit: int = 50) -> Page[Row]:
         """A page of a topic's events, merged over its partitions by publish time."""
-        page = topic_page(self._storage, topic, page_token, limit)
+        page = topic_page(self._log, topic, page_token, limit)
         pointers = queries.at_each([message.position for message in page.items])
         rows = [Row(position=m.position, event=self._read(m), pointer=pointers.get(m.position)) for m in page.items]
         return Page(items=rows, newer=page.newer, older=page.older)
 
     def page_token_since(self, topic: Topic, when: datetime) -> str:
         """The token of the topic's page that begins with the first events published at or after ``when``."""
-        return page_token_since(self._storage, topic, when)
+        return page_token_since(self._log, topic, when)
 
     def latest_known(self, topic: Topic, limit: int = 50) -> Sequence[Row]:
         """The topic's last events as the index knows them, for a page while the store is away."""
@@ -83,7 +83,7 @@ class StreamFace:
 
     def row_at(self, position: Position) -> Row:
         """The event at a position, with its pointer; ``UnknownEvent`` where neither store nor index has it."""
-        position = with_label(self._storage, position)
+        position = with_label(self._log, position)
         pointer = queries.at(position)
         try:
             message = self._rows.messages([position]).get(position)
@@ -114,8 +114,8 @@ class StreamFace:
 
     def copies_of(self, pointer: Pointer) -> Sequence[Pointer]:
         """The copies of this event in derived topics that name it as their original, oldest first."""
-        return [labelled(self._storage, copy) for copy in copies.copies_of(self._storage, pointer)]
+        return [labelled(self._log, copy) for copy in copies.copies_of(self._log, pointer)]
 
     def originals_of(self, copy: Pointer) -> Sequence[Pointer]:
         """What this copy in a derived topic is a copy of, as far as that is indexed."""
-        return [labelled(self._storage, pointer) for pointer in copies.originals_of(self._storage, copy)]
+        return [labelled(self._log, pointer) for pointer in copies.originals_of(self._log, copy)]

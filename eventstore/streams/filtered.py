@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
-from eventstore.model.merge import MergeSource, decode_cursor, older_items
+from eventstore.model.merge import MergeSource, decode_page_token, older_items
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
 
@@ -48,7 +48,7 @@ def filtered(
     limit: int,
 ) -> FilteredStream[R]:
     """Return a page of at least ``limit`` matches (at most ``PIECE`` more), if there are that many within the limits."""
-    if page_token and decode_cursor(page_token)[0] != "older":
+    if page_token and decode_page_token(page_token)[0] != "older":
         raise InvalidPosition("A filtered list goes on to older events only. Go back to its beginning.")
     rows: list[R] = []
     read = unknown = 0

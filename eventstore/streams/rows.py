@@ -7,8 +7,8 @@ from enum import StrEnum
 from eventstore.index.lookup.labels import labelled
 from eventstore.model.errors import StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Event, Message, Position
+from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Storage
 from eventstore.streams.payload_cache import PayloadCache
 
 
@@ -43,8 +43,8 @@ class Row:
 class Rows:
     """Reads events for pages by their pointers, through a cache. Thread-safe."""
 
-    def __init__(self, *, storage: Storage, read: Callable[[Message], Event], cache: PayloadCache) -> None:
-        self._storage, self._read, self._cache = storage, read, cache
+    def __init__(self, *, log: Log, read: Callable[[Message], Event], cache: PayloadCache) -> None:
+        self._log, self._read, self._cache = log, read, cache
 
     def of(self, pointers: Sequence[Pointer]) -> list[Row]:
         """Return a row for each pointer. While the store is away or refuses a topic, only events in memory are included."""
@@ -81,7 +81,7 @@ class Rows:
             return known
         begun = self._cache.now()
         try:
-            read = self._storage.fetch(unknown)
+            read = self._log.fetch(unknown)
         except UnknownTopic:
             return known
         self._cache.keep(read.values(), read=begun)
@@ -90,7 +90,7 @@ class Rows:
     def row(self, pointer: Pointer, message: Message | None = None, *, missing: Missing = Missing.NOTHING) -> Row:
         """Return the pointer's row. ``missing`` says why there is no message. A message with another id is not the
         pointer's event."""
-        known = labelled(self._storage, pointer)
+        known = labelled(self._log, pointer)
         event = self._read(message) if message else None
         if event is not None and not _is_same(event, known):
             # Without its schema an event has no id to compare, which does not prove that it is another event.

@@ -13,7 +13,7 @@ from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Capabilities, Cursor, Subscription
+from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
 
 INDEX_IS_FRESH = timedelta(seconds=10)
 
@@ -66,7 +66,7 @@ class Backlog:
     as_of: datetime
 
 
-def backlog_of(subscription: Subscription, capabilities: Capabilities, stuck_after: timedelta) -> Backlog:
+def backlog_of(subscription: Subscription, capabilities: SubscriptionCapabilities, stuck_after: timedelta) -> Backlog:
     """Count what waits behind the subscription's cursors, now."""
     now = timezone.now()
     indexed = queries.partition_rows(subscription.topic)
@@ -132,7 +132,7 @@ def _waiting_ordinals(partition: IndexedPartition, handled: Handled) -> Iterator
         ordinal = max(ordinal, end)
 
 
-def _handled(subscription: Subscription, capabilities: Capabilities, indexed: Indexed) -> Mapping[int, Handled]:
+def _handled(subscription: Subscription, capabilities: SubscriptionCapabilities, indexed: Indexed) -> Mapping[int, Handled]:
     """Partition → what is acknowledged there, of those that are indexed; a partition is left out where nobody asks for it."""
     counts_events = capabilities.backlog_unit == "events"
     return {
@@ -144,7 +144,7 @@ def _handled(subscription: Subscription, capabilities: Capabilities, indexed: In
 
 def _waiting(
     subscription: Subscription,
-    capabilities: Capabilities,
+    capabilities: SubscriptionCapabilities,
     indexed: Indexed,
     handled: Mapping[int, Handled],
     now: datetime,

@@ -12,7 +12,8 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
-from eventstore.model.storage import ConnectedConsumer, Cursor, Edge, Storage, SubscriptionType
+from eventstore.model.log import Edge, Log
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscriptions, SubscriptionType
 from eventstore.subscriptions.backlog import acknowledged_ordinals, is_fresh
 
 Target = Edge | datetime | Position
@@ -84,11 +85,11 @@ class ResetPlan:
         return {move.partition: move.goes_to for move in self.moves}
 
 
-def plan_reset(storage: Storage, topic: str, name: str, target: Target) -> ResetPlan:
+def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, target: Target) -> ResetPlan:
     """Look at the subscription and work out what moving it to ``target`` would do. Nothing is touched."""
-    subscription = storage.subscription(topic, name)
+    subscription = subscriptions.named(topic, name)
     moves = [
-        _move(topic, cursor, _goes_to(storage, topic, cursor.partition, target))
+        _move(topic, cursor, _goes_to(log, topic, cursor.partition, target))
         for cursor in subscription.cursors
         if not isinstance(target, Position) or cursor.partition == target.partition
     ]
@@ -111,14 +112,14 @@ def _index_is_behind(topic: str, moves: Sequence[Move]) -> bool:
     return any(row is not None and not is_fresh(row, now) for row in rows)
 
 
-def _goes_to(storage: Storage, topic: str, partition: int, target: Target) -> Position | Edge:
+def _goes_to(log: Log, topic: str, partition: int, target: Target) -> Position | Edge:
     if isinstance(target, Edge):
         return target
     if isinstance(target, Position):
         if target.topic != topic:
             raise InvalidPosition("That event is in another topic. Choose one of this topic's events.")
-        return storage.position(topic, partition, target.token)
-    return storage.first_since(topic, partition, target) or Edge.LATEST
+        return log.position(topic, partition, target.token)
+    return log.first_since(topic, partition, target) or Edge.LATEST
 
 
 def _move(topic: str, cursor: Cursor, goes_to: Position | Edge) -> Move:

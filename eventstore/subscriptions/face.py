@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Capabilities, Storage, Subscription
+from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting
 
@@ -19,21 +20,26 @@ class SubscriptionFace:
         rows_of: Callable[[Sequence[Pointer]], list[Row]],
         stuck_after: timedelta,
     ) -> None:
-        """``stuck_after``: how long an event may wait before a subscription that does not move is called stuck."""
+        """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
         self._storage, self._rows_of = storage, rows_of
         self._stuck_after = stuck_after
 
     @property
-    def capabilities(self) -> Capabilities:
-        return self._storage.capabilities
+    def supported(self) -> bool:
+        """Whether the store has subscriptions. If not, every other call raises ``NotSupported``."""
+        return self._storage.subscriptions is not None
+
+    @property
+    def capabilities(self) -> SubscriptionCapabilities:
+        return self._there.capabilities
 
     def named(self, topic: str, name: str) -> Subscription:
         """The subscription as the store shows it now: its cursors and its consumers."""
-        return self._storage.subscription(topic, name)
+        return self._there.named(topic, name)
 
     def backlogs(self, topic: str) -> Sequence[Backlog]:
         """Each durable subscription of the topic with its waiting events, by name."""
-        return [self._backlog(subscription) for subscription in self._storage.subscriptions(topic)]
+        return [self._backlog(subscription) for subscription in self._there.of_topic(topic)]
 
     def backlog(self, topic: str, name: str) -> Backlog:
         """One subscription with its waiting events."""
@@ -45,6 +51,10 @@ class SubscriptionFace:
         """The events that the subscription receives next (of these partitions), as far as the index knows them: the first one
         of each partition comes first."""
         return self._rows_of(first_waiting(subscription, limit, partitions))
+
+    @property
+    def _there(self) -> Subscriptions:
+        return subscriptions_of(self._storage)
 
     def _backlog(self, subscription: Subscription) -> Backlog:
         return backlog_of(subscription, self.capabilities, self._stuck_after)

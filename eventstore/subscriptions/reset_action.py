@@ -5,7 +5,8 @@ from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
 from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
-from eventstore.model.storage import CursorMove, MoveResult, Storage
+from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.model.subscriptions import CursorMove, MoveResult
 from eventstore.subscriptions.cursor_resets import ResetPlan, Target, plan_reset
 
 ENDINGS = {
@@ -18,7 +19,7 @@ NOT_TRIED = "It was not tried, because another partition failed before it."
 
 
 def plan(storage: Storage, resource: Resource, target: Target) -> ResetPlan:
-    return plan_reset(storage, resource.topic, resource.subscription, target)
+    return plan_reset(storage.log, subscriptions_of(storage), resource.topic, resource.subscription, target)
 
 
 def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
@@ -29,7 +30,7 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
         act.renew()
 
     try:
-        storage.reset_cursor(plan.topic, plan.subscription, plan.targets(), on_move=on_move)
+        subscriptions_of(storage).reset_cursor(plan.topic, plan.subscription, plan.targets(), on_move=on_move)
     except EventStoreError:
         if not any(part.ending is Ending.DONE for part in act.parts):
             raise
@@ -41,7 +42,7 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
 def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
     """Where the cursor stands now."""
     try:
-        subscription = storage.subscription(resource.topic, resource.subscription)
+        subscription = subscriptions_of(storage).named(resource.topic, resource.subscription)
     except (UnknownTopic, UnknownSubscription):
         return {"subscription": "is not there"}
     places = {str(c.partition): c.acknowledged.label if c.acknowledged else "start" for c in subscription.cursors}

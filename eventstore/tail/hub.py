@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Event, Message, Topic
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.search import Filter
 from eventstore.tail.budget import ROWS_A_SECOND
 from eventstore.tail.start import Places, Start, named_places, places_at
@@ -30,8 +30,8 @@ class StartGate:
 class Hub:
     """Opens subscribers. A topic's tail starts with its first subscriber and stops some time after the last one has left."""
 
-    def __init__(self, *, storage: Storage, read: Callable[[Message], Event]) -> None:
-        self._storage = storage
+    def __init__(self, *, log: Log, read: Callable[[Message], Event]) -> None:
+        self._log = log
         self._read = read
         self._lock = threading.Lock()
         self._tails: dict[str, TopicTail] = {}
@@ -62,7 +62,7 @@ class Hub:
             for cursor in cursors:
                 cursor.close()
             raise
-        return TailSubscriber(self._storage, cursors, complete=complete)
+        return TailSubscriber(self._log, cursors, complete=complete)
 
     def close(self) -> None:
         """Stop every tail, which ends its subscribers."""
@@ -80,13 +80,13 @@ class Hub:
             for cursor in cursors:
                 cursor.begin_now(filter)
             return
-        places = places_at(self._storage, [cursor.tail.topic for cursor in cursors], start)
+        places = places_at(self._log, [cursor.tail.topic for cursor in cursors], start)
         for cursor in cursors:
             cursor.begin_at(filter, places[cursor.topic], from_places=start.comes_back_to(cursor.tail.topic))
 
     def _cursor_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
         comes_back = start.places is not None and start.comes_back_to(topic)
-        places = named_places(self._storage, topic, start.places or {}) if comes_back else {}
+        places = named_places(self._log, topic, start.places or {}) if comes_back else {}
         while True:
             tail = self._tail_of(topic, places)
             cursor = TailCursor(tail, wake, rate=rate)
@@ -110,7 +110,7 @@ class Hub:
                 return there
             if there is not None:
                 there.stop()
-            tail = TopicTail(self._storage, self._read, topic, self._forget)
+            tail = TopicTail(self._log, self._read, topic, self._forget)
             self._start(tail, gate, places)
             return tail
 

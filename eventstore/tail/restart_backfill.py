@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
 
 from eventstore.model.events import Message
-from eventstore.model.storage import Ends, Storage
+from eventstore.model.log import Ends, Log
 from eventstore.tail.pieces import beside_payload
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, Places, next_limit
 
@@ -21,7 +21,7 @@ Missed = Mapping[int, Sequence[Message]]
 """By partition, every message after a place."""
 
 
-def read_missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Missed:
+def read_missed(log: Log, ends: Sequence[Ends], places: Places) -> Missed:
     """Return every message after these places up to these ends, perhaps beyond, for each partition that has some.
 
     Returns nothing if that is too much, or if some of it may be gone. The subscribers then read the store themselves
@@ -30,13 +30,13 @@ def read_missed(storage: Storage, ends: Sequence[Ends], places: Places) -> Misse
     behind = [end for end in ends if end.last is not None and places.get(end.partition, "") < end.last.token]
     if not behind or not all(places.get(end.partition) for end in behind):
         return {}
-    at = {end.partition: storage.position(end.topic, end.partition, places[end.partition]) for end in behind}
-    if sum(amounts.behind for amounts in storage.amounts(behind[0].topic, at).values()) > MOST_EVENTS:
+    at = {end.partition: log.position(end.topic, end.partition, places[end.partition]) for end in behind}
+    if sum(amounts.behind for amounts in log.amounts(behind[0].topic, at).values()) > MOST_EVENTS:
         return {}
     found: dict[int, Sequence[Message]] = {}
     budget = BackfillBudget()
     for end in behind:
-        messages = _read_after(storage, end, places[end.partition], budget)
+        messages = _read_after(log, end, places[end.partition], budget)
         if messages is None:
             return {}
         found[end.partition] = messages
@@ -60,12 +60,12 @@ class BackfillBudget:
         return self._events >= 0 and self._bytes >= 0 and time.monotonic() < self._until
 
 
-def _read_after(storage: Storage, end: Ends, place: str, budget: BackfillBudget) -> Sequence[Message] | None:
+def _read_after(log: Log, end: Ends, place: str, budget: BackfillBudget) -> Sequence[Message] | None:
     """Return at least one message after this place, or ``None`` if some may be gone or there are too many."""
     found: list[Message] = []
-    after, limit, first = storage.position(end.topic, end.partition, place), SMALLEST_READ, True
+    after, limit, first = log.position(end.topic, end.partition, place), SMALLEST_READ, True
     while True:
-        read = storage.read_forward(end.topic, end.partition, after=after, inclusive=first, limit=limit)
+        read = log.read_forward(end.topic, end.partition, after=after, inclusive=first, limit=limit)
         if first and (not read or read[0].position.token != place):
             return None
         if not budget.takes(read):

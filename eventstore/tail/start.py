@@ -8,7 +8,7 @@ from itertools import islice
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Message, Position, Topic
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.tail.aggregates import first_published
 
 MOST_LAST = 10_000
@@ -69,31 +69,31 @@ class Start:
         return self.places is None and self.since is None and self.position is None and self.last is None
 
 
-def places_at(storage: Storage, topics: Sequence[Topic], start: Start) -> dict[str, dict[int, str]]:
+def places_at(log: Log, topics: Sequence[Topic], start: Start) -> dict[str, dict[int, str]]:
     """Return, by topic and partition, the place after which the subscriber begins. For every start except "now"."""
     if start.places is not None:
         new = [topic for topic in topics if not start.comes_back_to(topic)]
         firsts = first_published(*start.aggregate) if start.aggregate and new else {}
         return {
-            topic.name: _places_since(storage, topic, firsts[topic.name])
+            topic.name: _places_since(log, topic, firsts[topic.name])
             if topic in new and topic.name in firsts
-            else named_places(storage, topic, start.places)
+            else named_places(log, topic, start.places)
             for topic in topics
         }
     if start.last is not None:
-        return _places_before_last(storage, topics, start.last)
+        return _places_before_last(log, topics, start.last)
     if start.position is not None:
-        return _places_at_position(storage, topics, start.position)
+        return _places_at_position(log, topics, start.position)
     assert start.since is not None, "a start at now needs no reading"
-    return {topic.name: _places_since(storage, topic, start.since) for topic in topics}
+    return {topic.name: _places_since(log, topic, start.since) for topic in topics}
 
 
-def newest_first(storage: Storage, topic: str, partition: int, *, down_to: str = "") -> Iterator["Mark"]:
+def newest_first(log: Log, topic: str, partition: int, *, down_to: str = "") -> Iterator["Mark"]:
     """Yield the partition's events, newest first, down to a place (excluded). Reads in pieces and keeps no payload."""
     before: Position | None = None
     limit = SMALLEST_READ
     while True:
-        found = storage.read_backward(topic, partition, before=before, limit=limit)
+        found = log.read_backward(topic, partition, before=before, limit=limit)
         for message in found:
             if message.position.token <= down_to:
                 return
@@ -113,14 +113,14 @@ class Mark:
     size: int
 
 
-def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_bytes: int) -> dict[str, dict[int, str]]:
+def last_of(log: Log, places: Mapping[str, Places], most: int, most_bytes: int) -> dict[str, dict[int, str]]:
     """Return the places before the last events of all topics together.
 
     Only events after ``places`` count: at most ``most`` events and ``most_bytes`` bytes, but at least one event.
     """
-    ends = {(topic, end.partition): end.last.token for topic in places for end in storage.ends(topic) if end.last is not None}
+    ends = {(topic, end.partition): end.last.token for topic in places for end in log.ends(topic) if end.last is not None}
     sources = [
-        newest_first(storage, topic, partition, down_to=token)
+        newest_first(log, topic, partition, down_to=token)
         for topic, of_topic in places.items()
         for partition, token in of_topic.items()
     ]
@@ -136,7 +136,7 @@ def last_of(storage: Storage, places: Mapping[str, Places], most: int, most_byte
         for partition, token in of_topic.items():
             first = oldest.get((topic, partition))
             newest = ends.get((topic, partition), "")
-            found.setdefault(topic, {})[partition] = max(token, _before(storage, first) if first else newest)
+            found.setdefault(topic, {})[partition] = max(token, _before(log, first) if first else newest)
     return found
 
 
@@ -146,49 +146,49 @@ def next_limit(limit: int, found: Sequence[Message], most: int) -> int:
     return max(1, min(most, limit * 4, BYTES_A_READ // max(1, largest)))
 
 
-def named_places(storage: Storage, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
+def named_places(log: Log, topic: Topic, named: Mapping[str, str]) -> dict[int, str]:
     """Return the places that ``named`` has for this topic; "" for partitions that are not named."""
     tokens = {partition: named.get(place_key(topic.name, partition), "") for partition in range(topic.partitions)}
     return {
-        partition: storage.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()
+        partition: log.position(topic.name, partition, token).token if token else "" for partition, token in tokens.items()
     }
 
 
-def _places_before_last(storage: Storage, topics: Sequence[Topic], last: int) -> dict[str, dict[int, str]]:
+def _places_before_last(log: Log, topics: Sequence[Topic], last: int) -> dict[str, dict[int, str]]:
     everything = {topic.name: dict.fromkeys(range(topic.partitions), "") for topic in topics}
-    return last_of(storage, everything, last, MOST_LAST_BYTES)
+    return last_of(log, everything, last, MOST_LAST_BYTES)
 
 
-def _places_since(storage: Storage, topic: Topic, when: datetime) -> dict[int, str]:
+def _places_since(log: Log, topic: Topic, when: datetime) -> dict[int, str]:
     """Return the place before the first event published at or after the time. What arrives after the ends were read is
     given anyway."""
     places: dict[int, str] = {}
-    for ends in storage.ends(topic.name):
-        first = storage.first_since(topic.name, ends.partition, when)
-        places[ends.partition] = _before(storage, first) if first else ends.last.token if ends.last else ""
+    for ends in log.ends(topic.name):
+        first = log.first_since(topic.name, ends.partition, when)
+        places[ends.partition] = _before(log, first) if first else ends.last.token if ends.last else ""
     return places
 
 
-def _places_at_position(storage: Storage, topics: Sequence[Topic], position: Position) -> dict[str, dict[int, str]]:
+def _places_at_position(log: Log, topics: Sequence[Topic], position: Position) -> dict[str, dict[int, str]]:
     topic = next((topic for topic in topics if topic.name == position.topic), None)
     if topic is None or position.partition >= topic.partitions:
         raise InvalidPosition("This position is in none of the topics that are to be watched. Open the event again.")
-    exact = storage.position(position.topic, position.partition, position.token)
-    found = storage.read_forward(exact.topic, exact.partition, after=exact, inclusive=True, limit=1)
+    exact = log.position(position.topic, position.partition, position.token)
+    found = log.read_forward(exact.topic, exact.partition, after=exact, inclusive=True, limit=1)
     others = [other for other in topics if other is not topic or topic.partitions > 1]
     if found:
-        places = {other.name: _places_since(storage, other, found[0].published) for other in others}
+        places = {other.name: _places_since(log, other, found[0].published) for other in others}
     else:  # nothing is left from there on, so the other topics have nothing newer to begin with
-        places = {other.name: _last_places(storage, other.name) for other in others}
-    places.setdefault(topic.name, {})[position.partition] = _before(storage, exact)
+        places = {other.name: _last_places(log, other.name) for other in others}
+    places.setdefault(topic.name, {})[position.partition] = _before(log, exact)
     return places
 
 
-def _last_places(storage: Storage, topic: str) -> dict[int, str]:
-    return {ends.partition: ends.last.token if ends.last else "" for ends in storage.ends(topic)}
+def _last_places(log: Log, topic: str) -> dict[int, str]:
+    return {ends.partition: ends.last.token if ends.last else "" for ends in log.ends(topic)}
 
 
-def _before(storage: Storage, position: Position) -> str:
+def _before(log: Log, position: Position) -> str:
     """Return the place just before this position: a subscriber at that place gets this event next."""
-    found = storage.read_backward(position.topic, position.partition, before=position, limit=1)
+    found = log.read_backward(position.topic, position.partition, before=position, limit=1)
     return found[0].position.token if found else ""

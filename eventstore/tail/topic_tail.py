@@ -17,14 +17,14 @@ from django.db import connections
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
-from eventstore.model.storage import Edge, Reader, Storage
+from eventstore.model.log import Edge, Log, Reader
 from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
 from eventstore.tail.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
 from eventstore.tail.ring import Ring, RingUser
 from eventstore.tail.start import Places
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 READ_LIMIT = 500
 WAIT = 0.5
@@ -56,7 +56,7 @@ class TopicTail:
 
     def __init__(
         self,
-        storage: Storage,
+        log: Log,
         read: Callable[[Message], Event],
         topic: Topic,
         forget: Callable[["TopicTail"], None],
@@ -68,7 +68,7 @@ class TopicTail:
         self._failed: EventStoreError | None = None
         self._refused: EventStoreError | None = None
         self._forget = forget
-        self._storage = storage
+        self._log = log
         self.parser = EventParser(read)
         self._buffer = ReadBuffer({})
         self._lock = threading.Lock()
@@ -89,8 +89,8 @@ class TopicTail:
         own error if it refused during that time. Raises ``UnknownTopic`` and ``StoreClosed`` immediately, since waiting
         does not help.
         """
-        ends = self._storage.ends(self.topic.name)
-        found = read_missed(self._storage, ends, places)
+        ends = self._log.ends(self.topic.name)
+        found = read_missed(self._log, ends, places)
         before = {end.partition: end.last.token if end.last else "" for end in ends} | {at: places[at] for at in found}
         self.ring, self._buffer = Ring(before), ReadBuffer(before)
         self._run(f"tail {self.topic.name} beat", self._seal)
@@ -183,7 +183,7 @@ class TopicTail:
             connections.close_all()
 
     def _fail(self, error: Exception) -> None:
-        log.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
+        logger.error("The tail of %s ended at an unforeseen %s at %s", self.topic.name, type(error).__name__, place_of(error))
         self.stop()
 
     def _stop_if_abandoned(self) -> None:
@@ -199,7 +199,7 @@ class TopicTail:
         follower = PartitionFollower(partition=partition, place=after)
         while not self._stop.is_set():
             try:
-                with self._storage.open_reader(self.topic.name, partition, after=follower.place) as reader:
+                with self._log.open_reader(self.topic.name, partition, after=follower.place) as reader:
                     if not follower.announced:
                         self._ready.release()
                         follower.announced = True
@@ -208,7 +208,7 @@ class TopicTail:
                 self._failed = error
                 self.stop()
             except EventStoreError as error:
-                log.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
+                logger.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
                 self._refused = error if isinstance(error, StoreRefused) else None
                 self._mark_away(partition, True)
                 self._stop_if_abandoned()
@@ -248,8 +248,8 @@ class TopicTail:
         """
         asked_at = time.monotonic()
         try:
-            self._storage.ping()
-            partitions = self._storage.topic(self.topic.name).partitions
+            self._log.ping()
+            partitions = self._log.topic(self.topic.name).partitions
         except (StoreClosed, UnknownTopic) as error:
             self._failed = error
             self.stop()
@@ -258,7 +258,7 @@ class TopicTail:
             self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
         except EventStoreError as error:  # it answers, but refuses
-            log.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
+            logger.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
             return
         self._mark_away(None, False)
         if partitions != self.topic.partitions:

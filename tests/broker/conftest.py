@@ -45,7 +45,7 @@ def topic(storage: PulsarStorage) -> MakeTopic:
     """Creates a topic that no other test has, and returns its canonical name."""
 
     def make(*, partitions: int = 1) -> str:
-        return storage.create_topic(f"broker-{uuid4().hex}", partitions=partitions).name
+        return storage.log.create_topic(f"broker-{uuid4().hex}", partitions=partitions).name
 
     return make
 

@@ -16,7 +16,7 @@ from eventstore.index.rebuild.run import rebuild_topic, remove_old
 from eventstore.index.tables.blocks import decoded, encoded
 from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
-from eventstore.model.storage import Edge
+from eventstore.model.log import Edge
 from tests.broker.conftest import MakeTopic, roll_over
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
@@ -47,11 +47,11 @@ def publish_chunked(client: Any, topic: str) -> None:
 
 def index(storage: PulsarStorage, name: str) -> None:
     """Index this topic alone, because the whole run shares the broker."""
-    topic = storage.topic(name)
-    for ends in storage.ends(name):
+    topic = storage.log.topic(name)
+    for ends in storage.log.ends(name):
         writing = open_partition(topic, ends.partition, Memory())
         after = writing.checkpoint.position or Edge.EARLIEST
-        with storage.open_reader(name, ends.partition, after=after) as reader:
+        with storage.log.open_reader(name, ends.partition, after=after) as reader:
             while ends.last and (writing.checkpoint.position is None or writing.checkpoint.position < ends.last):
                 messages = reader.read(limit=300, timeout=10)
                 assert messages
@@ -59,12 +59,12 @@ def index(storage: PulsarStorage, name: str) -> None:
 
 
 def check(storage: PulsarStorage, name: str) -> list[PartitionReport]:
-    return check_topic(storage, Config(), storage.topic(name), lambda events: None, threading.Event())
+    return check_topic(storage, Config(), storage.log.topic(name), lambda events: None, threading.Event())
 
 
 def rebuild(storage: PulsarStorage, name: str) -> bool:
     nothing = threading.Event()
-    found = rebuild_topic(storage, Config(), storage.topic(name), lambda events: None, nothing, batch=200)
+    found = rebuild_topic(storage, Config(), storage.log.topic(name), lambda events: None, nothing, batch=200)
     return found.live and remove_old(name, lambda slices: None, nothing)
 
 
@@ -93,7 +93,7 @@ def test_the_place_of_a_difference_is_named_as_the_broker_names_it(
     columns = decoded(bytes(block.data))
     columns.sizes[25] = 4711
     BlockRow.objects.using("index").update(data=encoded(columns))
-    label = storage.position(name, 0, columns.tokens[25]).label
+    label = storage.log.position(name, 0, columns.tokens[25]).label
     (report,) = check(storage, name)
     assert report.difference == f"ordinal 25 ({label}): the size is 2 in the store and 4711 in the index"
 

@@ -19,22 +19,22 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     open_raw = reader.open_raw
 
-    def noted(link: Any, log: Any, *given: Any, **more: Any) -> Any:
+    def noted(connection: Any, log: Any, *given: Any, **more: Any) -> Any:
         found.append(str(log))
-        return open_raw(link, log, *given, **more)
+        return open_raw(connection, log, *given, **more)
 
     monkeypatch.setattr(partition_log, "open_raw", noted)
     return found
 
 
 def last_of(storage: PulsarStorage, name: str) -> Any:
-    return storage.ends(name)[0].last
+    return storage.log.ends(name)[0].last
 
 
 def test_of_plain_entries_it_is_known_without_a_reader(storage: PulsarStorage, topic: MakeTopic, opened: list[str]) -> None:
     name = topic()
     for payload, properties in ((b"1", {}), (b"", {}), (b"3" * 5_000, {"a": "ü" * 100, "b\n": "c\r\n"})):
-        [position] = storage.append(name, [NewMessage(payload=payload, key="k", properties=properties)])
+        [position] = storage.log.append(name, [NewMessage(payload=payload, key="k", properties=properties)])
         asked = last_of(storage, name)
         assert (asked, asked.token, asked.label) == (position, position.token, position.label)
     assert len(opened) == 1, "for the first event, once"
@@ -44,8 +44,8 @@ def test_an_end_that_has_not_moved_costs_one_question(
     storage: PulsarStorage, topic: MakeTopic, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = topic()
-    storage.append(name, [NewMessage(payload=b"1")])
-    storage.ends(name)
+    storage.log.append(name, [NewMessage(payload=b"1")])
+    storage.log.ends(name)
     asked: list[str] = []
     send = AdminHttp.send
 
@@ -54,7 +54,7 @@ def test_an_end_that_has_not_moved_costs_one_question(
         return send(admin, method, path, **more)
 
     monkeypatch.setattr(AdminHttp, "send", noted)
-    storage.ends(name)
+    storage.log.ends(name)
     assert [path.rpartition("/")[2] for path in asked if "internalStats" in path or "entry" in path] == ["internalStats"]
     assert len(opened) == 1
 
@@ -64,9 +64,9 @@ def test_a_batch_large_properties_and_a_message_in_pieces_are_exact_too(
 ) -> None:
     name = topic()
     publish_batch(client, name, [b"1", b"2", b"3"])
-    assert last_of(storage, name) == storage.read_backward(name, 0, limit=1)[0].position
+    assert last_of(storage, name) == storage.log.read_backward(name, 0, limit=1)[0].position
     for new in (NewMessage(payload=b"4", properties={"large": "x" * 20_000}), NewMessage(payload=b"5" * 6_000_000)):
-        [position] = storage.append(name, [new])
+        [position] = storage.log.append(name, [new])
         assert last_of(storage, name) == position
     publish_batch(client, name, [b"6"])
-    assert last_of(storage, name) == storage.read_backward(name, 0, limit=1)[0].position
+    assert last_of(storage, name) == storage.log.read_backward(name, 0, limit=1)[0].position

@@ -13,7 +13,7 @@ from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.reader import PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.unit.messages import message
 
 LOG = TopicName(tenant="public", namespace="default", local="t")

@@ -21,19 +21,19 @@ def test_an_open_tail_ends_and_the_next_one_follows_the_new_partitions_from_thei
 ) -> None:
     namespace = own_namespace(pulsar_broker)["EVENTSTORE_NAMESPACES"]
     storage = PulsarStorage(service_url=pulsar_broker.service_url, admin_url=pulsar_broker.admin_url, namespaces=(namespace,))
-    hub = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    hub = Hub(log=storage.log, read=lambda message: read_event(message, Config().mappings))
     try:
-        topic = storage.create_topic("growing", partitions=2)
+        topic = storage.log.create_topic("growing", partitions=2)
         places = Start(places={place_key(topic.name, 0): "", place_key(topic.name, 1): ""})
         subscriber = hub.open([topic], places, lambda: None)
         partitions = f"{pulsar_broker.admin_url}/admin/v2/persistent/{namespace}/growing/partitions"
         httpx.post(partitions, json=8, timeout=20).raise_for_status()
         assert eventually(lambda: subscriber.ended)
 
-        grown = storage.topic("growing")
+        grown = storage.log.topic("growing")
         assert grown.partitions == 8
         messages = [NewMessage(payload=str(number).encode(), key=f"key-{number}") for number in range(40)]
-        positions = storage.append(grown.name, messages)
+        positions = storage.log.append(grown.name, messages)
         assert any(position.partition >= 2 for position in positions)
         again = hub.open([grown], places, lambda: None)
         found: list[int] = []

@@ -9,7 +9,8 @@ import pytest
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StoreClosed, StoreUnreachable
 from eventstore.model.events import NewMessage
-from eventstore.model.storage import Consumer, Edge, Reader, SubscriptionType
+from eventstore.model.log import Edge, Reader
+from eventstore.model.subscriptions import Consumer, SubscriptionType
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE, eventually, payloads, texts
@@ -19,17 +20,17 @@ pytestmark = pytest.mark.broker
 T = TypeVar("T")
 SHARED = SubscriptionType.SHARED
 CALLS: dict[str, Callable[[PulsarStorage, str], object]] = {
-    "ping": lambda storage, topic: storage.ping(),
-    "topics": lambda storage, topic: storage.topics(),
-    "ends": lambda storage, topic: storage.ends(topic),
-    "amounts": lambda storage, topic: storage.amounts(topic, {0: None}),
-    "append": lambda storage, topic: storage.append(topic, [NewMessage(payload=b"lost?")]),
-    "read_forward": lambda storage, topic: storage.read_forward(topic, 0, limit=1),
-    "read_backward": lambda storage, topic: storage.read_backward(topic, 0, limit=1),
-    "open_reader": lambda storage, topic: storage.open_reader(topic, 0, after=Edge.EARLIEST),
-    "subscriptions": lambda storage, topic: storage.subscriptions(topic),
-    "consume": lambda storage, topic: storage.consume(topic, "s", type=SHARED, consumer="c"),
-    "reset_cursor": lambda storage, topic: storage.reset_cursor(topic, "s", {0: Edge.EARLIEST}),
+    "ping": lambda storage, topic: storage.log.ping(),
+    "topics": lambda storage, topic: storage.log.topics(),
+    "ends": lambda storage, topic: storage.log.ends(topic),
+    "amounts": lambda storage, topic: storage.log.amounts(topic, {0: None}),
+    "append": lambda storage, topic: storage.log.append(topic, [NewMessage(payload=b"lost?")]),
+    "read_forward": lambda storage, topic: storage.log.read_forward(topic, 0, limit=1),
+    "read_backward": lambda storage, topic: storage.log.read_backward(topic, 0, limit=1),
+    "open_reader": lambda storage, topic: storage.log.open_reader(topic, 0, after=Edge.EARLIEST),
+    "subscriptions": lambda storage, topic: storage.subscriptions.of_topic(topic),
+    "consume": lambda storage, topic: storage.subscriptions.consume(topic, "s", type=SHARED, consumer="c"),
+    "reset_cursor": lambda storage, topic: storage.subscriptions.reset_cursor(topic, "s", {0: Edge.EARLIEST}),
 }
 
 
@@ -55,11 +56,11 @@ def test_what_goes_through_an_outage_says_so_and_goes_on_after_it(pulsar_broker:
 
 def what_is_open_goes_on(broker: LocalPulsar, name: str) -> Course:
     storage = storage_of(broker)
-    storage.append(name, [NewMessage(payload=text, key="k") for text in texts(3)])
-    reader = storage.open_reader(name, 0, after=Edge.EARLIEST)
+    storage.log.append(name, [NewMessage(payload=text, key="k") for text in texts(3)])
+    reader = storage.log.open_reader(name, 0, after=Edge.EARLIEST)
     seen = payloads(reader.read(limit=2, timeout=10))
     assert seen == texts(2)
-    consumer = storage.consume(name, "s", type=SHARED, consumer="c")
+    consumer = storage.subscriptions.consume(name, "s", type=SHARED, consumer="c")
     assert payloads(consumer.receive(limit=10, timeout=10)) == texts(3)
 
     yield
@@ -70,10 +71,10 @@ def what_is_open_goes_on(broker: LocalPulsar, name: str) -> Course:
 
     yield
 
-    assert storage.ping().startswith("Pulsar 4")
-    assert once_it_serves(lambda: payloads(storage.read_forward(name, 0, limit=10))) == texts(3)
-    once_it_serves(lambda: storage.append(name, [NewMessage(payload=text, key="k") for text in texts(2, start=3)]))
-    assert payloads(storage.read_backward(name, 0, limit=10)) == texts(5)[::-1]
+    assert storage.log.ping().startswith("Pulsar 4")
+    assert once_it_serves(lambda: payloads(storage.log.read_forward(name, 0, limit=10))) == texts(3)
+    once_it_serves(lambda: storage.log.append(name, [NewMessage(payload=text, key="k") for text in texts(2, start=3)]))
+    assert payloads(storage.log.read_backward(name, 0, limit=10)) == texts(5)[::-1]
     assert_the_reader_goes_on(reader, seen)
     assert_everything_is_received(consumer)
     storage.close()
@@ -114,43 +115,43 @@ def assert_everything_is_received(consumer: Consumer) -> None:
 def another_storage_is_made(broker: LocalPulsar, name: str) -> Course:
     """One storage is closed while the broker is away, and another is opened."""
     storage = storage_of(broker)
-    storage.append(name, [NewMessage(payload=b"0")])
-    reader = storage.open_reader(name, 0, after=Edge.EARLIEST)
+    storage.log.append(name, [NewMessage(payload=b"0")])
+    reader = storage.log.open_reader(name, 0, after=Edge.EARLIEST)
 
     yield
 
     reader.close()
     storage.close()
     with pytest.raises(StoreClosed):
-        storage.topics()
+        storage.log.topics()
     later = storage_of(broker)
     with pytest.raises(StoreUnreachable):
-        later.topic(name)
+        later.log.topic(name)
 
     yield
 
-    once_it_serves(lambda: later.append(name, [NewMessage(payload=b"1")]))
-    assert payloads(later.read_forward(name, 0, limit=10)) == texts(2), "what was confirmed is not lost"
+    once_it_serves(lambda: later.log.append(name, [NewMessage(payload=b"1")]))
+    assert payloads(later.log.read_forward(name, 0, limit=10)) == texts(2), "what was confirmed is not lost"
     later.close()
 
 
 def the_ends_are_told(broker: LocalPulsar, name: str) -> Course:
     """A broker that has just started tells the ends of every partition."""
     storage = storage_of(broker)
-    storage.append(name, [NewMessage(payload=text, key=f"k{number}") for number, text in enumerate(texts(20))])
-    before = storage.ends(name)
+    storage.log.append(name, [NewMessage(payload=text, key=f"k{number}") for number, text in enumerate(texts(20))])
+    before = storage.log.ends(name)
     positions = {end.partition: end.last for end in before}
-    amounts = storage.amounts(name, positions)
+    amounts = storage.log.amounts(name, positions)
 
     yield
 
     with pytest.raises(StoreUnreachable):
-        storage.ends(name)
+        storage.log.ends(name)
 
     yield
 
-    assert once_it_serves(lambda: storage.ends(name)) == before
-    assert storage.amounts(name, positions) == amounts
+    assert once_it_serves(lambda: storage.log.ends(name)) == before
+    assert storage.log.amounts(name, positions) == amounts
     storage.close()
 
 

@@ -50,17 +50,17 @@ def test_positions_all_over_several_topics_and_batches_are_fetched_exactly(
     batched, single, parted = topic(), topic(), topic(partitions=3)
     for start in range(0, 2_000, 100):
         publish_batch(client, batched, [b"%d" % number for number in range(start, start + 100)])
-    storage.append(single, [NewMessage(payload=b"%d" % number) for number in range(300)])
-    storage.append(parted, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
+    storage.log.append(single, [NewMessage(payload=b"%d" % number) for number in range(300)])
+    storage.log.append(parted, [NewMessage(payload=b"%d" % number, key=f"k{number}") for number in range(300)])
     there = [
-        *storage.read_forward(batched, 0, limit=3_000),
-        *storage.read_forward(single, 0, limit=3_000),
-        *(message for number in range(3) for message in storage.read_forward(parted, number, limit=3_000)),
+        *storage.log.read_forward(batched, 0, limit=3_000),
+        *storage.log.read_forward(single, 0, limit=3_000),
+        *(message for number in range(3) for message in storage.log.read_forward(parted, number, limit=3_000)),
     ]
     assert len(there) == 2_600
     for count in (0, 1, 2, 50, 400):
         wanted = {message.position: message for message in rng.sample(there, count)}
-        assert storage.fetch([*wanted, *list(wanted)[:3]]) == wanted
+        assert storage.log.fetch([*wanted, *list(wanted)[:3]]) == wanted
 
 
 def test_no_more_readers_are_open_than_there_are_threads(
@@ -69,7 +69,7 @@ def test_no_more_readers_are_open_than_there_are_threads(
     name = topic()
     for start in range(0, 4_000, 100):
         publish_batch(client, name, [b"%d" % number for number in range(start, start + 100)])
-    wanted = places(storage.read_forward(name, 0, limit=4_000))[50::200]
+    wanted = places(storage.log.read_forward(name, 0, limit=4_000))[50::200]
     opened: list[Any] = []
     most = 0
 
@@ -85,17 +85,19 @@ def test_no_more_readers_are_open_than_there_are_threads(
 
     monkeypatch.setattr(partition_log, "open_raw", counted_open)
     monkeypatch.setattr(partition_log, "close_raw", counted_close)
-    assert set(storage.fetch(wanted)) == set(wanted)
+    assert set(storage.log.fetch(wanted)) == set(wanted)
     assert 1 < most <= parallel.MAX_PARALLEL
     assert opened == []
 
 
 def test_a_position_that_never_was_is_left_out(storage: PulsarStorage, topic: MakeTopic) -> None:
     name = topic()
-    there = storage.append(name, [NewMessage(payload=b"1"), NewMessage(payload=b"2")])
+    there = storage.log.append(name, [NewMessage(payload=b"1"), NewMessage(payload=b"2")])
     ledger = int(there[0].label.split(":")[0])
-    made_up = [storage.position(name, 0, token) for token in _tokens((ledger, 0, 7), (ledger, 9_999, 0), (ledger + 50, 0, 0))]
-    assert set(storage.fetch([*there, *made_up])) == set(there)
+    made_up = [
+        storage.log.position(name, 0, token) for token in _tokens((ledger, 0, 7), (ledger, 9_999, 0), (ledger + 50, 0, 0))
+    ]
+    assert set(storage.log.fetch([*there, *made_up])) == set(there)
 
 
 def _tokens(*numbers: tuple[int, int, int]) -> list[str]:
@@ -115,22 +117,22 @@ def test_a_compressed_payload_comes_as_it_was_before(
     payload = b'{"text": "' + b"again and " * 1_000 + b'"}'
     one_by_one(client, name, [(payload, "k")], compression_type=compression)
     one_by_one(client, name, [(payload, "k")] * 3, compression_type=compression, batching_enabled=True)
-    found = storage.read_forward(name, 0, limit=10)
+    found = storage.log.read_forward(name, 0, limit=10)
     assert [message.payload for message in found] == [payload] * 4
-    assert storage.fetch(places(found)) == {message.position: message for message in found}
+    assert storage.log.fetch(places(found)) == {message.position: message for message in found}
 
 
 def test_a_tombstone_is_told_from_an_empty_payload(storage: PulsarStorage, client: Any, topic: MakeTopic) -> None:
     name = topic()
     one_by_one(client, name, [(None, "gone"), (b"", "empty"), (b"{}", "there")])
-    found = storage.read_forward(name, 0, limit=10)
+    found = storage.log.read_forward(name, 0, limit=10)
     assert [(message.key, message.payload, message.null) for message in found] == [
         ("gone", b"", True),
         ("empty", b"", False),
         ("there", b"{}", False),
     ]
-    assert [message.null for message in storage.read_backward(name, 0, limit=10)] == [False, False, True]
-    assert storage.fetch(places(found))[found[0].position].null
+    assert [message.null for message in storage.log.read_backward(name, 0, limit=10)] == [False, False, True]
+    assert storage.log.fetch(places(found))[found[0].position].null
     assert read_event(found[0]).id == "e-1"
 
 
@@ -154,11 +156,11 @@ def test_an_encrypted_message_is_delivered_as_such_and_holds_nothing_up(
     for compression in (pulsar.CompressionType.NONE, pulsar.CompressionType.LZ4):
         one_by_one(client, name, [(secret, "k")], encryption_key="desk", crypto_key_reader=keys, compression_type=compression)
     one_by_one(client, name, [(b"{}", "k")])
-    found = storage.read_forward(name, 0, limit=10)
+    found = storage.log.read_forward(name, 0, limit=10)
     assert [message.encrypted for message in found] == [True, True, False]
     assert b"Erika" not in found[0].payload + found[1].payload
-    assert [message.encrypted for message in storage.read_backward(name, 0, limit=10)] == [False, True, True]
-    assert storage.fetch(places(found))[found[0].position].encrypted
+    assert [message.encrypted for message in storage.log.read_backward(name, 0, limit=10)] == [False, True, True]
+    assert storage.log.fetch(places(found))[found[0].position].encrypted
     event = read_event(found[0])
     assert (event.id, event.type, event.aggregate_id, event.problem) == ("e-1", "Happened", "k", "")
 
@@ -176,9 +178,9 @@ def test_an_encrypted_batch_is_one_message_that_says_how_many_it_holds(
     producer.flush()
     producer.close()
     one_by_one(client, name, [(b"{}", "k")])
-    found = storage.read_forward(name, 0, limit=10)
+    found = storage.log.read_forward(name, 0, limit=10)
     assert [(message.encrypted, message.encrypted_batch) for message in found] == [(True, 3), (False, 0)]
-    assert set(storage.fetch(places(found))) == set(places(found))
+    assert set(storage.log.fetch(places(found))) == set(places(found))
     assert "its payload is encrypted" in read_event(found[0]).problem
 
 
@@ -189,12 +191,12 @@ def test_what_was_truncated_is_left_out_and_the_rest_is_found(
     storage: PulsarStorage, client: Any, admin: httpx.Client, topic: MakeTopic
 ) -> None:
     name = topic()
-    old = [*storage.append(name, [NewMessage(payload=b"old %d" % number) for number in range(200)])]
+    old = [*storage.log.append(name, [NewMessage(payload=b"old %d" % number) for number in range(200)])]
     publish_batch(client, name, [b"old batch"] * 20)
-    old += places(storage.read_forward(name, 0, after=old[-1], limit=30))
+    old += places(storage.log.read_forward(name, 0, after=old[-1], limit=30))
     truncate(admin, name)
-    new = storage.append(name, [NewMessage(payload=b"new")])
-    found = storage.fetch([*old[::10], old[-1], *new])
+    new = storage.log.append(name, [NewMessage(payload=b"new")])
+    found = storage.log.fetch([*old[::10], old[-1], *new])
     assert {position: message.payload for position, message in found.items()} == {new[0]: b"new"}
 
 
@@ -202,16 +204,16 @@ def test_a_topic_that_was_truncated_to_nothing_holds_nothing(
     storage: PulsarStorage, admin: httpx.Client, topic: MakeTopic
 ) -> None:
     name = topic()
-    old = storage.append(name, [NewMessage(payload=b"old")])
+    old = storage.log.append(name, [NewMessage(payload=b"old")])
     truncate(admin, name)
-    assert storage.fetch(old) == {}
+    assert storage.log.fetch(old) == {}
 
 
 def test_a_deleted_topic_holds_nothing(storage: PulsarStorage, admin: httpx.Client, topic: MakeTopic) -> None:
     name = topic()
-    old = storage.append(name, [NewMessage(payload=b"old")])
+    old = storage.log.append(name, [NewMessage(payload=b"old")])
     admin.delete(f"persistent/{name}", params={"force": "true"}).raise_for_status()
-    assert storage.fetch(old) == {}
+    assert storage.log.fetch(old) == {}
 
 
 def truncate(admin: httpx.Client, topic: str) -> None:

@@ -33,7 +33,7 @@ def test_what_is_refused_on_its_way_is_counted_and_never_called_unwritten(
     messages = [NewMessage(payload=str(number).encode(), key=f"k{number % keys}") for number in range(6)]
     messages.insert(3, NewMessage(payload=b"x" * OVERSIZED, key="k0"))
     with pytest.raises(StoreRefused, match=r"larger than the broker takes.* Of 7 messages \d are confirmed") as refused:
-        storage.append(name, messages)
+        storage.log.append(name, messages)
     there = payloads(whole_log(storage, name))
     assert there, "the others had been handed over"
     assert f" {len(there)} are confirmed" in str(refused.value)
@@ -44,7 +44,7 @@ def test_an_import_doubles_nothing_where_the_broker_refuses_one_of_a_batch(stora
     events = [DOCUMENT | {"id": f"e-{number}"} for number in range(7)]
     events[3] |= {"data": "x" * OVERSIZED}
     with pytest.raises(StoreRefused, match="confirmed"):
-        import_messages(storage, name, parse_lines(io.BytesIO(lines(*events))))
+        import_messages(storage.log, name, parse_lines(io.BytesIO(lines(*events))))
     ids = [message.properties["ce_id"] for message in whole_log(storage, name)]
     assert ids
     assert len(ids) == len(set(ids))

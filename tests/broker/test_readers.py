@@ -10,7 +10,7 @@ import pytest
 from eventstore.drivers.pulsar.client import prefetch, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
-from eventstore.model.storage import Edge
+from eventstore.model.log import Edge
 from tests.broker.conftest import MakeTopic, publish_batch
 from tests.contract.helpers import eventually
 
@@ -23,29 +23,31 @@ def subscriptions(admin: httpx.Client, topic: str) -> dict[str, dict[str, object
 
 
 LOOKS: dict[str, Callable[[PulsarStorage, str], object]] = {
-    "forward": lambda storage, topic: storage.read_forward(topic, 0, limit=3),
-    "backward": lambda storage, topic: storage.read_backward(topic, 0, limit=3),
-    "fetch": lambda storage, topic: storage.fetch([storage.ends(topic)[0].last or pytest.fail("no last event")]),
-    "ends": lambda storage, topic: storage.ends(topic),
-    "since": lambda storage, topic: storage.first_since(topic, 0, storage.read_forward(topic, 0, limit=1)[0].published),
+    "forward": lambda storage, topic: storage.log.read_forward(topic, 0, limit=3),
+    "backward": lambda storage, topic: storage.log.read_backward(topic, 0, limit=3),
+    "fetch": lambda storage, topic: storage.log.fetch([storage.log.ends(topic)[0].last or pytest.fail("no last event")]),
+    "ends": lambda storage, topic: storage.log.ends(topic),
+    "since": lambda storage, topic: storage.log.first_since(
+        topic, 0, storage.log.read_forward(topic, 0, limit=1)[0].published
+    ),
 }
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_looking_leaves_no_subscription(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client, look: str) -> None:
     name = topic()
-    storage.append(name, [NewMessage(payload=str(n).encode()) for n in range(10)])
+    storage.log.append(name, [NewMessage(payload=str(n).encode()) for n in range(10)])
     LOOKS[look](storage, name)
     assert eventually(lambda: subscriptions(admin, name) == {})
 
 
 def test_an_open_reader_is_not_durable_and_has_our_name(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client) -> None:
     name = topic()
-    with storage.open_reader(name, 0, after=Edge.EARLIEST):
+    with storage.log.open_reader(name, 0, after=Edge.EARLIEST):
         [(own, told)] = subscriptions(admin, name).items()
         assert own.startswith("eventdesk-reader-")
         assert told["isDurable"] is False
-        assert list(storage.subscriptions(name)) == []
+        assert list(storage.subscriptions.of_topic(name)) == []
     assert eventually(lambda: subscriptions(admin, name) == {})
 
 
@@ -61,7 +63,7 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
         for start in range(0, 500, 50):
             publish_batch(client, name, expected[start : start + 50])
     else:
-        storage.append(name, [NewMessage(payload=payload) for payload in expected])
+        storage.log.append(name, [NewMessage(payload=payload) for payload in expected])
     opened: list[int] = []
     open_raw = reader.open_raw
 
@@ -70,11 +72,11 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
         return open_raw(*given, **more)
 
     monkeypatch.setattr(reader, "open_raw", noted)
-    with storage.open_reader(name, 0, after=Edge.EARLIEST) as first:
+    with storage.log.open_reader(name, 0, after=Edge.EARLIEST) as first:
         seen = [message.payload for message in first.read(limit=7, timeout=10)]
         with ExitStack() as others:
             for _ in range(4):
-                others.enter_context(storage.open_reader(name, 0, after=Edge.EARLIEST))
+                others.enter_context(storage.log.open_reader(name, 0, after=Edge.EARLIEST))
             seen += [message.payload for message in first.read(limit=60, timeout=10)]
             assert opened[0] == 40
             assert opened[-1] == 40 // 5, "the first has made room for the others"
@@ -86,6 +88,6 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
 
 def test_a_storage_that_is_closed_leaves_no_reader(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client) -> None:
     name = topic()
-    storage.open_reader(name, 0, after=Edge.EARLIEST)
+    storage.log.open_reader(name, 0, after=Edge.EARLIEST)
     storage.close()
     assert eventually(lambda: subscriptions(admin, name) == {})

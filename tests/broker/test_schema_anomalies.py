@@ -53,13 +53,13 @@ def publish(client: Any, topic: str, schema: Any, value: Any, id: str, **more: s
 
 
 def test_a_payload_that_does_not_decode_is_noticed_of_its_event_and_its_aggregate(storage: Storage, client: Any) -> None:
-    name = storage.create_topic("orders").name
+    name = storage.log.create_topic("orders").name
     publish(client, name, Ready(), b"\x02a", "good")
     publish(client, name, Ready(), b"\xff\xff Erika", "bad")
     publish(client, name, Ready(), b"\x02b", "good-again")
-    other = storage.create_topic("others").name
+    other = storage.log.create_topic("others").name
     publish(client, other, AvroSchema(Order), Order(email="a"), "other")
-    letters = storage.create_topic("orders-mailer-DLQ").name
+    letters = storage.log.create_topic("orders-mailer-DLQ").name
     publish(client, letters, Ready(), b"\xff\xff Erika", "bad", ORIGIN_MESSAGE_ID="1:1:-1")
     index_until_caught_up(
         Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)

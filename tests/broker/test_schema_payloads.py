@@ -60,8 +60,8 @@ def publish(client: Any, topic: str, schema: Any, *values: Any, **settings: Any)
 
 
 def events(storage: PulsarStorage, topic: str, partitions: int = 1) -> list[Event]:
-    decode = Schemas(storage.schema).decoded
-    found = [message for number in range(partitions) for message in storage.read_forward(topic, number, limit=100)]
+    decode = Schemas(storage.schemas).decoded
+    found = [message for number in range(partitions) for message in storage.log.read_forward(topic, number, limit=100)]
     return [read_event(message, (), decode) for message in found]
 
 
@@ -123,7 +123,7 @@ def test_a_number_is_read(storage: PulsarStorage, admin: httpx.Client, topic: Ma
     name = topic()
     body = {"type": "INT32", "schema": "", "properties": {}}
     admin.post(f"schemas/{name}/schema", json=body).raise_for_status()
-    decoded = Schemas(storage.schema).decoded(by_hand(name, (7).to_bytes(4, "big")))
+    decoded = Schemas(storage.schemas).decoded(by_hand(name, (7).to_bytes(4, "big")))
     assert decoded is not None
     assert (decoded[0], decoded[1].kind, decoded[1].problem) == (b"7", "int32", "")
 
@@ -151,20 +151,20 @@ def test_a_key_and_a_value_are_read_by_the_schemas_of_both(
         },
     }  # fmt: skip
     admin.post(f"schemas/{name}/schema", json=body).raise_for_status()
-    found = storage.schema(name, "0")
+    found = storage.schemas.schema(name, "0")
     assert found is not None
     assert found.kind == "KEY_VALUE"
     key = written("string", "k1")
     payload = len(key).to_bytes(4, "big") + key + b"\x00\x00\x00\x01\x0e"
-    decoded = Schemas(storage.schema).decoded(by_hand(name, payload))
+    decoded = Schemas(storage.schemas).decoded(by_hand(name, payload))
     assert decoded is not None
     assert json.loads(decoded[0]) == {"key": {"id": "k1"}, "value": {"n": 7}}
 
 
 def test_a_version_or_a_topic_without_a_schema_has_none(storage: PulsarStorage, client: Any, topic: MakeTopic) -> None:
     name = topic()
-    assert storage.schema(name, "0") is None
+    assert storage.schemas.schema(name, "0") is None
     publish(client, name, AvroSchema(User), User(email="a", visits=1))
-    assert storage.schema(name, "0") is not None
+    assert storage.schemas.schema(name, "0") is not None
     for version in ("1", "-1", "x", "", "../../clusters", "999999999999999999999"):
-        assert storage.schema(name, version) is None
+        assert storage.schemas.schema(name, version) is None

@@ -22,38 +22,38 @@ pytestmark = pytest.mark.broker
 
 
 def names(storage: PulsarStorage) -> set[str]:
-    return {topic.name for topic in storage.topics()}
+    return {topic.name for topic in storage.log.topics()}
 
 
 def test_a_partitioned_topic_is_one_topic_with_partitions(storage: PulsarStorage, topic: MakeTopic) -> None:
     name = topic(partitions=3)
-    [found] = [each for each in storage.topics() if each.name.startswith(name)]
+    [found] = [each for each in storage.log.topics() if each.name.startswith(name)]
     assert (found.name, found.partitions) == (name, 3)
 
 
 def test_a_partition_is_no_topic_of_its_own(storage: PulsarStorage, topic: MakeTopic) -> None:
     name = topic(partitions=2)
     with pytest.raises(UnknownTopic):
-        storage.topic(f"{name}-partition-1")
+        storage.log.topic(f"{name}-partition-1")
 
 
 def test_a_name_that_only_looks_like_a_partition_is_a_topic(storage: PulsarStorage) -> None:
     name = f"public/default/{uuid4().hex}-partition-abc"
-    assert storage.create_topic(name).name == name
+    assert storage.log.create_topic(name).name == name
     assert name in names(storage)
 
 
 def test_a_partition_of_nothing_is_refused(storage: PulsarStorage) -> None:
     with pytest.raises(InvalidName, match="partition"):
-        storage.create_topic(f"{uuid4().hex}-partition-0")
+        storage.log.create_topic(f"{uuid4().hex}-partition-0")
 
 
 def test_short_full_and_written_out_names_are_the_same_topic(storage: PulsarStorage, topic: MakeTopic) -> None:
     name = topic()
     short = name.rpartition("/")[2]
-    assert storage.topic(short) == storage.topic(name) == storage.topic(f"persistent://{name}")
+    assert storage.log.topic(short) == storage.log.topic(name) == storage.log.topic(f"persistent://{name}")
     with pytest.raises(UnknownTopic):
-        storage.topic(f"non-persistent://{name}")
+        storage.log.topic(f"non-persistent://{name}")
 
 
 def test_more_partitions_are_noticed(
@@ -62,10 +62,10 @@ def test_more_partitions_are_noticed(
     name = topic(partitions=2)
     admin.post(f"persistent/{name}/partitions", json=5).raise_for_status()
     monkeypatch.setattr(topics, "FRESH_SECONDS", 0.0)
-    assert storage.topic(name).partitions == 5
-    assert [ends.partition for ends in storage.ends(name)] == [0, 1, 2, 3, 4]
-    [position] = storage.append(name, [NewMessage(payload=b"x", key="fifth-1")])
-    assert storage.fetch([position])[position].payload == b"x"
+    assert storage.log.topic(name).partitions == 5
+    assert [ends.partition for ends in storage.log.ends(name)] == [0, 1, 2, 3, 4]
+    [position] = storage.log.append(name, [NewMessage(payload=b"x", key="fifth-1")])
+    assert storage.log.fetch([position])[position].payload == b"x"
 
 
 def test_a_topic_that_a_publisher_makes_is_found(
@@ -81,9 +81,9 @@ def test_a_topic_that_a_publisher_makes_is_found(
 def test_a_topic_that_was_not_there_a_moment_ago_is_found_at_once(storage: PulsarStorage, admin: httpx.Client) -> None:
     name = f"public/default/{uuid4().hex}"
     with pytest.raises(UnknownTopic):
-        storage.topic(name)
+        storage.log.topic(name)
     admin.put(f"persistent/{name}").raise_for_status()
-    assert storage.topic(name).name == name
+    assert storage.log.topic(name).name == name
 
 
 def test_the_watched_namespaces_are_patterns(pulsar_broker: LocalPulsar, admin: httpx.Client) -> None:
@@ -94,11 +94,11 @@ def test_the_watched_namespaces_are_patterns(pulsar_broker: LocalPulsar, admin: 
     storage = storage_of(pulsar_broker, namespaces=(f"public/prod-{mark}-*",))
     try:
         assert names(storage) == {f"public/prod-{mark}-a/documents", f"public/prod-{mark}-b/documents"}
-        assert storage.topic(f"public/prod-{mark}-a/documents").partitions == 1
+        assert storage.log.topic(f"public/prod-{mark}-a/documents").partitions == 1
         with pytest.raises(UnknownTopic):
-            storage.topic(f"public/test-{mark}/documents")
+            storage.log.topic(f"public/test-{mark}/documents")
         with pytest.raises(InvalidName, match="not watched"):
-            storage.create_topic(f"public/test-{mark}/more")
+            storage.log.create_topic(f"public/test-{mark}/more")
     finally:
         storage.close()
 
@@ -106,15 +106,15 @@ def test_the_watched_namespaces_are_patterns(pulsar_broker: LocalPulsar, admin: 
 def test_a_namespace_that_is_not_there_has_no_topics_and_takes_none(pulsar_broker: LocalPulsar) -> None:
     storage = storage_of(pulsar_broker, namespaces=("public/nowhere", "nobody/*"))
     try:
-        assert list(storage.topics()) == []
+        assert list(storage.log.topics()) == []
         with pytest.raises(StoreRefused, match="no namespace public/nowhere"):
-            storage.create_topic("documents")
+            storage.log.create_topic("documents")
     finally:
         storage.close()
 
 
 def test_what_the_broker_keeps_for_itself_is_marked(storage: PulsarStorage) -> None:
-    made = storage.create_topic(f"__{uuid4().hex}")
+    made = storage.log.create_topic(f"__{uuid4().hex}")
     assert made.kind is TopicKind.SYSTEM
     assert made.derived
 
@@ -134,7 +134,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def partitions_listed(storage: PulsarStorage, name: str) -> int:
-    [found] = [each for each in storage.topics() if each.name == name]
+    [found] = [each for each in storage.log.topics() if each.name == name]
     return found.partitions
 
 
@@ -143,9 +143,9 @@ def test_a_list_that_is_made_again_asks_for_no_single_topic(
 ) -> None:
     monkeypatch.setattr(topics, "FRESH_SECONDS", 0.0)
     made = {topic(partitions=partitions): partitions for partitions in (2, 3, 4)}
-    storage.topics()
+    storage.log.topics()
     asked.clear()
-    assert {each.name: each.partitions for each in storage.topics() if each.name in made} == made
+    assert {each.name: each.partitions for each in storage.log.topics() if each.name in made} == made
     assert asked == ["persistent/public/default/partitioned", "persistent/public/default"]
 
 
@@ -212,7 +212,7 @@ def test_a_topic_that_is_made_while_a_list_is_on_its_way_is_not_missed(
     storage: PulsarStorage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
-    early = threading.Thread(target=storage.topics)
+    early = threading.Thread(target=storage.log.topics)
     early.start()
     assert gate.reached.wait(PATIENCE)
     name = topic()

@@ -35,7 +35,7 @@ def test_quick_single_events_are_indexed_while_they_come(pulsar_broker: LocalPul
     """Gathered up to the batch's limit, all of them would be committed in one transaction after the last one."""
     namespace = own_namespace(pulsar_broker)["EVENTSTORE_NAMESPACES"]
     storage = storage_of(pulsar_broker, namespaces=(namespace,))
-    topic = storage.create_topic(f"{namespace}/trickle").name
+    topic = storage.log.create_topic(f"{namespace}/trickle").name
     commits: list[int] = []
     stop = threading.Event()
 

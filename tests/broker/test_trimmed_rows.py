@@ -36,13 +36,13 @@ def test_a_trimmed_event_keeps_its_line_and_says_that_its_payload_is_gone(
 ) -> None:
     name = topic()
     aggregate = name.rpartition("/")[2]
-    storage.append(name, [happened(number, aggregate) for number in range(3)])
+    storage.log.append(name, [happened(number, aggregate) for number in range(3)])
     before = desk_over(storage)
     following = Following(storage=storage, config=before.config, stop=threading.Event(), on_batch=lambda *_: None)
     index_until_caught_up(following)
     assert [row.missing for row in before.streams.stream("case", aggregate).items] == [Missing.NOTHING] * 3
     truncate(admin, name)
-    storage.append(name, [happened(3, aggregate)])
+    storage.log.append(name, [happened(3, aggregate)])
     index_until_caught_up(following)
 
     after = desk_over(storage)

@@ -33,19 +33,19 @@ def test_what_is_gone_is_counted_where_the_index_knows_and_said_in_any_case(
 ) -> None:
     indexed, unknown = topic(), topic()
     config = Config()
-    hub = Hub(storage=storage, read=lambda message: read_event(message, config.mappings))
+    hub = Hub(log=storage.log, read=lambda message: read_event(message, config.mappings))
     following = Following(storage=storage, config=config, stop=threading.Event(), on_batch=lambda *_: None)
     try:
         for name in (indexed, unknown):
-            positions = storage.append(name, numbered(30))
+            positions = storage.log.append(name, numbered(30))
             if name == indexed:
                 index_until_caught_up(following)
             truncate(admin, name)
-            storage.append(name, numbered(3, start=30))
+            storage.log.append(name, numbered(3, start=30))
             if name == indexed:
                 index_until_caught_up(following)
             back = Start(places={place_key(name, 0): positions[9].token})
-            subscriber = hub.open([storage.topic(name)], back, lambda: None)
+            subscriber = hub.open([storage.log.topic(name)], back, lambda: None)
             found, counts = taken(subscriber, 3)
             assert found == [30, 31, 32]
             assert (counts.shown, counts.older) == (3, 20 if name == indexed else None)

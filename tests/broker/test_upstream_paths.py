@@ -99,7 +99,7 @@ def parts_of(path: str) -> list[str]:
 def test_a_topics_name_stays_one_part_of_the_path(recorder: Recorder, storage: PulsarStorage, trick: str) -> None:
     for name in (trick, f"public/default/{trick}", f"persistent://public/default/{trick}"):
         try:
-            storage.topic(name)
+            storage.log.topic(name)
         except EventStoreError as refused:
             assert TOKEN not in str(refused)
     for path in recorder.asked:
@@ -113,7 +113,7 @@ def test_a_topics_name_stays_one_part_of_the_path(recorder: Recorder, storage: P
 def test_a_tenant_or_namespace_out_of_a_url_goes_nowhere_else(recorder: Recorder, storage: PulsarStorage, trick: str) -> None:
     for name in (f"{trick}/default/x", f"public/{trick}/x"):
         with pytest.raises(EventStoreError):
-            storage.topic(name)
+            storage.log.topic(name)
     assert recorder.asked == [], "only watched namespaces are asked for"
 
 
@@ -138,7 +138,7 @@ def test_a_subscriptions_name_stays_one_part_of_the_path(recorder: Recorder, tri
 def test_a_redirection_to_another_path_is_not_followed(recorder: Recorder, storage: PulsarStorage, place: str) -> None:
     recorder.answer = (307, {"location": place}, b"")
     with pytest.raises(StoreRefused, match="redirects"):
-        storage.topic("public/default/x")
+        storage.log.topic("public/default/x")
     assert all(path.startswith("/admin/v2/persistent/public/default/x/partitions") for path in recorder.asked)
 
 
@@ -148,7 +148,7 @@ def test_a_redirection_to_a_sister_broker_is_followed(recorder: Recorder, storag
         path = "/admin/v2/persistent/public/default/x/partitions"
         recorder.answer = (307, {"location": f"{sister.url}{path}?authoritative=true"}, b"")
         sister.answer = (200, {}, b'{"partitions": 7}')
-        assert storage.topic("public/default/x").partitions == 7
+        assert storage.log.topic("public/default/x").partitions == 7
         assert sister.asked == [f"{path}?authoritative=true"]
         sister.shutdown()
 
@@ -157,14 +157,14 @@ def test_a_redirection_to_a_sister_broker_is_followed(recorder: Recorder, storag
 def test_no_refusal_tells_the_token(recorder: Recorder, storage: PulsarStorage, status: int) -> None:
     recorder.answer = (status, {}, b'{"reason": "no"}')
     with pytest.raises(StoreRefused) as refused:
-        storage.topics()
+        storage.log.topics()
     assert TOKEN not in str(refused.value) + repr(storage) + repr(refused.value.__cause__)
 
 
 def test_an_answer_that_is_no_json_is_an_error_with_a_sentence(recorder: Recorder, storage: PulsarStorage) -> None:
     recorder.answer = (200, {}, b"<html>a proxy's own page</html>")
     with pytest.raises(StoreRefused, match="PULSAR_ADMIN_URL"):
-        storage.topics()
+        storage.log.topics()
 
 
 def test_a_reset_is_given_more_time_than_a_question(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,11 @@ def main() -> None:
     published: dict[str, str] = {}
     for wanted in hostile.TOPICS:
         try:
-            name = storage.create_topic(wanted).name
+            name = storage.log.create_topic(wanted).name
         except InvalidName:
             continue
         payload = json.dumps({"topic": wanted, hostile.SCRIPT: hostile.IMAGE}).encode()
-        [position] = storage.append(name, [hostile.message(hostile.SCRIPT, payload, event_id=f"in {wanted}")])
+        [position] = storage.log.append(name, [hostile.message(hostile.SCRIPT, payload, event_id=f"in {wanted}")])
         published[name] = position.encode()
     storage.close()
     print(json.dumps(published))  # noqa: T201

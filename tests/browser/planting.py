@@ -9,7 +9,7 @@ def main(topic: str) -> None:
     storage = storage_of_this_process()
     from tests.planted import plant  # what it imports needs Django, which is set up by now
 
-    plant(storage, topic)
+    plant(storage.log, topic)
     storage.close()
 
 

@@ -5,15 +5,18 @@
 
 import sys
 
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.stores import storage_of_this_process
+from tests.parts import subscriptions_of
 
 
 def main(topic: str, subscription: str, count: int) -> None:
     storage = storage_of_this_process()
-    name = storage.topic(topic).name
+    name = storage.log.topic(topic).name
     received = 0
-    with storage.consume(name, subscription, type=SubscriptionType.FAILOVER, consumer="projection") as consumer:
+    with subscriptions_of(storage).consume(
+        name, subscription, type=SubscriptionType.FAILOVER, consumer="projection"
+    ) as consumer:
         print("ready", flush=True)  # noqa: T201
         while received < count:
             for message in consumer.receive(limit=min(100, count - received), timeout=0.5):

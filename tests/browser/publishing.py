@@ -7,19 +7,21 @@ import json
 import sys
 
 from eventstore.model.errors import EventStoreError
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 from tests import hostile
 from tests.contract.stores import storage_of_this_process
+from tests.parts import subscriptions_of
 
 
 def main(topic: str) -> None:
     storage = storage_of_this_process()
-    name = storage.create_topic(topic).name
-    positions = [position.encode() for message in hostile.messages() for position in storage.append(name, [message])]
+    name = storage.log.create_topic(topic).name
+    positions = [position.encode() for message in hostile.messages() for position in storage.log.append(name, [message])]
     admitted = []
     for subscription in hostile.NAMES:
         try:
-            storage.create_subscription(name, subscription, type=SubscriptionType.SHARED, start=Edge.EARLIEST)
+            subscriptions_of(storage).create(name, subscription, type=SubscriptionType.SHARED, start=Edge.EARLIEST)
         except EventStoreError:
             continue
         admitted.append(subscription)

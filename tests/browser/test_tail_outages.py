@@ -165,7 +165,7 @@ def test_neither_gap_nor_double_whatever_goes_down(
     topic = f"public/default/incident-{partitions}"
     tail = f"{scene.url}topics/{segment(topic)}/tail/"
     with closing(scene.storage()) as storage:
-        storage.create_topic(topic, partitions=partitions)
+        storage.log.create_topic(topic, partitions=partitions)
     page = _page_that_watches(scene, chromium, f"{tail}?from=now")
     script = Script(f"{tail}live/".replace("http:", "ws:"), scene.token)
     script.start()

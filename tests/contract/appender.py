@@ -15,7 +15,7 @@ def publish(storage: Storage, topic: str, name: str, count: int) -> None:
     done = 0
     while done < count:
         upto = min(count, done + 1 + done % 5)
-        storage.append(topic, [_message(name, number) for number in range(done, upto)])
+        storage.log.append(topic, [_message(name, number) for number in range(done, upto)])
         done = upto
 
 

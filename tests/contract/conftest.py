@@ -1,7 +1,7 @@
 """One suite over every driver: a test asks for ``storage`` and runs on each store in turn.
 
-Where drivers may differ, a test asks ``storage.capabilities`` and never the driver's name. The broker is shared by the whole
-run, so every test makes topics of its own with ``topic``.
+Where drivers may differ, a test asks the ``capabilities`` of the storage's parts and never the driver's name. The broker is
+shared by the whole run, so every test makes topics of its own with ``topic``.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,6 +58,6 @@ def topic(storage: Storage) -> MakeTopic:
     """Makes a topic that no other test has: ``topic()``, ``topic(partitions=4)``, ``topic(suffix="-DLQ")``."""
 
     def make(*, partitions: int = 1, suffix: str = "") -> Topic:
-        return storage.create_topic(f"contract-{uuid4().hex}{suffix}", partitions=partitions)
+        return storage.log.create_topic(f"contract-{uuid4().hex}{suffix}", partitions=partitions)
 
     return make

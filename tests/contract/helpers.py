@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from eventstore.model.events import Message, NewMessage, Position
-from eventstore.model.storage import Consumer, Reader, Storage
+from eventstore.model.log import Reader
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import Consumer
 
 PATIENCE = 30.0
 """Seconds after which something that must happen counts as not happening. Far more than it ever needs."""
@@ -17,7 +19,7 @@ def numbered(count: int, *, key: str | None = "k", start: int = 0) -> list[NewMe
 
 def append_singly(storage: Storage, topic: str, messages: Iterable[NewMessage]) -> list[Position]:
     """Append with one call per message, so that a broker that batches makes an entry of each."""
-    return [storage.append(topic, [message])[0] for message in messages]
+    return [storage.log.append(topic, [message])[0] for message in messages]
 
 
 def payloads(messages: Iterable[Message]) -> list[bytes]:
@@ -30,7 +32,7 @@ def texts(count: int, *, start: int = 0) -> list[bytes]:
 
 
 def whole_log(storage: Storage, topic: str, partition: int = 0) -> Sequence[Message]:
-    return storage.read_forward(topic, partition, limit=100_000)
+    return storage.log.read_forward(topic, partition, limit=100_000)
 
 
 def read_until(reader: Reader, count: int) -> list[Message]:

@@ -77,11 +77,11 @@ def details(desk: Desk, kind: Anomaly) -> list[str]:
 
 
 def test_each_kind_that_is_planted_is_found_where_it_is_and_nowhere_else(storage: Storage) -> None:
-    plant(storage, new_name())
+    plant(storage.log, new_name())
     desk = index(storage)
     assert {kind: found(desk, kind) for kind in FOUND} == FOUND
     [junk] = desk.index.anomalies(Anomaly.UNREADABLE).items
-    assert storage.fetch([junk.pointer.position])[junk.pointer.position].payload == JUNK
+    assert storage.log.fetch([junk.pointer.position])[junk.pointer.position].payload == JUNK
     assert desk.index.anomaly_counts() == dict.fromkeys([*FOUND, Anomaly.UNREADABLE], 1)
     assert details(desk, Anomaly.SEQUENCE_SKIPS) == ["2 is followed by 5: 2 missing"]
     assert details(desk, Anomaly.SEQUENCE_GOES_BACK) == ["7 comes behind 8"]
@@ -90,14 +90,14 @@ def test_each_kind_that_is_planted_is_found_where_it_is_and_nowhere_else(storage
 
 def test_it_never_stops_on_one_each_event_is_indexed_all_the_same(storage: Storage) -> None:
     name = new_name()
-    plant(storage, name)
+    plant(storage.log, name)
     desk = index(storage)
     indexed = {topic.rpartition("/")[2]: known.events for topic, known in desk.index.topics().items()}
     assert indexed == {name: len(EVENTS), f"{name}-replay": 4, f"{name}-mailer-DLQ": 3}
 
 
 def test_event_and_aggregate_say_what_was_noticed_of_them(storage: Storage) -> None:
-    plant(storage, new_name())
+    plant(storage.log, new_name())
     desk = index(storage)
     for kind, ids in FOUND.items():
         aggregate = desk.index.aggregate("order", ids[0].partition("-")[0])
@@ -113,7 +113,7 @@ def test_event_and_aggregate_say_what_was_noticed_of_them(storage: Storage) -> N
 
 
 def test_copies_in_derived_topics_never_count_and_lead_to_their_originals_and_back(storage: Storage) -> None:
-    plant(storage, new_name())
+    plant(storage.log, new_name())
     desk = index(storage)
     copies = [pointer for pointer in all_pointers() if pointer.derived]
     assert len(copies) == 7
@@ -127,11 +127,11 @@ def test_copies_in_derived_topics_never_count_and_lead_to_their_originals_and_ba
 
 def test_a_dead_letter_whose_id_is_its_own_is_traced_by_the_place_that_it_names(storage: Storage) -> None:
     name = new_name()
-    storage.create_topic(name, partitions=2)
-    positions = [storage.append(name, [cloud_event(f"e-{number}", f"o-{number}")])[0] for number in range(6)]
-    storage.create_topic(f"{name}-mailer-DLQ")
+    storage.log.create_topic(name, partitions=2)
+    positions = [storage.log.append(name, [cloud_event(f"e-{number}", f"o-{number}")])[0] for number in range(6)]
+    storage.log.create_topic(f"{name}-mailer-DLQ")
     for number, position in enumerate(positions):
-        storage.append(f"{name}-mailer-DLQ", [as_dead_letter(cloud_event(f"d-{number}", "other"), position.label)])
+        storage.log.append(f"{name}-mailer-DLQ", [as_dead_letter(cloud_event(f"d-{number}", "other"), position.label)])
     desk = index(storage)
     for number, position in enumerate(positions):
         [letter] = desk.index.with_event_id(f"d-{number}")
@@ -142,9 +142,9 @@ def test_a_dead_letter_whose_id_is_its_own_is_traced_by_the_place_that_it_names(
 
 
 def test_a_copy_of_what_is_not_indexed_leads_nowhere(storage: Storage) -> None:
-    name = storage.create_topic(f"{new_name()}-replay").name
+    name = storage.log.create_topic(f"{new_name()}-replay").name
     lost = as_replay(cloud_event("lost", "o"))
-    storage.append(name, [NewMessage(payload=lost.payload, key="o", properties={**lost.properties, "ce_id": "copy"})])
+    storage.log.append(name, [NewMessage(payload=lost.payload, key="o", properties={**lost.properties, "ce_id": "copy"})])
     desk = index(storage)
     [copy] = desk.index.with_event_id("copy")
     assert (copy.original, list(desk.streams.originals_of(copy))) == ("lost", [])
@@ -152,11 +152,11 @@ def test_a_copy_of_what_is_not_indexed_leads_nowhere(storage: Storage) -> None:
 
 def test_the_number_of_a_raw_message_is_judged_by_its_mapping(storage: Storage) -> None:
     name = new_name("raw")
-    storage.create_topic(name)
+    storage.log.create_topic(name)
     versions: Sequence[object] = [3, 4, 6, "7", 7, None, 8]
     for number, version in enumerate(versions):
         body = {"id": f"m-{number}", "version": version, "at": f"2026-03-01T09:0{number}:00Z"}
-        storage.append(name, [NewMessage(payload=json.dumps(body).encode(), key="a")])
+        storage.log.append(name, [NewMessage(payload=json.dumps(body).encode(), key="a")])
     desk = index(storage, MAPPED)
     assert found(desk, Anomaly.SEQUENCE_SKIPS) == ["m-2"]
     assert found(desk, Anomaly.SEQUENCE_GOES_BACK) == ["m-4"]
@@ -165,11 +165,11 @@ def test_the_number_of_a_raw_message_is_judged_by_its_mapping(storage: Storage) 
 
 def test_an_id_that_comes_again_much_later_is_found(storage: Storage) -> None:
     name = new_name()
-    storage.create_topic(name, partitions=2)
+    storage.log.create_topic(name, partitions=2)
     many = [cloud_event(f"e-{number}", f"o-{number % 40}") for number in range(400)]
-    storage.append(name, many)
+    storage.log.append(name, many)
     assert index(storage).index.anomaly_counts() == {}
-    storage.append(name, [cloud_event("e-7", "another"), cloud_event("e-399", "o-39"), cloud_event("new", "o-39")])
+    storage.log.append(name, [cloud_event("e-7", "another"), cloud_event("e-399", "o-39"), cloud_event("new", "o-39")])
     desk = index(storage)
     assert sorted(found(desk, Anomaly.DUPLICATE_ID)) == ["e-399", "e-7"]
     assert set(desk.index.anomaly_counts()) == {Anomaly.DUPLICATE_ID}
@@ -177,8 +177,8 @@ def test_an_id_that_comes_again_much_later_is_found(storage: Storage) -> None:
 
 def test_the_same_id_in_two_topics_is_none(storage: Storage) -> None:
     for name in (new_name(), new_name()):
-        storage.create_topic(name)
-        storage.append(name, [cloud_event("shared", "o", 1)])
+        storage.log.create_topic(name)
+        storage.log.append(name, [cloud_event("shared", "o", 1)])
     assert index(storage).index.anomaly_counts() == {}
 
 
@@ -201,9 +201,9 @@ def test_the_permit_files_streams_have_none(storage: Storage) -> None:
 
 
 def assert_clean(storage: Storage, documents: Sequence[Mapping[str, object]], partitions: int) -> None:
-    name = storage.create_topic(new_name(), partitions=partitions).name
+    name = storage.log.create_topic(new_name(), partitions=partitions).name
     text = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
-    import_messages(storage, name, parse_lines(io.BytesIO(text)))
+    import_messages(storage.log, name, parse_lines(io.BytesIO(text)))
     desk = index(storage)
     assert desk.index.topics()[name].events == len(documents)
     assert desk.index.anomaly_counts() == {}

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import EventStoreError, VersionConflict
 from eventstore.model.events import Message, NewMessage, Position
-from eventstore.model.routing import partition_of
-from eventstore.model.storage import Edge, Storage
+from eventstore.model.log import Edge
+from eventstore.model.storage import Storage
 from tests.contract.appender import publish
 from tests.contract.conftest import MakeTopic, OpenStorage
 from tests.contract.helpers import eventually, read_until, whole_log
@@ -34,7 +35,7 @@ class Follower(threading.Thread):
         self.standing = threading.Event()
 
     def run(self) -> None:
-        readers = [self.storage.open_reader(self.topic, n, after=Edge.EARLIEST) for n in range(self.partitions)]
+        readers = [self.storage.log.open_reader(self.topic, n, after=Edge.EARLIEST) for n in range(self.partitions)]
         self.standing.set()
 
         def all_there() -> bool:
@@ -93,7 +94,7 @@ def test_threads_and_processes_append_while_a_follower_reads(
 
 
 def test_of_many_who_expect_the_same_version_one_wins(storage: Storage, open_storage: OpenStorage, topic: MakeTopic) -> None:
-    if not storage.capabilities.expected_version:
+    if not storage.log.capabilities.expected_version:
         pytest.skip("this driver has no expected version")
     name = topic().name
     outcomes: list[Position | EventStoreError] = []
@@ -103,7 +104,7 @@ def test_of_many_who_expect_the_same_version_one_wins(storage: Storage, open_sto
         for version in range(5):
             together.wait(60)
             try:
-                outcomes.extend(own.append(name, [NewMessage(payload=b"x", key="k")], expected_version=version))
+                outcomes.extend(own.log.append(name, [NewMessage(payload=b"x", key="k")], expected_version=version))
             except VersionConflict as error:
                 outcomes.append(error)
             together.wait(60)
@@ -127,7 +128,7 @@ def test_two_who_append_to_the_same_partitions_in_opposite_orders_both_finish(
 
     def attempt(own: Storage, order: list[str]) -> None:
         for _ in range(20):
-            own.append(name, [NewMessage(payload=b"x", key=key) for key in order])
+            own.log.append(name, [NewMessage(payload=b"x", key=key) for key in order])
 
     threads = [threading.Thread(target=attempt, args=(open_storage(), order)) for order in (keys, keys[::-1])]
     for thread in threads:
@@ -141,10 +142,10 @@ def test_a_reader_opened_while_others_append_misses_nothing_behind_its_place(
     storage: Storage, open_storage: OpenStorage, topic: MakeTopic
 ) -> None:
     name = topic().name
-    [first] = storage.append(name, [NewMessage(payload=b"first", key="k")])
+    [first] = storage.log.append(name, [NewMessage(payload=b"first", key="k")])
     writer = threading.Thread(target=publish, args=(open_storage(), name, "w", EACH))
     writer.start()
-    with storage.open_reader(name, 0, after=first) as reader:
+    with storage.log.open_reader(name, 0, after=first) as reader:
         seen = read_until(reader, EACH)
     writer.join(120)
     assert [m.position for m in seen] == [m.position for m in whole_log(storage, name)[1:]]

@@ -17,10 +17,13 @@ from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.drivers.database.subscriptions.state import GONE_AFTER
 from eventstore.model.errors import InvalidMessage, InvalidName, InvalidPosition, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Consumer, Edge, Storage, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import Consumer, SubscriptionType
 from eventstore.model.tokens import encode
 from scripts.local_postgres import LocalPostgres
 from tests.contract.helpers import numbered, payloads, read_until, receive_until, texts, whole_log
+from tests.parts import subscriptions_of
 
 EXCLUSIVE, FAILOVER = SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER
 SHARED, KEY_SHARED = SubscriptionType.SHARED, SubscriptionType.KEY_SHARED
@@ -42,7 +45,7 @@ def storage(product: str) -> Iterator[Storage]:
 
 @pytest.fixture
 def topic(storage: Storage) -> str:
-    return storage.create_topic("documents").name
+    return storage.log.create_topic("documents").name
 
 
 def silence(name: str) -> None:
@@ -55,42 +58,42 @@ def received_in_all(consumers: list[Consumer]) -> list[list[bytes]]:
 
 
 def test_it_names_the_database_that_answers(storage: Storage, product: str) -> None:
-    assert storage.ping().startswith(f"embedded store on {product} ")
+    assert storage.log.ping().startswith(f"embedded store on {product} ")
 
 
 @pytest.mark.parametrize("name", ["a/b", "..x", "%2F", " ", "🦊", "<script>alert(1)</script>", "~", "x" * 255])
 def test_it_takes_any_printable_topic_name_as_it_is(storage: Storage, name: str) -> None:
-    assert storage.create_topic(name).name == name
-    assert storage.topic(name).name == name
+    assert storage.log.create_topic(name).name == name
+    assert storage.log.topic(name).name == name
 
 
 @pytest.mark.parametrize("partitions", [0, -1, 1_001])
 def test_it_refuses_a_number_of_partitions_that_no_topic_has(storage: Storage, partitions: int) -> None:
     with pytest.raises(InvalidName, match="1 to 1000 partitions"):
-        storage.create_topic("t", partitions=partitions)
-    assert list(storage.topics()) == []
+        storage.log.create_topic("t", partitions=partitions)
+    assert list(storage.log.topics()) == []
 
 
 def test_an_empty_key_is_a_key(storage: Storage, topic: str) -> None:
-    storage.append(topic, [NewMessage(payload=b"", key=""), NewMessage(payload=b"", key=None)])
+    storage.log.append(topic, [NewMessage(payload=b"", key=""), NewMessage(payload=b"", key=None)])
     assert [message.key for message in whole_log(storage, topic)] == ["", None]
 
 
 def test_messages_without_a_key_take_turns(storage: Storage) -> None:
-    name = storage.create_topic("turns", partitions=3).name
-    assert sorted(p.partition for p in storage.append(name, numbered(9, key=None))) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    name = storage.log.create_topic("turns", partitions=3).name
+    assert sorted(p.partition for p in storage.log.append(name, numbered(9, key=None))) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_two_keys_of_one_hash_have_versions_of_their_own(storage: Storage, topic: str) -> None:
-    storage.append(topic, numbered(3, key="Aa"))
-    storage.append(topic, numbered(1, key="BB"), expected_version=0)
-    storage.append(topic, numbered(1, key="Aa"), expected_version=3)
+    storage.log.append(topic, numbered(3, key="Aa"))
+    storage.log.append(topic, numbered(1, key="BB"), expected_version=0)
+    storage.log.append(topic, numbered(1, key="Aa"), expected_version=3)
     assert len(whole_log(storage, topic)) == 5
 
 
 def test_an_event_time_without_a_zone_is_refused(storage: Storage, topic: str) -> None:
     with pytest.raises(InvalidMessage, match="time zone"):
-        storage.append(topic, [NewMessage(payload=b"", event_time=datetime(2024, 1, 1))])  # noqa: DTZ001
+        storage.log.append(topic, [NewMessage(payload=b"", event_time=datetime(2024, 1, 1))])  # noqa: DTZ001
     assert list(whole_log(storage, topic)) == []
 
 
@@ -107,7 +110,7 @@ def test_an_append_holds_its_partition_until_it_has_committed(
         insert(connection, rows)
 
     def publish(number: int) -> None:
-        storage.append(topic, numbered(1, start=number))
+        storage.log.append(topic, numbered(1, start=number))
         connections["store"].close()
 
     monkeypatch.setattr(appending, "_insert", slow_insert)
@@ -126,87 +129,93 @@ def test_an_append_holds_its_partition_until_it_has_committed(
 
 def test_publish_times_never_go_back(storage: Storage, topic: str) -> None:
     for start in range(20):
-        storage.append(topic, numbered(2, start=start))
+        storage.log.append(topic, numbered(2, start=start))
     times = [message.published for message in whole_log(storage, topic)]
     assert times == sorted(times)
 
 
 def test_positions_of_another_partition_or_beyond_the_end_are_refused(storage: Storage, topic: str) -> None:
-    storage.append(topic, numbered(2))
-    storage.create_subscription(topic, "s", type=SHARED)
+    storage.log.append(topic, numbered(2))
+    subscriptions_of(storage).create(topic, "s", type=SHARED)
     elsewhere = Position(topic="other", partition=0, token=encode(0))
     beyond = Position(topic=topic, partition=0, token=encode(2))
     for wrong in (elsewhere, beyond):
         with pytest.raises(InvalidPosition):
-            storage.reset_cursor(topic, "s", {0: wrong})
-        with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer, pytest.raises(InvalidPosition):
+            subscriptions_of(storage).reset_cursor(topic, "s", {0: wrong})
+        with (
+            subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="c") as consumer,
+            pytest.raises(InvalidPosition),
+        ):
             consumer.acknowledge(wrong)
     with pytest.raises(InvalidPosition):
-        storage.reset_cursor(topic, "s", {7: Edge.EARLIEST})
+        subscriptions_of(storage).reset_cursor(topic, "s", {7: Edge.EARLIEST})
     with pytest.raises(InvalidPosition):
-        storage.read_backward(topic, 0, before=elsewhere, limit=1)
+        storage.log.read_backward(topic, 0, before=elsewhere, limit=1)
 
 
 @pytest.mark.parametrize("kind", [EXCLUSIVE, FAILOVER, SHARED, KEY_SHARED])
 def test_a_silent_member_counts_as_gone_and_what_it_held_is_given_on(
     storage: Storage, topic: str, kind: SubscriptionType
 ) -> None:
-    storage.append(topic, numbered(4))
-    silent = storage.consume(topic, "s", type=kind, consumer="silent")
+    storage.log.append(topic, numbered(4))
+    silent = subscriptions_of(storage).consume(topic, "s", type=kind, consumer="silent")
     held = receive_until(silent, 4)
     silence("silent")
-    assert [c.name for c in storage.subscription(topic, "s").consumers] == []
-    with storage.consume(topic, "s", type=kind, consumer="next") as other:
+    assert [c.name for c in subscriptions_of(storage).named(topic, "s").consumers] == []
+    with subscriptions_of(storage).consume(topic, "s", type=kind, consumer="next") as other:
         assert payloads(receive_until(other, 4)) == texts(4)
         silent.acknowledge(held[0].position)
-        assert storage.subscription(topic, "s").backlog == 3, "a late acknowledgement still counts"
-        assert storage.subscription(topic, "s").unacked == 3
+        assert subscriptions_of(storage).named(topic, "s").backlog == 3, "a late acknowledgement still counts"
+        assert subscriptions_of(storage).named(topic, "s").unacked == 3
 
 
 def test_what_was_received_before_a_reset_can_no_longer_be_acknowledged(storage: Storage, topic: str) -> None:
-    storage.append(topic, numbered(3))
-    with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
+    storage.log.append(topic, numbered(3))
+    with subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="c") as consumer:
         before = receive_until(consumer, 3)
-        storage.reset_cursor(topic, "s", {0: Edge.EARLIEST})
+        subscriptions_of(storage).reset_cursor(topic, "s", {0: Edge.EARLIEST})
         consumer.acknowledge(before[0].position)
-        assert storage.subscription(topic, "s").backlog == 3, "before it noticed"
+        assert subscriptions_of(storage).named(topic, "s").backlog == 3, "before it noticed"
         assert payloads(consumer.receive(limit=1, timeout=5)) == [b"0"]
         consumer.acknowledge(before[1].position)
-        assert storage.subscription(topic, "s").backlog == 3, "after it noticed"
+        assert subscriptions_of(storage).named(topic, "s").backlog == 3, "after it noticed"
         consumer.acknowledge(before[0].position)
-        assert storage.subscription(topic, "s").backlog == 2, "received again, so its own again"
+        assert subscriptions_of(storage).named(topic, "s").backlog == 2, "received again, so its own again"
 
 
 def test_a_reset_disconnects_everybody(storage: Storage, topic: str) -> None:
-    consumers = [storage.consume(topic, "s", type=SHARED, consumer=name) for name in ("one", "two")]
-    storage.reset_cursor(topic, "s", {0: Edge.EARLIEST})
-    assert list(storage.subscription(topic, "s").consumers) == []
+    consumers = [subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer=name) for name in ("one", "two")]
+    subscriptions_of(storage).reset_cursor(topic, "s", {0: Edge.EARLIEST})
+    assert list(subscriptions_of(storage).named(topic, "s").consumers) == []
     received_in_all(consumers)
-    assert [c.name for c in storage.subscription(topic, "s").consumers] == ["one", "two"]
+    assert [c.name for c in subscriptions_of(storage).named(topic, "s").consumers] == ["one", "two"]
 
 
 def test_a_second_type_is_refused_while_others_are_connected(storage: Storage, topic: str) -> None:
-    with storage.consume(topic, "s", type=SHARED, consumer="one"), pytest.raises(StoreRefused, match="is shared"):
-        storage.consume(topic, "s", type=FAILOVER, consumer="two")
-    storage.consume(topic, "s", type=FAILOVER, consumer="two").close()
-    assert storage.subscription(topic, "s").type is FAILOVER
+    with (
+        subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="one"),
+        pytest.raises(StoreRefused, match="is shared"),
+    ):
+        subscriptions_of(storage).consume(topic, "s", type=FAILOVER, consumer="two")
+    subscriptions_of(storage).consume(topic, "s", type=FAILOVER, consumer="two").close()
+    assert subscriptions_of(storage).named(topic, "s").type is FAILOVER
 
 
 def test_failover_partitions_go_round_over_the_members(storage: Storage) -> None:
-    name = storage.create_topic("spread", partitions=4).name
-    storage.append(name, numbered(8, key=None))
-    consumers = [storage.consume(name, "s", type=FAILOVER, consumer=who) for who in ("one", "two")]
+    name = storage.log.create_topic("spread", partitions=4).name
+    storage.log.append(name, numbered(8, key=None))
+    consumers = [subscriptions_of(storage).consume(name, "s", type=FAILOVER, consumer=who) for who in ("one", "two")]
     partitions = [{m.position.partition for m in consumer.receive(limit=100, timeout=0)} for consumer in consumers]
     assert partitions == [{0, 2}, {1, 3}]
 
 
 def test_a_key_that_moves_to_a_new_member_waits_for_its_earlier_events(storage: Storage, topic: str) -> None:
     keys = ["Aa", "b", "c", "d"]
-    first = storage.consume(topic, "s", type=KEY_SHARED, consumer="first")
-    storage.append(topic, [NewMessage(payload=f"1{key}".encode(), key=key) for key in keys])
+    first = subscriptions_of(storage).consume(topic, "s", type=KEY_SHARED, consumer="first")
+    storage.log.append(topic, [NewMessage(payload=f"1{key}".encode(), key=key) for key in keys])
     held = receive_until(first, 4)
-    second = storage.consume(topic, "s", type=KEY_SHARED, consumer="second")
-    storage.append(topic, [NewMessage(payload=f"2{key}".encode(), key=key) for key in keys])
+    second = subscriptions_of(storage).consume(topic, "s", type=KEY_SHARED, consumer="second")
+    storage.log.append(topic, [NewMessage(payload=f"2{key}".encode(), key=key) for key in keys])
     [of_first, of_second] = received_in_all([first, second])
     assert of_first, "the keys that stayed go on"
     assert of_second == [], "the keys that moved wait"
@@ -220,23 +229,23 @@ def test_a_key_that_moves_to_a_new_member_waits_for_its_earlier_events(storage: 
 
 def test_closing_the_storage_disconnects_its_consumers(storage: Storage, topic: str) -> None:
     other = DatabaseStorage()
-    consumer = other.consume(topic, "s", type=SHARED, consumer="c")
+    consumer = other.subscriptions.consume(topic, "s", type=SHARED, consumer="c")
     other.close()
-    assert list(storage.subscription(topic, "s").consumers) == []
+    assert list(subscriptions_of(storage).named(topic, "s").consumers) == []
     consumer.close()
 
 
 @pytest.mark.parametrize("how", ["reader", "consumer"])
 def test_a_thread_leaves_no_connection_behind(storage: Storage, topic: str, how: str) -> None:
-    storage.append(topic, numbered(1))
+    storage.log.append(topic, numbered(1))
     left: list[object] = []
 
     def use() -> None:
         if how == "reader":
-            with storage.open_reader(topic, 0, after=Edge.EARLIEST) as reader:
+            with storage.log.open_reader(topic, 0, after=Edge.EARLIEST) as reader:
                 assert payloads(read_until(reader, 1)) == texts(1)
         else:
-            with storage.consume(topic, "s", type=SHARED, consumer="c") as consumer:
+            with subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="c") as consumer:
                 assert payloads(receive_until(consumer, 1)) == texts(1)
         left.append(connections["store"].connection)
 
@@ -247,9 +256,9 @@ def test_a_thread_leaves_no_connection_behind(storage: Storage, topic: str, how:
 
 
 def test_first_since_takes_any_zone(storage: Storage, topic: str) -> None:
-    [position] = storage.append(topic, numbered(1))
+    [position] = storage.log.append(topic, numbered(1))
     [message] = whole_log(storage, topic)
-    assert storage.first_since(topic, 0, message.published.astimezone(timezone(timedelta(hours=9)))) == position
+    assert storage.log.first_since(topic, 0, message.published.astimezone(timezone(timedelta(hours=9)))) == position
 
 
 @pytest.mark.postgres
@@ -257,25 +266,25 @@ def test_a_database_that_is_down_is_said_to_be_and_is_found_again(
     store_on_postgres: str, postgres_server: LocalPostgres
 ) -> None:
     storage = DatabaseStorage()
-    name = storage.create_topic(f"cut-{uuid4().hex}").name
-    storage.append(name, numbered(3))
-    reader = storage.open_reader(name, 0, after=Edge.EARLIEST)
-    consumer = storage.consume(name, "s", type=SHARED, consumer="c")
+    name = storage.log.create_topic(f"cut-{uuid4().hex}").name
+    storage.log.append(name, numbered(3))
+    reader = storage.log.open_reader(name, 0, after=Edge.EARLIEST)
+    consumer = subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c")
     assert len(receive_until(consumer, 3)) == 3
     postgres_server.stop()
     try:
         for _ in range(2):
             with pytest.raises(StoreUnreachable, match="does not answer"):
-                storage.topics()
+                storage.log.topics()
             with pytest.raises(StoreUnreachable):
-                storage.append(name, numbered(1))
+                storage.log.append(name, numbered(1))
             with pytest.raises(StoreUnreachable):
                 reader.read(limit=1, timeout=1)
             with pytest.raises(StoreUnreachable):
                 consumer.receive(limit=1, timeout=1)
     finally:
         postgres_server.start()
-    storage.append(name, numbered(1, start=3))
+    storage.log.append(name, numbered(1, start=3))
     assert payloads(read_until(reader, 4)) == texts(4)
     assert payloads(receive_until(consumer, 1)) == texts(1, start=3)
     storage.close()
@@ -287,19 +296,19 @@ def test_a_file_that_another_writer_holds_is_said_to_be_locked(
     import sqlite3
 
     storage = DatabaseStorage()
-    name = storage.create_topic("locked").name
+    name = storage.log.create_topic("locked").name
     monkeypatch.setitem(connections.settings["store"]["OPTIONS"], "timeout", 0.2)
     connections["store"].close()
     writer = sqlite3.connect(connections.settings["store"]["NAME"], isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(StoreUnreachable, match="locked"):
-            storage.append(name, numbered(1))
+            storage.log.append(name, numbered(1))
         assert list(whole_log(storage, name)) == [], "reading goes on"
     finally:
         writer.execute("ROLLBACK")
         writer.close()
-    storage.append(name, numbered(1))
+    storage.log.append(name, numbered(1))
     connections["store"].close()
     storage.close()
 
@@ -310,7 +319,7 @@ def test_a_connection_that_is_cut_while_it_writes_is_said_to_be_and_nothing_is_w
     store_on_postgres: str, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     storage = DatabaseStorage()
-    name = storage.create_topic(f"cut-{uuid4().hex}").name
+    name = storage.log.create_topic(f"cut-{uuid4().hex}").name
     insert = appending._insert
 
     def cut(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -328,9 +337,9 @@ def test_a_connection_that_is_cut_while_it_writes_is_said_to_be_and_nothing_is_w
 
     monkeypatch.setattr(appending, "_insert", cut)
     with pytest.raises(StoreUnreachable, match="does not answer"):
-        storage.append(name, [NewMessage(payload=b"x" * 300_000) for _ in range(4)])
+        storage.log.append(name, [NewMessage(payload=b"x" * 300_000) for _ in range(4)])
     monkeypatch.setattr(appending, "_insert", insert)
     assert list(whole_log(storage, name)) == []
-    storage.append(name, numbered(2))
+    storage.log.append(name, numbered(2))
     assert payloads(whole_log(storage, name)) == texts(2)
     storage.close()

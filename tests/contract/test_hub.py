@@ -19,7 +19,7 @@ from tests.contract.helpers import PATIENCE, eventually
 
 @pytest.fixture
 def hub(storage: Storage) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    made = Hub(log=storage.log, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()
 
@@ -31,7 +31,7 @@ def numbered(count: int, start: int = 0) -> list[NewMessage]:
 
 def places(storage: Storage, *topics: Topic) -> Start:
     """Return the places of a page that was just loaded."""
-    ends = [end for topic in topics for end in storage.ends(topic.name)]
+    ends = [end for topic in topics for end in storage.log.ends(topic.name)]
     return Start(places={place_key(end.topic, end.partition): end.last.token if end.last else "" for end in ends})
 
 
@@ -66,11 +66,11 @@ def in_order_for_each_key(numbers: Sequence[int]) -> bool:
 
 def test_a_subscriber_gets_what_is_published_from_its_place_on(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic(partitions=3)
-    storage.append(watched.name, numbered(10))
+    storage.log.append(watched.name, numbered(10))
     woken = threading.Event()
     subscriber = hub.open([watched], places(storage, watched), woken.set)
     assert list(subscriber.take().pieces) == []
-    storage.append(watched.name, numbered(20, start=10))
+    storage.log.append(watched.name, numbered(20, start=10))
     assert woken.wait(PATIENCE)
     numbers = taken(subscriber, 20)
     assert sorted(numbers) == list(range(10, 30))
@@ -80,7 +80,7 @@ def test_a_subscriber_gets_what_is_published_from_its_place_on(storage: Storage,
 def test_on_an_empty_topic_the_first_event_arrives(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     watched = topic()
     subscriber = hub.open([watched], places(storage, watched), lambda: None)
-    storage.append(watched.name, numbered(1))
+    storage.log.append(watched.name, numbered(1))
     assert taken(subscriber, 1) == [0]
 
 
@@ -88,20 +88,20 @@ def test_from_now_on_means_nothing_older_and_its_places_say_where_that_is(
     storage: Storage, topic: MakeTopic, hub: Hub
 ) -> None:
     watched = topic(partitions=2)
-    storage.append(watched.name, numbered(10))
+    storage.log.append(watched.name, numbered(10))
     subscriber = hub.open([watched], Start(), lambda: None)
     first = subscriber.take()
     assert list(first.pieces) == []
     assert first.places == places(storage, watched).places
-    storage.append(watched.name, numbered(5, start=10))
+    storage.log.append(watched.name, numbered(5, start=10))
     assert sorted(taken(subscriber, 5)) == list(range(10, 15))
 
 
 def test_two_topics_are_watched_together(storage: Storage, topic: MakeTopic, hub: Hub) -> None:
     one, other = topic(), topic(partitions=2)
-    storage.append(one.name, numbered(5))
+    storage.log.append(one.name, numbered(5))
     subscriber = hub.open([one, other], Start(places={}), lambda: None)
-    storage.append(other.name, numbered(5, start=5))
+    storage.log.append(other.name, numbered(5, start=5))
     merged: dict[str, str] = {}
     found: list[int] = []
 
@@ -120,13 +120,13 @@ def test_a_subscriber_that_comes_back_gets_what_it_missed_once(storage: Storage,
     watched = topic(partitions=2)
     before = places(storage, watched)
     first = hub.open([watched], before, lambda: None)
-    storage.append(watched.name, numbered(5))
+    storage.log.append(watched.name, numbered(5))
     assert sorted(taken(first, 5)) == list(range(5))
     had = places(storage, watched)
     first.close()
-    storage.append(watched.name, numbered(30, start=5))
+    storage.log.append(watched.name, numbered(30, start=5))
     again = hub.open([watched], had, lambda: None)
-    storage.append(watched.name, numbered(7, start=35))
+    storage.log.append(watched.name, numbered(7, start=35))
     numbers = taken(again, 37)
     assert sorted(numbers) == list(range(5, 42))
     assert in_order_for_each_key(numbers)
@@ -137,14 +137,14 @@ def test_a_subscriber_that_comes_back_gets_what_it_missed_once(storage: Storage,
 def test_all_who_come_back_after_a_restart_get_what_they_missed_from_one_ring(storage: Storage, topic: MakeTopic) -> None:
     """Also those who had not got as far as the first one."""
     watched = topic(partitions=2)
-    storage.append(watched.name, numbered(10))
+    storage.log.append(watched.name, numbered(10))
     early = places(storage, watched)
-    storage.append(watched.name, numbered(20, start=10))
+    storage.log.append(watched.name, numbered(20, start=10))
     had = places(storage, watched)
-    storage.append(watched.name, numbered(50, start=30))
+    storage.log.append(watched.name, numbered(50, start=30))
     late = places(storage, watched)
-    storage.append(watched.name, numbered(20, start=80))
-    hub = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    storage.log.append(watched.name, numbered(20, start=80))
+    hub = Hub(log=storage.log, read=lambda message: read_event(message, Config().mappings))
     try:
         opened = [(30, had), (30, had), (10, early), (80, late)]
         subscribers = [
@@ -154,7 +154,7 @@ def test_all_who_come_back_after_a_restart_get_what_they_missed_from_one_ring(st
         ]
         (tail,) = subscribers[0][1].tails
         assert tail.read_to()[0] == 70
-        storage.append(watched.name, numbered(10, start=100))
+        storage.log.append(watched.name, numbered(10, start=100))
         for first, subscriber in subscribers:
             numbers = taken(subscriber, 110 - first)
             assert sorted(numbers) == list(range(first, 110))
@@ -173,7 +173,7 @@ def test_subscribers_that_join_while_events_are_published_have_neither_gap_nor_d
 
     def publish() -> None:
         for number in range(0, total, 10):
-            storage.append(watched.name, numbered(10, start=number))
+            storage.log.append(watched.name, numbered(10, start=number))
 
     publisher = threading.Thread(target=publish)
     publisher.start()
@@ -190,7 +190,7 @@ def test_a_burst_that_a_page_can_hold_arrives_whole_a_frame_at_a_time(storage: S
     watched = topic()
     subscriber = hub.open([watched], places(storage, watched), lambda: None)
     assert list(subscriber.take().pieces) == []
-    storage.append(watched.name, numbered(MOST_PENDING))
+    storage.log.append(watched.name, numbered(MOST_PENDING))
     assert taken(subscriber, MOST_PENDING) == list(range(MOST_PENDING))
 
 
@@ -200,7 +200,7 @@ def test_a_slow_subscriber_is_told_how_many_it_did_not_get(storage: Storage, top
     fast = hub.open([watched], Start(), lambda: None, complete=True)
     subscriber.take()
     for start in (0, 300, 600):
-        storage.append(watched.name, numbered(300, start=start))
+        storage.log.append(watched.name, numbered(300, start=start))
         assert taken(fast, 300) == list(range(start, start + 300))
     found, last = [], subscriber.take()
     assert last.counts.slow >= 100
@@ -218,7 +218,7 @@ def test_however_many_watch_a_partition_is_read_once(storage: Storage, topic: Ma
     subscribers = [hub.open([watched], places(storage, watched), lambda: None) for _ in range(10)]
     readers = [thread.name for thread in threading.enumerate() if thread.name.startswith(f"tail {watched.name} ")]
     assert sorted(readers) == [f"tail {watched.name} {name}" for name in ("0", "1", "beat", "pulse")]
-    storage.append(watched.name, numbered(40))
+    storage.log.append(watched.name, numbered(40))
     for subscriber in subscribers:
         assert sorted(taken(subscriber, 40)) == list(range(40))
     entries = [entry for chunk in subscribers[0].tails[0].ring.since(0).chunks for entry in chunk.entries]
@@ -242,5 +242,5 @@ def test_a_subscriber_that_comes_as_a_tail_stops_gets_a_new_one(storage: Storage
     assert first.ended
     second = hub.open([watched], places(storage, watched), lambda: None)
     assert second.tails[0] is not stopped, "a tail that has stopped takes nobody any more"
-    storage.append(watched.name, numbered(3))
+    storage.log.append(watched.name, numbered(3))
     assert taken(second, 3) == [0, 1, 2]

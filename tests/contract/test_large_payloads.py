@@ -5,9 +5,12 @@ import time
 import pytest
 
 from eventstore.model.events import NewMessage
-from eventstore.model.storage import READ_BYTES, Edge, Storage, SubscriptionType
+from eventstore.model.log import READ_BYTES, Edge
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, payloads, read_until, whole_log
+from tests.parts import subscriptions_of
 
 MEGABYTES = 3_000_000
 MOST = READ_BYTES // MEGABYTES + 1
@@ -21,12 +24,12 @@ def log(storage: Storage, topic: MakeTopic) -> str:
     """A topic with more bytes than one call returns."""
     name = topic().name
     for payload in LARGE:
-        storage.append(name, [NewMessage(payload=payload, key="k")])
+        storage.log.append(name, [NewMessage(payload=payload, key="k")])
     return name
 
 
 def test_a_reader_ends_a_call_early_and_loses_nothing(storage: Storage, log: str) -> None:
-    with storage.open_reader(log, 0, after=Edge.EARLIEST) as reader:
+    with storage.log.open_reader(log, 0, after=Edge.EARLIEST) as reader:
         found = payloads(read_until(reader, 1))
         time.sleep(1)  # a driver that fetches ahead has everything by now, and could return it
         while len(found) < len(LARGE):
@@ -38,7 +41,7 @@ def test_a_reader_ends_a_call_early_and_loses_nothing(storage: Storage, log: str
 
 @pytest.mark.parametrize("kind", list(SubscriptionType)[:4])
 def test_a_consumer_ends_a_call_early_and_loses_nothing(storage: Storage, log: str, kind: SubscriptionType) -> None:
-    with storage.consume(log, "s", type=kind, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(log, "s", type=kind, consumer="c") as consumer:
         found: list[bytes] = []
         while len(found) < len(LARGE):
             more = consumer.receive(limit=1000, timeout=20)
@@ -52,8 +55,8 @@ def test_a_consumer_ends_a_call_early_and_loses_nothing(storage: Storage, log: s
 
 def test_what_does_not_fit_any_more_is_not_held_by_the_one_who_did_not_get_it(storage: Storage, log: str) -> None:
     with (
-        storage.consume(log, "s", type=SubscriptionType.SHARED, consumer="one") as one,
-        storage.consume(log, "s", type=SubscriptionType.SHARED, consumer="two") as two,
+        subscriptions_of(storage).consume(log, "s", type=SubscriptionType.SHARED, consumer="one") as one,
+        subscriptions_of(storage).consume(log, "s", type=SubscriptionType.SHARED, consumer="two") as two,
     ):
         found = [*payloads(one.receive(limit=1000, timeout=20)), *payloads(two.receive(limit=1000, timeout=20))]
         end = time.monotonic() + PATIENCE
@@ -67,30 +70,33 @@ def test_an_event_that_is_larger_than_the_bound_comes_alone(storage: Storage, to
     name = topic().name
     messages = [NewMessage(payload=payload) for payload in (b"", b"x" * (READ_BYTES + 1), b"behind")]
     for message in messages:
-        storage.append(name, [message])
-    with storage.open_reader(name, 0, after=Edge.EARLIEST) as reader:
+        storage.log.append(name, [message])
+    with storage.log.open_reader(name, 0, after=Edge.EARLIEST) as reader:
         assert payloads(read_until(reader, 3)) == [message.payload for message in messages]
 
 
 @pytest.mark.parametrize("most", [1, MEGABYTES, MEGABYTES + 1, 3 * MEGABYTES])
 def test_a_piece_of_the_log_ends_with_the_event_that_makes_its_bytes_full(storage: Storage, log: str, most: int) -> None:
     count = -(-most // MEGABYTES)
-    assert payloads(storage.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE[:count]
-    assert payloads(storage.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1][:count]
-    second, last = storage.read_forward(log, 0, limit=2)[1].position, storage.read_backward(log, 0, limit=1)[0].position
-    rest = storage.read_forward(log, 0, after=second, inclusive=True, limit=1000, most_bytes=most)
+    assert payloads(storage.log.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE[:count]
+    assert payloads(storage.log.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1][:count]
+    second, last = (
+        storage.log.read_forward(log, 0, limit=2)[1].position,
+        storage.log.read_backward(log, 0, limit=1)[0].position,
+    )
+    rest = storage.log.read_forward(log, 0, after=second, inclusive=True, limit=1000, most_bytes=most)
     assert payloads(rest) == LARGE[1 : 1 + count]
-    assert payloads(storage.read_backward(log, 0, before=last, limit=1000, most_bytes=most)) == LARGE[-2::-1][:count]
+    assert payloads(storage.log.read_backward(log, 0, before=last, limit=1000, most_bytes=most)) == LARGE[-2::-1][:count]
 
 
 def test_bytes_that_are_never_full_cut_nothing(storage: Storage, log: str) -> None:
     most = (len(LARGE) + 1) * MEGABYTES
-    assert payloads(storage.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE
-    assert payloads(storage.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1]
-    assert payloads(storage.read_forward(log, 0, limit=2, most_bytes=most)) == LARGE[:2]
-    assert payloads(storage.read_backward(log, 0, limit=2, most_bytes=most)) == LARGE[:-3:-1]
+    assert payloads(storage.log.read_forward(log, 0, limit=1000, most_bytes=most)) == LARGE
+    assert payloads(storage.log.read_backward(log, 0, limit=1000, most_bytes=most)) == LARGE[::-1]
+    assert payloads(storage.log.read_forward(log, 0, limit=2, most_bytes=most)) == LARGE[:2]
+    assert payloads(storage.log.read_backward(log, 0, limit=2, most_bytes=most)) == LARGE[:-3:-1]
 
 
 def test_a_piece_of_the_log_is_never_cut_short_otherwise(storage: Storage, log: str) -> None:
     assert payloads(whole_log(storage, log)) == LARGE
-    assert payloads(storage.read_backward(log, 0, limit=1000)) == LARGE[::-1]
+    assert payloads(storage.log.read_backward(log, 0, limit=1000)) == LARGE[::-1]

@@ -12,9 +12,9 @@ BATCH = 10
 @pytest.mark.parametrize("place", [0, 1, 4, 8, 9])
 def test_reading_goes_on_behind_any_event_of_a_batch(storage: Storage, topic: MakeTopic, place: int) -> None:
     name = topic().name
-    positions = [*storage.append(name, numbered(BATCH)), *storage.append(name, numbered(BATCH, start=BATCH))]
+    positions = [*storage.log.append(name, numbered(BATCH)), *storage.log.append(name, numbered(BATCH, start=BATCH))]
     for cut in (place, BATCH + place):
-        rest = storage.read_forward(name, 0, after=positions[cut], limit=100)
+        rest = storage.log.read_forward(name, 0, after=positions[cut], limit=100)
         assert [m.position for m in rest] == positions[cut + 1 :]
         assert payloads(rest) == texts(2 * BATCH - cut - 1, start=cut + 1)
 
@@ -22,8 +22,8 @@ def test_reading_goes_on_behind_any_event_of_a_batch(storage: Storage, topic: Ma
 @pytest.mark.parametrize("place", [0, 1, 4, 8, 9])
 def test_reading_at_any_event_of_a_batch_begins_with_it(storage: Storage, topic: MakeTopic, place: int) -> None:
     name = topic().name
-    positions = storage.append(name, numbered(BATCH))
-    assert payloads(storage.read_forward(name, 0, after=positions[place], inclusive=True, limit=100)) == texts(
+    positions = storage.log.append(name, numbered(BATCH))
+    assert payloads(storage.log.read_forward(name, 0, after=positions[place], inclusive=True, limit=100)) == texts(
         BATCH - place, start=place
     )
 
@@ -31,22 +31,22 @@ def test_reading_at_any_event_of_a_batch_begins_with_it(storage: Storage, topic:
 @pytest.mark.parametrize("place", [0, 1, 4, 8, 9])
 def test_reading_backward_from_any_event_of_a_batch_leaves_it_out(storage: Storage, topic: MakeTopic, place: int) -> None:
     name = topic().name
-    positions = [*storage.append(name, numbered(BATCH)), *storage.append(name, numbered(BATCH, start=BATCH))]
+    positions = [*storage.log.append(name, numbered(BATCH)), *storage.log.append(name, numbered(BATCH, start=BATCH))]
     for cut in (place, BATCH + place):
-        rest = storage.read_backward(name, 0, before=positions[cut], limit=100)
+        rest = storage.log.read_backward(name, 0, before=positions[cut], limit=100)
         assert payloads(rest) == texts(cut)[::-1]
 
 
 @pytest.mark.parametrize("place", [0, 4, 9])
 def test_a_reader_resumes_behind_any_event_of_a_batch(storage: Storage, topic: MakeTopic, place: int) -> None:
     name = topic().name
-    positions = storage.append(name, numbered(BATCH))
-    with storage.open_reader(name, 0, after=positions[place]) as reader:
-        storage.append(name, numbered(2, start=BATCH))
+    positions = storage.log.append(name, numbered(BATCH))
+    with storage.log.open_reader(name, 0, after=positions[place]) as reader:
+        storage.log.append(name, numbered(2, start=BATCH))
         assert payloads(read_until(reader, BATCH - place + 1)) == texts(BATCH - place + 1, start=place + 1)
 
 
 def test_every_event_of_a_batch_is_fetched_by_its_own_position(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
-    for number, position in enumerate(storage.append(name, numbered(BATCH))):
-        assert storage.fetch([position])[position].payload == str(number).encode()
+    for number, position in enumerate(storage.log.append(name, numbered(BATCH))):
+        assert storage.log.fetch([position])[position].payload == str(number).encode()

@@ -25,7 +25,7 @@ class Fetching:
         self.asked: list[Position] = []
         self.away = False
         self.refused = ""
-        fetch = storage.fetch
+        fetch = storage.log.fetch
 
         def counted(positions: Sequence[Position]) -> Mapping[Position, Message]:
             if self.away:
@@ -35,7 +35,7 @@ class Fetching:
             self.asked += positions
             return fetch(positions)
 
-        monkeypatch.setattr(storage, "fetch", counted)
+        monkeypatch.setattr(storage.log, "fetch", counted)
 
 
 def published(storage: Storage, topic: str, count: int) -> list[Pointer]:
@@ -48,8 +48,8 @@ def published(storage: Storage, topic: str, count: int) -> list[Pointer]:
         )
         for number in range(count)
     ]
-    places = storage.append(topic, messages)
-    found = storage.fetch(places)
+    places = storage.log.append(topic, messages)
+    found = storage.log.fetch(places)
     return [pointer(found[place], f"e-{number}") for number, place in enumerate(places)]
 
 
@@ -68,7 +68,7 @@ def pointer(message: Message, event_id: str) -> Pointer:
 
 def rows_of(storage: Storage, cache: PayloadCache | None = None) -> Rows:
     cache = PayloadCache(most_bytes=1_000_000) if cache is None else cache
-    return Rows(storage=storage, read=read_event, cache=cache)
+    return Rows(log=storage.log, read=read_event, cache=cache)
 
 
 def test_each_pointer_gets_its_event_in_the_order_asked(storage: Storage, topic: MakeTopic) -> None:
@@ -100,7 +100,7 @@ def test_what_was_just_read_comes_from_memory_for_a_minute(
 
 def test_another_event_at_the_position_is_not_shown(storage: Storage, topic: MakeTopic) -> None:
     [sound] = published(storage, topic().name, 1)
-    message = storage.fetch([sound.position])[sound.position]
+    message = storage.log.fetch([sound.position])[sound.position]
     rows = rows_of(storage)
     for _ in range(2):  # from the store, and from memory
         [row] = rows.of([pointer(message, "e-other")])
@@ -111,7 +111,7 @@ def test_another_event_at_the_position_is_not_shown(storage: Storage, topic: Mak
 
 def test_where_the_position_stood_in_for_an_id_there_is_none_to_compare(storage: Storage, topic: MakeTopic) -> None:
     [sound] = published(storage, topic().name, 1)
-    message = storage.fetch([sound.position])[sound.position]
+    message = storage.log.fetch([sound.position])[sound.position]
     [row] = rows_of(storage).of([pointer(message, sound.position.encode())])
     assert row.event is not None
     assert row.event.id == "e-0"
@@ -120,7 +120,7 @@ def test_where_the_position_stood_in_for_an_id_there_is_none_to_compare(storage:
 def test_what_the_store_no_longer_holds_is_trimmed_and_the_others_come(storage: Storage, topic: MakeTopic) -> None:
     old, new = topic().name, topic().name
     gone, sound = published(storage, old, 2)[1], published(storage, new, 1)[0]
-    gone = replace(gone, position=storage.position(new, 0, gone.position.token))
+    gone = replace(gone, position=storage.log.position(new, 0, gone.position.token))
     rows = rows_of(storage).of([gone, sound])
     assert [row.missing for row in rows] == [Missing.TRIMMED, Missing.NOTHING]
     assert rows[0].pointer == gone
@@ -128,7 +128,7 @@ def test_what_the_store_no_longer_holds_is_trimmed_and_the_others_come(storage: 
 
 def test_a_topic_that_is_not_there_any_more_is_trimmed(storage: Storage, topic: MakeTopic) -> None:
     [sound] = published(storage, topic().name, 1)
-    place = storage.position("public/default/never-was", 0, sound.position.token)
+    place = storage.log.position("public/default/never-was", 0, sound.position.token)
     [row] = rows_of(storage).of([replace(sound, position=place)])
     assert (row.event, row.missing) == (None, Missing.TRIMMED)
 
@@ -147,15 +147,16 @@ def test_an_event_whose_schema_cannot_be_asked_for_now_is_no_other_event(storage
     [indexed] = published(storage, topic().name, 1)
     error: list[Exception] = [StoreUnreachable("away")]
 
-    def look_up(topic: str, version: str) -> None:
-        raise error[0]
+    class Registry:
+        def schema(self, topic: str, version: str) -> None:
+            raise error[0]
 
     def read(message: Message) -> Event:
         bare = msgspec.structs.replace(message, properties={}, schema_version="0")
-        return read_event(bare, (), Schemas(look_up).decoded)
+        return read_event(bare, (), Schemas(Registry()).decoded)
 
     def row() -> Row:
-        [row] = Rows(storage=storage, read=read, cache=PayloadCache(most_bytes=1_000)).of([indexed])
+        [row] = Rows(log=storage.log, read=read, cache=PayloadCache(most_bytes=1_000)).of([indexed])
         return row
 
     assert (row().event, row().missing) == (None, Missing.AWAY)
@@ -169,7 +170,7 @@ def test_a_topic_that_the_store_refuses_takes_nothing_from_the_others(
     open, closed = published(storage, topic().name, 2), published(storage, topic().name, 2)
     fetching = Fetching(storage, monkeypatch)
     fetching.refused = closed[0].position.topic
-    rows = Rows(storage=storage, read=lambda message: read_event(message, ()), cache=PayloadCache(most_bytes=1_000))
+    rows = Rows(log=storage.log, read=lambda message: read_event(message, ()), cache=PayloadCache(most_bytes=1_000))
     found = rows.of([open[0], closed[0], open[1], closed[1]])
     assert [row.missing for row in found] == [Missing.NOTHING, Missing.REFUSED, Missing.NOTHING, Missing.REFUSED]
     assert [row.event.data if row.event else None for row in found] == [b"0", None, b"1", None]

@@ -9,9 +9,10 @@ from eventstore.model.events import Event, NewMessage, Topic
 from eventstore.model.storage import Storage
 from eventstore.scanning import partition_reader
 from eventstore.scanning.progress import ScanProgress, ScanState
-from eventstore.scanning.scan import Request, Scan, ScanLimits
+from eventstore.scanning.scan import Scan, ScanLimits, ScanRequest
 from eventstore.search import parse_filter
 from tests.contract.conftest import MakeTopic
+from tests.parts import subscriptions_of
 
 LONG = 60.0
 EVENTS = 150
@@ -28,7 +29,7 @@ def filled(storage: Storage, topic: Topic, *, start: int = 0) -> None:
     """Numbered events of many keys, in calls of different sizes: on a broker, batches and single entries."""
     number = start
     for size in (1, 30, 1, 1, 60, 57):
-        storage.append(topic.name, [message(each) for each in range(number, number + size)])
+        storage.log.append(topic.name, [message(each) for each in range(number, number + size)])
         number += size
 
 
@@ -52,8 +53,8 @@ def searched(
     def kept(event: Event) -> Event:
         return event
 
-    request = Request(topic=topic, filter=parse_filter(text), **more)
-    scan = Scan(storage, request, read=read_event, keep=kept, limits=limits)
+    request = ScanRequest(topic=topic, filter=parse_filter(text), **more)
+    scan = Scan(storage.log, request, read=read_event, keep=kept, limits=limits)
     scan.start()
     scan.join(LONG)
     assert not scan.running
@@ -110,7 +111,7 @@ def test_an_empty_topic_is_read_to_its_end(storage: Storage, topic: MakeTopic) -
 def test_nothing_published_before_a_time_is_read(storage: Storage, topic: MakeTopic) -> None:
     made = topic(partitions=2)
     filled(storage, made)
-    last = max(message.published for number in range(2) for message in storage.read_backward(made.name, number, limit=1))
+    last = max(message.published for number in range(2) for message in storage.log.read_backward(made.name, number, limit=1))
     for newest_first in (True, False):
         events, progress = searched(storage, made, "type:numbered", published_since=last, newest_first=newest_first)
         assert events
@@ -123,4 +124,4 @@ def test_it_leaves_no_trace(storage: Storage, topic: MakeTopic) -> None:
     filled(storage, made)
     for newest_first in (True, False):
         assert searched(storage, made, "type:nothing", newest_first=newest_first)[1].complete
-    assert storage.subscriptions(made.name) == []
+    assert subscriptions_of(storage).of_topic(made.name) == []

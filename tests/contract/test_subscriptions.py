@@ -7,9 +7,12 @@ import pytest
 
 from eventstore.model.errors import StoreClosed, StoreRefused
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Consumer, Cursor, Edge, Storage, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import Consumer, Cursor, SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
+from tests.parts import subscriptions_of
 
 EXCLUSIVE, FAILOVER = SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER
 SHARED, KEY_SHARED = SubscriptionType.SHARED, SubscriptionType.KEY_SHARED
@@ -23,12 +26,12 @@ def covers(cursor: Cursor, position: Position) -> bool:
 
 
 def acknowledged(storage: Storage, topic: str, name: str, positions: list[Position]) -> list[bool]:
-    cursors = {cursor.partition: cursor for cursor in storage.subscription(topic, name).cursors}
+    cursors = {cursor.partition: cursor for cursor in subscriptions_of(storage).named(topic, name).cursors}
     return [covers(cursors[position.partition], position) for position in positions]
 
 
 def backlog_becomes(storage: Storage, topic: str, name: str, backlog: int) -> bool:
-    return eventually(lambda: storage.subscription(topic, name).backlog == backlog)
+    return eventually(lambda: subscriptions_of(storage).named(topic, name).backlog == backlog)
 
 
 def receive_between(consumers: list[Consumer], count: int) -> list[list[bytes]]:
@@ -47,26 +50,26 @@ def receive_between(consumers: list[Consumer], count: int) -> list[list[bytes]]:
 
 
 def test_a_topic_begins_without_subscriptions(storage: Storage, topic: MakeTopic) -> None:
-    assert list(storage.subscriptions(topic().name)) == []
+    assert list(subscriptions_of(storage).of_topic(topic().name)) == []
 
 
 def test_made_at_the_latest_edge_it_has_nothing_to_handle_until_something_comes(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(3))
-    made = storage.create_subscription(name, "s", type=SHARED)
+    made = subscriptions_of(storage).create(name, "s", type=SHARED)
     assert (made.topic, made.name, made.backlog) == (name, "s", 0)
     append_singly(storage, name, numbered(2, start=3))
     assert backlog_becomes(storage, name, "s", 2)
-    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c") as consumer:
         assert payloads(receive_until(consumer, 2)) == texts(2, start=3)
 
 
 def test_made_at_the_earliest_edge_it_has_everything_to_handle(storage: Storage, topic: MakeTopic) -> None:
     name = topic(partitions=2).name
     positions = append_singly(storage, name, [NewMessage(payload=b"", key=f"k{number}") for number in range(10)])
-    storage.create_subscription(name, "s", type=SHARED, start=Edge.EARLIEST)
+    subscriptions_of(storage).create(name, "s", type=SHARED, start=Edge.EARLIEST)
     assert backlog_becomes(storage, name, "s", 10)
-    by_partition = {cursor.partition: cursor.backlog for cursor in storage.subscription(name, "s").cursors}
+    by_partition = {cursor.partition: cursor.backlog for cursor in subscriptions_of(storage).named(name, "s").cursors}
     assert by_partition == {number: sum(p.partition == number for p in positions) for number in range(2)}
     assert acknowledged(storage, name, "s", positions) == [False] * 10
 
@@ -74,18 +77,18 @@ def test_made_at_the_earliest_edge_it_has_everything_to_handle(storage: Storage,
 def test_making_it_again_answers_it_where_it_stands(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(3))
-    storage.create_subscription(name, "s", type=SHARED, start=Edge.EARLIEST)
-    storage.create_subscription(name, "s", type=SHARED, start=Edge.LATEST)
+    subscriptions_of(storage).create(name, "s", type=SHARED, start=Edge.EARLIEST)
+    subscriptions_of(storage).create(name, "s", type=SHARED, start=Edge.LATEST)
     assert backlog_becomes(storage, name, "s", 3)
-    assert len(storage.subscriptions(name)) == 1
+    assert len(subscriptions_of(storage).of_topic(name)) == 1
 
 
 def test_they_are_listed_by_name(storage: Storage, topic: MakeTopic) -> None:
     name, other = topic().name, topic().name
     for subscription in ("zeta", "alpha", "middle"):
-        storage.create_subscription(name, subscription, type=SHARED)
-    storage.create_subscription(other, "elsewhere", type=SHARED)
-    assert [s.name for s in storage.subscriptions(name)] == ["alpha", "middle", "zeta"]
+        subscriptions_of(storage).create(name, subscription, type=SHARED)
+    subscriptions_of(storage).create(other, "elsewhere", type=SHARED)
+    assert [s.name for s in subscriptions_of(storage).of_topic(name)] == ["alpha", "middle", "zeta"]
 
 
 @pytest.mark.parametrize("kind", EVERY_TYPE)
@@ -95,7 +98,7 @@ def test_consuming_makes_it_at_the_earliest_event_and_acknowledging_empties_it(
     name = topic(partitions=2).name
     messages = [NewMessage(payload=str(number).encode(), key=f"k{number % 7}") for number in range(20)]
     positions = append_singly(storage, name, messages)
-    with storage.consume(name, "s", type=kind, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="c") as consumer:
         received = receive_until(consumer, 20)
         assert sorted(m.position.encode() for m in received) == sorted(p.encode() for p in positions)
         assert list(consumer.receive(limit=10, timeout=0.1)) == []
@@ -107,9 +110,9 @@ def test_consuming_makes_it_at_the_earliest_event_and_acknowledging_empties_it(
 
 def test_a_consumer_gets_what_the_log_holds(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
-    storage.append(name, [NewMessage(payload=b"p", key="k", properties={"position": "x"})])
-    with storage.consume(name, "s", type=EXCLUSIVE, consumer="c") as consumer:
-        assert receive_until(consumer, 1) == list(storage.read_forward(name, 0, limit=1))
+    storage.log.append(name, [NewMessage(payload=b"p", key="k", properties={"position": "x"})])
+    with subscriptions_of(storage).consume(name, "s", type=EXCLUSIVE, consumer="c") as consumer:
+        assert receive_until(consumer, 1) == list(storage.log.read_forward(name, 0, limit=1))
 
 
 @pytest.mark.parametrize("kind", EVERY_TYPE)
@@ -118,12 +121,12 @@ def test_what_was_not_acknowledged_comes_again_to_a_later_consumer(
 ) -> None:
     name = topic().name
     positions = append_singly(storage, name, numbered(6))
-    with storage.consume(name, "s", type=kind, consumer="first") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="first") as consumer:
         for message in receive_until(consumer, 6)[:4]:
             consumer.acknowledge(message.position)
     assert backlog_becomes(storage, name, "s", 2)
     assert acknowledged(storage, name, "s", positions) == [True] * 4 + [False] * 2
-    with storage.consume(name, "s", type=kind, consumer="second") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="second") as consumer:
         assert payloads(receive_until(consumer, 2)) == texts(2, start=4)
         assert list(consumer.receive(limit=10, timeout=0.1)) == []
 
@@ -131,7 +134,7 @@ def test_what_was_not_acknowledged_comes_again_to_a_later_consumer(
 def test_acknowledging_out_of_order_leaves_the_others_pending(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     positions = append_singly(storage, name, numbered(6))
-    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c") as consumer:
         receive_until(consumer, 6)
         for place in (1, 3, 4):
             consumer.acknowledge(positions[place])
@@ -140,14 +143,14 @@ def test_acknowledging_out_of_order_leaves_the_others_pending(storage: Storage, 
         consumer.acknowledge(positions[0])
         assert backlog_becomes(storage, name, "s", 2)
         assert acknowledged(storage, name, "s", positions) == [True, True, False, True, True, False]
-    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c") as consumer:
         assert payloads(receive_until(consumer, 2)) == [b"2", b"5"]
 
 
 def test_acknowledging_twice_changes_nothing(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(3))
-    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c") as consumer:
         first = receive_until(consumer, 3)[0]
         consumer.acknowledge(first.position)
         consumer.acknowledge(first.position)
@@ -157,28 +160,28 @@ def test_acknowledging_twice_changes_nothing(storage: Storage, topic: MakeTopic)
 def test_subscriptions_do_not_disturb_each_other(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(4))
-    storage.create_subscription(name, "other", type=SHARED, start=Edge.EARLIEST)
-    with storage.consume(name, "one", type=SHARED, consumer="c") as consumer:
+    subscriptions_of(storage).create(name, "other", type=SHARED, start=Edge.EARLIEST)
+    with subscriptions_of(storage).consume(name, "one", type=SHARED, consumer="c") as consumer:
         for message in receive_until(consumer, 4):
             consumer.acknowledge(message.position)
     assert backlog_becomes(storage, name, "one", 0)
-    assert storage.subscription(name, "other").backlog == 4
+    assert subscriptions_of(storage).named(name, "other").backlog == 4
 
 
 def test_an_exclusive_one_refuses_a_second_consumer_until_the_first_has_left(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     with (
-        storage.consume(name, "s", type=EXCLUSIVE, consumer="first"),
+        subscriptions_of(storage).consume(name, "s", type=EXCLUSIVE, consumer="first"),
         pytest.raises(StoreRefused),
     ):
-        storage.consume(name, "s", type=EXCLUSIVE, consumer="second")
-    storage.consume(name, "s", type=EXCLUSIVE, consumer="second").close()
+        subscriptions_of(storage).consume(name, "s", type=EXCLUSIVE, consumer="second")
+    subscriptions_of(storage).consume(name, "s", type=EXCLUSIVE, consumer="second").close()
 
 
 def test_a_failover_one_goes_on_with_the_next_when_the_first_leaves(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
-    one = storage.consume(name, "s", type=FAILOVER, consumer="one")
-    two = storage.consume(name, "s", type=FAILOVER, consumer="two")
+    one = subscriptions_of(storage).consume(name, "s", type=FAILOVER, consumer="one")
+    two = subscriptions_of(storage).consume(name, "s", type=FAILOVER, consumer="two")
     append_singly(storage, name, numbered(6))
     found = receive_between([one, two], 6)
     assert sorted(map(len, found)) == [0, 6], "one of them gets everything"
@@ -192,8 +195,8 @@ def test_a_failover_one_goes_on_with_the_next_when_the_first_leaves(storage: Sto
 def test_a_shared_one_gives_every_event_to_one_of_its_consumers(storage: Storage, topic: MakeTopic) -> None:
     name = topic(partitions=2).name
     with (
-        storage.consume(name, "s", type=SHARED, consumer="one") as one,
-        storage.consume(name, "s", type=SHARED, consumer="two") as two,
+        subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="one") as one,
+        subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="two") as two,
     ):
         messages = [NewMessage(payload=str(number).encode(), key=f"k{number}") for number in range(40)]
         append_singly(storage, name, messages)
@@ -206,9 +209,9 @@ def test_a_shared_one_gives_every_event_to_one_of_its_consumers(storage: Storage
 def test_a_shared_one_gives_what_a_leaving_consumer_held_to_another(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(5))
-    one = storage.consume(name, "s", type=SHARED, consumer="one")
+    one = subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="one")
     assert len(receive_until(one, 5)) == 5
-    with storage.consume(name, "s", type=SHARED, consumer="two") as two:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="two") as two:
         assert list(two.receive(limit=10, timeout=0.2)) == []
         one.close()
         assert sorted(payloads(receive_until(two, 5))) == texts(5)
@@ -217,8 +220,8 @@ def test_a_shared_one_gives_what_a_leaving_consumer_held_to_another(storage: Sto
 def test_a_key_shared_one_keeps_a_key_with_one_consumer_and_in_order(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     with (
-        storage.consume(name, "s", type=KEY_SHARED, consumer="one") as one,
-        storage.consume(name, "s", type=KEY_SHARED, consumer="two") as two,
+        subscriptions_of(storage).consume(name, "s", type=KEY_SHARED, consumer="one") as one,
+        subscriptions_of(storage).consume(name, "s", type=KEY_SHARED, consumer="two") as two,
     ):
         keys = [f"patient_{number % 12}" for number in range(60)]
         append_singly(storage, name, [NewMessage(payload=f"{n}:{key}".encode(), key=key) for n, key in enumerate(keys)])
@@ -237,37 +240,39 @@ def test_a_key_shared_one_keeps_a_key_with_one_consumer_and_in_order(storage: St
 
 
 def test_who_is_connected_is_listed_until_they_leave(storage: Storage, topic: MakeTopic) -> None:
-    if not storage.capabilities.lists_consumers:
+    if not subscriptions_of(storage).capabilities.lists_consumers:
         pytest.skip("this driver does not list consumers")
     name = topic().name
-    storage.create_subscription(name, "s", type=SHARED)
-    assert list(storage.subscription(name, "s").consumers) == []
+    subscriptions_of(storage).create(name, "s", type=SHARED)
+    assert list(subscriptions_of(storage).named(name, "s").consumers) == []
     with (
-        storage.consume(name, "s", type=SHARED, consumer="one"),
-        storage.consume(name, "s", type=SHARED, consumer="<b>two</b>"),
+        subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="one"),
+        subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="<b>two</b>"),
     ):
-        assert eventually(lambda: {c.name for c in storage.subscription(name, "s").consumers} == {"one", "<b>two</b>"})
-        assert storage.subscription(name, "s").type is SHARED
-        assert {c.name for s in storage.subscriptions(name) for c in s.consumers} == {"one", "<b>two</b>"}
-    assert eventually(lambda: not storage.subscription(name, "s").consumers)
+        assert eventually(
+            lambda: {c.name for c in subscriptions_of(storage).named(name, "s").consumers} == {"one", "<b>two</b>"}
+        )
+        assert subscriptions_of(storage).named(name, "s").type is SHARED
+        assert {c.name for s in subscriptions_of(storage).of_topic(name) for c in s.consumers} == {"one", "<b>two</b>"}
+    assert eventually(lambda: not subscriptions_of(storage).named(name, "s").consumers)
 
 
 def test_the_times_of_the_last_delivery_and_acknowledgement_are_known(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     append_singly(storage, name, numbered(2))
-    with storage.consume(name, "s", type=SHARED, consumer="c") as consumer:
+    with subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c") as consumer:
         [first, _] = receive_until(consumer, 2)
-        assert eventually(lambda: storage.subscription(name, "s").delivered is not None)
-        assert eventually(lambda: storage.subscription(name, "s").unacked == 2)
+        assert eventually(lambda: subscriptions_of(storage).named(name, "s").delivered is not None)
+        assert eventually(lambda: subscriptions_of(storage).named(name, "s").unacked == 2)
         consumer.acknowledge(first.position)
-        assert eventually(lambda: storage.subscription(name, "s").moved is not None)
-        assert eventually(lambda: storage.subscription(name, "s").unacked == 1)
+        assert eventually(lambda: subscriptions_of(storage).named(name, "s").moved is not None)
+        assert eventually(lambda: subscriptions_of(storage).named(name, "s").unacked == 1)
 
 
 def test_a_closed_consumer_says_so_and_closes_twice(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
-    [position] = storage.append(name, numbered(1))
-    consumer = storage.consume(name, "s", type=SHARED, consumer="c")
+    [position] = storage.log.append(name, numbered(1))
+    consumer = subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c")
     consumer.close()
     consumer.close()
     with pytest.raises(StoreClosed):

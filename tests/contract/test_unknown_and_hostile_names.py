@@ -7,9 +7,12 @@ from uuid import uuid4
 import pytest
 
 from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
-from eventstore.model.storage import Edge, Storage, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import numbered, payloads, receive_until, texts, whole_log
+from tests.parts import subscriptions_of
 
 SHARED = SubscriptionType.SHARED
 HOSTILE = [
@@ -35,19 +38,19 @@ HOSTILE = [
 ]
 REFUSED = ["", ".", "..", "nul\x00", "line\nbreak", "carriage\rreturn", "tab\t", "\x7f", "half \ud83e", "x" * 300]
 CALLS: dict[str, Callable[[Storage, str], object]] = {
-    "topic": lambda storage, topic: storage.topic(topic),
-    "ends": lambda storage, topic: storage.ends(topic),
-    "append": lambda storage, topic: storage.append(topic, numbered(1)),
-    "append nothing": lambda storage, topic: storage.append(topic, []),
-    "read_forward": lambda storage, topic: storage.read_forward(topic, 0, limit=1),
-    "read_backward": lambda storage, topic: storage.read_backward(topic, 0, limit=1),
-    "first_since": lambda storage, topic: storage.first_since(topic, 0, datetime(2020, 1, 1, tzinfo=UTC)),
-    "open_reader": lambda storage, topic: storage.open_reader(topic, 0, after=Edge.EARLIEST),
-    "subscriptions": lambda storage, topic: storage.subscriptions(topic),
-    "subscription": lambda storage, topic: storage.subscription(topic, "s"),
-    "create_subscription": lambda storage, topic: storage.create_subscription(topic, "s", type=SHARED),
-    "consume": lambda storage, topic: storage.consume(topic, "s", type=SHARED, consumer="c"),
-    "reset_cursor": lambda storage, topic: storage.reset_cursor(topic, "s", {0: Edge.EARLIEST}),
+    "topic": lambda storage, topic: storage.log.topic(topic),
+    "ends": lambda storage, topic: storage.log.ends(topic),
+    "append": lambda storage, topic: storage.log.append(topic, numbered(1)),
+    "append nothing": lambda storage, topic: storage.log.append(topic, []),
+    "read_forward": lambda storage, topic: storage.log.read_forward(topic, 0, limit=1),
+    "read_backward": lambda storage, topic: storage.log.read_backward(topic, 0, limit=1),
+    "first_since": lambda storage, topic: storage.log.first_since(topic, 0, datetime(2020, 1, 1, tzinfo=UTC)),
+    "open_reader": lambda storage, topic: storage.log.open_reader(topic, 0, after=Edge.EARLIEST),
+    "subscriptions": lambda storage, topic: subscriptions_of(storage).of_topic(topic),
+    "subscription": lambda storage, topic: subscriptions_of(storage).named(topic, "s"),
+    "create_subscription": lambda storage, topic: subscriptions_of(storage).create(topic, "s", type=SHARED),
+    "consume": lambda storage, topic: subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="c"),
+    "reset_cursor": lambda storage, topic: subscriptions_of(storage).reset_cursor(topic, "s", {0: Edge.EARLIEST}),
 }
 
 
@@ -57,68 +60,68 @@ def test_every_call_about_a_topic_that_is_not_there_says_so(storage: Storage, to
         with pytest.raises(UnknownTopic):
             ask(storage, absent)
             pytest.fail(f"{call} knew a topic that nobody made")
-    assert absent not in [t.name for t in storage.topics()], "asking made it"
+    assert absent not in [t.name for t in storage.log.topics()], "asking made it"
 
 
 @pytest.mark.parametrize("partition", [-1, 2, 10_000])
 def test_a_partition_that_the_topic_has_not_is_unknown(storage: Storage, topic: MakeTopic, partition: int) -> None:
     name = topic(partitions=2).name
     with pytest.raises(UnknownTopic):
-        storage.read_forward(name, partition, limit=1)
+        storage.log.read_forward(name, partition, limit=1)
     with pytest.raises(UnknownTopic):
-        storage.read_backward(name, partition, limit=1)
+        storage.log.read_backward(name, partition, limit=1)
     with pytest.raises(UnknownTopic):
-        storage.open_reader(name, partition, after=Edge.EARLIEST)
+        storage.log.open_reader(name, partition, after=Edge.EARLIEST)
 
 
 def test_a_subscription_that_is_not_there_is_unknown(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     with pytest.raises(UnknownSubscription):
-        storage.subscription(name, "nobody")
+        subscriptions_of(storage).named(name, "nobody")
     with pytest.raises(UnknownSubscription):
-        storage.reset_cursor(name, "nobody", {0: Edge.EARLIEST})
-    assert list(storage.subscriptions(name)) == []
+        subscriptions_of(storage).reset_cursor(name, "nobody", {0: Edge.EARLIEST})
+    assert list(subscriptions_of(storage).of_topic(name)) == []
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_hostile_topic_name_is_a_topic_of_its_own_or_is_refused(storage: Storage, hostile: str) -> None:
     name = f"{hostile}{uuid4().hex}"
-    before = {t.name for t in storage.topics()}
+    before = {t.name for t in storage.log.topics()}
     try:
-        made = storage.create_topic(name)
+        made = storage.log.create_topic(name)
     except InvalidName as error:
         assert str(error)
-        assert {t.name for t in storage.topics()} == before
+        assert {t.name for t in storage.log.topics()} == before
         with pytest.raises((InvalidName, UnknownTopic)):
-            storage.topic(name)
+            storage.log.topic(name)
         return
     assert made.name.endswith(name)
-    assert {t.name for t in storage.topics()} - before == {made.name}
-    storage.append(made.name, numbered(2))
+    assert {t.name for t in storage.log.topics()} - before == {made.name}
+    storage.log.append(made.name, numbered(2))
     assert payloads(whole_log(storage, made.name)) == texts(2)
-    assert storage.topic(name) == made == storage.topic(made.name)
+    assert storage.log.topic(name) == made == storage.log.topic(made.name)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_asking_for_a_hostile_topic_that_is_not_there_is_answered_as_unknown(storage: Storage, hostile: str) -> None:
     with pytest.raises((UnknownTopic, InvalidName)):
-        storage.topic(hostile + uuid4().hex)
+        storage.log.topic(hostile + uuid4().hex)
 
 
 @pytest.mark.parametrize("bad", REFUSED)
 def test_names_that_no_store_should_have_are_refused_with_a_sentence(storage: Storage, topic: MakeTopic, bad: str) -> None:
     name = topic().name
     with pytest.raises(InvalidName, match=r"\w+ \w+"):
-        storage.create_topic(bad)
+        storage.log.create_topic(bad)
     with pytest.raises((UnknownTopic, InvalidName)):
-        storage.topic(bad)
+        storage.log.topic(bad)
     with pytest.raises(InvalidName, match=r"\w+ \w+"):
-        storage.create_subscription(name, bad, type=SHARED)
+        subscriptions_of(storage).create(name, bad, type=SHARED)
     with pytest.raises(InvalidName):
-        storage.consume(name, bad, type=SHARED, consumer="c")
+        subscriptions_of(storage).consume(name, bad, type=SHARED, consumer="c")
     with pytest.raises((UnknownSubscription, InvalidName)):
-        storage.subscription(name, bad)
-    assert list(storage.subscriptions(name)) == []
+        subscriptions_of(storage).named(name, bad)
+    assert list(subscriptions_of(storage).of_topic(name)) == []
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -126,14 +129,14 @@ def test_a_hostile_subscription_name_is_a_subscription_like_any_other(
     storage: Storage, topic: MakeTopic, hostile: str
 ) -> None:
     name = topic().name
-    storage.append(name, numbered(2))
-    made = storage.create_subscription(name, hostile, type=SHARED, start=Edge.EARLIEST)
+    storage.log.append(name, numbered(2))
+    made = subscriptions_of(storage).create(name, hostile, type=SHARED, start=Edge.EARLIEST)
     assert made.name == hostile
-    assert [s.name for s in storage.subscriptions(name)] == [hostile]
-    assert storage.subscription(name, hostile).name == hostile
-    with storage.consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
+    assert [s.name for s in subscriptions_of(storage).of_topic(name)] == [hostile]
+    assert subscriptions_of(storage).named(name, hostile).name == hostile
+    with subscriptions_of(storage).consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
         for message in receive_until(consumer, 2):
             consumer.acknowledge(message.position)
-    storage.reset_cursor(name, hostile, {0: Edge.EARLIEST})
-    with storage.consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
+    subscriptions_of(storage).reset_cursor(name, hostile, {0: Edge.EARLIEST})
+    with subscriptions_of(storage).consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
         assert payloads(receive_until(consumer, 2)) == texts(2)

@@ -116,7 +116,7 @@ def test_killed_indexers_leave_no_trace(
     """Each kill hits an indexer that is catching up, at a random moment. On Pulsar, the broker is restarted as well."""
     chance = _chance()
     pieces = _pieces(documents, kills + 1)
-    name = storage.create_topic("permits", partitions=PARTITIONS).name
+    name = storage.log.create_topic("permits", partitions=PARTITIONS).name
     broker = Restarts(request.getfixturevalue("pulsar_broker") if "EVENTSTORE_URL" in address else None)
     restart_at = chance.randrange(kills)
     caught = 0
@@ -179,14 +179,14 @@ def _assert_undisturbed(storage: Storage, name: str, documents: Sequence[Documen
     """Versions and ordinals have no gap, all streams are as published, and the index agrees with the store."""
     assert_streams_read_back(storage, documents, page_by_page=False)
     assert_ordinals_gapless(name, len(documents))
-    reports = check_topic(storage, Config(), storage.topic(name), lambda events: None, threading.Event())
+    reports = check_topic(storage, Config(), storage.log.topic(name), lambda events: None, threading.Event())
     assert [report.difference for report in reports] == [""] * PARTITIONS
     assert sum(report.compared for report in reports) == len(documents)
 
 
 def _publish(storage: Storage, name: str, documents: Sequence[Document]) -> None:
     text = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
-    assert import_messages(storage, name, parse_lines(io.BytesIO(text))).imported == len(documents)
+    assert import_messages(storage.log, name, parse_lines(io.BytesIO(text))).imported == len(documents)
 
 
 def _away_and_back(broker: LocalPulsar) -> None:

@@ -90,10 +90,10 @@ from dashboard.gateway import desk
 storage = desk().store
 def messages(topic, number):
     last = None
-    while found := storage.read_forward(topic, number, after=last, limit=500):
+    while found := storage.log.read_forward(topic, number, after=last, limit=500):
         yield from found
         last = found[-1].position
-topics = {topic.name: topic.partitions for topic in storage.topics()}
+topics = {topic.name: topic.partitions for topic in storage.log.topics()}
 print({name: sum(1 for p in range(topics[name]) for _ in messages(name, p)) for name in sorted(topics)})
 """
 
@@ -124,21 +124,21 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 RESET = """
 from dashboard.gateway import desk
-from eventstore.model.storage import Edge
+from eventstore.model.log import Edge
 storage = desk().store
 for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
-    topic = storage.topic(topic)
-    storage.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
+    topic = storage.log.topic(topic)
+    storage.subscriptions.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
 """
 STANDING = """
 from dashboard.demo.traffic import understood
 from dashboard.gateway import desk
 storage = desk().store
-topic = storage.topic("documents").name
-timeline = storage.subscription(topic, "app-timeline")
-waiting = [m for c in timeline.cursors for m in storage.read_forward(topic, c.partition, after=c.acknowledged, limit=1)]
+topic = storage.log.topic("documents").name
+timeline = storage.subscriptions.named(topic, "app-timeline")
+waiting = [m for c in timeline.cursors for m in storage.log.read_forward(topic, c.partition, after=c.acknowledged, limit=1)]
 at_poison = not all(understood(message) for message in waiting) and len(timeline.consumers) == 1
-print((at_poison, storage.subscription(storage.topic("patients").name, "search-index").backlog))
+print((at_poison, storage.subscriptions.named(storage.log.topic("patients").name, "search-index").backlog))
 """
 
 

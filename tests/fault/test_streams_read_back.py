@@ -23,14 +23,14 @@ def test_every_stream_reads_back_from_a_fresh_index(
     )
     assert indexed.returncode == 0
     # A page for each of so many streams takes a while: on one store for the long file, on each for the short one.
-    page_by_page = len(documents) < 5_000 or storage.capabilities.backlog_unit == "entries"
+    page_by_page = len(documents) < 5_000 or storage.log.capabilities.amount_unit == "entries"
     assert assert_streams_read_back(storage, documents, page_by_page=page_by_page) == len(by_stream(documents))
     assert_ordinals_gapless(name, len(documents))
 
 
 def _imported(storage: Storage, documents: Sequence[Document]) -> str:
-    name = storage.create_topic("permits", partitions=2).name
+    name = storage.log.create_topic("permits", partitions=2).name
     text = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
-    summary = import_messages(storage, name, parse_lines(io.BytesIO(text)))
+    summary = import_messages(storage.log, name, parse_lines(io.BytesIO(text)))
     assert (summary.imported, summary.rejected_count) == (len(documents), 0)
     return name

@@ -14,6 +14,7 @@ from django.test.utils import override_settings
 from tqdm import tqdm
 
 from eventstore.config.loading import parse_config
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.lookup.queries import indexed_topics
@@ -53,8 +54,8 @@ def run(*arguments: str) -> tuple[int, str]:
 def storage() -> DatabaseStorage:
     """Two topics, all of them indexed."""
     storage = DatabaseStorage()
-    storage.create_topic("documents")
-    storage.create_topic("patients", partitions=2)
+    storage.log.create_topic("documents")
+    storage.log.create_topic("patients", partitions=2)
     publish(storage, 300)
     publish(storage, 20, "documents")
     catch_up(storage)
@@ -88,7 +89,7 @@ def test_a_difference_ends_with_1_and_names_topic_partition_and_place(storage: D
 def test_what_is_not_indexed_at_all_ends_with_1_and_what_waits_is_said(storage: DatabaseStorage) -> None:
     publish(storage, 1, "documents")
     assert "documents partition 0: 20 events, no difference; 1 event more behind the checkpoint\n" in run("check_index")[1]
-    storage.create_topic("fresh")
+    storage.log.create_topic("fresh")
     assert run("check_index")[0] == 0
     publish(storage, 3, "fresh")
     status, said = run("check_index")
@@ -108,7 +109,7 @@ def test_one_topic_alone_is_checked_where_it_is_named(storage: DatabaseStorage) 
 @pytest.mark.parametrize("command", ["check_index", "rebuild_index"])
 def test_a_topic_that_is_unknown_or_not_indexed_ends_with_2_and_says_so(command: str, storage: DatabaseStorage) -> None:
     assert run(command, "--topic", "nothing")[0] == 2
-    storage.create_topic("fresh")
+    storage.log.create_topic("fresh")
     status, said = run(command, "--topic", "fresh")
     assert status == 2
     assert "fresh is not indexed yet" in said
@@ -192,7 +193,7 @@ def test_a_topic_that_the_store_no_longer_has_is_forgotten_and_comes_back_whole(
             "WHERE p.topic = 'documents'"
         )
         assert cursor.fetchone() == (0,)
-    storage.create_topic("documents")
+    storage.log.create_topic("documents")
     publish(storage, 30, "documents")
     catch_up(storage)
     assert {topic.topic: topic.events for topic in indexed_topics()} == {"documents": 30, "patients": 300}
@@ -224,7 +225,7 @@ def test_forgetting_refuses_while_the_store_is_away_or_an_indexer_follows_the_to
         raise StoreUnreachable("The store does not answer.")
 
     rows.update(owner="", leased_until=None)
-    monkeypatch.setattr(DatabaseStorage, "topic", away)
+    monkeypatch.setattr(DatabaseLog, "topic", away)
     assert run("rebuild_index", "--topic", "documents", "--forget") == (2, "The store does not answer.")
     assert "documents" in [topic.topic for topic in indexed_topics()]
 

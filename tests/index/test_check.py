@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 
 from eventstore.config.loading import Config
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.check import keys
 from eventstore.index.check.run import PartitionReport, check_topic
@@ -16,8 +17,9 @@ from eventstore.index.models import BlockRow, IndexedPartition, StreamRow
 from eventstore.index.tables import sql as bulk
 from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Edge, Ends, Reader
+from eventstore.model.log import Edge, Ends, Reader
 from eventstore.model.tokens import encode
+from tests.parts import StorageOver
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -25,8 +27,8 @@ COUNT = 2 * FULL + 40
 PATIENTS = 7
 
 
-class Shortened(DatabaseStorage):
-    """A store whose retention has taken the beginning away, and that does not deliver some events."""
+class Shortened(DatabaseLog):
+    """A log whose retention has taken the beginning away, and that does not deliver some events."""
 
     gone = 0
     lost: frozenset[int] = frozenset()
@@ -53,18 +55,18 @@ class Shortened(DatabaseStorage):
 
 
 @pytest.fixture(params=["whole segments", "key by key"])
-def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shortened:
+def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageOver[Shortened]:
     """A store with a topic of which everything is indexed; keys are compared in either way."""
     monkeypatch.setattr(keys, "WORTH_READING", 1 if request.param == "whole segments" else 1 << 40)
-    storage = Shortened()
-    storage.create_topic("patients")
+    storage = StorageOver(Shortened())
+    storage.log.create_topic("patients")
     publish(storage, COUNT)
     catch_up(storage)
     return storage
 
 
 def publish(storage: DatabaseStorage, count: int, topic: str = "patients") -> None:
-    storage.append(topic, [message(number) for number in range(count)])
+    storage.log.append(topic, [message(number) for number in range(count)])
 
 
 def message(number: int) -> NewMessage:
@@ -91,7 +93,7 @@ def catch_up(storage: DatabaseStorage) -> None:
 
 def check(storage: DatabaseStorage, topic: str = "patients", stop: threading.Event | None = None) -> list[PartitionReport]:
     done: list[int] = []
-    known = storage.topic(topic)
+    known = storage.log.topic(topic)
     return check_topic(storage, Config(), known, done.append, stop or threading.Event())
 
 
@@ -114,7 +116,7 @@ def sql(statement: str) -> int:
         return int(cursor.rowcount)
 
 
-def test_a_healthy_index_has_no_difference(storage: Shortened) -> None:
+def test_a_healthy_index_has_no_difference(storage: StorageOver[Shortened]) -> None:
     (report,) = check(storage)
     assert report.difference == ""
     assert (report.indexed, report.compared, report.trimmed, report.stopped) == (COUNT, COUNT, 0, False)
@@ -122,7 +124,7 @@ def test_a_healthy_index_has_no_difference(storage: Shortened) -> None:
 
 def test_an_index_with_nothing_in_it_has_no_difference() -> None:
     storage = DatabaseStorage()
-    storage.create_topic("patients", partitions=3)
+    storage.log.create_topic("patients", partitions=3)
     catch_up(storage)
     assert [(report.partition, report.indexed, report.difference) for report in check(storage)] == [
         (0, 0, ""),
@@ -131,13 +133,15 @@ def test_an_index_with_nothing_in_it_has_no_difference() -> None:
     ]
 
 
-def test_what_is_published_after_the_checkpoint_is_no_difference(storage: Shortened) -> None:
+def test_what_is_published_after_the_checkpoint_is_no_difference(storage: StorageOver[Shortened]) -> None:
     publish(storage, 5)
     assert difference(storage) == ""
 
 
-def test_what_is_indexed_while_the_check_runs_is_no_difference(storage: Shortened, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = storage.topic("patients")
+def test_what_is_indexed_while_the_check_runs_is_no_difference(
+    storage: StorageOver[Shortened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = storage.log.topic("patients")
     more = [True]
 
     def index_more(events: int) -> None:
@@ -152,7 +156,7 @@ def test_what_is_indexed_while_the_check_runs_is_no_difference(storage: Shortene
 
 def test_copies_in_a_derived_topic_are_compared_too() -> None:
     storage = DatabaseStorage()
-    storage.create_topic("patients-DLQ")
+    storage.log.create_topic("patients-DLQ")
     publish(storage, 30, "patients-DLQ")
     catch_up(storage)
     assert [(report.compared, report.difference) for report in check(storage, "patients-DLQ")] == [(30, "")]
@@ -181,7 +185,7 @@ def other(name: str, place: int, value: object) -> Callable[[Columns], None]:
     ],
 )
 def test_whatever_is_changed_in_a_pointer_is_named_with_its_place(
-    storage: Shortened, name: str, value: object, words: str
+    storage: StorageOver[Shortened], name: str, value: object, words: str
 ) -> None:
     change_block(FULL, other(name, 7, value))
     said = difference(storage)
@@ -190,14 +194,14 @@ def test_whatever_is_changed_in_a_pointer_is_named_with_its_place(
     assert "secret" not in said
 
 
-def test_the_first_of_several_differences_is_named(storage: Shortened) -> None:
+def test_the_first_of_several_differences_is_named(storage: StorageOver[Shortened]) -> None:
     change_block(FULL, other("sizes", 30, 1))
     change_block(0, other("versions", 200, 77))
     change_block(0, other("sizes", 90, 1))
     assert difference(storage).startswith("ordinal 90 ")
 
 
-def test_an_event_that_the_index_lacks_is_named(storage: Shortened) -> None:
+def test_an_event_that_the_index_lacks_is_named(storage: StorageOver[Shortened]) -> None:
     def leave_out(columns: Columns) -> None:
         for field in Columns.__struct_fields__:
             if field != "values":
@@ -210,21 +214,21 @@ def test_an_event_that_the_index_lacks_is_named(storage: Shortened) -> None:
     assert "that the index does not have" in said
 
 
-def test_an_event_that_the_store_lacks_is_named(storage: Shortened) -> None:
-    storage.lost = frozenset({300})
+def test_an_event_that_the_store_lacks_is_named(storage: StorageOver[Shortened]) -> None:
+    storage.log.lost = frozenset({300})
     said = difference(storage)
     assert said.startswith("ordinal 300 (")
     assert "the store does not" in said
 
 
-def test_events_at_the_end_that_the_store_lacks_are_named(storage: Shortened) -> None:
-    storage.lost = frozenset(range(COUNT - 3, COUNT))
+def test_events_at_the_end_that_the_store_lacks_are_named(storage: StorageOver[Shortened]) -> None:
+    storage.log.lost = frozenset(range(COUNT - 3, COUNT))
     said = difference(storage)
     assert said.startswith(f"ordinal {COUNT - 3} (")
     assert "the store ends before it" in said
 
 
-def test_two_events_in_the_wrong_order_are_named(storage: Shortened) -> None:
+def test_two_events_in_the_wrong_order_are_named(storage: StorageOver[Shortened]) -> None:
     def swap(columns: Columns) -> None:
         for field in Columns.__struct_fields__:
             if field not in ("values", "versions"):
@@ -247,14 +251,16 @@ def test_two_events_in_the_wrong_order_are_named(storage: Shortened) -> None:
         ("UPDATE index_idkey SET segment = 9 WHERE ordinal = 300", "it is not found by its event id"),
     ],
 )
-def test_a_key_that_is_missing_is_named(storage: Shortened, damage: str, words: str) -> None:
+def test_a_key_that_is_missing_is_named(storage: StorageOver[Shortened], damage: str, words: str) -> None:
     assert sql(damage) > 0
     said = difference(storage)
     assert said.startswith("ordinal 300 (")
     assert words in said
 
 
-def test_a_key_too_many_is_named_where_segments_are_read_whole(monkeypatch: pytest.MonkeyPatch, storage: Shortened) -> None:
+def test_a_key_too_many_is_named_where_segments_are_read_whole(
+    monkeypatch: pytest.MonkeyPatch, storage: StorageOver[Shortened]
+) -> None:
     monkeypatch.setattr(keys, "WORTH_READING", 1)
     streams = list(StreamRow.objects.using("index").order_by("pk").values_list("pk", flat=True))
     for stream in streams[:2]:  # one of them may be its own
@@ -277,12 +283,12 @@ def test_a_key_too_many_is_named_where_segments_are_read_whole(monkeypatch: pyte
         ),
     ],
 )
-def test_a_count_that_is_wrong_is_named(storage: Shortened, damage: str, words: str) -> None:
+def test_a_count_that_is_wrong_is_named(storage: StorageOver[Shortened], damage: str, words: str) -> None:
     assert sql(damage) > 0
     assert words in difference(storage)
 
 
-def test_a_block_that_is_missing_or_damaged_is_named(storage: Shortened) -> None:
+def test_a_block_that_is_missing_or_damaged_is_named(storage: StorageOver[Shortened]) -> None:
     rows = BlockRow.objects.using("index").filter(first_ordinal=FULL)
     whole = bytes(rows.values_list("data", flat=True)[0])
     for damaged in (whole[:-10], b"", b"nonsense", whole[:40] + b"\xff" * 20 + whole[60:]):
@@ -292,15 +298,15 @@ def test_a_block_that_is_missing_or_damaged_is_named(storage: Shortened) -> None
     assert difference(storage) == f"the index has no block from ordinal {FULL} on; the next begins at {2 * FULL}"
 
 
-def test_what_retention_has_trimmed_is_counted_and_no_difference(storage: Shortened) -> None:
+def test_what_retention_has_trimmed_is_counted_and_no_difference(storage: StorageOver[Shortened]) -> None:
     for gone in (1, FULL, FULL + 33, COUNT):
-        storage.gone = gone
+        storage.log.gone = gone
         (report,) = check(storage)
         assert (report.difference, report.trimmed, report.compared) == ("", gone, COUNT)
 
 
-def test_what_is_left_after_trimming_is_still_compared(storage: Shortened) -> None:
-    storage.gone = 100
+def test_what_is_left_after_trimming_is_still_compared(storage: StorageOver[Shortened]) -> None:
+    storage.log.gone = 100
     change_block(0, other("sizes", 50, 1))
     assert difference(storage) == ""
     change_block(0, other("versions", 50, 99))
@@ -312,7 +318,7 @@ def test_what_is_left_after_trimming_is_still_compared(storage: Shortened) -> No
 
 def test_one_partitions_difference_does_not_keep_the_others_from_being_compared() -> None:
     storage = DatabaseStorage()
-    storage.create_topic("patients", partitions=3)
+    storage.log.create_topic("patients", partitions=3)
     publish(storage, 200)
     catch_up(storage)
     rows = {row.number: row.pk for row in IndexedPartition.objects.using("index")}
@@ -324,7 +330,7 @@ def test_one_partitions_difference_does_not_keep_the_others_from_being_compared(
 
 def test_a_partition_or_a_topic_that_is_not_indexed_at_all_is_named_where_the_store_has_events_of_it() -> None:
     storage = DatabaseStorage()
-    storage.create_topic("patients", partitions=3)
+    storage.log.create_topic("patients", partitions=3)
     publish(storage, 200)
     catch_up(storage)
     IndexedPartition.objects.using("index").filter(number=1).delete()
@@ -332,11 +338,11 @@ def test_a_partition_or_a_topic_that_is_not_indexed_at_all_is_named_where_the_st
     assert [bool(reports[number].difference) for number in range(3)] == [False, True, False]
     assert reports[1].difference == "it is not indexed, and the store has events of it"
     assert reports[1].behind
-    storage.create_topic("empty", partitions=2)
+    storage.log.create_topic("empty", partitions=2)
     assert [(report.difference, report.behind) for report in check(storage, "empty")] == [("", 0), ("", 0)]
 
 
-def test_what_lies_behind_the_checkpoint_is_counted(storage: Shortened) -> None:
+def test_what_lies_behind_the_checkpoint_is_counted(storage: StorageOver[Shortened]) -> None:
     assert check(storage)[0].behind == 0
     publish(storage, 5)
     assert check(storage)[0].behind == 5
@@ -361,15 +367,15 @@ ODD = [
 ]  # fmt: skip
 
 
-def test_anomalies_are_judged_again(storage: Shortened) -> None:
-    storage.append("patients", odd_stream(ODD))
+def test_anomalies_are_judged_again(storage: StorageOver[Shortened]) -> None:
+    storage.log.append("patients", odd_stream(ODD))
     catch_up(storage)
     kinds = dict(bulk.query("SELECT kind, count(*) FROM index_anomalyrow GROUP BY kind", []))
     assert kinds == {"unreadable": 1, "sequence-skips": 2, "sequence-goes-back": 1, "time-goes-back": 2, "duplicate-id": 1}
     assert difference(storage) == ""
-    storage.gone = 300
+    storage.log.gone = 300
     assert difference(storage) == ""
-    storage.gone = COUNT + 3
+    storage.log.gone = COUNT + 3
     assert difference(storage) == ""
 
 
@@ -382,8 +388,10 @@ def test_anomalies_are_judged_again(storage: Shortened) -> None:
         ("time-goes-back", "its time goes back, and the index does not note it"),
     ],
 )
-def test_an_anomaly_that_is_not_noted_is_named_though_the_counts_agree(storage: Shortened, kind: str, words: str) -> None:
-    storage.append("patients", odd_stream(ODD))
+def test_an_anomaly_that_is_not_noted_is_named_though_the_counts_agree(
+    storage: StorageOver[Shortened], kind: str, words: str
+) -> None:
+    storage.log.append("patients", odd_stream(ODD))
     catch_up(storage)
     assert sql(f"DELETE FROM index_anomalyrow WHERE kind = '{kind}'") > 0
     assert sql(f"DELETE FROM index_anomalycount WHERE kind = '{kind}'") > 0
@@ -391,7 +399,7 @@ def test_an_anomaly_that_is_not_noted_is_named_though_the_counts_agree(storage: 
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "schema", "sequence-skips", "time-goes-back"])
-def test_an_anomaly_that_is_none_is_named(storage: Shortened, kind: str) -> None:
+def test_an_anomaly_that_is_none_is_named(storage: StorageOver[Shortened], kind: str) -> None:
     row = IndexedPartition.objects.using("index").get().pk
     sql(
         "INSERT INTO index_anomalyrow (partition_id, ordinal, kind, stream_id, detail) "
@@ -402,9 +410,9 @@ def test_an_anomaly_that_is_none_is_named(storage: Shortened, kind: str) -> None
     assert "and it is not so" in said
 
 
-def test_a_check_that_is_stopped_says_how_far_it_came(storage: Shortened) -> None:
+def test_a_check_that_is_stopped_says_how_far_it_came(storage: StorageOver[Shortened]) -> None:
     stop = threading.Event()
-    known = storage.topic("patients")
+    known = storage.log.topic("patients")
     (report,) = check_topic(storage, Config(), known, lambda events: stop.set(), stop)
     assert report.stopped
     assert 0 < report.compared < report.indexed == COUNT

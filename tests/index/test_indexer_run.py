@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from eventstore.config.loading import Config
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.drivers.database.table_reads import TableReader
 from eventstore.index.indexer import indexer as indexer_module
@@ -26,10 +27,11 @@ from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.writing import writer
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
-from eventstore.model.storage import Edge, Ends, Reader
+from eventstore.model.log import Edge, Ends, Reader
 from eventstore.subscriptions.backlog import is_fresh
 from tests.contract.helpers import eventually
 from tests.indexing import place
+from tests.parts import StorageOver
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -37,8 +39,8 @@ ENVELOPE = {"ce_id": "e-1", "ce_type": "document.read", "ce_source": "/tests", "
 FOUR = Topic(name="documents", partitions=4)
 
 
-class RefusingAtFirst(DatabaseStorage):
-    """A store whose administration answers 500 a few times, as a broker does while it starts."""
+class RefusingAtFirst(DatabaseLog):
+    """A log whose administration answers 500 a few times, as a broker does while it starts."""
 
     refusals = 2
 
@@ -49,8 +51,8 @@ class RefusingAtFirst(DatabaseStorage):
         return super().topics()
 
 
-class Silent(DatabaseStorage):
-    """A store whose readers deliver nothing, as on a connection that is half dead."""
+class Silent(DatabaseLog):
+    """A log whose readers deliver nothing, as on a connection that is half dead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,8 +69,8 @@ class Silent(DatabaseStorage):
         return []
 
 
-class BrokenAt(DatabaseStorage):
-    """A store whose readers of one partition fail a few times."""
+class BrokenAt(DatabaseLog):
+    """A log whose readers of one partition fail a few times."""
 
     def __init__(self, partition: int, error: Exception, times: int) -> None:
         super().__init__()
@@ -81,8 +83,8 @@ class BrokenAt(DatabaseStorage):
         return super().open_reader(topic, partition, after=after)
 
 
-class Watched(DatabaseStorage):
-    """A store in which one can take topics away from whoever looks for them."""
+class Watched(DatabaseLog):
+    """A log in which one can take topics away from whoever looks for them."""
 
     hidden: frozenset[str] = frozenset()
 
@@ -104,8 +106,8 @@ def following(storage: DatabaseStorage, stop: threading.Event, **more: Any) -> F
 
 
 def published(storage: DatabaseStorage, count: int, *, topic: str = "documents", partitions: int = 1) -> None:
-    storage.create_topic(topic, partitions=partitions)
-    storage.append(topic, [NewMessage(payload=b"{}", key=f"k{n % 40}", properties=ENVELOPE) for n in range(count)])
+    storage.log.create_topic(topic, partitions=partitions)
+    storage.log.append(topic, [NewMessage(payload=b"{}", key=f"k{n % 40}", properties=ENVELOPE) for n in range(count)])
 
 
 def indexed(topic: str = "documents") -> int:
@@ -143,24 +145,24 @@ def shares(*expected: int) -> Callable[[], bool]:
 
 
 def test_a_refusal_while_looking_for_topics_is_waited_out() -> None:
-    storage = RefusingAtFirst()
+    storage = StorageOver(RefusingAtFirst())
     published(storage, 3)
     with running(storage):
         assert eventually(lambda: indexed() == 3)
 
 
 def test_silence_before_the_end_is_not_being_caught_up() -> None:
-    storage = Silent()
+    storage = StorageOver(Silent())
     published(storage, 3)
     with running(storage):
         for _ in range(8):
-            assert storage.asked.acquire(timeout=20)
+            assert storage.log.asked.acquire(timeout=20)
     assert IndexedPartition.objects.get().caught_up_at is None
 
 
 def test_silence_before_the_end_ends_a_run_that_should_catch_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following_module, "PATIENCE", 0.3)
-    storage = Silent()
+    storage = StorageOver(Silent())
     published(storage, 3)
     with pytest.raises(StoreUnreachable, match="partition 0 of documents"):
         index_until_caught_up(following(storage, threading.Event()))
@@ -169,7 +171,7 @@ def test_silence_before_the_end_ends_a_run_that_should_catch_up(monkeypatch: pyt
 
 def test_an_empty_partition_is_caught_up() -> None:
     storage = DatabaseStorage()
-    storage.create_topic("documents")
+    storage.log.create_topic("documents")
     assert index_until_caught_up(following(storage, threading.Event())) == 0
     assert IndexedPartition.objects.get().caught_up_at is not None
 
@@ -208,13 +210,13 @@ def test_a_stop_leaves_what_is_written_and_no_lease() -> None:
 
 
 def test_new_topics_are_found_and_those_that_went_are_let_go() -> None:
-    storage = Watched()
+    storage = StorageOver(Watched())
     published(storage, 3)
     with running(storage):
         assert eventually(lambda: indexed() == 3)
         published(storage, 7, topic="permits", partitions=3)
         assert eventually(lambda: indexed("permits") == 7)
-        storage.hidden = frozenset({"permits"})
+        storage.log.hidden = frozenset({"permits"})
         assert eventually(lambda: not IndexedPartition.objects.filter(topic="permits").exclude(owner="").exists())
         published(storage, 2)
         assert eventually(lambda: indexed() == 5)
@@ -226,36 +228,36 @@ def gone() -> set[str]:
 
 
 def test_a_topic_that_went_is_noted_as_gone_and_holds_up_nothing_until_it_is_back() -> None:
-    storage = Watched()
+    storage = StorageOver(Watched())
     published(storage, 3)
     published(storage, 3, topic="permits")
     with running(storage):
         assert eventually(lambda: (indexed(), indexed("permits")) == (3, 3))
-        storage.hidden = frozenset({"permits"})
+        storage.log.hidden = frozenset({"permits"})
         assert eventually(lambda: gone() == {"permits"})
         IndexedPartition.objects.filter(topic="permits").update(caught_up_at=None)
         known = {topic.topic: topic for topic in queries.indexed_topics()}
         assert known["permits"].gone_at is not None
         assert (known["documents"].gone_at, known["permits"].events) == (None, 3)
-        storage.hidden = frozenset()
+        storage.log.hidden = frozenset()
         assert eventually(lambda: gone() == set())
         assert eventually(lambda: "" not in owners().values())
 
 
 def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = RefusingAtFirst()
-    storage.refusals = 0
+    storage = StorageOver(RefusingAtFirst())
+    storage.log.refusals = 0
     published(storage, 3)
     index_until_caught_up(following(storage, threading.Event()))
-    storage.refusals = 1_000
+    storage.log.refusals = 1_000
     with running(storage):
-        assert eventually(lambda: storage.refusals < 990)
+        assert eventually(lambda: storage.log.refusals < 990)
     assert gone() == set()
 
 
 def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:
-    storage, narrow = DatabaseStorage(), Watched()
-    narrow.hidden = frozenset({"permits"})
+    storage, narrow = DatabaseStorage(), StorageOver(Watched())
+    narrow.log.hidden = frozenset({"permits"})
     published(storage, 3)
     published(storage, 3, topic="permits")
     with running(storage, "wide"):
@@ -273,7 +275,7 @@ def test_topics_that_change_in_the_middle_of_a_look_end_nothing(monkeypatch: pyt
     published(storage, 3)
     taken = leases.take
     with following_module._indexer(following(storage, threading.Event(), owner="one")) as indexer:
-        indexer.topics = {topic.name: topic for topic in storage.topics()}
+        indexer.topics = {topic.name: topic for topic in storage.log.topics()}
 
         def take(*arguments: Any, **more: Any) -> dict[int, int]:
             indexer.topics = {}
@@ -298,14 +300,14 @@ def test_many_partitions_are_served_by_few_threads() -> None:
 
 def test_a_partition_that_fails_is_opened_again_and_the_others_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (StoreUnreachable("away"), OperationalError("locked"), ZeroDivisionError("a fault of ours")):
-        storage = BrokenAt(2, error, times=3)
+        storage = StorageOver(BrokenAt(2, error, times=3))
         topic = f"of {type(error).__name__}"
         published(storage, 100, topic=topic, partitions=4)
         with running(storage):
-            whole = [end.last for end in storage.ends(topic)]
+            whole = [end.last for end in storage.log.ends(topic)]
             assert all(whole)
             assert eventually(lambda topic=topic: indexed(topic) == 100)  # type: ignore[misc]
-        assert storage.times == 0
+        assert storage.log.times == 0
 
 
 def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +328,7 @@ def test_an_error_of_the_database_while_writing_loses_and_doubles_nothing(monkey
 
 def test_an_error_that_lasts_ends_a_run_that_should_catch_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following_module, "PATIENCE", 1.0)
-    storage = BrokenAt(0, StoreUnreachable("The broker at here does not answer."), times=1_000)
+    storage = StorageOver(BrokenAt(0, StoreUnreachable("The broker at here does not answer."), times=1_000))
     published(storage, 3)
     with pytest.raises(StoreUnreachable, match="The broker at here"):
         index_until_caught_up(following(storage, threading.Event()))
@@ -352,7 +354,7 @@ def test_a_stream_that_never_pauses_is_fresh(monkeypatch: pytest.MonkeyPatch) ->
 
     def publishing() -> None:
         while not ended.wait(0.02):
-            storage.append("documents", [NewMessage(payload=b"{}", key="k")])
+            storage.log.append("documents", [NewMessage(payload=b"{}", key="k")])
 
     thread = threading.Thread(target=publishing)
     thread.start()
@@ -376,16 +378,16 @@ def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.Monke
     storage = DatabaseStorage()
     published(storage, 3)
     later: Callable[[Ends], Ends] = lambda ends: replace(ends, last=place(9, topic="documents"))  # noqa: E731
-    gone = [storage.position("documents", 0, end.last.token) for end in storage.ends("documents") if end.last]
+    gone = [storage.log.position("documents", 0, end.last.token) for end in storage.log.ends("documents") if end.last]
     assert gone
     answers = iter([later])
 
     def ends(topic: str) -> Sequence[Ends]:
         change = next(answers, None)
-        found = DatabaseStorage.ends(storage, topic)
+        found = DatabaseLog.ends(storage.log, topic)
         return [change(end) for end in found] if change else found
 
-    monkeypatch.setattr(storage, "ends", ends)
+    monkeypatch.setattr(storage.log, "ends", ends)
     with running(storage):
         assert eventually(lambda: IndexedPartition.objects.filter(caught_up_at__isnull=False).exists())
 

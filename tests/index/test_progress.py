@@ -13,13 +13,13 @@ from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
 from eventstore.management.commands.run_index import status_text
 from eventstore.model.events import Topic
-from eventstore.model.progress import Progress
-from eventstore.model.storage import Amounts
+from eventstore.model.log import Amounts
+from eventstore.model.progress import IndexProgress
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def one(**more: object) -> Progress:
+def one(**more: object) -> IndexProgress:
     settings = {
         "partitions": 1,
         "caught_up": 0,
@@ -30,7 +30,7 @@ def one(**more: object) -> Progress:
         "caught_up_at": NOW,
         "published": NOW - timedelta(hours=2),
     }
-    return Progress(**{**settings, **more})  # type: ignore[arg-type]
+    return IndexProgress(**{**settings, **more})  # type: ignore[arg-type]
 
 
 def test_what_waits_gives_the_fraction_and_the_time_to_go() -> None:

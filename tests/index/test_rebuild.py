@@ -25,6 +25,7 @@ from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Topic
 from tests.index.test_check import Shortened, message, publish
 from tests.indexing import event
+from tests.parts import StorageOver
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 600
@@ -43,10 +44,10 @@ def environment(request: pytest.FixtureRequest, desk_databases: dict[str, str]) 
 
 
 @pytest.fixture
-def storage(environment: dict[str, str]) -> Shortened:
+def storage(environment: dict[str, str]) -> StorageOver[Shortened]:
     """A store with a topic of several partitions, all of it indexed."""
-    storage = Shortened()
-    storage.create_topic("patients", partitions=PARTITIONS)
+    storage = StorageOver(Shortened())
+    storage.log.create_topic("patients", partitions=PARTITIONS)
     publish(storage, COUNT)
     catch_up(storage)
     return storage
@@ -71,12 +72,12 @@ def rebuild(
         if len(done) == 1:
             meanwhile()
 
-    topic = storage.topic("patients")
+    topic = storage.log.topic("patients")
     return rebuild_topic(storage, Config(), topic, progressed, stop or threading.Event(), batch=batch)
 
 
 def differences(storage: DatabaseStorage) -> list[str]:
-    reports = check_topic(storage, Config(), storage.topic("patients"), lambda events: None, threading.Event())
+    reports = check_topic(storage, Config(), storage.log.topic("patients"), lambda events: None, threading.Event())
     return [report.difference for report in reports if report.difference]
 
 
@@ -101,7 +102,7 @@ def live() -> dict[int, int]:
     return dict(IndexedPartition.objects.using("index").filter(live=True).order_by("number").values_list("number", "build"))
 
 
-def test_the_new_build_takes_the_old_ones_place_and_nothing_of_that_is_left(storage: Shortened) -> None:
+def test_the_new_build_takes_the_old_ones_place_and_nothing_of_that_is_left(storage: StorageOver[Shortened]) -> None:
     old = set(IndexedPartition.objects.using("index").values_list("pk", flat=True))
     assert rebuild(storage) == Rebuilt(topic="patients", events=COUNT, before=COUNT, live=True)
     assert live() == dict.fromkeys(range(PARTITIONS), 1)
@@ -112,7 +113,7 @@ def test_the_new_build_takes_the_old_ones_place_and_nothing_of_that_is_left(stor
     assert (differences(storage), events_shown()) == ([], COUNT)
 
 
-def test_pages_read_the_old_build_until_the_new_one_is_there(storage: Shortened) -> None:
+def test_pages_read_the_old_build_until_the_new_one_is_there(storage: StorageOver[Shortened]) -> None:
     said: list[tuple[int, int, bool]] = []
     pointer = queries.latest_pointers("patients", 1)[0]
 
@@ -129,7 +130,7 @@ def test_pages_read_the_old_build_until_the_new_one_is_there(storage: Shortened)
     assert said[0][0] == 1
 
 
-def test_what_was_wrong_is_right_afterwards(storage: Shortened) -> None:
+def test_what_was_wrong_is_right_afterwards(storage: StorageOver[Shortened]) -> None:
     with connections["index"].cursor() as cursor:
         cursor.execute("DELETE FROM index_idkey WHERE ordinal % 7 = 3")
         cursor.execute("UPDATE index_streamrow SET events = events + 1")
@@ -138,7 +139,7 @@ def test_what_was_wrong_is_right_afterwards(storage: Shortened) -> None:
     assert differences(storage) == []
 
 
-def test_no_anomaly_is_noticed_because_the_old_build_has_the_same_ids(storage: Shortened) -> None:
+def test_no_anomaly_is_noticed_because_the_old_build_has_the_same_ids(storage: StorageOver[Shortened]) -> None:
     before = queries.aggregate("patient", "p2")
     rebuild(storage)
     after = queries.aggregate("patient", "p2")
@@ -147,7 +148,7 @@ def test_no_anomaly_is_noticed_because_the_old_build_has_the_same_ids(storage: S
     assert after.anomalies == before.anomalies
 
 
-def test_a_stopped_rebuild_changes_nothing_and_is_taken_up_where_it_was(storage: Shortened) -> None:
+def test_a_stopped_rebuild_changes_nothing_and_is_taken_up_where_it_was(storage: StorageOver[Shortened]) -> None:
     stop = threading.Event()
     found = rebuild(storage, stop.set, stop)
     assert not found.live
@@ -155,13 +156,13 @@ def test_a_stopped_rebuild_changes_nothing_and_is_taken_up_where_it_was(storage:
     assert live() == dict.fromkeys(range(PARTITIONS), 0)
     assert unfinished("patients") == 1
     steps: list[int] = []
-    topic = storage.topic("patients")
+    topic = storage.log.topic("patients")
     again = rebuild_topic(storage, Config(), topic, steps.append, threading.Event(), batch=50)
     assert (again.events, again.live, sum(steps)) == (COUNT, True, COUNT - found.events)
     assert differences(storage) == []
 
 
-def test_an_unfinished_rebuild_can_be_thrown_away(storage: Shortened) -> None:
+def test_an_unfinished_rebuild_can_be_thrown_away(storage: StorageOver[Shortened]) -> None:
     stop = threading.Event()
     rebuild(storage, stop.set, stop)
     begun = set(IndexedPartition.objects.using("index").filter(live=False).values_list("pk", flat=True))
@@ -176,7 +177,9 @@ def test_an_unfinished_rebuild_can_be_thrown_away(storage: Shortened) -> None:
     assert live() == dict.fromkeys(range(PARTITIONS), 2)
 
 
-def test_removing_that_was_stopped_is_finished_by_the_next(storage: Shortened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_that_was_stopped_is_finished_by_the_next(
+    storage: StorageOver[Shortened], monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = set(IndexedPartition.objects.using("index").values_list("pk", flat=True))
     rebuild(storage)
     stop = threading.Event()
@@ -189,7 +192,7 @@ def test_removing_that_was_stopped_is_finished_by_the_next(storage: Shortened, m
 
 @pytest.mark.timeout(120)
 def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up(
-    storage: Shortened, environment: dict[str, str]
+    storage: StorageOver[Shortened], environment: dict[str, str]
 ) -> None:
     script = (
         "import django, threading; django.setup()\n"
@@ -198,7 +201,7 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up
         "from eventstore.index.rebuild.run import rebuild_topic\n"
         "def wait(events): print('begun', flush=True); threading.Event().wait()\n"
         "s = DatabaseStorage()\n"
-        "rebuild_topic(s, Config(), s.topic('patients'), wait, threading.Event(), batch=50)\n"
+        "rebuild_topic(s, Config(), s.log.topic('patients'), wait, threading.Event(), batch=50)\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -221,7 +224,7 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up
     assert differences(storage) == []
 
 
-def test_a_second_rebuild_of_the_same_topic_is_refused_and_the_first_goes_on(storage: Shortened) -> None:
+def test_a_second_rebuild_of_the_same_topic_is_refused_and_the_first_goes_on(storage: StorageOver[Shortened]) -> None:
     def another() -> None:
         with pytest.raises(AnotherRebuild):
             rebuild(storage)
@@ -232,7 +235,7 @@ def test_a_second_rebuild_of_the_same_topic_is_refused_and_the_first_goes_on(sto
     assert differences(storage) == []
 
 
-def test_events_that_are_published_and_indexed_meanwhile_are_in_the_new_build(storage: Shortened) -> None:
+def test_events_that_are_published_and_indexed_meanwhile_are_in_the_new_build(storage: StorageOver[Shortened]) -> None:
     def more() -> None:
         publish(storage, 100)
         catch_up(storage)
@@ -243,7 +246,7 @@ def test_events_that_are_published_and_indexed_meanwhile_are_in_the_new_build(st
     assert (differences(storage), events_shown()) == ([], COUNT + 110)
 
 
-def test_a_writer_of_the_old_build_writes_no_more(storage: Shortened) -> None:
+def test_a_writer_of_the_old_build_writes_no_more(storage: StorageOver[Shortened]) -> None:
     topic = Topic(name="patients", partitions=PARTITIONS)
     writing = open_partition(topic, 0, Memory())
     rebuild(storage)
@@ -253,7 +256,9 @@ def test_a_writer_of_the_old_build_writes_no_more(storage: Shortened) -> None:
     assert (again.id != writing.id, again.checkpoint.position) == (True, writing.checkpoint.position)
 
 
-def test_a_writer_that_holds_an_epoch_of_its_own_is_refused_too_once_its_row_is_not_live(storage: Shortened) -> None:
+def test_a_writer_that_holds_an_epoch_of_its_own_is_refused_too_once_its_row_is_not_live(
+    storage: StorageOver[Shortened],
+) -> None:
     writing = open_partition(Topic(name="patients", partitions=PARTITIONS), 0, Memory())
     IndexedPartition.objects.using("index").filter(pk=writing.id).update(live=False)
     with pytest.raises(CheckpointMoved):
@@ -261,13 +266,13 @@ def test_a_writer_that_holds_an_epoch_of_its_own_is_refused_too_once_its_row_is_
 
 
 @pytest.mark.timeout(120)
-def test_indexers_that_run_all_the_while_go_on_with_the_new_build(storage: Shortened) -> None:
+def test_indexers_that_run_all_the_while_go_on_with_the_new_build(storage: StorageOver[Shortened]) -> None:
     store, stop, published = DatabaseStorage(), threading.Event(), [COUNT]
     indexing = threading.Thread(target=follow_everything, args=(following(store, stop),))
 
     def keep_publishing() -> None:
         while not stop.wait(0.05) and published[0] < 5 * COUNT:
-            store.append("patients", [message(number) for number in range(7)])
+            store.log.append("patients", [message(number) for number in range(7)])
             published[0] += 7
         connections.close_all()
 
@@ -286,15 +291,15 @@ def test_indexers_that_run_all_the_while_go_on_with_the_new_build(storage: Short
     assert (differences(storage), events_shown()) == ([], published[0])
 
 
-def test_what_the_store_has_trimmed_is_not_in_the_new_build(storage: Shortened) -> None:
-    storage.gone = 50
+def test_what_the_store_has_trimmed_is_not_in_the_new_build(storage: StorageOver[Shortened]) -> None:
+    storage.log.gone = 50
     found = rebuild(storage)
     assert (found.events, found.before, found.live) == (COUNT - 50 * PARTITIONS, COUNT, True)
     assert differences(storage) == []
 
 
-def test_a_store_that_lost_its_end_does_not_keep_a_rebuild_from_ending(storage: Shortened) -> None:
-    storage.lost = frozenset(range(COUNT // PARTITIONS - 40, COUNT))
+def test_a_store_that_lost_its_end_does_not_keep_a_rebuild_from_ending(storage: StorageOver[Shortened]) -> None:
+    storage.log.lost = frozenset(range(COUNT // PARTITIONS - 40, COUNT))
     found = rebuild(storage)
     assert found.live
     assert found.events < COUNT
@@ -302,8 +307,8 @@ def test_a_store_that_lost_its_end_does_not_keep_a_rebuild_from_ending(storage: 
 
 
 def test_an_empty_topic_is_rebuilt() -> None:
-    storage = Shortened()
-    storage.create_topic("patients")
+    storage = StorageOver(Shortened())
+    storage.log.create_topic("patients")
     catch_up(storage)
     assert rebuild(storage) == Rebuilt(topic="patients", events=0, before=0, live=True)
     publish(storage, 5)
@@ -311,14 +316,14 @@ def test_an_empty_topic_is_rebuilt() -> None:
     assert (live(), events_shown(), differences(storage)) == ({0: 1}, 5, [])
 
 
-def test_a_partition_that_is_new_after_a_rebuild_belongs_to_the_live_build(storage: Shortened) -> None:
+def test_a_partition_that_is_new_after_a_rebuild_belongs_to_the_live_build(storage: StorageOver[Shortened]) -> None:
     rebuild(storage)
     grown = Topic(name="patients", partitions=PARTITIONS + 1)
     assert open_partition(grown, PARTITIONS, Memory()).id
     assert live() == dict.fromkeys(range(PARTITIONS + 1), 1)
 
 
-def test_segments_of_keys_never_go_back_when_a_build_is_removed(storage: Shortened) -> None:
+def test_segments_of_keys_never_go_back_when_a_build_is_removed(storage: StorageOver[Shortened]) -> None:
     before = sum(IndexedPartition.objects.using("index").values_list("next_ordinal", flat=True))
     rebuild(storage)
     remove_old("patients", lambda segments: None, threading.Event())
@@ -326,7 +331,7 @@ def test_segments_of_keys_never_go_back_when_a_build_is_removed(storage: Shorten
 
 
 def test_an_exchange_that_breaks_leaves_the_old_build_and_is_tried_again(
-    storage: Shortened, monkeypatch: pytest.MonkeyPatch
+    storage: StorageOver[Shortened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
     swap = exchanging._swap

@@ -18,7 +18,6 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 # Modules, functions and rooms that are still too large. These lists only ever shrink: split one, and take it off.
 LONG_MODULES = {
-    "eventstore/model/storage.py",
     "dashboard/sockets/tail/consumer.py",
     # tests
     "tests/browser/test_tail_page.py",
@@ -32,7 +31,6 @@ LONG_MODULES = {
     "tests/index/test_writer.py",
     "tests/unit/scanning/test_scan.py",
     "tests/unit/schemas/test_schemas.py",
-    "tests/unit/subscriptions/test_backlog.py",
     "tests/unit/tail/test_tail.py",
     "tests/unit/tail/test_topic_tail.py",
     "tests/web/test_aggregates.py",

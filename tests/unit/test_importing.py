@@ -15,7 +15,7 @@ from eventstore.envelope import read_event
 from eventstore.importing import MAX_LINE, Accepted, ImportSummary, Line, Rejected, import_messages, parse_lines
 from eventstore.model.errors import InvalidMessage
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Capabilities, Storage
+from eventstore.model.log import Log, LogCapabilities
 from eventstore.samples.health import health_history
 from tests.shared_data import permit_file
 from tests.unit.messages import DOCUMENT, gzipped, json, lines, stored
@@ -155,39 +155,39 @@ def test_every_line_of_the_permit_file_is_good_and_reads_back_as_it_was() -> Non
 
 
 class Differing:
-    """The real embedded store with what a test replaces."""
+    """The real embedded store's log with what a test replaces."""
 
-    def __init__(self, storage: Storage, *, detects_known_ids: bool = True, refused: frozenset[str] = frozenset()) -> None:
-        self.storage = storage
+    def __init__(self, log: Log, *, detects_known_ids: bool = True, refused: frozenset[str] = frozenset()) -> None:
+        self.log = log
         self.refused = refused
-        self.capabilities: Capabilities = replace(storage.capabilities, detects_known_ids=detects_known_ids)
+        self.capabilities: LogCapabilities = replace(log.capabilities, detects_known_ids=detects_known_ids)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.storage, name)
+        return getattr(self.log, name)
 
     def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
         if any(message.properties["ce_id"] in self.refused for message in messages):
             raise InvalidMessage("This message is too large for the store.")
-        return self.storage.append(topic, messages, expected_version=expected_version)
+        return self.log.append(topic, messages, expected_version=expected_version)
 
 
 @pytest.fixture
-def storage(desk_databases: dict[str, str]) -> Storage:
-    storage = open_storage("database://")
-    storage.create_topic("health", partitions=2)
-    return storage
+def log(desk_databases: dict[str, str]) -> Log:
+    log = open_storage("database://").log
+    log.create_topic("health", partitions=2)
+    return log
 
 
-def import_file(storage: Any, content: bytes, batch: int = 7) -> ImportSummary:
-    return import_messages(storage, storage.topic("health").name, parse_lines(io.BytesIO(content)), batch=batch)
+def import_file(log: Any, content: bytes, batch: int = 7) -> ImportSummary:
+    return import_messages(log, log.topic("health").name, parse_lines(io.BytesIO(content)), batch=batch)
 
 
-def stored_ids(storage: Storage) -> dict[str, list[str]]:
+def stored_ids(log: Log) -> dict[str, list[str]]:
     """Return the event ids of every aggregate in the order of the store."""
-    topic = storage.topic("health")
+    topic = log.topic("health")
     found: dict[str, list[str]] = {}
     for partition in range(topic.partitions):
-        for message in storage.read_forward(topic.name, partition, limit=10_000):
+        for message in log.read_forward(topic.name, partition, limit=10_000):
             event = read_event(message)
             found.setdefault(event.aggregate_id, []).append(event.id)
     return found
@@ -200,59 +200,59 @@ def expected_ids(events: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
     return expected
 
 
-def test_an_import_writes_every_event_in_the_files_order(storage: Storage) -> None:
-    summary = import_file(storage, lines(*EVENTS))
+def test_an_import_writes_every_event_in_the_files_order(log: Log) -> None:
+    summary = import_file(log, lines(*EVENTS))
     assert (summary.imported, summary.already_there, summary.rejected_count, summary.warnings) == (len(EVENTS), 0, 0, [])
     assert summary.aggregates == len(expected_ids(EVENTS))
-    assert stored_ids(storage) == expected_ids(EVENTS)
+    assert stored_ids(log) == expected_ids(EVENTS)
 
 
-def test_an_import_run_twice_says_what_was_already_there(storage: Storage) -> None:
-    import_file(storage, lines(*EVENTS[:20]))
-    summary = import_file(storage, lines(*EVENTS))
+def test_an_import_run_twice_says_what_was_already_there(log: Log) -> None:
+    import_file(log, lines(*EVENTS[:20]))
+    summary = import_file(log, lines(*EVENTS))
     assert (summary.imported, summary.already_there) == (len(EVENTS) - 20, 20)
-    assert stored_ids(storage) == expected_ids(EVENTS)
+    assert stored_ids(log) == expected_ids(EVENTS)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 1000])
-def test_an_event_that_comes_twice_in_a_file_goes_in_once(storage: Storage, batch: int) -> None:
-    summary = import_file(storage, lines(*EVENTS[:5], *EVENTS[:5]), batch=batch)
+def test_an_event_that_comes_twice_in_a_file_goes_in_once(log: Log, batch: int) -> None:
+    summary = import_file(log, lines(*EVENTS[:5], *EVENTS[:5]), batch=batch)
     assert (summary.imported, summary.already_there) == (5, 5)
-    assert stored_ids(storage) == expected_ids(EVENTS[:5])
+    assert stored_ids(log) == expected_ids(EVENTS[:5])
 
 
-def test_a_store_that_knows_no_ids_warns_when_its_topic_is_not_empty(storage: Storage) -> None:
-    forgetful = Differing(storage, detects_known_ids=False)
+def test_a_store_that_knows_no_ids_warns_when_its_topic_is_not_empty(log: Log) -> None:
+    forgetful = Differing(log, detects_known_ids=False)
     assert import_file(forgetful, lines(*EVENTS[:5])).warnings == []
     summary = import_file(forgetful, lines(*EVENTS[:5]))
     assert (summary.imported, len(summary.warnings)) == (5, 1)
     assert "run twice" in summary.warnings[0]
 
 
-def test_bad_lines_are_counted_and_the_rest_goes_in(storage: Storage) -> None:
-    summary = import_file(storage, lines(EVENTS[0], b"{", EVENTS[1], b"[]", b""))
+def test_bad_lines_are_counted_and_the_rest_goes_in(log: Log) -> None:
+    summary = import_file(log, lines(EVENTS[0], b"{", EVENTS[1], b"[]", b""))
     assert (summary.lines, summary.imported, summary.rejected_count) == (4, 2, 2)
     assert [line.number for line in summary.rejected] == [2, 4]
 
 
-def test_a_message_that_the_store_refuses_is_one_rejected_line(storage: Storage) -> None:
-    picky = Differing(storage, refused=frozenset({EVENTS[2]["id"]}))
+def test_a_message_that_the_store_refuses_is_one_rejected_line(log: Log) -> None:
+    picky = Differing(log, refused=frozenset({EVENTS[2]["id"]}))
     summary = import_file(picky, lines(*EVENTS[:6], b"{"))
     assert (summary.imported, summary.rejected_count, summary.already_there) == (5, 2, 0)
     assert summary.rejected[0] == Rejected(number=3, reason="This message is too large for the store.")
-    assert stored_ids(storage) == expected_ids(event for event in EVENTS[:6] if event is not EVENTS[2])
+    assert stored_ids(log) == expected_ids(event for event in EVENTS[:6] if event is not EVENTS[2])
 
 
-def test_a_thousand_rejected_lines_are_kept_and_all_are_counted(storage: Storage) -> None:
-    summary = import_file(storage, b"{\n" * 2500, batch=500)
+def test_a_thousand_rejected_lines_are_kept_and_all_are_counted(log: Log) -> None:
+    summary = import_file(log, b"{\n" * 2500, batch=500)
     assert (len(summary.rejected), summary.rejected_count) == (1000, 2500)
 
 
-def test_progress_is_told_after_every_batch(storage: Storage) -> None:
+def test_progress_is_told_after_every_batch(log: Log) -> None:
     told: list[tuple[int, int]] = []
     import_messages(
-        storage,
-        storage.topic("health").name,
+        log,
+        log.topic("health").name,
         parse_lines(io.BytesIO(lines(*EVENTS[:10]))),
         batch=4,
         on_progress=lambda summary: told.append((summary.lines, summary.imported)),
@@ -260,5 +260,5 @@ def test_progress_is_told_after_every_batch(storage: Storage) -> None:
     assert told == [(4, 4), (8, 8), (10, 10)]
 
 
-def test_an_empty_file_imports_nothing(storage: Storage) -> None:
-    assert import_file(storage, b"") == ImportSummary()
+def test_an_empty_file_imports_nothing(log: Log) -> None:
+    assert import_file(log, b"") == ImportSummary()

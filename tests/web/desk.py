@@ -20,7 +20,9 @@ from eventstore.config.searchable_values import values_by
 from eventstore.desk import Desk as EventDesk
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Edge, Storage, SubscriptionType
+from eventstore.model.log import Edge, Log
+from eventstore.model.subscriptions import Subscriptions, SubscriptionType
+from tests.parts import subscriptions_of
 from tests.people import person
 
 TOPIC, NAME = "patients", "mailer"
@@ -57,8 +59,13 @@ class Desk:
         return gateway.desk()
 
     @property
-    def store(self) -> Storage:
-        return self.faces.store
+    def log(self) -> Log:
+        return self.faces.log
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The store's own, for what services do."""
+        return subscriptions_of(self.faces.store)
 
     def client(self, role: str = "support") -> Client:
         """A browser in which a person of this role is logged in."""
@@ -71,15 +78,15 @@ class Desk:
         self, count: int, *, topic: str = TOPIC, partitions: int = 1, key: str = "4711", start: int = 0
     ) -> Sequence[Position]:
         """So many events of one aggregate (``key`` may hold ``{}`` for a number), indexed."""
-        self.store.create_topic(topic, partitions=partitions)
+        self.log.create_topic(topic, partitions=partitions)
         messages = [event(number, key=key.replace("{}", str(number))) for number in range(start, start + count)]
-        positions = self.store.append(topic, messages)
+        positions = self.log.append(topic, messages)
         self.index()
         return positions
 
     def index(self) -> None:
         following = Following(
-            storage=self.store,
+            storage=self.faces.store,
             config=self.faces.config,
             stop=threading.Event(),
             on_batch=lambda topic, partition, events: None,
@@ -89,13 +96,13 @@ class Desk:
 
     def subscribe(self, name: str = NAME, *, topic: str = TOPIC, handled: int = 0, start: Edge = Edge.EARLIEST) -> None:
         """A subscription that has handled the first so many events."""
-        self.store.create_subscription(topic, name, type=SubscriptionType.SHARED, start=start)
+        self.subscriptions.create(topic, name, type=SubscriptionType.SHARED, start=start)
         if handled:
             self.handle(handled, name=name, topic=topic)
 
     def handle(self, count: int, *, name: str = NAME, topic: str = TOPIC) -> list[Position]:
         """A consumer comes, handles the next so many events and goes."""
-        with self.store.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
+        with self.subscriptions.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
             received = consumer.receive(limit=count, timeout=5)
             for message in received:
                 consumer.acknowledge(message.position)

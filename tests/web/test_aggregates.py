@@ -11,6 +11,7 @@ import pytest
 from django.urls import reverse
 
 from eventstore.config.loading import parse_config
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.lookup import aggregate_rows, value_lookup
 from eventstore.model.errors import StoreRefused, StoreUnreachable
@@ -91,11 +92,11 @@ def test_an_event_is_found_by_its_id(desk: Desk) -> None:
 
 
 def test_a_conversation_is_found_by_its_correlation_id(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     for number in range(3):
         made = event(number)
         properties = {**made.properties, "ce_correlationid": "c-77"}
-        desk.store.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
+        desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
     desk.index()
     answer = search(desk, "c-77")
     assert attribute(answer, "data-event-id") == ["e-0", "e-1", "e-2"]
@@ -201,7 +202,7 @@ def test_a_viewer_reads_the_stream_and_not_its_values(desk: Desk) -> None:
 def test_while_the_store_is_away_the_stream_still_reads(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(2)
     for name in ("fetch", "ping"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     answer = desk.get(PATIENT)
     assert answer.status_code == 200
     assert attribute(answer, "data-version") == ["2", "1"]
@@ -211,7 +212,7 @@ def test_while_the_store_is_away_the_stream_still_reads(desk: Desk, monkeypatch:
 
 def test_what_retention_has_trimmed_is_said_to_be_trimmed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(1)
-    monkeypatch.setattr(type(desk.store), "fetch", lambda *_: {})
+    monkeypatch.setattr(type(desk.log), "fetch", lambda *_: {})
     answer = desk.get(PATIENT)
     assert answer.status_code == 200
     assert "no longer holds this event" in text(answer)
@@ -219,8 +220,8 @@ def test_what_retention_has_trimmed_is_said_to_be_trimmed(desk: Desk, monkeypatc
 
 
 def test_hostile_aggregates_are_found_opened_and_shown_as_text(desk: Desk) -> None:
-    desk.store.create_topic("patients")
-    desk.store.append("patients", hostile.messages())
+    desk.log.create_topic("patients")
+    desk.log.append("patients", hostile.messages())
     desk.index()
     assert set(hostile.NAMES) <= set(attribute(desk.get("/aggregates/"), "data-aggregate-type"))
     for name in hostile.NAMES:
@@ -312,11 +313,11 @@ def test_where_there_are_more_than_are_shown_a_link_leads_to_all(desk: Desk) -> 
 
 def registered(desk: Desk, *values: tuple[str, str]) -> None:
     """A patient's event for each, with this id and this address, indexed."""
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     for number, (patient, email) in enumerate(values):
         body = json.dumps({"email": email, "city": "Bonn"}).encode()
         message = NewMessage(payload=body, key=patient, properties=event(number, key=patient).properties)
-        desk.store.append("patients", [message])
+        desk.log.append("patients", [message])
     desk.index()
 
 
@@ -354,8 +355,8 @@ def test_both_ways_of_writing_a_number_are_looked_for(desk: Desk) -> None:
         for patient, city in (("p-1", '"007"'), ("p-2", "7")):
             body = f'{{"city": {city}}}'.encode()
             message = NewMessage(payload=body, key=patient, properties=event(1, key=patient).properties)
-            desk.store.create_topic("patients")
-            desk.store.append("patients", [message])
+            desk.log.create_topic("patients")
+            desk.log.append("patients", [message])
         desk.index()
         assert attribute(search(desk, "007"), "data-aggregate-id") == ["p-1", "p-2"]
 
@@ -397,7 +398,7 @@ def test_a_topic_that_the_store_refuses_leaves_the_page_with_the_indexs_lines(
     def refused(storage: DatabaseStorage, positions: Sequence[Position]) -> Mapping[Position, Message]:
         raise StoreRefused("The broker does not allow this.")
 
-    monkeypatch.setattr(DatabaseStorage, "fetch", refused)
+    monkeypatch.setattr(DatabaseLog, "fetch", refused)
     for url in ("/aggregates/patient/4711/", f"/events/e-0/?at={quote(place.encode())}"):
         answer = desk.get(url)
         assert answer.status_code == 200

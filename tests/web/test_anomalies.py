@@ -31,7 +31,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 @pytest.fixture
 def planted(desk: Desk) -> Desk:
     """A desk whose topic ``orders`` has an anomaly of each kind that needs no registry."""
-    plant(desk.store, "orders")
+    plant(desk.log, "orders")
     desk.index()
     return desk
 
@@ -104,8 +104,8 @@ def test_of_an_id_that_came_twice_the_list_leads_to_both(planted: Desk) -> None:
 
 def test_a_kinds_list_is_paged_both_ways(desk: Desk, settings: object) -> None:
     settings.EVENTDESK = parse_config("[limits]\npage_size = 3\n", "test.toml")  # type: ignore[attr-defined]
-    desk.store.create_topic("orders")
-    desk.store.append("orders", [cloud_event(f"e-{number}", "o", 2 * number) for number in range(9)])
+    desk.log.create_topic("orders")
+    desk.log.append("orders", [cloud_event(f"e-{number}", "o", 2 * number) for number in range(9)])
     desk.index()
     seen, url = [], SKIPS
     while url:
@@ -229,19 +229,19 @@ def test_while_the_store_is_away_the_lists_still_come(planted: Desk, monkeypatch
     from tests.web.test_events import away
 
     for name in ("fetch", "ping", "read_backward"):
-        monkeypatch.setattr(type(planted.store), name, away)
+        monkeypatch.setattr(type(planted.log), name, away)
     assert attribute(planted.get(SKIPS), "data-event-id") == ["skips-5"]
     assert rows_with_badges(planted.get("/aggregates/order/skips/")) == [("skips-5", "sequence-skips")]
     assert "2 is followed by 5" in text(planted.get("/events/skips-5/"))
 
 
 def test_hostile_names_are_text_here_too(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     names = [name for name in hostile.NAMES if name]
     for name in names:
         properties = {**cloud_event("x", "y", 1).properties, "ce_id": name, "ce_aggregateid": name, "ce_type": name}
         message = NewMessage(payload=b"{}", key="k", properties=properties)
-        desk.store.append("patients", [message, message])
+        desk.log.append("patients", [message, message])
     desk.index()
     answer = desk.get("/anomalies/duplicate-id/")
     assert set(attribute(answer, "data-event-id")) == set(names)

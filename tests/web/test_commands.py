@@ -57,7 +57,9 @@ def events(count: int) -> list[bytes]:
 
 def held(topic: str) -> list[bytes]:
     storage = gateway.desk().store
-    return [m.payload for p in range(storage.topic(topic).partitions) for m in storage.read_forward(topic, p, limit=10_000)]
+    return [
+        m.payload for p in range(storage.log.topic(topic).partitions) for m in storage.log.read_forward(topic, p, limit=10_000)
+    ]
 
 
 # -- create_user
@@ -183,7 +185,7 @@ def test_what_cannot_be_begun_ends_with_two_and_a_sentence(store: dict[str, str]
         with pytest.raises(CommandError, match=said) as refused:
             run("import_events", *arguments)
         assert refused.value.returncode == 2
-    assert [topic.name for topic in gateway.desk().store.topics()] == []
+    assert [topic.name for topic in gateway.desk().log.topics()] == []
 
 
 def process(databases: dict[str, str], tmp_path: Path, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -223,6 +225,6 @@ def test_a_signal_stops_an_import_cleanly_and_says_how_far_it_came(
 
 
 def _held_or_none() -> list[bytes]:
-    if not gateway.desk().store.topics():
+    if not gateway.desk().log.topics():
         return []
     return held("patients")

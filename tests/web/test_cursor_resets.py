@@ -12,7 +12,8 @@ from django.urls import reverse
 from dashboard.auditing.acts import acts
 from dashboard.models import AuditEntry, State
 from eventstore.index.models import IndexedPartition
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
 
@@ -41,7 +42,7 @@ def reset(desk: Desk, to: str, role: str = "support", **more: str) -> Any:
 
 
 def waiting(desk: Desk) -> int:
-    return desk.store.subscription(TOPIC, NAME).backlog
+    return desk.subscriptions.named(TOPIC, NAME).backlog
 
 
 def test_a_preview_counts_what_comes_again_and_touches_nothing(desk: Desk) -> None:
@@ -70,7 +71,7 @@ def test_consumers_that_will_be_disconnected_are_named(desk: Desk) -> None:
     desk.publish(2)
     desk.subscribe()
     assert "no consumer is disconnected" in text(desk.get(preview_url("earliest")))
-    with desk.store.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
+    with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
         assert "1 consumer will be disconnected, and must connect again: worker-7" in text(desk.get(preview_url("earliest")))
 
 
@@ -279,7 +280,7 @@ def test_a_preview_of_another_type_of_subscription_confirms_nothing(desk: Desk) 
     desk.publish(6)
     desk.subscribe(handled=6)
     preview = confirmed(desk.get(preview_url("earliest")))
-    with desk.store.consume(TOPIC, NAME, type=SubscriptionType.EXCLUSIVE, consumer="c"):
+    with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.EXCLUSIVE, consumer="c"):
         answer = desk.client().post(post_url(), preview)
     assert answer.status_code == 409
     assert waiting(desk) == 0
@@ -364,7 +365,7 @@ def test_hostile_names_are_previewed_reset_and_recorded_as_they_are(desk: Desk, 
     preview = desk.get(preview_url("earliest", name=name))
     assert "<script>alert" not in preview.content.decode()
     assert desk.client().post(post_url(name), confirmed(preview)).status_code == 302
-    assert desk.store.subscription(TOPIC, name).backlog == 3
+    assert desk.subscriptions.named(TOPIC, name).backlog == 3
     (act,) = acts()
     assert act.details["subscription"] == name
 

@@ -26,10 +26,10 @@ def away(*_: object, **__: object) -> Any:
 
 def put(desk: Desk, number: int, payload: bytes = b"{}", *, topic: str = "patients", **attributes: str) -> Position:
     """An event with these attributes, not indexed yet."""
-    desk.store.create_topic(topic)
+    desk.log.create_topic(topic)
     properties = {**event(number).properties, **{f"ce_{name}": value for name, value in attributes.items()}}
     message = NewMessage(payload=payload, key="4711", properties=properties)
-    return desk.store.append(topic, [message])[0]
+    return desk.log.append(topic, [message])[0]
 
 
 def at(id: str, position: Position, **query: str) -> str:
@@ -98,8 +98,8 @@ def test_a_cause_that_the_index_does_not_know_is_named_all_the_same(desk: Desk) 
 
 
 def test_a_message_that_fits_no_envelope_says_why_and_shows_its_bytes(desk: Desk) -> None:
-    desk.store.create_topic("patients")
-    position = desk.store.append("patients", [NewMessage(payload=b"\x00\xffraw", key="k", properties={"a": "b"})])[0]
+    desk.log.create_topic("patients")
+    position = desk.log.append("patients", [NewMessage(payload=b"\x00\xffraw", key="k", properties={"a": "b"})])[0]
     desk.index()
     for url in (at(position.encode(), position), reverse("event", args=[position.encode()])):
         answer = desk.get(url)
@@ -155,7 +155,7 @@ def test_a_viewer_gets_neither_payload_nor_raw_bytes(desk: Desk) -> None:
 def test_properties_that_look_like_facts_stay_among_the_properties(desk: Desk) -> None:
     position = put(desk, 1)
     properties: Mapping[str, str] = {**event(1).properties, "position": "not the position", "ledgerId": "7", "version": "99"}
-    place = desk.store.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])[0]
+    place = desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])[0]
     desk.index()
     answer = desk.get(at("e-1", place))
     assert attribute(answer, "data-position") == [place.encode()] != [position.encode()]
@@ -166,7 +166,7 @@ def test_properties_that_look_like_facts_stay_among_the_properties(desk: Desk) -
 def test_while_the_store_is_away_the_pointers_facts_remain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(1)
     for name in ("fetch", "ping"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     answer = desk.get("/events/e-0/")
     assert answer.status_code == 200
     assert "payload is not readable now: the store does not answer" in text(answer)
@@ -176,7 +176,7 @@ def test_while_the_store_is_away_the_pointers_facts_remain(desk: Desk, monkeypat
 
 def test_a_trimmed_event_is_not_called_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(1)
-    monkeypatch.setattr(type(desk.store), "fetch", lambda *_: {})
+    monkeypatch.setattr(type(desk.log), "fetch", lambda *_: {})
     answer = desk.get("/events/e-0/")
     assert answer.status_code == 200
     assert "no longer holds this event" in text(answer)
@@ -184,7 +184,7 @@ def test_a_trimmed_event_is_not_called_away(desk: Desk, monkeypatch: pytest.Monk
 
 def test_another_event_at_its_position_is_not_shown_as_this_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(2)
-    fetch = desk.store.fetch
+    fetch = desk.log.fetch
 
     def swapped(positions: Sequence[Position]) -> Mapping[Position, Message]:
         """What a store answers whose topic was deleted and filled anew."""
@@ -192,7 +192,7 @@ def test_another_event_at_its_position_is_not_shown_as_this_one(desk: Desk, monk
 
     [place] = [pointer.position for pointer in desk.faces.index.with_event_id("e-1")]
     other = fetch([place])[place]
-    monkeypatch.setattr(desk.store, "fetch", swapped)
+    monkeypatch.setattr(desk.log, "fetch", swapped)
     said = text(desk.get("/events/e-0/"))
     assert "the store now holds another event than the one that was indexed" in said
     assert "Erika" not in said
@@ -202,9 +202,9 @@ def test_another_event_at_its_position_is_not_shown_as_this_one(desk: Desk, monk
 
 
 def test_hostile_events_are_opened_and_shown_as_text(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     published = hostile.messages()
-    positions = desk.store.append("patients", published)
+    positions = desk.log.append("patients", published)
     desk.index()
     listed = {}
     for page in ("/topics/patients/",):
@@ -227,9 +227,9 @@ def test_hostile_events_are_opened_and_shown_as_text(desk: Desk) -> None:
 def test_copies_and_originals_lead_to_each_other(desk: Desk) -> None:
     original = put(desk, 1)
     replayed = put(desk, 9, topic="patients-replay", replayof="e-1")
-    desk.store.create_topic("patients-mailer-DLQ")
+    desk.log.create_topic("patients-mailer-DLQ")
     origin = {**event(1).properties, "ORIGIN_MESSAGE_ID": original.label, "REAL_TOPIC": "patients"}
-    letter = desk.store.append("patients-mailer-DLQ", [NewMessage(payload=b"{}", key="4711", properties=origin)])[0]
+    letter = desk.log.append("patients-mailer-DLQ", [NewMessage(payload=b"{}", key="4711", properties=origin)])[0]
     put(desk, 1, topic="another-topic-replay", replayof="somebody-else")
     desk.index()
     answer = desk.get(at("e-1", original))
@@ -291,6 +291,6 @@ def test_a_value_whose_declaration_is_gone_is_not_shown(desk: Desk) -> None:
 
 def test_of_a_trimmed_event_the_index_still_tells_the_size(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(1)
-    monkeypatch.setattr(type(desk.store), "fetch", lambda *_: {})
+    monkeypatch.setattr(type(desk.log), "fetch", lambda *_: {})
     assert "28 bytes" in text(desk.get("/events/e-0/"))
     assert "28 bytes" not in text(desk.get("/events/e-0/", "viewer"))

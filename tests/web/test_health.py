@@ -32,7 +32,7 @@ def test_ready_names_databases_and_store(desk: Desk) -> None:
 
 
 def test_a_store_that_is_away_makes_it_unready_and_is_not_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(desk.store), "ping", away)
+    monkeypatch.setattr(type(desk.log), "ping", away)
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "default": "ok", "index": "ok", "store": "does not answer"}

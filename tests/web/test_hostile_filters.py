@@ -63,10 +63,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def publish(desk: Desk, count: int) -> None:
     """Events on which a catastrophic expression takes some ten milliseconds each."""
-    desk.store.create_topic(TOPIC)
+    desk.log.create_topic(TOPIC)
     payload = b'{"x":"' + LETTERS + b'"}'
     messages = [NewMessage(payload=payload, key="4711", properties=event(number).properties) for number in range(count)]
-    desk.store.append(TOPIC, messages)
+    desk.log.append(TOPIC, messages)
     desk.index()
 
 
@@ -111,13 +111,13 @@ def test_a_page_of_a_stream_ends_and_leads_on(desk: Desk, looks: list[int], filt
 def test_once_its_time_is_up_a_page_of_a_stream_reads_no_more_payloads(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(desk, 120)
     fetched: list[int] = []
-    fetch = type(desk.store).fetch
+    fetch = type(desk.log).fetch
 
     def noted(self: Any, positions: Any) -> Any:
         fetched.append(len(positions))
         return fetch(self, positions)
 
-    monkeypatch.setattr(type(desk.store), "fetch", noted)
+    monkeypatch.setattr(type(desk.log), "fetch", noted)
     monkeypatch.setattr(filtered, "MOST_SECONDS", 0.0)
     desk.get(PAGES["a stream"] + quote("data.x:y"))
     assert fetched in ([filtered.PIECE], [filtered.PIECE, 1]), "the second is the event beside the list"

@@ -158,7 +158,7 @@ def test_htmx_gets_what_changes_alone_and_asks_again(desk: Desk) -> None:
 def test_it_needs_no_store(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(5)
     for name in ("ping", "topics", "ends"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     assert attribute(desk.get(PAGE), "data-indexed") == ["5"]
 
 

@@ -67,8 +67,8 @@ def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(de
 
 
 def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk) -> None:
-    desk.store.create_topic("patients")
-    desk.store.append("patients", [NewMessage(payload=b"\xff", key="k")])
+    desk.log.create_topic("patients")
+    desk.log.append("patients", [NewMessage(payload=b"\xff", key="k")])
     desk.index()
     desk.subscribe()
     everything_happened_long_ago()
@@ -80,8 +80,8 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
 
 
 def test_very_many_unreadable_messages_are_all_counted(desk: Desk) -> None:
-    desk.store.create_topic("patients")
-    desk.store.append("patients", [NewMessage(payload=b"\xff", key="k")] * 1001)
+    desk.log.create_topic("patients")
+    desk.log.append("patients", [NewMessage(payload=b"\xff", key="k")] * 1001)
     desk.index()
     assert "1,001 messages fit no envelope" in text(desk.get("/"))
 
@@ -115,7 +115,7 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     desk.publish(2)
     desk.publish(4, topic="patients-mailer-DLQ", start=10)
     desk.publish(1, topic="orders-DLQ", start=20)
-    desk.store.create_topic("empty-DLQ")
+    desk.log.create_topic("empty-DLQ")
     desk.index()
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["dead-letters"]

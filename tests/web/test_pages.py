@@ -120,7 +120,7 @@ def test_the_place_one_is_at_is_marked(desk: Desk) -> None:
 
 def test_an_event_without_an_aggregate_is_found_among_the_topics(desk: Desk) -> None:
     desk.publish(1)
-    [position] = desk.store.append("patients", [NewMessage(payload=b"no envelope", properties={"ce_id": "lost"})])
+    [position] = desk.log.append("patients", [NewMessage(payload=b"no envelope", properties={"ce_id": "lost"})])
     url = f"/events/{segment(position.encode())}/?at={quote(position.encode())}"
     assert 'href="/topics/" aria-current="true"' in desk.get(url).content.decode()
     assert 'href="/aggregates/" aria-current="true"' in desk.get("/events/e-0/").content.decode()

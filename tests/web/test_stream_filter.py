@@ -31,11 +31,11 @@ def filtered(desk: Desk, filter: str, role: str = "support", **more: Any) -> Any
 
 def publish_numbered(desk: Desk, count: int, *, topic: str = TOPIC) -> None:
     """Events whose payload has their number."""
-    desk.store.create_topic(topic)
+    desk.log.create_topic(topic)
     messages = [
         NewMessage(payload=b'{"n": %d}' % number, key="4711", properties=event(number).properties) for number in range(count)
     ]
-    desk.store.append(topic, messages)
+    desk.log.append(topic, messages)
     desk.index()
 
 
@@ -72,13 +72,13 @@ def test_a_lines_link_keeps_the_filter(desk: Desk) -> None:
 def test_what_the_index_can_say_reads_no_payload_of_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_numbered(desk, 10)
     asked: list[int] = []
-    fetch = type(desk.store).fetch
+    fetch = type(desk.log).fetch
 
     def noted(self: Any, positions: Sequence[Any]) -> Any:
         asked.append(len(positions))
         return fetch(self, positions)
 
-    monkeypatch.setattr(type(desk.store), "fetch", noted)
+    monkeypatch.setattr(type(desk.log), "fetch", noted)
     assert attribute(filtered(desk, "id:e-3 or id:e-7"), "data-event-id") == ["e-7", "e-3"]
     assert sum(asked) == 2
 
@@ -126,21 +126,21 @@ def test_a_page_ends_at_the_event_at_which_its_time_is_up_without_gap_or_double(
 
 def test_large_payloads_are_read_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filtered_streams, "FETCHED_BYTES", 25_000)
-    desk.store.create_topic(TOPIC)
+    desk.log.create_topic(TOPIC)
     payloads = [b'{"n": "%s"}' % (b"x" * (40_000 if number == 3 else 10_000)) for number in range(8)]
     messages = [
         NewMessage(payload=payload, key="4711", properties=event(number).properties) for number, payload in enumerate(payloads)
     ]
-    desk.store.append(TOPIC, messages)
+    desk.log.append(TOPIC, messages)
     desk.index()
     asked: list[int] = []
-    fetch = type(desk.store).fetch
+    fetch = type(desk.log).fetch
 
     def noted(self: Any, positions: Sequence[Any]) -> Any:
         asked.append(len(positions))
         return fetch(self, positions)
 
-    monkeypatch.setattr(type(desk.store), "fetch", noted)
+    monkeypatch.setattr(type(desk.log), "fetch", noted)
     answer = filtered(desk, "text:xxxx")
     assert attribute(answer, "data-event-id") == [f"e-{number}" for number in range(7, -1, -1)]
     assert asked[:5] == [2, 2, 1, 2, 1]
@@ -148,7 +148,7 @@ def test_large_payloads_are_read_a_few_at_a_time(desk: Desk, monkeypatch: pytest
 
 def test_what_could_not_be_looked_into_is_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_numbered(desk, 3)
-    monkeypatch.setattr(type(desk.store), "fetch", lambda *_: {})
+    monkeypatch.setattr(type(desk.log), "fetch", lambda *_: {})
     answer = filtered(desk, "data.n>=0")
     assert attribute(answer, "data-unknown") == ["3"]
     assert "3 events could not be looked into: whether they match is not known." in text(answer)
@@ -162,7 +162,7 @@ def test_while_the_store_is_away_what_the_index_knows_is_still_filtered(desk: De
         raise StoreUnreachable("Pulsar does not answer.")
 
     for name in ("fetch", "ping"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     answer = filtered(desk, "id:e-1")
     assert answer.status_code == 200
     assert attribute(answer, "data-event-id") == ["e-1"]
@@ -210,8 +210,8 @@ def test_whoever_may_not_see_values_still_filters_by_ids_types_and_times(desk: D
 def test_hostile_aggregates_are_filtered_too(desk: Desk) -> None:
     from django.urls import reverse
 
-    desk.store.create_topic(TOPIC)
-    desk.store.append(TOPIC, hostile.messages())
+    desk.log.create_topic(TOPIC)
+    desk.log.append(TOPIC, hostile.messages())
     desk.index()
     for name in hostile.NAMES:
         answer = desk.get(f"{reverse('aggregate', args=[name, name])}?filter={quote('type:*')}")

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from eventstore.index.models import IndexedPartition
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
@@ -126,7 +126,7 @@ def test_what_it_receives_next_is_bounded(desk: Desk) -> None:
 def test_events_acknowledged_beyond_the_cursor_are_not_received_next(desk: Desk) -> None:
     positions = desk.publish(6)
     desk.subscribe()
-    with desk.store.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="c") as consumer:
+    with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="c") as consumer:
         consumer.receive(limit=6, timeout=5)
         for number in (1, 2, 4):
             consumer.acknowledge(positions[number])
@@ -143,7 +143,7 @@ def test_connected_consumers_are_listed_and_their_absence_is_said(desk: Desk) ->
     desk.publish(2)
     desk.subscribe()
     assert "Nobody is connected" in text(desk.get(url()))
-    with desk.store.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
+    with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
         assert "worker-7" in text(desk.get(url()))
 
 
@@ -207,8 +207,8 @@ def test_hostile_names_are_text_and_their_pages_open(desk: Desk, name: str) -> N
 def test_a_page_writes_nothing(desk: Desk, role: str) -> None:
     desk.publish(2)
     desk.subscribe(handled=1)
-    before = desk.store.subscription(TOPIC, NAME)
+    before = desk.subscriptions.named(TOPIC, NAME)
     desk.get(LIST, role)
     desk.get(url(), role)
-    assert desk.store.subscription(TOPIC, NAME) == before
+    assert desk.subscriptions.named(TOPIC, NAME) == before
     assert desk.client(role).post(url()).status_code == 405

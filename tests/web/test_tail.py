@@ -33,7 +33,7 @@ TOPIC = "patients"
 @pytest.fixture
 def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
     with opened_desk() as made:
-        made.store.create_topic(TOPIC)
+        made.log.create_topic(TOPIC)
         yield made
 
 
@@ -98,7 +98,7 @@ def test_a_filter_that_is_refused_says_why_and_nothing_is_watched(desk: Desk, ro
 
 
 def test_several_topics_are_followed_in_one_tail_each_once(desk: Desk) -> None:
-    desk.store.create_topic("scans")
+    desk.log.create_topic("scans")
     page = desk.get("/tail/?topic=patients&topic=scans&topic=patients&from=now")
     assert begin(page) == {"topics": ["patients", "scans"], "from": "now", "filter": ""}
     assert attribute(page, "data-live") == ["/tail/live/"]
@@ -177,7 +177,7 @@ def test_the_event_page_leads_to_the_tail_from_there(desk: Desk) -> None:
 
 
 def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.store.append(TOPIC, [NewMessage(payload=b"{}", key="k")])
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="k")])
     opening, go_on = threading.Event(), threading.Event()
     opened: list[TailSubscriber] = []
     plainly = Hub.open

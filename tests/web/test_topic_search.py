@@ -63,13 +63,13 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 def held(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[threading.Event]:
     """A store that reads on only once this is set; pages wait for nothing meanwhile."""
     go_on = threading.Event()
-    original = type(desk.store).read_backward
+    original = type(desk.log).read_backward
 
     def wait_then_read(*args: Any, **names: Any) -> Any:
         assert go_on.wait(60)
         return original(*args, **names)
 
-    monkeypatch.setattr(type(desk.store), "read_backward", wait_then_read)
+    monkeypatch.setattr(type(desk.log), "read_backward", wait_then_read)
     monkeypatch.setattr(filter_form, "PATIENCE", 0.0)
     yield go_on
     go_on.set()
@@ -124,7 +124,7 @@ def polls(answer: Any) -> list[str]:
 def test_a_name_in_a_payload_is_found(desk: Desk) -> None:
     desk.publish(2)
     made = event(2)
-    desk.store.append(TOPIC, [NewMessage(payload=b'{"name": "Jan Jansen"}', key="k", properties=made.properties)])
+    desk.log.append(TOPIC, [NewMessage(payload=b'{"name": "Jan Jansen"}', key="k", properties=made.properties)])
     assert attribute(filtered(desk, '"jan jansen"'), "data-event-id") == ["e-2"]
     assert attribute(filtered(desk, 'data.name~"^Jan"'), "data-event-id") == ["e-2"]
 
@@ -282,7 +282,7 @@ def test_a_store_that_is_away_is_said_to_be_away(desk: Desk, monkeypatch: pytest
         raise StoreUnreachable("Pulsar does not answer.")
 
     for name in ("topics", "topic", "ends", "read_backward", "read_forward", "ping"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     answer = filtered(desk, "type:*")
     assert answer.status_code == 200
     assert "failed, not complete 0 matches The store broke off after 0 events. Pulsar does not answer." in text(answer)
@@ -321,8 +321,8 @@ def test_a_hostile_filter_is_refused_at_once_with_its_text_kept(desk: Desk, filt
 
 @pytest.mark.parametrize("filter", ['text~"(a+)+$"', 'data.text~"(x*)*y"', 'text~"(.*)(.*)(.*)(.*)z"'])
 def test_an_expression_that_hangs_others_ends(desk: Desk, filter: str) -> None:
-    desk.store.create_topic(TOPIC)
-    desk.store.append(TOPIC, [*hostile.messages(), NewMessage(payload=b"a" * 50_000 + b"!", key="k")])
+    desk.log.create_topic(TOPIC)
+    desk.log.append(TOPIC, [*hostile.messages(), NewMessage(payload=b"a" * 50_000 + b"!", key="k")])
     filtered(desk, filter)
     scan = the_scan(desk)
     scan.join(60)
@@ -338,8 +338,8 @@ def test_a_damaged_place_to_go_on_from_is_no_fault(desk: Desk, onward: str) -> N
 
 
 def test_hostile_names_are_text_in_the_matches(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
-    desk.store.append(TOPIC, hostile.messages())
+    desk.log.create_topic(TOPIC)
+    desk.log.append(TOPIC, hostile.messages())
     for filter in ("type:*", '"<script>"', "id:" + '"' + hostile.SCRIPT + '"'):
         answer = filtered(desk, filter)
         body = answer.content.decode()

@@ -53,8 +53,8 @@ def test_without_a_topic_the_page_says_how_to_get_events_in(desk: Desk) -> None:
 
 def test_topics_come_with_what_is_indexed_of_them(desk: Desk) -> None:
     desk.publish(3)
-    desk.store.create_topic("empty", partitions=4)
-    desk.store.create_topic("patients-DLQ")
+    desk.log.create_topic("empty", partitions=4)
+    desk.log.create_topic("patients-DLQ")
     answer = desk.get("/topics/")
     assert attribute(answer, "data-topic") == ["empty", "patients", "patients-DLQ"]
     assert "dead-letter" in text(answer)
@@ -71,7 +71,7 @@ def test_events_are_shown_newest_first(desk: Desk) -> None:
 
 
 def test_an_empty_topic_says_so_and_an_unknown_one_is_not_found(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
+    desk.log.create_topic(TOPIC)
     assert "No event yet" in text(desk.get(SHOW))
     answer = desk.get("/topics/nowhere/")
     assert answer.status_code == 404
@@ -133,8 +133,8 @@ def test_a_damaged_address_is_said_to_be_damaged(desk: Desk, cursor: str) -> Non
 
 
 def test_what_fits_no_envelope_is_shown_as_what_it_is(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
-    desk.store.append(TOPIC, [NewMessage(payload=b"\x00\xff", key="who knows")])
+    desk.log.create_topic(TOPIC)
+    desk.log.append(TOPIC, [NewMessage(payload=b"\x00\xff", key="who knows")])
     desk.index()
     assert "unreadable" in text(desk.get(SHOW))
     assert "who knows" in text(desk.get(SHOW))
@@ -151,7 +151,7 @@ def test_a_viewer_sees_the_story_without_its_values(desk: Desk, settings: Any) -
 def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.publish(3)
     for name in ("topics", "topic", "read_backward", "read_forward", "ping"):
-        monkeypatch.setattr(type(desk.store), name, away)
+        monkeypatch.setattr(type(desk.log), name, away)
     answer = desk.get(SHOW)
     assert answer.status_code == 200
     assert "The event store does not answer (Pulsar does not answer.): what you see is what the index knew" in text(answer)
@@ -163,7 +163,7 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
 
 
 def test_while_the_store_is_away_an_unknown_topic_is_not_called_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(desk.store), "topic", away)
+    monkeypatch.setattr(type(desk.log), "topic", away)
     answer = desk.get("/topics/somewhere/")
     assert answer.status_code == 503
     assert "The event store does not answer" in text(answer)
@@ -172,8 +172,8 @@ def test_while_the_store_is_away_an_unknown_topic_is_not_called_unknown(desk: De
 
 
 def test_hostile_content_is_listed_and_nothing_of_it_is_markup(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
-    desk.store.append(TOPIC, hostile.messages())
+    desk.log.create_topic(TOPIC)
+    desk.log.append(TOPIC, hostile.messages())
     desk.index()
     for role in ("support", "viewer"):
         answer = desk.get(SHOW, role)
@@ -189,7 +189,7 @@ def test_hostile_content_is_listed_and_nothing_of_it_is_markup(desk: Desk) -> No
 @pytest.mark.parametrize("name", ["with spaces", "ünï", "a~b", "..", "%2F", "a.b-c"])
 def test_topics_of_any_name_the_store_takes_have_a_page_and_of_no_other(desk: Desk, name: str) -> None:
     try:
-        desk.store.create_topic(name)
+        desk.log.create_topic(name)
     except InvalidName:
         assert desk.get(reverse("topic", args=[name])).status_code in (400, 404)
         return
@@ -198,13 +198,13 @@ def test_topics_of_any_name_the_store_takes_have_a_page_and_of_no_other(desk: De
 
 
 def test_the_topics_page_counts_its_events_by_hour_and_type(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     for number in range(5):
         made = event(number, type="PatientRegistered" if number % 2 else "EmailChanged")
         time = f"2024-05-01T{9 + 2 * (number // 2):02}:10:00Z"
         properties = {**made.properties, "ce_time": time}
-        desk.store.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
-    desk.store.append("patients", [NewMessage(payload=b"junk", key="k")])
+        desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.log.append("patients", [NewMessage(payload=b"junk", key="k")])
     desk.index()
     answer = desk.get("/topics/patients/")
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["3"], ["5"])
@@ -213,8 +213,8 @@ def test_the_topics_page_counts_its_events_by_hour_and_type(desk: Desk) -> None:
 
 
 def test_of_messages_that_fit_no_envelope_alone_the_hours_count_when_they_were_published(desk: Desk) -> None:
-    desk.store.create_topic("patients")
-    desk.store.append("patients", [NewMessage(payload=b"junk", key="k")] * 3)
+    desk.log.create_topic("patients")
+    desk.log.append("patients", [NewMessage(payload=b"junk", key="k")] * 3)
     desk.index()
     answer = desk.get("/topics/patients/")
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["1"], ["3"])
@@ -222,10 +222,10 @@ def test_of_messages_that_fit_no_envelope_alone_the_hours_count_when_they_were_p
 
 
 def test_hours_without_an_event_are_left_out_and_the_last_24_are_those_up_to_the_latest_event(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     for number, hour in enumerate(("01T08", "01T10", "02T09", "02T09")):
         properties = {**event(number).properties, "ce_time": f"2024-05-{hour}:10:00Z"}
-        desk.store.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
+        desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
     desk.index()
     answer = desk.get("/topics/patients/")
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["2"], ["3"])
@@ -239,17 +239,17 @@ def test_hours_without_an_event_are_left_out_and_the_last_24_are_those_up_to_the
 def test_what_claims_to_have_happened_in_the_future_takes_no_hour_from_what_did(desk: Desk, time: str) -> None:
     desk.publish(2)
     properties = {**event(7).properties, "ce_time": time or (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
-    desk.store.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
     desk.index()
     answer = desk.get(SHOW)
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["1"], ["2"])
 
 
 def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
+    desk.log.create_topic(TOPIC)
     properties = {name: text for name, text in event(1).properties.items() if name != "ce_time"}
     last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
-    desk.store.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties, event_time=last)])
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties, event_time=last)])
     desk.index()
     answer = desk.get(SHOW)
     assert answer.status_code == 200
@@ -257,7 +257,7 @@ def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
 
 
 def test_a_topic_without_an_indexed_event_has_no_hours(desk: Desk) -> None:
-    desk.store.create_topic("patients")
+    desk.log.create_topic("patients")
     assert "data-hours" not in desk.get("/topics/patients/").content.decode()
 
 
@@ -265,21 +265,21 @@ def test_a_page_of_copies_in_a_topic_that_passes_for_ordinary_asks_what_it_is(de
     desk.publish(3, topic="orders-errors")
     assert attribute(desk.get("/topics/orders-errors/"), "data-copies") == []
     copy = NewMessage(payload=b"{}", key="k", properties={"ORIGIN_MESSAGE_ID": "5:0:-1"})
-    desk.store.append("orders-errors", [copy, copy])
+    desk.log.append("orders-errors", [copy, copy])
     answer = desk.get("/topics/orders-errors/")
     assert attribute(answer, "data-copies") == ["2"]
     assert "2 of the 5 events on this page say that they are copies of another" in text(answer)
-    desk.store.create_topic("orders-DLQ")
-    desk.store.append("orders-DLQ", [copy])
+    desk.log.create_topic("orders-DLQ")
+    desk.log.append("orders-DLQ", [copy])
     assert attribute(desk.get("/topics/orders-DLQ/"), "data-copies") == []
 
 
 def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(desk: Desk) -> None:
-    desk.store.create_topic(TOPIC)
+    desk.log.create_topic(TOPIC)
     days = ["2024-05-01T09:10:00Z", "2024-05-01T10:10:00Z", "2024-05-20T10:10:00Z", "2024-05-21T12:00:00Z"]
     for number, time in enumerate(days):
         properties = {**event(number).properties, "ce_time": time}
-        desk.store.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+        desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
     desk.index()
     seen = []
     address = SHOW
@@ -297,11 +297,11 @@ def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(de
 
 def test_a_page_of_large_events_holds_a_bounded_amount_and_leads_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_pages, "PAGE_BYTES", 60_000)
-    desk.store.create_topic(TOPIC, partitions=3)
+    desk.log.create_topic(TOPIC, partitions=3)
     payload = b'"' + b"x" * 10_000 + b'"'
     for number in range(30):
         message = NewMessage(payload=payload, key=f"k{number}", properties=event(number).properties)
-        desk.store.append(TOPIC, [message])
+        desk.log.append(TOPIC, [message])
     pages = walk(desk, "next", SHOW)
     assert [id for page in pages for id in page] == [f"e-{number}" for number in range(29, -1, -1)]
     assert all(0 < len(page) <= 6 for page in pages)

@@ -28,6 +28,9 @@ class Command(BaseCommand):
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, end)
         try:
-            run(desk().store, stop)
+            store = desk().store
+            if store.subscriptions is None:
+                raise CommandError("This store has no subscriptions, which the demo's consumers need.")
+            run(store.log, store.subscriptions, stop)
         finally:
             close()

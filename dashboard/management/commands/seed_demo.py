@@ -33,13 +33,13 @@ class Command(BaseCommand):
             )
         try:
             here = desk()
-            if is_seeded(here.store):
+            if is_seeded(here.log):
                 self.stdout.write("The demo history is there already.")
                 return
             history = Resource(kind=STORE, name="demo history")
             details = {"demo": True, "topics": list(PARTITIONS)}
             with here.actions.perform(command_line_actor(actor), PUBLISH, history, details) as act:
-                act.facts["imported"] = written = seed_history(here.store)
+                act.facts["imported"] = written = seed_history(here.log, here.store.subscriptions)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         finally:

@@ -84,7 +84,7 @@ class Command(BaseCommand):
             return False
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         steps = ["seed_demo", "run_index --until-caught-up"]
-        if is_seeded(desk().store):
+        if is_seeded(desk().log):
             self.say("The demo history is there already.")
             steps.pop(0)
         for step in steps:

@@ -15,9 +15,9 @@ from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import MessageRow, PartitionRow, TopicRow
 from eventstore.drivers.database.names import topic_row, unstorable
 from eventstore.drivers.database.positions import position_of
+from eventstore.drivers.routing import java_string_hash, partition_of
 from eventstore.model.errors import InvalidMessage, VersionConflict
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.routing import java_string_hash, partition_of
 
 IDS_A_STATEMENT = 500
 

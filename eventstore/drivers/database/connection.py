@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 
-from eventstore.model.errors import StoreUnreachable
+from eventstore.model.errors import StoreClosed, StoreUnreachable
 
 STORE = "store"
 """The alias. The project's database router sends this app's models there, too."""
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
     """Turn the errors of a database that does not answer into ``StoreUnreachable``."""
     try:
         yield
@@ -24,6 +24,21 @@ def answering() -> Iterator[None]:
         if "does not exist" not in str(error):
             raise
         raise StoreUnreachable(_NO_TABLES) from error
+
+
+class Session:
+    """What the parts of one storage share: whether it is still open. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Around each call: raises ``StoreClosed``, or ``StoreUnreachable`` if the database does not answer."""
+        if self.closed.is_set():
+            raise StoreClosed("This event store was closed. Open it again.")
+        with store_errors():
+            yield
 
 
 def close_in_thread() -> None:

@@ -13,13 +13,13 @@ from django.db import connections
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
-from eventstore.drivers.database.connection import STORE, answering, close_in_thread
+from eventstore.drivers.database.connection import STORE, close_in_thread, store_errors
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.positions import number_in, number_of, position_of
 from eventstore.model.errors import StoreClosed
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, Edge
+from eventstore.model.log import READ_BYTES, Edge
 
 NUMBERS_A_STATEMENT = 500
 SHORTEST_PAUSE = 0.01
@@ -163,7 +163,7 @@ class TableReader:
     def _look(self, limit: int) -> Sequence[Message]:
         if self._closed or self._storage_closed.is_set():
             raise StoreClosed("This reader was closed. Open another one.")
-        with answering():
+        with store_errors():
             if not _is_anything(self._row, self._next):
                 return []
             rows = _from(self._row, self._next)

@@ -11,7 +11,7 @@ from eventstore.drivers.database.names import checked_name, topic_row
 from eventstore.drivers.database.positions import number_of, position_of
 from eventstore.model.errors import InvalidName
 from eventstore.model.events import Position, Topic
-from eventstore.model.storage import Amounts, Ends
+from eventstore.model.log import Amounts, Ends
 
 MOST_PARTITIONS = 1_000
 

@@ -12,7 +12,7 @@ import httpx
 from eventstore.drivers.pulsar.admin_http import AdminHttp, parsed, reason_of
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
 from eventstore.model.errors import InvalidName, StoreRefused, UnknownSubscription, UnknownTopic
-from eventstore.model.storage import Schema
+from eventstore.model.schema_registry import Schema
 
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
 """A reset waits until the subscription's consumers are gone. One that is abandoned halfway may still move the cursor."""

@@ -61,7 +61,7 @@ _OTHER_ERRORS: dict[str, EventStoreError] = {
 }
 
 
-class Link:
+class BrokerConnection:
     """The client and its health. Thread-safe. No text that it makes contains its credentials."""
 
     def __init__(self, *, service_url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
@@ -158,11 +158,11 @@ class Link:
         return None
 
 
-class Connected:
+class ConnectionWatch:
     """Watches the connection of one reader or consumer. The client usually reconnects by itself, but not always."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, connection: BrokerConnection) -> None:
+        self._connection = connection
         self._lost_since: float | None = None
 
     def gone_for_good(self, connected: bool) -> bool:
@@ -174,7 +174,7 @@ class Connected:
             self._lost_since = None
             return False
         try:
-            self._link.lost()
+            self._connection.lost()
         except StoreUnreachable:
             self._lost_since = None
             raise

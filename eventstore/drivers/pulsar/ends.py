@@ -5,13 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.client.partition_log import Shard
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
-from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Position
-from eventstore.model.storage import Amounts, Ends
+from eventstore.model.log import Amounts, Ends
 
 REMEMBERED = 10_000
 LARGE = 64 * 1024
@@ -37,11 +37,11 @@ class EndsFinder:
         self._lock = threading.Lock()
         self._found: OrderedDict[Key, Position] = OrderedDict()
 
-    def of(self, known: Known, shards: Sequence[Shard]) -> Sequence[Ends]:
+    def of(self, known: KnownTopic, logs: Sequence[PartitionLog]) -> Sequence[Ends]:
         internals = self._admin.internals(known.name, known.shards)
-        return [self._of_one(shard, told) for shard, told in zip(shards, internals, strict=True)]
+        return [self._of_one(partition_log, told) for partition_log, told in zip(logs, internals, strict=True)]
 
-    def amounts(self, known: Known, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+    def amounts(self, known: KnownTopic, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
         """Count entries. Each holds an event or a batch of events."""
         layouts = [layout_of(told) for told in self._admin.internals(known.name, known.shards)]
         return {
@@ -50,33 +50,33 @@ class EndsFinder:
             if partition < len(layouts)
         }
 
-    def _of_one(self, shard: Shard, told: Json) -> Ends:
+    def _of_one(self, partition_log: PartitionLog, told: Json) -> Ends:
         layout = layout_of(told)
         first: Position | None = None
         last: Position | None = None
         if layout.last is not None:
-            log = shard.log.uri
-            first = self._remembered((log, "first", *layout.at(0)), shard.first)
-            last = self._remembered((log, "last", *layout.last), lambda: self._last(shard, told))
-        return Ends(topic=shard.topic, partition=shard.partition, first=first, last=last)
+            log = partition_log.log.uri
+            first = self._remembered((log, "first", *layout.at(0)), partition_log.first)
+            last = self._remembered((log, "last", *layout.last), lambda: self._last(partition_log, told))
+        return Ends(topic=partition_log.topic, partition=partition_log.partition, first=first, last=last)
 
-    def _last(self, shard: Shard, told: Json) -> Position | None:
+    def _last(self, partition_log: PartitionLog, told: Json) -> Position | None:
         """Return the position of the last message.
 
         The broker tells the last place in a batch. An entry without a batch may be a piece of a message, or no message
         at all; what it is, the broker tells together with its payload. A reader is used only if the entry is not plain,
         or is large.
         """
-        ledger, entry, batch = self._admin.last_message_id(shard.log)
+        ledger, entry, batch = self._admin.last_message_id(partition_log.log)
         if batch >= 0:
-            return batched(shard.topic, shard.partition, ledger, entry, batch)
-        if entry >= 0 and _has_small_entries(told) and self._is_a_whole_message(shard, ledger, entry):
-            return unbatched(shard.topic, shard.partition, ledger, entry)
-        return shard.last()
+            return batched(partition_log.topic, partition_log.partition, ledger, entry, batch)
+        if entry >= 0 and _has_small_entries(told) and self._is_a_whole_message(partition_log, ledger, entry):
+            return unbatched(partition_log.topic, partition_log.partition, ledger, entry)
+        return partition_log.last()
 
-    def _is_a_whole_message(self, shard: Shard, ledger: int, entry: int) -> bool:
+    def _is_a_whole_message(self, partition_log: PartitionLog, ledger: int, entry: int) -> bool:
         try:
-            headers = self._admin.headers_of(shard.log, ledger, entry)
+            headers = self._admin.headers_of(partition_log.log, ledger, entry)
         except StoreUnreachable:  # perhaps the headers were too large for the connection; a reader will show
             return False
         if headers is None or f"{ledger}:{entry}" != headers.get("x-pulsar-message-id"):

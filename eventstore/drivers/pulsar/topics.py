@@ -27,7 +27,7 @@ WILD = "*?["
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class KnownTopic:
     """A topic that exists. ``shards`` is 0 if it is not partitioned; its only log then has the topic's own name."""
 
     name: TopicName
@@ -71,7 +71,7 @@ class Topics:
         self._patterns = tuple(namespaces)
         self._plain = tuple(pattern for pattern in namespaces if not any(sign in pattern for sign in WILD))
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Known]] = {}
+        self._known: dict[str, tuple[float, KnownTopic]] = {}
         self._listed: tuple[float, Sequence[Topic]] = (-FRESH_SECONDS, ())
         self._listing: Future[Sequence[Topic]] | None = None
         self._counted: dict[TopicName, PartitionCount] = {}
@@ -109,7 +109,7 @@ class Topics:
                 self._counted = {known.name: self._counted[known.name] for known in found if known.name in self._counted}
         return listed
 
-    def find(self, name: str) -> Known:
+    def find(self, name: str) -> KnownTopic:
         """Return the topic with this name in any of its forms. Raises ``UnknownTopic``."""
         try:
             full = full_name(name)
@@ -122,7 +122,7 @@ class Topics:
                 return known
         raise UnknownTopic("No watched topic has this name: go back to the list of topics, or check EVENTSTORE_NAMESPACES.")
 
-    def create(self, name: str, partitions: int) -> Known:
+    def create(self, name: str, partitions: int) -> KnownTopic:
         """Create the topic, or return it if it exists."""
         topic = full_name(name) or _in_namespace(self._first_plain(), name)
         if not self._watched(topic.watched_as):
@@ -138,7 +138,7 @@ class Topics:
             self._listed, self._listing = (-FRESH_SECONDS, ()), None
         return self.find(str(topic))
 
-    def _ask(self, name: TopicName) -> Known | None:
+    def _ask(self, name: TopicName) -> KnownTopic | None:
         when, known = self._known.get(str(name), (-FRESH_SECONDS, None))
         if known is not None and time.monotonic() - when < FRESH_SECONDS:
             return known
@@ -151,14 +151,14 @@ class Topics:
             self._known[str(name)] = (when, known)
         return known
 
-    def _make(self, name: TopicName, shards: int) -> Known:
-        return Known(name=name, shards=shards, kind=self._kinds.of(str(name)))
+    def _make(self, name: TopicName, shards: int) -> KnownTopic:
+        return KnownTopic(name=name, shards=shards, kind=self._kinds.of(str(name)))
 
     def _is_a_partition(self, name: TopicName) -> bool:
         folded = name.folded()
         return folded is not None and folded[1] < (self._admin.partitions(folded[0]) or 0)
 
-    def _of_namespace(self, namespace: str) -> Iterator[Known]:
+    def _of_namespace(self, namespace: str) -> Iterator[KnownTopic]:
         partitioned = set(_readable(self._admin.partitioned_topics(namespace)))
         logs: dict[TopicName, set[int]] = defaultdict(set)
         for name in _readable(self._admin.topics(namespace)):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, Topic
-from eventstore.model.storage import Edge, Ends, Reader, Storage
+from eventstore.model.log import Edge, Ends, Reader
+from eventstore.model.storage import Storage
 
 PIECE = 4_096
 WAIT = 0.5
@@ -60,12 +61,12 @@ class Log:
     def label(self, token: str) -> str:
         """Return the position's label for people."""
         try:
-            return self.storage.position(self.topic, self.number, token).label or token
+            return self.storage.log.position(self.topic, self.number, token).label or token
         except InvalidPosition:
             return "a position that is none of this store"
 
     def _ends(self) -> Ends:
-        found = self.storage.ends(self.topic)
+        found = self.storage.log.ends(self.topic)
         if self.number < len(found):
             return found[self.number]
         return Ends(topic=self.topic, partition=self.number, first=None, last=None)
@@ -92,6 +93,6 @@ def open_log(storage: Storage, topic: Topic, row: IndexedPartition, stop: thread
     if row.number >= topic.partitions:
         yield log
         return
-    with storage.open_reader(topic.name, row.number, after=Edge.EARLIEST) as reader:
+    with storage.log.open_reader(topic.name, row.number, after=Edge.EARLIEST) as reader:
         log.reader = reader
         yield log

@@ -39,7 +39,7 @@ class PartitionReport:
     difference: str = ""
     stopped: bool = False
     behind: int | None = None
-    """What the store had after the checkpoint when the check began, in ``Capabilities.backlog_unit``; ``None`` if unknown."""
+    """What the store had after the checkpoint when the check began, in the log's ``amount_unit``; ``None`` if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ def _partition_check(check: _TopicCheck, row: IndexedPartition, log: Log) -> Par
             topic=check.topic,
             partition=row.pk,
             mappings=check.config.mappings,
-            decode=Schemas(check.storage.schema).decoded,
+            decode=Schemas(check.storage.schemas).decoded,
             values_of=check.values_of,
         ),
         keys=key_check(row.pk, row.next_ordinal, _first_segment(row), row.segment),
@@ -141,7 +141,7 @@ def _behind(storage: Storage, row: IndexedPartition) -> int | None:
     """Return how much the store has after the row's checkpoint, or ``None`` if it does not say."""
     position = Position(topic=row.topic, partition=row.number, token=row.checkpoint) if row.checkpoint else None
     try:
-        amounts = storage.amounts(row.topic, {row.number: position}).get(row.number)
+        amounts = storage.log.amounts(row.topic, {row.number: position}).get(row.number)
     except InvalidPosition:
         return None  # the comparison itself will name it
     return amounts.behind if amounts else None
@@ -157,7 +157,7 @@ def _not_indexed(storage: Storage, topic: Topic, indexed: Collection[int]) -> li
     missing = set(range(topic.partitions)).difference(indexed)
     if not missing:
         return []
-    amounts = storage.amounts(topic.name, dict.fromkeys(missing))
+    amounts = storage.log.amounts(topic.name, dict.fromkeys(missing))
     return [
         PartitionReport(
             topic=topic.name,
@@ -166,7 +166,7 @@ def _not_indexed(storage: Storage, topic: Topic, indexed: Collection[int]) -> li
             difference="it is not indexed, and the store has events of it" if ends.last else "",
             behind=amounts[ends.partition].behind if ends.partition in amounts else None,
         )
-        for ends in storage.ends(topic.name)
+        for ends in storage.log.ends(topic.name)
         if ends.partition in missing
     ]
 

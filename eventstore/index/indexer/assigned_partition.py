@@ -5,7 +5,8 @@ from datetime import datetime
 
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
 from eventstore.model.events import Topic
-from eventstore.model.storage import Edge, Reader, Storage
+from eventstore.model.log import Edge, Reader
+from eventstore.model.storage import Storage
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two reads of an idle partition: at first, and in the end."""
@@ -51,7 +52,7 @@ class AssignedPartition:
         if (writing.id, writing.epoch) != (self.row, self.epoch):
             raise CheckpointMoved("Another indexer has taken this partition over.")
         after = writing.checkpoint.position or Edge.EARLIEST
-        reader = storage.open_reader(self.topic.name, self.number, after=after)
+        reader = storage.log.open_reader(self.topic.name, self.number, after=after)
         self.opened = OpenPartition(assigned=self, writing=writing, reader=reader)
         self.pause = 0.0
         return self.opened

@@ -23,7 +23,7 @@ from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
 from eventstore.index.writing.writer import write_prepared
 from eventstore.model.events import Position, Topic
-from eventstore.model.progress import Progress
+from eventstore.model.progress import IndexProgress
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class End:
 class IndexerStatus:
     """How this process is doing. ``elsewhere`` counts the partitions that other indexers have, or nobody yet."""
 
-    progress: Progress
+    progress: IndexProgress
     elsewhere: int
 
 

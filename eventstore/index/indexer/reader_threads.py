@@ -39,7 +39,7 @@ class Readers:
     ) -> None:
         self.storage, self.config, self.values_of, self.batch = storage, config, values_of, batch
         self.memory, self.queue = memory, queue
-        self._decode = Schemas(storage.schema).decoded
+        self._decode = Schemas(storage.schemas).decoded
         self.schedule = Schedule()
         self._threads: list[threading.Thread] = []
 

@@ -76,8 +76,8 @@ def index_until_caught_up(following: Following) -> int:
     if nothing has moved for half a minute.
     """
     moment = timezone.now()
-    topics = {topic.name: topic for topic in following.storage.topics()}
-    ends = [ends for name in topics for ends in following.storage.ends(name)]
+    topics = {topic.name: topic for topic in following.storage.log.topics()}
+    ends = [ends for name in topics for ends in following.storage.log.ends(name)]
     goals = {(end.topic, end.partition): End(at=moment, last=end.last) for end in ends}
 
     def done(leased: Leased) -> bool:
@@ -141,7 +141,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
     indexer = Indexer(
         following.owner,
         readers,
-        Meter(exact=following.storage.capabilities.backlog_unit == "events"),
+        Meter(exact=following.storage.log.capabilities.amount_unit == "events"),
         on_batch=following.on_batch,
         on_status=following.on_status,
         done=done,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.lookup import progress
-from eventstore.model.progress import Progress
-from eventstore.model.storage import Amounts
+from eventstore.model.log import Amounts
+from eventstore.model.progress import IndexProgress
 
 NOTE_SECONDS = 2.0
 """Seconds between two notes in the index."""
@@ -28,10 +28,10 @@ class Measured:
     rate: float = 0.0
     first: tuple[Amounts, int] | None = None
     last: tuple[Amounts, int] | None = None
-    noted: Progress | None = None
+    noted: IndexProgress | None = None
     noted_at: float = 0.0
 
-    def has_changed(self, found: Progress, moment: float) -> bool:
+    def has_changed(self, found: IndexProgress, moment: float) -> bool:
         """Return whether the note in the index is out of date. A rate alone is noted again only after ``RATE_SECONDS``."""
         if self.noted is None or found.behind != self.noted.behind:
             return True
@@ -44,7 +44,7 @@ class Meter:
     def __init__(self, *, exact: bool) -> None:
         self.exact = exact
         """Whether the store counts events."""
-        self.now: Progress | None = None
+        self.now: IndexProgress | None = None
         """The progress of all partitions that this process has, as of the last note."""
         self._measured: dict[int, Measured] = {}
         self._note_at = 0.0
@@ -84,7 +84,7 @@ class Meter:
         if moment < self._note_at:
             return
         self._note_at = moment + NOTE_SECONDS
-        found: dict[int, Progress] = {}
+        found: dict[int, IndexProgress] = {}
         measured_now: dict[int, Measured] = {}
         for assigned in held:
             opened = assigned.opened  # read once: a reader thread may close it
@@ -103,7 +103,7 @@ class Meter:
 
     def _progress(
         self, measured: Measured, assigned: AssignedPartition, indexed: int, moment: float, behind: bool
-    ) -> Progress:
+    ) -> IndexProgress:
         seconds = moment - measured.since
         if seconds > 0:
             lately = (indexed - measured.start) / seconds
@@ -112,7 +112,7 @@ class Meter:
                 measured.rate = 0.0
             measured.since, measured.start = moment, indexed
         waiting = self.waiting(measured, indexed) if behind else 0
-        return Progress(
+        return IndexProgress(
             partitions=1,
             caught_up=int(not behind),
             indexed=indexed,

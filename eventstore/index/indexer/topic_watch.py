@@ -54,7 +54,7 @@ class Watch:
             return
         self._topics_at = time.monotonic() + LOOK_FOR_TOPICS
         try:
-            topics = {topic.name: topic for topic in self.storage.topics()}
+            topics = {topic.name: topic for topic in self.storage.log.topics()}
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
             log.warning("Looking for topics: %s", error)
             return
@@ -78,7 +78,7 @@ class Watch:
                 started, moment = now, timezone.now()
             self._asked[topic] = now
             try:
-                ends = self.storage.ends(topic)
+                ends = self.storage.log.ends(topic)
             except EventStoreError as error:
                 log.info("%s: asking for its ends: %s", topic, error)
                 continue
@@ -101,7 +101,7 @@ class Watch:
             if self.indexer.over.is_set():
                 return
             try:
-                amounts = self.storage.amounts(topic, {number: at.position for number, (_, at) in checkpoints.items()})
+                amounts = self.storage.log.amounts(topic, {number: at.position for number, (_, at) in checkpoints.items()})
             except EventStoreError as error:
                 log.info("%s: asking how much waits: %s", topic, error)
                 continue

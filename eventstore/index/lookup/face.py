@@ -13,9 +13,9 @@ from eventstore.index.lookup.value_lookup import by_value
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
+from eventstore.model.log import Log
 from eventstore.model.pointers import AnomalyLine, IndexedTopic, Pointer, ValueMatches
-from eventstore.model.progress import Progress, TopicProgress
-from eventstore.model.storage import Storage
+from eventstore.model.progress import IndexProgress, TopicProgress
 
 
 class IndexFace:
@@ -28,16 +28,16 @@ class IndexFace:
     hours = staticmethod(hour_counts.hours_of)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
 
-    def __init__(self, *, storage: Storage, searchables: tuple[Searchable, ...] = (), hash_key: str = "") -> None:
+    def __init__(self, *, log: Log, searchables: tuple[Searchable, ...] = (), hash_key: str = "") -> None:
         """``searchables`` are the declared searchable values; ``hash_key`` is the secret by which they are hashed."""
-        self._storage = storage
+        self._log = log
         self._searchables, self._hash_key = searchables, hash_key
 
     def topics(self) -> Mapping[str, IndexedTopic]:
         """What the index knows of each topic, by name."""
         return {topic.topic: topic for topic in queries.indexed_topics()}
 
-    def progress(self) -> tuple[Progress, Sequence[TopicProgress]]:
+    def progress(self) -> tuple[IndexProgress, Sequence[TopicProgress]]:
         """How far the index is: with everything together that the store still has, and with each topic, by name."""
         topics = progress.topics()
         return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics
@@ -94,7 +94,7 @@ class IndexFace:
             limit=limit,
             streams=queries.stream_numbers(*aggregate) if aggregate else None,
         )
-        lines = [replace(line, pointer=labelled(self._storage, line.pointer)) for line in page.items]
+        lines = [replace(line, pointer=labelled(self._log, line.pointer)) for line in page.items]
         return Page(items=lines, newer=page.newer, older=page.older)
 
     def anomalies_of(self, pointer: Pointer) -> Mapping[str, str]:
@@ -103,7 +103,7 @@ class IndexFace:
         return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
 
     def _labelled(self, pointers: Iterable[Pointer]) -> list[Pointer]:
-        return [labelled(self._storage, pointer) for pointer in pointers]
+        return [labelled(self._log, pointer) for pointer in pointers]
 
 
 def _number(page_token: str) -> int | None:

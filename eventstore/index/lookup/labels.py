@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from eventstore.model.events import Position
+from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
-from eventstore.model.storage import Storage
 
 
-def with_label(storage: Storage, position: Position) -> Position:
+def with_label(log: Log, position: Position) -> Position:
     """The same position with its label; ``InvalidPosition`` where its token is none of this store's."""
-    return storage.position(position.topic, position.partition, position.token)
+    return log.position(position.topic, position.partition, position.token)
 
 
-def labelled(storage: Storage, pointer: Pointer) -> Pointer:
+def labelled(log: Log, pointer: Pointer) -> Pointer:
     """The same pointer, its position with its label."""
-    return replace(pointer, position=with_label(storage, pointer.position))
+    return replace(pointer, position=with_label(log, pointer.position))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
-from eventstore.model.progress import Progress, TopicProgress
+from eventstore.model.progress import IndexProgress, TopicProgress
 
 PIECE = 500
 STALE = timedelta(seconds=15)
@@ -23,11 +23,11 @@ def topics() -> list[TopicProgress]:
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
 
 
-def together(progress: Sequence[Progress]) -> Progress:
+def together(progress: Sequence[IndexProgress]) -> IndexProgress:
     """Add these up to one progress."""
     moments = [one.caught_up_at for one in progress]
     known = [one.behind for one in progress if one.behind is not None]
-    return Progress(
+    return IndexProgress(
         partitions=sum(one.partitions for one in progress),
         caught_up=sum(one.caught_up for one in progress),
         indexed=sum(one.indexed for one in progress),
@@ -46,7 +46,7 @@ def note_caught_up(rows: Sequence[int], moment: datetime) -> None:
         some.filter(Q(caught_up_at__isnull=True) | Q(caught_up_at__lt=moment)).update(caught_up_at=moment)
 
 
-def note(measured: Mapping[int, Progress]) -> None:
+def note(measured: Mapping[int, IndexProgress]) -> None:
     """Write how far each of these partition rows is."""
     if not measured:
         return
@@ -70,9 +70,9 @@ def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicP
     )
 
 
-def _partition(row: IndexedPartition, now: datetime) -> Progress:
+def _partition(row: IndexedPartition, now: datetime) -> IndexProgress:
     fresh = row.measured_at is not None and now - row.measured_at <= STALE
-    return Progress(
+    return IndexProgress(
         partitions=1,
         caught_up=int(row.behind == 0),
         indexed=row.next_ordinal,

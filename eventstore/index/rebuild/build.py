@@ -71,7 +71,7 @@ def next_build(topic: str) -> int:
 
 def take_partitions(work: Work) -> None:
     """Create and lease the new build's row of every partition that the topic has by now."""
-    work.topic = work.storage.topic(work.topic.name)
+    work.topic = work.storage.log.topic(work.topic.name)
     rows = [
         IndexedPartition(topic=work.topic.name, number=number, kind=work.topic.kind.value, build=work.build, live=False)
         for number in range(work.topic.partitions)
@@ -114,7 +114,7 @@ def update_goals(work: Work) -> None:
     if time.monotonic() < work.goals_due:
         return
     live = dict(rows_of(work.topic.name).filter(live=True).values_list("number", "checkpoint"))
-    ends = {ends.partition: ends.last.token if ends.last else "" for ends in work.storage.ends(work.topic.name)}
+    ends = {ends.partition: ends.last.token if ends.last else "" for ends in work.storage.log.ends(work.topic.name)}
     for number in work.epochs:
         end = ends.get(number, "")
         work.goals[number] = min(live.get(number, end), end)

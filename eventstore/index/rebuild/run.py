@@ -99,7 +99,7 @@ def rebuild_topic(
         batch=batch,
         on_progress=on_progress,
         stop=stop,
-        decode=Schemas(storage.schema).decoded,
+        decode=Schemas(storage.schemas).decoded,
     )
     before = events_of(topic.name, None)
     try:

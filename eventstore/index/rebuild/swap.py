@@ -15,7 +15,7 @@ from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import Memory, Partition, open_partition
 from eventstore.index.writing.writer import write_batch
-from eventstore.model.storage import Edge, Reader
+from eventstore.model.log import Edge, Reader
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _open(work: Work, number: int, readers: ExitStack) -> _OpenPartition:
     writing = open_partition(work.topic, number, work.memory, build=work.build)
     after = writing.checkpoint.position or Edge.EARLIEST
     return _OpenPartition(
-        writing=writing, reader=readers.enter_context(work.storage.open_reader(work.topic.name, number, after=after))
+        writing=writing, reader=readers.enter_context(work.storage.log.open_reader(work.topic.name, number, after=after))
     )
 
 

@@ -47,12 +47,12 @@ class Command(BaseCommand):
 
     def run(self, storage: Storage, topic: str, progress: bool, stop: Stop) -> list[PartitionReport]:
         require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
-        wanted = storage.topic(topic).name if topic else ""
+        wanted = storage.log.topic(topic).name if topic else ""
         indexed = {found.topic: found.events for found in indexed_topics() if not wanted or found.topic == wanted}
         if wanted and not indexed:
             raise CommandError(f"{wanted} is not indexed yet.", returncode=FAILED)
         if not wanted:
-            indexed |= {known.name: 0 for known in storage.topics() if known.name not in indexed}
+            indexed |= {known.name: 0 for known in storage.log.topics() if known.name not in indexed}
         reports: list[PartitionReport] = []
         config = settings.EVENTDESK
         values_of = values_by(config.searchables, settings.EVENTDESK_HASH_KEY)
@@ -62,13 +62,13 @@ class Command(BaseCommand):
                 if stop.is_set():
                     break
                 try:
-                    known = storage.topic(name)
+                    known = storage.log.topic(name)
                 except UnknownTopic:
                     self.say(f"{name}: the store no longer has this topic; its {events:,} events stay findable")
                     bar.update(events)
                     continue
                 for report in check_topic(storage, config, known, bar.update, stop, values_of):
-                    self.say(in_words(report, storage.capabilities.backlog_unit))
+                    self.say(in_words(report, storage.log.capabilities.amount_unit))
                     reports.append(report)
         return reports
 

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         nothing is known.
         """
         try:
-            known = storage.topic(name)
+            known = storage.log.topic(name)
         except UnknownTopic:
             known = None
         if known is not None:
@@ -100,14 +100,14 @@ class Command(BaseCommand):
         """Yield the indexed topics that are to be rebuilt."""
         indexed = {found.topic for found in indexed_topics()}
         if name:
-            known = storage.topic(name)
+            known = storage.log.topic(name)
             if known.name not in indexed:
                 raise CommandError(f"{known.name} is not indexed yet: there is nothing to rebuild.", returncode=FAILED)
             yield known
             return
         for one in sorted(indexed):
             try:
-                yield storage.topic(one)
+                yield storage.log.topic(one)
             except UnknownTopic:
                 self.stdout.write(
                     f"{one}: the store no longer has this topic; its index is left as it is (--forget removes it)"

@@ -12,7 +12,7 @@ from heapq import merge
 
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.search import CostBudget
 from eventstore.tail.pieces import Entry, Piece
 from eventstore.tail.start import LARGEST_READ, SMALLEST_READ, last_of, next_limit
@@ -90,8 +90,8 @@ class StoreCatchup:
     The cursors enter their rings together, so that what they give stays in time order.
     """
 
-    def __init__(self, storage: Storage, cursors: Sequence[TailCursor], counts: SkipCounter, *, complete: bool) -> None:
-        self._storage, self._cursors, self._counts, self._complete = storage, cursors, counts, complete
+    def __init__(self, log: Log, cursors: Sequence[TailCursor], counts: SkipCounter, *, complete: bool) -> None:
+        self._log, self._cursors, self._counts, self._complete = log, cursors, counts, complete
         self._limit, self._largest = SMALLEST_READ, 1
         self._cost_budget: CostBudget | None = None
         self._begin()
@@ -170,20 +170,20 @@ class StoreCatchup:
         found = 0
         for cursor in cursors:
             at = {
-                partition: self._storage.position(cursor.topic, partition, token) if token else None
+                partition: self._log.position(cursor.topic, partition, token) if token else None
                 for partition, token in cursor.places.items()
             }
-            found += sum(amounts.behind for amounts in self._storage.amounts(cursor.topic, at).values())
+            found += sum(amounts.behind for amounts in self._log.amounts(cursor.topic, at).values())
         return found
 
     def _skip_to_end(self, cursors: Sequence[TailCursor]) -> None:
         """Leave out all but the last events, and count what is left out."""
-        places = last_of(self._storage, {cursor.topic: cursor.places for cursor in cursors}, MOST_KEPT, MOST_KEPT_BYTES)
+        places = last_of(self._log, {cursor.topic: cursor.places for cursor in cursors}, MOST_KEPT, MOST_KEPT_BYTES)
         for cursor in cursors:
             for partition, token in places[cursor.topic].items():
                 place = cursor.places[partition]
                 if token > place:
-                    self._count_unread(cursor, events_between(self._storage, cursor.topic, partition, place, token))
+                    self._count_unread(cursor, events_between(self._log, cursor.topic, partition, place, token))
                     cursor.places[partition] = token
         self._joins_early = True
 
@@ -226,9 +226,9 @@ class StoreCatchup:
     def _read_partition(self, cursor: TailCursor, partition: int, gone: str, limit: int) -> PartitionRead:
         """Read from the cursor's place, including the event there: if it still exists, nothing after it was trimmed."""
         token = cursor.places[partition]
-        after = self._storage.position(cursor.topic, partition, token) if token else None
+        after = self._log.position(cursor.topic, partition, token) if token else None
         most = limit + 1 if after else limit
-        found = self._storage.read_forward(cursor.topic, partition, after=after, inclusive=after is not None, limit=most)
+        found = self._log.read_forward(cursor.topic, partition, after=after, inclusive=after is not None, limit=most)
         goes_on = bool(found) and found[0].position.token == token
         return PartitionRead(
             cursor=cursor,
@@ -245,7 +245,7 @@ class StoreCatchup:
         back."""
         if not token:
             return cursor.from_places
-        ends = next((ends for ends in self._storage.ends(cursor.topic) if ends.partition == partition), None)
+        ends = next((ends for ends in self._log.ends(cursor.topic) if ends.partition == partition), None)
         return ends is None or ends.first is None or ends.first.token > token
 
     def _matching_entries(self, found: Sequence[tuple[TailCursor, Message]]) -> list[Entry]:

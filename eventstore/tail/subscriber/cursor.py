@@ -215,7 +215,7 @@ class TailCursor:
             self._settle_later()
         self._enter_ring(filter, self.number)
 
-    def news(self) -> dict[str, str]:
+    def new_places(self) -> dict[str, str]:
         """Return the places that have changed since the last call."""
         changed = {partition: token for partition, token in self.places.items() if self._reported.get(partition) != token}
         self._reported.update(changed)

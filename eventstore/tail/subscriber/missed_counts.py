@@ -6,18 +6,18 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
 from eventstore.index.tables.database import connection
 from eventstore.model.events import Position
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 
 
-def events_between(storage: Storage, topic: str, partition: int, lower: str, upper: str) -> int | None:
+def events_between(log: Log, topic: str, partition: int, lower: str, upper: str) -> int | None:
     """Return the number of events after ``lower`` ("" for the beginning) up to and including ``upper``, which lies in the
     store.
 
     Returns ``None`` if the store does not count events and the index has not reached ``upper``.
     """
-    if storage.capabilities.backlog_unit != "events":
+    if log.capabilities.amount_unit != "events":
         return indexed_between(topic, partition, lower, upper, including_upper=True)
-    held = [_held(storage, topic, partition, token) for token in (lower, upper)]
+    held = [_held(log, topic, partition, token) for token in (lower, upper)]
     return max(0, held[1] - held[0])
 
 
@@ -38,10 +38,10 @@ def indexed_between(topic: str, partition: int, lower: str, upper: str, *, inclu
     return max(0, behind_upper - behind_lower)
 
 
-def _held(storage: Storage, topic: str, partition: int, token: str) -> int:
+def _held(log: Log, topic: str, partition: int, token: str) -> int:
     if not token:
         return 0
-    amounts = storage.amounts(topic, {partition: storage.position(topic, partition, token)})
+    amounts = log.amounts(topic, {partition: log.position(topic, partition, token)})
     return amounts[partition].before if partition in amounts else 0
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.storage import Storage
+from eventstore.model.log import Log
 from eventstore.search import Filter, FilterTooExpensive
 from eventstore.tail.budget import ROWS_A_SECOND, PageShare
 from eventstore.tail.pieces import Piece
@@ -36,13 +36,13 @@ class TailSubscriber:
     that waits: call them in a thread. ``close`` never blocks.
     """
 
-    def __init__(self, storage: Storage, cursors: Sequence[TailCursor], *, complete: bool) -> None:
+    def __init__(self, log: Log, cursors: Sequence[TailCursor], *, complete: bool) -> None:
         self._cursors = cursors
         self._complete = complete
         self._counts = SkipCounter()
         self._share = None if complete or len(cursors) == 1 else PageShare(ROWS_A_SECOND)
         """What a page shows of several topics together. Each filter's own budget is for one whole topic."""
-        self._catchup = StoreCatchup(storage, cursors, self._counts, complete=complete)
+        self._catchup = StoreCatchup(log, cursors, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
         self._lag: int | None = None
@@ -78,7 +78,7 @@ class TailSubscriber:
         """
         with self._lock:
             pieces: list[Piece] = []
-            begun = {} if self._begun else self._news()
+            begun = {} if self._begun else self._new_places()
             self._begun = True
             away = any(cursor.tail.away for cursor in self._cursors)
             if not self._closed:
@@ -91,7 +91,7 @@ class TailSubscriber:
                 pieces=pieces,
                 counts=self._counts.snapshot(),
                 begun=begun,
-                places=begun | self._news(),
+                places=begun | self._new_places(),
                 lag_ms=self._lag,
                 state="away" if away else self._state(),
             )
@@ -109,8 +109,8 @@ class TailSubscriber:
         for cursor in self._cursors:
             cursor.close()
 
-    def _news(self) -> dict[str, str]:
-        return {key: token for cursor in self._cursors for key, token in cursor.news().items()}
+    def _new_places(self) -> dict[str, str]:
+        return {key: token for cursor in self._cursors for key, token in cursor.new_places().items()}
 
     def _take(self, room: int | None) -> list[Piece]:
         if problem := next((cursor.ring_filter.problem for cursor in self._cursors if cursor.ring_filter.problem), ""):

@@ -8,7 +8,7 @@ from eventstore.drivers.pulsar.client.resuming import start_behind
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
-from eventstore.drivers.pulsar.subscriptions import _holes, _instant
+from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant
 from eventstore.model import tokens
 from eventstore.model.errors import InvalidName, InvalidPosition
 

@@ -10,7 +10,7 @@ import pytest
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Page
-from eventstore.model.merge import Item, MergeSource, decode_cursor, encode_cursor, merge, older_items
+from eventstore.model.merge import Item, MergeSource, decode_page_token, encode_page_token, merge, older_items
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -51,31 +51,31 @@ def values(logs: Sequence[Log]) -> list[str]:
     return [item.value for log in logs for item in log.items]
 
 
-def walk_older(logs: Sequence[Log], limit: int, cursor: str | None = None) -> list[str]:
+def walk_older(logs: Sequence[Log], limit: int, page_token: str | None = None) -> list[str]:
     """Return everything from the token's page (or the newest) back to the beginning, as it was shown."""
     shown: list[str] = []
     while True:
-        page = merge(sources(*logs), cursor, limit)
+        page = merge(sources(*logs), page_token, limit)
         assert len(page.items) <= limit
         shown += page.items
         if page.older is None:
             return shown
-        cursor = page.older
+        page_token = page.older
 
 
-def walk_newer(logs: Sequence[Log], limit: int, cursor: str) -> list[str]:
+def walk_newer(logs: Sequence[Log], limit: int, page_token: str) -> list[str]:
     """Return everything from the token's page up to the newest, oldest first."""
     shown: list[str] = []
     while True:
-        page = merge(sources(*logs), cursor, limit)
+        page = merge(sources(*logs), page_token, limit)
         shown += reversed(page.items)
         if page.newer is None:
             return shown
-        cursor = page.newer
+        page_token = page.newer
 
 
 def beginning(logs: Sequence[Log]) -> str:
-    return encode_cursor("newer", {log.name: "^" for log in logs})
+    return encode_page_token("newer", {log.name: "^" for log in logs})
 
 
 def in_each_lanes_order(shown: Sequence[str], logs: Sequence[Log]) -> bool:
@@ -153,17 +153,17 @@ def test_events_that_arrive_on_the_way_are_neither_slipped_in_nor_lost(seed: int
     logs = [Log(name, [chance.randrange(60) for _ in range(chance.randrange(12))]) for name in "abc"]
     there = values(logs)
     shown: list[str] = []
-    cursor: str | None = None
+    page_token: str | None = None
     last: Page[str]
     while True:
-        last = merge(sources(*logs), cursor, 3)
+        last = merge(sources(*logs), page_token, 3)
         shown += last.items
         for log in logs:
             if chance.random() < 0.5:
                 log.add(chance.randrange(60))
         if last.older is None:
             break
-        cursor = last.older
+        page_token = last.older
     assert sorted(shown) == sorted(there)
     if last.newer is not None:
         upward = walk_newer(logs, 3, last.newer)
@@ -203,8 +203,8 @@ def test_an_event_that_arrives_between_two_reads_of_a_source_does_not_slip_into_
             log.add(4)
         return log.backward(place, limit)
 
-    cursor = encode_cursor("older", {"a": "+a0002"})
-    page = merge({"a": MergeSource(forward=log.forward, backward=backward)}, cursor, 2)
+    page_token = encode_page_token("older", {"a": "+a0002"})
+    page = merge({"a": MergeSource(forward=log.forward, backward=backward)}, page_token, 2)
     assert list(page.items) == ["a0002", "a0001"]
     assert walk_older([log], 2, page.older) == ["a0000"]
 
@@ -229,9 +229,9 @@ def test_a_page_asks_each_source_for_no_more_than_it_can_show_and_one() -> None:
 
 def test_a_cursor_survives_its_way_through_a_url() -> None:
     boundaries = {"0": "-a@b/ü", "1": "^", "2": "$", "\U0001f9be": "+x"}
-    cursor = encode_cursor("older", boundaries)
-    assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-    assert decode_cursor(cursor) == ("older", boundaries)
+    page_token = encode_page_token("older", boundaries)
+    assert set(page_token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+    assert decode_page_token(page_token) == ("older", boundaries)
 
 
 def packed(content: object) -> str:
@@ -268,17 +268,17 @@ def test_a_page_may_end_within_a_piece_whatever_arrives_meanwhile() -> None:
     rng = random.Random(seed)
     for _ in range(100):
         logs = [Log(name, [rng.randrange(50) for _ in range(rng.randrange(9))]) for name in "abc"[: rng.randrange(1, 4)]]
-        before, shown, cursor = values(logs), list[str](), None
+        before, shown, page_token = values(logs), list[str](), None
         while True:
-            items, behind = older_items(sources(*logs), cursor, rng.randrange(1, 8))
+            items, behind = older_items(sources(*logs), page_token, rng.randrange(1, 8))
             if not items:
                 break
             looked = rng.randrange(1, len(items) + 1)
             shown += items[:looked]
             for log in logs:
                 log.add(rng.randrange(100))
-            cursor = behind(looked)
-            if cursor is None:
+            page_token = behind(looked)
+            if page_token is None:
                 break
         assert sorted(shown) == sorted(before), f"seed {seed}"
         assert all(

@@ -13,7 +13,7 @@ from eventstore.envelope import read_event
 from eventstore.index.writing.envelope import events_in
 from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position, SchemaUse
-from eventstore.model.storage import Schema
+from eventstore.model.schema_registry import Schema
 from eventstore.schemas import Schemas, kinds
 from eventstore.schemas.decode_budget import MOST_PAYLOAD
 from tests.unit.envelope.test_mapping import mappings
@@ -30,7 +30,7 @@ class Registry:
     error: Exception | None = None
     seconds: float = 0.0
 
-    def look_up(self, topic: str, version: str) -> Schema | None:
+    def schema(self, topic: str, version: str) -> Schema | None:
         self.asked.append((topic, version))
         if self.error:
             raise self.error
@@ -62,7 +62,7 @@ def message(payload: bytes, version: str = "0", **more: Any) -> Message:
 
 
 def decoded(kind: Schema, payload: bytes) -> tuple[bytes, SchemaUse]:
-    found = Schemas(Registry({(TOPIC, "0"): kind}).look_up).decoded(message(payload))
+    found = Schemas(Registry({(TOPIC, "0"): kind})).decoded(message(payload))
     assert found is not None
     return found
 
@@ -75,7 +75,7 @@ def document(kind: Schema, payload: bytes) -> Any:
 
 def test_a_message_without_a_schema_costs_no_question() -> None:
     registry = Registry({})
-    schemas = Schemas(registry.look_up)
+    schemas = Schemas(registry)
     assert schemas.decoded(message(b"{}", "")) is None
     assert schemas.decoded(message(b"", "0", null=True)) is None
     assert schemas.decoded(message(b"x", "0", encrypted=True)) is None
@@ -85,7 +85,7 @@ def test_a_message_without_a_schema_costs_no_question() -> None:
 def test_each_version_is_asked_for_once_and_reads_its_own_messages() -> None:
     old, new = record(("name", "string")), record(("name", "string"), ("age", "int"))
     registry = Registry({(TOPIC, "0"): schema("AVRO", old), (TOPIC, "1"): schema("AVRO", new)})
-    schemas = Schemas(registry.look_up)
+    schemas = Schemas(registry)
     for _ in range(3):
         found = [
             schemas.decoded(message(written(old, {"name": "a"}), "0")),
@@ -106,7 +106,7 @@ def test_a_payload_that_does_not_fit_is_left_as_it_is_with_the_reason() -> None:
 
 def test_a_definition_that_cannot_be_used_is_said_once_and_for_all() -> None:
     registry = Registry({(TOPIC, "0"): schema("AVRO", b"{")})
-    schemas = Schemas(registry.look_up)
+    schemas = Schemas(registry)
     for _ in range(3):
         found = schemas.decoded(message(b"x"))
         assert found is not None
@@ -116,7 +116,7 @@ def test_a_definition_that_cannot_be_used_is_said_once_and_for_all() -> None:
 
 def test_a_registry_that_is_away_is_asked_again_after_a_moment_and_not_for_each_message() -> None:
     registry = Registry({(TOPIC, "0"): schema("INT8")}, error=StoreUnreachable("away"))
-    schemas = Schemas(registry.look_up, clock=lambda: registry.seconds)
+    schemas = Schemas(registry, clock=lambda: registry.seconds)
     for _ in range(100):
         found = schemas.decoded(message(b"\x05"))
         assert found is not None
@@ -130,7 +130,7 @@ def test_a_registry_that_is_away_is_asked_again_after_a_moment_and_not_for_each_
 
 def test_a_version_that_is_not_there_is_asked_for_again_later() -> None:
     registry = Registry({})
-    schemas = Schemas(registry.look_up, clock=lambda: registry.seconds)
+    schemas = Schemas(registry, clock=lambda: registry.seconds)
     for registry.seconds in (0.0, 30.0, 59.0, 61.0):
         found = schemas.decoded(message(b"\x05"))
         assert found is not None
@@ -142,7 +142,7 @@ def test_a_version_that_is_not_there_is_asked_for_again_later() -> None:
 def test_a_refusal_is_a_problem_that_nobody_waits_for_and_a_closed_store_is_an_error() -> None:
     now = [100.0]
     registry = Registry({(TOPIC, "0"): schema("STRING")}, error=StoreRefused("No permission."))
-    schemas = Schemas(registry.look_up, clock=lambda: now[0])
+    schemas = Schemas(registry, clock=lambda: now[0])
     for _ in range(3):
         found = schemas.decoded(message(b"x"))
         assert found is not None
@@ -158,7 +158,7 @@ def test_a_refusal_is_a_problem_that_nobody_waits_for_and_a_closed_store_is_an_e
     assert found is not None
     assert found[1].problem == ""
     with pytest.raises(StoreClosed):
-        Schemas(Registry({}, error=StoreClosed("closed")).look_up).decoded(message(b"x"))
+        Schemas(Registry({}, error=StoreClosed("closed"))).decoded(message(b"x"))
 
 
 def test_a_reader_that_fails_as_nobody_foresaw_is_a_problem_in_fixed_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_reader_that_fails_as_nobody_foresaw_is_a_problem_in_fixed_words(monke
 
 def test_it_remembers_a_bounded_number() -> None:
     registry = Registry({})
-    schemas = Schemas(registry.look_up, clock=lambda: 0.0)
+    schemas = Schemas(registry, clock=lambda: 0.0)
     for number in range(1_500):
         schemas.decoded(message(b"x", str(number)))
     schemas.decoded(message(b"x", "1499"))
@@ -277,7 +277,7 @@ BY_EVENT_TYPE = mappings('type = { from = "json", path = "eventType" }', '["user
 
 def test_a_mapping_reads_the_document_of_an_avro_message() -> None:
     user = record(("eventType", "string"), ("email", "string"))
-    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", user)}).look_up)
+    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", user)}))
     payload = written(user, {"eventType": "UserCreated", "email": "a@example.org"})
     event = read_event(message(payload), BY_EVENT_TYPE, schemas.decoded)
     assert (event.type, event.aggregate_id, event.problem) == ("UserCreated", "user_1", "")
@@ -288,7 +288,7 @@ def test_a_mapping_reads_the_document_of_an_avro_message() -> None:
 
 
 def test_a_mapped_message_that_does_not_fit_its_schema_says_so() -> None:
-    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", record(("eventType", "string")))}).look_up)
+    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", record(("eventType", "string")))}))
     event = read_event(message(b"\xff"), BY_EVENT_TYPE, schemas.decoded)
     assert event.problem == "fits no envelope: its payload cannot be read by its schema"
     assert event.schema is not None
@@ -297,7 +297,7 @@ def test_a_mapped_message_that_does_not_fit_its_schema_says_so() -> None:
 
 
 def test_an_envelope_in_properties_stands_whatever_its_payload_holds() -> None:
-    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", record(("n", "int")))}).look_up)
+    schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", record(("n", "int")))}))
     properties = {"ce_specversion": "1.0", "ce_id": "e-1", "ce_type": "T", "ce_source": "/s"}
     for payload, fits in ((b"\x0e", True), (b"", False)):
         event = read_event(message(payload, properties=properties), (), schemas.decoded)

@@ -14,10 +14,11 @@ from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.traffic import as_other_patient, build_timeline, understood
 from dashboard.models import Person
+from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.events import NewMessage
-from eventstore.model.routing import partition_of
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 from eventstore.samples.health import health_history
 from tests.people import person
 from tests.web.desk import Desk, opened_desk
@@ -62,22 +63,22 @@ def document(patient: str, by: object) -> NewMessage:
 def test_the_timeline_stands_still_in_one_partition_alone_until_its_cursor_is_moved(desk: Desk) -> None:
     zero, one = "4761", "4711"
     assert [partition_of(key, 2) for key in (zero, one)] == [0, 1]
-    storage = desk.store
-    storage.create_topic(TOPIC, partitions=2)
-    storage.create_subscription(TOPIC, NAME, type=SubscriptionType.FAILOVER, start=Edge.EARLIEST)
+    log, subscriptions = desk.log, desk.subscriptions
+    log.create_topic(TOPIC, partitions=2)
+    subscriptions.create(TOPIC, NAME, type=SubscriptionType.FAILOVER, start=Edge.EARLIEST)
     stop = threading.Event()
-    with storage.consume(TOPIC, NAME, type=SubscriptionType.FAILOVER, consumer="c") as consumer:
-        working = threading.Thread(target=build_timeline, args=(storage, consumer, stop))
+    with subscriptions.consume(TOPIC, NAME, type=SubscriptionType.FAILOVER, consumer="c") as consumer:
+        working = threading.Thread(target=build_timeline, args=(log, subscriptions, consumer, stop))
         working.start()
         try:
-            bad = storage.append(TOPIC, [document(zero, {"role": "practice"})])[0]
-            storage.append(TOPIC, [document(zero, "the practice"), *(document(one, "the practice") for _ in range(3))])
+            bad = log.append(TOPIC, [document(zero, {"role": "practice"})])[0]
+            log.append(TOPIC, [document(zero, "the practice"), *(document(one, "the practice") for _ in range(3))])
             until(lambda: backlog(desk) == {0: 2, 1: 0}, stop)
-            storage.append(TOPIC, [document(one, "the practice")])
+            log.append(TOPIC, [document(one, "the practice")])
             until(lambda: backlog(desk) == {0: 2, 1: 0}, stop)
             assert working.is_alive(), "it stays connected"
-            behind = storage.read_forward(TOPIC, 0, after=bad, limit=1)[0].position
-            storage.reset_cursor(TOPIC, NAME, {0: behind})
+            behind = log.read_forward(TOPIC, 0, after=bad, limit=1)[0].position
+            subscriptions.reset_cursor(TOPIC, NAME, {0: behind})
             working.join(60)
             assert not working.is_alive(), "it begins anew where its cursor was moved to"
         finally:
@@ -86,7 +87,7 @@ def test_the_timeline_stands_still_in_one_partition_alone_until_its_cursor_is_mo
 
 
 def backlog(desk: Desk) -> dict[int, int]:
-    return {cursor.partition: cursor.backlog for cursor in desk.store.subscription(TOPIC, NAME).cursors}
+    return {cursor.partition: cursor.backlog for cursor in desk.subscriptions.named(TOPIC, NAME).cursors}
 
 
 def until(true: Callable[[], bool], stop: threading.Event) -> None:
@@ -99,8 +100,8 @@ def until(true: Callable[[], bool], stop: threading.Event) -> None:
 
 def test_the_index_finds_nothing_odd_in_the_demos_history_but_what_is_meant_to_be(desk: Desk) -> None:
     for topic, messages in whole_history(END).items():
-        desk.store.create_topic(topic, partitions=PARTITIONS[topic])
-        desk.store.append(topic, messages)
+        desk.log.create_topic(topic, partitions=PARTITIONS[topic])
+        desk.log.append(topic, messages)
     desk.index()
     assert desk.faces.index.anomaly_counts() == {"unreadable": 4 + len(whole_history(END)["users"])}
 

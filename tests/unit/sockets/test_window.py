@@ -86,20 +86,20 @@ def test_a_number_of_no_frame_changes_nothing_that_was_not_sent(number: int) -> 
 @pytest.fixture
 def storage(desk_databases: None) -> DatabaseStorage:
     made = DatabaseStorage()
-    made.create_topic("documents")
+    made.log.create_topic("documents")
     return made
 
 
 @pytest.fixture
 def hub(storage: DatabaseStorage) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    made = Hub(log=storage.log, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()
 
 
 def publish(storage: DatabaseStorage) -> None:
     for start in range(0, EVENTS, 500):
-        storage.append("documents", [an_event(number) for number in range(start, start + 500)])
+        storage.log.append("documents", [an_event(number) for number in range(start, start + 500)])
 
 
 def an_event(number: int) -> NewMessage:
@@ -154,7 +154,7 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     if not start.now:
         publish(storage)
-    viewer = hub.open([storage.topic("documents")], start, lambda: None, complete=for_scripts)
+    viewer = hub.open([storage.log.topic("documents")], start, lambda: None, complete=for_scripts)
     if start.now:
         publish(storage)
         assert eventually(lambda: viewer.tails[0].read_to()[0] == EVENTS and viewer.has_pending)
@@ -172,7 +172,7 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
 ) -> None:
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     publish(storage)
-    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=True)
     reader.feed(lambda: reader.count == EVENTS, 20)
     events = [event["id"] for text in reader.texts for event in json.loads(text)["events"]]
@@ -189,7 +189,7 @@ def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
     monkeypatch.setattr(memory, "is_due", lambda: not given_back.is_set())
     monkeypatch.setattr(memory, "trim_heap", given_back.set)
     publish(storage)
-    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=True)
     reader.feed(given_back.is_set, 20)
     assert given_back.is_set()
@@ -202,7 +202,7 @@ def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     monkeypatch.setattr(consumer, "ENDS_WITHIN", 0.2)
     publish(storage)
-    viewer = hub.open([storage.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=False)
 
     async def work() -> None:
@@ -221,8 +221,8 @@ def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
 def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_began(
     storage: DatabaseStorage, hub: Hub
 ) -> None:
-    topic = storage.create_topic("several", partitions=3)
-    storage.append("several", [NewMessage(payload=b"x" * 30_000, key=f"k{number}") for number in range(20)])
+    topic = storage.log.create_topic("several", partitions=3)
+    storage.log.append("several", [NewMessage(payload=b"x" * 30_000, key=f"k{number}") for number in range(20)])
     viewer = hub.open([topic], Start(last=10), lambda: None, complete=True)
     reader = Reader(viewer, for_scripts=True, acknowledges=False)
     reader.feed(lambda: bool(reader.texts), 20)

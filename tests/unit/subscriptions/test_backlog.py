@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position, Topic
-from eventstore.model.storage import Capabilities, Cursor, Subscription, SubscriptionType
+from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, SubscriptionType
 from eventstore.model.tokens import AFTER_ALL, encode
 from eventstore.subscriptions.backlog import Backlog, Counted, State, backlog_of, first_waiting
 from tests.indexing import event, index, place
@@ -20,24 +20,8 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 
 LIMIT = timedelta(minutes=2)
 LONG_AGO = datetime(2024, 5, 1, tzinfo=UTC)
-EXACT = Capabilities(
-    driver="database",
-    expected_version=True,
-    detects_known_ids=True,
-    backlog_unit="events",
-    reset_disconnects=False,
-    lists_consumers=True,
-    namespaces=False,
-)
-BROKER = Capabilities(
-    driver="pulsar",
-    expected_version=False,
-    detects_known_ids=False,
-    backlog_unit="entries",
-    reset_disconnects=True,
-    lists_consumers=True,
-    namespaces=True,
-)
+EXACT = SubscriptionCapabilities(backlog_unit="events", reset_disconnects=False, lists_consumers=True)
+BROKER = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
 PATIENTS = Topic(name="patients", partitions=2)
 
 
@@ -158,7 +142,7 @@ def test_one_partition_behind_makes_the_whole_figure_an_at_least() -> None:
 
 
 @pytest.mark.parametrize("capabilities", [EXACT, BROKER])
-def test_the_oldest_waiting_event_is_the_earliest_behind_any_cursor(capabilities: Capabilities) -> None:
+def test_the_oldest_waiting_event_is_the_earliest_behind_any_cursor(capabilities: SubscriptionCapabilities) -> None:
     indexed(10)
     indexed(4, partition=1)
     found = backlog_of(subscription(cursor(6, 3), cursor(1, 2, partition=1)), capabilities, LIMIT)
@@ -220,7 +204,7 @@ def test_one_that_has_never_moved_and_whose_events_nobody_knows_is_not_called_st
 
 @pytest.mark.parametrize("capabilities", [EXACT, BROKER])
 def test_one_that_was_idle_for_hours_is_not_stuck_by_an_event_that_the_index_does_not_know_yet(
-    capabilities: Capabilities,
+    capabilities: SubscriptionCapabilities,
 ) -> None:
     indexed(3, caught_up=False)
     found = backlog_of(subscription(cursor(2, 1)), capabilities, LIMIT)
@@ -239,7 +223,7 @@ def test_a_partition_that_the_index_does_not_know_hides_no_other_that_is_stuck()
 
 
 @pytest.mark.parametrize("capabilities", [EXACT, BROKER])
-def test_thousands_of_acknowledged_ranges_cost_no_more_queries_than_one(capabilities: Capabilities) -> None:
+def test_thousands_of_acknowledged_ranges_cost_no_more_queries_than_one(capabilities: SubscriptionCapabilities) -> None:
     indexed(2_000)
     one = subscription(cursor(2, 1_996, holes=[(3, 4)]))
     many = subscription(cursor(2, 998, holes=[(number, number + 1) for number in range(3, 1_999, 2)]))

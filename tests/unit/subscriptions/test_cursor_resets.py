@@ -17,7 +17,8 @@ from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.storage import Edge, SubscriptionType
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 from eventstore.subscriptions.cursor_resets import ResetPlan, Target, _digest, plan_reset
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -41,16 +42,16 @@ def index_all(storage: DatabaseStorage) -> None:
 
 def published(storage: DatabaseStorage, count: int, *, partitions: int = 1) -> Sequence[Position]:
     """So many events, and a subscription that stands at the first of them; indexed."""
-    storage.create_topic(TOPIC, partitions=partitions)
-    positions = storage.append(TOPIC, [NewMessage(payload=b"{}", key=f"k{number}") for number in range(count)])
-    storage.create_subscription(TOPIC, NAME, type=SHARED, start=Edge.EARLIEST)
+    storage.log.create_topic(TOPIC, partitions=partitions)
+    positions = storage.log.append(TOPIC, [NewMessage(payload=b"{}", key=f"k{number}") for number in range(count)])
+    storage.subscriptions.create(TOPIC, NAME, type=SHARED, start=Edge.EARLIEST)
     index_all(storage)
     return positions
 
 
 def handle(storage: DatabaseStorage, positions: Sequence[Position]) -> None:
     """The subscription receives everything that waits and acknowledges these."""
-    with storage.consume(TOPIC, NAME, type=SHARED, consumer="worker-1") as consumer:
+    with storage.subscriptions.consume(TOPIC, NAME, type=SHARED, consumer="worker-1") as consumer:
         received = {message.position for message in consumer.receive(limit=10_000, timeout=5)}
         for position in positions:
             assert position in received
@@ -64,28 +65,28 @@ def counts(plan: ResetPlan) -> tuple[int | None, int | None]:
 def test_to_the_earliest_edge_everything_acknowledged_comes_again_and_nothing_is_passed_over(storage: DatabaseStorage) -> None:
     positions = published(storage, 10)
     handle(storage, positions[:6])
-    assert counts(plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)) == (6, 0)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)) == (6, 0)
 
 
 def test_to_the_latest_edge_nothing_comes_again_and_all_that_waits_is_passed_over(storage: DatabaseStorage) -> None:
     positions = published(storage, 10)
     handle(storage, positions[:6])
-    assert counts(plan_reset(storage, TOPIC, NAME, Edge.LATEST)) == (0, 4)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)) == (0, 4)
 
 
 @pytest.mark.parametrize(("aim", "expected"), [(0, (6, 0)), (5, (1, 0)), (6, (0, 0)), (9, (0, 3))])
 def test_to_an_event_it_counts_from_that_event_on(storage: DatabaseStorage, aim: int, expected: tuple[int, int]) -> None:
     positions = published(storage, 10)
     handle(storage, positions[:6])
-    assert counts(plan_reset(storage, TOPIC, NAME, positions[aim])) == expected
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[aim])) == expected
 
 
 def test_what_was_acknowledged_out_of_order_counts_as_acknowledged(storage: DatabaseStorage) -> None:
     positions = published(storage, 10)
     handle(storage, [positions[place] for place in (0, 1, 4, 5, 8)])
-    assert counts(plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)) == (5, 0)
-    assert counts(plan_reset(storage, TOPIC, NAME, positions[5])) == (2, 2)
-    assert counts(plan_reset(storage, TOPIC, NAME, Edge.LATEST)) == (0, 5)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)) == (5, 0)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[5])) == (2, 2)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)) == (0, 5)
 
 
 def test_however_many_ranges_were_acknowledged_out_of_order_the_index_is_asked_the_same_few_times(
@@ -95,26 +96,26 @@ def test_however_many_ranges_were_acknowledged_out_of_order_the_index_is_asked_t
 
     def asked() -> int:
         with CaptureQueriesContext(connections["index"]) as captured:
-            plan_reset(storage, TOPIC, NAME, positions[200])
+            plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[200])
         return len(captured)
 
     handle(storage, positions[1:2])
     with_one = asked()
     handle(storage, positions[3::2])
     assert asked() == with_one
-    assert counts(plan_reset(storage, TOPIC, NAME, positions[200])) == (100, 100)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[200])) == (100, 100)
 
 
 def test_an_event_moves_its_own_partition_alone(storage: DatabaseStorage) -> None:
     positions = published(storage, 40, partitions=4)
-    plan = plan_reset(storage, TOPIC, NAME, positions[7])
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[7])
     assert [move.partition for move in plan.moves] == [positions[7].partition]
     assert plan.targets() == {positions[7].partition: positions[7]}
 
 
 def test_an_edge_moves_every_partition(storage: DatabaseStorage) -> None:
     published(storage, 40, partitions=4)
-    plan = plan_reset(storage, TOPIC, NAME, Edge.LATEST)
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)
     assert plan.targets() == dict.fromkeys(range(4), Edge.LATEST)
     assert counts(plan) == (0, 40)
 
@@ -122,22 +123,22 @@ def test_an_edge_moves_every_partition(storage: DatabaseStorage) -> None:
 def test_a_time_aims_at_the_first_event_published_since_in_each_partition(storage: DatabaseStorage) -> None:
     positions = published(storage, 12, partitions=3)
     handle(storage, positions)
-    plan = plan_reset(storage, TOPIC, NAME, datetime.now(UTC) - timedelta(hours=1))
-    firsts = [storage.read_forward(TOPIC, number, limit=1) for number in range(3)]
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, datetime.now(UTC) - timedelta(hours=1))
+    firsts = [storage.log.read_forward(TOPIC, number, limit=1) for number in range(3)]
     assert [move.goes_to for move in plan.moves] == [found[0].position if found else Edge.LATEST for found in firsts]
     assert counts(plan) == (12, 0)
 
 
 def test_a_time_after_the_last_event_is_the_latest_edge(storage: DatabaseStorage) -> None:
     published(storage, 5)
-    plan = plan_reset(storage, TOPIC, NAME, datetime.now(UTC) + timedelta(hours=1))
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, datetime.now(UTC) + timedelta(hours=1))
     assert [move.goes_to for move in plan.moves] == [Edge.LATEST]
     assert counts(plan) == (0, 5)
 
 
 def test_an_empty_topic_is_reset_without_touching_anything(storage: DatabaseStorage) -> None:
     published(storage, 0)
-    assert counts(plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)) == (0, 0)
+    assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -148,42 +149,42 @@ def test_the_counts_are_what_really_comes_again_and_what_never_comes(storage: Da
     handle(storage, chance.sample(positions, chance.randrange(26)))
     targets: list[Target] = [Edge.EARLIEST, Edge.LATEST, *chance.sample(positions, 3)]
     target = chance.choice(targets)
-    plan = plan_reset(storage, TOPIC, NAME, target)
-    waiting = storage.subscription(TOPIC, NAME).backlog
-    storage.reset_cursor(TOPIC, NAME, plan.targets())
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, target)
+    waiting = storage.subscriptions.named(TOPIC, NAME).backlog
+    storage.subscriptions.reset_cursor(TOPIC, NAME, plan.targets())
     assert plan.again is not None
     assert plan.passed_over is not None
     assert plan.touched == plan.again + plan.passed_over
-    assert storage.subscription(TOPIC, NAME).backlog == waiting + plan.again - plan.passed_over
+    assert storage.subscriptions.named(TOPIC, NAME).backlog == waiting + plan.again - plan.passed_over
 
 
 def test_where_the_index_knows_nothing_of_the_topic_nothing_is_counted(storage: DatabaseStorage) -> None:
     published(storage, 5)
     IndexedPartition.objects.using("index").all().delete()
-    plan = plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     assert (plan.again, plan.passed_over, plan.touched) == (None, None, None)
 
 
 def test_one_unknown_partition_makes_the_whole_count_unknown(storage: DatabaseStorage) -> None:
     published(storage, 40, partitions=4)
     IndexedPartition.objects.using("index").filter(number=2).delete()
-    assert plan_reset(storage, TOPIC, NAME, Edge.EARLIEST).touched is None
+    assert plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST).touched is None
 
 
 def test_an_index_that_has_not_caught_up_makes_the_counts_an_at_least(storage: DatabaseStorage) -> None:
     published(storage, 5)
-    assert plan_reset(storage, TOPIC, NAME, Edge.LATEST).at_least is False
+    assert plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST).at_least is False
     IndexedPartition.objects.using("index").update(caught_up_at=datetime.now(UTC) - timedelta(minutes=1))
-    assert plan_reset(storage, TOPIC, NAME, Edge.LATEST).at_least is True
+    assert plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST).at_least is True
 
 
 def test_the_digest_stays_through_new_events_and_ordinary_progress(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
-    before = plan_reset(storage, TOPIC, NAME, positions[1])
+    before = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[1])
     handle(storage, positions[:4])
-    storage.append(TOPIC, [NewMessage(payload=b"{}", key="late")])
+    storage.log.append(TOPIC, [NewMessage(payload=b"{}", key="late")])
     index_all(storage)
-    after = plan_reset(storage, TOPIC, NAME, positions[1])
+    after = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[1])
     assert counts(before) != counts(after)
     assert before.digest == after.digest
 
@@ -191,16 +192,16 @@ def test_the_digest_stays_through_new_events_and_ordinary_progress(storage: Data
 def test_the_digest_changes_with_the_place_aimed_at(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     targets: list[Target] = [*positions, Edge.EARLIEST, Edge.LATEST]
-    digests = {plan_reset(storage, TOPIC, NAME, target).digest for target in targets}
+    digests = {plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, target).digest for target in targets}
     assert len(digests) == 8
 
 
 def test_the_digest_changes_with_the_subscriptions_type(storage: DatabaseStorage) -> None:
     """Somebody has rebuilt the consumers meanwhile: they are not the ones that were looked at."""
     published(storage, 6)
-    before = plan_reset(storage, TOPIC, NAME, Edge.EARLIEST).digest
-    with storage.consume(TOPIC, NAME, type=SubscriptionType.FAILOVER, consumer="worker-1"):
-        after = plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)
+    before = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST).digest
+    with storage.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.FAILOVER, consumer="worker-1"):
+        after = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     assert after.type is SubscriptionType.FAILOVER
     assert not after.confirmed_by(before)
     assert after.confirmed_by(after.digest)
@@ -209,35 +210,38 @@ def test_the_digest_changes_with_the_subscriptions_type(storage: DatabaseStorage
 def test_members_that_come_and_go_leave_a_confirmation_good(storage: DatabaseStorage) -> None:
     """A broker keeps no type where nobody is connected."""
     published(storage, 6)
-    plan = plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)
+    plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     with_nobody = replace(plan, type=SubscriptionType.UNKNOWN)
     looked_at_with_nobody = _digest(TOPIC, NAME, SubscriptionType.UNKNOWN, plan.moves)
     assert with_nobody.confirmed_by(plan.digest)
     assert plan.confirmed_by(looked_at_with_nobody)
-    elsewhere = plan_reset(storage, TOPIC, NAME, Edge.LATEST)
+    elsewhere = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)
     assert not replace(elsewhere, type=SubscriptionType.UNKNOWN).confirmed_by(plan.digest)
 
 
 def test_two_subscriptions_never_share_a_digest(storage: DatabaseStorage) -> None:
     published(storage, 6)
-    storage.create_subscription(TOPIC, "other", type=SHARED, start=Edge.EARLIEST)
-    assert plan_reset(storage, TOPIC, NAME, Edge.EARLIEST).digest != plan_reset(storage, TOPIC, "other", Edge.EARLIEST).digest
+    storage.subscriptions.create(TOPIC, "other", type=SHARED, start=Edge.EARLIEST)
+    assert (
+        plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST).digest
+        != plan_reset(storage.log, storage.subscriptions, TOPIC, "other", Edge.EARLIEST).digest
+    )
 
 
 def test_planning_touches_nothing(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     handle(storage, positions[:3])
-    before = storage.subscription(TOPIC, NAME)
+    before = storage.subscriptions.named(TOPIC, NAME)
     targets: list[Target] = [Edge.EARLIEST, Edge.LATEST, positions[5], datetime.now(UTC)]
     for target in targets:
-        plan_reset(storage, TOPIC, NAME, target)
-    assert storage.subscription(TOPIC, NAME) == before
+        plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, target)
+    assert storage.subscriptions.named(TOPIC, NAME) == before
 
 
 def test_the_consumers_who_would_be_disconnected_are_named(storage: DatabaseStorage) -> None:
     published(storage, 6)
-    with storage.consume(TOPIC, NAME, type=SHARED, consumer="worker-7"):
-        plan = plan_reset(storage, TOPIC, NAME, Edge.EARLIEST)
+    with storage.subscriptions.consume(TOPIC, NAME, type=SHARED, consumer="worker-7"):
+        plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     assert [consumer.name for consumer in plan.consumers] == ["worker-7"]
     assert plan.details()["consumers"] == ["worker-7"]
 
@@ -245,31 +249,31 @@ def test_the_consumers_who_would_be_disconnected_are_named(storage: DatabaseStor
 def test_an_event_of_another_topic_is_refused_in_words(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     with pytest.raises(InvalidPosition, match="another topic"):
-        plan_reset(storage, TOPIC, NAME, structs.replace(positions[0], topic="documents"))
+        plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, structs.replace(positions[0], topic="documents"))
 
 
 def test_an_event_of_a_partition_that_is_not_there_is_refused_in_words(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     with pytest.raises(InvalidPosition, match="not in a partition of this topic"):
-        plan_reset(storage, TOPIC, NAME, structs.replace(positions[0], partition=7))
+        plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, structs.replace(positions[0], partition=7))
 
 
 def test_a_place_that_is_none_of_the_stores_is_refused(storage: DatabaseStorage) -> None:
     published(storage, 6)
     with pytest.raises(InvalidPosition):
-        plan_reset(storage, TOPIC, NAME, Position(topic=TOPIC, partition=0, token="zzz"))
+        plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Position(topic=TOPIC, partition=0, token="zzz"))
 
 
 def test_a_subscription_that_is_not_there_is_said_to_be_unknown(storage: DatabaseStorage) -> None:
     published(storage, 1)
     with pytest.raises(UnknownSubscription):
-        plan_reset(storage, TOPIC, "nobody", Edge.EARLIEST)
+        plan_reset(storage.log, storage.subscriptions, TOPIC, "nobody", Edge.EARLIEST)
 
 
 def test_the_record_gets_names_places_and_counts(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     handle(storage, positions[:4])
-    details = plan_reset(storage, TOPIC, NAME, positions[1]).details()
+    details = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, positions[1]).details()
     assert details["topic"] == TOPIC
     assert details["subscription"] == NAME
     assert details["from"] == {"0": positions[3].label}

@@ -1,22 +1,22 @@
-"""A hub over the storage of the test."""
+"""A hub over the log of the test."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from eventstore.config.loading import Config
-from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.envelope import read_event
 from eventstore.tail import Hub
 
 
 @pytest.fixture
-def storage(desk_databases: object) -> DatabaseStorage:
-    return DatabaseStorage()
+def log(desk_databases: object) -> DatabaseLog:
+    return DatabaseLog()
 
 
 @pytest.fixture
-def hub(storage: DatabaseStorage) -> Iterator[Hub]:
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+def hub(log: DatabaseLog) -> Iterator[Hub]:
+    made = Hub(log=log, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()

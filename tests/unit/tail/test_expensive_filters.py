@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.model.errors import FilterTooExpensive
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.search import Filter, cost_budget, parse_filter
@@ -79,7 +79,7 @@ def test_a_ring_is_not_looked_through_by_it_when_it_comes(monkeypatch: pytest.Mo
 
 @pytest.fixture
 def topic(hub: Hub) -> Topic:
-    return DatabaseStorage().create_topic("documents")
+    return DatabaseLog().create_topic("documents")
 
 
 def large(count: int) -> list[NewMessage]:
@@ -92,7 +92,7 @@ def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_e
 ) -> None:
     dear = hub.open([topic], Start(), lambda: None, filter=parse_filter(DEAR), complete=complete)
     other = hub.open([topic], Start(), lambda: None, complete=True)
-    DatabaseStorage().append(topic.name, large(600))
+    DatabaseLog().append(topic.name, large(600))
     assert eventually(lambda: other.take().counts.matched == 600)
     with pytest.raises(FilterTooExpensive, match="simpler"):
         eventually(lambda: dear.take().counts.published == 600)
@@ -102,7 +102,7 @@ def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_e
 def test_a_subscriber_that_catches_up_with_it_is_told(
     hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    DatabaseStorage().append(topic.name, large(2_000))
+    DatabaseLog().append(topic.name, large(2_000))
     results = Looks(monkeypatch)
     subscriber = hub.open([topic], Start(last=2_000), lambda: None, filter=parse_filter(DEAR), complete=complete)
     with pytest.raises(FilterTooExpensive, match="simpler"):

@@ -10,29 +10,30 @@ from typing import Any
 import pytest
 
 from eventstore.config.loading import Config
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import MessageRow
-from eventstore.drivers.database.storage import CAPABILITIES, DatabaseStorage
 from eventstore.envelope import read_event
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
-from eventstore.model.storage import Ends
+from eventstore.model.log import Ends
 from eventstore.tail import Counts, Hub, Start, TailSubscriber
 from eventstore.tail import ring as rings
 from eventstore.tail import start as starts
 from eventstore.tail.subscriber import catchup
 from eventstore.tail.topic_tail import TopicTail
 from tests.contract.helpers import eventually
+from tests.parts import StorageOver
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Trimming(DatabaseStorage):
+class Trimming(DatabaseLog):
     """The embedded store as a broker would be: it trims, and its amounts are entries."""
 
-    capabilities = replace(CAPABILITIES, backlog_unit="entries")
+    capabilities = replace(DatabaseLog.capabilities, amount_unit="entries")
 
     def trim(self, topic: str, before: int) -> None:
         """Remove everything before the event with this number in the only partition."""
@@ -49,8 +50,8 @@ class Trimming(DatabaseStorage):
 class Failing:
     """``read_forward`` of a store that answers this many times, and then no more until it is told to."""
 
-    def __init__(self, storage: DatabaseStorage, answers: int) -> None:
-        self._read, self.answers, self.asked = storage.read_forward, answers, 0
+    def __init__(self, log: DatabaseLog, answers: int) -> None:
+        self._read, self.answers, self.asked = log.read_forward, answers, 0
 
     def __call__(self, *arguments: Any, **options: Any) -> Sequence[Message]:
         self.asked += 1
@@ -61,31 +62,33 @@ class Failing:
 
 
 @pytest.fixture
-def storage() -> Trimming:
+def log() -> Trimming:
     return Trimming()
 
 
 @pytest.fixture
-def hub(storage: Trimming, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(log: Trimming, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
     monkeypatch.setattr(catchup, "LARGEST_READ", 5)
     monkeypatch.setattr(catchup, "SECONDS_A_TAKE", 20.0)
-    made = Hub(storage=storage, read=lambda message: read_event(message, Config().mappings))
+    made = Hub(log=log, read=lambda message: read_event(message, Config().mappings))
     yield made
     made.close()
 
 
 @pytest.fixture
-def topic(storage: Trimming) -> Topic:
-    return storage.create_topic("documents")
+def topic(log: Trimming) -> Topic:
+    return log.create_topic("documents")
 
 
 def numbered(count: int, start: int = 0) -> list[NewMessage]:
     return [NewMessage(payload=str(number).encode(), key="k") for number in range(start, start + count)]
 
 
-def index(storage: Trimming) -> None:
-    index_until_caught_up(Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda *_: None))
+def index(log: Trimming) -> None:
+    index_until_caught_up(
+        Following(storage=StorageOver(log), config=Config(), stop=threading.Event(), on_batch=lambda *_: None)
+    )
 
 
 class Watching:
@@ -111,16 +114,16 @@ class Watching:
 
 @pytest.mark.parametrize("complete", [False, True])
 def test_what_was_read_before_the_store_went_away_is_given(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, complete: bool
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, complete: bool
 ) -> None:
-    storage.append(topic.name, numbered(40))
+    log.append(topic.name, numbered(40))
     monkeypatch.setattr(rings, "MOST_EVENTS", 1)
     watching = Watching(hub.open([topic], Start(places={}), lambda: None, complete=complete))
-    failing = Failing(storage, answers=2)
-    monkeypatch.setattr(storage, "read_forward", failing)
+    failing = Failing(log, answers=2)
+    monkeypatch.setattr(log, "read_forward", failing)
     assert watching.take() == "catching up"
     assert watching.numbers == list(range(8)), "two reads, and the third failed"
-    assert (watching.counts.shown, watching.places) == (8, {"documents#0": _token(storage, topic, 7)})
+    assert (watching.counts.shown, watching.places) == (8, {"documents#0": _token(log, topic, 7)})
     assert watching.take() == "away"
     assert watching.counts.shown == 8
     failing.answers = 1_000
@@ -129,18 +132,18 @@ def test_what_was_read_before_the_store_went_away_is_given(
 
 @pytest.mark.parametrize("indexed", [True, False])
 def test_nothing_left_of_what_was_missed_is_counted_or_said(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
 ) -> None:
     monkeypatch.setattr(rings, "MOST_EVENTS", 2)
-    storage.append(topic.name, numbered(10))
-    places = {"documents#0": storage.read_forward(topic.name, 0, limit=4)[3].position.token}
+    log.append(topic.name, numbered(10))
+    places = {"documents#0": log.read_forward(topic.name, 0, limit=4)[3].position.token}
     follower = Watching(hub.open([topic], Start(), lambda: None, complete=True))
     for number in range(10, 16):
-        storage.append(topic.name, numbered(1, start=number))
+        log.append(topic.name, numbered(1, start=number))
         follower.until(number)
     if indexed:
-        index(storage)
-    storage.trim(topic.name, 16)
+        index(log)
+    log.trim(topic.name, 16)
     page = Watching(hub.open([topic], Start(places=places), lambda: None)).until(15)
     assert page.numbers == [14, 15], "the ring has them still"
     assert page.counts.older == (10 if indexed else None)
@@ -149,66 +152,66 @@ def test_nothing_left_of_what_was_missed_is_counted_or_said(
 
 @pytest.mark.parametrize("indexed", [True, False])
 def test_what_is_trimmed_while_a_slow_script_reads_is_counted_or_said(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
 ) -> None:
     monkeypatch.setattr(catchup, "EVENTS_COMPLETE", 5)
-    storage.append(topic.name, numbered(60))
+    log.append(topic.name, numbered(60))
     if indexed:
-        index(storage)
+        index(log)
     script = Watching(hub.open([topic], Start(since=FIRST), lambda: None, complete=True))
     script.take()
     had = len(script.numbers)
     assert 0 < had < 20
     assert script.counts.older == 0
-    storage.trim(topic.name, 50)
+    log.trim(topic.name, 50)
     script.until(59)
     assert script.numbers == [*range(had), *range(50, 60)]
     assert script.counts.older == (50 - had if indexed else None)
     assert script.counts.published == (60 if indexed else had + 10)
 
 
-def test_a_place_that_was_trimmed_itself_with_nothing_behind_it_is_no_loss(storage: Trimming, hub: Hub, topic: Topic) -> None:
-    storage.append(topic.name, numbered(10))
-    index(storage)
-    storage.trim(topic.name, 5)
-    places = {"documents#0": _token(storage, topic, 4)}
+def test_a_place_that_was_trimmed_itself_with_nothing_behind_it_is_no_loss(log: Trimming, hub: Hub, topic: Topic) -> None:
+    log.append(topic.name, numbered(10))
+    index(log)
+    log.trim(topic.name, 5)
+    places = {"documents#0": _token(log, topic, 4)}
     page = Watching(hub.open([topic], Start(places=places), lambda: None)).until(9)
     assert (page.numbers, page.counts) == ([5, 6, 7, 8, 9], Counts(published=5, matched=5, shown=5))
 
 
-def _token(storage: Trimming, topic: Topic, number: int) -> str:
-    labelled = storage.labelled(topic.name, 0, str(number))
+def _token(log: Trimming, topic: Topic, number: int) -> str:
+    labelled = log.labelled(topic.name, 0, str(number))
     assert labelled is not None
     return labelled.token
 
 
 def test_what_is_trimmed_is_counted_once_by_a_page_that_also_skips(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "MOST_MISSED", 20)
     monkeypatch.setattr(catchup, "MOST_KEPT", 10)
-    storage.append(topic.name, numbered(100))
-    index(storage)
-    place = _token(storage, topic, 9)
-    storage.trim(topic.name, 50)
+    log.append(topic.name, numbered(100))
+    index(log)
+    place = _token(log, topic, 9)
+    log.trim(topic.name, 50)
     page = Watching(hub.open([topic], Start(places={"documents#0": place}), lambda: None)).until(99)
     assert page.numbers == list(range(90, 100))
     assert page.counts == Counts(published=90, matched=90, shown=10, older=80)
 
 
 def test_an_outage_between_two_topics_counts_nothing_twice(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = storage.create_topic("other")
+    other = log.create_topic("other")
     for one in (topic, other):
-        storage.append(one.name, numbered(20))
-    index(storage)
-    places = {f"{one.name}#0": _token(storage, one, 4) for one in (topic, other)}
+        log.append(one.name, numbered(20))
+    index(log)
+    places = {f"{one.name}#0": _token(log, one, 4) for one in (topic, other)}
     for one in (topic, other):
-        storage.trim(one.name, 10)
+        log.trim(one.name, 10)
     page = Watching(hub.open([topic, other], Start(places=places), lambda: None))
-    failing = Failing(storage, answers=1)
-    monkeypatch.setattr(storage, "read_forward", failing)
+    failing = Failing(log, answers=1)
+    monkeypatch.setattr(log, "read_forward", failing)
     assert page.take() == "away"
     failing.answers = 1_000
     page.until(19)
@@ -217,26 +220,26 @@ def test_an_outage_between_two_topics_counts_nothing_twice(
 
 
 def test_a_page_goes_over_to_a_ring_that_alone_has_what_waits(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "NEAR", 5)
-    storage.append(topic.name, numbered(4))
+    log.append(topic.name, numbered(4))
     follower = Watching(hub.open([topic], Start(), lambda: None, complete=True))
-    storage.append(topic.name, numbered(30, start=4))
+    log.append(topic.name, numbered(30, start=4))
     follower.until(33)
-    storage.trim(topic.name, 34)
-    page = Watching(hub.open([topic], Start(places={"documents#0": _token(storage, topic, 3)}), lambda: None))
+    log.trim(topic.name, 34)
+    page = Watching(hub.open([topic], Start(places={"documents#0": _token(log, topic, 3)}), lambda: None))
     page.take()
     assert page.take() == "live"
     assert page.until(33).numbers == list(range(4, 34))
 
 
 def test_what_a_start_asked_for_is_given_however_much_it_is(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "MOST_MISSED", 20)
     monkeypatch.setattr(catchup, "MOST_KEPT", 10)
-    positions = storage.append(topic.name, numbered(120))
+    positions = log.append(topic.name, numbered(120))
     wanted = [Start(since=FIRST), Start(position=positions[0]), Start(last=120)]
     for start in wanted:
         page = Watching(hub.open([topic], start, lambda: None)).until(119)
@@ -246,18 +249,18 @@ def test_what_a_start_asked_for_is_given_however_much_it_is(
 
 
 def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "MOST_MISSED", 20)
     monkeypatch.setattr(catchup, "MOST_KEPT", 10)
     monkeypatch.setattr(catchup, "NEAR", 1)
     monkeypatch.setattr(catchup, "EVENTS_OF_A_PAGE", 5)
     monkeypatch.setattr(rings, "MOST_EVENTS", 8)
-    storage.append(topic.name, numbered(10))
+    log.append(topic.name, numbered(10))
     page = Watching(hub.open([topic], Start(last=10), lambda: None))
     (tail,) = page.subscriber.tails
     for published in range(10, 310, 15):
-        storage.append(topic.name, numbered(15, start=published))
+        log.append(topic.name, numbered(15, start=published))
         assert eventually(partial(_has_read, tail, published + 5))
         page.take()
     page.until(309)
@@ -271,10 +274,10 @@ def _has_read(tail: TopicTail, events: int) -> bool:
 
 
 def test_large_events_bound_how_far_back_a_start_reads(
-    storage: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(starts, "MOST_LAST_BYTES", 1_000)
-    storage.append(topic.name, [NewMessage(payload=b"1".rjust(300), key="k") for _ in range(20)])
+    log.append(topic.name, [NewMessage(payload=b"1".rjust(300), key="k") for _ in range(20)])
     page = Watching(hub.open([topic], Start(last=10), lambda: None))
     page.until(1)
     assert page.counts.published == 3

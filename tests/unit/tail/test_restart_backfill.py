@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import MessageRow
-from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.model.events import Message, Topic
 from eventstore.search import parse_filter
 from eventstore.tail import Counts, Hub, Start, TailSubscriber, restart_backfill
@@ -19,7 +19,7 @@ from tests.unit.tail import entries
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
-class Counted(DatabaseStorage):
+class Counted(DatabaseLog):
     """The embedded store, counting the messages that it was asked to read."""
 
     def __init__(self) -> None:
@@ -38,21 +38,19 @@ numbered = partial(entries.numbered, keys=17)
 
 
 @pytest.fixture
-def storage() -> Counted:
+def log() -> Counted:
     return Counted()
 
 
 @pytest.fixture
-def topic(storage: Counted) -> Topic:
-    made = storage.create_topic("documents", partitions=3)
-    storage.append("documents", numbered(range(-30, 0)))
+def topic(log: Counted) -> Topic:
+    made = log.create_topic("documents", partitions=3)
+    log.append("documents", numbered(range(-30, 0)))
     return made
 
 
-def places_now(storage: Counted, topic: Topic) -> Start:
-    return Start(
-        places={f"{topic.name}#{end.partition}": end.last.token if end.last else "" for end in storage.ends(topic.name)}
-    )
+def places_now(log: Counted, topic: Topic) -> Start:
+    return Start(places={f"{topic.name}#{end.partition}": end.last.token if end.last else "" for end in log.ends(topic.name)})
 
 
 class Back:
@@ -78,36 +76,36 @@ COUNT = 600
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_what_many_missed_is_read_once(storage: Counted, topic: Topic, hub: Hub, complete: bool) -> None:
-    start = places_now(storage, topic)
-    storage.append(topic.name, numbered(range(COUNT)))
+def test_what_many_missed_is_read_once(log: Counted, topic: Topic, hub: Hub, complete: bool) -> None:
+    start = places_now(log, topic)
+    log.append(topic.name, numbered(range(COUNT)))
     several = [Back(hub.open([topic], start, lambda: None, complete=True)) for _ in range(5)]
     last = Back(hub.open([topic], start, lambda: None, complete=complete))
-    storage.append(topic.name, numbered(range(COUNT, COUNT + 50)))
+    log.append(topic.name, numbered(range(COUNT, COUNT + 50)))
     for back in (*several, last):
         back.until(COUNT + 50)
         assert sorted(back.numbers) == list(range(COUNT + 50))
         assert back.counts == Counts(published=COUNT + 50, matched=COUNT + 50, shown=COUNT + 50)
     if complete:
-        assert storage.read <= COUNT + 50, "a page, which is given it bit by bit, reads for itself"
+        assert log.read <= COUNT + 50, "a page, which is given it bit by bit, reads for itself"
 
 
 def test_who_was_a_little_before_or_behind_the_first_gets_what_it_missed_and_no_more(
-    storage: Counted, topic: Topic, hub: Hub
+    log: Counted, topic: Topic, hub: Hub
 ) -> None:
-    early = places_now(storage, topic)
-    storage.append(topic.name, numbered(range(100)))
-    first = places_now(storage, topic)
-    storage.append(topic.name, numbered(range(100, 300)))
-    late = places_now(storage, topic)
-    storage.append(topic.name, numbered(range(300, 400)))
+    early = places_now(log, topic)
+    log.append(topic.name, numbered(range(100)))
+    first = places_now(log, topic)
+    log.append(topic.name, numbered(range(100, 300)))
+    late = places_now(log, topic)
+    log.append(topic.name, numbered(range(300, 400)))
     odd = parse_filter("type:odd")
     opened = [(100, first, None), (0, early, None), (300, late, None), (0, early, odd), (300, late, odd), (400, Start(), None)]
     watching = [
         (begin, filter, Back(hub.open([topic], start, lambda: None, complete=True, filter=filter)))
         for begin, start, filter in opened
     ]
-    storage.append(topic.name, numbered(range(400, 450)))
+    log.append(topic.name, numbered(range(400, 450)))
     for begin, filter, back in watching:
         back.until(450 - begin)
         expected = range(begin, 450)
@@ -118,10 +116,10 @@ def test_who_was_a_little_before_or_behind_the_first_gets_what_it_missed_and_no_
 
 @pytest.mark.parametrize("cause", ["too many", "too large", "trimmed", "unnamed"])
 def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
-    storage: Counted, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, cause: str
+    log: Counted, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, cause: str
 ) -> None:
-    start = places_now(storage, topic)
-    storage.append(topic.name, numbered(range(COUNT)))
+    start = places_now(log, topic)
+    log.append(topic.name, numbered(range(COUNT)))
     gone = 0
     match cause:
         case "too many":
@@ -130,9 +128,9 @@ def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
             monkeypatch.setattr(restart_backfill, "MOST_BYTES", COUNT)
         case "trimmed":
             assert start.places
-            place = storage.position(topic.name, 0, start.places[f"{topic.name}#0"])
-            kept = storage.read_forward(topic.name, 0, after=place, limit=10)[9].position
-            gone = _trim(storage, topic, kept.token)
+            place = log.position(topic.name, 0, start.places[f"{topic.name}#0"])
+            kept = log.read_forward(topic.name, 0, after=place, limit=10)[9].position
+            gone = _trim(log, topic, kept.token)
         case _:
             assert start.places
             start = Start(places={key: token for key, token in start.places.items() if not key.endswith("#1")})
@@ -140,15 +138,15 @@ def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
     (tail,) = back.subscriber.tails
     assert tail.ring.next_number == 0 and tail.read_to()[0] == 0
     if cause == "unnamed":
-        past = len([number for number in range(-30, 0) if _partition_of(storage, topic, number) == 1])
+        past = len([number for number in range(-30, 0) if _partition_of(log, topic, number) == 1])
         assert sorted(back.until(COUNT + past).numbers)[past:] == list(range(COUNT))
     else:
         assert len(back.until(COUNT - gone).numbers) == COUNT - gone
 
 
-def _trim(storage: Counted, topic: Topic, token: str) -> int:
+def _trim(log: Counted, topic: Topic, token: str) -> int:
     """Remove everything of the first partition before this event, and return how many missed events are gone."""
-    before = storage.read_forward(topic.name, 0, limit=1_000)
+    before = log.read_forward(topic.name, 0, limit=1_000)
     number = [message.position.token for message in before].index(token)
     lost = [message for message in before[:number] if int(message.payload) >= 0]
     rows = MessageRow.objects.filter(partition__topic__name=topic.name, partition__number=0).order_by("number")
@@ -156,17 +154,17 @@ def _trim(storage: Counted, topic: Topic, token: str) -> int:
     return len(lost)
 
 
-def _partition_of(storage: Counted, topic: Topic, number: int) -> int:
+def _partition_of(log: Counted, topic: Topic, number: int) -> int:
     for partition in range(topic.partitions):
-        payloads = [int(message.payload) for message in storage.read_forward(topic.name, partition, limit=1_000)]
+        payloads = [int(message.payload) for message in log.read_forward(topic.name, partition, limit=1_000)]
         if number in payloads:
             return partition
     raise AssertionError(number)
 
 
-def test_events_of_several_partitions_lie_in_the_ring_by_time(storage: Counted, topic: Topic, hub: Hub) -> None:
-    start = places_now(storage, topic)
+def test_events_of_several_partitions_lie_in_the_ring_by_time(log: Counted, topic: Topic, hub: Hub) -> None:
+    start = places_now(log, topic)
     for number in range(60):
-        storage.append(topic.name, numbered(range(number, number + 1)))
+        log.append(topic.name, numbered(range(number, number + 1)))
     back = Back(hub.open([topic], start, lambda: None, complete=True)).until(60)
     assert back.numbers == list(range(60))

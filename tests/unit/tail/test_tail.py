@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import MessageRow
-from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.model.errors import InvalidPosition, StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Topic
 from eventstore.search import parse_filter
@@ -84,21 +84,21 @@ def watch(hub: Hub) -> Callable[..., Watching]:
 Watch = Callable[..., Watching]
 
 
-def test_a_partitions_order_stands_whatever_the_publish_times_say(storage: DatabaseStorage, watch: Watch) -> None:
-    topic = storage.create_topic("documents")
-    storage.append("documents", [NewMessage(payload=str(number).encode(), key="k") for number in range(4)])
+def test_a_partitions_order_stands_whatever_the_publish_times_say(log: DatabaseLog, watch: Watch) -> None:
+    topic = log.create_topic("documents")
+    log.append("documents", [NewMessage(payload=str(number).encode(), key="k") for number in range(4)])
     for number, minute in enumerate((11, 13, 12, 14)):
         MessageRow.objects.filter(number=number).update(published=BEGUN + timedelta(minutes=minute))
     assert watch(topic, Start(places={"documents#0": ""})).until(4).numbers == [0, 1, 2, 3]
 
 
 def test_each_start_begins_where_it_says_and_gives_what_was_missed_in_order(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "SMALLEST_READ", 3)
     monkeypatch.setattr(catchup, "LARGEST_READ", 5)
-    one, other = storage.create_topic("one", partitions=2), storage.create_topic("other")
-    positions = [*storage.append("one", numbered(range(20))), *storage.append("other", numbered(range(20, 30)))]
+    one, other = log.create_topic("one", partitions=2), log.create_topic("other")
+    positions = [*log.append("one", numbered(range(20))), *log.append("other", numbered(range(20, 30)))]
     publish_a_minute_apart()
     both = [one, other]
 
@@ -133,17 +133,17 @@ def test_a_start_that_says_nothing_clear_is_refused(start: dict[str, object], pr
 
 
 def test_a_page_that_missed_too_much_gets_the_last_and_the_number_of_the_others(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catchup, "MOST_MISSED", 50)
     monkeypatch.setattr(catchup, "MOST_KEPT", 20)
-    topic = storage.create_topic("documents", partitions=2)
-    storage.append("documents", numbered(range(80)))
+    topic = log.create_topic("documents", partitions=2)
+    log.append("documents", numbered(range(80)))
     publish_a_minute_apart()
     page = watch(topic, Start(places={}))
     assert page.until(80).numbers == list(range(60, 80))
     assert page.counts == Counts(published=80, matched=80, shown=20, older=60)
-    storage.append("documents", numbered(range(80, 85)))
+    log.append("documents", numbered(range(80, 85)))
     assert sorted(page.until(85).numbers) == list(range(60, 85))
 
     filtered = watch(topic, Start(places={}), filter=ODD).until(85)
@@ -155,22 +155,22 @@ def test_a_page_that_missed_too_much_gets_the_last_and_the_number_of_the_others(
     assert script.counts.older == 0
 
 
-def test_an_event_larger_than_every_bound_comes_like_any_other(storage: DatabaseStorage, watch: Watch) -> None:
-    topic = storage.create_topic("documents")
+def test_an_event_larger_than_every_bound_comes_like_any_other(log: DatabaseLog, watch: Watch) -> None:
+    topic = log.create_topic("documents")
     missed, live = watch(topic, Start(places={}), complete=True), watch(topic, Start(), complete=True)
     live.take()
     for number in range(3):
-        storage.append("documents", [NewMessage(payload=str(number).encode() + b" " * (number % 2) * 3_000_000, key="k")])
+        log.append("documents", [NewMessage(payload=str(number).encode() + b" " * (number % 2) * 3_000_000, key="k")])
     assert live.until(3).numbers == [0, 1, 2]
     assert missed.until(3).numbers == [0, 1, 2]
     assert watch(topic, Start(places={})).until(3).numbers == [0, 1, 2]
 
 
-def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: DatabaseStorage, watch: Watch) -> None:
-    topic = storage.create_topic("documents")
+def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(log: DatabaseLog, watch: Watch) -> None:
+    topic = log.create_topic("documents")
     page, script = watch(topic, Start()), watch(topic, Start(), complete=True)
     page.take(), script.take()
-    storage.append("documents", numbered(range(250)))
+    log.append("documents", numbered(range(250)))
     assert eventually(lambda: page.subscriber.tails[0].ring.next_number > 0)
     assert len(numbers_of(page.take())) == 150
     for watching in (page, script):
@@ -185,16 +185,16 @@ def test_a_new_filter_holds_for_what_waits_and_begins_to_count_again(storage: Da
 
 
 def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ring, "MOST_EVENTS", 40)
     monkeypatch.setattr(read_buffer, "BEAT", 0.005)
-    topic = storage.create_topic("documents", partitions=2)
+    topic = log.create_topic("documents", partitions=2)
     fast = watch(topic, Start(), complete=True)
     page, filtered = watch(topic, Start()), watch(topic, Start(), filter=ODD)
     script = watch(topic, Start(), complete=True, filter=ODD)
     for start in range(0, 300, 20):
-        storage.append("documents", numbered(range(start, start + 20)))
+        log.append("documents", numbered(range(start, start + 20)))
         fast.until(start + 20)
         if start == 0:
             page.take(), filtered.take(), script.take()
@@ -207,13 +207,13 @@ def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
 
 
 def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topic = storage.create_topic("documents")
-    storage.append("documents", numbered(range(10)))
+    topic = log.create_topic("documents")
+    log.append("documents", numbered(range(10)))
     page = watch(topic, Start(places={}))
     with monkeypatch.context() as patched:
-        patched.setattr(storage, "read_forward", _away)
+        patched.setattr(log, "read_forward", _away)
         assert page.take().state == "away"
         assert not page.subscriber.has_pending, "it is not asked again at once"
     assert eventually(lambda: page.subscriber.has_pending)
@@ -224,21 +224,21 @@ def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
 
 
 def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_buffer, "FULL_EVENTS", 4)
     monkeypatch.setattr(cursor, "CHUNKS_A_TAKE", 5)
     monkeypatch.setattr(cursor, "MANY_CHUNKS", 9)
     monkeypatch.setattr(cursor, "MOST_PENDING", 60)
     monkeypatch.setattr(subscribers, "MOST_PENDING", 60)
-    one, other = storage.create_topic("one"), storage.create_topic("other")
+    one, other = log.create_topic("one"), log.create_topic("other")
     page, script = watch([one, other], Start()), watch([one, other], Start(), complete=True)
     odd = watch([one, other], Start(), complete=True, filter=parse_filter("type:none"))
     for watching in (page, script, odd):
         watching.take()
         assert not watching.subscriber.takes_long
     for topic in (one, other):
-        storage.append(topic.name, numbered(range(120)))
+        log.append(topic.name, numbered(range(120)))
     assert eventually(lambda: [tail.ring.next_number for tail in script.subscriber.tails] == [30, 30])
     assert script.subscriber.takes_long and page.subscriber.takes_long
     built = [len(of_cursor.slices(script.subscriber._counts, EVERYTHING)) for of_cursor in script.subscriber._cursors]
@@ -254,11 +254,11 @@ def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
 
 
 def test_what_overlaps_is_cut_off_without_looking_into_an_event_again(
-    storage: DatabaseStorage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topic = storage.create_topic("documents")
+    topic = log.create_topic("documents")
     first = watch(topic, Start(), filter=ODD)
-    storage.append("documents", numbered(range(300)))
+    log.append("documents", numbered(range(300)))
     assert first.until(300).numbers == list(range(1, 300, 2))
     looked: list[EvalContext] = []
 
@@ -282,11 +282,11 @@ def _away(*arguments: object, **options: object) -> list[Message]:
     raise StoreUnreachable("The store does not answer now.")
 
 
-def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(storage: DatabaseStorage, watch: Watch) -> None:
-    topic = storage.create_topic("documents")
+def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(log: DatabaseLog, watch: Watch) -> None:
+    topic = log.create_topic("documents")
     page = watch(topic, Start(), filter=ODD)
     (tail,) = page.subscriber.tails
-    storage.append("documents", numbered(range(3)))
+    log.append("documents", numbered(range(3)))
     assert eventually(lambda: tail.ring.next_number > 0)
     page.subscriber.close()
     page.subscriber.set_filter(parse_filter("type:even"))
@@ -297,7 +297,7 @@ def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(st
 
 @pytest.mark.parametrize("total", [500, pytest.param(10_000, marks=pytest.mark.soak)])
 def test_nothing_is_missed_or_doubled_whatever_subscribers_do(
-    storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int
+    log: DatabaseLog, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int
 ) -> None:
     """Rings and chunks are small, so that subscribers fall back and come back all the time, in threads as in a server."""
     seed = random.randrange(1_000_000)
@@ -305,7 +305,7 @@ def test_nothing_is_missed_or_doubled_whatever_subscribers_do(
     monkeypatch.setattr(read_buffer, "FULL_EVENTS", 7)
     monkeypatch.setattr(read_buffer, "BEAT", 0.004)
     monkeypatch.setattr(catchup, "NEAR", 20)
-    topics = [storage.create_topic("one", partitions=2), storage.create_topic("two")]
+    topics = [log.create_topic("one", partitions=2), log.create_topic("two")]
     done = threading.Event()
 
     def publish() -> None:
@@ -313,7 +313,7 @@ def test_nothing_is_missed_or_doubled_whatever_subscribers_do(
         number = 0
         while number < total:
             count = min(luck.choice([1, 3, 40]), total - number)
-            storage.append(luck.choice(topics).name, numbered(range(number, number + count)))
+            log.append(luck.choice(topics).name, numbered(range(number, number + count)))
             number += count
             time.sleep(luck.choice([0, 0, 0.003, 0.02]))
         done.set()

@@ -11,11 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from eventstore.config.loading import Config
-from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.log import DatabaseLog
 from eventstore.envelope import read_event
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
-from eventstore.model.storage import Reader
+from eventstore.model.log import Reader
 from eventstore.tail import Hub, Start, topic_tail
 from eventstore.tail.start import Places
 from tests.contract.helpers import eventually
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 SECRET = "patient 4711"
 
 
-class Faulty(DatabaseStorage):
+class Faulty(DatabaseLog):
     """The embedded store with partitions that cannot be read: they raise what ``fault`` returns."""
 
     def __init__(self) -> None:
@@ -64,13 +64,13 @@ class Faulty(DatabaseStorage):
 
 
 @pytest.fixture
-def storage() -> Faulty:
+def log() -> Faulty:
     return Faulty()
 
 
 @pytest.fixture
-def topic(storage: Faulty) -> Topic:
-    return storage.create_topic("documents", partitions=2)
+def topic(log: Faulty) -> Topic:
+    return log.create_topic("documents", partitions=2)
 
 
 def message(number: int, version: str = "") -> Message:
@@ -82,45 +82,45 @@ def message(number: int, version: str = "") -> Message:
     )
 
 
-def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(storage: Faulty, topic: Topic, hub: Hub) -> None:
+def test_a_partition_that_cannot_be_read_is_said_however_well_the_others_are(log: Faulty, topic: Topic, hub: Hub) -> None:
     subscriber = hub.open([topic], Start(), lambda: None)
     (tail,) = subscriber.tails
     assert subscriber.take().state == "live"
-    storage.broken = {1}
+    log.broken = {1}
     assert eventually(lambda: subscriber.take().state == "away")
-    storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
+    log.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
     assert eventually(lambda: tail.ring.next_number > 0)
     assert subscriber.take().state == "away", "what the other partition gave says nothing of this one"
     tail._probe_store()
     assert tail.away, "nor does a store that answers"
-    storage.broken = set()
+    log.broken = set()
     assert eventually(lambda: subscriber.take().state == "live")
 
 
 def test_a_store_that_is_slow_to_answer_delays_no_event(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 0.02)
     subscriber = hub.open([topic], Start(), lambda: None)
-    storage.may_answer.clear()
+    log.may_answer.clear()
     time.sleep(0.2)
     try:
-        storage.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
+        log.append(topic.name, [NewMessage(payload=b"1", key=f"k{number}") for number in range(20)])
         assert eventually(lambda: subscriber.take().counts.published == 20)
     finally:
-        storage.may_answer.set()
+        log.may_answer.set()
 
 
 def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 30.0)
     subscriber = hub.open([topic], Start(), lambda: None)
     (tail,) = subscriber.tails
-    storage.answers = False
+    log.answers = False
     tail._probe_store()
     assert tail.away, "a silent store is asked, and does not answer"
-    storage.append(topic.name, [NewMessage(payload=b"1", key="k")])
+    log.append(topic.name, [NewMessage(payload=b"1", key="k")])
     assert eventually(lambda: not tail.away)
     tail._probe_store()
     assert not tail.away
@@ -131,7 +131,7 @@ def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
 
 @pytest.mark.parametrize("error", [UnknownTopic, StoreClosed])
 def test_a_topic_that_is_gone_ends_its_tail(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
 ) -> None:
     monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 0.02)
     subscriber = hub.open([topic], Start(), lambda: None)
@@ -139,17 +139,17 @@ def test_a_topic_that_is_gone_ends_its_tail(
     def gone(name: str) -> Topic:
         raise error("It is gone.")
 
-    monkeypatch.setattr(storage, "topic", gone)
+    monkeypatch.setattr(log, "topic", gone)
     assert eventually(lambda: subscriber.ended)
 
 
-def test_a_refusal_to_answer_changes_nothing(storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_to_answer_changes_nothing(log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     subscriber = hub.open([topic], Start(), lambda: None)
 
     def refuse(name: str) -> Topic:
         raise StoreRefused("No permission to ask.")
 
-    monkeypatch.setattr(storage, "topic", refuse)
+    monkeypatch.setattr(log, "topic", refuse)
     subscriber.tails[0]._probe_store()
     assert not subscriber.tails[0].away and not subscriber.ended
 
@@ -159,7 +159,7 @@ def readers_of(topic: Topic) -> list[str]:
 
 
 def test_a_tail_stops_a_while_after_its_last_subscriber_has_gone(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (hub.open([topic], Start(), lambda: None) for _ in range(2))
     (tail,) = first.tails
@@ -171,33 +171,33 @@ def test_a_tail_stops_a_while_after_its_last_subscriber_has_gone(
     second.close()
     assert eventually(lambda: tail.stopped and not readers_of(topic))
     assert not hub._tails, "it would keep its ring"
-    opened = storage.opened
+    opened = log.opened
     assert hub.open([topic], Start(), lambda: None).tails[0] is not tail
-    assert storage.opened == 2 * opened
+    assert log.opened == 2 * opened
 
 
 def test_a_subscriber_that_comes_soon_after_the_last_has_gone_finds_the_same_readers(
-    storage: Faulty, topic: Topic, hub: Hub
+    log: Faulty, topic: Topic, hub: Hub
 ) -> None:
     subscriber = hub.open([topic], Start(), lambda: None)
-    (tail,), opened = subscriber.tails, storage.opened
+    (tail,), opened = subscriber.tails, log.opened
     subscriber.close()
     assert not tail.watched
     time.sleep(0.2)
     again = hub.open([topic], Start(), lambda: None)
     assert again.tails[0] is tail
-    assert storage.opened == opened
-    storage.append(topic.name, [NewMessage(payload=b"1", key="k")])
+    assert log.opened == opened
+    log.append(topic.name, [NewMessage(payload=b"1", key="k")])
     assert eventually(lambda: again.take().counts.published == 1)
 
 
 def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
-    storage: Faulty, topic: Topic, hub: Hub, caplog: pytest.LogCaptureFixture
+    log: Faulty, topic: Topic, hub: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
     subscriber = hub.open([topic], Start(), lambda: None)
-    storage.fault = lambda: ValueError(SECRET)
+    log.fault = lambda: ValueError(SECRET)
     with caplog.at_level(logging.ERROR):
-        storage.broken = {1}
+        log.broken = {1}
         assert eventually(lambda: subscriber.ended)
         assert eventually(lambda: "ValueError" in caplog.text)
     assert SECRET not in caplog.text
@@ -206,31 +206,29 @@ def test_a_fault_in_a_reader_ends_the_tail_and_tells_nothing_of_the_events(
 
 @pytest.mark.parametrize("error", [UnknownTopic, StoreClosed])
 def test_a_start_that_cannot_succeed_says_why_at_once(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
 ) -> None:
     monkeypatch.setattr(topic_tail, "READY_SECONDS", 10_000.0)
-    storage.broken, storage.fault = {0, 1}, lambda: error("This is why.")
+    log.broken, log.fault = {0, 1}, lambda: error("This is why.")
     with pytest.raises(error, match="This is why"):
         hub.open([topic], Start(), lambda: None)
-    storage.fault = lambda: ValueError(SECRET)
+    log.fault = lambda: ValueError(SECRET)
     with pytest.raises(StoreUnreachable):
         hub.open([topic], Start(), lambda: None)
     assert not hub._tails
-    storage.broken = set()
+    log.broken = set()
     assert hub.open([topic], Start(), lambda: None).take().state == "live"
 
 
-def test_a_start_that_the_store_refuses_says_so(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_that_the_store_refuses_says_so(log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_tail, "READY_SECONDS", 0.3)
-    storage.broken, storage.fault = {1}, lambda: StoreRefused("No permission to read this topic.")
+    log.broken, log.fault = {1}, lambda: StoreRefused("No permission to read this topic.")
     with pytest.raises(StoreRefused, match="No permission"):
         hub.open([topic], Start(), lambda: None)
 
 
 def test_a_tail_that_ends_as_it_starts_is_not_kept(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = topic_tail.TopicTail.start
 
@@ -246,7 +244,7 @@ def test_a_tail_that_ends_as_it_starts_is_not_kept(
 
 
 def test_subscribers_that_wait_for_a_start_that_fails_share_its_failure(
-    storage: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[str] = []
     pending = threading.Semaphore(0)
@@ -283,7 +281,7 @@ def test_subscribers_that_wait_for_a_start_that_fails_share_its_failure(
     assert hub.open([topic], Start(), lambda: None).take().state == "live", "a later subscriber tries again"
 
 
-def test_what_has_a_schema_is_parsed_by_the_tail_itself(storage: Faulty, topic: Topic) -> None:
+def test_what_has_a_schema_is_parsed_by_the_tail_itself(log: Faulty, topic: Topic) -> None:
     """Asking the registry takes time, and a subscriber's take must not wait for it."""
     threads: list[str] = []
 
@@ -291,7 +289,7 @@ def test_what_has_a_schema_is_parsed_by_the_tail_itself(storage: Faulty, topic: 
         threads.append(threading.current_thread().name)
         return read_event(replace(read, schema_version=""), Config().mappings)
 
-    hub = Hub(storage=storage, read=read)
+    hub = Hub(log=log, read=read)
     try:
         subscriber = hub.open([topic], Start(), lambda: None)
         subscriber.tails[0].publish([message(1), message(2, "7"), message(3, "7")])

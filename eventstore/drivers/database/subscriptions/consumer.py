@@ -10,7 +10,7 @@ from typing import Self
 
 from django.db import transaction
 
-from eventstore.drivers.database.connection import STORE, answering, close_in_thread
+from eventstore.drivers.database.connection import STORE, close_in_thread, store_errors
 from eventstore.drivers.database.models import CursorRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import checked_name, shown, topic_row
 from eventstore.drivers.database.positions import number_of
@@ -21,7 +21,8 @@ from eventstore.drivers.database.subscriptions.state import state_of
 from eventstore.drivers.database.table_reads import fitting, messages_at, poll
 from eventstore.model.errors import InvalidPosition, StoreClosed, StoreRefused, StoreUnreachable, UnknownSubscription
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, Edge, SubscriptionType
+from eventstore.model.log import READ_BYTES, Edge
+from eventstore.model.subscriptions import SubscriptionType
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class TableConsumer:
         if position in self._forgotten:
             return
         number = number_of(position, self._topic, position.partition)
-        with answering(), transaction.atomic(using=STORE):
+        with store_errors(), transaction.atomic(using=STORE):
             row = self._locked()
             if row.resets != self._resets and position in self._held:
                 return
@@ -84,7 +85,7 @@ class TableConsumer:
             return
         self._closed = True
         try:
-            with answering():
+            with store_errors():
                 MemberRow.objects.filter(pk=self._member).delete()
         except StoreUnreachable as error:
             # Nothing is lost: without a heartbeat the member counts as gone after some seconds.
@@ -99,7 +100,7 @@ class TableConsumer:
 
     def _look(self, limit: int) -> Sequence[Message]:
         self._check_open()
-        with answering():
+        with store_errors():
             if limit < 1 or not (self._heartbeat_is_due() or self._something_to_do(limit)):
                 return []
             with transaction.atomic(using=STORE):

@@ -5,14 +5,14 @@ from itertools import islice
 
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.database.subscriptions import ranges
-from eventstore.drivers.database.subscriptions.state import Shard, State
-from eventstore.model.storage import SubscriptionType
+from eventstore.drivers.database.subscriptions.state import ShardState, SubscriptionState
+from eventstore.model.subscriptions import SubscriptionType
 
 LOOK_AHEAD = 2_000
 """How far after its cursor a key-shared subscription looks for a member's keys, so that one look stays short."""
 
 
-def pick(state: State, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:
+def pick(state: SubscriptionState, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:
     """Return at most ``limit`` numbers for the member ``me``, by the index of their shard in ``state.shards``."""
     picked: dict[int, list[int]] = {}
     members = [member.pk for member in state.members]
@@ -26,7 +26,7 @@ def pick(state: State, type: SubscriptionType, me: int, limit: int) -> dict[int,
     return picked
 
 
-def _for_member(shard: Shard, type: SubscriptionType, members: Sequence[int], me: int) -> Iterator[int]:
+def _for_member(shard: ShardState, type: SubscriptionType, members: Sequence[int], me: int) -> Iterator[int]:
     match type:
         case SubscriptionType.FAILOVER if owner(shard, members) != me:
             return iter(())
@@ -39,12 +39,12 @@ def _for_member(shard: Shard, type: SubscriptionType, members: Sequence[int], me
             return ranges.each(shard.unacknowledged_except(shard.held.values()))
 
 
-def owner(shard: Shard, members: Sequence[int]) -> int:
+def owner(shard: ShardState, members: Sequence[int]) -> int:
     """Return the member that has this failover partition: the first member has the first one, and so on in turn."""
     return members[shard.partition % len(members)]
 
 
-def _of_my_keys(shard: Shard, members: Sequence[int], me: int) -> Iterator[int]:
+def _of_my_keys(shard: ShardState, members: Sequence[int], me: int) -> Iterator[int]:
     free = shard.unacknowledged_except(shard.held.values())
     if not free:
         return

@@ -10,18 +10,11 @@ from eventstore.drivers.database.models import CursorRow, MemberRow, PartitionRo
 from eventstore.drivers.database.names import checked_name, find_subscription, subscription_row, topic_row
 from eventstore.drivers.database.positions import number_of, position_of
 from eventstore.drivers.database.subscriptions import ranges
-from eventstore.drivers.database.subscriptions.state import Shard, State, state_of, states_of
+from eventstore.drivers.database.subscriptions.state import ShardState, SubscriptionState, state_of, states_of
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
-from eventstore.model.storage import (
-    ConnectedConsumer,
-    Cursor,
-    CursorMove,
-    Edge,
-    MoveResult,
-    Subscription,
-    SubscriptionType,
-)
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, CursorMove, MoveResult, Subscription, SubscriptionType
 
 CLIENT = "Eventdesk's embedded store"
 
@@ -93,7 +86,7 @@ def locked(pk: int) -> SubscriptionRow:
     return SubscriptionRow.objects.select_for_update().get(pk=pk)
 
 
-def _target(topic: str, partition: int, shard: Shard | None, target: Position | Edge) -> int:
+def _target(topic: str, partition: int, shard: ShardState | None, target: Position | Edge) -> int:
     if shard is None:
         raise InvalidPosition(f"The topic has no partition {partition}. Choose a position of one of its own.")
     if isinstance(target, Edge):
@@ -104,7 +97,7 @@ def _target(topic: str, partition: int, shard: Shard | None, target: Position | 
     return number
 
 
-def _subscription(topic: str, row: SubscriptionRow, state: State) -> Subscription:
+def _subscription(topic: str, row: SubscriptionRow, state: SubscriptionState) -> Subscription:
     return Subscription(
         topic=topic,
         name=row.name,
@@ -117,7 +110,7 @@ def _subscription(topic: str, row: SubscriptionRow, state: State) -> Subscriptio
     )
 
 
-def _cursor(topic: str, shard: Shard) -> Cursor:
+def _cursor(topic: str, shard: ShardState) -> Cursor:
     def place(number: int) -> Position:
         return position_of(topic, shard.partition, number)
 
@@ -131,7 +124,7 @@ def _cursor(topic: str, shard: Shard) -> Cursor:
     )
 
 
-def _consumer(member: MemberRow, state: State) -> ConnectedConsumer:
+def _consumer(member: MemberRow, state: SubscriptionState) -> ConnectedConsumer:
     return ConnectedConsumer(
         name=member.name,
         address=member.address,

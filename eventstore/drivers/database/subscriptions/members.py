@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import shown
 from eventstore.drivers.database.subscriptions import ranges
-from eventstore.drivers.database.subscriptions.state import GONE_AFTER, Shard
+from eventstore.drivers.database.subscriptions.state import GONE_AFTER, ShardState
 from eventstore.model.errors import StoreRefused
-from eventstore.model.storage import SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 
 
 def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> MemberRow:
@@ -39,7 +39,7 @@ def remove_gone(subscription: SubscriptionRow) -> None:
     MemberRow.objects.filter(subscription=subscription, heartbeat__lte=datetime.now(UTC) - GONE_AFTER).delete()
 
 
-def hold(shard: Shard, member: int, numbers: list[int], *, alone: bool) -> None:
+def hold(shard: ShardState, member: int, numbers: list[int], *, alone: bool) -> None:
     """Record what a member has received. ``alone``: it took over the partition, so that others no longer hold anything of
     it."""
     if alone:

@@ -13,7 +13,7 @@ GONE_AFTER = timedelta(seconds=10)
 
 
 @dataclass(slots=True, kw_only=True)
-class Shard:
+class ShardState:
     """A cursor with the end of its partition and, by member's id, what its members hold."""
 
     cursor_id: int
@@ -36,8 +36,8 @@ class Shard:
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
-    shards: list[Shard]
+class SubscriptionState:
+    shards: list[ShardState]
     """In order of partition."""
     members: list[MemberRow]
     """The members that are alive, in the order in which they joined."""
@@ -46,15 +46,15 @@ class State:
         return sum(ranges.size(shard.held.get(member, [])) for shard in self.shards)
 
 
-def state_of(subscription: SubscriptionRow) -> State:
+def state_of(subscription: SubscriptionRow) -> SubscriptionState:
     return states_of([subscription])[subscription.pk]
 
 
-def states_of(subscriptions: Sequence[SubscriptionRow]) -> Mapping[int, State]:
+def states_of(subscriptions: Sequence[SubscriptionRow]) -> Mapping[int, SubscriptionState]:
     """Return the states by subscription id, in three queries for any number of subscriptions."""
     ids = [row.pk for row in subscriptions]
     members = MemberRow.objects.filter(subscription_id__in=ids, heartbeat__gt=datetime.now(UTC) - GONE_AFTER).order_by("pk")
-    of_subscription: dict[int, State] = {pk: State(shards=[], members=[]) for pk in ids}
+    of_subscription: dict[int, SubscriptionState] = {pk: SubscriptionState(shards=[], members=[]) for pk in ids}
     for member in members:
         of_subscription[member.subscription_id].members.append(member)
     held = _held({member.pk for state in of_subscription.values() for member in state.members})
@@ -72,8 +72,8 @@ def _held(members: set[int]) -> Mapping[int, dict[int, list[tuple[int, int]]]]:
     return by_cursor
 
 
-def _shard(cursor: CursorRow, held: dict[int, list[tuple[int, int]]]) -> Shard:
-    return Shard(
+def _shard(cursor: CursorRow, held: dict[int, list[tuple[int, int]]]) -> ShardState:
+    return ShardState(
         cursor_id=cursor.pk,
         partition_id=cursor.partition_id,
         partition=cursor.partition.number,

@@ -10,11 +10,12 @@ import pulsar
 
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.reader import QUEUE, patience_behind
-from eventstore.drivers.pulsar.connection import Connected, Link, closed
-from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.pulsar.connection import BrokerConnection, ConnectionWatch, closed
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES, SubscriptionType
+from eventstore.model.log import READ_BYTES
+from eventstore.model.subscriptions import SubscriptionType
 
 TYPES = {
     SubscriptionType.EXCLUSIVE: pulsar.ConsumerType.Exclusive,
@@ -31,8 +32,10 @@ class PulsarConsumer:
     consumer, unless the broker tracks inside batches (``acknowledgmentAtBatchIndexLevelEnabled``).
     """
 
-    def __init__(self, link: Link, known: Known, name: str, type: SubscriptionType, consumer: str) -> None:
-        self._link, self._known = link, known
+    def __init__(
+        self, connection: BrokerConnection, known: KnownTopic, name: str, type: SubscriptionType, consumer: str
+    ) -> None:
+        self._connection, self._known = connection, known
         self._settings: dict[str, Any] = {
             "subscription_name": name,
             "consumer_type": TYPES.get(type, pulsar.ConsumerType.Shared),
@@ -44,7 +47,7 @@ class PulsarConsumer:
         self._messages: dict[int, Messages] = {}
         self._received: dict[Position, Any] = {}
         self._furthest: dict[int, str] = defaultdict(str)
-        self._connected = Connected(link)
+        self._watch = ConnectionWatch(connection)
         self._closed = False
         self._consumer = self._subscribe()
 
@@ -56,7 +59,7 @@ class PulsarConsumer:
             self._gather(found, limit, deadline)
         except pulsar.PulsarException as error:
             if not found:
-                raise self._link.translated(type(error).__name__) from error
+                raise self._connection.translated(type(error).__name__) from error
         if not found:
             self._mend()
         return found
@@ -68,7 +71,7 @@ class PulsarConsumer:
             if position.token <= self._furthest[position.partition]:
                 return  # already acknowledged
             raise InvalidPosition("This consumer has not received the event at this position: receive it first.")
-        with self._link.errors():
+        with self._connection.errors():
             self._consumer.acknowledge(message_id)
         del self._received[position]
 
@@ -84,14 +87,14 @@ class PulsarConsumer:
         self.close()
 
     def _subscribe(self) -> Any:
-        client = self._link.client()
-        with self._link.errors():
+        client = self._connection.client()
+        with self._connection.errors():
             return client.subscribe(self._known.name.uri, **self._settings)
 
     def _check_open(self) -> None:
         if self._closed:
             raise closed()
-        self._link.check_open()
+        self._connection.check_open()
 
     def _gather(self, found: list[Message], limit: int, deadline: float) -> None:
         room, first = READ_BYTES, 0.0
@@ -116,7 +119,7 @@ class PulsarConsumer:
 
     def _mend(self) -> None:
         """Nothing came. If the connection is gone while the broker answers, give the client a moment, and then reconnect."""
-        if self._connected.gone_for_good(self._consumer.is_connected()):
+        if self._watch.gone_for_good(self._consumer.is_connected()):
             self._let_go()
             self._consumer = self._subscribe()
 

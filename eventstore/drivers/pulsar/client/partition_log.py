@@ -18,13 +18,13 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.client.prefetch import FEWEST
 from eventstore.drivers.pulsar.client.reader import QUEUE, close_raw, next_within, open_raw, until_the_end
-from eventstore.drivers.pulsar.connection import Link
+from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Message, Position
-from eventstore.model.storage import READ_BYTES
+from eventstore.model.log import READ_BYTES
 
 T = TypeVar("T")
 
@@ -44,11 +44,11 @@ EXPECTED_SECONDS = 0.5
 """How long to wait for a message that should exist before the broker is asked whether it does."""
 
 
-class Shard:
+class PartitionLog:
     """One partition's log, with its names in the store and on the broker."""
 
-    def __init__(self, link: Link, admin: Admin, log: TopicName, topic: str, partition: int) -> None:
-        self.link, self.admin, self.log, self.topic, self.partition = link, admin, log, topic, partition
+    def __init__(self, connection: BrokerConnection, admin: Admin, log: TopicName, topic: str, partition: int) -> None:
+        self.connection, self.admin, self.log, self.topic, self.partition = connection, admin, log, topic, partition
 
     def internals(self) -> Json:
         """Return what the broker tells of this log; empty if the partition has no log yet because nobody has used it."""
@@ -112,7 +112,7 @@ class Shard:
         return [messages.of(raw) for raw in reversed(found)]
 
     def fetch_near(self, wanted: Sequence[Position]) -> Mapping[Position, Message]:
-        """Return the messages that exist at these positions, one of ``near_ones``' groups, with one reader."""
+        """Return the messages that exist at these positions, one of ``group_near``' groups, with one reader."""
         places = [place_of(position.token) for position in wanted]
         by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
         messages, last = self._messages(), places[-1].order
@@ -174,22 +174,22 @@ class Shard:
         return self._from_id(place.message_id(), inclusive=inclusive, queue=queue)
 
     def _from_id(self, start: Any, *, inclusive: bool, queue: int) -> Iterator[Any]:
-        reader = open_raw(self.link, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
+        reader = open_raw(self.connection, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
         try:
-            with self.link.errors():
-                yield from until_the_end(self.link, reader)
+            with self.connection.errors():
+                yield from until_the_end(self.connection, reader)
         finally:
             close_raw(reader)
 
     def _expected_from(self, start: Any, *, queue: int) -> Iterator[Any]:
         """As ``_from_id``, inclusive, for messages that should exist: waits for them first, and asks the broker
         afterwards."""
-        reader = open_raw(self.link, self.log, start, inclusive=True, queue=min(queue, FETCH_QUEUE))
+        reader = open_raw(self.connection, self.log, start, inclusive=True, queue=min(queue, FETCH_QUEUE))
         try:
-            with self.link.errors():
+            with self.connection.errors():
                 while (raw := next_within(reader, EXPECTED_SECONDS)) is not None:
                     yield raw
-                yield from until_the_end(self.link, reader)
+                yield from until_the_end(self.connection, reader)
         finally:
             close_raw(reader)
 
@@ -237,7 +237,7 @@ def _entries_of(places: Sequence[Place]) -> int:
     return places[-1].entry - min(place.first_entry for place in places)[1] + 1
 
 
-def near_ones(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
+def group_near(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
     """Group the sorted positions of one partition so that each group is worth reading through with one reader."""
     groups: list[list[Position]] = []
     before: Place | None = None

@@ -17,12 +17,12 @@ from typing import Any
 import pulsar
 
 from eventstore.drivers.pulsar.client.messages import EPOCH
-from eventstore.drivers.pulsar.connection import Link
+from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.positions import Positions
-from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import EventStoreError, InvalidMessage, StoreClosed, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage, Position
-from eventstore.model.routing import partition_of
 
 MANY = 100
 """From this number of messages for one partition in one call, they are batched whatever their keys."""
@@ -47,16 +47,16 @@ Item = tuple[int, NewMessage, bool]
 class Publisher:
     """Appends messages. Thread-safe."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, connection: BrokerConnection) -> None:
+        self._connection = connection
         self._lock = threading.Lock()
         self._producers: dict[tuple[str, SendMode], Any] = {}
         self._turn = count()
 
-    def append(self, known: Known, messages: Sequence[NewMessage]) -> Sequence[Position]:
+    def append(self, known: KnownTopic, messages: Sequence[NewMessage]) -> Sequence[Position]:
         """Return the positions in the order of the messages, once all of them are confirmed."""
         sizes = [size_of(message) for message in messages]
-        call = _Call(self._link, str(known.name), len(messages))
+        call = _Call(self._connection, str(known.name), len(messages))
         shares: dict[int, list[Item]] = defaultdict(list)
         for place, (message, size) in enumerate(zip(messages, sizes, strict=True)):
             shares[self._partition(message, len(known.logs))].append((place, message, size > CHUNKED_FROM))
@@ -73,7 +73,7 @@ class Publisher:
             return next(self._turn) % partitions
         return partition_of(message.key, partitions)
 
-    def _send(self, call: "_Call", known: Known, partition: int, share: Sequence[Item]) -> Any:
+    def _send(self, call: "_Call", known: KnownTopic, partition: int, share: Sequence[Item]) -> Any:
         """Send a partition's share, and return the producer that sends the last of it."""
         producer: Any = None
         for mode, items in _runs(share):
@@ -85,8 +85,8 @@ class Publisher:
         return producer
 
     def _producer(self, uri: str, mode: SendMode) -> Any:
-        client = self._link.client()
-        with self._lock, self._link.errors():
+        client = self._connection.client()
+        with self._lock, self._connection.errors():
             producer = self._producers.get((uri, mode))
             if producer is None or not producer.is_connected():
                 _let_go(producer)
@@ -102,8 +102,8 @@ class _Call:
     Lists that only grow need no lock for that, which matters at 10,000 confirmations a second.
     """
 
-    def __init__(self, link: Link, topic: str, size: int) -> None:
-        self._link, self._topic = link, topic
+    def __init__(self, connection: BrokerConnection, topic: str, size: int) -> None:
+        self._connection, self._topic = connection, topic
         self._positions: list[Position | None] = [None] * size
         self._makers: dict[int, Positions] = {}
         self._sent = 0
@@ -144,7 +144,7 @@ class _Call:
         while len(self._answers) < self._sent and not self._failures and time.monotonic() < deadline:
             time.sleep(0.0005)
         if self._failures or len(self._answers) < self._sent:
-            raise self._link.translated(self._failures[0] if self._failures else "Timeout")
+            raise self._connection.translated(self._failures[0] if self._failures else "Timeout")
 
     def confirmed(self) -> Sequence[Position]:
         return [position for position in self._positions if position is not None]

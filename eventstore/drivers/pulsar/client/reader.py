@@ -13,11 +13,11 @@ import pulsar
 
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
-from eventstore.drivers.pulsar.connection import Connected, Link, closed
+from eventstore.drivers.pulsar.connection import BrokerConnection, ConnectionWatch, closed
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
-from eventstore.model.storage import READ_BYTES
+from eventstore.model.log import READ_BYTES
 
 READER_NAME = "eventdesk-reader"
 """The prefix of our readers' subscriptions, so that nobody takes them for a real backlog."""
@@ -42,10 +42,10 @@ def patience_behind(first: float) -> int:
     return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
 
 
-def open_raw(link: Link, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
+def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
     """Return the client's own reader, connected."""
-    client = link.client()
-    with link.errors():
+    client = connection.client()
+    with connection.errors():
         return client.create_reader(
             log.uri,
             start,
@@ -64,7 +64,7 @@ def close_raw(reader: Any) -> None:
         return  # the broker is away, and removes a reader by itself
 
 
-def until_the_end(link: Link, reader: Any) -> Iterator[Any]:
+def until_the_end(connection: BrokerConnection, reader: Any) -> Iterator[Any]:
     """Yield the messages from where the reader stands to the current end of the log, without waiting there.
 
     The broker may count records that it never delivers: markers, and pieces of a message whose beginning is gone. Some
@@ -73,13 +73,13 @@ def until_the_end(link: Link, reader: Any) -> Iterator[Any]:
     while True:
         raw = next_ready(reader)
         if raw is None:
-            with link.errors():
+            with connection.errors():
                 if not reader.has_message_available():
                     return
             raw = next_within(reader, DELIVERY_SECONDS)
         if raw is None:
             if not reader.is_connected():
-                raise link.unreachable()
+                raise connection.unreachable()
             return
         yield raw
 
@@ -116,7 +116,7 @@ class PulsarReader:
 
     def __init__(
         self,
-        link: Link,
+        connection: BrokerConnection,
         log: TopicName,
         messages: Messages,
         start: Any,
@@ -127,26 +127,26 @@ class PulsarReader:
         share: PrefetchShare,
         resume: Resume,
     ) -> None:
-        self._link, self._log, self._messages = link, log, messages
+        self._connection, self._log, self._messages = connection, log, messages
         self._start, self._inclusive = start, inclusive
         self._ahead, self._share, self._resume = ahead, share, resume
         self._after = after
         self._last: Any = None
-        self._connected = Connected(link)
+        self._watch = ConnectionWatch(connection)
         self._closed = False
         self._reader = self._open()
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
         if self._closed:
             raise closed()
-        self._link.check_open()
+        self._connection.check_open()
         found: list[Message] = []
         deadline = time.monotonic() + timeout
         try:
             self._gather(found, limit, deadline)
         except pulsar.PulsarException as error:
             if not found:
-                raise self._link.translated(type(error).__name__) from error
+                raise self._connection.translated(type(error).__name__) from error
         if not found:
             self._mend()
         self._keep_to_share(found)
@@ -194,11 +194,11 @@ class PulsarReader:
     def _open(self) -> Any:
         if self._last is not None:
             self._start, self._inclusive = self._resume(self._after)
-        return open_raw(self._link, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
+        return open_raw(self._connection, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
 
     def _mend(self) -> None:
         """Nothing came. Reconnect if the connection is gone."""
-        if self._connected.gone_for_good(self._reader.is_connected()):
+        if self._watch.gone_for_good(self._reader.is_connected()):
             self._connect_anew()
 
     def _connect_anew(self) -> None:

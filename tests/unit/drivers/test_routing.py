@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore.model.routing import java_string_hash, partition_of
+from eventstore.drivers.routing import java_string_hash, partition_of
 
 INTEGER_MIN_VALUE = 0x80000000
 

@@ -20,11 +20,12 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.subscriptions import RANGE, ledger_and_entry, named
-from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.pulsar.subscriptions.listing import RANGE, ledger_and_entry, named
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Position
-from eventstore.model.storage import CursorMove, Edge, MoveResult, OnMove
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove
 
 TRIES = 3
 RETRY_SECONDS = 20.0
@@ -53,7 +54,7 @@ class Standing:
     delivered: int | None
 
 
-def reset(admin: Admin, known: Known, name: str, targets: Mapping[int, Position | Edge], on_move: OnMove) -> None:
+def reset(admin: Admin, known: KnownTopic, name: str, targets: Mapping[int, Position | Edge], on_move: OnMove) -> None:
     """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
     steps = [(partition, known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
     named(admin, known, name)

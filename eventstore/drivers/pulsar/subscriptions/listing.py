@@ -9,10 +9,10 @@ from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.reader import READER_NAME
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.positions import whole_entry
-from eventstore.drivers.pulsar.topics import Known
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import UnknownSubscription
 from eventstore.model.events import Position
-from eventstore.model.storage import ConnectedConsumer, Cursor, Subscription, SubscriptionType
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
 _TYPES = {
     "Exclusive": SubscriptionType.EXCLUSIVE,
@@ -24,7 +24,7 @@ RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
-def all_of(admin: Admin, known: Known) -> Sequence[Subscription]:
+def all_of(admin: Admin, known: KnownTopic) -> Sequence[Subscription]:
     """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors."""
     statistics = admin.statistics(known.name, known.shards)
     internals = admin.internals(known.name, known.shards)
@@ -34,7 +34,7 @@ def all_of(admin: Admin, known: Known) -> Sequence[Subscription]:
     return [_subscription(known, name, statistics, internals) for name in sorted(names)]
 
 
-def named(admin: Admin, known: Known, name: str) -> Subscription:
+def named(admin: Admin, known: KnownTopic, name: str) -> Subscription:
     for subscription in all_of(admin, known):
         if subscription.name == name:
             return subscription
@@ -45,7 +45,7 @@ def _durable(name: str, told: Json) -> bool:
     return bool(told.get("isDurable", told.get("durable", True))) and not name.startswith(f"{READER_NAME}-")
 
 
-def _subscription(known: Known, name: str, statistics: Sequence[Json], internals: Sequence[Json]) -> Subscription:
+def _subscription(known: KnownTopic, name: str, statistics: Sequence[Json], internals: Sequence[Json]) -> Subscription:
     told = [partition.get("subscriptions", {}).get(name, {}) for partition in statistics]
     inside = [partition.get("cursors", {}).get(name, {}) for partition in internals]
     topic = str(known.name)

@@ -1,0 +1,60 @@
+"""The subscriptions of the embedded store. ``eventstore.model.subscriptions.Subscriptions`` describes each call."""
+
+from collections.abc import Mapping, Sequence
+from weakref import WeakSet
+
+from eventstore.drivers.database.connection import Session
+from eventstore.drivers.database.subscriptions import listing
+from eventstore.drivers.database.subscriptions.consumer import TableConsumer, consume
+from eventstore.model.events import Position
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import (
+    Consumer,
+    OnMove,
+    Subscription,
+    SubscriptionCapabilities,
+    SubscriptionType,
+    ignore_move,
+)
+
+
+class TableSubscriptions:
+    """Implements ``eventstore.model.subscriptions.Subscriptions``."""
+
+    capabilities = SubscriptionCapabilities(backlog_unit="events", reset_disconnects=True, lists_consumers=True)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._consumers: WeakSet[TableConsumer] = WeakSet()
+
+    def of_topic(self, topic: str) -> Sequence[Subscription]:
+        with self._session.use():
+            return listing.subscriptions(topic)
+
+    def named(self, topic: str, name: str) -> Subscription:
+        with self._session.use():
+            return listing.subscription(topic, name)
+
+    def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+        with self._session.use():
+            return listing.create_subscription(topic, name, type, start)
+
+    def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
+        with self._session.use():
+            member = consume(topic, name, type, consumer, self._session.closed)
+            self._consumers.add(member)
+            return member
+
+    def reset_cursor(
+        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+    ) -> None:
+        """All of the partitions in one transaction, or none."""
+        with self._session.use():
+            moves = listing.reset_cursor(topic, name, targets)
+        for move in moves:
+            on_move(move)
+
+    def close(self) -> None:
+        """Close the consumers that are still open. Needs no open session."""
+        for consumer in list(self._consumers):
+            consumer.close()

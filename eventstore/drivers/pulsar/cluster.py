@@ -1,0 +1,46 @@
+"""One Pulsar cluster, as the parts of a storage share it: its connection, its admin API and its topics."""
+
+from collections.abc import Sequence
+
+from eventstore.config.topic_kinds import TopicKinds
+from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog
+from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.positions import place_of
+from eventstore.drivers.pulsar.topics import KnownTopic, Topics
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
+
+
+class Cluster:
+    """Nothing is contacted before the first call. Every call raises ``StoreClosed`` once the storage was closed."""
+
+    def __init__(self, *, connection: BrokerConnection, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds) -> None:
+        self.connection, self.admin = connection, admin
+        self.topics = Topics(admin, namespaces, kinds)
+
+    def check_open(self) -> None:
+        self.connection.check_open()
+
+    def known(self, topic: str) -> KnownTopic:
+        """Return the watched topic with this name or short name. Raises ``UnknownTopic``."""
+        self.check_open()
+        return self.topics.find(topic)
+
+    def partition_log(self, known: KnownTopic, partition: int) -> PartitionLog:
+        """Return one partition of the topic, for reading."""
+        return PartitionLog(self.connection, self.admin, known.log(partition), str(known.name), partition)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.admin.close()
+
+
+def checked(position: Position | None, partition_log: PartitionLog) -> Position | None:
+    """Return the position. Raises ``InvalidPosition`` if it is another partition's, or not a position of this driver."""
+    if position is None:
+        return None
+    place_of(position.token)
+    if (position.topic, position.partition) != (partition_log.topic, partition_log.partition):
+        raise InvalidPosition("This position belongs to another partition. Open the event again from a list.")
+    return position

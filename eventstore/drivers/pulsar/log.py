@@ -1,0 +1,175 @@
+"""The log of one Pulsar cluster: topics, publishing and reading."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import pulsar
+
+from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.parallel import in_parallel
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog, group_near
+from eventstore.drivers.pulsar.client.prefetch import FetchAhead
+from eventstore.drivers.pulsar.client.publishing import Publisher
+from eventstore.drivers.pulsar.client.reader import PulsarReader
+from eventstore.drivers.pulsar.client.resuming import start_behind
+from eventstore.drivers.pulsar.cluster import Cluster, checked
+from eventstore.drivers.pulsar.ends import EndsFinder
+from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
+from eventstore.model.errors import NotSupported, UnknownTopic
+from eventstore.model.events import Message, NewMessage, Position, Topic
+from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities
+
+PARALLEL_READS = 4
+"""Partitions of a topic's page that are read in parallel."""
+
+
+class PulsarLog:
+    """Implements ``eventstore.model.log.Log``, which describes each call.
+
+    A chunked message that has other publishers' messages between its chunks is delivered at its last chunk. A reader
+    that is opened between its chunks gets it if it began not too long before (``resuming``).
+    """
+
+    capabilities = LogCapabilities(
+        expected_version=False, detects_known_ids=False, amount_unit="entries", parallel_reads=PARALLEL_READS
+    )
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._publisher = Publisher(cluster.connection)
+        self._ends = EndsFinder(cluster.admin)
+        self._ahead = FetchAhead()
+
+    def ping(self) -> str:
+        self._cluster.check_open()
+        return f"Pulsar {self._cluster.admin.version()} at {self._cluster.connection.where}"
+
+    # -- topics
+
+    def topics(self) -> Sequence[Topic]:
+        self._cluster.check_open()
+        return self._cluster.topics.all()
+
+    def topic(self, name: str) -> Topic:
+        return self._cluster.known(name).topic
+
+    def create_topic(self, name: str, *, partitions: int = 1) -> Topic:
+        self._cluster.check_open()
+        return self._cluster.topics.create(name, partitions).topic
+
+    def ends(self, topic: str) -> Sequence[Ends]:
+        known = self._cluster.known(topic)
+        return self._ends.of(known, [self._cluster.partition_log(known, number) for number in range(known.topic.partitions)])
+
+    def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
+        return self._ends.amounts(self._cluster.known(topic), positions)
+
+    # -- writing
+
+    def append(self, topic: str, messages: Sequence[NewMessage], *, expected_version: int | None = None) -> Sequence[Position]:
+        known = self._cluster.known(topic)
+        if expected_version is not None:
+            raise NotSupported("Pulsar has no expected version: append without it.")
+        return self._publisher.append(known, messages)
+
+    def known_ids(self, topic: str, ids: Sequence[str]) -> set[str]:
+        self._cluster.check_open()
+        raise NotSupported("Pulsar does not know which event ids a topic holds: ask the index.")
+
+    # -- reading
+
+    def read_forward(
+        self,
+        topic: str,
+        partition: int,
+        *,
+        after: Position | None = None,
+        limit: int,
+        inclusive: bool = False,
+        most_bytes: int | None = None,
+    ) -> Sequence[Message]:
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
+        return partition_log.forward(
+            after=checked(after, partition_log), limit=limit, inclusive=inclusive, most_bytes=most_bytes
+        )
+
+    def read_backward(
+        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+    ) -> Sequence[Message]:
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
+        return partition_log.backward(before=checked(before, partition_log), limit=limit, most_bytes=most_bytes)
+
+    def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        """Scattered positions cost a reader each, several of them in parallel. Close ones are read through with one
+        reader."""
+        self._cluster.check_open()
+        ordered = sorted(set(positions), key=lambda position: (position.topic, position.partition, position.token))
+        pieces: list[tuple[PartitionLog, Sequence[Position]]] = []
+        for (topic, partition), group in groupby(ordered, key=lambda position: (position.topic, position.partition)):
+            near = group_near(list(group))
+            partition_log = self._partition_log_if_there(topic, partition)
+            if partition_log is not None:
+                pieces += [(partition_log, wanted) for wanted in near]
+        parts = in_parallel(lambda piece: piece[0].fetch_near(piece[1]), pieces)
+        return {position: message for part in parts for position, message in part.items()}
+
+    def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
+        return self._cluster.partition_log(self._cluster.known(topic), partition).first_since(when)
+
+    def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
+        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
+        start, inclusive, token = pulsar.MessageId.earliest, True, ""
+        internals = partition_log.internals()
+        if after is Edge.LATEST:
+            start, inclusive = self._latest(partition_log)
+        elif isinstance(after, Position):
+            checked(after, partition_log)
+            token = after.token
+            start, inclusive = _start_behind(internals, token)
+        share = self._ahead.join(internals)
+        try:
+            return PulsarReader(
+                self._cluster.connection,
+                partition_log.log,
+                Messages(partition_log.topic, partition_log.partition),
+                start,
+                inclusive=inclusive,
+                after=token,
+                ahead=self._ahead,
+                share=share,
+                resume=lambda token: _start_behind(partition_log.internals(), token),
+            )
+        except BaseException:
+            self._ahead.leave(share)
+            raise
+
+    def position(self, topic: str, partition: int, token: str) -> Position:
+        self._cluster.check_open()
+        return position_from(topic, partition, token)
+
+    def labelled(self, topic: str, partition: int, label: str) -> Position | None:
+        self._cluster.check_open()
+        return position_labelled(topic, partition, label)
+
+    def _partition_log_if_there(self, topic: str, partition: int) -> PartitionLog | None:
+        try:
+            return self._cluster.partition_log(self._cluster.known(topic), partition)
+        except UnknownTopic:
+            return None
+
+    def _latest(self, partition_log: PartitionLog) -> tuple[Any, bool]:
+        """Return the place of the last event now, as a fixed id."""
+        ledger, entry, batch = partition_log.last_id()
+        if entry < 0:
+            return pulsar.MessageId.earliest, True
+        return pulsar.MessageId(-1, ledger, entry, batch), False
+
+
+def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:
+    """Return where the client's reader begins for what follows this position, and whether inclusively."""
+    place = place_of(token)
+    earlier = start_behind(internals, place)
+    return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)

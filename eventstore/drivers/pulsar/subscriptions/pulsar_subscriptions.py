@@ -1,0 +1,48 @@
+"""The subscriptions of one Pulsar cluster."""
+
+from collections.abc import Mapping, Sequence
+
+from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
+from eventstore.drivers.pulsar.cluster import Cluster, checked
+from eventstore.drivers.pulsar.names import check_new_subscription
+from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
+from eventstore.model.events import Position
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import OnMove, Subscription, SubscriptionCapabilities, SubscriptionType, ignore_move
+
+
+class PulsarSubscriptions:
+    """Fulfils ``eventstore.model.subscriptions.Subscriptions``; see there for what each call does."""
+
+    capabilities = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def of_topic(self, topic: str) -> Sequence[Subscription]:
+        return listing.all_of(self._cluster.admin, self._cluster.known(topic))
+
+    def named(self, topic: str, name: str) -> Subscription:
+        return listing.named(self._cluster.admin, self._cluster.known(topic), name)
+
+    def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+        """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
+        known = self._cluster.known(topic)
+        check_new_subscription(name)
+        self._cluster.admin.create_subscription(known.name, name, start.value)
+        return listing.named(self._cluster.admin, known, name)
+
+    def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
+        known = self._cluster.known(topic)
+        check_new_subscription(name)
+        return PulsarConsumer(self._cluster.connection, known, name, type, consumer)
+
+    def reset_cursor(
+        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+    ) -> None:
+        """The broker's cursor stands between entries: at an event inside a batch, its whole batch comes again."""
+        known = self._cluster.known(topic)
+        for partition, target in targets.items():
+            if isinstance(target, Position):
+                checked(target, self._cluster.partition_log(known, partition))
+        cursor_reset.reset(self._cluster.admin, known, name, targets, on_move)
