@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering.event_line_builder import EventLine
+from dashboard.rendering import EventLine
 from dashboard.web import filter_form
 from dashboard.web.pages import not_found, page, render, wants_fragment
 from eventstore.scanning import Scan

@@ -10,11 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering import event_line_builder
-from dashboard.rendering.hour_chart import HOURS, strip_of
+from dashboard.rendering import HOURS, build_line, chart_hours
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_form import Asked
-from dashboard.web.pages import page, render, viewer_of
+from dashboard.web.pages import page, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
@@ -67,7 +66,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
         events, away = desk().streams.topic_page(found, page_token=page_token, limit=settings.EVENTDESK.limits.page_size), None
     except StoreUnreachable as error:
         events, away = _from_index(found), error
-    viewer = viewer_of(request)
+    viewer = profile_of(request)
     return render(
         request,
         "topics/show.html",
@@ -75,7 +74,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "topic": found,
             "indexed": indexed,
             "page": events,
-            "lines": [event_line_builder.event_line(row, viewer) for row in events.items],
+            "lines": [build_line(row, viewer) for row in events.items],
             "copies": 0 if found.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
@@ -91,7 +90,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
 def _hours(topic: Topic, before: str) -> dict[str, Any]:
     """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
     moment, _ = _since(before)
-    strip = strip_of(desk().index.hours(topic.name, HOURS, before=moment))
+    strip = chart_hours(desk().index.hours(topic.name, HOURS, before=moment))
     earlier = desk().index.hours(topic.name, 1, before=strip.begins) if strip else ()
     return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile, Shown, sees, show
-from dashboard.rendering import event_line_builder
-from dashboard.rendering.anomaly_text import Noticed, noticed
-from dashboard.rendering.event_line_builder import EventLine
-from dashboard.rendering.payload import Payload, payload_of_event
+from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value
+from dashboard.rendering import (
+    AnomalyFinding,
+    EventLine,
+    Payload,
+    build_line,
+    build_pointer_line,
+    findings,
+    key_of,
+    payload_of_event,
+    plain_story,
+)
 from eventstore.model import Event, Pointer
 from eventstore.streams import Row
 
@@ -27,8 +34,8 @@ _CORE = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequen
 class Fact:
     """A name and a value; either may be masked. ``copy`` is offered for copying."""
 
-    name: Shown
-    value: Shown
+    name: DisplayValue
+    value: DisplayValue
     copy: str = ""
 
 
@@ -53,7 +60,7 @@ class Detail:
     effects: Sequence[EventLine]
     payload: Payload | None
     notes: Sequence[str]
-    noticed: Sequence[Noticed]
+    anomalies: Sequence[AnomalyFinding]
     values: Sequence[Fact]
     """The searchable values that the index keeps of it."""
     most: int = MOST_TOGETHER
@@ -61,12 +68,12 @@ class Detail:
 
 def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
     """The event at this row. ``limit``: bytes of the payload to show."""
-    line = event_line_builder.event_line(row, viewer)
+    line = build_line(row, viewer)
     event, pointer = row.event, row.pointer
     correlation, cause = _links(row)
     return Detail(
         line=line,
-        title=event_line_builder.plain_story(line.pieces),
+        title=plain_story(line.pieces),
         event=event,
         pointer=pointer,
         facts=_facts(event, viewer) if event else (),
@@ -81,7 +88,7 @@ def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, viewer, limit) if event else None,
         notes=event.notes if event else (),
-        noticed=noticed(desk().index.anomalies_of(pointer), viewer) if pointer else (),
+        anomalies=findings(desk().index.anomalies_of(pointer), viewer) if pointer else (),
         values=value_facts(pointer.values, viewer) if pointer else (),
     )
 
@@ -91,7 +98,7 @@ def attribute_facts(attributes: Mapping[str, str], viewer: AccessProfile) -> lis
     facts = []
     hidden = False
     for name in sorted(attributes):
-        if sees(f"attributes.{name}", viewer) or name in _CORE:
+        if can_see(f"attributes.{name}", viewer) or name in _CORE:
             facts.append(_fact(name, attributes[name], f"attributes.{name}", viewer))
         else:
             hidden = True
@@ -102,7 +109,7 @@ def property_facts(properties: Mapping[str, str], viewer: AccessProfile) -> list
     """The message's own properties; for whoever sees no values, only that there are some."""
     if not properties:
         return []
-    if not sees("properties", viewer):
+    if not can_see("properties", viewer):
         return [Fact(name="names and values", value=HIDDEN)]
     return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
 
@@ -114,7 +121,7 @@ def value_facts(values: Sequence[tuple[str, str]], viewer: AccessProfile) -> lis
         return []
     readable = {searchable.name for searchable in settings.EVENTDESK.searchables if not searchable.hashed}
     return [
-        Fact(name=name, value=show(text, f"data.{name}", viewer) if name in readable else KEPT_AS_HASH)
+        Fact(name=name, value=display_value(text, f"data.{name}", viewer) if name in readable else KEPT_AS_HASH)
         for name, text in values
     ]
 
@@ -132,7 +139,7 @@ def _facts(event: Event, viewer: AccessProfile) -> list[Fact]:
 
 def _message_facts(event: Event, viewer: AccessProfile) -> list[Fact]:
     message = event.message
-    key = Fact(name="Key", value=event_line_builder.key_of(event, viewer)) if message.key is not None else None
+    key = Fact(name="Key", value=key_of(event, viewer)) if message.key is not None else None
     given = (
         ("Payload", f"{len(message.payload):,} bytes", "size"),
         ("Producer", message.producer, "producer"),
@@ -160,7 +167,7 @@ def _schema_of(event: Event) -> str:
 
 
 def _fact(name: str, value: str, path: str, viewer: AccessProfile) -> Fact:
-    shown = show(value, path, viewer)
+    shown = display_value(value, path, viewer)
     if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
         return Fact(name=name, value=f"{shown[:LONGEST_VALUE]}… ({len(shown):,} characters)")
     return Fact(name=name, value=shown)
@@ -174,4 +181,4 @@ def _links(row: Row) -> tuple[str, str]:
 
 
 def _lines(pointers: Sequence[Pointer]) -> list[EventLine]:
-    return [event_line_builder.pointer_line(pointer) for pointer in pointers]
+    return [build_pointer_line(pointer) for pointer in pointers]

@@ -10,15 +10,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from dashboard import privacy
 from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.gateway import desk
 from dashboard.models import Person
-from dashboard.privacy import masking
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.event_line_builder import EventLine
-from dashboard.web.pages import person_of, viewer_of
+from dashboard.rendering import EventLine, build_line
+from dashboard.rendering.text import format_duration
+from dashboard.web.pages import person_of, profile_of
 from eventstore.model import Topic
 from eventstore.scanning import Request, Scan, ScanProgress, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
@@ -70,7 +69,7 @@ class Found:
         if self.progress.seconds < 1 or not self.progress.read:
             return ""
         left = self.progress.seconds_left
-        to_go = "" if left is None else f", about {words.duration(left + 0.5)} to go"
+        to_go = "" if left is None else f", about {format_duration(left + 0.5)} to go"
         return f"{self.progress.rate:,.0f} events a second{to_go}."
 
 
@@ -83,10 +82,10 @@ def searchable_names(person: Person) -> list[str]:
 def asked(request: HttpRequest) -> Asked:
     """The filter of this page's address. Filters that look at values which the person may not see are refused: whether an
     event matches would say what it holds."""
-    return asked_by(request.GET.get("filter", ""), viewer_of(request))
+    return asked_by(request.GET.get("filter", ""), profile_of(request))
 
 
-def asked_by(text: str, viewer: masking.AccessProfile) -> Asked:
+def asked_by(text: str, viewer: privacy.AccessProfile) -> Asked:
     """As ``asked``, of a filter that came otherwise."""
     text = text.strip()
     if not text:
@@ -109,7 +108,7 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
     owner, id = owner_of(request), request.GET.get("search", "")
     scan = desk().scans.get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
-        viewer = viewer_of(request)
+        viewer = profile_of(request)
         wanted = Request(
             topic=topic,
             filter=filter,
@@ -118,16 +117,14 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
             onward=request.GET.get("from", ""),
         )
         streams = desk().streams
-        id, scan = desk().scans.begin(
-            owner, wanted, lambda event: event_line_builder.event_line(streams.row_of(event), viewer)
-        )
+        id, scan = desk().scans.begin(owner, wanted, lambda event: build_line(streams.row_of(event), viewer))
     scan.wait(PATIENCE, matches=settings.EVENTDESK.limits.page_size)
     return found(id, scan)
 
 
 def owner_of(request: HttpRequest) -> str:
     """Whose search it is: a person as long as they see the same, since matches are kept as they were shown."""
-    return f"{person_of(request).pk} {viewer_of(request).profile}"
+    return f"{person_of(request).pk} {profile_of(request).level}"
 
 
 def found(id: str, scan: Scan[EventLine], start: int = 0) -> Found:

@@ -9,10 +9,9 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.event_line_builder import EventLine
+from dashboard.privacy import AccessProfile
+from dashboard.rendering import EventLine, aggregate_url, build_pointer_line
+from dashboard.rendering.text import humanize_type
 from dashboard.web.event_detail import MOST_TOGETHER
 from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
@@ -55,7 +54,7 @@ class Hits:
         """The address of the only thing found; empty where there are more, or none, or where nobody looked at all of them."""
         if not all(found.matches.all_aggregates for found in self.values):
             return ""
-        urls = [event_line_builder.aggregate_url(found.type, found.id) for found in self.aggregates]
+        urls = [aggregate_url(found.type, found.id) for found in self.aggregates]
         urls += [line.url for line in (*self.events, *self.conversation)]
         urls += [reverse("aggregate_type", args=[type.name]) for type in self.types]
         urls += [reverse("topic", args=[topic.topic]) for topic in self.topics]
@@ -103,8 +102,8 @@ def _look_up(
     hits = Hits(
         text=text,
         aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[event_line_builder.pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
-        conversation=[event_line_builder.pointer_line(pointer) for pointer in desk().index.conversation(text)],
+        events=[build_pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
+        conversation=[build_pointer_line(pointer) for pointer in desk().index.conversation(text)],
         values=_values(text) if viewer.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
@@ -124,7 +123,7 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
 def _values(text: str) -> list[ValueHits]:
     found = desk().index.with_value(text)
     return [
-        ValueHits(name=name, lines=[event_line_builder.pointer_line(pointer) for pointer in matches.pointers], matches=matches)
+        ValueHits(name=name, lines=[build_pointer_line(pointer) for pointer in matches.pointers], matches=matches)
         for name, matches in sorted(found.items())
     ]
 
@@ -148,4 +147,4 @@ def _of_a_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregat
 
 def _names_of(type: AggregateType) -> set[str]:
     """What people call it, in small letters: its name, and that in plain words."""
-    return {type.name.lower(), words.of_type(type.name).lower()}
+    return {type.name.lower(), humanize_type(type.name).lower()}

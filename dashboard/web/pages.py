@@ -15,10 +15,10 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
+from dashboard import privacy
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
-from dashboard.privacy import masking
 from dashboard.web import store_health
 from eventstore.model import (
     EventStoreError,
@@ -112,8 +112,8 @@ def person_of(request: HttpRequest) -> Person:
     return cast(Person, request.user)
 
 
-def viewer_of(request: HttpRequest) -> masking.AccessProfile:
-    return masking.viewer_of(person_of(request))
+def profile_of(request: HttpRequest) -> privacy.AccessProfile:
+    return privacy.profile_of(person_of(request))
 
 
 def render(

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from dashboard.access import policy
 from dashboard.models import Person
-from dashboard.rendering import text
+from dashboard.rendering.text import format_duration
 from dashboard.web import filter_form, store_health
 
 
@@ -82,7 +82,7 @@ def _index_words(index: store_health.IndexStanding) -> str:
         return "index: no topic read yet"
     if index.behind is None:
         return "index catching up"
-    return f"index {text.duration(index.behind)} behind"
+    return f"index {format_duration(index.behind)} behind"
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:

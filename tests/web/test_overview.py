@@ -74,7 +74,7 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     everything_happened_long_ago()
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck", "noticed"]
-    assert attribute(answer, "data-noticed") == ["unreadable"]
+    assert attribute(answer, "data-anomaly") == ["unreadable"]
     assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
     assert "1 message fits no envelope" in text(answer)
 

@@ -16,8 +16,8 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
+from dashboard import privacy
 from dashboard.access import policy
-from dashboard.privacy import masking
 from dashboard.running import memory
 from dashboard.sockets.handshake import JSON
 from dashboard.sockets.session import watcher_now
@@ -74,7 +74,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close()  # not accepted: the handshake is answered with 403, and no close code is sent
             return
         for_scripts = JSON in self.scope["subprotocols"]
-        self.framing = Framing(whole_events=for_scripts, viewer=masking.viewer_of(watcher))
+        self.framing = Framing(whole_events=for_scripts, viewer=privacy.profile_of(watcher))
         await self.accept(subprotocol=JSON if for_scripts else None)
         self._spawn(self._keep_asking_rights())
         self._spawn(self._expect_begin())
@@ -261,7 +261,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
                 return
             if not allowed:
                 await self._end(NOT_ALLOWED)
-            elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
+            elif watcher is not None and privacy.profile_of(watcher).level != self.framing.viewer.level:
                 await self._end(BEGIN_AGAIN)
 
     async def _keep_looking_for_topics(self, begin: Begin) -> None:

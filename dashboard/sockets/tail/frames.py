@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from dashboard.privacy import masking
-from dashboard.rendering import event_json, event_line_builder
+from dashboard import privacy
+from dashboard.rendering import EventLine, build_line, event_as_json, render_rows
 from eventstore.streams import Row
 from eventstore.tail import Counts, Entry, Piece, Take, place_key
 
@@ -48,7 +48,7 @@ class Framing:
 
     whole_events: bool
     """Events as JSON, for scripts; else rows, for the page."""
-    viewer: masking.AccessProfile
+    viewer: privacy.AccessProfile
     filter: str = ""
     topics: Sequence[str] = field(default_factory=tuple)
     counts: Counts = field(default_factory=Counts)
@@ -169,16 +169,16 @@ def _places(entries: Sequence[Entry], begin: int, end: int) -> tuple[tuple[str, 
 def _made(piece: Piece, framing: Framing) -> Made:
     viewer = framing.viewer
     if not framing.whole_events:
-        return piece.made(("rows", viewer.profile), partial(_rows, viewer=viewer))
+        return piece.made(("rows", viewer.level), partial(_rows, viewer=viewer))
     most = MOST_BYTES if piece.shared else BYTES_OF_A_PART
-    return piece.made(("events", viewer.profile), partial(_events, viewer=viewer, most=most))
+    return piece.made(("events", viewer.level), partial(_events, viewer=viewer, most=most))
 
 
-def _events(entries: Sequence[Entry], viewer: masking.AccessProfile, most: int) -> Made:
+def _events(entries: Sequence[Entry], viewer: privacy.AccessProfile, most: int) -> Made:
     made: list[Part] = []
     waiting: list[bytes] = []
     size = 0
-    for event in (event_json.event_json(entry.event, viewer) for entry in entries):
+    for event in (event_as_json(entry.event, viewer) for entry in entries):
         if waiting and size + len(event) > most:
             made.append(_part(waiting))
             waiting, size = [], 0
@@ -196,13 +196,13 @@ def _part(events: Sequence[bytes]) -> Part:
     return text.decode(), len(text), len(events)
 
 
-def _rows(entries: Sequence[Entry], viewer: masking.AccessProfile) -> Made:
+def _rows(entries: Sequence[Entry], viewer: privacy.AccessProfile) -> Made:
     """The rows as the insides of JSON texts."""
-    lines = [event_line_builder.event_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
+    lines = [build_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
     cuts = range(0, len(lines), ROWS_OF_A_PART)
     return _of_parts(tuple(_part_of_rows(lines[cut : cut + ROWS_OF_A_PART]) for cut in cuts))
 
 
-def _part_of_rows(lines: Sequence[event_line_builder.EventLine]) -> Part:
-    text = json_text(str.__str__(event_line_builder.render_lines(lines)))[1:-1]  # msgspec takes no subclass of str
+def _part_of_rows(lines: Sequence[EventLine]) -> Part:
+    text = json_text(str.__str__(render_rows(lines)))[1:-1]  # msgspec takes no subclass of str
     return text, len(text.encode()), len(lines)

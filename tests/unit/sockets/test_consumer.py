@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.closing import OUR_FAULT

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail.frames import Framing, Portion, frame_text, portions
 from eventstore.tail import Counts, Piece, Take
 from tests.unit.tail.entries import entries

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.running import memory
 from dashboard.sockets.tail import consumer, pace
 from dashboard.sockets.tail.consumer import TailSocket
