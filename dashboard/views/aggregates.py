@@ -74,7 +74,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
         return problem(request, _unknown("aggregate", advice))
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     filtered = _filtered(request, aggregate, asked.filter) if asked.filter else None
     if filtered:
         stream = Page(items=filtered.rows, older=filtered.older)

@@ -152,7 +152,7 @@ def _still_there(names: Collection[str]) -> list[str]:
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     start = _start(request, watched)
     masking = profile_of(request).level
     named = watched.query() or [("topic", topic.name) for topic in watched.topics]
@@ -188,7 +188,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
         "chosen": frozenset(watched.told),
         "watched": watched,
-        "filter": filter_form.asked(request),
+        "filter": filter_form.entered_filter(request),
         "start": _start(request, watched),
         "most": MOST_LAST,
         "most_topics": MOST_TOPICS,

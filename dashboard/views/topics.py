@@ -12,7 +12,7 @@ from django.urls import path
 from dashboard.gateway import desk
 from dashboard.rendering import HOURS, build_line, chart_hours
 from dashboard.web import filter_form, store_health
-from dashboard.web.filter_form import Asked
+from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import page, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
@@ -56,7 +56,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     found = desk().streams.topic(topic)
     indexed = desk().index.topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     if asked.text:
         return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
     page_token = request.GET.get("cursor") or None
@@ -95,7 +95,7 @@ def _hours(topic: Topic, before: str) -> dict[str, Any]:
     return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 
 
-def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[str, Any]) -> HttpResponse:
+def _filtered(request: HttpRequest, topic: Topic, asked: EnteredFilter, known: Mapping[str, Any]) -> HttpResponse:
     """What matches the filter, as far as it is found. Where it cannot be used, nothing: the whole list would look like an
     answer."""
     context: dict[str, Any] = {**known, "topic": topic, "filter": asked, "search_problem": asked.problem}

@@ -30,7 +30,7 @@ OLDEST_FIRST = "oldest"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class EnteredFilter:
     """A filter as somebody asked for it. ``filter`` is ``None`` where there is none, or where it cannot be used: then
     ``problem`` says why, and ``status`` is what the page answers with."""
 
@@ -79,24 +79,24 @@ def searchable_names(person: Person) -> list[str]:
     return sorted({searchable.name for searchable in declared}) if declared and allows(person, "see_payloads") else []
 
 
-def asked(request: HttpRequest) -> Asked:
+def entered_filter(request: HttpRequest) -> EnteredFilter:
     """The filter of this page's address. Filters that look at values which the person may not see are refused: whether an
     event matches would say what it holds."""
-    return asked_by(request.GET.get("filter", ""), profile_of(request))
+    return read_filter(request.GET.get("filter", ""), profile_of(request))
 
 
-def asked_by(text: str, viewer: privacy.AccessProfile) -> Asked:
-    """As ``asked``, of a filter that came otherwise."""
+def read_filter(text: str, viewer: privacy.AccessProfile) -> EnteredFilter:
+    """As ``entered_filter``, of a filter that came otherwise."""
     text = text.strip()
     if not text:
-        return Asked()
+        return EnteredFilter()
     try:
         filter = parse_filter(text)
     except InvalidFilter as error:
-        return Asked(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
+        return EnteredFilter(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
     if filter.reads_payload and not viewer.sees_values:
-        return Asked(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
-    return Asked(text=filter.text, filter=None if filter.empty else filter)
+        return EnteredFilter(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
+    return EnteredFilter(text=filter.text, filter=None if filter.empty else filter)
 
 
 def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetime | None) -> Found:
