@@ -23,7 +23,7 @@ from eventstore.samples import health_history, misfits, oldest_form
 SEED = 4716
 """This seed makes patient 4711 a good first example.
 
-It has some twenty events in two topics, and its newest document waits behind the one that ``app-timeline`` does not understand.
+It has some twenty events in two topics. Its newest document waits behind the one that ``app-timeline`` does not understand.
 """
 PATIENTS = 200
 DAYS = 60

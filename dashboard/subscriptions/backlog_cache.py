@@ -128,7 +128,7 @@ class BacklogCache:
             if self._failed is not None and now - self._failed[0] < FRESH:
                 raise StoreUnreachable(str(self._failed[1]))
             try:
-                store = store_health.store_standing()
+                store = store_health.current_store_health()
                 if store.reachable is False:
                     raise StoreUnreachable(store.words)
                 self.last = _gather(desk())

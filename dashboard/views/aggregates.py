@@ -34,14 +34,14 @@ def index(request: HttpRequest) -> HttpResponse:
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
     types = [] if text else desk().index.aggregate_types()
-    indexed = store_health.index_standing()
+    indexed = store_health.current_index_health()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
         "types": types,
         "payload_searches": _payload_searches(request, text) if hits is not None and not hits else [],
-        "index_standing": indexed,
+        "index_health": indexed,
         "looks_again": not text and (not types or indexed.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_found.html")
@@ -63,7 +63,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
     return render(
         request,
         "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": found, "index_standing": store_health.index_standing()},
+        {"type": type, "prefix": prefix, "page": found, "index_health": store_health.current_index_health()},
         fragment="aggregates/_list.html",
     )
 
@@ -101,7 +101,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "pager_query": urlencode({"filter": asked.text}) + "&" if asked.filter else "",
         "lines": [build_line(row, viewer) for row in stream.items],
         "detail": _detail(chosen, viewer),
-        "index_standing": store_health.index_standing(),
+        "index_health": store_health.current_index_health(),
     }
     return render(
         request,
@@ -109,7 +109,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         context,
         fragment="aggregates/_detail.html",
         status=asked.status,
-        away=store_health.why_away() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
+        away=store_health.outage_now() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
     )
 
 
@@ -162,7 +162,7 @@ def _detail(row: Row | None, viewer: AccessProfile) -> Detail | None:
 
 
 def _unknown(what: str, advice: str) -> Problem:
-    index = store_health.index_standing()
+    index = store_health.current_index_health()
     late = " The index is still catching up: it may come." if index.behind is None else ""
     return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
 

@@ -47,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "kinds": sorted(kinds, key=lambda kind: not kind.events),
         "total": sum(kind.events for kind in kinds),
-        "index_standing": store_health.index_standing(),
+        "index_health": store_health.current_index_health(),
     }
     return render(request, "anomalies/index.html", context)
 

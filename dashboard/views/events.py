@@ -43,7 +43,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
         request,
         "events/show.html",
         context,
-        away=store_health.why_away() if detail.event is None else store_health.last_known_outage(),
+        away=store_health.outage_now() if detail.event is None else store_health.last_known_outage(),
     )
 
 

@@ -74,7 +74,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
-    index = store_health.index_standing()
+    index = store_health.current_index_health()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
     noticed, dead_letters = _noticed(), _dead_letters()
@@ -106,7 +106,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
 
 
-def _knows(found: BacklogSnapshot | None, index: store_health.IndexStanding) -> bool:
+def _knows(found: BacklogSnapshot | None, index: store_health.IndexHealth) -> bool:
     return found is not None or index.topics > 0
 
 
@@ -161,7 +161,7 @@ def _newest(kind: Anomaly) -> EventLine | None:
     return build_pointer_line(lines[0].pointer) if lines else None
 
 
-def _index_behind(index: store_health.IndexStanding) -> str:
+def _index_behind(index: store_health.IndexHealth) -> str:
     """Why the index is worth a line; empty where it keeps up."""
     if not index.topics:
         return "The index has not read any topic yet."

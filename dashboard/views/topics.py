@@ -107,7 +107,7 @@ def _filtered(request: HttpRequest, topic: Topic, asked: EnteredFilter, known: M
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
     context["search"] = search
-    return render(request, "topics/show.html", context, away=store_health.why_away() if failed else None)
+    return render(request, "topics/show.html", context, away=store_health.outage_now() if failed else None)
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:
