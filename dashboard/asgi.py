@@ -1,4 +1,4 @@
-"""What daphne serves: pages, and the tail's websocket behind an origin check and the session's login, or an API token."""
+"""The application that daphne serves: pages, and the tail's websocket behind a login with an origin check or an API token."""
 
 import os
 
@@ -7,7 +7,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 pages = get_asgi_application()
 
-# Only here: these need Django to be set up.
+# Imported here, because they need Django to be set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from dashboard.running import memory  # noqa: E402
@@ -17,4 +17,4 @@ from dashboard.sockets.routing import urlpatterns  # noqa: E402
 
 require_serving_settings()
 application = ProtocolTypeRouter({"http": pages, "websocket": with_origin_or_token(URLRouter(urlpatterns))})
-memory.keep_what_is_loaded()
+memory.freeze_loaded_objects()

@@ -1,8 +1,8 @@
-"""Django's settings. Addresses and secrets come from the environment, all else from the one TOML file (``EVENTDESK_CONFIG``).
+"""Django's settings. Addresses and secrets come from the environment, all else from one TOML file (``EVENTDESK_CONFIG``).
 
-Demo mode (``EVENTDESK_DEMO=1``, set by ``make run`` alone) is the only one with secrets of its own making. Elsewhere a server
-without ``EVENTDESK_SECRET_KEY`` and ``EVENTDESK_HOSTS`` refuses to start (see ``dashboard/asgi.py``); a command that serves
-nobody gets a secret that lasts as long as it does.
+Only demo mode (``EVENTDESK_DEMO=1``, set by ``make run`` alone) makes its own secrets. Otherwise, a server without
+``EVENTDESK_SECRET_KEY`` and ``EVENTDESK_HOSTS`` refuses to start (see ``dashboard/asgi.py``). A command that serves no pages
+gets a secret that lasts as long as the command.
 """
 
 import os
@@ -10,13 +10,13 @@ import secrets
 from pathlib import Path
 
 from dashboard.setup.config_file import configuration
-from dashboard.setup.databases import SELDOM_WRITTEN_BACK, database
+from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
 from eventstore.model import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EVENTDESK_DATA") or BASE_DIR / "var").resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # sessions and password hashes lie here
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds sessions and password hashes
 
 DEMO = os.environ.get("EVENTDESK_DEMO") == "1"
 DEBUG = DEMO and os.environ.get("EVENTDESK_DEBUG") == "1"
@@ -25,7 +25,7 @@ SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # a demo is nobody's but this machine's
+ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # only this machine may use a demo
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
 
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
@@ -40,7 +40,7 @@ try:
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
-# Without daphne, which is started by its own command: as an app it would load a whole web server into every command.
+# daphne is missing here on purpose. Its own command starts it; as an app it would load a web server into every command.
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -92,7 +92,7 @@ TEMPLATES = [
 DATABASE_GIVEN = bool(os.environ.get("DATABASE_URL"))
 DATABASES = {
     "default": database(os.environ.get("DATABASE_URL", ""), DATA_DIR / "desk.sqlite3"),
-    "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3", pragmas=SELDOM_WRITTEN_BACK),
+    "index": database(os.environ.get("INDEX_DATABASE_URL", ""), DATA_DIR / "index.sqlite3", pragmas=LARGE_WAL),
     "store": database(os.environ.get("STORE_DATABASE_URL", ""), DATA_DIR / "store.sqlite3"),
 }
 DATABASE_ROUTERS = ["dashboard.setup.databases.RouteByLabel"]

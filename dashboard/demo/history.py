@@ -1,7 +1,7 @@
-"""The demo's past: some four thousand events of a made-up health company, put into the store once.
+"""The demo's past: some four thousand events of an invented health company, written into the store once.
 
-The history is the same each time for one data directory (its end is the moment of the first start, which is kept), so that
-what a killed seeding left can be told from what is missing, event by event.
+A data directory always has the same history, which ends at the stored time of the first start. So after a killed seeding, the
+events that are missing can be told from those that are there.
 """
 
 import fcntl
@@ -15,14 +15,16 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dashboard.setup.demo_secrets import kept
+from dashboard.setup.demo_secrets import read_or_create
 from eventstore.envelope import document_to_message
 from eventstore.model import Edge, Log, Message, NewMessage, Subscriptions, SubscriptionType, UnknownTopic
 from eventstore.samples import health_history, misfits, oldest_form
 
 SEED = 4716
-"""With this one patient 4711 makes a good first example: some twenty events in two topics, and the newest document waits
-behind the one that ``app-timeline`` does not understand."""
+"""This seed makes patient 4711 a good first example.
+
+It has some twenty events in two topics. Its newest document waits behind the one that ``app-timeline`` does not understand.
+"""
 PATIENTS = 200
 DAYS = 60
 USERS = 60
@@ -37,11 +39,11 @@ DEAD_LETTERS = 4
 
 
 def seed_history(log: Log, subscriptions: Subscriptions | None) -> int:
-    """Put in what is missing of the history, and the subscriptions; answers how many events were written.
+    """Write what is missing of the history, and create the subscriptions. Returns the number of events written.
 
-    Ended at any moment and called again, it neither doubles an event nor leaves one out.
+    If it is ended at any moment and called again, it neither doubles an event nor leaves one out.
     """
-    with _alone():
+    with _exclusively():
         written = sum(_complete(log, topic, messages) for topic, messages in whole_history(started()).items())
         for name, (topic, type_of) in SUBSCRIPTIONS.items():
             if subscriptions is not None:
@@ -51,18 +53,18 @@ def seed_history(log: Log, subscriptions: Subscriptions | None) -> int:
 
 
 def is_seeded(log: Log) -> bool:
-    """Whether ``seed_history`` came to its end with this store before."""
-    return _marker().exists() and _is_there(log)
+    """Whether ``seed_history`` has completed with this store."""
+    return _marker().exists() and _is_there(storage)
 
 
 def started() -> datetime:
-    """When this data directory's demo began: the end of its history."""
+    """When the demo was first started in this data directory, which is the end of its history."""
     now = datetime.now(UTC).replace(microsecond=0)
-    return datetime.fromisoformat(kept(_directory() / "demo-started", now.isoformat()).strip())
+    return datetime.fromisoformat(read_or_create(_directory() / "demo-started", now.isoformat()).strip())
 
 
 def whole_history(end: datetime) -> Mapping[str, Sequence[NewMessage]]:
-    """Topic → its messages in order, the same for the same end."""
+    """Each topic's messages in order. Always the same for the same ``end``."""
     topics: dict[str, list[NewMessage]] = {topic: [] for topic in PARTITIONS}
     for event in numbered(health_history(SEED, PATIENTS, end=end, days=DAYS, poison=True)):
         topics[topic_of(event)].append(as_message(event))
@@ -73,8 +75,10 @@ def whole_history(end: datetime) -> Mapping[str, Sequence[NewMessage]]:
 
 
 def numbered(events: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
-    """The same events, each aggregate's counted anew in each topic: a service knows only what it says itself, and a number
-    that another topic has would be missing from this one."""
+    """The same events, with each aggregate's events numbered from 1 in each topic.
+
+    A service numbers only what it publishes itself. Numbers that span topics would leave gaps in each of them.
+    """
     counts = Counter[tuple[str, object, object]]()
     for event in events:
         stream = (topic_of(event), event["aggregatetype"], event["aggregateid"])
@@ -83,7 +87,7 @@ def numbered(events: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, ob
 
 
 def topic_of(event: Mapping[str, object]) -> str:
-    """Each service writes into a topic of its own name: a patient's events lie in ``patients`` and in ``documents``."""
+    """Each service publishes to the topic of its name, so a patient has events in ``patients`` and in ``documents``."""
     return str(event["source"]).removeprefix("/")
 
 
@@ -92,11 +96,11 @@ def as_message(event: Mapping[str, object]) -> NewMessage:
 
 
 def _dead_letters(appointments: Sequence[NewMessage]) -> Iterator[NewMessage]:
-    """Copies as Pulsar's client makes them: the event with its origin in two more properties."""
+    """Copies as Pulsar's client makes them: the event with its origin in further properties."""
     step = max(1, len(appointments) // DEAD_LETTERS)
-    for place in range(step // 2, len(appointments), step):
-        original = appointments[place]
-        origin = {"ORIGIN_MESSAGE_ID": f"demo:{place}", "REAL_TOPIC": "appointments", "RECONSUMETIMES": "16"}
+    for index in range(step // 2, len(appointments), step):
+        original = appointments[index]
+        origin = {"ORIGIN_MESSAGE_ID": f"demo:{index}", "REAL_TOPIC": "appointments", "RECONSUMETIMES": "16"}
         yield NewMessage(
             payload=original.payload,
             key=original.key,
@@ -107,18 +111,20 @@ def _dead_letters(appointments: Sequence[NewMessage]) -> Iterator[NewMessage]:
 
 def _complete(log: Log, name: str, messages: Sequence[NewMessage]) -> int:
     topic = log.create_topic(name, partitions=PARTITIONS[name])
-    there = Counter(_content(message) for number in range(topic.partitions) for message in _all(log, topic.name, number))
-    missing = [message for message in messages if not _take(there, _content(message))]
+    existing = Counter(
+        _content(message) for number in range(topic.partitions) for message in _read_all(log, topic.name, number)
+    )
+    missing = [message for message in messages if not _take(existing, _content(message))]
     for first in range(0, len(missing), BATCH):
         log.append(topic.name, missing[first : first + BATCH])
     return len(missing)
 
 
-def _all(log: Log, topic: str, partition: int) -> Iterator[Message]:
+def _read_all(log: Log, topic: str, partition: int) -> Iterator[Message]:
     last = None
-    while found := log.read_forward(topic, partition, after=last, limit=BATCH):
-        yield from found
-        last = found[-1].position
+    while messages := log.read_forward(topic, partition, after=last, limit=BATCH):
+        yield from messages
+        last = messages[-1].position
 
 
 def _content(message: Message | NewMessage) -> bytes:
@@ -127,10 +133,10 @@ def _content(message: Message | NewMessage) -> bytes:
     return digest.digest()
 
 
-def _take(there: "Counter[bytes]", content: bytes) -> bool:
-    if not there[content]:
+def _take(existing: "Counter[bytes]", content: bytes) -> bool:
+    if not existing[content]:
         return False
-    there[content] -= 1
+    existing[content] -= 1
     return True
 
 
@@ -143,10 +149,10 @@ def _is_there(log: Log) -> bool:
 
 
 def _marker() -> Path:
-    """Its name tells one store from another, so that a store that was exchanged is filled as well."""
+    """A file whose name depends on the store, so that another store in the same data directory is filled as well."""
     config = settings.DATABASES["store"]
-    where = [settings.EVENTSTORE_URL, *(str(config.get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))]
-    return _directory() / f"demo-seeded-{hashlib.sha256(json.dumps(where).encode()).hexdigest()[:12]}"
+    store = [settings.EVENTSTORE_URL, *(str(config.get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))]
+    return _directory() / f"demo-seeded-{hashlib.sha256(json.dumps(store).encode()).hexdigest()[:12]}"
 
 
 def _directory() -> Path:
@@ -154,8 +160,8 @@ def _directory() -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One seeding at a time for a data directory; the kernel lets go of the lock however its holder ends."""
+def _exclusively() -> Iterator[None]:
+    """One seeding at a time for each data directory. The kernel releases the lock however its holder ends."""
     with (_directory() / "demo-seed.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,7 @@
-"""One person of each role, with passwords that are fresh for each data directory and kept there.
+"""The demo's accounts: one for each role, with passwords that are made for each data directory and stored there.
 
-Demo mode may be started by mistake on an installation's database. So an account is touched only where the record says that
-the demo made it, and where ``DATABASE_URL`` names a database that holds people, but none of the demo's, nobody is added.
+Demo mode may be started on an installation's database by mistake. So an account is changed only if the audit record says that
+the demo made it. And if ``DATABASE_URL`` names a database with people, but none of the demo's, no account is added.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from dashboard.access.command_actions import MANAGE_PEOPLE, account
 from dashboard.auditing.acts import acts
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person, Role, State
-from dashboard.setup.demo_secrets import kept
+from dashboard.setup.demo_secrets import read_or_create
 from eventstore.actions import perform
 from eventstore.model import InvalidConfiguration
 
@@ -35,13 +35,13 @@ class Login:
 
 
 def ensure_people() -> Sequence[Login]:
-    """The demo's logins, each with an account that it opens; made where it is missing or has another password.
+    """Make the demo's accounts, or set their passwords again, and return their logins.
 
-    ``InvalidConfiguration`` where the database is somebody's: nothing is changed then.
+    Raises ``InvalidConfiguration`` if the database holds other people. Nothing is changed then.
     """
     path = Path(settings.DATA_DIR) / LOGINS
-    logins = _read(path, kept(path, "".join(f"{login}\n" for login in _fresh())))
-    _refuse_somebodys_database([login.name for login in logins])
+    logins = _read(path, read_or_create(path, "".join(f"{login}\n" for login in _fresh())))
+    _refuse_database_of_others([login.name for login in logins])
     for login in logins:
         _ensure(login)
     return logins
@@ -58,17 +58,17 @@ def _read(path: Path, text: str) -> Sequence[Login]:
     return [Login(*part) for part in parts]
 
 
-def _refuse_somebodys_database(names: Sequence[str]) -> None:
-    there = list(Person.objects.filter(username__in=names).values_list("username", flat=True))
-    for name in there:
+def _refuse_database_of_others(names: Sequence[str]) -> None:
+    existing = list(Person.objects.filter(username__in=names).values_list("username", flat=True))
+    for name in existing:
         if not _made_by_demo(name):
             raise InvalidConfiguration(f"There is an account {name!r} that the demo did not make. {_ELSEWHERE}")
-    if settings.DATABASE_GIVEN and not there and Person.objects.exists():
+    if settings.DATABASE_GIVEN and not existing and Person.objects.exists():
         raise InvalidConfiguration(f"DATABASE_URL names a database of people that the demo did not make. {_ELSEWHERE}")
 
 
 def _made_by_demo(name: str) -> bool:
-    """Whether the last who made this account was the demo, by the record."""
+    """Whether the demo was the last to make this account, according to the audit record."""
     made = [act for act in acts(action=MANAGE_PEOPLE.name, on=account(name)) if act.state != State.FAILED]
     return bool(made) and bool(made[0].details.get("demo"))
 

@@ -1,4 +1,4 @@
-"""Whether the demo may write: in demo mode alone, and unasked into the embedded store only, which is its own."""
+"""Whether the demo may write: only in demo mode, and without a request only into the embedded store, which is its own."""
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -11,8 +11,8 @@ def own_store() -> bool:
 
 
 def require_demo_mode() -> None:
-    """``CommandError`` outside of demo mode: an installation's store, embedded or not, is no place for made-up events."""
+    """Raise ``CommandError`` outside of demo mode, because invented events must never reach an installation's store."""
     if not settings.DEMO:
         raise CommandError(
-            "Made-up events are for demo mode only: set EVENTDESK_DEMO=1 where this is a demo. Nothing was done."
+            "Invented events are for demo mode only: set EVENTDESK_DEMO=1 where this is a demo. Nothing was done."
         )

@@ -1,9 +1,9 @@
-"""The demo's present: about two events a second, and three consumers that really read and acknowledge.
+"""The demo's present: about two new events a second, and three consumers that really read and acknowledge.
 
-``search-index`` keeps up; ``mailer`` is a little behind and catches up; ``app-timeline`` stands at an uploaded document whose
-shape it does not understand: it neither completes it nor goes away, which is the commonest thing that a support person has to
-find. Everything behind it in its partition waits, while the other partition goes on. Whoever resets a cursor sees them receive
-again.
+``search-index`` keeps up. ``mailer`` is always a little behind and catches up. ``app-timeline`` is stuck at an uploaded
+document whose form it does not understand: it neither acknowledges the event nor disconnects. That is the problem that support
+people have to find most often. All later events of that partition wait, while the other partition continues. After a cursor
+reset, the consumers receive again.
 """
 
 import json
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 EVENTS_A_SECOND = 2.0
 PATIENTS_AT_A_TIME = 20
-A_LITTLE_BEHIND = 40
-"""Events that the mailer lets wait; above that it hurries."""
-SLOWLY = 1.7
-"""Seconds that the mailer takes for an event: slower than they come, so that it is always a little behind."""
+HURRIES_ABOVE = 40
+"""The backlog above which the mailer hurries."""
+SECONDS_A_MAIL = 1.7
+"""Seconds that the mailer takes for an event. That is slower than they come, so it is always a little behind."""
 PAUSE_AFTER_ERROR = 2.0
 
 Work = Callable[[Log, Subscriptions, Consumer, threading.Event], None]
@@ -37,7 +37,7 @@ def run(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> None:
     """Publish and consume until ``stop``."""
     threads = [threading.Thread(target=publish, args=(log, stop), name="publisher")]
     for name, work in WORK.items():
-        threads.append(threading.Thread(target=_member, args=(log, subscriptions, stop, name, work), name=name))
+        threads.append(threading.Thread(target=_consume, args=(log, subscriptions, stop, name, work), name=name))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -66,34 +66,37 @@ def send_mails(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop:
     topic, _ = SUBSCRIPTIONS["mailer"]
     name = log.topic(topic).name
     while not stop.is_set():
-        hurry = subscriptions.named(name, "mailer").backlog > A_LITTLE_BEHIND
-        # A few at a time, so that each partition has its turn.
+        hurry = subscriptions.named(name, "mailer").backlog > HURRIES_ABOVE
+        # Few at a time, so that each partition gets its turn.
         for message in consumer.receive(limit=20 if hurry else 5, timeout=1.0):
             consumer.acknowledge(message.position)
-            if stop.wait(0.02 if hurry else SLOWLY):
+            if stop.wait(0.02 if hurry else SECONDS_A_MAIL):
                 return
 
 
 def build_timeline(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop: threading.Event) -> None:
-    """Stand still in each partition at what it does not understand, until somebody moves the cursor there.
+    """Get stuck in each partition at the first event that it does not understand, until somebody moves the cursor there.
 
-    It stays connected and receives ahead, as clients do, acknowledging nothing behind that event: its partition waits.
+    It stays connected and receives ahead, as clients do, but acknowledges nothing after that event, so the partition waits.
     """
-    standing: dict[int, Position] = {}
-    while not stop.is_set() and not _moved(log, subscriptions, standing):
+    stuck_at: dict[int, Position] = {}
+    while not stop.is_set() and not _moved(log, subscriptions, stuck_at):
         for message in consumer.receive(limit=100, timeout=1.0):
             position = message.position
-            if position.partition not in standing:
+            if position.partition not in stuck_at:
                 if understood(message):
                     consumer.acknowledge(position)
                 else:
-                    standing[position.partition] = position
-            elif position <= standing[position.partition]:
-                return  # it comes again: the cursor was moved back
+                    stuck_at[position.partition] = position
+            elif position <= stuck_at[position.partition]:
+                return  # the event came again, so the cursor was moved back
 
 
 def understood(message: Message | NewMessage) -> bool:
-    """What the app's timeline expects of a ``DocumentUploaded``: who uploaded it, as a text. What is no JSON it passes by."""
+    """Whether the app's timeline can handle this: a ``DocumentUploaded`` needs a string ``uploadedBy``.
+
+    It skips other events, and payloads that are not JSON.
+    """
     if message.properties.get("ce_type") != "DocumentUploaded":
         return True
     try:
@@ -106,20 +109,18 @@ def understood(message: Message | NewMessage) -> bool:
 WORK: Mapping[str, Work] = {"search-index": index_patients, "mailer": send_mails, "app-timeline": build_timeline}
 
 
-def _moved(log: Log, subscriptions: Subscriptions, standing: Mapping[int, Position]) -> bool:
-    """Whether somebody has moved a cursor beyond what this consumer stands at: it joins anew then, and receives from there."""
-    if not standing:
+def _moved(log: Log, subscriptions: Subscriptions, stuck_at: Mapping[int, Position]) -> bool:
+    """Whether somebody has moved a cursor past an event where this consumer is stuck. If so, it has to connect again."""
+    if not stuck_at:
         return False
     topic = log.topic(SUBSCRIPTIONS["app-timeline"][0]).name
     cursors = subscriptions.named(topic, "app-timeline").cursors
     places = {cursor.partition: cursor.acknowledged for cursor in cursors}
-    return any(
-        (place := places.get(partition)) is not None and place >= stands_at for partition, stands_at in standing.items()
-    )
+    return any((place := places.get(partition)) is not None and place >= event for partition, event in stuck_at.items())
 
 
-def _member(log: Log, subscriptions: Subscriptions, stop: threading.Event, name: str, work: Work) -> None:
-    """Join, work, and join again after an error or when the work says that it begins anew."""
+def _consume(log: Log, subscriptions: Subscriptions, stop: threading.Event, name: str, work: Work) -> None:
+    """Connect and work. Connect again after an error, or when ``work`` returns."""
     topic, type_of = SUBSCRIPTIONS[name]
     while not stop.is_set():
         try:
@@ -132,7 +133,7 @@ def _member(log: Log, subscriptions: Subscriptions, stop: threading.Event, name:
 
 
 def _new_events(stop: threading.Event) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Events of ever new patients, in their order, as if each happened now."""
+    """Events of new patients without end, in order, as if each happened now."""
     while not stop.is_set():
         round_seed = int(time.time())
         offset = PATIENTS + _rounds_so_far(round_seed) * PATIENTS_AT_A_TIME
@@ -143,12 +144,12 @@ def _new_events(stop: threading.Event) -> Iterator[tuple[str, Mapping[str, objec
 
 
 def _rounds_so_far(now: int) -> int:
-    """A number that no round before had, after a restart neither: a round lasts longer than ten seconds."""
+    """A number that no earlier round had, even before a restart, because a round lasts longer than ten seconds."""
     return max(0, now - int(started().timestamp())) // 10
 
 
 def as_other_patient(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
-    """The same event, its patient's number moved by ``offset`` wherever it is written."""
+    """The same event with ``offset`` added to the patient's number wherever it occurs."""
 
     def moved(text: str) -> str:
         return re.sub(r"\d+", lambda number: str(int(number[0]) + offset), text, count=1)

@@ -1,8 +1,8 @@
-"""The one way by which a value from an event reaches a page, a frame, an export or a log.
+"""Masking. No value of an event reaches a page, a frame, an export, or a log by any other way.
 
-Callers that may see payloads (``dashboard.access.policy``: ``see_payloads``) see every value. Everybody else sees ids, types
-and times; every other value is a masked mark. Names of properties and extension attributes are the publisher's own words, and
-may say as much as a value: they are values too.
+People who may see payloads (``see_payloads`` in ``dashboard.access.policy``) see every value. Everybody else sees ids, types,
+and times, and a mark in place of each other value. The names of properties and extension attributes are masked as well: the
+publisher chose them, and they can tell as much as a value.
 """
 
 import json
@@ -29,7 +29,7 @@ OPEN_PATHS = frozenset(
         "aggregate_id",
         "correlation_id",
         "causation_id",
-        # the same as CloudEvents attributes, which is how story lines and the envelope name them
+        # the same as CloudEvents attributes, as stories and the envelope name them
         "specversion",
         "aggregatetype",
         "aggregateid",
@@ -37,26 +37,27 @@ OPEN_PATHS = frozenset(
         "causationid",
     }
 )
-"""What nobody is kept from: ids, types and times."""
+"""What everybody may see: ids, types, and times."""
 
 ATTRIBUTES = "attributes."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccessProfile:
-    """Who looks, as far as masking must know. ``profile`` is the same for all who see the same."""
+    """What masking has to know about a person or a token."""
 
     name: str
     sees_values: bool
 
     @property
-    def profile(self) -> str:
+    def level(self) -> str:
+        """The same for all who see the same, so that rendered text can be shared between them."""
         return "values" if self.sees_values else "masked"
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """Stands where a value was. Holds nothing of it: neither its length nor its kind."""
+    """Stands in for a value, and tells neither its length nor its kind."""
 
     def __str__(self) -> str:
         return "hidden"
@@ -66,29 +67,30 @@ class Masked:
 
 
 MASKED = Masked()
-Shown = str | Masked
+DisplayValue = str | Masked
+"""A value as somebody may see it: its text, or the mark."""
 
 
-def viewer_of(somebody: "Person | AnonymousUser | ApiToken") -> AccessProfile:
-    return AccessProfile(name=somebody.get_username(), sees_values=allows(somebody, "see_payloads"))
+def profile_of(account: "Person | AnonymousUser | ApiToken") -> AccessProfile:
+    return AccessProfile(name=account.get_username(), sees_values=allows(account, "see_payloads"))
 
 
-def show(value: object, path: str, viewer: AccessProfile) -> Shown:
-    """The value as text, or the masked mark.
+def display_value(value: object, path: str, profile: AccessProfile) -> DisplayValue:
+    """The value as text, or ``MASKED``.
 
-    ``path`` says what it is: ``id``, ``aggregate_id``, ``key``, ``subject``, ``attributes.<name>``, ``properties.<name>``,
-    ``data`` (the payload as a whole), ``data.<path>`` (a value in it). A path that is not known to be open is closed.
+    ``path`` names the value: ``id``, ``aggregate_id``, ``key``, ``subject``, ``attributes.<name>``, ``properties.<name>``,
+    ``data`` (the whole payload), ``data.<path>`` (a value in it). Unknown paths are masked.
     """
-    return text_of(value) if sees(path, viewer) else MASKED
+    return text_of(value) if can_see(path, profile) else MASKED
 
 
-def sees(path: str, viewer: AccessProfile) -> bool:
-    """Whether the viewer sees a value of this path; for what is not one text, such as a payload or a list of names."""
-    return viewer.sees_values or path.removeprefix(ATTRIBUTES) in OPEN_PATHS
+def can_see(path: str, profile: AccessProfile) -> bool:
+    """Whether the profile sees values of this path. For what is not a single text, such as payloads and lists of names."""
+    return profile.sees_values or path.removeprefix(ATTRIBUTES) in OPEN_PATHS
 
 
 def text_of(value: object) -> str:
-    """A JSON value as people write it: texts bare, all else as JSON; nothing for ``None``."""
+    """A JSON value as people write it: strings without quotes, ``None`` as an empty string, everything else as JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,1 +1,55 @@
-"""How things look and read: rows, payloads, story lines, charts and texts. Values come through masking."""
+"""How events and everything about them look and read: rows, payloads, stories, charts, and texts.
+
+Values that the viewer may not see are masked before they get here or in here, by ``dashboard.privacy``. Nothing in this room
+knows requests, so pages, tail frames, and commands render alike.
+"""
+
+from dashboard.rendering.anomaly_text import (
+    ANOMALY_TEXTS,
+    AnomalyFinding,
+    AnomalyText,
+    display_detail,
+    findings,
+    texts_of_kinds,
+)
+from dashboard.rendering.audit_text import action_text, audit_line, fact_text, tell
+from dashboard.rendering.event_json import event_as_json
+from dashboard.rendering.event_line import EventLine
+from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of
+from dashboard.rendering.event_row import render_row, render_rows, render_story
+from dashboard.rendering.hour_chart import HOURS, chart_hours
+from dashboard.rendering.links import aggregate_url, event_url
+from dashboard.rendering.payload import MOST_BYTES, Payload, payload_of_event
+from dashboard.rendering.story import plain_story
+from dashboard.rendering.url_segments import address, segment
+
+__all__ = [
+    "ANOMALY_TEXTS",
+    "HOURS",
+    "MOST_BYTES",
+    "AnomalyFinding",
+    "AnomalyText",
+    "EventLine",
+    "Payload",
+    "action_text",
+    "address",
+    "aggregate_url",
+    "audit_line",
+    "build_line",
+    "build_pointer_line",
+    "chart_hours",
+    "display_detail",
+    "event_as_json",
+    "event_url",
+    "fact_text",
+    "findings",
+    "key_of",
+    "payload_of_event",
+    "plain_story",
+    "render_row",
+    "render_rows",
+    "render_story",
+    "segment",
+    "tell",
+    "texts_of_kinds",
+]

@@ -1,4 +1,4 @@
-"""What the index notices about events, in words: on a badge, in a list, and what to make of it."""
+"""The anomalies that the index finds in events, in words: on a badge, in a list, and with advice."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,21 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard.privacy.masking import AccessProfile, Shown, show
-from dashboard.rendering import text as words
+from dashboard.privacy import AccessProfile, DisplayValue, display_value
+from dashboard.rendering.text import format_number
 from eventstore.model import Anomaly
 
-CLOSED = "sequence"
+SEQUENCE = "sequence"
 """The path under which the publisher's own numbers are masked."""
 SCHEMA = "schema_version"
 """The path under which a message's schema is masked."""
 OPEN = "type"
+"""A path that everybody may see."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AnomalyWords:
-    """One kind. ``one`` and ``many`` follow a count; ``path`` is what its details are to whoever masks them."""
+class AnomalyText:
+    """One kind of anomaly in words. ``one`` and ``many`` follow a count. ``path`` decides who may see the details."""
 
     kind: Anomaly
     badge: str
@@ -32,27 +33,27 @@ class AnomalyWords:
     path: str = OPEN
 
     def counted(self, count: int) -> str:
-        return f"{words.number(count)} {self.one if count == 1 else self.many}"
+        return f"{format_number(count)} {self.one if count == 1 else self.many}"
 
     @property
     def url(self) -> str:
         return reverse("anomalies_of_kind", args=[self.kind.value])
 
     def url_for(self, type: str, id: str) -> str:
-        """The list of this kind, of one aggregate alone."""
+        """The list of this kind for one aggregate."""
         return f"{self.url}?{urlencode({'type': type, 'id': id})}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Noticed:
-    """A kind with what was noticed about one event, as a viewer may see it."""
+class AnomalyFinding:
+    """An anomaly of one event, with its details as the viewer may see them."""
 
-    words: AnomalyWords
-    detail: Shown
+    text: AnomalyText
+    detail: DisplayValue
 
 
-_KINDS = (
-    AnomalyWords(
+_TEXTS = (
+    AnomalyText(
         kind=Anomaly.UNREADABLE,
         badge="fits no envelope",
         title="Fits no envelope",
@@ -62,7 +63,7 @@ _KINDS = (
         advice="Open it to see its bytes and why. Where a whole topic is unreadable, give it a mapping in the configuration "
         "and rebuild its index; else tell whoever publishes it.",
     ),
-    AnomalyWords(
+    AnomalyText(
         kind=Anomaly.SCHEMA,
         badge="schema does not decode",
         title="Schema does not decode",
@@ -73,7 +74,7 @@ _KINDS = (
         "publisher: the schema was changed without a new version, or is missing in the registry.",
         path=SCHEMA,
     ),
-    AnomalyWords(
+    AnomalyText(
         kind=Anomaly.DUPLICATE_ID,
         badge="same id twice",
         title="Same id twice",
@@ -83,7 +84,7 @@ _KINDS = (
         advice="Open it and compare it with the other. If they say the same, a consumer that is not idempotent has handled it "
         "twice; if not, one of the two may have been taken for a duplicate.",
     ),
-    AnomalyWords(
+    AnomalyText(
         kind=Anomaly.SEQUENCE_SKIPS,
         badge="sequence skips",
         title="Sequence skips",
@@ -92,9 +93,9 @@ _KINDS = (
         means="The publisher's number of the event (sequence, or the mapping's version) leaves some out within its stream.",
         advice="Look in the stream whether the missing ones come later: then they were published out of order. Else they were "
         "never published, or lie in another topic if the publisher numbers over several.",
-        path=CLOSED,
+        path=SEQUENCE,
     ),
-    AnomalyWords(
+    AnomalyText(
         kind=Anomaly.SEQUENCE_GOES_BACK,
         badge="sequence goes back",
         title="Sequence goes back",
@@ -103,9 +104,9 @@ _KINDS = (
         means="The publisher's number of the event is not higher than one before it in its stream.",
         advice="It was published late or for a second time, or two publishers write the same aggregate. Compare it with the "
         "event that has the number already.",
-        path=CLOSED,
+        path=SEQUENCE,
     ),
-    AnomalyWords(
+    AnomalyText(
         kind=Anomaly.TIME_GOES_BACK,
         badge="time goes back",
         title="Time goes back",
@@ -117,21 +118,25 @@ _KINDS = (
     ),
 )
 
-WORDS: Mapping[Anomaly, AnomalyWords] = MappingProxyType({words.kind: words for words in _KINDS})
-"""Every kind, the ones that need an act first."""
+ANOMALY_TEXTS: Mapping[Anomaly, AnomalyText] = MappingProxyType({text.kind: text for text in _TEXTS})
+"""Every kind. Those that somebody has to act on come first."""
 
 
-def of_kinds(kinds: Iterable[str]) -> tuple[AnomalyWords, ...]:
-    """The words of each of these kinds, in the table's order."""
+def texts_of_kinds(kinds: Iterable[str]) -> tuple[AnomalyText, ...]:
+    """The texts of these kinds, in the order of the table."""
     wanted = set(kinds)
-    return tuple(found for kind, found in WORDS.items() if kind.value in wanted)
+    return tuple(text for kind, text in ANOMALY_TEXTS.items() if kind.value in wanted)
 
 
-def noticed(details: Mapping[str, str], viewer: AccessProfile) -> Sequence[Noticed]:
-    """What was noticed about one event, from kind to detail; a number that the publisher gave is a value like any other."""
-    return [Noticed(words=found, detail=shown_detail(found, details[found.kind.value], viewer)) for found in of_kinds(details)]
+def findings(details: Mapping[str, str], profile: AccessProfile) -> Sequence[AnomalyFinding]:
+    """The anomalies of one event, from a mapping of kind to detail. Details that hold the publisher's numbers are masked."""
+    return [
+        AnomalyFinding(text=text, detail=display_detail(text, details[text.kind.value], profile))
+        for text in texts_of_kinds(details)
+    ]
 
 
-def shown_detail(words: AnomalyWords, detail: str, viewer: AccessProfile) -> Shown:
-    says_more = detail and words.kind is not Anomaly.DUPLICATE_ID  # whose detail is what the kind means
-    return show(detail, words.path, viewer) if says_more else ""
+def display_detail(text: AnomalyText, detail: str, profile: AccessProfile) -> DisplayValue:
+    """The detail as the profile may see it. Empty for duplicate ids, whose detail only repeats what the kind means."""
+    adds_something = detail and text.kind is not Anomaly.DUPLICATE_ID
+    return display_value(detail, text.path, profile) if adds_something else ""

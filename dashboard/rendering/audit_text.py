@@ -1,7 +1,7 @@
-"""What the audit record holds of an act, in words.
+"""Entries of the audit record in words.
 
-Every action is told by its names and values. A capability whose acts read better in words of its own registers them
-(``tell``).
+By default, an act is described by its names and values. A capability whose acts read better in its own words registers a
+function for them (``tell``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +10,15 @@ from typing import Any
 
 from dashboard.auditing.acts import Act
 from dashboard.models import State
-from dashboard.rendering import text
+from dashboard.rendering.text import format_number, humanize_type, shorten
 from eventstore.actions import Action, action_named
 
 Fact = tuple[str, str]
 Facts = Callable[[Act, int], Sequence[Fact]]
-"""What was intended, as names and texts in order; the number is how many partitions the act's topic has, 0 for unknown."""
+"""Describes what was intended, as pairs of a name and a text in order.
+
+The number is the partitions of the act's topic, or 0 if that is not known.
+"""
 
 MARKS = {
     State.DONE: ("ok", "✓", "done"),
@@ -24,9 +27,9 @@ MARKS = {
     State.UNKNOWN: ("warn", "?", "unknown"),
     State.INTENDED: ("info", "○", "intended"),
 }
-"""A state's tone, mark and word."""
+"""The tone, mark, and word of each state."""
 
-STATE_MEANS = {
+STATE_MEANING = {
     State.DONE: "",
     State.PARTLY_DONE: "Some parts were done and stay so, the others were not.",
     State.FAILED: "",
@@ -34,7 +37,7 @@ STATE_MEANS = {
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
-GAVE_NO_ANSWER = "The store gave no answer: it may have been done, or not."
+NO_REPLY = "The store gave no answer: it may have been done, or not."
 NOT_PROVEN = "The store was asked, and its answer proves neither that it was done nor that it was not."
 LONGEST = 300
 
@@ -42,13 +45,13 @@ _facts: dict[str, Facts] = {}
 
 
 def tell(action: Action, facts: Facts) -> None:
-    """Tell what was intended by acts of this kind in words of their own."""
+    """Describe what acts of this kind intended with this function."""
     _facts[action.name] = facts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ActLine:
-    """An act as a line of the record. ``facts`` are names and texts, in order."""
+class AuditLine:
+    """One act as a line of the record. ``facts`` are pairs of a name and a text, in order."""
 
     act: Act
     what: str
@@ -60,33 +63,33 @@ class ActLine:
         return MARKS[self.act.state]
 
     @property
-    def state_means(self) -> str:
+    def state_meaning(self) -> str:
         if self.act.state != State.UNKNOWN:
-            return STATE_MEANS[self.act.state]
+            return STATE_MEANING[self.act.state]
         if "reason" in self.act.outcome:
-            return GAVE_NO_ANSWER
-        return NOT_PROVEN if "parts" in self.act.outcome else STATE_MEANS[State.UNKNOWN]
+            return NO_REPLY
+        return NOT_PROVEN if "parts" in self.act.outcome else STATE_MEANING[State.UNKNOWN]
 
 
-def act_line(act: Act, partitions: int = 0) -> ActLine:
-    """``partitions`` is how many the act's topic has, 0 where that is not known."""
+def audit_line(act: Act, partitions: int = 0) -> AuditLine:
+    """The line of this act. ``partitions`` is the number of partitions of its topic, or 0 if that is not known."""
     facts = _facts.get(act.action, _intended)(act, partitions)
     reason = str(act.details.get("reason", ""))
-    return ActLine(act=act, what=action_words(act.action), reason=reason, facts=[*facts, *_outcome_facts(act)])
+    return AuditLine(act=act, what=action_text(act.action), reason=reason, facts=[*facts, *_outcome_facts(act)])
 
 
-def action_words(action: str) -> str:
+def action_text(action: str) -> str:
     known = action_named(action)
-    return known.title if known else text.of_type(action.replace("_", " "))
+    return known.title if known else humanize_type(action.replace("_", " "))
 
 
 def fact_text(value: object) -> str:
-    """A recorded value as people read it, cut where it is long."""
-    return text.shorten(_joined(value), LONGEST)
+    """A recorded value for people, shortened if it is long."""
+    return shorten(_joined(value), LONGEST)
 
 
 def part_facts(outcome: Mapping[str, Any]) -> list[Fact]:
-    """Each part of an act that was not wholly done, by its name."""
+    """The parts of an act that was only partly done, with what became of each."""
     parts = outcome.get("parts")
     if not isinstance(parts, list):
         return []
@@ -112,11 +115,11 @@ def _outcome_facts(act: Act) -> list[Fact]:
         return [*parts, (why, fact_text(outcome["reason"]))]
     if parts or act.state != State.UNKNOWN:
         return parts
-    return [("The store shows", fact_text(outcome))] if outcome else []  # an account is in no store
+    return [("The store shows", fact_text(outcome))] if outcome else []  # the store knows no accounts
 
 
 def _plain_facts(details: Mapping[str, Any]) -> list[Fact]:
-    return [(text.of_type(str(name).replace("_", " ")), fact_text(value)) for name, value in details.items()]
+    return [(humanize_type(str(name).replace("_", " ")), fact_text(value)) for name, value in details.items()]
 
 
 def _capital(name: str) -> str:
@@ -131,5 +134,5 @@ def _joined(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return text.number(value)
+        return format_number(value)
     return "not known" if value is None else str(value)

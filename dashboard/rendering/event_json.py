@@ -1,7 +1,7 @@
-"""An event as JSON for scripts, masked for whoever reads it: the one form that leaves the desk whole.
+"""An event as JSON for scripts, masked for its reader.
 
-The payload goes in as it lies in the store, without being taken apart: numbers keep their digits. It goes in as base64 where
-the reader's parser could stumble over it, since one event must never make a batch unreadable.
+The payload is inserted byte for byte as the store holds it, so numbers keep their digits. It is inserted as base64 if a parser
+could fail on it, because one event must never make a whole batch unreadable.
 """
 
 import base64
@@ -12,20 +12,20 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dashboard.privacy.masking import AccessProfile, sees
+from dashboard.privacy import AccessProfile, can_see
 from eventstore.model import Event
 
 DEEPEST = 50
-"""Levels of a payload that goes in as JSON: the parsers of some languages take 64, and a batch adds a few."""
+"""The deepest payload that is inserted as JSON. Parsers of some languages accept 64 levels, and a batch adds a few."""
 
 MOST_BYTES = 800_000
-"""Of one event; of a larger one goes in what has a bound."""
+"""The largest event that is sent whole. A larger one is sent without its unbounded fields."""
 UNBOUNDED = ("source", "key", "attributes", "data")
 
-_TOLD = frozenset(
+_OWN_FIELDS = frozenset(
     {"specversion", "id", "type", "source", "time", "aggregatetype", "aggregateid", "correlationid", "causationid"}
 )
-"""Attributes that are members of their own."""
+"""Attributes that have a field of their own."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _parse = msgspec.json.Decoder().decode
@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
-    """What is sent of an event, in this order; what is empty is left out."""
+    """What is sent of an event, in this order, without empty fields."""
 
     id: str
     type: str = ""
@@ -58,26 +58,26 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     left_out: tuple[str, ...] = ()
 
 
-def event_json(event: Event, viewer: AccessProfile) -> bytes:
-    """The event as one JSON object in UTF-8. Never raises, whatever the event holds."""
-    form = _form(event, viewer)
+def event_as_json(event: Event, profile: AccessProfile) -> bytes:
+    """The event as one JSON object in UTF-8. Never raises, whatever the event contains."""
+    form = _form(event, profile)
     text = _text(form)
-    return text if len(text) <= MOST_BYTES else _text(_bare(form))
+    return text if len(text) <= MOST_BYTES else _text(_bounded(form))
 
 
 def _text(form: _Form) -> bytes:
     try:
         return _encode(form)
-    except UnicodeEncodeError:  # half of a surrogate pair, which no UTF-8 can hold
+    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot encode
         return _encode(_without_surrogates(form))
 
 
-def _bare(form: _Form) -> _Form:
-    """Without all that has no bound, and saying so."""
+def _bounded(form: _Form) -> _Form:
+    """The form without its unbounded fields, which are named in ``left_out``."""
     return msgspec.structs.replace(form, source="", key=None, attributes={}, data=UNSET, data_base64=UNSET, left_out=UNBOUNDED)
 
 
-def _form(event: Event, viewer: AccessProfile) -> _Form:
+def _form(event: Event, profile: AccessProfile) -> _Form:
     message = event.message
     place = message.position
     form = _Form(
@@ -94,37 +94,37 @@ def _form(event: Event, viewer: AccessProfile) -> _Form:
     )
     if not event.problem:
         form.aggregate_type, form.aggregate_id = event.aggregate_type, event.aggregate_id
-    _add_values(form, event, viewer)
+    _add_values(form, event, profile)
     return form
 
 
-def _add_values(form: _Form, event: Event, viewer: AccessProfile) -> None:
-    """What not everybody may see. ``masked`` names what may be there and not whether it is: that would say something of it."""
+def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
+    """Add what not everybody may see. ``masked`` names every field that could be there, so that it does not tell which are."""
     message = event.message
     key_path = "aggregate_id" if not event.problem and message.key == event.aggregate_id else "key"
-    if viewer.sees_values or (message.key is not None and sees(key_path, viewer)):
+    if profile.sees_values or (message.key is not None and can_see(key_path, profile)):
         form.key = message.key
-    if not viewer.sees_values:
-        closed = ("source", "attributes", "data")
-        form.masked = closed if form.key is not None else ("source", "key", "attributes", "data")
+    if not profile.sees_values:
+        hidden = ("source", "attributes", "data")
+        form.masked = hidden if form.key is not None else ("source", "key", "attributes", "data")
         return
     form.source = event.source
-    form.attributes = {name: value for name, value in event.attributes.items() if name not in _TOLD}
+    form.attributes = {name: value for name, value in event.attributes.items() if name not in _OWN_FIELDS}
     form.tombstone, form.encrypted = message.null, message.encrypted
     if message.null:
         return
-    if not message.encrypted and _goes_in_as_it_is(event):
+    if not message.encrypted and _is_safe_json(event):
         form.data = Raw(event.data)
     else:
         form.data_base64 = base64.b64encode(event.data).decode("ascii")
 
 
-def _goes_in_as_it_is(event: Event) -> bool:
-    """Whether the payload is meant as JSON, and is JSON that every parser takes."""
+def _is_safe_json(event: Event) -> bool:
+    """Whether the payload is meant to be JSON, and every parser accepts it."""
     data, media = event.data, event.content_type.partition(";")[0].strip().lower()
     if media and not media.endswith(("/json", "+json")) and data[:1] not in (b"{", b"["):
         return False
-    if len(data) > MOST_BYTES:  # it will be left out, whatever it is
+    if len(data) > MOST_BYTES:  # it will be left out anyway
         return False
     try:
         _parse(data)
@@ -134,26 +134,26 @@ def _goes_in_as_it_is(event: Event) -> bool:
 
 
 def _depth(data: bytes) -> int:
-    """How deep the brackets of this JSON go, those in texts left out.
+    """How deep the brackets of this JSON are nested, not counting those in strings.
 
-    Only of what was parsed: where a text has no end, looking for one from every quotation mark takes the square of its length.
+    Call it only for JSON that was parsed: in a string without an end, the search from each quotation mark is quadratic.
     """
     depth = deepest = 0
-    for found in _TOKEN.finditer(data):
-        depth += (found[1] is not None) - (found[2] is not None)
+    for match in _TOKEN.finditer(data):
+        depth += (match[1] is not None) - (match[2] is not None)
         deepest = max(deepest, depth)
     return deepest
 
 
 def _without_surrogates(form: _Form) -> _Form:
-    def mended(text: str) -> str:
+    def replaced(text: str) -> str:
         return _SURROGATE.sub("\ufffd", text)
 
     changes: dict[str, object] = {}
     for name in form.__struct_fields__:
         value = getattr(form, name)
         if isinstance(value, str):
-            changes[name] = mended(value)
+            changes[name] = replaced(value)
         elif isinstance(value, Mapping):
-            changes[name] = {mended(key): mended(part) for key, part in value.items()}
+            changes[name] = {replaced(key): replaced(part) for key, part in value.items()}
     return msgspec.structs.replace(form, **changes)

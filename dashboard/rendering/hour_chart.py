@@ -1,23 +1,24 @@
-"""How many events a topic had in each of its last hours, as a strip of bars and a table."""
+"""The number of events that a topic had in each of its last hours, as a bar chart and a table."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dashboard.rendering import text
+from dashboard.rendering.text import humanize_type
 
 HOURS = 24
 HEIGHT = 40
-"""Units of the drawing that the tallest bar takes; an hour is ``WIDTH`` wide, with ``GAP`` of it left free."""
+"""Height of the tallest bar, in units of the drawing."""
 WIDTH, GAP = 12, 2
+"""Width of an hour, and the part of it that stays empty, in the same units."""
 MOST_TYPES = 8
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hour:
-    """``x``, ``y`` and ``height`` are those of its bar."""
+    """One hour. ``x``, ``y``, and ``height`` place its bar."""
 
     begins: datetime
     events: int
@@ -28,9 +29,11 @@ class Hour:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Strip:
-    """The hours that have any event, in order. ``types`` are the commonest types with their totals; ``other`` counts the
-    rest."""
+class HourChart:
+    """The hours that have events, in order. ``types`` are the commonest types with their totals; ``other`` counts the rest.
+
+    ``most`` is the largest number of events in one hour.
+    """
 
     hours: Sequence[Hour]
     begins: datetime
@@ -44,8 +47,8 @@ class Strip:
     bar: int = WIDTH - GAP
 
 
-def strip_of(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> Strip | None:
-    """From what ``desk.index.hours`` returns; ``None`` where there is no event."""
+def chart_hours(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> HourChart | None:
+    """Chart the events by hour and type, oldest hour first. ``None`` if there are no events."""
     if not counts:
         return None
     last = counts[-1][0]
@@ -55,7 +58,7 @@ def strip_of(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> Strip | No
     for _, types in counts:
         totals.update(types)
     commonest = totals.most_common(MOST_TYPES)
-    return Strip(
+    return HourChart(
         hours=[_hour(hour, types, begins, most) for hour, types in counts],
         begins=begins,
         ends=last + HOUR,
@@ -68,7 +71,7 @@ def strip_of(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> Strip | No
 
 def _hour(begins: datetime, types: Mapping[str, int], first: datetime, most: int) -> Hour:
     events = sum(types.values())
-    height = max(1, round(HEIGHT * events / most))  # one event is seen beside a million
+    height = max(1, round(HEIGHT * events / most))  # a single event stays visible beside a million
     by_number = sorted(types.items(), key=lambda item: -item[1])[:MOST_TYPES]
     return Hour(
         begins=begins,
@@ -81,4 +84,4 @@ def _hour(begins: datetime, types: Mapping[str, int], first: datetime, most: int
 
 
 def _name(type: str) -> str:
-    return text.of_type(type) if type else "Fits no envelope"
+    return humanize_type(type) if type else "Fits no envelope"

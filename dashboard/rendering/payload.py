@@ -1,6 +1,6 @@
-"""A payload as a person reads it: JSON pretty and coloured with its own spelling, text, bytes in hex; always bounded.
+"""A payload for people: JSON indented and coloured, text as text, other bytes in hexadecimal. The length is always bounded.
 
-Nothing is parsed into values and written again: numbers keep their digits and objects their doubled keys.
+JSON is never parsed and written again, so numbers keep their digits and objects their duplicate keys.
 """
 
 import json
@@ -14,17 +14,17 @@ import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.privacy.masking import AccessProfile, sees
-from dashboard.rendering import text as words
+from dashboard.privacy import AccessProfile, can_see
+from dashboard.rendering.text import is_printable_text, visible
 from eventstore.model import Event, SchemaUse
 
 MOST_BYTES = 1_000_000
-"""However much is asked for, a page shows no more of a payload than this; the rest is a download."""
+"""The most that a page shows of a payload, whatever the request says. The rest can be downloaded."""
 HEX_BYTES = 2_048
 MOST_COLOURED = 200_000
-"""Characters that are coloured: a browser slows down under a million marked tokens."""
+"""Characters of JSON that are coloured. A million coloured tokens slow a browser down."""
 DEEPEST = 40
-"""Levels that are indented; deeper ones go on in the same line, so that depth cannot multiply the length."""
+"""Levels that are indented. Deeper ones continue on the same line, so that depth cannot multiply the length."""
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*+(?:
@@ -37,15 +37,18 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OPENING, _CLOSING = ("{", "["), ("}", "]")
 _CSS = {"key": "j-key", "text": "j-text", "number": "j-number", "word": "j-word", "other": "j-wrong"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payload:
-    """``kind``: ``hidden``, ``empty``, ``encrypted``, ``json``, ``text`` or ``binary``. ``shown`` of ``size`` bytes are in
-    ``html``; where ``converted``, these are the bytes of the JSON that was made of the payload by its schema."""
+    """A payload as HTML.
+
+    ``kind`` is ``hidden``, ``empty``, ``encrypted``, ``json``, ``text``, or ``binary``. ``html`` shows the first ``shown`` of
+    ``size`` bytes. If ``converted``, these are bytes of the JSON that the schema made of the payload.
+    """
 
     kind: str
     size: int = 0
@@ -60,16 +63,16 @@ class Payload:
 
     @property
     def more_on_page(self) -> bool:
-        """Whether the page can show more than this."""
+        """Whether the page could show more of it."""
         return self.kind != "binary" and self.cut and self.shown < MOST_BYTES
 
 
 HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but no payloads.")
 
 
-def payload_of_event(event: Event, viewer: AccessProfile, limit: int) -> Payload:
-    """As ``payload_of`` the event's data, with what its message says of it: absent, encrypted, or written with a schema."""
-    if not sees("data", viewer):
+def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payload:
+    """Show the event's data as ``payload_of`` does, and say if it is absent, encrypted, or written with a schema."""
+    if not can_see("data", profile):
         return HIDDEN
     message = event.message
     if message.null:
@@ -78,11 +81,11 @@ def payload_of_event(event: Event, viewer: AccessProfile, limit: int) -> Payload
         held = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
         note = f"Encrypted by its publisher: its payload cannot be shown.{held}"
         return Payload(kind="encrypted", size=len(message.payload), note=note)
-    found = payload_of(event.data, event.content_type, viewer, limit)
+    payload = payload_of(event.data, event.content_type, profile, limit)
     if event.schema is None:
-        return found
+        return payload
     converted = event.schema.converted and bool(event.data)
-    return replace(found, note=" ".join(filter(None, [_schema_note(event.schema), found.note])), converted=converted)
+    return replace(payload, note=" ".join(filter(None, [_schema_note(event.schema), payload.note])), converted=converted)
 
 
 def _schema_note(schema: SchemaUse) -> str:
@@ -93,9 +96,9 @@ def _schema_note(schema: SchemaUse) -> str:
     return f"{kind}, schema version {schema.version}{made}."
 
 
-def payload_of(data: bytes, content_type: str, viewer: AccessProfile, limit: int) -> Payload:
-    """At most ``limit`` bytes of the payload (never more than ``MOST_BYTES``), as this viewer may see it."""
-    if not sees("data", viewer):
+def payload_of(data: bytes, content_type: str, profile: AccessProfile, limit: int) -> Payload:
+    """Show at most ``limit`` bytes of the payload, and never more than ``MOST_BYTES``, as this profile may see it."""
+    if not can_see("data", profile):
         return HIDDEN
     if not data:
         return Payload(kind="empty", note="This event has no payload.")
@@ -105,30 +108,30 @@ def payload_of(data: bytes, content_type: str, viewer: AccessProfile, limit: int
 
 
 def _textual(data: bytes, text: str, content_type: str, shown: int) -> Payload:
-    """``text``: the first ``shown`` bytes of the payload."""
+    """``text`` holds the first ``shown`` bytes of ``data``."""
     declared = _declares_json(content_type)
-    sound, note = False, "Shown as text: it is no JSON."
+    valid, note = False, "Shown as text: it is no JSON."
     if declared or not content_type or text.lstrip(" \t\r\n")[:1] in ("{", "["):
-        sound, why_not = _soundness(data)
-        note = why_not if sound or declared else note
-    html = pretty(text) if sound else format_html("{}", words.visible(text))
-    return Payload(kind="json" if sound else "text", size=len(data), shown=shown, html=html, note=note)
+        valid, remark = _check_json(data)
+        note = remark if valid or declared else note
+    html = pretty(text) if valid else format_html("{}", visible(text))
+    return Payload(kind="json" if valid else "text", size=len(data), shown=shown, html=html, note=note)
 
 
 def pretty(text: str) -> SafeString:
-    """JSON, whole or cut anywhere, as indented lines, coloured unless it is very long; linear in time and length."""
+    """Indent JSON, which may be cut off anywhere, and colour it unless it is very long. Time and length grow linearly."""
     coloured = len(text) <= MOST_COLOURED
-    pieces = (_written(kind if coloured else "", piece) for kind, piece in _laid_out(text))
-    return mark_safe("".join(pieces))  # noqa: S308 - each piece was escaped; format_html for each would take seconds
+    pieces = (_token_html(kind if coloured else "", piece) for kind, piece in _indented(text))
+    return mark_safe("".join(pieces))  # noqa: S308 - each piece is escaped; calling format_html for each would take seconds
 
 
-def _written(kind: str, piece: str) -> str:
+def _token_html(kind: str, piece: str) -> str:
     name = _CSS.get(kind)
     return f'<span class="{name}">{escape(piece)}</span>' if name else escape(piece)
 
 
 def hex_lines(data: bytes) -> str:
-    """Sixteen bytes a line: offset, hexadecimal, and the characters where they are ASCII."""
+    """Sixteen bytes a line: the offset, the bytes in hexadecimal, and the printable ASCII characters."""
     lines = []
     for offset in range(0, len(data), 16):
         row = data[offset : offset + 16]
@@ -137,45 +140,45 @@ def hex_lines(data: bytes) -> str:
     return "\n".join(lines)
 
 
-def _laid_out(text: str) -> Iterator[tuple[str, str]]:
-    """Pieces with their kinds; all the punctuation and white space between two values is one piece."""
+def _indented(text: str) -> Iterator[tuple[str, str]]:
+    """Pieces with their kinds. All the punctuation and white space between two values is one piece without a kind."""
     depth, between, just_opened = 0, "", False
-    for found in _TOKEN.finditer(text):
-        kind = found.lastgroup or "other"
-        piece = found[kind]
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "other"
+        piece = match[kind]
         closes = piece in _CLOSING
         depth -= closes and depth > 0
-        if closes != just_opened:  # an empty object or list stays in one line
-            between += _line(depth, inner=depth + closes)
+        if closes != just_opened:  # an empty object or list stays on one line
+            between += _new_line(depth, inner=depth + closes)
         just_opened = piece in _OPENING
         depth += just_opened
         if kind == "mark":
-            between += piece + _behind(piece, depth)
+            between += piece + _after_mark(piece, depth)
             continue
         if between:
             yield "", between
         between = ""
-        yield kind, _shown(piece)
+        yield kind, _visible_token(piece)
     if between:
         yield "", between
 
 
-def _behind(mark: str, depth: int) -> str:
-    return " " if mark == ":" else _line(depth, inner=depth) if mark == "," else ""
+def _after_mark(mark: str, depth: int) -> str:
+    return " " if mark == ":" else _new_line(depth, inner=depth) if mark == "," else ""
 
 
-def _line(depth: int, *, inner: int) -> str:
-    """A new line at this depth; none where the values that it parts (``inner``) are too deep to be indented."""
+def _new_line(depth: int, *, inner: int) -> str:
+    """A new line indented to this depth. Empty if the values around it (at depth ``inner``) are too deep to be indented."""
     return "" if inner > DEEPEST else "\n" + "  " * depth
 
 
-def _shown(token: str) -> str:
-    """The token as it is, but for signs that would turn the line around or cannot be seen: those as JSON escapes."""
-    return token if token.isprintable() else words.visible(_TURNING.sub(_escape, token))
+def _visible_token(token: str) -> str:
+    """The token, with JSON escapes for characters that are invisible or change the writing direction."""
+    return token if token.isprintable() else visible(_BIDI.sub(_escape, token))
 
 
-def _escape(found: "re.Match[str]") -> str:
-    return f"\\u{ord(found[0]):04x}"
+def _escape(match: "re.Match[str]") -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _binary(data: bytes, content_type: str) -> Payload:
@@ -187,7 +190,7 @@ def _binary(data: bytes, content_type: str) -> Payload:
 
 
 def _decoded(data: bytes, limit: int) -> str | None:
-    """The first ``limit`` bytes as text, a character cut in half left out; ``None`` where these bytes are no text."""
+    """The first ``limit`` bytes as text, without a character that the limit cuts in half. ``None`` if they are not text."""
     piece = data[:limit]
     try:
         text = piece.decode("utf-8")
@@ -196,7 +199,7 @@ def _decoded(data: bytes, limit: int) -> str | None:
         if not cut_in_half:
             return None
         text = piece[: error.start].decode("utf-8")
-    return text if words.is_printable_text(text) else None
+    return text if is_printable_text(text) else None
 
 
 def _declares_json(content_type: str) -> bool:
@@ -204,22 +207,22 @@ def _declares_json(content_type: str) -> bool:
     return media.endswith(("/json", "+json"))
 
 
-def _soundness(data: bytes) -> tuple[bool, str]:
-    """Whether this is JSON, and what to say about it: of the parser's words only the place, since the rest may quote it."""
+def _check_json(data: bytes) -> tuple[bool, str]:
+    """Whether this is JSON, and a remark with only the place of an error: the parser's own message may quote the payload."""
     try:
         msgspec.json.decode(data)
     except RecursionError:
         return True, "Nested too deeply to be checked; shown as it is written."
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if _sound_but_large(data):
+        if _is_json_with_large_numbers(data):
             return True, ""
         place = re.search(r"byte \d+", str(error))
         return False, f"This is not valid JSON{f' (at {place[0]})' if place else ''}: shown as text."
     return True, ""
 
 
-def _sound_but_large(data: bytes) -> bool:
-    """JSON whose numbers are beyond what the quick parser holds is JSON all the same."""
+def _is_json_with_large_numbers(data: bytes) -> bool:
+    """Whether this is JSON with numbers that exceed what the fast parser can hold."""
     try:
         json.loads(data, parse_int=str, parse_float=str, parse_constant=_refuse)
     except (ValueError, RecursionError):

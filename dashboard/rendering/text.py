@@ -1,4 +1,4 @@
-"""How things are said on pages: types in plain words, ids shortened, sizes, times. Plain text in, plain text out."""
+"""Plain text for pages: event types in plain words, shortened ids, numbers, sizes, and times. Text in, text out, no HTML."""
 
 import re
 import unicodedata
@@ -10,50 +10,50 @@ _PLAIN_WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-NOTHING = "\N{EN DASH}"
-"""Stands where there is no value."""
+NO_VALUE = "\N{EN DASH}"
+"""Shown where there is no value."""
 NO_TYPE = "Event without a type"
-LONGEST_WORDS = 120
+LONGEST_TYPE = 120
+"""Characters of a type in plain words."""
 
 
-def of_type(event_type: str) -> str:
-    """An event type (or aggregate type) in plain words.
+def humanize_type(event_type: str) -> str:
+    """Put an event type or aggregate type into plain words.
 
-    ``com.example.events.user.created`` is "User created", ``permits.T02CheckConfirmation`` "T02 check confirmation",
-    ``DocumentUploaded`` "Document uploaded". What holds no word at all is shown as it is.
+    ``com.example.events.user.created`` becomes "User created", ``permits.T02CheckConfirmation`` becomes "T02 check
+    confirmation", and ``DocumentUploaded`` becomes "Document uploaded". A type without any word is returned unchanged.
     """
     words = _split(_last_names(event_type.strip()))
     if not words:
-        return shorten(visible(event_type.strip()), LONGEST_WORDS) or NO_TYPE
-    lower = [word if _is_code(word) else word.lower() for word in words]
-    text = " ".join(lower)
-    return shorten(text[:1].upper() + text[1:], LONGEST_WORDS)
+        return shorten(visible(event_type.strip()), LONGEST_TYPE) or NO_TYPE
+    text = " ".join(word if _is_code(word) else word.lower() for word in words)
+    return shorten(text[:1].upper() + text[1:], LONGEST_TYPE)
 
 
 def _last_names(event_type: str) -> str:
-    """The part that says what happened: behind the last separator, with the noun before it where that is a lone verb."""
+    """The name after the last separator. If that is a lone verb, the noun before it as well. Versions (``v2``) are dropped."""
     names = [name for name in re.split(r"[./:#]+", event_type) if name]
     while len(names) > 1 and re.fullmatch(r"v\d+", names[-1], re.IGNORECASE):
         names.pop()
     if not names:
         return event_type
     last = names[-1]
-    lone = last.islower() and last.isalpha() and len(names) > 1
-    return f"{names[-2]} {last}" if lone else last
+    is_lone_verb = last.islower() and last.isalpha() and len(names) > 1
+    return f"{names[-2]} {last}" if is_lone_verb else last
 
 
 def _split(name: str) -> list[str]:
-    apart = _LEADING_CODE.sub(r"\1 ", name)
-    return [word for piece in _PLAIN_WORD.findall(apart) for word in _HUMP.split(piece) if word]
+    spaced = _LEADING_CODE.sub(r"\1 ", name)
+    return [word for piece in _PLAIN_WORD.findall(spaced) for word in _HUMP.split(piece) if word]
 
 
 def _is_code(word: str) -> bool:
-    """An abbreviation or a code keeps its capitals: T02, ID, GP."""
+    """Abbreviations and codes keep their capitals: T02, ID, GP."""
     return len(word) > 1 and word.isupper()
 
 
 def shorten(text: str, length: int = 24) -> str:
-    """At most ``length`` characters, shortened in the middle: both ends of an id tell it from others."""
+    """Shorten to at most ``length`` characters. The middle is cut, because both ends tell one id from another."""
     length = int(length)
     if len(text) <= length:
         return text
@@ -62,21 +62,21 @@ def shorten(text: str, length: int = 24) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with what cannot be seen, or would turn the line around, written out: ``[U+202E]``; controls as ␀."""
+    """Spell out invisible characters and those that change the writing direction: ``[U+202E]``. Controls become ␀, ␁, …"""
     if text.isprintable():
         return text
-    return _CONTROL.sub(_picture, _BIDI.sub(_written_out, text))
+    return _CONTROL.sub(_control_picture, _BIDI.sub(_code_point, text))
 
 
-def _written_out(found: "re.Match[str]") -> str:
-    return f"[U+{ord(found[0]):04X}]"
+def _code_point(match: "re.Match[str]") -> str:
+    return f"[U+{ord(match[0]):04X}]"
 
 
-def _picture(found: "re.Match[str]") -> str:
-    code = ord(found[0])
+def _control_picture(match: "re.Match[str]") -> str:
+    code = ord(match[0])
     if code < 0x20:
         return chr(0x2400 + code)
-    return "␡" if code == 0x7F else _written_out(found)
+    return "␡" if code == 0x7F else _code_point(match)
 
 
 def short_topic(name: str) -> str:
@@ -84,20 +84,20 @@ def short_topic(name: str) -> str:
     return visible(name.rpartition("/")[2] or name)
 
 
-def number(value: int | float | None) -> str:
-    """With commas between the thousands."""
-    return NOTHING if value is None else f"{value:,}"
+def format_number(value: int | float | None) -> str:
+    """The number with commas between the thousands."""
+    return NO_VALUE if value is None else f"{value:,}"
 
 
-def size(count: int) -> str:
-    """Bytes as people read them; exact below 10,000."""
+def format_size(count: int) -> str:
+    """Bytes for people. Exact below 10,000 bytes, then in kB and MB."""
     if count < 10_000:
         return f"{count:,} byte" + ("" if count == 1 else "s")
     return f"{count / 1000:,.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
 
 
-def duration(seconds: float) -> str:
-    """Roughly how long, in one unit: "4 minutes"."""
+def format_duration(seconds: float) -> str:
+    """The duration, rounded down to one unit: "4 minutes"."""
     seconds = max(0, seconds)
     if seconds >= 2 * 365 * 86_400:
         return f"{int(seconds // (365.25 * 86_400))} years"
@@ -109,22 +109,25 @@ def duration(seconds: float) -> str:
     return f"{count} second" + ("" if count == 1 else "s")
 
 
-def ago(seconds: float) -> str:
-    """How long ago that is; clocks a second apart are no news."""
+def format_age(seconds: float) -> str:
+    """How long ago something happened. Up to one second in the future counts as now, because clocks differ that much."""
     if seconds < -1:
         return "in the future"
-    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+    return "just now" if seconds < 1 else f"{format_duration(seconds)} ago"
 
 
-def exact(at: datetime) -> str:
-    """The instant to the microsecond that is known of it, in UTC."""
+def format_exact(at: datetime) -> str:
+    """The time in UTC, to the microsecond if it is known that exactly."""
     at = at.astimezone(UTC)
     fraction = f"{at.microsecond:06}".rstrip("0")
     return f"{at.year:04}-{at:%m-%d %H:%M:%S}" + (f".{fraction}" if fraction else "") + " UTC"
 
 
-def moment(at: datetime, style: str, now: datetime) -> str:
-    """A time for reading. Months by name: no reader mistakes 4 March for 3 April."""
+def format_time(at: datetime, style: str, now: datetime) -> str:
+    """The time in UTC, for reading. Months are written by name, so that nobody takes 4 March for 3 April.
+
+    ``style``: ``exact`` includes milliseconds, ``clock`` omits the date if it is today's, anything else gives date and time.
+    """
     at = at.astimezone(UTC)
     if style == "exact":
         fraction = f".{at.microsecond // 1000:03}"
@@ -144,8 +147,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def is_printable_text(text: str) -> bool:
-    """Whether this is text that people wrote, as opposed to bytes that happen to decode."""
+    """Whether people could have written this text. False for bytes that only happen to decode: over 5 % odd characters."""
     if not text:
         return True
-    strange = sum(1 for sign in text[:4096] if unicodedata.category(sign) in ("Cc", "Cn", "Co") and sign not in "\t\r\n")
-    return strange * 20 <= min(len(text), 4096)
+    odd = sum(1 for sign in text[:4096] if unicodedata.category(sign) in ("Cc", "Cn", "Co") and sign not in "\t\r\n")
+    return odd * 20 <= min(len(text), 4096)

@@ -1,1 +1,4 @@
-"""Running as processes: the supervisor of ``serve``, signals, and memory that goes back to the system."""
+"""Running as processes: the supervisor of ``serve``, input that a signal can end, and giving memory back to the system.
+
+Knows nothing of pages.
+"""

@@ -1,10 +1,8 @@
-"""Memory that frames took goes back to the system now and then. The C library keeps what was freed, in an arena a thread: two
-hundred viewers of a busy topic cost hundreds of kilobytes each that nobody used any more.
+"""Keeps a serving process small and quick: freed memory goes back to the system, and the garbage collector runs less often.
 
-To have it give back each large text at once (``mallopt``) costs a busy tail five times the system's time; this, some
-milliseconds every few seconds.
-
-And the collector of cycles is kept from looking again and again at what a serving process has loaded for good.
+The C library keeps freed memory, in one arena for each thread. Two hundred viewers of a busy topic cost hundreds of kilobytes
+each that nothing used any more. ``trim_heap`` gives that back and takes some milliseconds every few seconds. Having the
+library give back each large text immediately (``mallopt``) takes a busy tail five times the system time.
 """
 
 import ctypes
@@ -12,16 +10,20 @@ import gc
 import time
 
 EVERY = 2.0
+"""Seconds between two calls of ``trim_heap``."""
 NEW_OBJECTS = 20_000
-"""New objects from one look for cycles to the next. After every 700, as by default, and with all that is loaded looked at
-again and again, the looks took a tenth of a busy tail's time, and everybody waited for the largest of them."""
+"""New objects after which the garbage collector runs.
+
+By default it runs after 700 and looks at everything that is loaded. That took a tenth of a busy tail's time, and all viewers
+waited for the longest runs.
+"""
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-"""glibc's; another library has its own ways."""
+"""Only glibc has it."""
 
 
 class Interval:
-    """Says yes at most once in ``EVERY`` seconds."""
+    """Returns true at most once in ``EVERY`` seconds."""
 
     def __init__(self) -> None:
         self._last = -EVERY
@@ -38,17 +40,17 @@ _interval = Interval()
 
 
 def is_due() -> bool:
-    """Whether ``trim_heap`` is worth calling; it then is not for some time."""
+    """Whether ``trim_heap`` should be called now. After ``True``, returns ``False`` for ``EVERY`` seconds."""
     return _trim is not None and _interval.has_passed()
 
 
 def trim_heap() -> bool:
-    """Give back what is free; whether there was anything. Takes some milliseconds: for a thread."""
+    """Give free memory back to the system. Returns whether there was any. Takes some milliseconds, so call it in a thread."""
     return _trim is not None and _trim(0) == 1
 
 
-def keep_what_is_loaded() -> None:
-    """From now on the collector of cycles passes by all that there is: a process that serves has loaded what it will keep."""
+def freeze_loaded_objects() -> None:
+    """Exclude everything that exists now from garbage collection: a process that serves has loaded what it will keep."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])

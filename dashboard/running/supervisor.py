@@ -1,7 +1,7 @@
-"""Several processes as one: started together, watched, and ended together, with nobody left behind.
+"""Runs several processes as one: starts them together, watches them, and ends them together, so that none is orphaned.
 
-Children stay in the parent's process group, leave Ctrl-C to the parent (which ends them in order), and on Linux are killed by
-the kernel when the parent is gone, however it went.
+Children stay in the parent's process group and leave Ctrl-C to the parent, which ends them in order. On Linux, the kernel
+kills them when the parent is gone, however it ended.
 """
 
 import ctypes
@@ -16,25 +16,26 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 PATIENCE = 6.0
-"""Seconds that children get to end by themselves before they are killed."""
+"""Seconds that children get to end before they are killed."""
 PAUSE = 0.2
+"""Seconds between two looks at the children."""
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(kw_only=True, slots=True)
 class Child:
-    """One process. ``restarts`` is how often within a minute it may come back after it died; 0: its death ends everything."""
+    """One process. ``restarts`` is how often it may be restarted within a minute. With 0, its end is the end of everything."""
 
     name: str
     command: Sequence[str]
     restarts: int = 0
     process: "subprocess.Popen[bytes] | None" = None
     died: deque[float] = field(default_factory=deque)
-    again_at: float = 0.0
+    restart_at: float = 0.0
 
 
 class Supervisor:
-    """Runs children until one of them ends or a signal comes. Use it from the main thread, as a context."""
+    """Runs children until one of them ends for good or a signal comes. Use it in the main thread, as a context manager."""
 
     def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self.environment = dict(environment)
@@ -59,22 +60,22 @@ class Supervisor:
         self.children.append(child)
 
     def run_to_end(self, command: Sequence[str]) -> int:
-        """One process alone, to its end: its exit code. A signal ends it early."""
-        alone = Child(name="", command=command)
-        self.start(alone)
-        assert alone.process
-        while alone.process.poll() is None and not self.stopping:
+        """Run one process to its end, and return its exit code. A signal ends it early."""
+        single = Child(name="", command=command)
+        self.start(single)
+        assert single.process
+        while single.process.poll() is None and not self.stopping:
             time.sleep(PAUSE / 4)
         if self.stopping:
             self._end_all()
-        self.children.remove(alone)
-        return alone.process.wait()
+        self.children.remove(single)
+        return single.process.wait()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> int | None:
-        """Watch until ``ready``: ``None``. An exit code where everything has to end instead."""
+        """Watch the children until ``ready`` returns true. Returns ``None`` then, or an exit code if everything has to end."""
         deadline = time.monotonic() + seconds
         while not self.stopping:
-            code = self._look_after_children()
+            code = self._check_children()
             if code is not None or ready():
                 return code
             if time.monotonic() > deadline:
@@ -84,9 +85,12 @@ class Supervisor:
         return 0
 
     def watch(self) -> int:
-        """Until a signal (0) or the death of a child that may not come back (its exit code, 1 for a clean end)."""
+        """Watch the children until a signal comes, or one ends that may not be restarted.
+
+        Returns the exit code: 0 after a signal, else the child's, or 1 if the child ended with 0.
+        """
         while not self.stopping:
-            code = self._look_after_children()
+            code = self._check_children()
             if code is not None:
                 return code
             time.sleep(PAUSE)
@@ -101,17 +105,17 @@ class Supervisor:
         parent = os.getpid()
         return subprocess.Popen(command, env=self.environment, preexec_fn=lambda: _bind_to(parent))  # noqa: PLW1509
 
-    def _look_after_children(self) -> int | None:
+    def _check_children(self) -> int | None:
         for child in self.children:
-            code = self._look_after(child)
+            code = self._check(child)
             if code is not None:
                 return code
         return None
 
-    def _look_after(self, child: Child) -> int | None:
+    def _check(self, child: Child) -> int | None:
         now = time.monotonic()
         if child.process is None:
-            if now >= child.again_at:
+            if now >= child.restart_at:
                 child.process = self._spawn(child.command)
             return None
         code = child.process.poll()
@@ -121,20 +125,20 @@ class Supervisor:
             child.died.popleft()
         child.died.append(now)
         if len(child.died) > child.restarts:
-            self.say(f"{child.name} ended unexpectedly ({_in_words(code)}): ending everything.")
+            self.say(f"{child.name} ended unexpectedly ({_describe(code)}): ending everything.")
             return _as_exit_code(code)
         pause = 2 ** (len(child.died) - 1)
-        self.say(f"{child.name} ended unexpectedly ({_in_words(code)}): starting it again in {pause} s.")
-        child.process, child.again_at = None, now + pause
+        self.say(f"{child.name} ended unexpectedly ({_describe(code)}): starting it again in {pause} s.")
+        child.process, child.restart_at = None, now + pause
         return None
 
     def _end_all(self) -> None:
-        """Ask each to end, and kill who does not: PATIENCE seconds in all, whatever happens meanwhile."""
-        living = [child.process for child in self.children if child.process and child.process.poll() is None]
-        for process in living:
+        """Ask each child to end, and kill those that do not within ``PATIENCE`` seconds in all."""
+        running = [child.process for child in self.children if child.process and child.process.poll() is None]
+        for process in running:
             process.terminate()
         deadline = time.monotonic() + PATIENCE
-        for process in living:
+        for process in running:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -143,20 +147,20 @@ class Supervisor:
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have the kernel send this process the signal when its parent ends. Linux only; elsewhere nothing happens."""
+    """Have the kernel send this process the signal when its parent ends. Does nothing except on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def _bind_to(parent: int) -> None:
-    """In the child, before its program: Ctrl-C is the parent's business, and without the parent there is none of us."""
+    """Runs in the child before its program: ignore Ctrl-C, which the parent handles, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the kernel was told
+    if os.getppid() != parent:  # the parent ended before the kernel was told
         os._exit(1)
 
 
-def _in_words(code: int) -> str:
+def _describe(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 

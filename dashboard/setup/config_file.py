@@ -1,9 +1,9 @@
-"""Which configuration holds: the file that is named; in demo mode, where none is, the demo's.
+"""Chooses the configuration: the named file or, in demo mode without one, the demo's.
 
-The demo's name, banner and thresholds are for the demo's own store. A broker is somebody's: there the banner says which one
-it is, so that nobody takes it for a demo and resets a cursor in the wrong place, and the ordinary thresholds hold.
+The demo's name, banner, and thresholds are for the demo's own store. A broker has real users. There the banner shows the
+broker's address, so that nobody takes it for a demo and resets the wrong cursor, and the ordinary thresholds apply.
 
-Knows nothing of Django: the settings module reads this before anything is ready.
+Knows nothing of Django, because the settings module imports it.
 """
 
 from msgspec.structs import replace
@@ -14,21 +14,21 @@ LONGEST_NAME = 60
 
 
 def is_embedded(store_url: str) -> bool:
-    """Whether this is the embedded store, which an installation, or a demo, has to itself."""
+    """Whether this is the embedded store, which belongs to this installation alone."""
     return store_url.partition(":")[0].lower() == "database"
 
 
 def configuration(path: str, *, demo_path: str, store_url: str) -> Config:
-    """The configuration of this process; ``demo_path`` is the demo's file in demo mode, and empty otherwise."""
+    """The configuration of this process. ``demo_path`` is the demo's file, or empty outside of demo mode."""
     if path or not demo_path:
         return load_config(path)
     config = load_config(demo_path)
     if is_embedded(store_url):
         return config
-    return replace(config, installation=Installation(name=_where(store_url), kind=Kind.BROKER), limits=Limits())
+    return replace(config, installation=Installation(name=_banner_name(store_url), kind=Kind.BROKER), limits=Limits())
 
 
-def _where(store_url: str) -> str:
-    """The broker's address as the banner shows it, without what a person may have written before an ``@``."""
-    where = store_url.partition("://")[2].partition("/")[0].rpartition("@")[2] or store_url
-    return where if len(where) <= LONGEST_NAME else f"{where[: LONGEST_NAME - 1]}…"
+def _banner_name(store_url: str) -> str:
+    """The broker's address for the banner, without the credentials that may stand before an ``@``."""
+    name = store_url.partition("://")[2].partition("/")[0].rpartition("@")[2] or store_url
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

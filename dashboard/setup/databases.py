@@ -1,7 +1,7 @@
-"""Three databases, each by URL, and the router that keeps every table in its own.
+"""The three databases, each given by a URL, and the router that assigns every table to one of them.
 
-``default`` holds people and the audit record, ``index`` the pointers, ``store`` the embedded event store. They are separate so
-that indexing never makes a login wait (SQLite has one writer), and no query or transaction spans two of them.
+``default`` holds people and the audit record, ``index`` the pointers, ``store`` the embedded event store. They are separate
+because SQLite has one writer, and indexing must never make a login wait. No query or transaction spans two of them.
 """
 
 from pathlib import Path
@@ -10,36 +10,37 @@ from typing import Any
 import dj_database_url
 
 OWN_DATABASE = {"index": "index", "store": "store"}
-"""App label → alias; every other label lives in ``default``."""
+"""From app label to database alias. Every other app is in ``default``."""
 
 SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
 }
+LARGE_WAL = " PRAGMA wal_autocheckpoint=8000;"
+"""For the index: let SQLite's write-ahead log grow to 32 MB.
 
-
-SELDOM_WRITTEN_BACK = " PRAGMA wal_autocheckpoint=8000;"
-"""For the index: a batch changes more pages than SQLite lets its log hold by default, so that every commit wrote all of them
-back and waited for the disk twice. With 32 MB a page that many batches change is written back once."""
+A batch changes more pages than the log holds by default, so every commit wrote all of them back and waited for the disk twice.
+With a large log, a page that many batches change is written back once.
+"""
 
 
 def database(url: str, default_file: Path, *, pragmas: str = "") -> dict[str, Any]:
-    """Django's settings for one database: the URL's, or a SQLite file in the data directory (which ``pragmas`` are for)."""
+    """Django's settings for the database at ``url``, or for a SQLite file if it is empty. Only SQLite uses ``pragmas``."""
     config: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{default_file}"))
-    config["CONN_MAX_AGE"] = 0  # under ASGI a kept connection would outlive its thread
+    config["CONN_MAX_AGE"] = 0  # under ASGI, a persistent connection would outlive its thread
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {**SQLITE_OPTIONS, "init_command": SQLITE_OPTIONS["init_command"] + pragmas}
-        # A test needs a file as well: threads and other processes take part.
+        # Tests need a file as well, because threads and other processes use it.
         config["TEST"] = {"NAME": str(Path(str(config["NAME"])).with_suffix(".test.sqlite3"))}
     else:
-        # Without it a database behind a silent network would hang whoever asks.
+        # Without it, a database behind a silent network would block its callers for ever.
         config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {})}
     return config
 
 
 class RouteByLabel:
-    """Django's database router: an app label says where its tables are, for queries and for ``migrate`` alike."""
+    """Django's database router. It finds a table's database by its app label, for queries and for ``migrate``."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return OWN_DATABASE.get(model._meta.app_label, "default")

@@ -1,4 +1,4 @@
-"""What must be so before anything is served, and what an operator should know."""
+"""What must hold before anything is served, and what operators should know."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,19 +14,22 @@ from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
 
 SAFE_SQLITE = (3, 51, 3)
-"""Earlier ones have a rare race in which several processes corrupt a write-ahead log while it is reset."""
+"""Earlier versions have a rare race: several processes corrupt a write-ahead log while it is reset."""
 SHORTEST_SECRET = 32
 
 
 def require_serving_settings() -> None:
-    """``ImproperlyConfigured`` where this process must not serve. Called when the web server loads the application."""
+    """Raise ``ImproperlyConfigured`` if this process must not serve. Called when the web server loads the application."""
     problems = serving_problems()
     if problems:
         raise ImproperlyConfigured(" ".join(problems))
 
 
 def serving_problems() -> list[str]:
-    """A server needs a store's address; outside demo mode a secret and hosts of its own as well, and never DEBUG."""
+    """Why this process must not serve, one sentence each.
+
+    A server needs a store's address. Outside demo mode it also needs a secret and hosts of its own, and must not use DEBUG.
+    """
     problems = []
     if settings.DEBUG and not settings.DEMO:
         problems.append("DEBUG is for demo mode only.")
@@ -39,7 +42,7 @@ def serving_problems() -> list[str]:
     if not settings.SECRET_KEY_GIVEN:
         problems.append("EVENTDESK_SECRET_KEY is missing: set it to a long random text, and keep it.")
     elif len(settings.SECRET_KEY_GIVEN) < SHORTEST_SECRET:
-        problems.append(f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at the least.")
+        problems.append(f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least.")
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
     elif any(host.strip(".") in {"*", ""} for host in settings.HOSTS_GIVEN):
@@ -48,8 +51,11 @@ def serving_problems() -> list[str]:
 
 
 def store_problem() -> str:
-    """Why the store's address cannot be used; empty where it can. Nothing is contacted: a store that is away may come back,
-    a wrong address would only have every process end in turn."""
+    """Why the store's address is invalid, or an empty string.
+
+    The store is not contacted, because an unreachable store may come back. An invalid address would only make every process
+    end in turn.
+    """
     try:
         open_storage(
             settings.EVENTSTORE_URL, admin_url=settings.PULSAR_ADMIN_URL, namespaces=settings.EVENTSTORE_NAMESPACES
@@ -61,7 +67,7 @@ def store_problem() -> str:
 
 @register("eventdesk", deploy=True)
 def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """Shown by ``check --deploy`` and whenever an installation starts to serve."""
+    """Warn about old SQLite versions. Shown by ``check --deploy``, and when an installation starts to serve."""
     on_sqlite = [alias for alias, config in settings.DATABASES.items() if config["ENGINE"] == "django.db.backends.sqlite3"]
     if not on_sqlite or settings.DEMO or sqlite3.sqlite_version_info >= SAFE_SQLITE:
         return []
@@ -76,14 +82,14 @@ def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> 
 
 @register("eventdesk")
 def check_hash_key(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """Without the key nothing could be written to the index, nor looked up in it."""
+    """Require the key: without it, nothing could be written to the index or looked up in it."""
     problem = hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
     return [Error(problem, id="eventdesk.E002")] if problem else []
 
 
 @register("eventdesk")
 def check_separate_databases(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """Two aliases on one SQLite file would make a login wait for the indexer."""
+    """Refuse two aliases on one SQLite file, which would make a login wait for the indexer."""
     seen: dict[str, str] = {}
     errors: list[CheckMessage] = []
     for alias, config in settings.DATABASES.items():

@@ -1,4 +1,4 @@
-"""Which websocket address belongs to which consumer."""
+"""The websocket addresses and their consumers."""
 
 from django.urls import path
 

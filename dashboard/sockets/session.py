@@ -1,4 +1,4 @@
-"""Who is behind an open websocket now: asked again and again, since logins end, tokens are revoked and roles change."""
+"""Whose an open websocket is now. Sockets ask repeatedly, because logins end, tokens are revoked, and roles change."""
 
 from importlib import import_module
 from typing import Any
@@ -10,15 +10,15 @@ from django.conf import settings
 from dashboard.access import tokens
 from dashboard.models import ApiToken, Person
 
-Watcher = Person | ApiToken
+Account = Person | ApiToken
 HASH_IN_SCOPE = "api_token_hash"
-"""Where the scope of a script's socket holds the hash of its token (put there by ``dashboard.sockets.handshake``)."""
+"""The key under which ``dashboard.sockets.handshake`` puts the hash of a script's token into the scope."""
 
 _Session = import_module(settings.SESSION_ENGINE).SessionStore
 
 
-async def watcher_now(scope: dict[str, Any]) -> Watcher | None:
-    """The token that opened the socket, or the active person whose session did; ``None`` once it holds no longer."""
+async def current_account(scope: dict[str, Any]) -> Account | None:
+    """The token that opened the socket, or the active person whose session did. ``None`` once either has ended."""
     if HASH_IN_SCOPE in scope:
         token: ApiToken | None = await database_sync_to_async(tokens.in_use)(scope[HASH_IN_SCOPE])
         return token

@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared
-from dashboard.rendering import text
+from dashboard.rendering.text import format_duration, format_number
 from dashboard.web import store_health
 from eventstore.desk import Desk
 from eventstore.model import EventStoreError, StoreUnreachable, Subscription, Topic, UnknownTopic
@@ -61,13 +61,13 @@ class Line:
     def oldest(self) -> str:
         """How long the first waiting event has waited, in words; empty where nothing waits or nobody knows."""
         since = self.backlog.oldest
-        return text.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+        return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
     def still_for(self) -> str:
         """How long a stuck one has not moved, in words; empty where it is not stuck."""
         since = self.backlog.stuck_since
-        return text.duration((self.backlog.as_of - since).total_seconds()) if since else ""
+        return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
     def still_where(self) -> str:
@@ -128,7 +128,7 @@ class BacklogCache:
             if self._failed is not None and now - self._failed[0] < FRESH:
                 raise StoreUnreachable(str(self._failed[1]))
             try:
-                store = store_health.store_standing()
+                store = store_health.current_store_health()
                 if store.reachable is False:
                     raise StoreUnreachable(store.words)
                 self.last = _gather(desk())
@@ -167,7 +167,7 @@ def forget() -> None:
 
 
 def waiting_words(backlog: Backlog) -> str:
-    number = text.number(backlog.waiting)
+    number = format_number(backlog.waiting)
     if backlog.counted is Counted.INDEX_BEHIND:
         return f"at least {number}"
     if backlog.counted is Counted.ENTRIES:

@@ -1,7 +1,7 @@
 """A cursor reset on this side: who may do it, and how it reads on the record. Importing this module registers both."""
 
 from dashboard.access.policy import HELPERS, Rule, allow
-from dashboard.rendering.audit_text import tell
+from dashboard.rendering import tell
 from dashboard.subscriptions.cursor_reset_text import reset_facts
 from eventstore.subscriptions import RESET_CURSOR
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard.gateway import desk
-from dashboard.rendering import text as words
+from dashboard.rendering.text import visible
 from dashboard.subscriptions.cursor_reset_text import event_words
 from dashboard.templatetags.desk import when
 from eventstore.actions import Confirmation
@@ -58,7 +58,7 @@ class ConfirmationForm(forms.Form):
     def clean_typed(self) -> str:
         typed = str(self.cleaned_data["typed"])
         # Some characters cannot be seen, let alone typed: as the page writes them is good enough.
-        if self.must_type and typed.strip() not in (self.must_type.strip(), words.visible(self.must_type).strip()):
+        if self.must_type and typed.strip() not in (self.must_type.strip(), visible(self.must_type).strip()):
             raise forms.ValidationError("This is not the subscription's name. Type it exactly as it is written above.")
         return typed
 

@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 
 from dashboard.auditing.acts import Act
 from dashboard.models import State
-from dashboard.rendering import text as words
-from dashboard.rendering.audit_text import fact_text
+from dashboard.rendering import fact_text
+from dashboard.rendering.text import humanize_type, short_topic, visible
 from dashboard.templatetags.desk import ident
 from eventstore.actions import Ending, Outcome, Part
 from eventstore.model import Edge
@@ -26,12 +26,12 @@ def event_words(row: Row) -> SafeString:
     type_of, aggregate_type, aggregate_id = of
     place = format_html(
         '<bdi class="mono">{}</bdi>',
-        f"{words.short_topic(row.position.topic)}-{row.position.partition} · {words.visible(row.position.label)}",
+        f"{short_topic(row.position.topic)}-{row.position.partition} · {visible(row.position.label)}",
     )
     if not aggregate_id:
         return format_html("the message at {}", place)
-    aggregate = format_html("<bdi>{}</bdi> {}", words.visible(aggregate_type), ident(aggregate_id))
-    return format_html("“{}” of {} at {}", words.of_type(type_of), aggregate, place)
+    aggregate = format_html("<bdi>{}</bdi> {}", visible(aggregate_type), ident(aggregate_id))
+    return format_html("“{}” of {} at {}", humanize_type(type_of), aggregate, place)
 
 
 def place_words(move: Move) -> str:

@@ -16,12 +16,12 @@ from django.utils.html import format_html
 from dashboard.auditing.acts import Act, newest
 from dashboard.gateway import desk
 from dashboard.models import State
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
+from dashboard.rendering import build_line
+from dashboard.rendering.text import visible
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.cursor_reset_forms import LONGEST_REASON, Aim, ConfirmationForm, WrongTarget, aim_of
 from dashboard.subscriptions.cursor_reset_text import count_words, outcome_sentences, place_words, touched_words
-from dashboard.web.pages import page, person_of, render, viewer_of
+from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Ending, Outcome, Resource, subscription_resource
 from eventstore.model import (
     EventStoreError,
@@ -139,7 +139,7 @@ def _carry_out(request: HttpRequest, wanted: Wanted, form: ConfirmationForm) -> 
     if performed.outcome.ending is not Ending.DONE:
         return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
     touched = touched_words(performed.plan)
-    messages.success(request, format_html("{} was reset to {}: {}.", words.visible(wanted.name), wanted.aim.words, touched))
+    messages.success(request, format_html("{} was reset to {}: {}.", visible(wanted.name), wanted.aim.words, touched))
     return _to_subscription(wanted)
 
 
@@ -149,7 +149,7 @@ def _not_begun(request: HttpRequest, wanted: Wanted, form: ConfirmationForm, bus
     meanwhile = last if last and last.number > form.cleaned_data["since"] else None
     if meanwhile and _is_this_one(meanwhile, request, wanted, form):
         if meanwhile.state == State.INTENDED:
-            messages.info(request, format_html("{} is being reset at this moment.", words.visible(wanted.name)))
+            messages.info(request, format_html("{} is being reset at this moment.", visible(wanted.name)))
         return _to_subscription(wanted)
     notice = busy or _changed_by(meanwhile)
     again = _looked_at(wanted.topic, wanted.resource, wanted.aim)
@@ -174,7 +174,7 @@ def _preview(request: HttpRequest, wanted: Wanted, said: Said) -> HttpResponse:
         "topic": wanted.topic,
         "name": wanted.name,
         "aim": aim,
-        "line": event_line_builder.event_line(aim.row, viewer_of(request)) if aim.row else None,
+        "line": build_line(aim.row, profile_of(request)) if aim.row else None,
         "plan": plan,
         "moves": [(move, place_words(move)) for move in plan.moves],
         "said": said,

@@ -9,10 +9,10 @@ from django.urls import path
 from dashboard.access import policy, role_names
 from dashboard.auditing.acts import Act, acts
 from dashboard.gateway import desk
-from dashboard.rendering import event_line_builder
+from dashboard.rendering import build_line
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from dashboard.web.pages import page, person_of, render, viewer_of, wants_fragment
+from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
 from eventstore.actions import subscription_resource
 from eventstore.model import StoreUnreachable, SubscriptionType, Topic
 from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
@@ -67,10 +67,10 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
         return render(request, "subscriptions/_standing.html", context)
-    viewer = viewer_of(request)
+    viewer = profile_of(request)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
-        "next": [event_line_builder.event_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
+        "next": [build_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
         "may_reset": policy.allows(request.user, RESET_CURSOR.name),
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),

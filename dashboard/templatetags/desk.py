@@ -1,4 +1,4 @@
-"""The filters and tags of every template (registered as builtins). Whatever they are given may be hostile: all is escaped."""
+"""The filters and tags of every template, registered as builtins. Their input may be hostile, so all of it is escaped."""
 
 from datetime import UTC, datetime
 
@@ -7,62 +7,57 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard.privacy import masking
-from dashboard.rendering import event_row
-from dashboard.rendering import text as words
+from dashboard.privacy import DisplayValue
+from dashboard.rendering import render_row, render_story, text
+from dashboard.rendering.tags import LONGEST_UNBROKEN, copy_tag, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 
 register = template.Library()
 
-register.filter("shorten", words.shorten)
-register.filter("visible", words.visible)
-register.filter("words", words.of_type)
-register.filter("size", words.size)
-register.filter("number", words.number)
-register.filter("short_topic", words.short_topic)
+register.filter("shorten", text.shorten)
+register.filter("visible", text.visible)
+register.filter("humanize_type", text.humanize_type)
+register.filter("size", text.format_size)
+register.filter("number", text.format_number)
+register.filter("short_topic", text.short_topic)
 register.filter("segment", to_segment)
-register.filter("event_row", event_row.event_row)
-register.simple_tag(event_row.story_line)
+register.filter("event_row", render_row)
+register.simple_tag(render_story, name="story_line")
 
 
 @register.filter
 def when(value: datetime | None, style: str = "") -> SafeString | str:
-    """A ``<time>``: UTC here, rewritten into the reader's zone by times.js, with the exact instant as its title.
+    """A ``<time>`` in UTC, with the exact time as its title. times.js converts it to the reader's time zone.
 
-    ``style``: empty for day and time, ``clock`` for the time alone where it is today's, ``exact`` with fractions of a second.
+    ``style``: empty for date and time, ``clock`` to omit the date if it is today's, ``exact`` to include milliseconds.
     """
-    return words.NOTHING if value is None else SafeString(event_row.time_tag(value, style or "day", timezone.now()))
+    return text.NO_VALUE if value is None else SafeString(time_tag(value, style or "day", timezone.now()))
 
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """How long ago, as of this page; the exact instant is its title."""
+    """How long ago that was when the page was made, with the exact time as its title."""
     if value is None:
-        return words.NOTHING
+        return text.NO_VALUE
     at = value.astimezone(UTC)
-    text = words.ago((timezone.now() - at).total_seconds())
-    return format_html('<time datetime="{}" title="{}" data-style="ago">{}</time>', at.isoformat(), words.exact(at), text)
+    age = text.format_age((timezone.now() - at).total_seconds())
+    tag = '<time datetime="{}" title="{}" data-style="ago">{}</time>'
+    return format_html(tag, at.isoformat(), text.format_exact(at), age)
 
 
 @register.filter
-def seen(shown: masking.Shown, length: int = 0) -> SafeString:
-    """What ``masking.show`` answered: the masked mark, or the text (shortened to ``length`` if given), isolated."""
-    return SafeString(event_row.shown_tag(shown, length))
+def value(masked_or_text: DisplayValue, length: int = 0) -> SafeString:
+    """The mark of a masked value, or the isolated text, shortened to ``length`` characters unless that is 0."""
+    return SafeString(value_tag(masked_or_text, length))
 
 
 @register.simple_tag
-def ident(text: object, length: int = event_row.IN_ONE_LINE) -> SafeString:
-    """An id: monospaced, shortened in the middle, whole in its title, and isolated from the text around it."""
-    return SafeString(event_row.id_tag(str(text), length))
+def ident(id: object, length: int = LONGEST_UNBROKEN) -> SafeString:
+    """A monospaced id, shortened in the middle, with the whole id as its title, isolated from the text around it."""
+    return SafeString(id_tag(str(id), length))
 
 
 @register.simple_tag
-def copy(text: object, what: str) -> SafeString:
-    """The button that copies exactly this text."""
-    return SafeString(event_row.copy_tag(str(text), what))
-
-
-@register.simple_tag
-def show(value: object, path: str, viewer: masking.AccessProfile) -> SafeString:
-    """A value of an event as this viewer may see it."""
-    return seen(masking.show(value, path, viewer))
+def copy(content: object, what: str) -> SafeString:
+    """The button that copies exactly this text. ``what`` names it for screen readers."""
+    return SafeString(copy_tag(str(content), what))

@@ -9,13 +9,12 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.anomaly_text import of_kinds
+from dashboard.privacy import AccessProfile
+from dashboard.rendering import build_line, texts_of_kinds
+from dashboard.rendering.text import humanize_type
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
-from dashboard.web.pages import Problem, page, problem, render, viewer_of, wants_fragment
+from dashboard.web.pages import Problem, page, problem, profile_of, render, wants_fragment
 from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
 from eventstore.search import Filter
 from eventstore.streams import FilteredStream, Row
@@ -31,18 +30,18 @@ MOST_TOPICS = 6
 def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     too_long = len(text) > LONGEST_QUERY
-    hits = global_search.search(text, viewer_of(request)) if text and not too_long else None
+    hits = global_search.search(text, profile_of(request)) if text and not too_long else None
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
     types = [] if text else desk().index.aggregate_types()
-    indexed = store_health.index_standing()
+    indexed = store_health.current_index_health()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
         "types": types,
         "payload_searches": _payload_searches(request, text) if hits is not None and not hits else [],
-        "index_standing": indexed,
+        "index_health": indexed,
         "looks_again": not text and (not types or indexed.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_found.html")
@@ -64,7 +63,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
     return render(
         request,
         "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": found, "index_standing": store_health.index_standing()},
+        {"type": type, "prefix": prefix, "page": found, "index_health": store_health.current_index_health()},
         fragment="aggregates/_list.html",
     )
 
@@ -75,7 +74,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
         return problem(request, _unknown("aggregate", advice))
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     filtered = _filtered(request, aggregate, asked.filter) if asked.filter else None
     if filtered:
         stream = Page(items=filtered.rows, older=filtered.older)
@@ -83,14 +82,14 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         stream = Page(items=())  # the whole stream would look like an answer
     else:
         stream = desk().streams.stream(type, id, page_token=request.GET.get("cursor") or None, limit=_page_size())
-    viewer = viewer_of(request)
+    viewer = profile_of(request)
     chosen = _chosen(request, aggregate, stream.items)
     context = {
         "aggregate": aggregate,
-        "type_words": words.of_type(type),
+        "type_words": humanize_type(type),
         "noticed": [
             {"words": found, "events": aggregate.anomalies[found.kind.value], "url": found.url_for(type, id)}
-            for found in of_kinds(aggregate.anomalies)
+            for found in texts_of_kinds(aggregate.anomalies)
         ],
         "topics": sorted({part.topic for part in aggregate.streams}),
         "page": stream,
@@ -100,9 +99,9 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "cursor": request.GET.get("cursor", ""),
         "pager_older": "Search older events" if filtered else "",
         "pager_query": urlencode({"filter": asked.text}) + "&" if asked.filter else "",
-        "lines": [event_line_builder.event_line(row, viewer) for row in stream.items],
+        "lines": [build_line(row, viewer) for row in stream.items],
         "detail": _detail(chosen, viewer),
-        "index_standing": store_health.index_standing(),
+        "index_health": store_health.current_index_health(),
     }
     return render(
         request,
@@ -110,7 +109,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         context,
         fragment="aggregates/_detail.html",
         status=asked.status,
-        away=store_health.why_away() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
+        away=store_health.outage_now() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
     )
 
 
@@ -131,7 +130,7 @@ def _page_size() -> int:
 
 def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
     """Where payloads can be read through for it: topics with the address of that search, the largest topics first."""
-    if not viewer_of(request).sees_values:
+    if not profile_of(request).sees_values:
         return []
     topics = [topic for topic in desk().index.topics().values() if topic.kind == TopicKind.EVENTS and topic.gone_at is None]
     topics.sort(key=lambda topic: -topic.events)
@@ -163,7 +162,7 @@ def _detail(row: Row | None, viewer: AccessProfile) -> Detail | None:
 
 
 def _unknown(what: str, advice: str) -> Problem:
-    index = store_health.index_standing()
+    index = store_health.current_index_health()
     late = " The index is still catching up: it may come." if index.behind is None else ""
     return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
 

@@ -12,11 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile, Shown
-from dashboard.rendering.anomaly_text import WORDS, AnomalyWords, shown_detail
-from dashboard.rendering.event_line_builder import EventLine, aggregate_url, pointer_line
+from dashboard.privacy import AccessProfile, DisplayValue
+from dashboard.rendering import ANOMALY_TEXTS, AnomalyText, EventLine, aggregate_url, build_pointer_line, display_detail
 from dashboard.web import store_health
-from dashboard.web.pages import Problem, page, problem, render, viewer_of
+from dashboard.web.pages import Problem, page, problem, profile_of, render
 from eventstore.model import Anomaly, AnomalyLine, Page
 
 
@@ -24,7 +23,7 @@ from eventstore.model import Anomaly, AnomalyLine, Page
 class Kind:
     """``newest``: when the last of them that was noticed had been published."""
 
-    words: AnomalyWords
+    words: AnomalyText
     events: int
     newest: datetime | None
 
@@ -34,7 +33,7 @@ class Line:
     """``all_url`` leads to everything that has the event's id, where that is what was noticed."""
 
     event: EventLine
-    detail: Shown
+    detail: DisplayValue
     all_url: str
 
 
@@ -43,19 +42,19 @@ def index(request: HttpRequest) -> HttpResponse:
     counts = desk().index.anomaly_counts()
     kinds = [
         Kind(words=words, events=counts.get(kind.value, 0), newest=_newest(kind) if counts.get(kind.value) else None)
-        for kind, words in WORDS.items()
+        for kind, words in ANOMALY_TEXTS.items()
     ]
     context = {
         "kinds": sorted(kinds, key=lambda kind: not kind.events),
         "total": sum(kind.events for kind in kinds),
-        "index_standing": store_health.index_standing(),
+        "index_health": store_health.current_index_health(),
     }
     return render(request, "anomalies/index.html", context)
 
 
 @page("browse")
 def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
-    words = next((words for anomaly, words in WORDS.items() if anomaly.value == kind), None)
+    words = next((words for anomaly, words in ANOMALY_TEXTS.items() if anomaly.value == kind), None)
     if words is None:
         return problem(request, _unknown_kind())
     asked = {name: request.GET.get(name, "") for name in ("type", "id", "before", "after")}
@@ -67,7 +66,7 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
         after=asked["after"],
         limit=settings.EVENTDESK.limits.page_size,
     )
-    viewer = viewer_of(request)
+    viewer = profile_of(request)
     context: dict[str, Any] = {
         "words": words,
         "says_why": words.kind is Anomaly.UNREADABLE,
@@ -80,14 +79,14 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
     return render(request, "anomalies/show.html", context)
 
 
-def _line(line: AnomalyLine, words: AnomalyWords, viewer: AccessProfile) -> Line:
-    event = pointer_line(line.pointer)
+def _line(line: AnomalyLine, words: AnomalyText, viewer: AccessProfile) -> Line:
+    event = build_pointer_line(line.pointer)
     if words.kind is Anomaly.UNREADABLE:
         return Line(event=replace(event, problem=line.detail or event.problem), detail="", all_url="")
     twice = words.kind is Anomaly.DUPLICATE_ID
     return Line(
         event=event,
-        detail=shown_detail(words, line.detail, viewer),
+        detail=display_detail(words, line.detail, viewer),
         all_url=f"{reverse('aggregates')}?{urlencode({'q': event.event_id})}" if twice else "",
     )
 

@@ -14,7 +14,7 @@ from dashboard.auditing.entries import storable
 from dashboard.auditing.verification import verify
 from dashboard.gateway import desk
 from dashboard.models import AuditHead
-from dashboard.rendering.audit_text import act_line
+from dashboard.rendering import audit_line
 from dashboard.web.pages import Problem, page, problem, render
 from eventstore.actions import registered
 from eventstore.model import IndexedTopic
@@ -58,7 +58,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     indexed = desk().index.topics()
     found, older = _acts(given, _on(given, indexed))
     context = {
-        "lines": [act_line(act, _partitions(act, indexed)) for act in found],
+        "lines": [audit_line(act, _partitions(act, indexed)) for act in found],
         "given": given,
         "filtered": any(given[name] for name in (*FILTERS, "act")),
         "actions": sorted(((action.name, action.title) for action in registered()), key=lambda pair: pair[1]),

@@ -9,11 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.rendering.event_line_builder import EventLine, pointer_line
-from dashboard.rendering.payload import MOST_BYTES
+from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line
 from dashboard.web import store_health
 from dashboard.web.event_detail import detail_of
-from dashboard.web.pages import page, render, viewer_of, wants_fragment
+from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
 from eventstore.model import InvalidPosition, Position, UnknownEvent
 from eventstore.streams import Row
@@ -34,7 +33,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     found = _find(id, request.GET.get("at", ""))
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
-    detail = detail_of(found.row, viewer_of(request), limit)
+    detail = detail_of(found.row, profile_of(request), limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(found.row), **_copies(found)}
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
@@ -44,7 +43,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
         request,
         "events/show.html",
         context,
-        away=store_health.why_away() if detail.event is None else store_health.last_known_outage(),
+        away=store_health.outage_now() if detail.event is None else store_health.last_known_outage(),
     )
 
 
@@ -75,8 +74,8 @@ def _find(id: str, at: str) -> Found:
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
     return Found(
         row=row,
-        others=[pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
-        same_id=[pointer_line(pointer) for pointer in elsewhere if pointer.derived],
+        others=[build_pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
+        same_id=[build_pointer_line(pointer) for pointer in elsewhere if pointer.derived],
     )
 
 
@@ -86,13 +85,13 @@ def _copies(found: Found) -> dict[str, Any]:
     if pointer is None:
         return {"others": found.others, "copies": found.same_id}
     if pointer.derived:
-        originals = [pointer_line(original) for original in desk().streams.originals_of(pointer)]
-        at = {line.at for line in originals}
-        others = [line for line in found.others if line.at not in at]
+        originals = [build_pointer_line(original) for original in desk().streams.originals_of(pointer)]
+        at = {line.position for line in originals}
+        others = [line for line in found.others if line.position not in at]
         return {"originals": originals, "original_said": pointer.original, "others": others, "copies": found.same_id}
-    named = [pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
-    at = {line.at for line in named}
-    return {"others": found.others, "copies": [*named, *(line for line in found.same_id if line.at not in at)]}
+    named = [build_pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
+    at = {line.position for line in named}
+    return {"others": found.others, "copies": [*named, *(line for line in found.same_id if line.position not in at)]}
 
 
 def _position_in(id: str) -> Position:

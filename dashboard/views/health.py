@@ -19,7 +19,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 where databases and store answer, else 503; says which, and nothing of where they are."""
     answers = {alias: _answers(alias) for alias in ("default", "index")}
     # What is some seconds old will do: nobody anonymous may make the desk wait for the broker again and again.
-    answers["store"] = store_health.store_standing().reachable is True
+    answers["store"] = store_health.current_store_health().reachable is True
     ready = all(answers.values())
     words = {name: "ok" if fine else "does not answer" for name, fine in answers.items()}
     return JsonResponse({"ready": ready, **words}, status=200 if ready else 503)

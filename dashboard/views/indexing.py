@@ -8,7 +8,7 @@ from django.urls import path
 from django.utils import timezone
 
 from dashboard.gateway import desk
-from dashboard.rendering import text
+from dashboard.rendering.text import NO_VALUE, format_duration, format_number
 from dashboard.web.pages import page, render
 from eventstore.model import TopicKind, TopicProgress
 
@@ -105,7 +105,7 @@ def _seconds_behind(caught_up_at: datetime | None, now: datetime) -> float | Non
 
 
 def _behind(seconds: float | None) -> str:
-    return "never caught up yet" if seconds is None else text.duration(seconds)
+    return "never caught up yet" if seconds is None else format_duration(seconds)
 
 
 def _waiting(behind: int | None, *, exact: bool) -> str:
@@ -114,18 +114,18 @@ def _waiting(behind: int | None, *, exact: bool) -> str:
         return "not counted yet"
     if not behind:
         return "none"
-    return text.number(behind) if exact else f"about {text.number(behind)}"
+    return format_number(behind) if exact else f"about {format_number(behind)}"
 
 
 def _rate(rate: float) -> str:
     """Events a second."""
-    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 0.05 else text.NOTHING
+    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second" if rate >= 0.05 else NO_VALUE
 
 
 def _to_go(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
-    return f"about {text.duration(seconds + 0.5)}" if seconds else text.NOTHING
+    return f"about {format_duration(seconds + 0.5)}" if seconds else NO_VALUE
 
 
 def _percent(fraction: float | None) -> str:

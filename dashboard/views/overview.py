@@ -8,15 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.anomaly_text import AnomalyWords, of_kinds
-from dashboard.rendering.event_line_builder import EventLine
+from dashboard.privacy import AccessProfile
+from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
+from dashboard.rendering.text import format_duration
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web import store_health
-from dashboard.web.pages import page, render, viewer_of, wants_fragment
+from dashboard.web.pages import page, profile_of, render, wants_fragment
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind
 from eventstore.subscriptions import Counted, State
 
@@ -54,7 +52,7 @@ class Waiting:
 class Anomalies:
     """How many events have an anomaly of a kind, in words, and the one that was noticed last."""
 
-    words: AnomalyWords
+    words: AnomalyText
     events: int
     newest: EventLine | None
 
@@ -76,7 +74,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
-    index = store_health.index_standing()
+    index = store_health.current_index_health()
     lines = found.worst_first if found else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
     noticed, dead_letters = _noticed(), _dead_letters()
@@ -84,7 +82,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "found": found,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
-        "stuck": _stuck(stuck[:MOST_STUCK], viewer_of(request)),
+        "stuck": _stuck(stuck[:MOST_STUCK], profile_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "dead_letters": dead_letters,
         "noticed": noticed,
@@ -108,7 +106,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
 
 
-def _knows(found: BacklogSnapshot | None, index: store_health.IndexStanding) -> bool:
+def _knows(found: BacklogSnapshot | None, index: store_health.IndexHealth) -> bool:
     return found is not None or index.topics > 0
 
 
@@ -137,13 +135,15 @@ def _heads(line: Line, viewer: AccessProfile) -> Sequence[EventLine]:
         rows = desk().subscriptions.first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
         return ()  # the store is away meanwhile: the line stands without it
-    return [event_line_builder.event_line(row, viewer) for row in rows]
+    return [build_line(row, viewer) for row in rows]
 
 
 def _noticed() -> list[Anomalies]:
     """What the index noticed about events, each kind that there is."""
     counts = desk().index.anomaly_counts()
-    return [Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in of_kinds(counts)]
+    return [
+        Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in texts_of_kinds(counts)
+    ]
 
 
 def _dead_letters() -> DeadLetters | None:
@@ -158,17 +158,17 @@ def _dead_letters() -> DeadLetters | None:
 
 def _newest(kind: Anomaly) -> EventLine | None:
     lines = desk().index.anomalies(kind, limit=1).items
-    return event_line_builder.pointer_line(lines[0].pointer) if lines else None
+    return build_pointer_line(lines[0].pointer) if lines else None
 
 
-def _index_behind(index: store_health.IndexStanding) -> str:
+def _index_behind(index: store_health.IndexHealth) -> str:
     """Why the index is worth a line; empty where it keeps up."""
     if not index.topics:
         return "The index has not read any topic yet."
     if index.behind is None:
         return "The index is still catching up for the first time."
     if index.behind > INDEX_MAY_LAG:
-        return f"The index is {words.duration(index.behind)} behind."
+        return f"The index is {format_duration(index.behind)} behind."
     return ""
 
 

@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering.event_line_builder import EventLine
+from dashboard.rendering import EventLine
 from dashboard.web import filter_form
 from dashboard.web.pages import not_found, page, render, wants_fragment
 from eventstore.scanning import Scan
@@ -17,7 +17,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     scan = _scan(request, id)
     if scan is None:
         return _gone(request)
-    found = filter_form.found(id, scan, _seen(request))
+    found = filter_form.search_view(id, scan, _seen(request))
     if not wants_fragment(request):
         return redirect(found.here_url)
     return render(request, "searches/_news.html", {"search": found})
@@ -31,7 +31,7 @@ def stops(request: HttpRequest, id: str) -> HttpResponse:
     scan.stop()
     if wants_fragment(request):
         return HttpResponse(status=204)  # the page asks how far it is anyway
-    return redirect(filter_form.found(id, scan).here_url)
+    return redirect(filter_form.search_view(id, scan).here_url)
 
 
 def _scan(request: HttpRequest, id: str) -> Scan[EventLine] | None:

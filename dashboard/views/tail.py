@@ -16,9 +16,9 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from dashboard.gateway import desk
-from dashboard.rendering import text as words
+from dashboard.rendering.text import format_number, humanize_type
 from dashboard.web import filter_form
-from dashboard.web.pages import page, render, viewer_of
+from dashboard.web.pages import page, profile_of, render
 from eventstore.model import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
 MOST_TOPICS = 20
@@ -47,7 +47,7 @@ class Start:
     def words(self) -> str:
         match self.kind:
             case "last":
-                return "the last event" if self.last == 1 else f"the last {words.number(self.last)} events"
+                return "the last event" if self.last == 1 else f"the last {format_number(self.last)} events"
             case "time":
                 return "a time"
             case "position":
@@ -152,15 +152,15 @@ def _still_there(names: Collection[str]) -> list[str]:
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     start = _start(request, watched)
-    masking = viewer_of(request).profile
+    masking = profile_of(request).level
     named = watched.query() or [("topic", topic.name) for topic in watched.topics]
     kept = [*named, *start.query().items(), ("filter", asked.text)]
     context: dict[str, Any] = {
         "watched": watched,
         "page": page,
-        "type_words": words.of_type(watched.aggregate_type),
+        "type_words": humanize_type(watched.aggregate_type),
         "filter": asked,
         "start": start,
         "most": MOST_LAST,
@@ -188,7 +188,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
         "chosen": frozenset(watched.told),
         "watched": watched,
-        "filter": filter_form.asked(request),
+        "filter": filter_form.entered_filter(request),
         "start": _start(request, watched),
         "most": MOST_LAST,
         "most_topics": MOST_TOPICS,

@@ -10,11 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering import event_line_builder
-from dashboard.rendering.hour_chart import HOURS, strip_of
+from dashboard.rendering import HOURS, build_line, chart_hours
 from dashboard.web import filter_form, store_health
-from dashboard.web.filter_form import Asked
-from dashboard.web.pages import page, render, viewer_of
+from dashboard.web.filter_form import EnteredFilter
+from dashboard.web.pages import page, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
@@ -57,7 +56,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     found = desk().streams.topic(topic)
     indexed = desk().index.topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
-    asked = filter_form.asked(request)
+    asked = filter_form.entered_filter(request)
     if asked.text:
         return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
     page_token = request.GET.get("cursor") or None
@@ -67,7 +66,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
         events, away = desk().streams.topic_page(found, page_token=page_token, limit=settings.EVENTDESK.limits.page_size), None
     except StoreUnreachable as error:
         events, away = _from_index(found), error
-    viewer = viewer_of(request)
+    viewer = profile_of(request)
     return render(
         request,
         "topics/show.html",
@@ -75,7 +74,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "topic": found,
             "indexed": indexed,
             "page": events,
-            "lines": [event_line_builder.event_line(row, viewer) for row in events.items],
+            "lines": [build_line(row, viewer) for row in events.items],
             "copies": 0 if found.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
@@ -91,12 +90,12 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
 def _hours(topic: Topic, before: str) -> dict[str, Any]:
     """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
     moment, _ = _since(before)
-    strip = strip_of(desk().index.hours(topic.name, HOURS, before=moment))
+    strip = chart_hours(desk().index.hours(topic.name, HOURS, before=moment))
     earlier = desk().index.hours(topic.name, 1, before=strip.begins) if strip else ()
     return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
 
 
-def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[str, Any]) -> HttpResponse:
+def _filtered(request: HttpRequest, topic: Topic, asked: EnteredFilter, known: Mapping[str, Any]) -> HttpResponse:
     """What matches the filter, as far as it is found. Where it cannot be used, nothing: the whole list would look like an
     answer."""
     context: dict[str, Any] = {**known, "topic": topic, "filter": asked, "search_problem": asked.problem}
@@ -108,7 +107,7 @@ def _filtered(request: HttpRequest, topic: Topic, asked: Asked, known: Mapping[s
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
     context["search"] = search
-    return render(request, "topics/show.html", context, away=store_health.why_away() if failed else None)
+    return render(request, "topics/show.html", context, away=store_health.outage_now() if failed else None)
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:

@@ -1,4 +1,4 @@
-"""One event with everything that belongs to it, as a viewer may see it: for its own page, and beside an aggregate's stream."""
+"""One event with everything that belongs to it, masked: for its own page, and beside an aggregate's stream."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,35 +6,42 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile, Shown, sees, show
-from dashboard.rendering import event_line_builder
-from dashboard.rendering.anomaly_text import Noticed, noticed
-from dashboard.rendering.event_line_builder import EventLine
-from dashboard.rendering.payload import Payload, payload_of_event
+from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value
+from dashboard.rendering import (
+    AnomalyFinding,
+    EventLine,
+    Payload,
+    build_line,
+    build_pointer_line,
+    findings,
+    key_of,
+    payload_of_event,
+    plain_story,
+)
 from eventstore.model import Event, Pointer
 from eventstore.streams import Row
 
 MOST_TOGETHER = 200
-"""As many events of a conversation, or effects, as the index answers with."""
+"""Events of a conversation, or effects, that the index returns at most."""
 LONGEST_VALUE = 4_000
 HIDDEN = "hidden from your role"
-KEPT_AS_HASH = "kept as a hash"
-_CORE = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
-"""Attributes whose names alone say nothing about anybody."""
+STORED_AS_HASH = "kept as a hash"
+_CORE_ATTRIBUTES = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
+"""Attributes whose names alone tell nothing about anybody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """A name and a value; either may be masked. ``copy`` is offered for copying."""
+    """A name and a value, either of which may be masked. ``copy`` is the text of the copy button, if there is one."""
 
-    name: Shown
-    value: Shown
+    name: DisplayValue
+    value: DisplayValue
     copy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detail:
-    """``causes``: where the index knows the event that ``cause_id`` names (none where it does not)."""
+    """Everything about one event. ``causes`` are the events with the id ``cause_id``, as far as the index knows them."""
 
     line: EventLine
     title: str
@@ -43,7 +50,7 @@ class Detail:
     facts: Sequence[Fact]
     attributes: Sequence[Fact]
     attributes_are_properties: bool
-    """The envelope is CloudEvents in binary mode: its attributes stand among the message's properties already."""
+    """The envelope is in CloudEvents' binary mode, so the message's properties already show the attributes."""
     message: Sequence[Fact]
     properties: Sequence[Fact]
     correlation_id: str
@@ -53,104 +60,107 @@ class Detail:
     effects: Sequence[EventLine]
     payload: Payload | None
     notes: Sequence[str]
-    noticed: Sequence[Noticed]
+    anomalies: Sequence[AnomalyFinding]
     values: Sequence[Fact]
-    """The searchable values that the index keeps of it."""
+    """The searchable values of the event that the index stores."""
     most: int = MOST_TOGETHER
 
 
-def detail_of(row: Row, viewer: AccessProfile, limit: int) -> Detail:
-    """The event at this row. ``limit``: bytes of the payload to show."""
-    line = event_line_builder.event_line(row, viewer)
+def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
+    """The event of this row as the profile may see it, with at most ``limit`` bytes of its payload."""
+    line = build_line(row, profile)
     event, pointer = row.event, row.pointer
     correlation, cause = _links(row)
     return Detail(
         line=line,
-        title=event_line_builder.plain_story(line.pieces),
+        title=plain_story(line.pieces),
         event=event,
         pointer=pointer,
-        facts=_facts(event, viewer) if event else (),
-        attributes=attribute_facts(event.attributes, viewer) if event else (),
+        facts=_facts(event, profile) if event else (),
+        attributes=attribute_facts(event.attributes, profile) if event else (),
         attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
-        message=_message_facts(event, viewer) if event else _pointer_facts(pointer, viewer),
-        properties=property_facts(event.message.properties, viewer) if event else (),
+        message=_message_facts(event, profile) if event else _pointer_facts(pointer, profile),
+        properties=property_facts(event.message.properties, profile) if event else (),
         correlation_id=correlation,
         conversation=_lines(desk().index.conversation(correlation)) if correlation else (),
         cause_id=cause,
         causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
-        payload=payload_of_event(event, viewer, limit) if event else None,
+        payload=payload_of_event(event, profile, limit) if event else None,
         notes=event.notes if event else (),
-        noticed=noticed(desk().index.anomalies_of(pointer), viewer) if pointer else (),
-        values=value_facts(pointer.values, viewer) if pointer else (),
+        anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
+        values=value_facts(pointer.values, profile) if pointer else (),
     )
 
 
-def attribute_facts(attributes: Mapping[str, str], viewer: AccessProfile) -> list[Fact]:
-    """The CloudEvents attributes as they were written; the names of extensions are values themselves."""
+def attribute_facts(attributes: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
+    """The CloudEvents attributes as published. The names of extensions are masked like values."""
     facts = []
     hidden = False
     for name in sorted(attributes):
-        if sees(f"attributes.{name}", viewer) or name in _CORE:
-            facts.append(_fact(name, attributes[name], f"attributes.{name}", viewer))
+        if can_see(f"attributes.{name}", profile) or name in _CORE_ATTRIBUTES:
+            facts.append(_fact(name, attributes[name], f"attributes.{name}", profile))
         else:
             hidden = True
     return [*facts, Fact(name="other attributes", value=HIDDEN)] if hidden else facts
 
 
-def property_facts(properties: Mapping[str, str], viewer: AccessProfile) -> list[Fact]:
-    """The message's own properties; for whoever sees no values, only that there are some."""
+def property_facts(properties: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
+    """The message's properties. A profile that sees no values learns only that there are some."""
     if not properties:
         return []
-    if not sees("properties", viewer):
+    if not can_see("properties", profile):
         return [Fact(name="names and values", value=HIDDEN)]
-    return [_fact(name, properties[name], f"properties.{name}", viewer) for name in sorted(properties)]
+    return [_fact(name, properties[name], f"properties.{name}", profile) for name in sorted(properties)]
 
 
-def value_facts(values: Sequence[tuple[str, str]], viewer: AccessProfile) -> list[Fact]:
-    """What the index keeps of the payload: nothing for whoever sees no values, as which of them an event has says something of
-    it. A hash is never shown: with the key it could be compared to guesses."""
-    if not viewer.sees_values:
+def value_facts(values: Sequence[tuple[str, str]], profile: AccessProfile) -> list[Fact]:
+    """The values of the payload that the index stores.
+
+    A profile that sees no values gets none, because even their names tell something. A hash is never shown: somebody with the
+    key could compare it with guesses.
+    """
+    if not profile.sees_values:
         return []
     readable = {searchable.name for searchable in settings.EVENTDESK.searchables if not searchable.hashed}
     return [
-        Fact(name=name, value=show(text, f"data.{name}", viewer) if name in readable else KEPT_AS_HASH)
+        Fact(name=name, value=display_value(text, f"data.{name}", profile) if name in readable else STORED_AS_HASH)
         for name, text in values
     ]
 
 
-def _facts(event: Event, viewer: AccessProfile) -> list[Fact]:
-    """What the envelope says beyond id, type, time and aggregate."""
-    given = (
+def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
+    """What the envelope tells beyond id, type, time, and aggregate."""
+    candidates = (
         ("Source", event.source, "source"),
         ("Subject", event.subject, "subject"),
         ("Content type", event.content_type, "content_type"),
         ("Sequence", event.sequence, "sequence"),
     )
-    return [_fact(name, value, path, viewer) for name, value, path in given if value]
+    return [_fact(name, value, path, profile) for name, value, path in candidates if value]
 
 
-def _message_facts(event: Event, viewer: AccessProfile) -> list[Fact]:
+def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
     message = event.message
-    key = Fact(name="Key", value=event_line_builder.key_of(event, viewer)) if message.key is not None else None
-    given = (
+    key = Fact(name="Key", value=key_of(event, profile)) if message.key is not None else None
+    candidates = (
         ("Payload", f"{len(message.payload):,} bytes", "size"),
         ("Producer", message.producer, "producer"),
         ("Schema", _schema_of(event), "schema_version"),
     )
-    facts = [_fact(name, value, path, viewer) for name, value, path in given if value]
+    facts = [_fact(name, value, path, profile) for name, value, path in candidates if value]
     return [key, *facts] if key else facts
 
 
-def _pointer_facts(pointer: Pointer | None, viewer: AccessProfile) -> list[Fact]:
-    """What the index alone knows of the message."""
+def _pointer_facts(pointer: Pointer | None, profile: AccessProfile) -> list[Fact]:
+    """What the index knows of the message."""
     if pointer is None:
         return []
-    given = (
+    candidates = (
         ("Payload", f"{pointer.size:,} bytes", "size"),
         ("Schema", f"version {pointer.schema_version}" if pointer.schema_version else "", "schema_version"),
     )
-    return [_fact(name, value, path, viewer) for name, value, path in given if value]
+    return [_fact(name, value, path, profile) for name, value, path in candidates if value]
 
 
 def _schema_of(event: Event) -> str:
@@ -159,11 +169,11 @@ def _schema_of(event: Event) -> str:
     return f"{kind}, version {version}" if kind and version else f"version {version}" if version else ""
 
 
-def _fact(name: str, value: str, path: str, viewer: AccessProfile) -> Fact:
-    shown = show(value, path, viewer)
-    if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
-        return Fact(name=name, value=f"{shown[:LONGEST_VALUE]}… ({len(shown):,} characters)")
-    return Fact(name=name, value=shown)
+def _fact(name: str, value: str, path: str, profile: AccessProfile) -> Fact:
+    text = display_value(value, path, profile)
+    if isinstance(text, str) and len(text) > LONGEST_VALUE:
+        return Fact(name=name, value=f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)")
+    return Fact(name=name, value=text)
 
 
 def _links(row: Row) -> tuple[str, str]:
@@ -174,4 +184,4 @@ def _links(row: Row) -> tuple[str, str]:
 
 
 def _lines(pointers: Sequence[Pointer]) -> list[EventLine]:
-    return [event_line_builder.pointer_line(pointer) for pointer in pointers]
+    return [build_pointer_line(pointer) for pointer in pointers]

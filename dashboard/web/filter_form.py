@@ -1,4 +1,4 @@
-"""Filters and the searches that read a topic, as pages need them: who may filter by what, and how a search is shown."""
+"""The filter field and the searches that read a topic: who may filter by what, and what a page shows of a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,26 +14,28 @@ from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.gateway import desk
 from dashboard.models import Person
-from dashboard.privacy import masking
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.event_line_builder import EventLine
-from dashboard.web.pages import person_of, viewer_of
+from dashboard.privacy import AccessProfile
+from dashboard.rendering import EventLine, build_line
+from dashboard.rendering.text import format_duration
+from dashboard.web.pages import person_of, profile_of
 from eventstore.model import Topic
 from eventstore.scanning import Scan, ScanProgress, ScanRequest, ScanState
 from eventstore.search import Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8
-"""Seconds that a page waits for the first matches before it comes without them."""
+"""Seconds that a page waits for first matches before it is sent without them."""
 LONGEST_SHOWN = 4_096
-"""Characters of an unusable filter that stay in its field."""
+"""Characters of an invalid filter that stay in its field."""
 OLDEST_FIRST = "oldest"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """A filter as somebody asked for it. ``filter`` is ``None`` where there is none, or where it cannot be used: then
-    ``problem`` says why, and ``status`` is what the page answers with."""
+class EnteredFilter:
+    """The text of the filter field, and the filter that it means.
+
+    ``filter`` is ``None`` if the text is empty or cannot be used. In the second case ``problem`` says why, and ``status`` is
+    the status of the page.
+    """
 
     text: str = ""
     filter: Filter | None = None
@@ -42,8 +44,8 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A search as a page shows it, at one moment. ``lines`` are its matches from ``start`` on."""
+class SearchView:
+    """A search as a page shows it at one moment. ``lines`` are its matches from number ``start`` on."""
 
     id: str
     progress: ScanProgress
@@ -52,13 +54,13 @@ class Found:
     newest_first: bool
     poll_url: str
     here_url: str
-    """The page with this very search."""
+    """The page with this search."""
     anew_url: str
     onward_url: str
     turned_url: str
-    """The same search from the other end."""
+    """The same search in the other direction."""
     index_url: str
-    """The search box's answer for the id that the filter asks for, which takes no time; empty where it asks for none."""
+    """The search box's result for the id in the filter, which is much faster. Empty if the filter has no id."""
 
     @property
     def running(self) -> bool:
@@ -66,51 +68,53 @@ class Found:
 
     @property
     def pace(self) -> str:
-        """How quick it is, and how long it still takes where known; nothing in the first second, which tells little."""
+        """The rate, and the time to go if known. Empty during the first second, which tells little."""
         if self.progress.seconds < 1 or not self.progress.read:
             return ""
         left = self.progress.seconds_left
-        to_go = "" if left is None else f", about {words.duration(left + 0.5)} to go"
+        to_go = "" if left is None else f", about {format_duration(left + 0.5)} to go"
         return f"{self.progress.rate:,.0f} events a second{to_go}."
 
 
 def searchable_names(person: Person) -> list[str]:
-    """The declared values that this person's searches look into as well, by name: none for whoever may not see payloads."""
+    """The names of the declared values that this person's searches include. Empty unless the person may see payloads."""
     declared = settings.EVENTDESK.searchables
     return sorted({searchable.name for searchable in declared}) if declared and allows(person, "see_payloads") else []
 
 
-def asked(request: HttpRequest) -> Asked:
-    """The filter of this page's address. Filters that look at values which the person may not see are refused: whether an
-    event matches would say what it holds."""
-    return asked_by(request.GET.get("filter", ""), viewer_of(request))
+def entered_filter(request: HttpRequest) -> EnteredFilter:
+    """The filter in this page's address.
+
+    A filter on values that the person may not see is refused, because a match would tell what an event contains.
+    """
+    return read_filter(request.GET.get("filter", ""), profile_of(request))
 
 
-def asked_by(text: str, viewer: masking.AccessProfile) -> Asked:
-    """As ``asked``, of a filter that came otherwise."""
+def read_filter(text: str, profile: AccessProfile) -> EnteredFilter:
+    """Like ``entered_filter``, for a filter from elsewhere."""
     text = text.strip()
     if not text:
-        return Asked()
+        return EnteredFilter()
     try:
         filter = parse_filter(text)
     except InvalidFilter as error:
-        return Asked(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
-    if filter.reads_payload and not viewer.sees_values:
-        return Asked(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
-    return Asked(text=filter.text, filter=None if filter.empty else filter)
+        return EnteredFilter(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
+    if filter.reads_payload and not profile.sees_values:
+        return EnteredFilter(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
+    return EnteredFilter(text=filter.text, filter=None if filter.empty else filter)
 
 
-def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetime | None) -> Found:
-    """The search that the page's address names, or a new one; waited for until there is something to show.
+def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetime | None) -> SearchView:
+    """The search that the page's address names, or a new one. Waits briefly for first matches.
 
-    ``TooManySearches`` where no other may begin now.
+    Raises ``TooManySearches`` if no other search may begin now.
     """
     newest_first = request.GET.get("order", "") != OLDEST_FIRST
     owner, id = owner_of(request), request.GET.get("search", "")
     scan = desk().scans.get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
-        viewer = viewer_of(request)
-        wanted = ScanRequest(
+        profile = profile_of(request)
+        search = ScanRequest(
             topic=topic,
             filter=filter,
             newest_first=newest_first,
@@ -118,42 +122,40 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
             onward=request.GET.get("from", ""),
         )
         streams = desk().streams
-        id, scan = desk().scans.begin(
-            owner, wanted, lambda event: event_line_builder.event_line(streams.row_of(event), viewer)
-        )
+        id, scan = desk().scans.begin(owner, search, lambda event: build_line(streams.row_of(event), profile))
     scan.wait(PATIENCE, matches=settings.EVENTDESK.limits.page_size)
-    return found(id, scan)
+    return search_view(id, scan)
 
 
 def owner_of(request: HttpRequest) -> str:
-    """Whose search it is: a person as long as they see the same, since matches are kept as they were shown."""
-    return f"{person_of(request).pk} {viewer_of(request).profile}"
+    """Who owns the search: a person with an access level, because matches are stored as that level sees them."""
+    return f"{person_of(request).pk} {profile_of(request).level}"
 
 
-def found(id: str, scan: Scan[EventLine], start: int = 0) -> Found:
-    """The search as it stands. Whoever asks keeps it alive."""
+def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:
+    """What the search has found so far. Calling this keeps the search alive."""
     progress = scan.progress()
     lines = scan.matches(start)
-    asked = scan.request
-    page = reverse("topic", args=[asked.topic.name])
-    query = {"filter": asked.filter.text}
-    if asked.published_since:
-        query["since"] = asked.published_since.isoformat()
-    order = {} if asked.newest_first else {"order": OLDEST_FIRST}
-    turned = {"order": OLDEST_FIRST} if asked.newest_first else {}
+    search = scan.request
+    page = reverse("topic", args=[search.topic.name])
+    query = {"filter": search.filter.text}
+    if search.published_since:
+        query["since"] = search.published_since.isoformat()
+    order = {} if search.newest_first else {"order": OLDEST_FIRST}
+    turned = {"order": OLDEST_FIRST} if search.newest_first else {}
     onward = {"from": progress.onward} if progress.onward else {}
-    return Found(
+    return SearchView(
         id=id,
         progress=progress,
         lines=lines,
         start=start,
-        newest_first=asked.newest_first,
+        newest_first=search.newest_first,
         poll_url=f"{reverse('search', args=[id])}?{urlencode({'seen': start + len(lines)})}",
         here_url=f"{page}?{urlencode({**query, **order, 'search': id})}",
         anew_url=f"{page}?{urlencode({**query, **order})}",
         onward_url=f"{page}?{urlencode({**query, **order, **onward})}" if onward else "",
         turned_url=f"{page}?{urlencode({**query, **turned})}",
-        index_url=f"{reverse('aggregates')}?{urlencode({'q': asked.filter.known_as})}" if asked.filter.known_as else "",
+        index_url=f"{reverse('aggregates')}?{urlencode({'q': search.filter.known_as})}" if search.filter.known_as else "",
     )
 
 

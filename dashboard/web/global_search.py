@@ -1,4 +1,4 @@
-"""What a text in the search box may mean: asked of the index, each look-up bounded by itself."""
+"""Everything that a text in the search box may mean. The index is asked several bounded questions."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,22 +9,21 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy.masking import AccessProfile
-from dashboard.rendering import event_line_builder
-from dashboard.rendering import text as words
-from dashboard.rendering.event_line_builder import EventLine
+from dashboard.privacy import AccessProfile
+from dashboard.rendering import EventLine, aggregate_url, build_pointer_line
+from dashboard.rendering.text import humanize_type
 from dashboard.web.event_detail import MOST_TOGETHER
 from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
-_BETWEEN = re.compile(r"\s*[/:]\s*|\s+")
+_SEPARATOR = re.compile(r"\s*[/:]\s*|\s+")
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb<>"
-_BEHIND = ".,;:"
+_TRAILING = ".,;:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueHits:
-    """The events that have the text as the declared searchable value of this name; ``matches`` says whether these are all."""
+    """The events whose searchable value of this name is the text. ``matches`` says whether these are all."""
 
     name: str
     lines: Sequence[EventLine]
@@ -33,11 +32,11 @@ class ValueHits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hits:
-    """What a text may mean: aggregates whose id begins with it, events of this very id, a conversation, events with this as a
-    searchable value (asked for those alone who may see payloads), aggregate types and topics of this name.
+    """What a text may mean: aggregates whose id begins with it, events with this id, a conversation, events with this
+    searchable value (only for people who may see payloads), aggregate types and topics of this name.
 
-    ``text`` is what was looked for in the end: what was typed, or that text tidied. ``in_other_letters``: where nothing was
-    found, the same in small letters or capitals for which there is something.
+    ``text`` is what was searched for: the text as typed, or cleaned. ``in_other_case``: if nothing was found, the text in
+    lower or upper case, if that finds something.
     """
 
     text: str
@@ -47,71 +46,70 @@ class Hits:
     values: Sequence[ValueHits] = ()
     types: Sequence[AggregateType] = ()
     topics: Sequence[IndexedTopic] = ()
-    in_other_letters: str = ""
+    in_other_case: str = ""
     most: int = MOST_HITS
     most_together: int = MOST_TOGETHER
 
     def only(self) -> str:
-        """The address of the only thing found; empty where there are more, or none, or where nobody looked at all of them."""
-        if not all(found.matches.all_aggregates for found in self.values):
+        """The address of the only hit. Empty if there are several or none, or if there may be more than were looked at."""
+        if not all(hits.matches.all_aggregates for hits in self.values):
             return ""
-        urls = [event_line_builder.aggregate_url(found.type, found.id) for found in self.aggregates]
+        urls = [aggregate_url(aggregate.type, aggregate.id) for aggregate in self.aggregates]
         urls += [line.url for line in (*self.events, *self.conversation)]
         urls += [reverse("aggregate_type", args=[type.name]) for type in self.types]
         urls += [reverse("topic", args=[topic.topic]) for topic in self.topics]
-        urls += {
-            line.aggregate_url for found in self.values for line in found.lines
-        }  # a value is looked up to find who has it
+        # People search for a value to find the aggregate that has it.
+        urls += {line.aggregate_url for hits in self.values for line in hits.lines}
         return urls[0] if len(urls) == 1 else ""
 
     @property
     def all_of(self) -> list[tuple[str, str]]:
-        """Where there may be more aggregates than are shown: their types, each with the address of all that begin so."""
+        """If there may be more aggregates than shown: their types, with the address of all whose id begins so."""
         if len(self.aggregates) < self.most:
             return []
-        types = sorted({found.type for found in self.aggregates})
+        types = sorted({aggregate.type for aggregate in self.aggregates})
         return [(type, f"{reverse('aggregate_type', args=[type])}?{urlencode({'q': self.text})}") for type in types]
 
     def __bool__(self) -> bool:
         return bool(self.aggregates or self.events or self.conversation or self.values or self.types or self.topics)
 
 
-def search(text: str, viewer: AccessProfile) -> Hits:
-    """What the text means as it is typed; else without the quotes and stops that come along when an id is copied."""
+def search(text: str, profile: AccessProfile) -> Hits:
+    """Search for the text as typed. If that finds nothing, search without the quotes and stops of a copied id."""
     types, topics = cache(desk().index.aggregate_types), cache(desk().index.topics)
 
     def look_up(text: str) -> Hits:
-        return _look_up(text, viewer, types, topics)
+        return _look_up(text, profile, types, topics)
 
-    bare = text.strip(_QUOTES).rstrip(_BEHIND).strip(_QUOTES).strip()
+    bare = text.strip(_QUOTES).rstrip(_TRAILING).strip(_QUOTES).strip()
     hits = look_up(text)
     if not hits and bare and bare != text:
         hits = look_up(bare) or hits
     if hits:
         return hits
     other = next((other for other in dict.fromkeys((bare.lower(), bare.upper())) if other != bare and look_up(other)), "")
-    return replace(hits, in_other_letters=other)
+    return replace(hits, in_other_case=other)
 
 
 def _look_up(
     text: str,
-    viewer: AccessProfile,
+    profile: AccessProfile,
     types: Callable[[], Sequence[AggregateType]],
     topics: Callable[[], Mapping[str, IndexedTopic]],
 ) -> Hits:
-    """Each look-up is one question to the index, bounded by itself; the types are asked last, since that takes longest."""
+    """Each look-up is one bounded question to the index. The types come last, because they take longest."""
     hits = Hits(
         text=text,
         aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[event_line_builder.pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
-        conversation=[event_line_builder.pointer_line(pointer) for pointer in desk().index.conversation(text)],
-        values=_values(text) if viewer.sees_values else (),
+        events=[build_pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
+        conversation=[build_pointer_line(pointer) for pointer in desk().index.conversation(text)],
+        values=_values(text) if profile.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
     if hits.aggregates:
         return hits
-    if _BETWEEN.search(text):
-        return replace(hits, aggregates=_of_a_named_type(text, types()))
+    if _SEPARATOR.search(text):
+        return replace(hits, aggregates=_aggregates_of_named_type(text, types()))
     if hits:
         return hits
     return replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
@@ -122,30 +120,29 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
 
 
 def _values(text: str) -> list[ValueHits]:
-    found = desk().index.with_value(text)
+    matches_by_name = desk().index.with_value(text)
     return [
-        ValueHits(name=name, lines=[event_line_builder.pointer_line(pointer) for pointer in matches.pointers], matches=matches)
-        for name, matches in sorted(found.items())
+        ValueHits(name=name, lines=[build_pointer_line(pointer) for pointer in matches.pointers], matches=matches)
+        for name, matches in sorted(matches_by_name.items())
     ]
 
 
-def _of_a_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregate]:
-    """What ``patient 4711``, ``patient/4711`` or ``patient:4711`` means: that aggregate, else those of the type whose id
-    begins so.
+def _aggregates_of_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregate]:
+    """The aggregate that ``patient 4711``, ``patient/4711``, or ``patient:4711`` means, or those whose id begins so.
 
-    Asked of the types that there are, since type and id may hold spaces and slashes themselves.
+    Compares with the existing types, because types and ids may contain spaces and slashes themselves.
     """
-    found: list[Aggregate] = []
+    aggregates: list[Aggregate] = []
     for type in types:
         for name in _names_of(type):
-            between = _BETWEEN.match(text, len(name))
-            if between and text[: len(name)].lower() == name and (id := text[between.end() :]):
+            separator = _SEPARATOR.match(text, len(name))
+            if separator and text[: len(name)].lower() == name and (id := text[separator.end() :]):
                 exact = desk().index.aggregate(type.name, id)
-                found += [exact] if exact else desk().index.aggregates(type.name, prefix=id, limit=MOST_HITS).items
+                aggregates += [exact] if exact else desk().index.aggregates(type.name, prefix=id, limit=MOST_HITS).items
                 break
-    return found[:MOST_HITS]
+    return aggregates[:MOST_HITS]
 
 
 def _names_of(type: AggregateType) -> set[str]:
-    """What people call it, in small letters: its name, and that in plain words."""
-    return {type.name.lower(), words.of_type(type.name).lower()}
+    """What people call the type, in lower case: its name, and its name in plain words."""
+    return {type.name.lower(), humanize_type(type.name).lower()}

@@ -1,4 +1,4 @@
-"""What holds for every answer of the desk."""
+"""What applies to every response."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from dashboard.web.pages import not_found, problem, problem_of
 from eventstore.model import EventStoreError
 
-_NOWHERE = re.compile("[\x00\ud800-\udfff]")
+_NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
 
 
 class DeskMiddleware:
-    """Nothing of a page stays in a cache, and what goes wrong in the store becomes a page that says so."""
+    """Keep pages out of caches, and turn errors of the store into pages that explain them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,9 +25,9 @@ class DeskMiddleware:
     def process_view(
         self, request: HttpRequest, view: object, args: Sequence[object], names: Mapping[str, object]
     ) -> HttpResponse | None:
-        """NUL and halves of surrogate pairs are in no name that the index or a store holds; databases choke on them."""
+        """Answer 404 to NUL and halves of surrogate pairs. No name contains them, and databases fail on them."""
         texts = [*names.values(), *(text for texts in request.GET.lists() for text in texts[1])]
-        if any(isinstance(text, str) and _NOWHERE.search(text) for text in texts):
+        if any(isinstance(text, str) and _NEVER_IN_NAMES.search(text) for text in texts):
             return not_found(request, Http404())
         return None
 

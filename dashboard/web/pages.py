@@ -1,4 +1,4 @@
-"""What every page shares: who may see it, how it is rendered as a page or a fragment, and how it fails."""
+"""What every page shares: who may see it, rendering as a page or a fragment, and error pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 import dashboard.rendering.url_segments  # noqa: F401 - registers the converter that every view's URL patterns use
+from dashboard import privacy
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
-from dashboard.privacy import masking
 from dashboard.web import store_health
 from eventstore.model import (
     EventStoreError,
@@ -42,16 +42,16 @@ MARK = "page_action"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """A page that says what went wrong: a status, a title, a sentence, and what to try."""
+    """An error page: a status, a title, a sentence, and advice."""
 
     status: int
     title: str
     text: str
     advice: str = ""
     again: bool = False
-    """The page tries again by itself."""
+    """Whether the page tries again by itself."""
     link: tuple[str, str] | None = None
-    """Where to look instead: what it is called, and its URL's name."""
+    """Where to look instead: the link's text, and the name of its URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _Kind:
     title: str
     advice: str = ""
     text: str = ""
-    """Instead of the error's own sentence, where that speaks to whoever calls the store and not to who reads a page."""
+    """Replaces the error's own sentence if that is written for callers of the store and not for readers of a page."""
     link: tuple[str, str] | None = None
 
 
@@ -87,7 +87,7 @@ OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not 
 
 
 def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]], View[P]]:
-    """A view for whoever may do ``action``; everybody else gets the login page or "not allowed". ``GET`` includes ``HEAD``."""
+    """Decorate a view for people who may do ``action``. Others get the login page or an error. ``GET`` includes ``HEAD``."""
     allowed = (*methods, "HEAD") if "GET" in methods else tuple(methods)
 
     def decorate(view: View[P]) -> View[P]:
@@ -108,12 +108,12 @@ def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]]
 
 
 def person_of(request: HttpRequest) -> Person:
-    """Who asks; only for views behind ``page``."""
+    """The person who sent the request. Only for views decorated with ``page``."""
     return cast(Person, request.user)
 
 
-def viewer_of(request: HttpRequest) -> masking.AccessProfile:
-    return masking.viewer_of(person_of(request))
+def profile_of(request: HttpRequest) -> privacy.AccessProfile:
+    return privacy.profile_of(person_of(request))
 
 
 def render(
@@ -125,9 +125,9 @@ def render(
     status: int = 200,
     away: StoreUnreachable | None = None,
 ) -> HttpResponse:
-    """The page, or its fragment where htmx asks for one.
+    """Render the page, or its fragment if htmx asks for one.
 
-    ``away``: the store did not answer, and this is what the index knows; the page says so and tries again by itself.
+    ``away`` means that the store did not answer, so the page shows what the index knows. It says so and tries again by itself.
     """
     content = dict(context)
     if away is not None:
@@ -140,7 +140,7 @@ def render(
 
 
 def wants_fragment(request: HttpRequest) -> bool:
-    """Whether htmx asks for a piece of the page: not when it restores history or follows a boosted link."""
+    """Whether htmx asks for a part of the page. False if it restores history or follows a boosted link."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
@@ -158,7 +158,7 @@ def problem(request: HttpRequest, what: Problem) -> HttpResponse:
 
 
 def problem_of(error: EventStoreError) -> Problem:
-    """What went wrong in the store, as a page. The error's own sentence is written for people and holds no value."""
+    """The page for an error of the store. The error's own sentence is written for people and holds no value of an event."""
     if isinstance(error, StoreUnreachable):
         store_health.mark_unreachable(str(error))
     kind = next((kind for kind in _KINDS if isinstance(error, kind.error)), OTHER)
@@ -173,12 +173,12 @@ def problem_of(error: EventStoreError) -> Problem:
 
 
 def not_allowed(action: str) -> Problem:
-    """The page for a person whose role does not allow this; it names the roles that could."""
+    """The page for a person whose role does not allow this. It names the roles that do."""
     return Problem(
         status=HTTPStatus.FORBIDDEN,
         title="Not allowed",
         text="Your role does not allow this.",
-        advice=f"It takes the role {who_may(action)}. Ask an admin of this installation if you need it.",
+        advice=f"Requires role {who_may(action)}. Ask an admin of this installation if you need it.",
     )
 
 
@@ -203,7 +203,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Rendered without a context processor: the fault may lie in the very databases that they ask."""
+    """Rendered without context processors, because these query databases, which may be the cause."""
     from django.template.loader import render_to_string
 
     text = render_to_string("errors/bare.html", {"title": "Something went wrong in Eventdesk", "server_error": True})

@@ -1,7 +1,7 @@
-"""How the store and the index stand, cheaply, for the foot of every page: asked at most every few seconds a process.
+"""The state of the store and the index, for the foot of every page. Each process asks the store at most every few seconds.
 
-Asking an unreachable broker takes seconds, and no page should wait for that: a thread asks, and a page that comes meanwhile
-shows what was last known.
+Asking an unreachable broker takes seconds, and no page should wait that long. So a thread asks, and meanwhile pages show what
+was last known.
 """
 
 import threading
@@ -18,12 +18,12 @@ from eventstore.model import EventStoreError, StoreUnreachable
 
 FRESH = timedelta(seconds=3)
 PATIENCE = 0.4
-"""Seconds that a page waits for an answer that is not there yet."""
+"""Seconds that a page waits for the store's answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreHealth:
-    """``reachable`` is ``None`` while the first question is still open. ``words`` name what answers, or why nothing does."""
+    """``reachable`` is ``None`` before the store's first answer. ``words`` name the store, or the problem."""
 
     reachable: bool | None
     words: str
@@ -31,9 +31,11 @@ class StoreHealth:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IndexStanding:
-    """``topics`` and ``events`` are all that are indexed. ``behind``: seconds since every partition that the store has was
-    last caught up; ``None`` while one of them never was."""
+class IndexHealth:
+    """How far the index is. ``topics`` and ``events`` count everything indexed.
+
+    ``behind`` is the number of seconds since every partition of the store was caught up, or ``None`` if one never was.
+    """
 
     topics: int
     events: int
@@ -41,16 +43,16 @@ class IndexStanding:
 
 
 class StoreWatch:
-    """What this process last heard from the store. Thread-safe."""
+    """The last known health of the store in this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-standing")
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-health")
         self._last: StoreHealth | None = None
         self._asking: Future[StoreHealth] | None = None
 
-    def standing(self) -> StoreHealth:
-        """The last answer, or a new one where that is older than a few seconds and comes quickly."""
+    def health(self) -> StoreHealth:
+        """The last known health, or the current one if the last is older than a few seconds and the store answers quickly."""
         with self._lock:
             if self._last is not None and timezone.now() - self._last.as_of < FRESH:
                 return self._last
@@ -63,14 +65,16 @@ class StoreWatch:
             return self._last or StoreHealth(reachable=None, words="no answer yet", as_of=timezone.now())
 
     def mark_unreachable(self, words: str) -> None:
-        """A page has just found that the store does not answer. A failure that was known already keeps its time, so that the
-        store is asked again soon enough."""
+        """Call when a page has found that the store does not answer.
+
+        A known failure keeps its time, so that the store is asked again soon enough.
+        """
         with self._lock:
             if self._last is None or self._last.reachable is not False:
                 self._last = StoreHealth(reachable=False, words=words, as_of=timezone.now())
 
     def forget(self) -> None:
-        """Ask anew at the next page."""
+        """Ask the store again at the next page."""
         with self._lock:
             self._last = None
 
@@ -78,25 +82,25 @@ class StoreWatch:
         try:
             answer = ask_store()
         finally:
-            connections.close_all()  # this thread's own: nobody else would close them
+            connections.close_all()  # this thread's own connections: nothing else closes them
         with self._lock:
             self._last = answer
         return answer
 
 
-def store_standing() -> StoreHealth:
-    """The last answer, or a new one where that is older than a few seconds and comes quickly."""
-    return shared(StoreWatch).standing()
+def current_store_health() -> StoreHealth:
+    """The last known health, or the current one if the last is older than a few seconds and the store answers quickly."""
+    return shared(StoreWatch).health()
 
 
-def index_standing() -> IndexStanding:
-    """How far the index is. A topic that has gone from the store can never be caught up with again, and holds up nothing."""
+def current_index_health() -> IndexHealth:
+    """How far the index is. Ignores topics that the store no longer has: the index can never catch up with them."""
     topics = desk().index.topics().values()
     caught_up = [topic.caught_up_at for topic in topics if topic.gone_at is None]
     known = [moment for moment in caught_up if moment is not None]
     now = timezone.now()
     all_known = bool(topics) and len(known) == len(caught_up)
-    return IndexStanding(
+    return IndexHealth(
         topics=len(topics),
         events=sum(topic.events for topic in topics),
         behind=max(0.0, (now - min(known, default=now)).total_seconds()) if all_known else None,
@@ -104,12 +108,12 @@ def index_standing() -> IndexStanding:
 
 
 def forget() -> None:
-    """Ask anew at the next page."""
+    """Ask the store again at the next page."""
     shared(StoreWatch).forget()
 
 
 def ask_store() -> StoreHealth:
-    """Ask now, in this thread."""
+    """Ask the store now, in this thread."""
     try:
         words = desk().log.ping()
     except (EventStoreError, DatabaseError) as error:
@@ -118,8 +122,8 @@ def ask_store() -> StoreHealth:
     return StoreHealth(reachable=True, words=words, as_of=timezone.now())
 
 
-def why_away() -> StoreUnreachable | None:
-    """Asked now, where payloads are missing: ``None`` says that the store answers, and has trimmed them."""
+def outage_now() -> StoreUnreachable | None:
+    """Ask the store now why payloads are missing. ``None`` means that it answers, so it has trimmed them."""
     try:
         desk().log.ping()
     except StoreUnreachable as error:
@@ -128,11 +132,11 @@ def why_away() -> StoreUnreachable | None:
 
 
 def mark_unreachable(words: str) -> None:
-    """A page has just found that the store does not answer: pages that do not ask it themselves know from now on."""
+    """Call when a page has found that the store does not answer, so that pages that do not ask it say so as well."""
     shared(StoreWatch).mark_unreachable(words)
 
 
 def last_known_outage() -> StoreUnreachable | None:
-    """Why the store does not answer, as far as that is known now: a page whose payloads are all in memory says so as well."""
-    store = store_standing()
+    """Why the store does not answer, as far as known. For pages that have all their payloads in memory."""
+    store = current_store_health()
     return StoreUnreachable(store.words) if store.reachable is False else None

@@ -1,4 +1,4 @@
-"""What every template may use."""
+"""The context of every template."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from django.utils.functional import SimpleLazyObject
 
 from dashboard.access import policy
 from dashboard.models import Person
-from dashboard.rendering import text
+from dashboard.rendering.text import format_duration
 from dashboard.web import filter_form, store_health
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """One of the places on the left. ``here`` is ``page`` on that very page, ``true`` on those below it: aria-current."""
+    """One of the places on the left. ``here`` is its aria-current: ``page`` on that page, ``true`` on the pages below it."""
 
     label: str
     url: str
@@ -49,8 +49,10 @@ _BELOW = {
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """``installation``, ``places``, ``role``, ``may`` (action → bool), ``searchable`` (names of values that the search box
-    looks for as well) and ``foot``; nothing is asked before it is used."""
+    """The variables that every template may use. Only ``foot`` queries anything, and only when it is used.
+
+    ``may`` maps each action to whether this person may do it. ``searchable`` are names of values that the search box includes.
+    """
     person = getattr(request, "user", None)
     known = isinstance(person, Person)
     return {
@@ -65,29 +67,32 @@ def desk(request: HttpRequest) -> dict[str, Any]:
 
 
 def foot() -> dict[str, Any]:
-    """How index and store stand, as of now, in words."""
+    """The state of the index and the store now, in words."""
     try:
-        index = store_health.index_standing()
+        index = store_health.current_index_health()
     except DatabaseError:
         return {"index": "index does not answer", "index_ok": False, "store": None}
     return {
         "index": _index_words(index),
         "index_ok": index.behind is not None and index.behind < 60,
-        "store": store_health.store_standing(),
+        "store": store_health.current_store_health(),
     }
 
 
-def _index_words(index: store_health.IndexStanding) -> str:
+def _index_words(index: store_health.IndexHealth) -> str:
     if not index.topics:
         return "index: no topic read yet"
     if index.behind is None:
         return "index catching up"
-    return f"index {text.duration(index.behind)} behind"
+    return f"index {format_duration(index.behind)} behind"
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:
-    """The places that this person may go to. ``under``: the URL name of the one above this page, where its own URL
-    cannot tell: an event without an aggregate belongs to its topic."""
+    """The places that this person may visit.
+
+    ``under`` is the URL name of the place above this page, if the page's own URL does not tell. An event without an aggregate,
+    for example, belongs to its topic.
+    """
     match = request.resolver_match
     name = match.url_name or "" if match else ""
     above = under or _BELOW.get(name)

@@ -241,7 +241,7 @@ def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
     context = open_context(chromium, session_cookie)
     page = context.new_page()
     page.goto(desk.url)
-    for link in ("a[href='/anomalies/']", "[data-noticed] a >> nth=1", "[data-lines] td a"):
+    for link in ("a[href='/anomalies/']", "[data-anomaly] a >> nth=1", "[data-lines] td a"):
         link_of_now = page.locator(f"#standing {link}").first
         link_of_now.focus()
         where = link_of_now.get_attribute("href")

@@ -8,9 +8,9 @@ import pytest
 from django.http import HttpResponse
 from django.urls import reverse
 
-from dashboard.privacy.masking import MASKED, AccessProfile
+from dashboard.privacy import MASKED, AccessProfile
 from dashboard.rendering import anomaly_text
-from dashboard.rendering.anomaly_text import WORDS, of_kinds
+from dashboard.rendering.anomaly_text import ANOMALY_TEXTS, texts_of_kinds
 from eventstore.config.loading import parse_config
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage
@@ -44,18 +44,18 @@ def rows_with_badges(answer: HttpResponse) -> list[tuple[str, str]]:
     """The event id of each row that has a badge, and the badge's kind."""
     found = []
     for row in answer.content.decode().split("<tr ")[1:]:
-        for badge in row.split('data-noticed="')[1:]:
+        for badge in row.split('data-anomaly="')[1:]:
             found.append((unescape(row.split('data-event-id="')[1].split('"')[0]), badge.split('"')[0]))
     return found
 
 
 def test_every_kind_has_its_words() -> None:
-    assert set(WORDS) == set(Anomaly)
-    assert all(words.kind is kind for kind, words in WORDS.items())
-    assert len({words.badge for words in WORDS.values()}) == len(WORDS)
-    assert WORDS[Anomaly.UNREADABLE].counted(1) == "1 message fits no envelope"
-    assert WORDS[Anomaly.UNREADABLE].counted(1001) == "1,001 messages fit no envelope"
-    assert [words.kind for words in of_kinds(["time-goes-back", "schema"])] == [Anomaly.SCHEMA, Anomaly.TIME_GOES_BACK]
+    assert set(ANOMALY_TEXTS) == set(Anomaly)
+    assert all(words.kind is kind for kind, words in ANOMALY_TEXTS.items())
+    assert len({words.badge for words in ANOMALY_TEXTS.values()}) == len(ANOMALY_TEXTS)
+    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1) == "1 message fits no envelope"
+    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1001) == "1,001 messages fit no envelope"
+    assert [words.kind for words in texts_of_kinds(["time-goes-back", "schema"])] == [Anomaly.SCHEMA, Anomaly.TIME_GOES_BACK]
 
 
 def test_where_nothing_was_noticed_the_page_says_so_and_what_is_looked_for(desk: Desk) -> None:
@@ -73,7 +73,7 @@ def test_the_kinds_come_with_their_counts_those_that_there_are_first(planted: De
     counts = dict(zip(attribute(answer, "data-kind"), attribute(answer, "data-events"), strict=True))
     assert counts == {**{kind.value: "1" for kind in Anomaly}, "schema": "0"}
     assert attribute(answer, "data-kind")[-1] == "schema"
-    for words in WORDS.values():
+    for words in ANOMALY_TEXTS.values():
         assert words.means in text(answer)
         assert words.advice in text(answer)
         assert (f'href="/anomalies/{words.kind.value}/"' in answer.content.decode()) is (words.kind is not Anomaly.SCHEMA)
@@ -84,7 +84,7 @@ def test_a_kinds_list_has_its_events_alone(planted: Desk, kind: Anomaly) -> None
     answer = planted.get(f"/anomalies/{kind.value}/")
     assert attribute(answer, "data-event-id") == FOUND[kind]
     assert "1 event, the last noticed first" in text(answer)
-    assert WORDS[kind].means in text(answer)
+    assert ANOMALY_TEXTS[kind].means in text(answer)
 
 
 def test_the_detail_says_what_was_noticed(planted: Desk) -> None:
@@ -153,23 +153,23 @@ def test_a_stream_has_the_badge_on_its_line_and_the_count_at_its_head(planted: D
     [id] = FOUND[kind]
     answer = planted.get(aggregate_of(id))
     assert rows_with_badges(answer) == [(id, kind.value)]
-    head = answer.content.decode().split("data-aggregate-noticed>")[1].split("</p>")[0]
-    assert f"{WORDS[kind].badge}: 1" in head
+    head = answer.content.decode().split("data-aggregate-anomalies>")[1].split("</p>")[0]
+    assert f"{ANOMALY_TEXTS[kind].badge}: 1" in head
     leads_to = unescape(head.split('href="')[1].split('"')[0])
     assert attribute(planted.get(leads_to), "data-event-id") == [id]
 
 
 def test_a_clean_aggregate_has_neither(planted: Desk) -> None:
     answer = planted.get("/aggregates/order/clean/")
-    assert "data-noticed" not in answer.content.decode()
-    assert "data-aggregate-noticed" not in answer.content.decode()
+    assert "data-anomaly" not in answer.content.decode()
+    assert "data-aggregate-anomalies" not in answer.content.decode()
 
 
 def test_the_event_says_what_was_noticed_and_leads_to_the_like(planted: Desk) -> None:
     answer = planted.get("/events/skips-5/")
     assert "Sequence skips: 2 is followed by 5: 2 missing." in text(answer)
     assert f'href="{SKIPS}"' in answer.content.decode()
-    assert "data-noticed" not in planted.get("/events/skips-6/").content.decode()
+    assert "data-anomaly" not in planted.get("/events/skips-6/").content.decode()
 
 
 def test_an_event_whose_id_came_twice_leads_to_the_other_and_back(planted: Desk) -> None:
@@ -191,10 +191,10 @@ def test_what_fits_no_envelope_is_listed_and_opened(planted: Desk) -> None:
 
 def test_which_schema_a_payload_does_not_fit_is_hidden_from_whoever_sees_no_values() -> None:
     details = {Anomaly.SCHEMA.value: "its schema version 3 is Avro, and the payload does not fit it"}
-    [seen] = anomaly_text.noticed(details, AccessProfile(name="support", sees_values=True))
+    [seen] = anomaly_text.findings(details, AccessProfile(name="support", sees_values=True))
     assert seen.detail == details["schema"]
-    [hidden] = anomaly_text.noticed(details, AccessProfile(name="viewer", sees_values=False))
-    assert (hidden.words.kind, hidden.detail) == (Anomaly.SCHEMA, MASKED)
+    [hidden] = anomaly_text.findings(details, AccessProfile(name="viewer", sees_values=False))
+    assert (hidden.text.kind, hidden.detail) == (Anomaly.SCHEMA, MASKED)
 
 
 def test_a_viewer_sees_that_and_where_but_no_number_of_the_publishers(planted: Desk) -> None:
@@ -209,11 +209,11 @@ def test_a_viewer_sees_that_and_where_but_no_number_of_the_publishers(planted: D
 
 def test_the_overview_has_one_line_for_all_with_each_kind_and_its_list(planted: Desk) -> None:
     answer = planted.get("/")
-    assert attribute(answer, "data-attention") == ["dead-letters", "noticed"]
-    assert attribute(answer, "data-noticed") == [
+    assert attribute(answer, "data-attention") == ["dead-letters", "anomalies"]
+    assert attribute(answer, "data-anomaly") == [
         "unreadable", "duplicate-id", "sequence-skips", "sequence-goes-back", "time-goes-back",
     ]  # fmt: skip
-    for words in WORDS.values():
+    for words in ANOMALY_TEXTS.values():
         if words.kind is not Anomaly.SCHEMA:
             assert words.counted(1) in text(answer)
             assert f'href="{words.url}"' in answer.content.decode()

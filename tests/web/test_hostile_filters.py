@@ -88,7 +88,7 @@ def test_a_search_over_a_topic_ends_and_says_why(desk: Desk, looks: list[int], f
     [(_, scan)] = gateway.desk().scans._scans.values()
     scan.join(60)
     assert scan.progress().state is ScanState.STOPPED
-    again = desk.get(filter_form.found(scan_id(), scan).here_url)
+    again = desk.get(filter_form.search_view(scan_id(), scan).here_url)
     assert "make its regular expression simpler" in text(again)
     assert "not complete" in text(again)
     assert looks[0] < EVENTS / 4

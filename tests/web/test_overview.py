@@ -74,7 +74,7 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     everything_happened_long_ago()
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck", "noticed"]
-    assert attribute(answer, "data-noticed") == ["unreadable"]
+    assert attribute(answer, "data-anomaly") == ["unreadable"]
     assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
     assert "1 message fits no envelope" in text(answer)
 
@@ -126,7 +126,7 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     assert "whether or not somebody has dealt with them" in seen
     assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
     away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
-    monkeypatch.setattr(store_health, "store_standing", lambda: away)
+    monkeypatch.setattr(store_health, "current_store_health", lambda: away)
     assert attribute(desk.get("/"), "data-events") == ["4", "1"]
     IndexedPartition.objects.using("index").filter(topic="orders-DLQ").update(gone_at=datetime.now(UTC))
     assert attribute(desk.get("/"), "data-events") == ["4"]
@@ -256,7 +256,7 @@ def test_what_was_last_known_outlives_the_stores_absence(desk: Desk, monkeypatch
     desk.subscribe(handled=1)
     assert desk.get("/subscriptions/").status_code == 200
     away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
-    monkeypatch.setattr(store_health, "store_standing", lambda: away)
+    monkeypatch.setattr(store_health, "current_store_health", lambda: away)
     monkeypatch.setattr(backlog_cache, "FRESH", timedelta(0))
     answer = desk.client().get("/subscriptions/")
     assert answer.status_code == 200

@@ -18,7 +18,7 @@ from dashboard import gateway
 from dashboard.models import Person
 from dashboard.sockets.tail.begin import Begin
 from dashboard.sockets.tail.consumer import TailSocket
-from dashboard.sockets.tail.opening import NothingKnown, topics_of
+from dashboard.sockets.tail.opening import AggregateNotIndexed, topics_of
 from eventstore.drivers.database.models import MessageRow, TopicRow
 from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import NewMessage
@@ -136,7 +136,7 @@ def test_an_aggregate_is_followed_though_a_topic_of_it_is_gone(desk: Desk) -> No
     delete(TOPIC)
     assert desk.get(asked).status_code == 400
     assert "are gone" in text(desk.get(asked))
-    with pytest.raises(NothingKnown, match="are gone"):
+    with pytest.raises(AggregateNotIndexed, match="are gone"):
         topics_of(aggregate)
 
 

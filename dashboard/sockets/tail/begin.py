@@ -1,4 +1,4 @@
-"""What a client says, and first of all: what to watch, from where, and by which filter. See docs/tail-for-scripts.md.
+"""The messages of a client. The first says what to watch, from where, and with which filter. See docs/tail-for-scripts.md.
 
 ``{"begin": {"topics": […], "aggregate": {"type": …, "id": …}, "from": …, "filter": …}}``, where ``from`` is ``"now"`` or one
 of ``{"time": …}``, ``{"position": …}``, ``{"last": …}`` and ``{"places": {…}}``.
@@ -19,17 +19,20 @@ MOST_LAST = 10_000
 MOST_PLACES = 10_000
 LONGEST_NAME = 1_024
 LONGEST_INSTANT = 40
-LONGEST_SAID = 500_000
-EXPECTED = frozenset({"topics", "aggregate", "from", "filter"})
+LONGEST_MESSAGE = 500_000
+FIELDS = frozenset({"topics", "aggregate", "from", "filter"})
 
 
-class NotUnderstood(ValueError):
-    """The text says what was wrong, and what is expected."""
+class InvalidBegin(ValueError):
+    """The message is not a valid ``begin``. The text says what is wrong and what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Begin:
-    """What to watch. ``topics`` is empty for every topic that the index knows of the ``aggregate`` (its type and id)."""
+    """What to watch, from where, and with which filter.
+
+    If ``topics`` is empty, watch every topic in which the index knows events of ``aggregate`` (a type and an id).
+    """
 
     topics: tuple[str, ...] = ()
     aggregate: tuple[str, str] | None = None
@@ -37,9 +40,9 @@ class Begin:
     filter: str = ""
 
 
-def decoded(text: str | None) -> Any:
-    """What the client sent; ``None``, which nothing expects, where it is no JSON or far too much of it."""
-    if text is None or len(text) > LONGEST_SAID:
+def decode_message(text: str | None) -> Any:
+    """The client's message. ``None``, which is never valid, if it is not JSON or far too long."""
+    if text is None or len(text) > LONGEST_MESSAGE:
         return None
     try:
         return msgspec.json.decode(text)
@@ -47,49 +50,53 @@ def decoded(text: str | None) -> Any:
         return None
 
 
-def read_begin(said: object, topic: str = "") -> Begin:
-    """What the client asks for; ``topic`` is the address's, if it has one. ``NotUnderstood`` for anything else."""
-    if not isinstance(said, dict):
-        raise NotUnderstood('begin takes an object, such as {"from": "now"}.')
-    if strange := sorted(set(said) - EXPECTED):
-        raise NotUnderstood(f"begin has no {strange[0][:40]!r}: it takes {', '.join(sorted(EXPECTED))}.")
-    topics, aggregate, filter = _topics(said.get("topics", [])), _aggregate(said.get("aggregate")), said.get("filter", "")
+def parse_begin(message: object, topic: str = "") -> Begin:
+    """Check and read ``begin``. ``topic`` is the one in the socket's address, if any. Raises ``InvalidBegin``."""
+    if not isinstance(message, dict):
+        raise InvalidBegin('begin takes an object, such as {"from": "now"}.')
+    if unknown := sorted(set(message) - FIELDS):
+        raise InvalidBegin(f"begin has no {unknown[0][:40]!r}: it takes {', '.join(sorted(FIELDS))}.")
+    topics, aggregate, filter = (
+        _topics(message.get("topics", [])),
+        _aggregate(message.get("aggregate")),
+        message.get("filter", ""),
+    )
     if topic and topics:
-        raise NotUnderstood("This address is one topic's: leave topics away, or use /tail/live/.")
+        raise InvalidBegin("This address is one topic's: omit topics, or use /tail/live/.")
     if not (topic or topics or aggregate):
-        raise NotUnderstood("Name what to watch: topics, or an aggregate.")
+        raise InvalidBegin("Name what to watch: topics, or an aggregate.")
     if not isinstance(filter, str):
-        raise NotUnderstood("filter takes a text.")
+        raise InvalidBegin("filter takes a text.")
     return Begin(
-        topics=(topic,) if topic else topics, aggregate=aggregate, start=_start(said.get("from", "now")), filter=filter
+        topics=(topic,) if topic else topics, aggregate=aggregate, start=_start(message.get("from", "now")), filter=filter
     )
 
 
-def _topics(said: object) -> tuple[str, ...]:
-    if not isinstance(said, list) or not all(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME for name in said):
-        raise NotUnderstood("topics takes a list of names.")
-    if len(said) > MOST_TOPICS:
-        raise NotUnderstood(f"A tail follows {MOST_TOPICS} topics at the most.")
-    return tuple(dict.fromkeys(said))
+def _topics(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME for name in names):
+        raise InvalidBegin("topics takes a list of names.")
+    if len(names) > MOST_TOPICS:
+        raise InvalidBegin(f"A tail follows at most {MOST_TOPICS} topics.")
+    return tuple(dict.fromkeys(names))
 
 
-def _aggregate(said: object) -> tuple[str, str] | None:
-    match said:
+def _aggregate(value: object) -> tuple[str, str] | None:
+    match value:
         case None:
             return None
         case {"type": str(type), "id": str(id), **other} if not other and id and max(len(type), len(id)) <= LONGEST_NAME:
             if _is_storable(type + id):
                 return type, id
-    raise NotUnderstood('aggregate takes {"type": "…", "id": "…"}.')
+    raise InvalidBegin('aggregate takes {"type": "…", "id": "…"}.')
 
 
 def _is_storable(text: str) -> bool:
-    """Whether databases can be asked for it: PostgreSQL takes no NUL, and nothing takes half of a surrogate pair."""
+    """Whether databases accept it in a query: PostgreSQL rejects NUL, and none accepts half of a surrogate pair."""
     return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
-def _start(said: object) -> Start:
-    match said:
+def _start(value: object) -> Start:
+    match value:
         case "now":
             return Start()
         case {"time": str(text), **other} if not other:
@@ -100,7 +107,7 @@ def _start(said: object) -> Start:
             return Start(last=count)
         case {"places": dict(places), **other} if not other and _are_places(places):
             return Start(places=places)
-    raise NotUnderstood(
+    raise InvalidBegin(
         f'from takes "now", {{"time": "<instant>"}}, {{"position": "<position>"}}, {{"last": 1 to {MOST_LAST}}} or '
         '{"places": {…}} as the frames gave them.'
     )
@@ -111,9 +118,9 @@ def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text if len(text) < LONGEST_INSTANT else "")
     except ValueError as error:
-        raise NotUnderstood(f"This is not a time: {expected}") from error
-    if instant.tzinfo is None or not 1 < instant.year < 9999:  # an offset could carry it out of what a time can be
-        raise NotUnderstood(f"This is not a time to begin from: {expected}")
+        raise InvalidBegin(f"This is not a time: {expected}") from error
+    if instant.tzinfo is None or not 1 < instant.year < 9999:  # an offset could move it out of range
+        raise InvalidBegin(f"This is not a time to begin from: {expected}")
     return instant.astimezone(UTC)
 
 
@@ -121,7 +128,7 @@ def _position(text: str) -> Position:
     try:
         return Position.decode(text[: 4 * LONGEST_NAME])
     except InvalidPosition as error:
-        raise NotUnderstood("This is not a position: expected one as events have it.") from error
+        raise InvalidBegin("This is not a position: expected one as events have it.") from error
 
 
 def _are_places(places: Mapping[Any, Any]) -> bool:
@@ -131,6 +138,6 @@ def _are_places(places: Mapping[Any, Any]) -> bool:
 
 
 def _is_key(key: str) -> bool:
-    """Whether it looks like ``topic#partition``."""
+    """Whether it has the form ``topic#partition``."""
     topic, _, number = key.rpartition("#")
     return bool(topic) and number.isascii() and number.isdigit() and len(number) < 6 and len(topic) <= LONGEST_NAME

@@ -1,14 +1,12 @@
-"""The tail's websocket: frames of ready rows for the page, or of whole events for scripts, acknowledged by whoever reads them.
+"""The tail's websocket: what the client says, whether it may still watch, and how the socket ends.
 
-Frames go out at most ten times a second; with three unacknowledged, or as many bytes as the reader has room for, nothing more
-is sent until it has caught up (``window``). The protocol is in docs/tail-for-scripts.md.
+It sends rows to the page, or whole events to scripts (``sender``). docs/tail-for-scripts.md describes the protocol.
 """
 
 import asyncio
 import logging
 import threading
-import time
-from collections import deque
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -16,80 +14,67 @@ from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
+from dashboard import privacy
 from dashboard.access import policy
-from dashboard.privacy import masking
-from dashboard.running import memory
 from dashboard.sockets.handshake import JSON
-from dashboard.sockets.session import watcher_now
-from dashboard.sockets.tail.begin import Begin, NotUnderstood, decoded, read_begin
-from dashboard.sockets.tail.closing import BAD_REQUEST, BEGIN_AGAIN, NOT_ALLOWED, OUR_FAULT, STORE_AWAY, code_of
-from dashboard.sockets.tail.frames import MOST_BYTES, Framing, Portion, frame_text, json_text, portions
-from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_viewer
-from dashboard.sockets.tail.pace import Pace
-from dashboard.sockets.tail.threads import opening, reading
-from dashboard.sockets.tail.turns import turn
-from dashboard.sockets.tail.window import MOST_ROOM, Window
+from dashboard.sockets.session import current_account
+from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
+from dashboard.sockets.tail.closing import (
+    BAD_REQUEST,
+    BEGIN_AGAIN,
+    INTERNAL_ERROR,
+    NOT_ALLOWED,
+    STORE_UNREACHABLE,
+    close_code,
+)
+from dashboard.sockets.tail.frames import Framing
+from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_subscriber
+from dashboard.sockets.tail.sender import FrameSender, problem_text
+from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.web import filter_form
 from eventstore.model import EventStoreError, place_of
-from eventstore.search import Filter
 from eventstore.tail import TailSubscriber
 
 log = logging.getLogger(__name__)
 
-COUNTS_EVERY = 1.0
-"""Seconds until new counts go out where there is nothing else to give."""
-STATUS_EVERY = 4.5
-CHECK_RIGHTS_EVERY = LOOK_FOR_TOPICS_EVERY = 10.0
+CHECK_RIGHTS_EVERY = CHECK_TOPICS_EVERY = 10.0
 BEGINS_WITHIN = 60.0
-ENDS_WITHIN = 5.0
-"""Seconds that a reader has to make room for the rest of a tail that has ended, whose ring it keeps."""
-
-Chosen = tuple[Filter | None, str]
-"""A filter (``None``: every event) and its text."""
 
 
 class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """One viewer of one tail."""
+    """One client of one tail."""
 
-    viewer: TailSubscriber | None = None
+    subscriber: TailSubscriber | None = None
     begin: Begin | None = None
+    sender: FrameSender | None = None
     framing: Framing
-    stirred_at = 0.0
-    """When the tail last said that there is something new: at each chunk, for the most part."""
+    ending = False
 
     async def connect(self) -> None:
-        self.window = Window()
-        self.last_sent = 0.0
-        self.news = asyncio.Event()
-        self.stirred = False
-        self.portions: deque[Portion] = deque()
-        self.chosen: Chosen = None, ""
-        self.in_force: Chosen = self.chosen
-        self.refused = ""
-        self.door = threading.Lock()
-        self.gone = self.ending = False
+        self.lock = threading.Lock()
+        self.disconnected = False
         self.tasks: set[asyncio.Task[None]] = set()
-        watcher = await watcher_now(self.scope)
-        if watcher is None or not policy.allows(watcher, "tail"):
-            await self.close()  # not accepted: the handshake is answered with 403, and no close code is sent
+        account = await current_account(self.scope)
+        if account is None or not policy.allows(account, "tail"):
+            await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
             return
         for_scripts = JSON in self.scope["subprotocols"]
-        self.framing = Framing(whole_events=for_scripts, viewer=masking.viewer_of(watcher))
+        self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
         await self.accept(subprotocol=JSON if for_scripts else None)
-        self._spawn(self._keep_asking_rights())
+        self._spawn(self._keep_checking_rights())
         self._spawn(self._expect_begin())
 
     async def disconnect(self, code: int) -> None:
-        with self.door:
-            self.gone = True
-            viewer = self.viewer
+        with self.lock:
+            self.disconnected = True
+            subscriber = self.subscriber
         for task in self.tasks:
             task.cancel()
-        if viewer is not None:
-            viewer.close()
+        if subscriber is not None:
+            subscriber.close()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """As it is, but that what is received needs no database: Channels would ask a thread to look after the connections."""
+        """Handle received messages here, because they need no database. Channels would use a thread to check connections."""
         if message["type"] == "websocket.receive":
             await self.websocket_receive(message)
         else:
@@ -98,204 +83,144 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.ending:
             return
-        match decoded(text_data):
+        match decode_message(text_data):
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
-                self.window.acknowledge(number, time.monotonic())
-                self.news.set()
-            case {"filter": str(text), **other} if not other and self.begin is not None:
-                self._change_filter(text)
-            case {"begin": said, **other} if not other and self.begin is None:
-                await self._begin(said)
+                if self.sender is not None:
+                    self.sender.acknowledge(number)
+            case {"filter": str(text), **other} if not other and self.begin is not None and self.sender is not None:
+                self._change_filter(text, self.begin, self.sender)
+            case {"begin": message, **other} if not other and self.begin is None:
+                await self._begin(message)
             case _:
                 await self._end(BAD_REQUEST, "Expected begin first, and ack or filter from then on, each as a JSON object.")
 
-    # -- what the client says
+    # -- messages of the client
 
     async def _expect_begin(self) -> None:
         await asyncio.sleep(BEGINS_WITHIN)
         if self.begin is None:
-            await self._end(BAD_REQUEST, "Expected begin, and waited for it long enough.")
+            await self._end(BAD_REQUEST, f"Expected begin within {BEGINS_WITHIN:.0f} seconds.")
 
-    async def _begin(self, said: object) -> None:
+    async def _begin(self, message: object) -> None:
         try:
-            self.begin = read_begin(said, self.scope["url_route"]["kwargs"].get("topic", ""))
-        except NotUnderstood as error:
+            self.begin = parse_begin(message, self.scope["url_route"]["kwargs"].get("topic", ""))
+        except InvalidBegin as error:
             await self._end(BAD_REQUEST, str(error))
             return
-        asked = filter_form.asked_by(self.begin.filter, self.framing.viewer)
-        if asked.problem:
-            await self._end(BAD_REQUEST, asked.problem)
+        entered = filter_form.read_filter(self.begin.filter, self.framing.profile)
+        if entered.problem:
+            await self._end(BAD_REQUEST, entered.problem)
             return
-        self.chosen = self.in_force = filter_of(self.begin, asked.filter), asked.text
-        self.framing.filter = asked.text
-        self._spawn(self._run(self.begin, self.chosen[0]))
+        filter = filter_of(self.begin, entered.filter), entered.text
+        self.sender = FrameSender(self.framing, self._send_text, self._spawn, filter)
+        self._spawn(self._run(self.begin, self.sender))
 
-    def _change_filter(self, text: str) -> None:
-        """From the next frame on; where it is refused, the old one stays, and that is said with the next frame."""
-        assert self.begin is not None
-        asked = filter_form.asked_by(text, self.framing.viewer)
-        if asked.problem:
-            self.refused = asked.problem  # the newest alone: whoever does not read must not have them pile up
+    def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
+        """Use this filter from the next frame on. If it is invalid, keep the old one and report that with the next frame."""
+        entered = filter_form.read_filter(text, self.framing.profile)
+        if entered.problem:
+            sender.refuse_filter(entered.problem)
         else:
-            self.chosen = filter_of(self.begin, asked.filter), asked.text
-        self.news.set()
+            sender.request_filter((filter_of(begin, entered.filter), entered.text))
 
-    @property
-    def filter_changed(self) -> bool:
-        return self.chosen is not self.in_force
+    # -- the tail
 
-    # -- what it is sent
-
-    async def _run(self, begin: Begin, filter: Filter | None) -> None:
-        """Open the viewer and feed it until the socket closes."""
+    async def _run(self, begin: Begin, sender: FrameSender) -> None:
+        """Open the subscriber, and send its frames until the socket closes."""
         opened = False
         try:
-            viewer = await self._open_viewer(begin, filter)
+            subscriber = await self._open_subscriber(begin, sender)
             opened = True
             if begin.aggregate is not None and not begin.topics:
-                self._spawn(self._keep_looking_for_topics(begin))
-            await self._feed(viewer)
+                self._spawn(self._keep_checking_topics(begin))
+            await sender.run(subscriber)
             await self._end(BEGIN_AGAIN)
-        except (EventStoreError, NotUnderstood) as error:
-            await self._end(code_of(error, opened=opened), str(error))
+        except (EventStoreError, InvalidBegin) as error:
+            await self._end(close_code(error, opened=opened), str(error))
 
-    async def _open_viewer(self, begin: Begin, filter: Filter | None) -> TailSubscriber:
+    async def _open_subscriber(self, begin: Begin, sender: FrameSender) -> TailSubscriber:
         loop = asyncio.get_running_loop()
-
-        def stir() -> None:
-            self.stirred, self.stirred_at = True, time.monotonic()
-            self.news.set()
+        filter = sender.requested_filter[0]
 
         def wake() -> None:
-            if not self.gone:
-                loop.call_soon_threadsafe(stir)
+            if not self.disconnected:
+                loop.call_soon_threadsafe(sender.note_news)
 
         def open_it() -> TailSubscriber:
-            viewer, self.framing.topics = open_viewer(begin, filter, wake, complete=self.framing.whole_events)
-            with self.door:
-                self.viewer = viewer
-                gone = self.gone
-            if gone:  # the reader left while this thread was opening: nobody else would close it
-                viewer.close()
-            return viewer
+            subscriber, self.framing.topics = open_subscriber(begin, filter, wake, complete=self.framing.whole_events)
+            with self.lock:
+                self.subscriber = subscriber
+                disconnected = self.disconnected
+            if disconnected:  # the client left while this thread was opening: nothing else would close the subscriber
+                subscriber.close()
+            return subscriber
 
-        return await opening(open_it)
+        return await open_in_thread(open_it)
 
-    async def _feed(self, viewer: TailSubscriber) -> None:
-        """Frame after frame, until the tail under the viewer has ended."""
-        pace = Pace()
-        while await self._something_to_say(viewer):
-            if not self.portions:
-                if not (self.filter_changed or self.refused or viewer.takes_long):
-                    await pace.align_to_beat(self.news, lambda: self.stirred_at)
-                take = partial(self._take, viewer)
-                await reading(take) if self.filter_changed or viewer.takes_long else take()
-            if not self.window.takes(self.portions[0].bytes):
-                continue
-            async with turn(self.portions[0].bytes):
-                if self.ending:
-                    return
-                text = self._next_frame()
-                if self.refused:
-                    problem, self.refused = self.refused, ""
-                    await self._say_problem(problem)
-                await self.send(text_data=text)
-            self.last_sent = time.monotonic()
-            if memory.is_due():
-                self._spawn(reading(memory.trim_heap))
-            await pace.next()
-
-    async def _something_to_say(self, viewer: TailSubscriber) -> bool:
-        """Wait until a frame should go out, and may; false once there will be no more."""
-        while not self.ending and (self.portions or viewer.has_pending or not viewer.ended):
-            self.news.clear()
-            silent = time.monotonic() - self.last_sent
-            at_once = self.portions or viewer.has_pending or self.filter_changed or self.refused
-            patience = 0.0 if at_once else COUNTS_EVERY if self.stirred else STATUS_EVERY
-            window_is_open = self.window.takes(self.portions[0].bytes if self.portions else 0)
-            if window_is_open and silent >= patience:
-                return True
-            if viewer.ended and silent >= ENDS_WITHIN:
-                return False
-            until = patience if window_is_open else ENDS_WITHIN if viewer.ended else None
-            try:
-                async with asyncio.timeout(None if until is None else until - silent):
-                    await self.news.wait()
-            except TimeoutError:
-                continue
-        return False
-
-    def _next_frame(self) -> str:
-        portion = self.portions.popleft()
-        self.window.send(portion.bytes, time.monotonic())
-        return frame_text(self.window.sent, portion, self.framing)
-
-    def _take(self, viewer: TailSubscriber) -> None:
-        chosen = self.chosen  # once: the event loop may exchange it meanwhile
-        if chosen is not self.in_force:
-            viewer.set_filter(chosen[0])
-            self.in_force, self.framing.filter = chosen, chosen[1]
-            self.framing.begin_again()
-        self.stirred = False
-        room = None if self.window.room == MOST_ROOM else self.window.room
-        self.portions.extend(portions(viewer.take(room), self.framing, room or MOST_BYTES))
+    async def _send_text(self, text: str) -> None:
+        await self.send(text_data=text)
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
         try:
             await super().send(text_data=text_data, bytes_data=bytes_data, close=close)
         except Disconnected:
-            return  # the reader left while this was being made; disconnect comes in a moment
+            return  # the client has just left; disconnect follows
 
-    # -- its end
+    # -- the end
 
-    async def _keep_asking_rights(self) -> None:
-        """Whether the person or the token may watch now, asked of the database: roles are taken away and sessions end."""
+    async def _keep_checking_rights(self) -> None:
+        """Ask the database again and again if the person or token may still watch, because roles change and sessions end."""
         while True:
             await asyncio.sleep(CHECK_RIGHTS_EVERY)
             try:
-                watcher = await watcher_now(self.scope)
-                allowed = watcher is not None and policy.allows(watcher, "tail")
+                account = await current_account(self.scope)
+                allowed = account is not None and policy.allows(account, "tail")
             except DatabaseError as error:
-                log.warning("rights could not be asked, tail closed: %s", type(error).__name__)
-                await self._end(STORE_AWAY)
+                log.warning("rights could not be checked, tail closed: %s", type(error).__name__)
+                await self._end(STORE_UNREACHABLE)
                 return
             if not allowed:
                 await self._end(NOT_ALLOWED)
-            elif watcher is not None and masking.viewer_of(watcher).profile != self.framing.viewer.profile:
+            elif account is not None and privacy.profile_of(account).level != self.framing.profile.level:
                 await self._end(BEGIN_AGAIN)
 
-    async def _keep_looking_for_topics(self, begin: Begin) -> None:
-        """An aggregate that is followed wherever it has events may have its first ones elsewhere while it is followed."""
+    async def _keep_checking_topics(self, begin: Begin) -> None:
+        """Begin again once an aggregate that is followed in all topics has events in a new one."""
         while True:
-            await asyncio.sleep(LOOK_FOR_TOPICS_EVERY)
+            await asyncio.sleep(CHECK_TOPICS_EVERY)
             try:
-                more = await opening(partial(has_new_topics, begin, self.framing.topics))
+                found_more = await open_in_thread(partial(has_new_topics, begin, self.framing.topics))
             except (EventStoreError, DatabaseError) as error:
-                log.info("nobody knows now where else an aggregate has events: %s", type(error).__name__)
+                log.info("topics of a followed aggregate could not be checked: %s", type(error).__name__)
                 continue
-            if more:
+            if found_more:
                 await self._end(BEGIN_AGAIN)
 
     async def _end(self, code: int, problem: str = "") -> None:
         if self.ending:
             return
         self.ending = True
+        if self.sender is not None:
+            self.sender.stopped = True
         if problem:
-            await self._say_problem(problem)
+            await self._send_problem(problem)
         await self.close(code)
 
-    async def _say_problem(self, problem: str) -> None:
-        await self.send(text_data=f'{{"problem":{json_text(problem)}}}')
+    async def _send_problem(self, problem: str) -> None:
+        await self.send(text_data=problem_text(problem))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(self._or_close(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _or_close(self, work: Any) -> None:
-        """No task of a socket ends by a fault of ours and leaves it open and silent. The error's text may hold a value."""
+    async def _or_close(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run the task. If it fails, close the socket, so that it never stays open and silent.
+
+        The log gets no message of the error, because it may hold a value.
+        """
         try:
             await work
         except Exception as error:  # noqa: BLE001 - the last resort
             log.error("A tail's socket ended at an unforeseen %s at %s", type(error).__name__, place_of(error))
-            await self._end(OUR_FAULT)
+            await self._end(INTERNAL_ERROR)

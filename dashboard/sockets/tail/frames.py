@@ -1,67 +1,57 @@
-"""Frames as texts. What is costly in them is made once for a piece and masking profile, and shared by all who are sent it: per
-viewer there is one concatenation.
+"""Frames: what a subscriber takes at a time is divided into frames, and each frame is written as JSON.
 
-No frame is larger than ``MOST_BYTES``: daphne sends no message above a mebibyte, and most clients take none by default; nor is
-one larger than its reader has room for, but where a single event is. What a viewer takes at once may need several; each then
-has the places behind its own events, so that whoever is cut off between two of them comes back with neither gap nor double.
+No frame is larger than ``MOST_BYTES``, because daphne sends no message above a mebibyte and most clients accept none by
+default. Nor is it larger than its reader has room for, unless a single event is. So one take may need several frames. Each
+has the places after its own events, so that a client that is cut off between two of them returns with neither gap nor double.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 
-import msgspec
+from dashboard.privacy import AccessProfile
+from dashboard.sockets.tail.frame_parts import MOST_BYTES, Part, parts_of, places_after
+from dashboard.sockets.tail.json_text import json_text
+from eventstore.tail import Counts, Piece, Take
 
-from dashboard.privacy import masking
-from dashboard.rendering import event_json, event_line_builder
-from eventstore.streams import Row
-from eventstore.tail import Counts, Entry, Piece, Take, place_key
-
-MOST_BYTES = 900_000
-"""Of the events in one frame."""
-BYTES_OF_A_PART = 24 * 1024
-"""Frames are put together of parts, each of about so many bytes or of a single event. Of what all viewers share, which goes to
-those alone who have room for it, a part is a frame's worth: putting together many costs each of them something."""
-ROWS_OF_A_PART = 25
-BYTES_BESIDE = 1_000
-"""What a frame says beside its events, about."""
-
-Part = tuple[str, int, int]
-"""A text, its bytes, and how many events are in it."""
-Group = list[tuple[Sequence[Part], Piece, int]]
-"""Parts that follow on each other in a piece, and where in the piece the last of them ends; for one frame."""
+BYTES_BESIDE_EVENTS = 1_000
+"""Bytes of a frame beside its events, roughly."""
 
 
-class Made(NamedTuple):
-    """What is made of a piece: all of it in parts, and their bytes together."""
+class Run(NamedTuple):
+    """Parts that follow each other in a piece and go into one frame. They end before the piece's entry number ``end``."""
 
+    parts: Sequence[Part]
     bytes: int
-    parts: tuple[Part, ...]
+    piece: Piece
+    end: int
+
+    @property
+    def events(self) -> int:
+        return sum(part.events for part in self.parts)
 
 
 @dataclass(kw_only=True, slots=True)
 class Framing:
-    """What a socket's frames have in common. ``topics`` is said once, with the first."""
+    """What all frames of a socket share. ``topics`` are told once, in the first frame."""
 
     whole_events: bool
-    """Events as JSON, for scripts; else rows, for the page."""
-    viewer: masking.AccessProfile
+    """Whether frames hold events as JSON, for scripts, or rows, for the page."""
+    profile: AccessProfile
     filter: str = ""
     topics: Sequence[str] = field(default_factory=tuple)
     counts: Counts = field(default_factory=Counts)
-    """Of the take before."""
+    """The counts of the previous take."""
 
     def begin_again(self) -> None:
-        """With another filter, for which all is counted anew but what was published."""
+        """Count from zero, because the filter changed. Only the count of published events continues."""
         self.counts = Counts(published=self.counts.published)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Portion:
-    """What goes into one frame: texts to be put together, and what is said with them."""
+class FrameContent:
+    """What goes into one frame: texts to join, and what is told with them. ``count`` is the number of events."""
 
     texts: Sequence[str]
     bytes: int
@@ -72,71 +62,88 @@ class Portion:
     state: str
 
 
-def portions(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> list[Portion]:
-    """At least one; several where the take is too large for a frame.
+def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> list[FrameContent]:
+    """Divide the take into the contents of frames with at most ``most_bytes`` each. Returns at least one.
 
-    The last has the take's counts. Those before it count what they give, and nothing that the take passed beside: whoever is
-    cut off after one of them gets that counted again, or not at all, but not twice.
+    The last frame has the take's counts. Each frame before it counts only the events that were given so far, and none that
+    the take skipped. If a client is cut off after such a frame, the skipped events are counted later or never, but not twice.
     """
-    groups: list[Group] = [[]]
-    size, most = 0, min(MOST_BYTES, most_bytes - BYTES_BESIDE)
-    for piece in take.pieces:
-        made = _made(piece, framing)
-        if size + made.bytes <= most:
-            groups[-1].append((made.parts, piece, len(piece.entries)))
-            size += made.bytes
-            continue
-        end = 0
-        for part in made.parts:
-            end += part[2]
-            if groups[-1] and size + part[1] > most:
-                groups.append([])
-                size = 0
-            groups[-1].append(((part,), piece, end))
-            size += part[1]
-    before, framing.counts = framing.counts, take.counts
-    given = 0
-    found: list[Portion] = []
-    for group in groups:
-        last = group is groups[-1]
-        parts = [part for some, _, _ in group for part in some]
-        count = sum(part[2] for part in parts)
-        given += count
-        found.append(
-            Portion(
-                texts=[part[0] for part in parts],
-                bytes=sum(part[1] for part in parts) + BYTES_BESIDE,
-                count=count,
-                counts=take.counts if last else _with(before, given),
-                places=take.places if last else {**(take.begun if group is groups[0] else {}), **_places_behind(group)},
+    frames = _pack(take.pieces, framing, min(MOST_BYTES, most_bytes - BYTES_BESIDE_EVENTS))
+    counts, framing.counts = framing.counts, take.counts
+    contents: list[FrameContent] = []
+    for number, runs in enumerate(frames, 1):
+        events = sum(run.events for run in runs)
+        if number == len(frames):
+            counts, places = take.counts, take.places
+        else:
+            counts = _add_given(counts, events)
+            places = {**(take.begun if number == 1 else {}), **_places_after(runs)}
+        contents.append(
+            FrameContent(
+                texts=[part.text for run in runs for part in run.parts],
+                bytes=sum(run.bytes for run in runs) + BYTES_BESIDE_EVENTS,
+                count=events,
+                counts=counts,
+                places=places,
                 lag_ms=take.lag_ms,
                 state=take.state,
             )
         )
-    return found
+    return contents
 
 
-def frame_text(number: int, portion: Portion, framing: Framing) -> str:
+def _pack(pieces: Sequence[Piece], framing: Framing, most: int) -> list[list[Run]]:
+    """Distribute the pieces over frames of at most ``most`` bytes, in order. Without pieces there is one empty frame."""
+    frames: list[list[Run]] = [[]]
+    size = 0
+    for piece in pieces:
+        for run in _runs(piece, framing, most - size):
+            if frames[-1] and size + run.bytes > most:
+                frames.append([])
+                size = 0
+            frames[-1].append(run)
+            size += run.bytes
+    return frames
+
+
+def _runs(piece: Piece, framing: Framing, room: int) -> list[Run]:
+    """The whole piece as one run if it fits into ``room`` bytes. Otherwise one run for each part."""
+    size, parts = parts_of(piece, framing.profile, whole_events=framing.whole_events)
+    if size <= room:
+        return [Run(parts, size, piece, len(piece.entries))]
+    runs: list[Run] = []
+    end = 0
+    for part in parts:
+        end += part.events
+        runs.append(Run((part,), part.bytes, piece, end))
+    return runs
+
+
+def _add_given(counts: Counts, events: int) -> Counts:
+    return replace(counts, published=counts.published + events, matched=counts.matched + events, shown=counts.shown + events)
+
+
+def _places_after(runs: Sequence[Run]) -> dict[str, str]:
+    places: dict[str, str] = {}
+    for run in runs:
+        places.update(places_after(run.piece, run.end - run.events, run.end))
+    return places
+
+
+def frame_text(number: int, content: FrameContent, framing: Framing) -> str:
     """The frame as JSON. Its events or rows come last."""
     head = (
-        f'{{"frame":{number},"count":{portion.count},"counts":{_counts_text(portion.counts)},'
-        f'"lag_ms":{json_text(portion.lag_ms)},"state":"{portion.state}",'
-        f'"places":{json_text(portion.places)},"filter":{json_text(framing.filter)},'
+        f'{{"frame":{number},"count":{content.count},"counts":{_counts_text(content.counts)},'
+        f'"lag_ms":{json_text(content.lag_ms)},"state":"{content.state}",'
+        f'"places":{json_text(content.places)},"filter":{json_text(framing.filter)},'
     )
     if number == 1:
         head += f'"topics":{json_text(framing.topics)},'
-    # Joined in one go: a text of this size that is copied twice costs twice, since its pages come and go.
+    # Joined in one step: copying a text of this size once more takes twice the time.
     if framing.whole_events:
-        between = chain.from_iterable(zip(repeat(","), portion.texts))
-        return "".join((head, '"events":[', *islice(between, 1, None), "]}"))
-    return "".join((head, '"rows":"', *portion.texts, '"}'))
-
-
-def json_text(value: str | int | Sequence[str] | Mapping[str, str] | None) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:  # half of a surrogate pair: as an escape it harms nobody
-        return json.dumps(value)
+        separated = chain.from_iterable(zip(repeat(","), content.texts))
+        return "".join((head, '"events":[', *islice(separated, 1, None), "]}"))
+    return "".join((head, '"rows":"', *content.texts, '"}'))
 
 
 def _counts_text(counts: Counts) -> str:
@@ -144,65 +151,3 @@ def _counts_text(counts: Counts) -> str:
         f'{{"published":{counts.published},"matched":{counts.matched},"shown":{counts.shown},'
         f'"skipped":{{"sampled":{counts.sampled},"slow":{counts.slow},"older":{json_text(counts.older)}}}}}'
     )
-
-
-def _with(counts: Counts, given: int) -> Counts:
-    """The counts, and so many events given since."""
-    return replace(counts, published=counts.published + given, matched=counts.matched + given, shown=counts.shown + given)
-
-
-def _places_behind(group: Group) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for parts, piece, end in group:
-        begin = end - sum(part[2] for part in parts)
-        found.update(piece.made(("places", begin, end), partial(_places, begin=begin, end=end)))
-    return found
-
-
-def _places(entries: Sequence[Entry], begin: int, end: int) -> tuple[tuple[str, str], ...]:
-    """The places behind these of the entries, by key; made once for all who are given just these."""
-    positions = [entry.message.position for entry in entries[begin:end]]
-    last = {(position.topic, position.partition): position.token for position in positions}
-    return tuple((place_key(*of), token) for of, token in last.items())
-
-
-def _made(piece: Piece, framing: Framing) -> Made:
-    viewer = framing.viewer
-    if not framing.whole_events:
-        return piece.made(("rows", viewer.profile), partial(_rows, viewer=viewer))
-    most = MOST_BYTES if piece.shared else BYTES_OF_A_PART
-    return piece.made(("events", viewer.profile), partial(_events, viewer=viewer, most=most))
-
-
-def _events(entries: Sequence[Entry], viewer: masking.AccessProfile, most: int) -> Made:
-    made: list[Part] = []
-    waiting: list[bytes] = []
-    size = 0
-    for event in (event_json.event_json(entry.event, viewer) for entry in entries):
-        if waiting and size + len(event) > most:
-            made.append(_part(waiting))
-            waiting, size = [], 0
-        waiting.append(event)
-        size += len(event) + 1
-    return _of_parts((*made, _part(waiting)))
-
-
-def _of_parts(parts: tuple[Part, ...]) -> Made:
-    return Made(sum(part[1] for part in parts), parts)
-
-
-def _part(events: Sequence[bytes]) -> Part:
-    text = b",".join(events)
-    return text.decode(), len(text), len(events)
-
-
-def _rows(entries: Sequence[Entry], viewer: masking.AccessProfile) -> Made:
-    """The rows as the insides of JSON texts."""
-    lines = [event_line_builder.event_line(Row(position=entry.event.position, event=entry.event), viewer) for entry in entries]
-    cuts = range(0, len(lines), ROWS_OF_A_PART)
-    return _of_parts(tuple(_part_of_rows(lines[cut : cut + ROWS_OF_A_PART]) for cut in cuts))
-
-
-def _part_of_rows(lines: Sequence[event_line_builder.EventLine]) -> Part:
-    text = json_text(str.__str__(event_line_builder.render_lines(lines)))[1:-1]  # msgspec takes no subclass of str
-    return text, len(text.encode()), len(lines)

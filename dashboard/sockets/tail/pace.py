@@ -1,31 +1,34 @@
-"""When a viewer's next frame goes out: at most ten times a second, and with the beat of the tail."""
+"""When the next frame of a socket goes out: at most ten times a second, and in step with the tail's chunks."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 FRAME_EVERY = 0.1
-LATE_IN_A_BEAT, FALL_IN_EVERY = 0.03, 1.0
-"""Seconds behind a chunk from which on a frame is late, and from one wait for the next chunk to the next."""
+LATE_IN_BEAT, ALIGN_EVERY = 0.03, 1.0
+"""Seconds after a chunk from which a frame is late, and the shortest time between two waits for the next chunk."""
 SLACK = 0.02
-"""Seconds that the next chunk may be late."""
+"""Seconds by which the next chunk may be late."""
 
 
 class Pace:
-    """Of one viewer, from its first frame on."""
+    """The pace of one socket, from its first frame on."""
 
     def __init__(self) -> None:
         self._due = time.monotonic()
-        self._fell_in_at = 0.0
+        self._aligned_at = 0.0
 
     async def align_to_beat(self, news: asyncio.Event, chunk_at: Callable[[], float]) -> None:
-        """Wait for the tail's next chunk, where one may be about to come: a while behind the last one (``chunk_at``,
-        monotonic) and no longer than a frame. ``news`` is set when it comes, and for other reasons. Who is served late in its
-        beat stays there, since frames come as often as chunks do, and would be shown every event so much later."""
+        """Wait for the tail's next chunk, if it is due within one frame.
+
+        Chunks and frames are equally frequent. Without this wait, a socket that is served late after a chunk stays late, and
+        shows every event that much later. ``chunk_at`` gives the time of the last chunk (monotonic). ``news`` is set when a
+        chunk comes, and for other reasons.
+        """
         now, before = time.monotonic(), chunk_at()
-        if not LATE_IN_A_BEAT < now - before < FRAME_EVERY or now - self._fell_in_at < FALL_IN_EVERY:
+        if not LATE_IN_BEAT < now - before < FRAME_EVERY or now - self._aligned_at < ALIGN_EVERY:
             return
-        self._fell_in_at = now
+        self._aligned_at = now
         try:
             async with asyncio.timeout(before + FRAME_EVERY + SLACK - now):
                 while chunk_at() == before:
@@ -35,8 +38,8 @@ class Pace:
             return
 
     async def next(self) -> None:
-        """A frame has gone out now: wait until there may be another."""
+        """Call after a frame has gone out. Waits until the next one may."""
         now = time.monotonic()
-        # From when it was due, not from now: else a tail that seals ten times a second would be answered every other time.
+        # Counted from when this frame was due, not from now. Otherwise only every other chunk of a busy tail would be sent.
         self._due = max(self._due + FRAME_EVERY, now - FRAME_EVERY / 2)
         await asyncio.sleep(max(0.0, self._due - now))

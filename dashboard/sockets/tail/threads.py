@@ -1,6 +1,7 @@
-"""The threads in which tails are opened, and the store is read for them: a few of their own, so that a slow store, or one that
-is away, keeps neither pages nor other work of the web server waiting. An opening, which may wait for long, keeps no open tail
-waiting.
+"""The threads that open tails and read the store for them.
+
+They are separate from all others, so that a slow or unreachable store never makes pages or other work of the web server wait.
+Opening and reading are separate as well: opening may take long, and must not make open tails wait.
 """
 
 from collections.abc import Callable
@@ -11,22 +12,22 @@ from channels.db import database_sync_to_async
 
 T = TypeVar("T")
 
-OPENING_AT_ONCE, READING_AT_ONCE = 8, 6
+MAX_OPENING, MAX_READING = 8, 6
 
-_opening = ThreadPoolExecutor(OPENING_AT_ONCE, thread_name_prefix="tail opening")
-_reading = ThreadPoolExecutor(READING_AT_ONCE, thread_name_prefix="tail reading")
-
-
-async def opening(work: Callable[[], T]) -> T:
-    """What ``work`` answers, done by a thread that opens tails."""
-    return await _in(_opening, work)
+_opening = ThreadPoolExecutor(MAX_OPENING, thread_name_prefix="tail opening")
+_reading = ThreadPoolExecutor(MAX_READING, thread_name_prefix="tail reading")
 
 
-async def reading(work: Callable[[], T]) -> T:
-    """What ``work`` answers, done by a thread that reads for open tails."""
-    return await _in(_reading, work)
+async def open_in_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread that opens tails, and return its result."""
+    return await _run_in(_opening, work)
 
 
-async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+async def read_in_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread that reads for open tails, and return its result."""
+    return await _run_in(_reading, work)
+
+
+async def _run_in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     done: T = await database_sync_to_async(work, thread_sensitive=False, executor=threads)()
     return done

@@ -1,33 +1,35 @@
-"""How much may be on its way to one reader, in frames and in bytes: daphne's ``send`` gives no back-pressure, and keeps
-whatever is not read.
+"""How much may be on its way to one reader, in frames and in bytes.
 
-A reader begins with little room, and has as much more as it acknowledges, up to a whole frame's worth: one that never reads
-costs what its first frame costs, and one that reads is soon given large frames. Who takes long is back at the beginning.
+The window is needed because daphne's ``send`` gives no back-pressure and keeps everything that is not read. A reader begins
+with little room and gets as much more as it acknowledges, up to one full frame. So a reader that never reads costs no more
+than its first frame, and one that reads soon gets large frames. A slow acknowledgement resets the room.
 """
 
 from collections import deque
 
 MOST_UNACKNOWLEDGED = 3
 FIRST_ROOM, MOST_ROOM = 48 * 1024, 1024 * 1024
-"""Bytes that may be on their way: to begin with, and in the end."""
+"""Bytes that may be on their way: at first, and at most."""
 LATE = 5.0
-"""Seconds after which an acknowledgement tells of a reader that cannot take so much at a time."""
+"""Seconds after which an acknowledgement is late: the reader cannot take that much at a time."""
 
 
 class Window:
-    """``sent`` and ``acknowledged`` are numbers of frames."""
+    """The window of one reader. ``sent`` and ``acknowledged`` count frames."""
 
     def __init__(self) -> None:
         self.sent = self.acknowledged = 0
         self.room = FIRST_ROOM
         self.bytes = 0
-        """On their way now."""
+        """Bytes on their way now."""
         self._on_the_way: deque[tuple[int, float]] = deque()
-        """Of each frame its bytes, and when it was sent."""
+        """The bytes of each frame, and when it was sent."""
 
-    def takes(self, size: int = 0) -> bool:
-        """Whether a frame of so many bytes may go out now. A single event may be larger than every bound: its frame goes where
-        nothing else is on its way. Of a frame that is yet to be made (0), whether it may be worth it."""
+    def fits(self, size: int = 0) -> bool:
+        """Whether a frame of ``size`` bytes may go out now. Size 0 asks if it is worth making a frame.
+
+        A single event may exceed every bound. Its frame goes out when nothing else is on its way.
+        """
         if not self._on_the_way:
             return True
         if len(self._on_the_way) >= MOST_UNACKNOWLEDGED:
@@ -40,7 +42,7 @@ class Window:
         self._on_the_way.append((size, now))
 
     def acknowledge(self, number: int, now: float) -> None:
-        """Every frame up to this one is dealt with."""
+        """Note that the reader has dealt with every frame up to ``number``."""
         while self.acknowledged < min(number, self.sent):
             self.acknowledged += 1
             size, sent_at = self._on_the_way.popleft()

@@ -13,7 +13,7 @@ from dashboard.access.policy import TABLE, allows
 from dashboard.auditing.acts import acts
 from dashboard.auditing.verification import verify
 from dashboard.models import ApiToken, Role, State
-from dashboard.privacy.masking import viewer_of
+from dashboard.privacy import profile_of
 from tests import people
 
 pytestmark = pytest.mark.django_db
@@ -109,7 +109,7 @@ def test_a_token_may_watch_and_see_what_its_role_sees_and_nothing_else(role: str
     token, _ = tokens.make("script", Role(role), 1)
     expected = {"tail"} if role == "viewer" else {"tail", "see_payloads"}
     assert {action for action in TABLE if allows(token, action)} == expected
-    assert viewer_of(token).sees_values == (role != "viewer")
+    assert profile_of(token).sees_values == (role != "viewer")
     token.revoked = datetime.now(UTC)
     assert not any(allows(token, action) for action in TABLE)
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from dashboard.models import Person, Role
-from dashboard.privacy.masking import MASKED, OPEN_PATHS, AccessProfile, show, text_of, viewer_of
+from dashboard.privacy.masking import MASKED, OPEN_PATHS, AccessProfile, display_value, profile_of, text_of
 
 ALL = AccessProfile(name="support", sees_values=True)
 LITTLE = AccessProfile(name="viewer", sees_values=False)
@@ -28,26 +28,26 @@ CLOSED = (
 
 @pytest.mark.parametrize("path", sorted(OPEN_PATHS))
 def test_ids_types_and_times_are_open_to_everybody(path: str) -> None:
-    assert show("d-20931", path, LITTLE) == "d-20931"
-    assert show("d-20931", f"attributes.{path}", LITTLE) == "d-20931"
+    assert display_value("d-20931", path, LITTLE) == "d-20931"
+    assert display_value("d-20931", f"attributes.{path}", LITTLE) == "d-20931"
 
 
 @pytest.mark.parametrize("path", CLOSED)
 def test_every_other_value_is_hidden_from_a_viewer_and_open_to_support(path: str) -> None:
-    assert show("Doctor Who", path, LITTLE) is MASKED
-    assert show("Doctor Who", path, ALL) == "Doctor Who"
+    assert display_value("Doctor Who", path, LITTLE) is MASKED
+    assert display_value("Doctor Who", path, ALL) == "Doctor Who"
 
 
 def test_the_mark_says_that_something_is_hidden_and_nothing_of_it() -> None:
-    short, long = show("a", "data.name", LITTLE), show("b" * 9999, "data.name", LITTLE)
+    short, long = display_value("a", "data.name", LITTLE), display_value("b" * 9999, "data.name", LITTLE)
     assert short == long
     assert 'aria-label="hidden"' in MASKED.__html__()
     assert str(MASKED) == "hidden"
 
 
 def test_a_missing_value_is_hidden_like_any_other() -> None:
-    assert show(None, "data.name", LITTLE) is MASKED
-    assert show(None, "data.name", ALL) == ""
+    assert display_value(None, "data.name", LITTLE) is MASKED
+    assert display_value(None, "data.name", ALL) == ""
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_value_nested_beyond_reason_is_no_error() -> None:
     [(Role.OUTSIDER, False), (Role.VIEWER, False), (Role.SUPPORT, True), (Role.APPROVER, True), (Role.ADMIN, True)],
 )
 def test_the_role_decides_who_sees_values(role: str, sees: bool) -> None:
-    viewer = viewer_of(Person(username="somebody", role=role))
+    viewer = profile_of(Person(username="somebody", role=role))
     assert viewer.sees_values is sees
     assert viewer.name == "somebody"
 
 
 def test_nobody_and_inactive_people_see_no_values() -> None:
-    assert not viewer_of(AnonymousUser()).sees_values
-    assert not viewer_of(Person(username="gone", role=Role.ADMIN, is_active=False)).sees_values
+    assert not profile_of(AnonymousUser()).sees_values
+    assert not profile_of(Person(username="gone", role=Role.ADMIN, is_active=False)).sees_values
 
 
 def test_all_who_see_the_same_share_a_profile() -> None:
-    assert ALL.profile == AccessProfile(name="admin", sees_values=True).profile
-    assert ALL.profile != LITTLE.profile
+    assert ALL.level == AccessProfile(name="admin", sees_values=True).level
+    assert ALL.level != LITTLE.level

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.auditing.acts import Act
 from dashboard.models import State
-from dashboard.rendering.audit_text import LONGEST, act_line
+from dashboard.rendering.audit_text import LONGEST, audit_line
 from eventstore.actions import subscription_resource
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def facts(
         details=details,
         outcome=outcome or {},
     )
-    return dict(act_line(act, partitions).facts)
+    return dict(audit_line(act, partitions).facts)
 
 
 def test_a_reset_says_from_where_to_where_and_what_came_again() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
-from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_json
+from dashboard.privacy import AccessProfile
+from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_as_json
 from eventstore.envelope import read_event
 from eventstore.model.events import Event
 from tests.unit.messages import CE, message
@@ -24,7 +24,7 @@ def an_event(payload: bytes = b'{"name": "Erika"}', *, key: str | None = "4711",
 
 
 def shown(event: Event, viewer: AccessProfile = ALL) -> dict[str, Any]:
-    text = event_json(event, viewer)
+    text = event_as_json(event, viewer)
     msgspec.json.decode(text)  # a strict parser takes it as well
     return dict(json.loads(text))
 
@@ -58,8 +58,8 @@ def test_a_viewer_gets_ids_types_and_times_and_the_names_of_what_is_hidden() -> 
     assert masked["masked"] == ["source", "attributes", "data"]
     assert (masked["id"], masked["aggregateid"], masked["key"]) == ("e-1", "4711", "4711")
     assert not set(masked) & {"source", "attributes", "data", "data_base64"}
-    assert b"Erika" not in event_json(event, LITTLE)
-    assert b"patientname" not in event_json(event, LITTLE)
+    assert b"Erika" not in event_as_json(event, LITTLE)
+    assert b"patientname" not in event_as_json(event, LITTLE)
 
 
 def test_a_key_that_is_no_aggregates_id_is_hidden_from_a_viewer() -> None:
@@ -70,7 +70,7 @@ def test_a_key_that_is_no_aggregates_id_is_hidden_from_a_viewer() -> None:
 
 def test_what_a_viewer_gets_does_not_say_whether_there_is_a_value() -> None:
     full, bare = an_event(b'{"a": 1}', ce_subject="s"), an_event(b"")
-    assert event_json(full, LITTLE) == event_json(bare, LITTLE)
+    assert event_as_json(full, LITTLE) == event_as_json(bare, LITTLE)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_a_viewer_gets_does_not_say_whether_there_is_a_value() -> None:
     ],
 )
 def test_json_goes_in_as_it_is_written(payload: bytes) -> None:
-    assert b'"data":' + payload in event_json(an_event(payload), ALL)
+    assert b'"data":' + payload in event_as_json(an_event(payload), ALL)
     assert shown(an_event(payload))["data"] == json.loads(payload)
 
 
@@ -178,7 +178,7 @@ def test_of_an_event_beyond_all_bounds_its_ids_types_and_times_are_left(payload:
     found = shown(event)
     assert found["left_out"] == ["source", "key", "attributes", "data"]
     assert (found["id"], found["position"]) == ("e-1", event.position.encode())
-    assert len(event_json(event, ALL)) < 1_000
+    assert len(event_as_json(event, ALL)) < 1_000
     assert "left_out" not in shown(event, LITTLE)
 
 

@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from dashboard.privacy.masking import MASKED, AccessProfile
-from dashboard.rendering import event_line_builder
+from dashboard.privacy import MASKED, AccessProfile
+from dashboard.rendering import build_line, plain_story, render_row
+from dashboard.rendering.story import NOT_GIVEN, UNREADABLE
 from dashboard.rendering.url_segments import unsegment
 from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
@@ -52,104 +53,97 @@ def stories(settings: Any) -> None:
 
 
 def test_a_story_is_filled_from_payload_and_attributes() -> None:
-    line = event_line_builder.event_line(row(event()), SUPPORT)
-    assert event_line_builder.plain_story(line.pieces) == "Document uploaded by the practice for 4711 (Mrs Miller)"
+    line = build_line(row(event()), SUPPORT)
+    assert plain_story(line.pieces) == "Document uploaded by the practice for 4711 (Mrs Miller)"
 
 
 def test_each_value_of_a_story_is_masked_on_its_own() -> None:
-    line = event_line_builder.event_line(row(event()), VIEWER)
+    line = build_line(row(event()), VIEWER)
     assert line.pieces == ("Document uploaded by ", MASKED, " for ", "4711", " (", MASKED, ")")
 
 
 @pytest.mark.parametrize("data", [b"", b"[1]", b'{"by": null}'])
 def test_a_value_that_is_not_there_is_said_to_be_missing(data: bytes) -> None:
-    line = event_line_builder.event_line(row(event(data=data)), SUPPORT)
-    assert event_line_builder.plain_story(line.pieces).startswith(
-        f"Document uploaded by {event_line_builder.NOT_SAID} for 4711"
-    )
+    line = build_line(row(event(data=data)), SUPPORT)
+    assert plain_story(line.pieces).startswith(f"Document uploaded by {NOT_GIVEN} for 4711")
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"{", b"[" * 50_000])
 def test_a_payload_that_nobody_can_parse_leaves_the_types_own_words_and_says_so(data: bytes) -> None:
-    line = event_line_builder.event_line(row(event(data=data)), SUPPORT)
+    line = build_line(row(event(data=data)), SUPPORT)
     assert (line.pieces, line.payload_unreadable) == (("Document uploaded",), True)
-    assert "payload not readable" in event_line_builder.render_line(line)
+    assert "payload not readable" in render_row(line)
 
 
 def test_whether_a_payload_can_be_parsed_is_hidden_from_whoever_sees_none() -> None:
-    broken, sound = (event_line_builder.event_line(row(event(data=data)), VIEWER) for data in (b"{", b"{}"))
+    broken, sound = (build_line(row(event(data=data)), VIEWER) for data in (b"{", b"{}"))
     assert broken == sound
 
 
 def test_a_payload_too_long_for_a_story_leaves_the_types_own_words() -> None:
-    line = event_line_builder.event_line(row(event(data=b'{"by": "x"}' + b" " * 300_000)), SUPPORT)
+    line = build_line(row(event(data=b'{"by": "x"}' + b" " * 300_000)), SUPPORT)
     assert (line.pieces, line.payload_unreadable) == (("Document uploaded",), False)
 
 
 @pytest.mark.parametrize(("late", "said"), [(0, False), (60, False), (61, True), (-61, True)])
 def test_the_publish_time_is_said_where_it_is_another(late: int, said: bool) -> None:
     happened = datetime(2026, 11, 22, 21, 10, tzinfo=UTC) - timedelta(seconds=late)
-    line = event_line_builder.event_line(row(event(time=happened)), SUPPORT)
-    assert ("published" in event_line_builder.render_line(line)) is said
+    line = build_line(row(event(time=happened)), SUPPORT)
+    assert ("published" in render_row(line)) is said
 
 
 def test_a_line_offers_its_position_for_copying() -> None:
-    assert f'data-copy="{PLACE.encode()}"' in event_line_builder.render_line(
-        event_line_builder.event_line(row(event()), SUPPORT)
-    )
+    assert f'data-copy="{PLACE.encode()}"' in render_row(build_line(row(event()), SUPPORT))
 
 
 def test_whether_a_value_is_there_is_hidden_too() -> None:
-    assert (
-        event_line_builder.event_line(row(event(data=b"{}")), VIEWER).pieces
-        == event_line_builder.event_line(row(event()), VIEWER).pieces
-    )
+    assert build_line(row(event(data=b"{}")), VIEWER).pieces == build_line(row(event()), VIEWER).pieces
 
 
 def test_a_function_that_the_payload_does_not_suit_is_no_error() -> None:
-    line = event_line_builder.event_line(row(event(type="Odd", data=b'{"name": "x"}')), SUPPORT)
-    assert event_line_builder.plain_story(line.pieces) == f"Sum {event_line_builder.NOT_SAID} and {{braces}}"
+    line = build_line(row(event(type="Odd", data=b'{"name": "x"}')), SUPPORT)
+    assert plain_story(line.pieces) == f"Sum {NOT_GIVEN} and {{braces}}"
 
 
 def test_a_long_value_is_shortened() -> None:
-    line = event_line_builder.event_line(row(event(data=b'{"by": "' + b"x" * 10_000 + b'"}')), SUPPORT)
-    assert len(event_line_builder.plain_story(line.pieces)) < 200
+    line = build_line(row(event(data=b'{"by": "' + b"x" * 10_000 + b'"}')), SUPPORT)
+    assert len(plain_story(line.pieces)) < 200
 
 
 def test_without_a_template_the_type_speaks_for_itself() -> None:
-    line = event_line_builder.event_line(row(event(type="com.example.events.user.created")), VIEWER)
+    line = build_line(row(event(type="com.example.events.user.created")), VIEWER)
     assert line.pieces == ("User created",)
 
 
 def test_a_pointer_alone_tells_what_the_index_knows() -> None:
-    line = event_line_builder.event_line(Row(position=PLACE, pointer=pointer()), SUPPORT)
+    line = build_line(Row(position=PLACE, pointer=pointer()), SUPPORT)
     assert line.pieces == ("Document uploaded",)
     assert line.missing is Missing.NOTHING
     assert line.version == 16
 
 
 def test_an_event_without_a_pointer_is_not_indexed_yet() -> None:
-    line = event_line_builder.event_line(Row(position=PLACE, event=event()), SUPPORT)
+    line = build_line(Row(position=PLACE, event=event()), SUPPORT)
     assert line.unindexed
     assert line.version is None
 
 
 def test_what_fits_no_envelope_says_why_and_belongs_to_nobody() -> None:
-    line = event_line_builder.event_line(row(event(type="", problem="fits no envelope: it has no type")), SUPPORT)
-    assert line.pieces == (event_line_builder.UNREADABLE,)
+    line = build_line(row(event(type="", problem="fits no envelope: it has no type")), SUPPORT)
+    assert line.pieces == (UNREADABLE,)
     assert (line.aggregate_id, line.aggregate_url) == ("", "")
     assert "no type" in line.problem
 
 
 def test_the_key_is_an_id_only_where_it_is_the_aggregates() -> None:
-    assert event_line_builder.event_line(row(event()), VIEWER).key == "4711"
-    assert event_line_builder.event_line(row(event(key="user_4711")), VIEWER).key is MASKED
-    assert event_line_builder.event_line(row(event(problem="fits no envelope")), VIEWER).key is MASKED
-    assert event_line_builder.event_line(row(event(problem="fits no envelope")), SUPPORT).key == "4711"
+    assert build_line(row(event()), VIEWER).key == "4711"
+    assert build_line(row(event(key="user_4711")), VIEWER).key is MASKED
+    assert build_line(row(event(problem="fits no envelope")), VIEWER).key is MASKED
+    assert build_line(row(event(problem="fits no envelope")), SUPPORT).key == "4711"
 
 
 def test_a_line_renders_without_a_request_and_names_what_scripts_look_for() -> None:
-    html = event_line_builder.render_line(event_line_builder.event_line(row(event()), SUPPORT))
+    html = render_row(build_line(row(event()), SUPPORT))
     assert html.strip().startswith("<tr ")
     for attribute in (
         'data-event-id="e-1"',
@@ -162,7 +156,7 @@ def test_a_line_renders_without_a_request_and_names_what_scripts_look_for() -> N
 
 
 def test_a_masked_line_holds_nothing_of_a_value() -> None:
-    html = event_line_builder.render_line(event_line_builder.event_line(row(event()), VIEWER))
+    html = render_row(build_line(row(event()), VIEWER))
     assert "practice" not in html
     assert "Miller" not in html
     assert html.count('aria-label="hidden"') == 2
@@ -173,8 +167,8 @@ def test_a_masked_line_holds_nothing_of_a_value() -> None:
 def test_hostile_names_are_escaped_and_their_links_lead_back(name: str, viewer: AccessProfile) -> None:
     stored = message(name, b"{}")
     read = read_event(Message(position=PLACE, payload=b"{}", published=PUBLISHED, key=name, properties=stored.properties))
-    line = event_line_builder.event_line(Row(position=PLACE, event=read), viewer)
-    html = event_line_builder.render_line(line)
+    line = build_line(Row(position=PLACE, event=read), viewer)
+    html = render_row(line)
     assert "<script" not in html
     assert "<img" not in html
     assert "\u202e" not in html.replace(name_in_attributes(name), "")
@@ -195,9 +189,7 @@ def name_in_attributes(name: str) -> str:
 @pytest.mark.parametrize("label", sorted(PAYLOADS))
 def test_no_payload_breaks_a_line(label: str) -> None:
     for type in ("DocumentUploaded", "Deep", "Odd", "Other"):
-        html = event_line_builder.render_line(
-            event_line_builder.event_line(row(event(type=type, data=PAYLOADS[label])), SUPPORT)
-        )
+        html = render_row(build_line(row(event(type=type, data=PAYLOADS[label])), SUPPORT))
         assert "<script" not in html
         assert len(html) < 5_000
 
@@ -214,5 +206,5 @@ PUBLISHED = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
     ],
 )
 def test_a_line_says_why_its_payload_is_missing(missing: Missing, words: str) -> None:
-    line = event_line_builder.event_line(Row(position=PLACE, pointer=pointer(), missing=missing), SUPPORT)
-    assert words in event_line_builder.render_line(line)
+    line = build_line(Row(position=PLACE, pointer=pointer(), missing=missing), SUPPORT)
+    assert words in render_row(line)

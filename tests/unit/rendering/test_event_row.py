@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import MASKED
-from dashboard.rendering.anomaly_text import of_kinds
-from dashboard.rendering.event_line_builder import EventLine
-from dashboard.rendering.event_row import event_row, event_rows
+from dashboard.privacy import MASKED
+from dashboard.rendering.anomaly_text import texts_of_kinds
+from dashboard.rendering.event_line import EventLine
+from dashboard.rendering.event_row import render_row, render_rows
 from eventstore.model.anomalies import Anomaly
 from eventstore.streams.rows import Missing
 
@@ -34,7 +34,7 @@ ATTRIBUTES = {
     "td": {"class"},
     "time": {"datetime", "title", "data-style"},
     "a": {"class", "href", "data-line"},
-    "span": {"class", "title", "aria-hidden", "data-noticed", "role", "aria-label"},
+    "span": {"class", "title", "aria-hidden", "data-anomaly", "role", "aria-label"},
     "bdi": {"class", "title"},
     "div": {"class"},
     "button": {"type", "class", "data-copy", "aria-label", "hidden"},
@@ -93,10 +93,10 @@ def line(text: str, **other: Any) -> EventLine:
         "payload_unreadable": True,
         "missing": Missing.TRIMMED,
         "encrypted": True,
-        "misread": True,
+        "schema_mismatch": True,
         "unindexed": False,
         "derived": True,
-        "noticed": of_kinds(Anomaly),
+        "anomalies": texts_of_kinds(Anomaly),
     }
     return EventLine(**{**texts, **told, **other})
 
@@ -105,7 +105,7 @@ def line(text: str, **other: Any) -> EventLine:
 @pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text)[:40] for text in HOSTILE])
 def test_a_row_is_one_row_and_holds_its_texts_as_text(text: str, other: dict[str, Any]) -> None:
     shown = line(text, **other)
-    html = event_row(shown)
+    html = render_row(shown)
     assert html.count("</tr>") == 1 and html.endswith("</tr>\n")  # the page cuts frames there
     row = Read(html)
     assert (row.open, row.others) == ([], [])
@@ -115,9 +115,9 @@ def test_a_row_is_one_row_and_holds_its_texts_as_text(text: str, other: dict[str
     assert set(dict(row.tags)) <= set(ATTRIBUTES)
     for tag, attributes in row.tags:
         assert set(attributes) <= ATTRIBUTES[tag], tag
-    data = (shown.event_id, shown.aggregate_id, shown.aggregate_type, shown.at, str(shown.version or ""))
+    data = (shown.event_id, shown.aggregate_id, shown.aggregate_type, shown.position, str(shown.version or ""))
     assert tuple(row.all("tr")[0][name] for name in ROW_DATA) == data
-    assert [button["data-copy"] for button in row.all("button")] == [shown.at]
+    assert [button["data-copy"] for button in row.all("button")] == [shown.position]
     hrefs = [shown.aggregate_url, shown.url] if shown.aggregate_id else [shown.url]
     assert [link["href"] for link in row.all("a")] == hrefs
     read_by_people = row.text + "".join(attributes.get("title") or "" for _, attributes in row.tags)
@@ -126,6 +126,6 @@ def test_a_row_is_one_row_and_holds_its_texts_as_text(text: str, other: dict[str
 
 def test_rows_stand_one_after_the_other() -> None:
     lines = [line(text) for text in HOSTILE]
-    assert event_rows(lines).count("</tr>") == len(lines)
-    assert len(Read(event_rows(lines)).all("tr")) == len(lines)
-    assert event_rows([]) == ""
+    assert render_rows(lines).count("</tr>") == len(lines)
+    assert len(Read(render_rows(lines)).all("tr")) == len(lines)
+    assert render_rows([]) == ""

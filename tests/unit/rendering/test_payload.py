@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.rendering.payload import DEEPEST, HEX_BYTES, MOST_BYTES, hex_lines, payload_of, payload_of_event, pretty
 from eventstore.model.events import Event, Message, Position, SchemaUse
 from tests.unit.messages import PUBLISHED

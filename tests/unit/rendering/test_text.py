@@ -29,11 +29,11 @@ from dashboard.rendering import text
     ],
 )
 def test_a_type_is_said_in_its_own_words(event_type: str, said: str) -> None:
-    assert text.of_type(event_type) == said
+    assert text.humanize_type(event_type) == said
 
 
 def test_words_of_a_very_long_type_stay_short() -> None:
-    assert len(text.of_type("LongWord" * 10_000)) <= text.LONGEST_WORDS
+    assert len(text.humanize_type("LongWord" * 10_000)) <= text.LONGEST_TYPE
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 10, 24])
@@ -71,25 +71,31 @@ def test_signs_that_turn_the_line_around_or_cannot_be_seen_are_written_out() -> 
     ],
 )
 def test_durations_are_said_in_one_unit(seconds: float, said: str) -> None:
-    assert text.duration(seconds) == said
+    assert text.format_duration(seconds) == said
 
 
 def test_times_are_shorter_the_nearer_they_are() -> None:
     now = datetime(2026, 11, 22, 21, 10, 14, 201_000, tzinfo=UTC)
-    assert text.moment(now, "clock", now) == "21:10:14"
-    assert text.moment(now - timedelta(days=1), "clock", now) == "21 Nov, 21:10:14"
-    assert text.moment(now - timedelta(days=400), "", now) == "18 Oct 2025, 21:10"
-    assert text.moment(now, "exact", now) == "22 Nov 2026, 21:10:14.201 UTC"
-    assert text.exact(now) == "2026-11-22 21:10:14.201 UTC"
-    assert text.exact(datetime(1, 1, 2, tzinfo=UTC)) == "0001-01-02 00:00:00 UTC"
+    assert text.format_time(now, "clock", now) == "21:10:14"
+    assert text.format_time(now - timedelta(days=1), "clock", now) == "21 Nov, 21:10:14"
+    assert text.format_time(now - timedelta(days=400), "", now) == "18 Oct 2025, 21:10"
+    assert text.format_time(now, "exact", now) == "22 Nov 2026, 21:10:14.201 UTC"
+    assert text.format_exact(now) == "2026-11-22 21:10:14.201 UTC"
+    assert text.format_exact(datetime(1, 1, 2, tzinfo=UTC)) == "0001-01-02 00:00:00 UTC"
 
 
 def test_sizes_are_exact_while_they_are_small() -> None:
-    assert [text.size(n) for n in (0, 1, 9_999, 20_000, 5_242_880)] == ["0 bytes", "1 byte", "9,999 bytes", "20 kB", "5.2 MB"]
+    assert [text.format_size(n) for n in (0, 1, 9_999, 20_000, 5_242_880)] == [
+        "0 bytes",
+        "1 byte",
+        "9,999 bytes",
+        "20 kB",
+        "5.2 MB",
+    ]
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(-5, "in the future"), (-0.5, "just now"), (0, "just now"), (0.9, "just now"), (1, "1 second ago")]
 )
 def test_what_is_less_than_a_second_ago_is_now(seconds: float, said: str) -> None:
-    assert text.ago(seconds) == said
+    assert text.format_age(seconds) == said

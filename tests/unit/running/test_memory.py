@@ -51,7 +51,7 @@ def test_what_was_freed_is_the_systems_again() -> None:
 def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_collected_all_the_same() -> None:
     before = gc.get_threshold()
     try:
-        memory.keep_what_is_loaded()
+        memory.freeze_loaded_objects()
         assert gc.get_freeze_count() > 1_000
         assert gc.get_threshold()[0] > before[0]
         cycle: list[object] = []

@@ -5,38 +5,38 @@ from typing import Any
 
 import pytest
 
-from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, NotUnderstood, read_begin
+from dashboard.sockets.tail.begin import MOST_LAST, MOST_TOPICS, InvalidBegin, parse_begin
 from eventstore.model.events import Position
 
 SINCE = datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)
 
 
 def test_an_address_with_a_topic_needs_nothing_more() -> None:
-    begin = read_begin({}, "t")
+    begin = parse_begin({}, "t")
     assert (begin.topics, begin.aggregate, begin.filter) == (("t",), None, "")
     assert begin.start.now
 
 
 def test_topics_are_named_once_each_and_an_aggregate_may_stand_alone() -> None:
-    assert read_begin({"topics": ["a", "b", "a"]}).topics == ("a", "b")
-    begin = read_begin({"aggregate": {"type": "patient", "id": '4/7"11'}})
+    assert parse_begin({"topics": ["a", "b", "a"]}).topics == ("a", "b")
+    begin = parse_begin({"aggregate": {"type": "patient", "id": '4/7"11'}})
     assert (begin.topics, begin.aggregate) == ((), ("patient", '4/7"11'))
-    assert read_begin({"aggregate": {"type": "", "id": "x"}}, "t").aggregate == ("", "x")
+    assert parse_begin({"aggregate": {"type": "", "id": "x"}}, "t").aggregate == ("", "x")
 
 
 @pytest.mark.parametrize("written", ["2026-01-31T09:20:39Z", "2026-01-31T10:20:39+01:00", "2026-01-31T09:20:39.000000+00:00"])
 def test_a_time_is_an_instant(written: str) -> None:
-    assert read_begin({"from": {"time": written}}, "t").start.since == SINCE
+    assert parse_begin({"from": {"time": written}}, "t").start.since == SINCE
 
 
 def test_a_position_a_number_and_places_are_taken_as_they_are() -> None:
     position = Position(topic="a@b", partition=3, token="07")
-    assert read_begin({"from": {"position": position.encode()}}, "t").start.position == position
-    assert read_begin({"from": {"last": 1}}, "t").start.last == 1
-    assert read_begin({"from": {"last": MOST_LAST}}, "t").start.last == MOST_LAST
+    assert parse_begin({"from": {"position": position.encode()}}, "t").start.position == position
+    assert parse_begin({"from": {"last": 1}}, "t").start.last == 1
+    assert parse_begin({"from": {"last": MOST_LAST}}, "t").start.last == MOST_LAST
     places = {"public/default/a#b#0": "07", "t#12": ""}
-    assert read_begin({"from": {"places": places}}, "t").start.places == places
-    assert read_begin({"from": {"places": {}}}, "t").start.places == {}
+    assert parse_begin({"from": {"places": places}}, "t").start.places == places
+    assert parse_begin({"from": {"places": {}}}, "t").start.places == {}
 
 
 NONSENSE: list[Any] = [
@@ -94,13 +94,13 @@ NONSENSE: list[Any] = [
 
 @pytest.mark.parametrize("said", NONSENSE)
 def test_nonsense_is_refused_with_a_sentence(said: Any) -> None:
-    with pytest.raises(NotUnderstood) as refused:
-        read_begin(said, "t")
+    with pytest.raises(InvalidBegin) as refused:
+        parse_begin(said, "t")
     assert str(refused.value).endswith(".")
     assert len(str(refused.value)) < 200
 
 
 @pytest.mark.parametrize("said", [{}, {"topics": []}, {"topics": ["t"] * (MOST_TOPICS + 1)}, {"filter": "type:a"}])
 def test_somebody_must_say_what_to_watch_and_not_too_much_of_it(said: Any) -> None:
-    with pytest.raises(NotUnderstood):
-        read_begin(said)
+    with pytest.raises(InvalidBegin):
+        parse_begin(said)

@@ -3,20 +3,19 @@
 import asyncio
 import json
 import threading
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail import consumer
 from dashboard.sockets.tail.begin import Begin
-from dashboard.sockets.tail.closing import OUR_FAULT
+from dashboard.sockets.tail.closing import INTERNAL_ERROR
 from dashboard.sockets.tail.consumer import TailSocket
 from dashboard.sockets.tail.frames import Framing
-from dashboard.sockets.tail.threads import OPENING_AT_ONCE, opening, reading
-from dashboard.sockets.tail.window import Window
+from dashboard.sockets.tail.sender import FrameSender, NamedFilter
+from dashboard.sockets.tail.threads import MAX_OPENING, open_in_thread, read_in_thread
 from eventstore.model.errors import (
     EventStoreError,
     InvalidName,
@@ -45,7 +44,7 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
         await socket._or_close(fault())
 
     asyncio.run(work())
-    assert [(message["type"], message["code"]) for message in said] == [("websocket.close", OUR_FAULT)]
+    assert [(message["type"], message["code"]) for message in said] == [("websocket.close", INTERNAL_ERROR)]
     assert "ValueError" in caplog.text
     assert "test_consumer.py" in caplog.text
     assert "Mustermann" not in caplog.text
@@ -94,37 +93,49 @@ def test_a_socket_that_never_begins_is_closed(monkeypatch: pytest.MonkeyPatch) -
 def test_what_keeps_a_tail_from_opening_is_said_in_its_own_words(
     monkeypatch: pytest.MonkeyPatch, error: EventStoreError, code: int
 ) -> None:
-    async def refuse(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+    async def refuse(socket: TailSocket, begin: Begin, sender: FrameSender) -> Any:
         raise error
 
-    monkeypatch.setattr(TailSocket, "_open_viewer", refuse)
-    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (code, [str(error)])
+    monkeypatch.setattr(TailSocket, "_open_subscriber", refuse)
+    begin = Begin(topics=("t",), start=Start())
+    assert closed_by(lambda socket: socket._run(begin, a_sender())) == (code, [str(error)])
 
 
 def test_an_open_tail_that_is_refused_may_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told then whether that helps: a broker that restarts may refuse for a moment."""
 
-    async def open_it(socket: TailSocket, begin: Begin, filter: Filter | None) -> Any:
+    async def open_it(socket: TailSocket, begin: Begin, sender: FrameSender) -> Any:
         return None
 
-    async def refuse(socket: TailSocket, viewer: Any) -> None:
+    async def refuse(sender: FrameSender, subscriber: Any) -> None:
         raise StoreRefused("No permission.")
 
-    monkeypatch.setattr(TailSocket, "_open_viewer", open_it)
-    monkeypatch.setattr(TailSocket, "_feed", refuse)
-    assert closed_by(lambda socket: socket._run(Begin(topics=("t",), start=Start()), None)) == (4503, ["No permission."])
+    monkeypatch.setattr(TailSocket, "_open_subscriber", open_it)
+    monkeypatch.setattr(FrameSender, "run", refuse)
+    begin = Begin(topics=("t",), start=Start())
+    assert closed_by(lambda socket: socket._run(begin, a_sender())) == (4503, ["No permission."])
+
+
+def a_sender(filter: NamedFilter = (None, "")) -> FrameSender:
+    """A sender for scripts that sends nothing anywhere."""
+
+    async def send(text: str) -> None:
+        raise AssertionError("nothing is sent here")
+
+    framing = Framing(whole_events=True, profile=AccessProfile(name="support", sees_values=True))
+    return FrameSender(framing, send, lambda work: None, filter)
 
 
 class Interrupted:
-    """A viewer whose reader chooses another filter just while it is given one."""
+    """A subscriber whose client requests another filter just while one is being set."""
 
-    def __init__(self, socket: TailSocket, then: tuple[Filter | None, str]) -> None:
-        self.socket, self.then = socket, then
+    def __init__(self, sender: FrameSender, then: NamedFilter) -> None:
+        self.sender, self.then = sender, then
         self.filters: list[Filter | None] = []
 
     def set_filter(self, filter: Filter | None) -> None:
         self.filters.append(filter)
-        self.socket.chosen = self.then
+        self.sender.request_filter(self.then)
 
     def take(self, room: int | None) -> Take:
         return Take(pieces=[], counts=Counts(), places={}, lag_ms=None, state="live")
@@ -132,27 +143,26 @@ class Interrupted:
 
 def test_a_filter_that_changes_while_the_one_before_is_set_is_named_only_once_it_is_in_force() -> None:
     first, second = ((parse_filter(text), text) for text in ("type:a", "type:b"))
-    socket = TailSocket()
-    socket.framing = Framing(whole_events=True, viewer=AccessProfile(name="support", sees_values=True))
-    socket.portions, socket.window, socket.in_force, socket.chosen = deque(), Window(), (None, ""), first
-    viewer: Any = Interrupted(socket, second)
-    socket._take(viewer)
-    assert '"filter":"type:a"' in socket._next_frame()
-    assert socket.filter_changed
-    socket._take(viewer)
-    assert '"filter":"type:b"' in socket._next_frame()
-    assert viewer.filters == [first[0], second[0]]
-    assert not socket.filter_changed
+    sender = a_sender()
+    sender.request_filter(first)
+    subscriber: Any = Interrupted(sender, second)
+    sender.take(subscriber)
+    assert '"filter":"type:a"' in sender.next_frame()
+    assert sender.filter_changed
+    sender.take(subscriber)
+    assert '"filter":"type:b"' in sender.next_frame()
+    assert subscriber.filters == [first[0], second[0]]
+    assert not sender.filter_changed
 
 
 def test_openings_that_wait_keep_nothing_else_waiting() -> None:
     released = threading.Event()
 
     async def work() -> list[int]:
-        waiting = [asyncio.create_task(opening(released.wait)) for _ in range(3 * OPENING_AT_ONCE)]
+        waiting = [asyncio.create_task(open_in_thread(released.wait)) for _ in range(3 * MAX_OPENING)]
         await asyncio.sleep(0)
         try:
-            return [await reading(lambda: 1), await asyncio.to_thread(lambda: 2)]
+            return [await read_in_thread(lambda: 1), await asyncio.to_thread(lambda: 2)]
         finally:
             released.set()
             await asyncio.gather(*waiting)
@@ -163,21 +173,22 @@ def test_openings_that_wait_keep_nothing_else_waiting() -> None:
 def test_what_wakes_a_socket_is_the_beat_that_its_frames_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     wakes: list[Callable[[], None]] = []
 
-    def open_viewer(begin: object, filter: object, wake: Callable[[], None], **_: object) -> tuple[object, tuple[str, ...]]:
+    def open_subscriber(
+        begin: object, filter: object, wake: Callable[[], None], **_: object
+    ) -> tuple[object, tuple[str, ...]]:
         wakes.append(wake)
         return object(), ()
 
-    monkeypatch.setattr(consumer, "open_viewer", open_viewer)
+    monkeypatch.setattr(consumer, "open_subscriber", open_subscriber)
 
     async def work() -> list[bool]:
-        socket = TailSocket()
-        socket.framing = Framing(whole_events=True, viewer=AccessProfile(name="support", sees_values=True))
-        socket.news, socket.door, socket.gone, socket.stirred = asyncio.Event(), threading.Lock(), False, False
+        socket, sender = TailSocket(), a_sender()
+        socket.framing, socket.lock, socket.disconnected = sender.framing, threading.Lock(), False
         begin: Any = object()
-        await socket._open_viewer(begin, None)
-        before = socket.stirred_at
+        await socket._open_subscriber(begin, sender)
+        before = sender.news_at
         await asyncio.to_thread(wakes[0])
-        await socket.news.wait()
-        return [socket.stirred, socket.stirred_at > before]
+        await sender.wake_up.wait()
+        return [sender.has_news, sender.news_at > before]
 
     assert asyncio.run(work()) == [True, True]

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from dashboard.sockets.tail import pace
-from dashboard.sockets.tail.pace import FALL_IN_EVERY, FRAME_EVERY, LATE_IN_A_BEAT, Pace
+from dashboard.sockets.tail.pace import ALIGN_EVERY, FRAME_EVERY, LATE_IN_BEAT, Pace
 
-LATE = (LATE_IN_A_BEAT + FRAME_EVERY) / 2
+LATE = (LATE_IN_BEAT + FRAME_EVERY) / 2
 
 
 class Clock:
@@ -67,7 +67,7 @@ def waits(clock: Clock, ago: float, viewer: Pace | None = None) -> bool:
     return asyncio.run(work())
 
 
-@pytest.mark.parametrize(("ago", "waiting"), [(0.0, False), (LATE_IN_A_BEAT / 2, False), (LATE, True), (FRAME_EVERY, False)])
+@pytest.mark.parametrize(("ago", "waiting"), [(0.0, False), (LATE_IN_BEAT / 2, False), (LATE, True), (FRAME_EVERY, False)])
 def test_only_who_is_late_in_a_beat_waits_for_the_next(clock: Clock, ago: float, waiting: bool) -> None:
     assert waits(clock, ago) is waiting
 
@@ -87,9 +87,9 @@ def test_an_acknowledgement_is_no_chunk(clock: Clock) -> None:
 def test_one_waits_once_a_second_at_most(clock: Clock) -> None:
     viewer = Pace()
     assert waits(clock, LATE, viewer)
-    clock.now += FALL_IN_EVERY / 2
+    clock.now += ALIGN_EVERY / 2
     assert not waits(clock, LATE, viewer)
-    clock.now += FALL_IN_EVERY
+    clock.now += ALIGN_EVERY
     assert waits(clock, LATE, viewer)
 
 

@@ -3,17 +3,16 @@
 import asyncio
 import json
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile
 from dashboard.running import memory
-from dashboard.sockets.tail import consumer, pace
-from dashboard.sockets.tail.consumer import TailSocket
+from dashboard.sockets.tail import pace, sender
 from dashboard.sockets.tail.frames import Framing
+from dashboard.sockets.tail.sender import FrameSender
 from dashboard.sockets.tail.window import FIRST_ROOM, LATE, MOST_ROOM, MOST_UNACKNOWLEDGED, Window
 from eventstore.config.loading import Config
 from eventstore.drivers.database.storage import DatabaseStorage
@@ -32,11 +31,11 @@ EVENTS = 3_000
 def test_with_three_frames_on_their_way_there_is_no_fourth_however_small() -> None:
     window = Window()
     for _ in range(MOST_UNACKNOWLEDGED):
-        assert window.takes(1)
+        assert window.fits(1)
         window.send(1, 0.0)
-    assert not window.takes()
+    assert not window.fits()
     window.acknowledge(1, 0.1)
-    assert window.takes()
+    assert window.fits()
 
 
 def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:
@@ -44,7 +43,7 @@ def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:
     while window.room < MOST_ROOM:
         sent.append(window.room)
         window.send(sent[-1], 0.0)
-        assert not window.takes()
+        assert not window.fits()
         window.acknowledge(window.sent, 0.1)
     assert sent == [FIRST_ROOM << times for times in range(len(sent))]
     window.send(MOST_ROOM, 1.0)
@@ -55,9 +54,9 @@ def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:
 def test_what_is_larger_than_every_bound_goes_alone() -> None:
     window = Window()
     window.send(10, 0.0)
-    assert not window.takes(2 * MOST_ROOM)
+    assert not window.fits(2 * MOST_ROOM)
     window.acknowledge(1, 0.1)
-    assert window.takes(2 * MOST_ROOM)
+    assert window.fits(2 * MOST_ROOM)
 
 
 def test_who_takes_long_is_back_at_the_beginning() -> None:
@@ -108,32 +107,32 @@ def an_event(number: int) -> NewMessage:
 
 
 class Reader:
-    """A socket that is fed from this viewer; ``read`` answers each frame, or does not."""
+    """A client of this subscriber that acknowledges each frame, or none."""
 
-    def __init__(self, viewer: TailSubscriber, *, for_scripts: bool, acknowledges: bool) -> None:
-        self.viewer, self.acknowledges = viewer, acknowledges
+    def __init__(self, subscriber: TailSubscriber, *, for_scripts: bool, acknowledges: bool) -> None:
+        self.subscriber, self.acknowledges = subscriber, acknowledges
         self.texts: list[str] = []
-        self.socket = socket = TailSocket()
-        socket.framing = Framing(whole_events=for_scripts, viewer=AccessProfile(name="support", sees_values=True))
-        socket.portions, socket.window, socket.in_force = deque(), Window(), (None, "")
-        socket.chosen, socket.refused, socket.ending = socket.in_force, "", False
-        socket.last_sent, socket.stirred, socket.tasks = 0.0, False, set()
-        socket.base_send = self._heard
+        self.tasks: set[asyncio.Task[object]] = set()
+        framing = Framing(whole_events=for_scripts, profile=AccessProfile(name="support", sees_values=True))
+        self.sender = FrameSender(framing, self._receive, self._spawn)
 
-    async def _heard(self, message: dict[str, Any]) -> None:
-        self.texts.append(message["text"])
+    async def _receive(self, text: str) -> None:
+        self.texts.append(text)
         if self.acknowledges:
-            await self.socket.receive(json.dumps({"ack": json.loads(message["text"])["frame"]}))
+            self.sender.acknowledge(json.loads(text)["frame"])
 
-    def feed(self, done: Callable[[], bool], seconds: float) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        self.tasks.add(asyncio.create_task(work))
+
+    def read(self, done: Callable[[], bool], seconds: float) -> None:
         async def work() -> None:
-            self.socket.news = asyncio.Event()
-            feeding = asyncio.create_task(self.socket._feed(self.viewer))
+            self.sender.wake_up = asyncio.Event()
+            sending = asyncio.create_task(self.sender.run(self.subscriber))
             until = asyncio.get_running_loop().time() + seconds
             while not done() and asyncio.get_running_loop().time() < until:
                 await asyncio.sleep(0.01)
-                self.socket.news.set()
-            feeding.cancel()
+                self.sender.wake_up.set()
+            sending.cancel()
 
         asyncio.run(work())
 
@@ -154,13 +153,13 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     if not start.now:
         publish(storage)
-    viewer = hub.open([storage.log.topic("documents")], start, lambda: None, complete=for_scripts)
+    subscriber = hub.open([storage.log.topic("documents")], start, lambda: None, complete=for_scripts)
     if start.now:
         publish(storage)
-        assert eventually(lambda: viewer.tails[0].read_to()[0] == EVENTS and viewer.has_pending)
-    reader = Reader(viewer, for_scripts=for_scripts, acknowledges=False)
-    reader.feed(lambda: False, 1.0)
-    kept = sum(len(text) for portion in reader.socket.portions for text in portion.texts)
+        assert eventually(lambda: subscriber.tails[0].read_to()[0] == EVENTS and subscriber.has_pending)
+    reader = Reader(subscriber, for_scripts=for_scripts, acknowledges=False)
+    reader.read(lambda: False, 1.0)
+    kept = sum(len(text) for content in reader.sender.outbox for text in content.texts)
     assert reader.count > 0
     assert len(reader.texts) <= MOST_UNACKNOWLEDGED
     assert sum(reader.sizes) <= FIRST_ROOM
@@ -172,9 +171,9 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
 ) -> None:
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
     publish(storage)
-    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
-    reader = Reader(viewer, for_scripts=True, acknowledges=True)
-    reader.feed(lambda: reader.count == EVENTS, 20)
+    subscriber = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(subscriber, for_scripts=True, acknowledges=True)
+    reader.read(lambda: reader.count == EVENTS, 20)
     events = [event["id"] for text in reader.texts for event in json.loads(text)["events"]]
     assert events == [str(number) for number in range(EVENTS)]
     assert reader.sizes[0] <= FIRST_ROOM
@@ -189,9 +188,9 @@ def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
     monkeypatch.setattr(memory, "is_due", lambda: not given_back.is_set())
     monkeypatch.setattr(memory, "trim_heap", given_back.set)
     publish(storage)
-    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
-    reader = Reader(viewer, for_scripts=True, acknowledges=True)
-    reader.feed(given_back.is_set, 20)
+    subscriber = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(subscriber, for_scripts=True, acknowledges=True)
+    reader.read(given_back.is_set, 20)
     assert given_back.is_set()
     assert reader.texts
 
@@ -200,19 +199,19 @@ def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pace, "FRAME_EVERY", 0.01)
-    monkeypatch.setattr(consumer, "ENDS_WITHIN", 0.2)
+    monkeypatch.setattr(sender, "ENDS_WITHIN", 0.2)
     publish(storage)
-    viewer = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
-    reader = Reader(viewer, for_scripts=True, acknowledges=False)
+    subscriber = hub.open([storage.log.topic("documents")], Start(last=10_000), lambda: None, complete=True)
+    reader = Reader(subscriber, for_scripts=True, acknowledges=False)
 
     async def work() -> None:
-        reader.socket.news = asyncio.Event()
-        feeding = asyncio.create_task(reader.socket._feed(viewer))
+        reader.sender.wake_up = asyncio.Event()
+        sending = asyncio.create_task(reader.sender.run(subscriber))
         await asyncio.sleep(0.5)
-        assert not feeding.done()
-        viewer.tails[0].stop()
-        reader.socket.news.set()
-        await asyncio.wait_for(feeding, 20)
+        assert not sending.done()
+        subscriber.tails[0].stop()
+        reader.sender.wake_up.set()
+        await asyncio.wait_for(sending, 20)
 
     asyncio.run(work())
     assert reader.texts
@@ -223,13 +222,13 @@ def test_whoever_is_cut_off_within_its_first_take_knows_where_every_partition_be
 ) -> None:
     topic = storage.log.create_topic("several", partitions=3)
     storage.log.append("several", [NewMessage(payload=b"x" * 30_000, key=f"k{number}") for number in range(20)])
-    viewer = hub.open([topic], Start(last=10), lambda: None, complete=True)
-    reader = Reader(viewer, for_scripts=True, acknowledges=False)
-    reader.feed(lambda: bool(reader.texts), 20)
+    subscriber = hub.open([topic], Start(last=10), lambda: None, complete=True)
+    reader = Reader(subscriber, for_scripts=True, acknowledges=False)
+    reader.read(lambda: bool(reader.texts), 20)
     first = json.loads(reader.texts[0])
-    assert reader.socket.portions, "there is more to come of this take"
+    assert reader.sender.outbox, "there is more to come of this take"
     assert set(first["places"]) == {f"several#{partition}" for partition in range(3)}
     again = hub.open([topic], Start(places=first["places"]), lambda: None, complete=True)
     rest = Reader(again, for_scripts=True, acknowledges=True)
-    rest.feed(lambda: reader.count + rest.count >= 10, 20)
+    rest.read(lambda: reader.count + rest.count >= 10, 20)
     assert first["count"] + sum(json.loads(text)["count"] for text in rest.texts) == 10

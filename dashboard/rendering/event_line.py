@@ -1,0 +1,70 @@
+"""An event as one line of a list, already masked for the person who sees it. It renders the same on a page and in a frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboard.privacy import DisplayValue
+from dashboard.rendering.anomaly_text import AnomalyText
+from eventstore.streams import Missing
+
+MOST_APART = timedelta(minutes=1)
+"""If an event was published this much before or after it happened, its line shows both times."""
+MISSING_TEXT = {
+    Missing.NOTHING: "",
+    Missing.AWAY: "payload not readable now",
+    Missing.REFUSED: "payload refused by the store",
+    Missing.TRIMMED: "payload gone",
+    Missing.OTHER: "another event lies there now",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventLine:
+    """What a line shows of an event.
+
+    - ``position`` is the encoded position, ``label`` the same for people.
+    - ``pieces`` are the story: texts and masked values in turn. ``tone`` is the colour of the dot, a number.
+    - ``version`` is ``None`` for copies in derived topics and for messages that fit no envelope.
+    - ``problem`` says why a message fits no envelope.
+    - ``payload_unreadable``: the story needs values of a payload that cannot be parsed. Only set for people who see payloads.
+    - ``missing`` says why the event could not be read from the store.
+    - ``encrypted``: nobody here can read the payload. ``schema_mismatch``: the payload does not fit its schema.
+    - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
+    - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already tell.
+    """
+
+    event_id: str
+    id_is_position: bool
+    url: str
+    position: str
+    topic: str
+    partition: int
+    label: str
+    time: datetime
+    published: datetime
+    type: str
+    tone: int
+    pieces: Sequence[DisplayValue]
+    aggregate_type: str
+    aggregate_id: str
+    aggregate_url: str
+    version: int | None = None
+    key: DisplayValue = ""
+    problem: str = ""
+    payload_unreadable: bool = False
+    missing: Missing = Missing.NOTHING
+    encrypted: bool = False
+    schema_mismatch: bool = False
+    unindexed: bool = False
+    derived: bool = False
+    anomalies: Sequence[AnomalyText] = ()
+
+    @property
+    def shows_published(self) -> bool:
+        """Whether the event was published at another time than it happened. Imported and late events were."""
+        return abs(self.published - self.time) > MOST_APART
+
+    @property
+    def missing_text(self) -> str:
+        return MISSING_TEXT[self.missing]

@@ -1,0 +1,43 @@
+"""Small pieces of HTML that pages and tail frames share: times, ids, values, and copy buttons.
+
+They are written as text, because a busy tail makes thousands of them a second. Every value is escaped. Text for people goes
+through ``visible`` first, so that no value can change the writing direction of the line.
+"""
+
+from datetime import UTC, datetime
+from html import escape
+
+from dashboard.privacy import DisplayValue, Masked
+from dashboard.rendering.text import format_exact, format_time, shorten, visible
+
+LONGEST_UNBROKEN = 24
+"""Characters of an id that stay on one line. That many fit the narrowest page."""
+
+
+def time_tag(at: datetime, style: str, now: datetime) -> str:
+    """A ``<time>`` in UTC, with the exact time as its title. times.js converts it to the reader's time zone."""
+    at = at.astimezone(UTC)
+    exact, text = format_exact(at), format_time(at, style, now)
+    return f'<time datetime="{at.isoformat()}" title="{exact}" data-style="{style}">{text}</time>'
+
+
+def id_tag(id: str, length: int = LONGEST_UNBROKEN) -> str:
+    """A monospaced id, shortened in the middle, with the whole id as its title, isolated from the text around it."""
+    whole = visible(id)
+    short = shorten(whole, length)
+    unbroken = " nowrap" if len(short) <= LONGEST_UNBROKEN else ""
+    title = escape(whole)
+    return f'<bdi class="id{unbroken}" title="{title}">{title if short is whole else escape(short)}</bdi>'
+
+
+def value_tag(value: DisplayValue, length: int = 0) -> str:
+    """The mark of a masked value, or the isolated text, shortened to ``length`` characters unless that is 0."""
+    if isinstance(value, Masked):
+        return value.__html__()
+    text = visible(value)
+    return f"<bdi>{escape(shorten(text, length) if length else text)}</bdi>"
+
+
+def copy_tag(text: str, what: str) -> str:
+    """The button that copies exactly this text. ``what`` names it for screen readers."""
+    return f'<button type="button" class="copy" data-copy="{escape(text)}" aria-label="Copy {escape(what)}" hidden></button>'
