@@ -149,13 +149,13 @@ class LocalPulsar:
         except subprocess.TimeoutExpired:
             self.say(f"The broker did not end within {timeout:.0f} seconds: killing it.")
         finally:
-            _kill_group(process.pid)
+            kill_group(process.pid)
             process.wait()
             if process.stdin:
                 process.stdin.close()
 
 
-def _kill_group(group: int) -> None:
+def kill_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
@@ -182,7 +182,6 @@ def _get(url: str) -> str:
 
 def main() -> int:
     """Run the broker that the environment chooses, until Ctrl+C or SIGTERM. The exit code is 1 if it fails or just ends."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(_broker_of_environment())
     except BrokerProblem as problem:
@@ -203,6 +202,7 @@ def _broker_of_environment() -> LocalPulsar:
 
 def _run(broker: LocalPulsar) -> int:
     name = f"Pulsar {broker.version}"
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         broker.say(f"Starting {name} with its data in {broker.setup.data} (log: {broker.log}) ...")
         broker.start()
