@@ -169,6 +169,13 @@ def test_the_configuration_is_changed_and_completed() -> None:
     assert configured(original, {"port": "7", "new": "8"}) == "# port=1\nport=7\nkeep=this\n\nnew=8\n"
 
 
+def test_the_page_of_versions_and_the_makefile_name_those_that_there_are() -> None:
+    root = Path(pulsar_distribution.__file__).parent.parent
+    page = (root / "docs" / "pulsar-versions.md").read_text()
+    assert all(f"| {version} |" in page for version in VERSIONS)
+    assert f"PULSAR_VERSION={NEWER_VERSION} " in (root / "Makefile").read_text()
+
+
 def setup_in(folder: Path, **options: Any) -> BrokerSetup:
     return BrokerSetup(data=folder, port=1, web_port=2, bookie_port=3, **options)
 
