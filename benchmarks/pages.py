@@ -36,7 +36,8 @@ from unittest.mock import patch
 from benchmarks.index import apart
 from benchmarks.material import SEED, publish
 from benchmarks.running import desk_in_a_folder, report, say, scale
-from scripts.local_pulsar import READ_AHEAD_BYTES, LocalPulsar
+from scripts.local_pulsar import LocalPulsar
+from scripts.pulsar_configuration import READ_AHEAD_BYTES
 
 if TYPE_CHECKING:
     from django.test import Client

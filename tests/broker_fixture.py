@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.local_pulsar import LocalPulsar
-from scripts.pulsar_distribution import BrokerProblem, missing_programs
+from scripts.pulsar_distribution import NEWER_VERSION, BrokerProblem, chosen_version, missing_programs
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +22,21 @@ def pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPul
     broker.stop()
 
 
-def started(data: Path, **options: Any) -> LocalPulsar:
-    """A broker of one's own, healthy; ``options`` are ``LocalPulsar``'s."""
-    missing = missing_programs()
+@pytest.fixture(scope="session")
+def newer_pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
+    """As ``pulsar_broker``, of the newer version whatever ``PULSAR_VERSION`` is."""
+    broker = started(tmp_path_factory.mktemp("pulsar"), version=NEWER_VERSION)
+    yield broker
+    broker.stop()
+
+
+def started(data: Path, *, version: str | None = None, **options: Any) -> LocalPulsar:
+    """A broker of one's own, healthy, of the version of ``PULSAR_VERSION`` unless given; ``options`` are ``LocalPulsar``'s."""
+    version = version or chosen_version()
+    missing = missing_programs(version)
     if missing:
         _left_out(f"the Pulsar tests need {' and '.join(missing)}")
-    broker = LocalPulsar(data, short_lived=True, **options)
+    broker = LocalPulsar(data, version=version, short_lived=True, **options)
     try:
         broker.start()
     except BrokerProblem as problem:

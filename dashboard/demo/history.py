@@ -54,7 +54,7 @@ def seed_history(log: Log, subscriptions: Subscriptions | None) -> int:
 
 def is_seeded(log: Log) -> bool:
     """Whether ``seed_history`` has completed with this store."""
-    return _marker().exists() and _is_there(storage)
+    return _marker().exists() and _is_there(log)
 
 
 def started() -> datetime:

@@ -9,34 +9,40 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from scripts.local_pulsar import LocalPulsar
+from tests.namespaces import Broker
 
 MakeTopic = Callable[..., str]
 
 
-def storage_of(broker: LocalPulsar, **settings: Any) -> PulsarStorage:
+def storage_of(broker: Broker, **settings: Any) -> PulsarStorage:
     return PulsarStorage(service_url=broker.service_url, admin_url=broker.admin_url, **settings)
 
 
 @pytest.fixture
-def storage(pulsar_broker: LocalPulsar) -> Iterator[PulsarStorage]:
-    one = storage_of(pulsar_broker)
+def broker(pulsar_broker: Broker) -> Broker:
+    """The broker of these tests; a module may put another in its place."""
+    return pulsar_broker
+
+
+@pytest.fixture
+def storage(broker: Broker) -> Iterator[PulsarStorage]:
+    one = storage_of(broker)
     yield one
     one.close()
 
 
 @pytest.fixture
-def client(pulsar_broker: LocalPulsar) -> Iterator[Any]:
+def client(broker: Broker) -> Iterator[Any]:
     """The bare client, as other publishers and services use it."""
-    one = pulsar.Client(pulsar_broker.service_url, logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"))
+    one = pulsar.Client(broker.service_url, logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"))
     yield one
     one.close()
 
 
 @pytest.fixture
-def admin(pulsar_broker: LocalPulsar) -> Iterator[httpx.Client]:
+def admin(broker: Broker) -> Iterator[httpx.Client]:
     """The bare admin API, as an operator uses it."""
-    with httpx.Client(base_url=f"{pulsar_broker.admin_url}/admin/v2/", timeout=10) as one:
+    with httpx.Client(base_url=f"{broker.admin_url}/admin/v2/", timeout=10) as one:
         yield one
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pulsar
 
-from scripts.local_pulsar import DIRECT
+from scripts.pulsar_configuration import DIRECT
 from tests.publisher import event
 
 TICK = 0.1

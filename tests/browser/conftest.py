@@ -12,6 +12,7 @@ from tests.browser.login_form import log_in_by_form
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
 from tests.people import PASSWORD
+from tests.pulsar_stores import broker_of
 
 FLAGS = [
     "--no-sandbox",
@@ -57,9 +58,8 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture(params=["embedded", pytest.param("pulsar", marks=pytest.mark.broker)])
 def store_environment(request: pytest.FixtureRequest) -> dict[str, str]:
     """Which store the desk is pointed at."""
-    if request.param == "embedded":
-        return {}
-    return own_namespace(request.getfixturevalue("pulsar_broker"))
+    broker = broker_of(request)
+    return own_namespace(broker) if broker else {}
 
 
 @pytest.fixture

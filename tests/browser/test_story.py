@@ -6,10 +6,12 @@ import subprocess
 from dataclasses import dataclass
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import LogIn
 from tests.desk_process import Desk
+from tests.pulsar_stores import on_each_pulsar
 
 TOTAL = 12
 HANDLED = 5
@@ -68,6 +70,7 @@ class Story:
         return self.page.locator(f'tr[data-subscription="app-timeline"][data-topic$="{self.topic}"]')
 
 
+@pytest.mark.parametrize("store_environment", ["embedded", *on_each_pulsar()], indirect=True)
 def test_from_the_phone_call_to_the_audit_entry(desk: Desk, log_in: LogIn) -> None:
     topic = f"documents-{uuid4().hex[:8]}"
     events = cloud_events(topic)

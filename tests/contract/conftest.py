@@ -12,22 +12,18 @@ import pytest
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
 from tests.contract.stores import storage_from
+from tests.pulsar_stores import broker_of, on_each_pulsar
 
 OpenStorage = Callable[[], Storage]
 MakeTopic = Callable[..., Topic]
 
 
 @pytest.fixture(
-    params=[
-        "database-sqlite",
-        pytest.param("database-postgres", marks=pytest.mark.postgres),
-        pytest.param("pulsar", marks=pytest.mark.broker),
-    ]
+    params=["database-sqlite", pytest.param("database-postgres", marks=pytest.mark.postgres), *on_each_pulsar()],
 )
 def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
     """Where the store is, as the environment of a process that is to use it."""
-    if request.param == "pulsar":
-        broker = request.getfixturevalue("pulsar_broker")
+    if broker := broker_of(request):
         return {**desk_databases, "EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url}
     if request.param == "database-postgres":
         return {**desk_databases, "STORE_DATABASE_URL": request.getfixturevalue("store_on_postgres")}

@@ -23,6 +23,7 @@ from tests.contract.stores import storage_from
 from tests.indexing import all_pointers
 from tests.namespaces import own_namespace
 from tests.planted import EVENTS, FOUND, JUNK, as_dead_letter, as_replay, cloud_event, plant
+from tests.pulsar_stores import broker_of, on_each_pulsar
 from tests.shared_data import permit_file
 from tests.stream_check import documents_of, looking
 
@@ -36,8 +37,8 @@ MAPPED = parse_config(
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
-    if request.param == "pulsar":
-        return {**desk_databases, **own_namespace(request.getfixturevalue("pulsar_broker"))}
+    if broker := broker_of(request):
+        return {**desk_databases, **own_namespace(broker)}
     return desk_databases
 
 
@@ -48,7 +49,7 @@ def storage(address: dict[str, str]) -> Iterator[Storage]:
     opened.close()
 
 
-pytestmark = pytest.mark.parametrize("address", ["database", pytest.param("pulsar", marks=pytest.mark.broker)], indirect=True)
+pytestmark = pytest.mark.parametrize("address", ["database", *on_each_pulsar()], indirect=True)
 
 
 def index(storage: Storage, config: Config | None = None) -> Desk:

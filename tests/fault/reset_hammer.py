@@ -27,7 +27,9 @@ from dashboard.auditing.acts import acts  # noqa: E402
 from dashboard.auditing.verification import verify  # noqa: E402
 from dashboard.models import ResourceLock, Role  # noqa: E402
 from eventstore.model.events import NewMessage  # noqa: E402
-from eventstore.model.storage import Edge, SubscriptionType  # noqa: E402
+from eventstore.model.log import Edge  # noqa: E402
+from eventstore.model.storage import subscriptions_of  # noqa: E402
+from eventstore.model.subscriptions import SubscriptionType  # noqa: E402
 from tests.people import person  # noqa: E402
 from tests.web.desk import hidden, text  # noqa: E402
 
@@ -37,10 +39,11 @@ PEOPLE = ("support-1", "support-2", "support-3", "support-4")
 
 def prepare(topic: str, *names: str) -> None:
     store = gateway.desk().store
-    store.create_topic(topic)
-    store.append(topic, [NewMessage(payload=b"{}", key="k") for _ in range(EVENTS)])
+    subscriptions = subscriptions_of(store)
+    store.log.create_topic(topic)
+    store.log.append(topic, [NewMessage(payload=b"{}", key="k") for _ in range(EVENTS)])
     for name in names:
-        store.create_subscription(topic, name, type=SubscriptionType.SHARED, start=Edge.LATEST)
+        subscriptions.create(topic, name, type=SubscriptionType.SHARED, start=Edge.LATEST)
     for name in PEOPLE:
         person(Role.SUPPORT, name)
 

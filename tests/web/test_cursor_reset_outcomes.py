@@ -13,7 +13,8 @@ from dashboard.auditing.acts import acts
 from dashboard.models import ResourceLock, State
 from eventstore.model.errors import StoreRefused, StoreUnreachable
 from eventstore.model.events import Position
-from eventstore.model.storage import CursorMove, Edge, MoveResult, OnMove, ignore_move
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove, ignore_move
 from tests.web.desk import NAME, TOPIC, Desk, hidden, opened_desk, text
 
 PATIENCE = 60.0
@@ -53,7 +54,7 @@ class Answers:
 
 
 def answering(desk: Desk, monkeypatch: pytest.MonkeyPatch, *results: MoveResult, error: Exception | None = None) -> None:
-    monkeypatch.setattr(desk.store, "reset_cursor", Answers(*results, error=error))
+    monkeypatch.setattr(desk.subscriptions, "reset_cursor", Answers(*results, error=error))
 
 
 @pytest.fixture
@@ -154,9 +155,9 @@ class Slow:
     """A reset of one subscription that takes until it is let go; others are as quick as ever."""
 
     def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.name, self.reset = name, desk.store.reset_cursor
+        self.name, self.reset = name, desk.subscriptions.reset_cursor
         self.begun, self.let_go = threading.Event(), threading.Event()
-        monkeypatch.setattr(desk.store, "reset_cursor", self)
+        monkeypatch.setattr(desk.subscriptions, "reset_cursor", self)
 
     def __call__(self, topic: str, name: str, targets: Mapping[int, Position | Edge], **options: Any) -> None:
         if name == self.name:

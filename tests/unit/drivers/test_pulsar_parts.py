@@ -1,6 +1,7 @@
 """The parts of the Pulsar driver that need no broker: names, positions, layouts, cursors."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,11 @@ from eventstore.drivers.pulsar.client.resuming import start_behind
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
-from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant
+from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant, _subscription
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model import tokens
 from eventstore.model.errors import InvalidName, InvalidPosition
+from eventstore.model.events import TopicKind
 
 
 class Id:
@@ -114,6 +117,18 @@ def test_holes_are_read_from_the_brokers_own_writing() -> None:
     inside = [place for place in entries if any(start < batched("t", 0, *place, 0) <= end for start, end in found)]
     assert inside == [(118, 0), (118, 2), (118, 9), (120, 1)]
     assert list(_holes("t", 0, "[]", layout)) == []
+
+
+def test_no_count_of_the_brokers_is_below_zero() -> None:
+    topic = KnownTopic(name=TopicName(tenant="public", namespace="default", local="t"), shards=2, kind=TopicKind.EVENTS)
+    consumer = {"consumerName": "c", "unackedMessages": -81}
+    statistics: list[dict[str, Any]] = [
+        {"subscriptions": {"s": {"msgBacklog": -1, "unackedMessages": -81, "consumers": [consumer]}}},
+        {"subscriptions": {"s": {"msgBacklog": 2, "unackedMessages": 3}}},
+    ]
+    found = _subscription(topic, "s", statistics, [{}, {}])
+    assert (found.unacked, [cursor.backlog for cursor in found.cursors]) == (3, [0, 2])
+    assert [each.unacked for each in found.consumers] == [0]
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T04:04:05.123456789+01:00"])

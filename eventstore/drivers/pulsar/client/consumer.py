@@ -28,8 +28,8 @@ TYPES = {
 class PulsarConsumer:
     """See ``storage.Consumer``. Every type acknowledges event by event, so that no earlier event is acknowledged with it.
 
-    The broker tracks whole batches. A batch that is acknowledged in part is delivered again as a whole to a later
-    consumer, unless the broker tracks inside batches (``acknowledgmentAtBatchIndexLevelEnabled``).
+    A batch that is acknowledged in part is delivered again to a later consumer. If the broker tracks inside batches
+    (``acknowledgmentAtBatchIndexLevelEnabled``, off by default in Pulsar 4.0 and on in 4.2), only the rest is.
     """
 
     def __init__(

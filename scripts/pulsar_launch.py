@@ -1,0 +1,59 @@
+"""How a local broker's process is started: its command, its environment, and the shell that ends it with its parent.
+
+Every version is started by the start script of the default version's distribution.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scripts.ports import LOOPBACK
+from scripts.pulsar_configuration import BrokerSetup
+
+MEMORY = "-Xms512m -Xmx1g -XX:MaxDirectMemorySize=1g"
+MEMORY_FOR_WEBSOCKETS = "-Xms1g -Xmx4g -XX:MaxDirectMemorySize=2g"
+"""The broker's own endpoints keep what their readers have not taken: fifty that are behind filled a gigabyte, and the broker
+never came back."""
+
+SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""For a broker that is gone before thorough compilation has paid: it starts with half the work."""
+
+# The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
+LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
+
+
+def launch(setup: BrokerSetup, home: Path) -> subprocess.Popen[bytes]:
+    """Start the broker in a process group of its own. Its output goes to ``setup.log``; its configuration is written."""
+    setup.log.parent.mkdir(parents=True, exist_ok=True)
+    with setup.log.open("ab") as log:
+        return subprocess.Popen(
+            ["sh", "-c", LAUNCHER, "pulsar", *command(setup, home)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment(setup)},
+            start_new_session=True,
+        )
+
+
+def command(setup: BrokerSetup, home: Path) -> Sequence[str]:
+    """What starts the programs in ``home`` as this broker."""
+    return [
+        *(str(home / "bin" / "pulsar"), "standalone", "--no-stream-storage", "--no-functions-worker"),
+        *("--config", str(setup.configuration)),
+        *([] if setup.told_to_clients else ["--advertised-address", LOOPBACK]),
+        *("--metadata-dir", str(setup.data / "metadata"), "--bookkeeper-dir", str(setup.data / "bookkeeper")),
+        *("--bookkeeper-port", str(setup.bookie_port)),
+    ]
+
+
+def environment(setup: BrokerSetup) -> Mapping[str, str]:
+    """The start script's variables for this broker."""
+    own = {
+        "PULSAR_MEM": MEMORY_FOR_WEBSOCKETS if setup.websockets else MEMORY,
+        "PULSAR_LOG_DIR": str(setup.log.parent),
+        "PULSAR_LOG_CONF": str(setup.log_configuration),
+        "PULSAR_STANDALONE_CONF": str(setup.configuration),
+    }
+    return {**own, "PULSAR_GC": SHORT_LIVED} if setup.short_lived else own
