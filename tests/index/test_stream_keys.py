@@ -12,7 +12,8 @@ from eventstore.index.lookup import pointers, queries, stream_keys
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
 from eventstore.index.models import IndexedPartition, StreamKey, StreamRow
 from eventstore.index.tables import blocks
-from eventstore.index.writing import duplicates, writer
+from eventstore.index.writing import duplicates
+from eventstore.index.writing import partition as partition_state
 from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.errors import InvalidPosition
@@ -41,7 +42,7 @@ def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
     monkeypatch.setattr(duplicates, "EVENTS_PER_SEGMENT", a_segment)
     monkeypatch.setattr(duplicates, "BITS", 1 << 12)
     monkeypatch.setattr(stream_keys, "MOST_SEGMENTS", 20)
-    for module in (blocks, pointers, duplicates, stream_keys, writer):
+    for module in (blocks, pointers, duplicates, stream_keys, partition_state):
         monkeypatch.setattr(module, "FULL", full)
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
