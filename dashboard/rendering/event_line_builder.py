@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from dashboard.privacy import AccessProfile, DisplayValue, display_value
 from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
@@ -56,6 +57,17 @@ def build_pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> 
     )
 
 
+class _Details(TypedDict, total=False):
+    """What one line may have and another may not."""
+
+    key: DisplayValue
+    problem: str
+    payload_unreadable: bool
+    missing: Missing
+    encrypted: bool
+    schema_mismatch: bool
+
+
 def _line(
     known: Event | Pointer,
     position: Position,
@@ -65,15 +77,10 @@ def _line(
     id_is_position: bool,
     published: datetime,
     pieces: Sequence[DisplayValue],
-    key: DisplayValue = "",
-    problem: str = "",
-    payload_unreadable: bool = False,
-    missing: Missing = Missing.NOTHING,
-    encrypted: bool = False,
-    schema_mismatch: bool = False,
+    **details: Unpack[_Details],
 ) -> EventLine:
     """``known`` gives what events and pointers have in common. ``pointer`` is ``None`` while the event is not indexed."""
-    aggregate = ("", "") if problem else (known.aggregate_type, known.aggregate_id)
+    aggregate = ("", "") if details.get("problem") else (known.aggregate_type, known.aggregate_id)
     return EventLine(
         event_id=event_id,
         id_is_position=id_is_position,
@@ -91,15 +98,10 @@ def _line(
         aggregate_id=aggregate[1],
         aggregate_url=aggregate_url(*aggregate),
         version=pointer.version if pointer else None,
-        key=key,
-        problem=problem,
-        payload_unreadable=payload_unreadable,
-        missing=missing,
-        encrypted=encrypted,
-        schema_mismatch=schema_mismatch,
         unindexed=pointer is None,
         derived=pointer.derived if pointer else False,
-        anomalies=_anomalies(pointer, schema_mismatch) if pointer and pointer.anomalies else (),
+        anomalies=_anomalies(pointer, details.get("schema_mismatch", False)) if pointer and pointer.anomalies else (),
+        **details,
     )
 
 
