@@ -34,9 +34,9 @@ def _has_pieces(context: EvalContext, pieces: list[str]) -> Answer:
 
 def _expression_term(expression: Expression) -> Term:
     def on_event(context: EvalContext) -> Answer:
-        answers = [expression(text) for text in context.texts()]
-        if True in answers:
+        results = [expression(text) for text in context.texts()]
+        if True in results:
             return True
-        return None if context.text_is_cut or None in answers else False
+        return None if context.text_is_cut or None in results else False
 
     return Term(on_event=on_event, cost=TEXT)

@@ -56,7 +56,7 @@ def numbered(*sequences: str) -> list[Event]:
 
 
 def kinds() -> list[tuple[int, Sequence[str]]]:
-    """The ordinals of the events that something was noticed of, and what."""
+    """The ordinals of the events that have an anomaly, and its details."""
     return [(pointer.ordinal, list(pointer.anomalies)) for pointer in all_pointers() if pointer.anomalies]
 
 
@@ -252,7 +252,7 @@ def test_nothing_is_counted_twice_when_a_batch_is_written_again_after_a_fault(mo
 @pytest.mark.parametrize("limit", [1, 3, 7, 50])
 @pytest.mark.parametrize("count", [0, 1, 7, 14])
 def test_a_list_is_paged_both_ways_without_losing_or_doubling_one(count: int, limit: int) -> None:
-    """The last noticed first; among them anomalies of another kind and of a build that nobody reads."""
+    """The last found first; among them anomalies of another kind and of a build that nobody reads."""
     for number in range(count):
         index([event(2 * number, problem="it is empty"), event(2 * number + 1, sequence=str(5 * number))], topic=PATIENTS)
     write_batch(open_partition(PATIENTS, 0, Memory(), build=1), [event(0, problem="it is empty")])

@@ -1,4 +1,6 @@
-"""An event id that comes a second time is noticed, however the log is cut, whoever wrote the first one, however long ago."""
+"""An event id that comes a second time is detected, in whatever batches, no matter which process wrote the first or
+how long ago.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

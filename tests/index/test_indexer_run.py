@@ -84,7 +84,7 @@ class BrokenAt(DatabaseLog):
 
 
 class Watched(DatabaseLog):
-    """A log in which one can take topics away from whoever looks for them."""
+    """A log in which one can take topics away from the indexer that looks for them."""
 
     hidden: frozenset[str] = frozenset()
 
@@ -380,10 +380,10 @@ def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.Monke
     later: Callable[[Ends], Ends] = lambda ends: replace(ends, last=place(9, topic="documents"))  # noqa: E731
     gone = [storage.log.position("documents", 0, end.last.token) for end in storage.log.ends("documents") if end.last]
     assert gone
-    answers = iter([later])
+    changes = iter([later])
 
     def ends(topic: str) -> Sequence[Ends]:
-        change = next(answers, None)
+        change = next(changes, None)
         found = DatabaseLog.ends(storage.log, topic)
         return [change(end) for end in found] if change else found
 

@@ -74,12 +74,12 @@ def test_what_is_noted_is_told_topic_by_topic(
 
 def test_entries_are_taken_to_hold_as_many_events_as_those_before() -> None:
     meter = Meter(exact=False)
-    followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
-    measured = meter.measure(followed.row, 0.0, 0)
+    assigned = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
+    measured = meter.measure(assigned.row, 0.0, 0)
     assert meter.waiting(measured, 0) is None
-    meter.observe(followed, Amounts(before=0, behind=50), indexed=0)
+    meter.observe(assigned, Amounts(before=0, behind=50), indexed=0)
     assert meter.waiting(measured, 0) == 50
-    meter.observe(followed, Amounts(before=10, behind=40), indexed=200)
+    meter.observe(assigned, Amounts(before=10, behind=40), indexed=200)
     assert meter.waiting(measured, 200) == 800
     assert meter.waiting(measured, 500) == 500
     assert meter.waiting(measured, 5_000) == 1
@@ -87,9 +87,9 @@ def test_entries_are_taken_to_hold_as_many_events_as_those_before() -> None:
 
 def test_counted_events_are_not_multiplied() -> None:
     meter = Meter(exact=True)
-    followed = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
-    measured = meter.measure(followed.row, 0.0, 0)
-    meter.observe(followed, Amounts(before=100, behind=50), indexed=70)
+    assigned = AssignedPartition(topic=Topic(name="a"), number=0, row=1, epoch=1)
+    measured = meter.measure(assigned.row, 0.0, 0)
+    meter.observe(assigned, Amounts(before=100, behind=50), indexed=70)
     assert meter.waiting(measured, 90) == 30
 
 

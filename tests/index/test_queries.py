@@ -211,9 +211,9 @@ def test_more_positions_than_fit_a_statement_are_looked_up_in_a_few() -> None:
     assert partition is not None
     asked = [place(number) for number in range(2 * ordinals.TOKENS_A_STATEMENT + 1)]
     with CaptureQueriesContext(connections["index"]) as captured:
-        answers = ordinals.ordinals_after(partition, [*asked, *asked])
+        found = ordinals.ordinals_after(partition, [*asked, *asked])
     assert len(captured) == 2 * 3
-    assert answers == {position: min(number + 1, 100) for number, position in enumerate(asked)}
+    assert found == {position: min(number + 1, 100) for number, position in enumerate(asked)}
 
 
 def test_positions_are_looked_up_by_the_index_of_tokens() -> None:

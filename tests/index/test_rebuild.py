@@ -16,7 +16,7 @@ from eventstore.index.check.run import check_topic
 from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
-from eventstore.index.rebuild import swap as exchanging
+from eventstore.index.rebuild import swap as swapping
 from eventstore.index.rebuild.build import AnotherRebuild
 from eventstore.index.rebuild.remove_old import REMOVED
 from eventstore.index.rebuild.run import Rebuilt, discard, rebuild_topic, remove_old, unfinished
@@ -334,15 +334,15 @@ def test_an_exchange_that_breaks_leaves_the_old_build_and_is_tried_again(
     storage: StorageOver[Shortened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
-    swap = exchanging._swap
+    swap = swapping._swap
 
     def breaking(*arguments: object) -> None:
         swap(*arguments)  # type: ignore[arg-type]
         tried.append(events_shown())
         if len(tried) == 1:
-            raise exchanging._NotReached
+            raise swapping._NotReached
 
-    monkeypatch.setattr(exchanging, "_swap", breaking)
+    monkeypatch.setattr(swapping, "_swap", breaking)
     assert rebuild(storage).live
     assert len(tried) == 2
     assert (differences(storage), events_shown()) == ([], COUNT)

@@ -52,7 +52,7 @@ def everything() -> dict[str, int]:
 
 
 def together(*work: Callable[[], None]) -> list[BaseException]:
-    """Do these at once, each in a thread with connections of its own; answers what failed."""
+    """Run these in parallel, each in a thread with its own connections; return what failed."""
     failures: list[BaseException] = []
 
     def run(one: Callable[[], None]) -> None:
@@ -157,8 +157,8 @@ def test_batches_that_are_prepared_before_the_ones_ahead_of_them_are_written_com
 
     partition = open_partition(PATIENTS, 0, Memory())
     starts = range(0, 40, 10)
-    drafts = [prepare_batch(PATIENTS, partition.key, some("patients")[start : start + 10]) for start in starts]
-    for prepared in drafts:
+    batches = [prepare_batch(PATIENTS, partition.key, some("patients")[start : start + 10]) for start in starts]
+    for prepared in batches:
         write_prepared(partition, prepared)
     for start in starts:
         index(some("others")[start : start + 10], topic=Topic(name="others"))

@@ -21,7 +21,7 @@ ASK_FOR_AMOUNTS = 2.0
 ASK_AGAIN = 30.0
 """Seconds after which an end that was not reached is asked for again: retention or a person may have removed it."""
 ONE_MOMENT = 0.5
-"""Seconds during which the answers about ends count as of one moment."""
+"""Seconds during which replies about ends count as of one moment."""
 
 
 class Watch:

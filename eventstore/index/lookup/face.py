@@ -83,7 +83,7 @@ class IndexFace:
         after: str = "",
         limit: int = 50,
     ) -> Page[AnomalyLine]:
-        """The events with this kind of anomaly (of one aggregate's type and id), the last one that was noticed first.
+        """The events with this kind of anomaly (of one aggregate's type and id), the last one found first.
 
         ``newer`` is the ``after`` of the page above, ``older`` the ``before`` of the next one.
         """
@@ -98,7 +98,7 @@ class IndexFace:
         return Page(items=lines, newer=page.newer, older=page.older)
 
     def anomalies_of(self, pointer: Pointer) -> Mapping[str, str]:
-        """What the index noticed about this event: by kind, in words (empty where the kind says all)."""
+        """Return the anomalies of this event: details by kind, empty if the kind says everything."""
         place = pointer.position
         return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
 

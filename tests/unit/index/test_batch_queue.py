@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from eventstore.index.indexer import batch_queue as handover_module
+from eventstore.index.indexer import batch_queue as queue_module
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.schedule import Schedule
@@ -44,7 +44,7 @@ def test_batches_come_in_the_order_in_which_they_were_put() -> None:
 
 
 def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover_module, "MOST_EVENTS", 10)
+    monkeypatch.setattr(queue_module, "MOST_EVENTS", 10)
     queue, done = BatchQueue(), threading.Semaphore(0)
 
     def putting() -> None:
@@ -63,7 +63,7 @@ def test_whoever_puts_more_than_there_is_room_for_waits(monkeypatch: pytest.Monk
 
 
 def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover_module, "MOST_EVENTS", 2)
+    monkeypatch.setattr(queue_module, "MOST_EVENTS", 2)
     queue = BatchQueue()
     queue.put(batch(0, 5))
     thread = in_thread(lambda: queue.put(batch(5, 5)))
@@ -73,7 +73,7 @@ def test_a_batch_that_is_larger_than_all_room_goes_alone(monkeypatch: pytest.Mon
 
 
 def test_closing_lets_everybody_go_and_forgets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover_module, "MOST_EVENTS", 1)
+    monkeypatch.setattr(queue_module, "MOST_EVENTS", 1)
     queue = BatchQueue()
     queue.put(batch(0, 1))
     waiting = [in_thread(lambda: queue.put(batch(1, 1))) for _ in range(3)]
