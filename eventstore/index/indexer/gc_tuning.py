@@ -38,4 +38,4 @@ class RelaxedGc:
 
 
 relaxed_gc = RelaxedGc()
-"""``with relaxed_gc():`` collect cycles seldom in this process, until the last one that asked for it is done."""
+"""``with relaxed_gc():`` collects less often in this process, until the last caller that asked for it has left."""
