@@ -43,8 +43,8 @@ def test_on_the_record_it_is_partly_done_and_makes_older_previews_stale(
     storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client
 ) -> None:
     name = topic(partitions=3)
-    storage.append(name, [NewMessage(payload=b"", key=f"k{number}") for number in range(30)])
-    storage.create_subscription(name, "s", type=SubscriptionType.SHARED, start=Edge.LATEST)
+    storage.log.append(name, [NewMessage(payload=b"", key=f"k{number}") for number in range(30)])
+    storage.subscriptions.create(name, "s", type=SubscriptionType.SHARED, start=Edge.LATEST)
     actions = ActionFace(
         storage=storage, safeguards=Safeguards(authorizer=yes, locks=DatabaseLocks(), record=DatabaseRecord())
     )
