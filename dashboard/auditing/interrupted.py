@@ -46,8 +46,8 @@ def _ends_of(act: Any) -> Any:
 
 
 def _given_up(entry: AuditEntry) -> bool:
-    """Whether nobody carries this act on. A process of another boot was most likely this host's before a restart; where it is
-    another host of the same name, the lock that it renews says that it lives."""
+    """Whether the process that began this act is gone. A process of another boot most likely ran here before a restart.
+    If it runs on another host of the same name, it renews its lock."""
     seen = fate(_process_of(entry))
     if seen is Fate.OUT_OF_SIGHT:
         return datetime.now(UTC) - entry.written > FOREIGN_PATIENCE

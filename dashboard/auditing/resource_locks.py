@@ -58,12 +58,12 @@ class DatabaseLease:
 
 
 def is_held_since(resource: Resource, moment: datetime) -> bool:
-    """Whether somebody locked the resource at this moment or before, and holds on to it still."""
+    """Whether a lock taken at this moment or before is still held on the resource."""
     return ResourceLock.objects.filter(resource=resource.key, since__lte=moment, until__gt=Now()).exists()
 
 
 def _put(resource: Resource, actor: Actor, doing: str, lease: UUID) -> None:
-    """Our own row, unless there is one. Durable: a lock in an open transaction would be one that nobody sees."""
+    """Insert our own row, unless there is one. Durable, because no other process sees a lock in an open transaction."""
     row = ResourceLock(
         resource=resource.key,
         lease=lease,

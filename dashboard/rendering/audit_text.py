@@ -31,14 +31,14 @@ MARKS = {
 
 STATE_MEANING = {
     State.DONE: "",
-    State.PARTLY_DONE: "Some parts were done and stay so, the others were not.",
+    State.PARTLY_DONE: "Some parts were done, others were not.",
     State.FAILED: "",
     State.UNKNOWN: "The process that did it ended half-way: nobody recorded how it went.",
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
 NO_REPLY = "The store gave no answer: it may have been done, or not."
-NOT_PROVEN = "The store was asked, and its answer proves neither that it was done nor that it was not."
+NOT_PROVEN = "Nothing proves whether it was done or not."
 LONGEST = 300
 
 _facts: dict[str, Facts] = {}

@@ -1,7 +1,8 @@
 """Resetting a subscription's cursor: a preview that counts what would happen, a confirmation of that very preview, the act.
 
 The way of a reset: ``new`` shows a preview. ``create`` takes its confirmation, and the desk carries it out under the lock of
-the subscription, unless somebody has acted on it since the preview. What was not wholly done is shown with each partition.
+the subscription, unless the subscription was acted on since the preview. If a reset was not wholly done, the result for each
+partition is shown.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ HEADLINES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """A reset as somebody wants it: the subscription, where to, and what it would do now.
+    """A reset as it was asked for: the subscription, the target, and what it would do now.
 
     ``since`` is the number of the newest act on the subscription. It is read before the plan is made, so that no act comes
     between them unseen.
@@ -63,7 +64,7 @@ class Wanted:
 
     @property
     def must_type(self) -> bool:
-        """Whether the name has to be typed: where much is touched, or nobody can say how much."""
+        """Whether the name must be typed: if many events are affected, or if they cannot be counted."""
         touched = self.plan.touched
         return touched is None or self.plan.at_least or touched > settings.EVENTDESK.limits.typed_confirmation_above
 

@@ -1,8 +1,8 @@
 """One action at a time on a resource: a lease that the other half of the project keeps in its database.
 
-A lease ends by itself after ``LEASE``, so that a killed process locks nothing for ever. The holder renews it before each call
-that changes something; a call takes less time than a lease lasts. A holder whose lease has passed to somebody else is told so
-by ``renew`` and makes no further call.
+A lease expires after ``LEASE``, so a killed process locks nothing for ever. The holder renews it before each call that changes
+something, and each such call takes less time than a lease lasts. If the lease has passed to another holder, ``renew`` raises
+``LeaseLost`` and the action stops.
 """
 
 from datetime import timedelta
@@ -19,18 +19,18 @@ class Lease(Protocol):
     """Held by one thread of one process."""
 
     def renew(self) -> None:
-        """Hold on for another ``LEASE`` from now; ``LeaseLost`` where somebody else has the resource by now."""
+        """Extend the lease to ``LEASE`` from now. Raises ``LeaseLost`` if another holder has the resource now."""
         ...
 
     def release(self) -> None:
-        """Let go. Harmless where it was lost."""
+        """Give the resource back. Does nothing if the lease was lost."""
         ...
 
 
 class Locks(Protocol):
     def acquire(self, resource: Resource, actor: Actor, doing: str) -> Lease:
-        """Lock the resource for ``LEASE``, at once or not at all: ``ResourceBusy`` where somebody else has it.
+        """Lock the resource for ``LEASE``. Never waits: raises ``ResourceBusy`` if another holder has it.
 
-        ``doing`` says what is done to it ("is being reset"): others read it while they have to wait.
+        ``doing`` says what is being done ("is being reset"). It is shown to people who are refused.
         """
         ...

@@ -60,10 +60,10 @@ class Performed(Generic[P]):
 def perform(
     safeguards: Safeguards, actor: Actor, action: Action, resource: Resource, details: Mapping[str, Any]
 ) -> Iterator[Running]:
-    """Do something at once: the block does it, and puts what is to be recorded into ``Running.facts`` or ``Running.parts``.
+    """Do something that needs no plan. The ``with`` block does it, and adds to ``Running.facts`` or ``Running.parts``.
 
-    ``NotAllowed`` or ``ResourceBusy`` before anything is written. An error of the block is recorded by its class (and its
-    sentence, where it is one of ours) and goes on to the caller.
+    Raises ``NotAllowed`` or ``ResourceBusy`` before anything is recorded. An error in the block is recorded by its class (by
+    its message too if it is one of this project's own) and raised again.
     """
     with (
         _permitted(safeguards, actor, action, resource) as lease,
@@ -83,10 +83,10 @@ def perform_plan(
     confirmation: Confirmation,
     reason: str,
 ) -> Performed[P]:
-    """Do what was previewed and confirmed. Under the lock it is planned once more: what has changed is not done.
+    """Do what was previewed and confirmed, if it still is what would happen. It is planned once more under the lock.
 
-    ``StalePlan`` where the plan is another by now, or somebody has acted on the resource since. Like ``NotAllowed`` and
-    ``ResourceBusy`` it comes before anything is written. ``reason`` is the actor's own words, for the record.
+    Raises ``StalePlan`` if the plan has changed, or if the resource was acted on since. Like ``NotAllowed`` and
+    ``ResourceBusy``, this comes before anything is recorded. ``reason`` is the actor's own words, for the record.
     """
     with _permitted(safeguards, actor, action, resource) as lease:
         plan = action.plan(storage, resource, aim)

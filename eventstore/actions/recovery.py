@@ -11,7 +11,7 @@ from eventstore.model.storage import Storage
 
 
 def shown_by_store(storage: Storage, action: str, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the action itself asks the store for. A store that cannot be asked is part of the answer."""
+    """Ask the store what the action wants to know. If the store does not respond, say so instead."""
     known = action_named(action)
     if known is None:
         return {}

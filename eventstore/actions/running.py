@@ -9,7 +9,7 @@ from eventstore.actions.outcome import Ending, Outcome, Part
 
 @dataclass(kw_only=True, slots=True)
 class Running:
-    """An act under way. Its block puts facts and parts in; ``outcome`` is there once the act has ended."""
+    """An act under way. The code that acts adds facts and parts; ``outcome`` is set when the act has ended."""
 
     lease: Lease | None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -17,6 +17,6 @@ class Running:
     outcome: Outcome = field(default_factory=lambda: Outcome(ending=Ending.UNKNOWN))
 
     def renew(self) -> None:
-        """Call it before each call that changes something; ``LeaseLost`` where somebody else may be at it by now."""
+        """Renew the lock. Call this before each call that changes something. Raises ``LeaseLost`` if another holder has it."""
         if self.lease is not None:
             self.lease.renew()

@@ -41,7 +41,8 @@ def prepare(topic: str, *names: str) -> None:
     store = gateway.desk().store
     subscriptions = subscriptions_of(store)
     store.log.create_topic(topic)
-    store.log.append(topic, [NewMessage(payload=b"{}", key="k") for _ in range(EVENTS)])
+    for _ in range(EVENTS):  # one by one: a batch would be one entry to a broker
+        store.log.append(topic, [NewMessage(payload=b"{}", key="k")])
     for name in names:
         subscriptions.create(topic, name, type=SubscriptionType.SHARED, start=Edge.LATEST)
     for name in PEOPLE:

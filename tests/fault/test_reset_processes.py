@@ -19,12 +19,13 @@ PATIENCE = 240
 """Seconds after which a process is taken to hang."""
 HELD = "held"
 HOLD = """
-import sys
+import select, sys
 from dashboard.auditing.resource_locks import DatabaseLocks
 from eventstore.actions import Actor, subscription_resource
 lease = DatabaseLocks().acquire(subscription_resource(TOPIC, "held"), Actor(name="nobody"), "is being reset")
 print("held", flush=True)
-sys.stdin.readline()
+while not select.select([sys.stdin], [], [], 5)[0]:
+    lease.renew()
 lease.release()
 """
 

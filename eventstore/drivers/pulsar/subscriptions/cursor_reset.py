@@ -3,13 +3,13 @@
 Seen on 4.2.4: a reset that meets an acknowledgement on its way is dropped, and the answer is 204 all the same
 (apache/pulsar#26304). What proves that a cursor was moved, while consumers may acknowledge at any moment:
 
-- An entry before the target that is not acknowledged: not moved. A reset acknowledges everything before its target.
-- An entry from the target on that was acknowledged before and is not now: moved. Nothing else takes an acknowledgement back.
-- Nothing was acknowledged from the target on, so that nothing is to come again: moved, by the first rule.
-- Everything that was to come again is acknowledged: not moved, or handled again already. The broker counts what it delivers to
-  a subscription: fewer deliveries than entries, and it was not moved; else nobody can tell.
+- An entry before the target is not acknowledged: not moved, because a reset acknowledges all entries before its target.
+- Otherwise, nothing was acknowledged from the target on: moved, because there is nothing to redeliver.
+- An entry from the target on was acknowledged before and is not now: moved, because nothing else takes one back.
+- Everything to redeliver is acknowledged: not moved, or handled again already. The broker counts its deliveries to a
+  subscription. If there were fewer deliveries than entries, the cursor was not moved. If not, nothing proves either.
 
-What was not moved is tried again: nothing has changed, and the answer that it was done was wrong.
+A cursor that was not moved is reset again. This is safe, because nothing has changed yet.
 """
 
 import time
@@ -29,11 +29,9 @@ from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove
 
 TRIES = 3
 RETRY_SECONDS = 20.0
-"""How long after its first try a cursor is tried again: a partition takes less than an action's lease, whatever happens."""
-NOT_MOVED = "The broker answered that it moved this cursor, but it stands where it stood. Try again."
-NOT_PROVEN = (
-    "The cursor was read back, and consumers may have handled everything again already: it cannot be told if it moved."
-)
+"""No try begins later than this after the first one, so that a partition takes less time than an action's lease."""
+NOT_MOVED = "The broker confirmed the move, but the cursor is where it was. Try again."
+NOT_PROVEN = "The cursor may have moved: consumers may have handled everything again before it was read back."
 
 Target = tuple[int, int] | str
 Ranges = Sequence[tuple[int, int]]
@@ -72,7 +70,7 @@ def reset(admin: Admin, known: KnownTopic, name: str, targets: Mapping[int, Posi
 
 
 def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
-    """What the two looks prove, one before and one after the broker answered that it moved the cursor."""
+    """Return what two looks prove: one before the reset, one after the broker has confirmed it."""
     layout = after.layout  # both looks are counted by it: a ledger that was trimmed or added between them shifts neither
     aim = _place(layout, before.layout, target)
     if layout.count_up_to(*after.mark) < aim:
@@ -104,7 +102,7 @@ def _reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: 
 
 
 def _look(admin: Admin, log: TopicName, name: str) -> Standing:
-    """The cursor first and the deliveries after it: what was acknowledged by the first look is counted in the second."""
+    """Read the cursor, and then the count of deliveries, so that everything acknowledged by then is counted."""
     try:
         internals = admin.log_internals(log)
         statistics = admin.statistics(log, 0)[0]
