@@ -6,24 +6,48 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
 
 from tests.databases import database_environment
+from tests.run_servers import FIND, RunServers, finder
 
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
+OWNED = pytest.StashKey[RunServers]()
+SOCKET = "run_servers_socket"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time."""
+    """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time.
+
+    A worker of pytest-xdist finds the run's servers at its controller. Every other process owns them.
+    """
+    given: Mapping[str, Any] | None = getattr(config, "workerinput", None)
+    if given is None:
+        config.stash[OWNED] = RunServers()
+        config.stash[FIND] = config.stash[OWNED].find
+    else:
+        config.stash[FIND] = finder(given[SOCKET])
     same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
     hypothesis.settings.register_profile("desk", deadline=None, derandomize=same_examples)  # a busy machine is no failure
     hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The controller tells each worker, before it starts, where to find the run's servers."""
+    node.workerinput[SOCKET] = node.config.stash[OWNED].socket()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if OWNED in config.stash:
+        config.stash[OWNED].end()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

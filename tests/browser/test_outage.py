@@ -19,8 +19,8 @@ BACK_WITHIN = 60_000
 
 
 @pytest.fixture
-def desk(tmp_path: Path, pulsar_broker: LocalPulsar) -> Iterator[Desk]:
-    with Desk(tmp_path, own_namespace(pulsar_broker)) as running:
+def desk(tmp_path: Path, own_pulsar_broker: LocalPulsar) -> Iterator[Desk]:
+    with Desk(tmp_path, own_namespace(own_pulsar_broker)) as running:
         running.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
         yield running
 
@@ -39,7 +39,7 @@ def publish(desk: Desk, number: int) -> None:
 
 
 def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
-    desk: Desk, log_in: LogIn, pulsar_broker: LocalPulsar
+    desk: Desk, log_in: LogIn, own_pulsar_broker: LocalPulsar
 ) -> None:
     publish(desk, 1)
     stream = log_in(desk, "support")
@@ -51,7 +51,7 @@ def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
     tail.goto(f"{desk.url}topics/{TOPIC}/tail/")
     expect(tail.locator("#tail-state")).to_contain_text("live")
 
-    pulsar_broker.stop()
+    own_pulsar_broker.stop()
     try:
         for path in ("", "topics/", f"topics/{TOPIC}/", "aggregates/document/d1/", "subscriptions/"):
             answer = stream.goto(desk.url + path)
@@ -61,7 +61,7 @@ def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
         expect(stream.locator('[data-event-id="e1"]')).to_have_count(1)
         expect(tail.locator("#tail-state")).to_contain_text("does not answer", timeout=BACK_WITHIN)
     finally:
-        pulsar_broker.start()
+        own_pulsar_broker.start()
 
     expect(stream.locator("main")).not_to_contain_text("does not answer", timeout=BACK_WITHIN)
     publish(desk, 2)
