@@ -6,6 +6,8 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from django.conf import settings
 
 from tests.databases import database_environment
+from tests.desk_template import RUN_FOLDER
 from tests.run_servers import FIND, RunServers, finder
 
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
@@ -29,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     given: Mapping[str, Any] | None = getattr(config, "workerinput", None)
     if given is None:
-        config.stash[OWNED] = RunServers()
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="eventdesk-run-")  # the workers get it with the environment
+        config.stash[OWNED] = RunServers(Path(os.environ[RUN_FOLDER]))
         config.stash[FIND] = config.stash[OWNED].find
     else:
         config.stash[FIND] = finder(given[SOCKET])
@@ -48,6 +52,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if OWNED in config.stash:
         config.stash[OWNED].end()
+        shutil.rmtree(os.environ.pop(RUN_FOLDER), ignore_errors=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -1,13 +1,10 @@
 """The servers that all tests of a run share: Pulsar brokers and one PostgreSQL. Each is started when a test first needs it.
 
-
 The process that the run was started as owns them: pytest itself, or with pytest-xdist the controller, which outlives its
 workers. A worker asks the owner for an address over a Unix socket. The owner ends the servers when the run ends. If the owner
 is killed, the servers end by themselves.
 """
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -52,10 +49,10 @@ class BrokerAddress:
 class RunServers:
     """The servers of the run, in the process that owns them."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="eventdesk-run-"))
+    def __init__(self, folder: Path) -> None:
+        """``folder``: where the broker's data and the socket are to be."""
+        self._folder = folder
         self._to_end = ExitStack()
-        self._to_end.callback(shutil.rmtree, self._folder, ignore_errors=True)
         self._locks = {name: threading.Lock() for name in STARTS}
         self._known: dict[str, Any] = {}
         self._listener: Listener | None = None

@@ -11,7 +11,6 @@ from scripts.local_pulsar import LocalPulsar
 from tests.browser.conftest import LogIn
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
-from tests.people import PASSWORD
 
 pytestmark = pytest.mark.broker
 TOPIC = "documents"
@@ -20,8 +19,7 @@ BACK_WITHIN = 60_000
 
 @pytest.fixture
 def desk(tmp_path: Path, own_pulsar_broker: LocalPulsar) -> Iterator[Desk]:
-    with Desk(tmp_path, own_namespace(own_pulsar_broker)) as running:
-        running.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+    with Desk(tmp_path, own_namespace(own_pulsar_broker), people=("support",)) as running:
         yield running
 
 
