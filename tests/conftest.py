@@ -15,9 +15,11 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 
 from tests.databases import database_environment
-from tests.desk_template import RUN_FOLDER
+from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.run_servers import FIND, RunServers, finder
 
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
@@ -62,12 +64,31 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each run has SQLite files of its own, so that runs do not meet and a killed one leaves no stale log behind."""
-    directory: Path = tmp_path_factory.mktemp("databases")
-    for alias, config in settings.DATABASES.items():
-        if config["ENGINE"] == "django.db.backends.sqlite3":
-            config["TEST"]["NAME"] = str(directory / f"{alias}.sqlite3")
+def django_db_modify_db_settings() -> None:
+    """Each process of a run has SQLite files of its own, so that they do not meet: copies of the run's migrated databases."""
+    folder = Path(tempfile.mkdtemp(prefix="databases-", dir=os.environ[RUN_FOLDER]))
+    copy_databases(folder)
+    for alias in _sqlite_aliases():
+        settings.DATABASES[alias]["TEST"]["NAME"] = str(folder / FILES[alias])
+
+
+def _sqlite_aliases() -> list[str]:
+    """All, unless the environment says that a database is elsewhere."""
+    return [alias for alias, config in settings.DATABASES.items() if config["ENGINE"] == "django.db.backends.sqlite3"]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the copies as they are. They go with the folder of the run."""
+    return len(_sqlite_aliases()) == len(FILES)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """After each test Django empties the databases as if they had just been migrated. That made content types and permissions
+    anew, which nothing here uses, and took longer than most tests."""
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture

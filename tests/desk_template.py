@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+FILES = {"default": "desk.sqlite3", "index": "index.sqlite3", "store": "store.sqlite3"}
+"""Alias → file in a data directory."""
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 RUN_FOLDER = "EVENTDESK_TEST_RUN"
 """The environment variable that holds the folder which all processes of a test run share."""
@@ -34,7 +36,7 @@ def plain_environment(data: Path) -> dict[str, str]:
     }
 
 
-def copy_databases(to: Path, people: Sequence[str]) -> None:
+def copy_databases(to: Path, people: Sequence[str] = ()) -> None:
     """Put the three databases into the folder: migrated, with one person for each of these roles, named after the role.
 
     The people have the password of ``tests.people``.
@@ -44,8 +46,8 @@ def copy_databases(to: Path, people: Sequence[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             _make(folder, people)
-    for file in folder.glob("*.sqlite3"):
-        shutil.copy(file, to)
+    for file in FILES.values():
+        shutil.copy(folder / file, to)
 
 
 def _make(folder: Path, people: Sequence[str]) -> None:
@@ -72,7 +74,7 @@ def main(people: Sequence[str]) -> None:
     from django.core.management import call_command
 
     django.setup()
-    for alias in ("default", "index", "store"):
+    for alias in FILES:
         call_command("migrate", database=alias, verbosity=0)
     from tests.people import PASSWORD
 
