@@ -21,6 +21,7 @@ from django.db.models.signals import post_migrate
 from tests.databases import database_environment
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.run_servers import FIND, RunServers, finder
+from tests.scheduling import LongestFirst
 
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
 OWNED = pytest.StashKey[RunServers]()
@@ -49,6 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """The controller tells each worker, before it starts, where to find the run's servers."""
     node.workerinput[SOCKET] = node.config.stash[OWNED].socket()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
