@@ -31,10 +31,6 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pyth
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
-# Three workers, a file at a time: most of a test's time is waiting for processes, and a file's fixtures are shared.
-# Each worker has its own databases, broker and PostgreSQL.
-SIDE_BY_SIDE := -n 3 --dist loadfile
-
 # exec: a signal to make reaches the server itself, and no shell stands between.
 run: install
 	@exec $(BIN)/python manage.py serve --demo --end-with-parent
@@ -45,13 +41,15 @@ lint: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint
-	@exec $(BIN)/pytest tests/unit -m 'not soak' $(SIDE_BY_SIDE)
+# A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
+# Unit tests compute all the time: a worker for each of two processors. The others wait for processes half of the time, and there
+# are three workers. All workers share one broker and one PostgreSQL.
+check: install-dev
+	@exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak' -n 2 --dist loadfile
 
 test: install-dev
 	@scripts/system_packages.sh
-	@$(MAKE) --no-print-directory lint
-	@exec $(BIN)/pytest -m 'not soak' $(SIDE_BY_SIDE)
+	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n 3 --dist loadfile
 
 # The second run is every test that needs a broker, long or not, on the newer version of Pulsar.
 soak: install-dev

@@ -136,7 +136,7 @@ def _against_the_bare_loop(broker: LocalPulsar, count: int) -> dict[str, float]:
     say(f"indexed into SQLite {sqlite:,.0f} events/s")
     loops.append(_bare_loop(broker, count))
     with LocalPostgres(durable=True) as server:
-        postgres = apart(indexed, broker.service_url, broker.admin_url, server.create_database("index"), count)
+        postgres = apart(indexed, broker.service_url, broker.admin_url, server.address.create_database("index"), count)
     say(f"indexed into PostgreSQL {postgres:,.0f} events/s")
     loops.append(_bare_loop(broker, count))
     return {

@@ -11,15 +11,20 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
+from scripts.local_pulsar import kill_group
 from scripts.ports import free_port
 
+# The parent holds the other end of the shell's stdin: however the parent ends, the server ends too.
+LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -INT $$) & exec 3<&-; exec "$@" </dev/null'
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -35,6 +40,23 @@ def binaries() -> Path | None:
     packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version, reverse=True)
     found = [Path(on_path)] if on_path else []
     return next((one.resolve().parent for one in [*found, *packaged] if (one.resolve().parent / "postgres").exists()), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresAddress:
+    """Where a running cluster is, for its superuser."""
+
+    port: int
+    password: str = field(repr=False)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{quote(database)}"
+
+    def create_database(self, name: str, options: LiteralString = "") -> str:
+        """Create an empty database; ``options`` are those of CREATE DATABASE. Returns its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
+        return self.url(name)
 
 
 class LocalPostgres:
@@ -68,41 +90,44 @@ class LocalPostgres:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.remove()
 
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
+    @property
+    def address(self) -> PostgresAddress:
+        return PostgresAddress(port=self.port, password=self._password)
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self.url(name)
+    def url(self, database: str = "postgres") -> str:
+        return self.address.url(database)
 
     def start(self) -> None:
         """Start the server on its port and wait until it answers."""
-        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
         options += ["fsync=on", "synchronous_commit=on"] if self.durable else ["fsync=off"]
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *(part for option in options for part in ("-c", option))],
+                ["sh", "-c", LAUNCHER, "postgres", *command, *(part for option in options for part in ("-c", option))],
                 cwd=self._directory,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
                 **_as_postgres(),
             )
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
-        """End the server immediately, disconnecting all clients. Its data stays."""
-        if self._process is None:
+        """End the server immediately, disconnecting all clients. Its data stays. Harmless if nothing runs."""
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(STOP_SECONDS)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+            process.kill()
+            process.wait()
+        kill_group(process.pid)  # the launcher's shell that waits for the parent
+        if process.stdin:
+            process.stdin.close()
 
     def remove(self) -> None:
         self.stop()

@@ -1,50 +1,61 @@
-"""One real Pulsar broker for a whole test run: started at first use, on free ports, with its data in a temporary folder.
+"""The run's Pulsar brokers for its tests, and a broker of one's own for tests that stop it.
 
-Where it cannot be started, the tests that need it are left out with the reason; in CI they fail instead.
+If a broker cannot be started, the tests that need it are skipped with the reason; in CI they fail instead.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from scripts.local_pulsar import LocalPulsar
-from scripts.pulsar_distribution import NEWER_VERSION, BrokerProblem, chosen_version, missing_programs
+from scripts.pulsar_distribution import NEWER_VERSION, chosen_version
+from tests.run_servers import FIND, BrokerAddress, NotAvailable, new_broker
 
 
 @pytest.fixture(scope="session")
-def pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
-    """The broker, healthy; ``service_url`` and ``admin_url`` say where. A test that stops it starts it again."""
+def pulsar_broker(pytestconfig: pytest.Config) -> BrokerAddress:
+    """The broker of the whole run. Other tests use it at the same time: work in topics or a namespace of your own."""
+    return _broker_of_the_run(pytestconfig, chosen_version())
+
+
+@pytest.fixture(scope="session")
+def newer_pulsar_broker(pytestconfig: pytest.Config) -> BrokerAddress:
+    """As ``pulsar_broker``, of the newer version whatever ``PULSAR_VERSION`` is."""
+    return _broker_of_the_run(pytestconfig, NEWER_VERSION)
+
+
+@pytest.fixture(scope="session")
+def own_pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
+    """A broker that no other worker uses, for tests that stop it. Such a test starts it again."""
     broker = started(tmp_path_factory.mktemp("pulsar"))
     yield broker
     broker.stop()
 
 
-@pytest.fixture(scope="session")
-def newer_pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
-    """As ``pulsar_broker``, of the newer version whatever ``PULSAR_VERSION`` is."""
-    broker = started(tmp_path_factory.mktemp("pulsar"), version=NEWER_VERSION)
-    yield broker
-    broker.stop()
-
-
 def started(data: Path, *, version: str | None = None, **options: Any) -> LocalPulsar:
-    """A broker of one's own, healthy, of the version of ``PULSAR_VERSION`` unless given; ``options`` are ``LocalPulsar``'s."""
-    version = version or chosen_version()
-    missing = missing_programs(version)
-    if missing:
-        _left_out(f"the Pulsar tests need {' and '.join(missing)}")
-    broker = LocalPulsar(data, version=version, short_lived=True, **options)
+    """One more broker, healthy, which the caller stops.
+
+    Its version is that of ``PULSAR_VERSION`` unless given; ``options`` are ``LocalPulsar``'s.
+    """
     try:
-        broker.start()
-    except BrokerProblem as problem:
-        _left_out(f"the local Pulsar broker does not start: {problem}")
-    return broker
+        return new_broker(data, version=version or chosen_version(), **options)
+    except NotAvailable as problem:
+        left_out(str(problem))
 
 
-def _left_out(reason: str) -> None:
+def _broker_of_the_run(config: pytest.Config, version: str) -> BrokerAddress:
+    try:
+        address: BrokerAddress = config.stash[FIND](version)
+    except NotAvailable as problem:
+        left_out(str(problem))
+    return address
+
+
+def left_out(reason: str) -> NoReturn:
+    """Skip the test, or fail it in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -6,24 +6,61 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 
 from tests.databases import database_environment
+from tests.desk_template import FILES, RUN_FOLDER, copy_databases
+from tests.run_servers import FIND, RunServers, finder
+from tests.scheduling import LongestFirst
 
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
+OWNED = pytest.StashKey[RunServers]()
+SOCKET = "run_servers_socket"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time."""
+    """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time.
+
+    A worker of pytest-xdist finds the run's servers at its controller. Every other process owns them.
+    """
+    given: Mapping[str, Any] | None = getattr(config, "workerinput", None)
+    if given is None:
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="eventdesk-run-")  # the workers get it with the environment
+        config.stash[OWNED] = RunServers(Path(os.environ[RUN_FOLDER]))
+        config.stash[FIND] = config.stash[OWNED].find
+    else:
+        config.stash[FIND] = finder(given[SOCKET])
     same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
     hypothesis.settings.register_profile("desk", deadline=None, derandomize=same_examples)  # a busy machine is no failure
     hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The controller tells each worker, before it starts, where to find the run's servers."""
+    node.workerinput[SOCKET] = node.config.stash[OWNED].socket()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if OWNED in config.stash:
+        config.stash[OWNED].end()
+        shutil.rmtree(os.environ.pop(RUN_FOLDER), ignore_errors=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -33,12 +70,31 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each run has SQLite files of its own, so that runs do not meet and a killed one leaves no stale log behind."""
-    directory: Path = tmp_path_factory.mktemp("databases")
-    for alias, config in settings.DATABASES.items():
-        if config["ENGINE"] == "django.db.backends.sqlite3":
-            config["TEST"]["NAME"] = str(directory / f"{alias}.sqlite3")
+def django_db_modify_db_settings() -> None:
+    """Each process of a run has SQLite files of its own, so that they do not meet: copies of the run's migrated databases."""
+    folder = Path(tempfile.mkdtemp(prefix="databases-", dir=os.environ[RUN_FOLDER]))
+    copy_databases(folder)
+    for alias in _sqlite_aliases():
+        settings.DATABASES[alias]["TEST"]["NAME"] = str(folder / FILES[alias])
+
+
+def _sqlite_aliases() -> list[str]:
+    """All, unless the environment says that a database is elsewhere."""
+    return [alias for alias, config in settings.DATABASES.items() if config["ENGINE"] == "django.db.backends.sqlite3"]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the copies as they are. They go with the folder of the run."""
+    return len(_sqlite_aliases()) == len(FILES)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """After each test Django empties the databases as if they had just been migrated. That made content types and permissions
+    anew, which nothing here uses, and took longer than most tests."""
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture

@@ -1,16 +1,11 @@
 """A whole desk as it is run in production: daphne and the indexer as processes, on a free loopback port, in a fresh
 folder."""
 
-import atexit
-import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,37 +13,31 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from scripts.ports import free_port
+from tests.desk_template import ROOT, copy_databases, plain_environment
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["ROOT", "Desk"]
 READY_WITHIN = 60.0
 ENDED_WITHIN = 15.0
-INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 
 
 class Desk:
-    """``with Desk(folder, {...}) as desk``: served and indexed until the block ends. ``url`` ends with a slash."""
+    """``with Desk(folder, {...}) as desk``: served and indexed until the block ends. ``url`` ends with a slash.
+
+    ``people`` are roles: one person of each is there, named after the role, with the password of ``tests.people``.
+    """
 
     application = "dashboard.asgi:application"
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None, *, people: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.data = data
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if name in INHERITED},
-            "PYTHONPATH": str(ROOT),
-            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
-            "EVENTDESK_DATA": str(data),
-            "EVENTDESK_SECRET_KEY": "only-for-this-test-" + "x" * 40,
-            "EVENTDESK_HOSTS": "127.0.0.1",
-            "EVENTDESK_TLS": "0",
-            **(environment or {}),
-        }
+        self.people = people
+        self.environment = {**plain_environment(data), **(environment or {})}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        for file in _migrated().glob("*.sqlite3"):
-            shutil.copy(file, self.data)
+        copy_databases(self.data, self.people)
         self.start_index()
         self.start_web()
         return self
@@ -114,15 +103,3 @@ class Desk:
                 return bool(answer.status == 200)
         except (HTTPError, URLError, OSError):
             return False
-
-
-@cache
-def _migrated() -> Path:
-    """Return a folder with the three databases, migrated and empty. It is made once per run, and every desk starts with a
-    copy."""
-    folder = Path(tempfile.mkdtemp(prefix="eventdesk-migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    empty = Desk(folder)
-    for alias in ("default", "index", "store"):
-        empty.manage("migrate", "--database", alias, "--verbosity", "0")
-    return folder

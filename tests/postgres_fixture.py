@@ -1,11 +1,9 @@
-"""A real PostgreSQL for the run, and the embedded store or the index on it for one test."""
+"""The run's PostgreSQL for its tests, and the embedded store or the index on it for one test."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
@@ -13,31 +11,49 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from dashboard.setup.databases import database
-from scripts.local_postgres import LocalPostgres, PostgresProblem, binaries
+from scripts.local_postgres import LocalPostgres, PostgresAddress
+from tests.broker_fixture import left_out
+from tests.run_servers import FIND, POSTGRES, NotAvailable, new_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[LocalPostgres]:
-    """A throwaway cluster; a test that stops it starts it again. Left out where PostgreSQL is not installed, failed in CI."""
-    if binaries() is None:
-        reason = "the PostgreSQL tests need PostgreSQL (Debian: apt-get install postgresql)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+def postgres_server(pytestconfig: pytest.Config) -> PostgresAddress:
+    """The PostgreSQL of the whole run. Other tests use it at the same time: work in databases of your own.
+
+    Where PostgreSQL is not installed, the test is skipped with the reason; in CI it fails.
+    """
     try:
-        with LocalPostgres() as server:
-            yield server
-    except PostgresProblem as problem:
-        pytest.fail(f"the throwaway PostgreSQL does not start: {problem}")
+        address: PostgresAddress = pytestconfig.stash[FIND](POSTGRES)
+    except NotAvailable as problem:
+        left_out(str(problem))
+    return address
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[LocalPostgres]:
+    """A PostgreSQL for one test that stops it. As ``postgres_server`` where it is not installed."""
+    try:
+        server = new_postgres()
+    except NotAvailable as problem:
+        left_out(str(problem))
+    with server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def store_tables_on_postgres(postgres_server: LocalPostgres, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+def store_tables_on_postgres(
+    postgres_server: PostgresAddress, worker_id: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> str:
     """The URL of a database that has the embedded store's tables."""
-    url = postgres_server.create_database("store")
-    with django_db_blocker.unblock(), alias_on("store", url):
-        call_command("migrate", database="store", verbosity=0)
+    url = postgres_server.create_database(f"store-{worker_id}")
+    with django_db_blocker.unblock():
+        make_store_tables(url)
     return url
+
+
+def make_store_tables(url: str) -> None:
+    with alias_on("store", url):
+        call_command("migrate", database="store", verbosity=0)
 
 
 @pytest.fixture
@@ -49,15 +65,15 @@ def store_on_postgres(desk_databases: dict[str, str], store_tables_on_postgres: 
 
 
 @pytest.fixture(scope="session")
-def index_tables_on_postgres(postgres_server: LocalPostgres, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+def index_tables_on_postgres(
+    postgres_server: PostgresAddress, worker_id: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> str:
     """The URL of a database that has the index's tables.
 
     It orders texts as English readers do, as most installations' databases do and SQLite does not: what leans on the
     database's own order shows here.
     """
-    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE index TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
-    url = postgres_server.url("index")
+    url = postgres_server.create_database(f"index-{worker_id}", "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
     with django_db_blocker.unblock(), alias_on("index", url):
         call_command("migrate", database="index", verbosity=0)
     return url

@@ -14,8 +14,8 @@ from eventstore.model.errors import InvalidMessage, InvalidPosition
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
-from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, publish_batch
+from tests.run_servers import BrokerAddress
 
 pytestmark = pytest.mark.broker
 
@@ -97,7 +97,7 @@ def always_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def woven(pulsar_broker: LocalPulsar, storage: PulsarStorage, client: Any, topic: MakeTopic) -> tuple[str, list[Message]]:
+def woven(pulsar_broker: BrokerAddress, storage: PulsarStorage, client: Any, topic: MakeTopic) -> tuple[str, list[Message]]:
     """A topic in which another publisher's events lie between the chunks of a large one, and all its events."""
     beside = pulsar.Client(pulsar_broker.service_url)  # with a connection of its own
     for _ in range(20):

@@ -8,16 +8,16 @@ from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage
 from eventstore.tail import Hub, Start, place_key
-from scripts.local_pulsar import LocalPulsar
 from tests.contract.helpers import eventually
 from tests.namespaces import own_namespace
+from tests.run_servers import BrokerAddress
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.mark.usefixtures("desk_databases")
 def test_an_open_tail_ends_and_the_next_one_follows_the_new_partitions_from_their_beginning(
-    pulsar_broker: LocalPulsar,
+    pulsar_broker: BrokerAddress,
 ) -> None:
     namespace = own_namespace(pulsar_broker)["EVENTSTORE_NAMESPACES"]
     storage = PulsarStorage(service_url=pulsar_broker.service_url, admin_url=pulsar_broker.admin_url, namespaces=(namespace,))

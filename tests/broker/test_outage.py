@@ -38,18 +38,24 @@ Course = Generator[None, None, None]
 """A course through an outage: before it, during it (after the first ``yield``), and after it (after the second)."""
 
 
-def test_what_goes_through_an_outage_says_so_and_goes_on_after_it(pulsar_broker: LocalPulsar, topic: MakeTopic) -> None:
+@pytest.fixture
+def broker(own_pulsar_broker: LocalPulsar) -> LocalPulsar:
+    """One that may be stopped."""
+    return own_pulsar_broker
+
+
+def test_what_goes_through_an_outage_says_so_and_goes_on_after_it(broker: LocalPulsar, topic: MakeTopic) -> None:
     """All share one outage, since a broker takes half a minute to come back."""
-    courses = [course(pulsar_broker, topic()) for course in (what_is_open_goes_on, another_storage_is_made)]
-    courses.append(the_ends_are_told(pulsar_broker, topic(partitions=3)))
+    courses = [course(broker, topic()) for course in (what_is_open_goes_on, another_storage_is_made)]
+    courses.append(the_ends_are_told(broker, topic(partitions=3)))
     for course in courses:
         next(course)
-    pulsar_broker.stop()
+    broker.stop()
     try:
         for course in courses:
             next(course)
     finally:
-        pulsar_broker.start()
+        broker.start()
     for course in courses:
         assert next(course, "over") == "over"
 

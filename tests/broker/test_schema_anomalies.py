@@ -12,9 +12,9 @@ from eventstore.config.loading import Config
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.storage import Storage
-from scripts.local_pulsar import LocalPulsar
 from tests.contract.stores import storage_from
 from tests.namespaces import own_namespace
+from tests.run_servers import BrokerAddress
 from tests.stream_check import looking
 from tests.unit.schemas.avro_payloads import record
 
@@ -39,7 +39,7 @@ class Ready(Schema):  # type: ignore[misc]
 
 
 @pytest.fixture
-def storage(pulsar_broker: LocalPulsar, desk_databases: dict[str, str]) -> Iterator[Storage]:
+def storage(pulsar_broker: BrokerAddress, desk_databases: dict[str, str]) -> Iterator[Storage]:
     opened = storage_from(own_namespace(pulsar_broker))
     yield opened
     opened.close()

@@ -14,9 +14,9 @@ from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import InvalidName, StoreRefused, UnknownTopic
 from eventstore.model.events import NewMessage, TopicKind
-from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE
+from tests.run_servers import BrokerAddress
 
 pytestmark = pytest.mark.broker
 
@@ -86,7 +86,7 @@ def test_a_topic_that_was_not_there_a_moment_ago_is_found_at_once(storage: Pulsa
     assert storage.log.topic(name).name == name
 
 
-def test_the_watched_namespaces_are_patterns(pulsar_broker: LocalPulsar, admin: httpx.Client) -> None:
+def test_the_watched_namespaces_are_patterns(pulsar_broker: BrokerAddress, admin: httpx.Client) -> None:
     mark = uuid4().hex
     for namespace in (f"prod-{mark}-a", f"prod-{mark}-b", f"test-{mark}"):
         admin.put(f"namespaces/public/{namespace}").raise_for_status()
@@ -103,7 +103,7 @@ def test_the_watched_namespaces_are_patterns(pulsar_broker: LocalPulsar, admin: 
         storage.close()
 
 
-def test_a_namespace_that_is_not_there_has_no_topics_and_takes_none(pulsar_broker: LocalPulsar) -> None:
+def test_a_namespace_that_is_not_there_has_no_topics_and_takes_none(pulsar_broker: BrokerAddress) -> None:
     storage = storage_of(pulsar_broker, namespaces=("public/nowhere", "nobody/*"))
     try:
         assert list(storage.log.topics()) == []

@@ -10,9 +10,9 @@ import pytest
 
 from eventstore.config.loading import Config
 from eventstore.index.indexer.run import Following, follow_everything
-from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import storage_of
 from tests.namespaces import own_namespace
+from tests.run_servers import BrokerAddress
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
 
@@ -31,7 +31,7 @@ def trickle(client: Any, topic: str) -> None:
     producer.close()
 
 
-def test_quick_single_events_are_indexed_while_they_come(pulsar_broker: LocalPulsar, client: Any) -> None:
+def test_quick_single_events_are_indexed_while_they_come(pulsar_broker: BrokerAddress, client: Any) -> None:
     """Gathered up to the batch's limit, all of them would be committed in one transaction after the last one."""
     namespace = own_namespace(pulsar_broker)["EVENTSTORE_NAMESPACES"]
     storage = storage_of(pulsar_broker, namespaces=(namespace,))

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.login_form import log_in_by_form
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
-from tests.people import PASSWORD
 from tests.pulsar_stores import broker_of
 
 FLAGS = [
@@ -65,9 +64,7 @@ def store_environment(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def desk(tmp_path: Path, store_environment: dict[str, str]) -> Iterator[Desk]:
     """A running desk with one person of each role."""
-    with Desk(tmp_path, store_environment) as running:
-        for role in ("viewer", "support", "approver", "admin"):
-            running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
+    with Desk(tmp_path, store_environment, people=("viewer", "support", "approver", "admin")) as running:
         yield running
 
 

@@ -51,9 +51,7 @@ NOTICED = (
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One desk with a few documents and a subscription that has handled some of them."""
-    with Desk(tmp_path_factory.mktemp("desk")) as running:
-        for role in ("viewer", "support"):
-            running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
+    with Desk(tmp_path_factory.mktemp("desk"), people=("viewer", "support")) as running:
         running.manage("import_events", "-", "--topic", "documents", stdin=documents())
         planting = running.spawn("planting", "-m", "tests.browser.planting", "orders")
         assert planting.wait(timeout=60) == 0

@@ -11,7 +11,6 @@ from scripts.local_pulsar import LocalPulsar
 from tests.browser.conftest import LogIn
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
-from tests.people import PASSWORD
 
 pytestmark = pytest.mark.broker
 TOPIC = "documents"
@@ -19,9 +18,8 @@ BACK_WITHIN = 60_000
 
 
 @pytest.fixture
-def desk(tmp_path: Path, pulsar_broker: LocalPulsar) -> Iterator[Desk]:
-    with Desk(tmp_path, own_namespace(pulsar_broker)) as running:
-        running.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+def desk(tmp_path: Path, own_pulsar_broker: LocalPulsar) -> Iterator[Desk]:
+    with Desk(tmp_path, own_namespace(own_pulsar_broker), people=("support",)) as running:
         yield running
 
 
@@ -39,7 +37,7 @@ def publish(desk: Desk, number: int) -> None:
 
 
 def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
-    desk: Desk, log_in: LogIn, pulsar_broker: LocalPulsar
+    desk: Desk, log_in: LogIn, own_pulsar_broker: LocalPulsar
 ) -> None:
     publish(desk, 1)
     stream = log_in(desk, "support")
@@ -51,7 +49,7 @@ def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
     tail.goto(f"{desk.url}topics/{TOPIC}/tail/")
     expect(tail.locator("#tail-state")).to_contain_text("live")
 
-    pulsar_broker.stop()
+    own_pulsar_broker.stop()
     try:
         for path in ("", "topics/", f"topics/{TOPIC}/", "aggregates/document/d1/", "subscriptions/"):
             answer = stream.goto(desk.url + path)
@@ -61,7 +59,7 @@ def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
         expect(stream.locator('[data-event-id="e1"]')).to_have_count(1)
         expect(tail.locator("#tail-state")).to_contain_text("does not answer", timeout=BACK_WITHIN)
     finally:
-        pulsar_broker.start()
+        own_pulsar_broker.start()
 
     expect(stream.locator("main")).not_to_contain_text("does not answer", timeout=BACK_WITHIN)
     publish(desk, 2)

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
-from scripts.local_pulsar import LocalPulsar
 from tests.browser.login_form import session_cookies
 from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
-from tests.people import PASSWORD
+from tests.run_servers import BrokerAddress
 
 pytestmark = pytest.mark.broker
 
@@ -60,11 +59,10 @@ class Busy:
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: LocalPulsar, chromium: Browser) -> Iterator[Busy]:
+def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: BrokerAddress, chromium: Browser) -> Iterator[Busy]:
     environment = own_namespace(pulsar_broker)
-    with Desk(tmp_path_factory.mktemp("desk"), environment) as desk:
+    with Desk(tmp_path_factory.mktemp("desk"), environment, people=("support",)) as desk:
         desk.end("index")  # not looked at here, and as much work as all else together
-        desk.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
         made = Busy(
             desk=desk,
             topic=f"{environment['EVENTSTORE_NAMESPACES']}/documents",

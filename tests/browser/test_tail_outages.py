@@ -92,8 +92,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             "EVENTSTORE_URL": f"pulsar://{LOOPBACK}:{to_broker.port}",
             "PULSAR_ADMIN_URL": f"http://{LOOPBACK}:{to_admin.port}",
         }
-        desk = stack.enter_context(Desk(tmp_path_factory.mktemp("desk"), addresses))
-        desk.manage("create_user", "support", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
+        desk = stack.enter_context(Desk(tmp_path_factory.mktemp("desk"), addresses, people=("support",)))
         token = desk.manage("create_token", "script", "--role", "support", "--days", "1").stdout.decode().split()[-1]
         to_desk = stack.enter_context(Relay(desk.port))
         yield Scene(broker=broker, desk=desk, to_broker=to_broker, to_admin=to_admin, to_desk=to_desk, token=token)

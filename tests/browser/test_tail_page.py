@@ -42,10 +42,9 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Running]:
-    with Desk(tmp_path_factory.mktemp("desk")) as desk:
+    with Desk(tmp_path_factory.mktemp("desk"), people=("viewer", "support")) as desk:
         made = Running(desk, Publisher(desk), {})
         for name in ("support", "viewer"):
-            desk.manage("create_user", name, "--role", name, "--password-stdin", stdin=PASSWORD.encode())
             made.cookies[name] = session_cookies(desk, chromium, name)
         made.publish(60)
         yield made

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.login_form import log_in_by_form
 from tests.desk_process import Desk
-from tests.people import PASSWORD
 
 TOPIC = "documents"
 EVENTS = 60_000
@@ -24,9 +23,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     config = folder / "desk.toml"
     config.write_text("[limits]\npage_size = 1\n", encoding="utf-8")
-    with Desk(folder, {"EVENTDESK_CONFIG": str(config)}) as running:
-        for role in ("viewer", "support"):
-            running.manage("create_user", role, "--role", role, "--password-stdin", stdin=PASSWORD.encode())
+    with Desk(folder, {"EVENTDESK_CONFIG": str(config)}, people=("viewer", "support")) as running:
         running.end("index")  # the search needs no index, and is not to share the processors with it
         running.manage("import_events", "-", "--topic", TOPIC, stdin=lines())
         yield running

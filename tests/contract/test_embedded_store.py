@@ -24,6 +24,7 @@ from eventstore.model.tokens import encode
 from scripts.local_postgres import LocalPostgres
 from tests.contract.helpers import numbered, payloads, read_until, receive_until, texts, whole_log
 from tests.parts import subscriptions_of
+from tests.postgres_fixture import alias_on, make_store_tables
 
 EXCLUSIVE, FAILOVER = SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER
 SHARED, KEY_SHARED = SubscriptionType.SHARED, SubscriptionType.KEY_SHARED
@@ -261,9 +262,18 @@ def test_first_since_takes_any_zone(storage: Storage, topic: str) -> None:
     assert storage.log.first_since(topic, 0, message.published.astimezone(timezone(timedelta(hours=9)))) == position
 
 
+@pytest.fixture
+def own_store_on_postgres(desk_databases: dict[str, str], own_postgres_server: LocalPostgres) -> Iterator[LocalPostgres]:
+    """As ``store_on_postgres``, on a server that nobody else uses."""
+    url = own_postgres_server.address.create_database("store")
+    make_store_tables(url)
+    with alias_on("store", url):
+        yield own_postgres_server
+
+
 @pytest.mark.postgres
 def test_a_database_that_is_down_is_said_to_be_and_is_found_again(
-    store_on_postgres: str, postgres_server: LocalPostgres
+    own_store_on_postgres: LocalPostgres,
 ) -> None:
     storage = DatabaseStorage()
     name = storage.log.create_topic(f"cut-{uuid4().hex}").name
@@ -271,7 +281,7 @@ def test_a_database_that_is_down_is_said_to_be_and_is_found_again(
     reader = storage.log.open_reader(name, 0, after=Edge.EARLIEST)
     consumer = subscriptions_of(storage).consume(name, "s", type=SHARED, consumer="c")
     assert len(receive_until(consumer, 3)) == 3
-    postgres_server.stop()
+    own_store_on_postgres.stop()
     try:
         for _ in range(2):
             with pytest.raises(StoreUnreachable, match="does not answer"):
@@ -283,7 +293,7 @@ def test_a_database_that_is_down_is_said_to_be_and_is_found_again(
             with pytest.raises(StoreUnreachable):
                 consumer.receive(limit=1, timeout=1)
     finally:
-        postgres_server.start()
+        own_store_on_postgres.start()
     storage.log.append(name, numbered(1, start=3))
     assert payloads(read_until(reader, 4)) == texts(4)
     assert payloads(receive_until(consumer, 1)) == texts(1, start=3)

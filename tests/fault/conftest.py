@@ -7,9 +7,16 @@ import pytest
 from eventstore.model.storage import Storage
 from eventstore.samples.health import permit_like
 from tests.contract.stores import storage_from
-from tests.namespaces import own_namespace
+from tests.namespaces import Broker, own_namespace
+from tests.run_servers import BrokerAddress
 from tests.shared_data import permit_file
 from tests.stream_check import Document, by_stream, documents_of
+
+
+@pytest.fixture
+def broker(pulsar_broker: BrokerAddress) -> Broker:
+    """The broker of the store on Pulsar."""
+    return pulsar_broker
 
 
 @pytest.fixture(
@@ -25,7 +32,7 @@ def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> d
     If the store is on PostgreSQL, so is the index.
     """
     if request.param == "pulsar":
-        return {**desk_databases, **own_namespace(request.getfixturevalue("pulsar_broker"))}
+        return {**desk_databases, **own_namespace(request.getfixturevalue("broker"))}
     if request.param == "postgres":
         store = request.getfixturevalue("store_on_postgres")
         index = request.getfixturevalue("index_on_postgres")

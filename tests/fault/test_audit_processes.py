@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_postgres import LocalPostgres
+from scripts.local_postgres import PostgresAddress
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,8 +45,10 @@ def migrate(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.postgres
-def test_processes_never_fork_the_chain_on_postgresql(postgres_server: LocalPostgres, tmp_path: Path) -> None:
-    url = postgres_server.create_database("audit")
+def test_processes_never_fork_the_chain_on_postgresql(
+    postgres_server: PostgresAddress, worker_id: str, tmp_path: Path
+) -> None:
+    url = postgres_server.create_database(f"audit-{worker_id}")
     environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "DATABASE_URL": url}
     migrate(environment)
     hammer(environment)

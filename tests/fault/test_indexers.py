@@ -85,6 +85,12 @@ class Indexers:
         return [process.wait(timeout=30) for process in self.running.values()]
 
 
+@pytest.fixture
+def broker(own_pulsar_broker: LocalPulsar) -> LocalPulsar:
+    """One that may be restarted."""
+    return own_pulsar_broker
+
+
 @pytest.mark.parametrize(
     ("address", "documents", "indexers", "kills"),
     [
@@ -117,7 +123,7 @@ def test_killed_indexers_leave_no_trace(
     chance = _chance()
     pieces = _pieces(documents, kills + 1)
     name = storage.log.create_topic("permits", partitions=PARTITIONS).name
-    broker = Restarts(request.getfixturevalue("pulsar_broker") if "EVENTSTORE_URL" in address else None)
+    broker = Restarts(request.getfixturevalue("broker") if "EVENTSTORE_URL" in address else None)
     restart_at = chance.randrange(kills)
     caught = 0
     batch = max(SMALLEST_BATCH, len(pieces[0]) // COMMITS_A_PIECE)

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -123,34 +124,37 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 
 RESET = """
-from dashboard.gateway import desk
-from eventstore.model.log import Edge
-storage = desk().store
-for topic, name in (("documents", "app-timeline"), ("patients", "search-index")):
-    topic = storage.log.topic(topic)
-    storage.subscriptions.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
-"""
-STANDING = """
+import time
 from dashboard.demo.traffic import understood
 from dashboard.gateway import desk
-storage = desk().store
-topic = storage.log.topic("documents").name
-timeline = storage.subscriptions.named(topic, "app-timeline")
-waiting = [m for c in timeline.cursors for m in storage.log.read_forward(topic, c.partition, after=c.acknowledged, limit=1)]
-at_poison = not all(understood(message) for message in waiting) and len(timeline.consumers) == 1
-print((at_poison, storage.subscriptions.named(storage.log.topic("patients").name, "search-index").backlog))
+from eventstore.model.log import Edge
+store = desk().store
+log, subscriptions = store.log, store.subscriptions
+documents, patients = (log.topic(name) for name in ("documents", "patients"))
+
+def at_poison():
+    timeline = subscriptions.named(documents.name, "app-timeline")
+    places = [(c.partition, c.acknowledged) for c in timeline.cursors]
+    waiting = [m for number, at in places for m in log.read_forward(documents.name, number, after=at, limit=1)]
+    return not all(understood(message) for message in waiting) and len(timeline.consumers) == 1
+
+def until(true, what):
+    deadline = time.monotonic() + %f
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+until(at_poison, "app-timeline stands at its poison, connected")
+for topic, name in ((documents, "app-timeline"), (patients, "search-index")):
+    subscriptions.reset_cursor(topic.name, name, {number: Edge.EARLIEST for number in range(topic.partitions)})
+until(lambda: subscriptions.named(patients.name, "search-index").backlog < 20, "search-index has read everything again")
+until(at_poison, "app-timeline has read everything before its poison again")
 """
 
 
 def test_after_a_cursor_reset_the_demos_consumers_receive_again(lasting: Serving, data: Path) -> None:
-    def standing() -> tuple[bool, int]:
-        at_poison, backlog = eval(shell(data, STANDING))
-        return at_poison, backlog
-
-    lasting.until(lambda: standing()[0], "app-timeline stands at its poison, connected")
-    shell(data, RESET)
-    lasting.until(lambda: standing()[1] < 20, "search-index has read everything again")
-    lasting.until(lambda: standing()[0], "app-timeline has read everything before its poison again")
+    shell(data, RESET % SECONDS)
+    assert lasting.process.poll() is None
 
 
 def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(d
             written = tmp_path / "store.sqlite3-wal"
             size = written.stat().st_size if written.exists() else 0
             while seeding.poll() is None and not (written.exists() and written.stat().st_size > size):
-                pass
+                time.sleep(0.001)
             seeding.kill()
     manage(tmp_path, "seed_demo")
     assert eval(shell(tmp_path, COUNT)) == eval(whole)

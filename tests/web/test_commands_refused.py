@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_postgres import LocalPostgres
+from scripts.local_postgres import PostgresAddress
 from tests.desk_process import ROOT
 
 WRONG_STORES = {
@@ -73,8 +73,10 @@ def test_an_address_that_cannot_be_used_ends_a_command_of_the_index(tmp_path: Pa
 
 
 @pytest.mark.postgres
-def test_postgresql_without_tables_is_told_from_one_that_is_away(tmp_path: Path, postgres_server: LocalPostgres) -> None:
-    empty = {name: postgres_server.create_database(name.lower()) for name in ("DATABASE_URL", "INDEX_DATABASE_URL")}
+def test_postgresql_without_tables_is_told_from_one_that_is_away(
+    tmp_path: Path, postgres_server: PostgresAddress, worker_id: str
+) -> None:
+    empty = {name: postgres_server.create_database(f"{name}-{worker_id}") for name in ("DATABASE_URL", "INDEX_DATABASE_URL")}
     assert ended(tmp_path, "migrate", "--database", "store")[0] == 0
     for arguments in (("list_tokens",), ("run_index", "--until-caught-up")):
         assert "manage.py migrate --database" in ended(tmp_path, *arguments, **empty)[1]

@@ -1,6 +1,7 @@
 """Searchable values: what the index keeps of a payload, and how it is looked up."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ KEY = "only-for-this-test-" + "x" * 40
 TOPIC = "public/default/patients"
 
 
+@cache
 def declared(*lines: str, hashed: bool = False) -> tuple[Searchable, ...]:
     """Declarations for patients, each ``name = path``."""
     tables = []
