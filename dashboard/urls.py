@@ -1,4 +1,4 @@
-"""The URL table: each page's own group, in no order that matters (no two patterns match the same path)."""
+"""The URL table, from each page's own patterns. Their order does not matter: no two patterns match the same path."""
 
 from django.urls import URLPattern
 

@@ -66,7 +66,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     here = desk().subscriptions
     context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
-        return render(request, "subscriptions/_standing.html", context)
+        return render(request, "subscriptions/_state.html", context)
     viewer = profile_of(request)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],

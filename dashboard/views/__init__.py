@@ -1,1 +1,1 @@
-"""Pages that have no room of their own, one module a page. Pages do not import each other."""
+"""Pages that have no room of their own, one module for each page. Pages do not import each other."""

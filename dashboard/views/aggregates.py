@@ -1,6 +1,7 @@
-"""Aggregates: what the search box finds, the types, one type, and one aggregate's stream as a story."""
+"""Aggregates: search results, the types, the aggregates of a type, and the story of one aggregate."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -14,16 +15,16 @@ from dashboard.rendering import build_line, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
+from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import Problem, page, problem, profile_of, render, wants_fragment
 from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
-from eventstore.search import Filter
 from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
 LONGEST_KEPT = 4_096
-"""Characters of a filter or a cursor that a line's link takes along."""
+"""Characters of a filter or page token that a line's link includes."""
 MOST_TOPICS = 6
-"""Topics that are offered for looking into payloads, where nothing was found."""
+"""Topics whose payloads can be searched if nothing was found."""
 
 
 @page("browse")
@@ -34,36 +35,30 @@ def index(request: HttpRequest) -> HttpResponse:
     if hits and hits.only() and not wants_fragment(request):
         return redirect(hits.only())
     types = [] if text else desk().index.aggregate_types()
-    indexed = store_health.current_index_health()
+    health = store_health.current_index_health()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
         "types": types,
         "payload_searches": _payload_searches(request, text) if hits is not None and not hits else [],
-        "index_health": indexed,
-        "looks_again": not text and (not types or indexed.behind is None),
+        "index_health": health,
+        "refreshes": not text and (not types or health.behind is None),
     }
-    return render(request, "aggregates/index.html", context, fragment="aggregates/_found.html")
+    return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
 
 
 @page("browse")
 def of_type(request: HttpRequest, type: str) -> HttpResponse:
-    asked = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before")}
-    prefix = asked["q"].strip()
-    found = desk().index.aggregates(
-        type,
-        prefix=prefix,
-        after=asked["after"],
-        before=asked["before"],
-        limit=_page_size(),
-    )
-    if not found.items and not any(asked.values()):
+    query = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before")}
+    prefix = query["q"].strip()
+    aggregates = desk().index.aggregates(type, prefix=prefix, after=query["after"], before=query["before"], limit=_page_size())
+    if not aggregates.items and not any(query.values()):
         return problem(request, _unknown("aggregate type", "Look in the list of aggregate types, or search at the top."))
     return render(
         request,
         "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": found, "index_health": store_health.current_index_health()},
+        {"type": type, "prefix": prefix, "page": aggregates, "index_health": store_health.current_index_health()},
         fragment="aggregates/_list.html",
     )
 
@@ -74,54 +69,68 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
         return problem(request, _unknown("aggregate", advice))
-    asked = filter_form.entered_filter(request)
-    filtered = _filtered(request, aggregate, asked.filter) if asked.filter else None
-    if filtered:
-        stream = Page(items=filtered.rows, older=filtered.older)
-    elif asked.problem:
-        stream = Page(items=())  # the whole stream would look like an answer
-    else:
-        stream = desk().streams.stream(type, id, page_token=request.GET.get("cursor") or None, limit=_page_size())
-    viewer = profile_of(request)
-    chosen = _chosen(request, aggregate, stream.items)
+    entered = filter_form.entered_filter(request)
+    events, filtered = _events(request, aggregate, entered)
+    profile = profile_of(request)
+    selected = _selected(request, aggregate, events.items)
     context = {
-        "aggregate": aggregate,
-        "type_words": humanize_type(type),
-        "noticed": [
-            {"words": found, "events": aggregate.anomalies[found.kind.value], "url": found.url_for(type, id)}
-            for found in texts_of_kinds(aggregate.anomalies)
-        ],
-        "topics": sorted({part.topic for part in aggregate.streams}),
-        "page": stream,
-        "filter": asked,
+        **_about(aggregate),
+        **_paging(request, entered, filtered),
+        "page": events,
+        "filter": entered,
         "filtered": filtered,
-        "kept_query": _kept_query(request),
-        "cursor": request.GET.get("cursor", ""),
-        "pager_older": "Search older events" if filtered else "",
-        "pager_query": urlencode({"filter": asked.text}) + "&" if asked.filter else "",
-        "lines": [build_line(row, viewer) for row in stream.items],
-        "detail": _detail(chosen, viewer),
+        "lines": [build_line(row, profile) for row in events.items],
+        "detail": _detail(selected, profile),
         "index_health": store_health.current_index_health(),
     }
+    payloads_missing = any(row.event is None for row in events.items)
     return render(
         request,
         "aggregates/show.html",
         context,
         fragment="aggregates/_detail.html",
-        status=asked.status,
-        away=store_health.outage_now() if any(row.event is None for row in stream.items) else store_health.last_known_outage(),
+        status=entered.status,
+        away=store_health.outage_now() if payloads_missing else store_health.last_known_outage(),
     )
 
 
-def _filtered(request: HttpRequest, aggregate: Aggregate, filter: Filter) -> FilteredStream[Row]:
+def _events(
+    request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter
+) -> tuple[Page[Row], FilteredStream[Row] | None]:
+    """One page of the aggregate's events. If they are filtered, also what the filter went through."""
     page_token = request.GET.get("cursor") or None
-    return desk().streams.filtered_stream(aggregate.type, aggregate.id, filter, page_token=page_token, limit=_page_size())
+    if entered.problem:
+        return Page(items=()), None  # the whole stream would look like a result
+    streams = desk().streams
+    if entered.filter is None:
+        return streams.stream(aggregate.type, aggregate.id, page_token=page_token, limit=_page_size()), None
+    filtered = streams.filtered_stream(aggregate.type, aggregate.id, entered.filter, page_token=page_token, limit=_page_size())
+    return Page(items=filtered.rows, older=filtered.older), filtered
 
 
-def _kept_query(request: HttpRequest) -> str:
-    """What a line's link keeps of this page's address, with a ``&`` at its end."""
+def _about(aggregate: Aggregate) -> dict[str, Any]:
+    """What the head of the page shows of the aggregate."""
+    anomalies = [
+        {"text": text, "events": aggregate.anomalies[text.kind.value], "url": text.url_for(aggregate.type, aggregate.id)}
+        for text in texts_of_kinds(aggregate.anomalies)
+    ]
+    return {
+        "aggregate": aggregate,
+        "type_words": humanize_type(aggregate.type),
+        "anomalies": anomalies,
+        "topics": sorted({stream.topic for stream in aggregate.streams}),
+    }
+
+
+def _paging(request: HttpRequest, entered: EnteredFilter, filtered: FilteredStream[Row] | None) -> dict[str, str]:
+    """The queries of the page's links, each with a ``&`` at its end: of the pager's, and of each line's (``kept_query``)."""
     kept = {name: request.GET[name][:LONGEST_KEPT] for name in ("filter", "cursor") if request.GET.get(name)}
-    return urlencode(kept) + "&" if kept else ""
+    return {
+        "cursor": request.GET.get("cursor", ""),
+        "kept_query": urlencode(kept) + "&" if kept else "",
+        "pager_query": urlencode({"filter": entered.text}) + "&" if entered.filter else "",
+        "pager_older": "Search older events" if filtered else "",
+    }
 
 
 def _page_size() -> int:
@@ -129,7 +138,7 @@ def _page_size() -> int:
 
 
 def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
-    """Where payloads can be read through for it: topics with the address of that search, the largest topics first."""
+    """The topics whose payloads can be searched for the text, largest first, each with the address of that search."""
     if not profile_of(request).sees_values:
         return []
     topics = [topic for topic in desk().index.topics().values() if topic.kind == TopicKind.EVENTS and topic.gone_at is None]
@@ -141,15 +150,15 @@ def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _chosen(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> Row | None:
-    """The event that the address names, if it is this aggregate's; else the newest of the page."""
+def _selected(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> Row | None:
+    """The event that the address names, if it belongs to this aggregate. Otherwise the newest on the page."""
     on_page = {row.position.encode(): row for row in rows}
-    asked = request.GET.get("event", "")
-    if asked in on_page:
-        return on_page[asked]
-    if asked:
+    position = request.GET.get("event", "")
+    if position in on_page:
+        return on_page[position]
+    if position:
         try:
-            row = desk().streams.row_at(Position.decode(asked))
+            row = desk().streams.row_at(Position.decode(position))
         except UnknownEvent:
             row = None
         if row and row.pointer and (row.pointer.aggregate_type, row.pointer.aggregate_id) == (aggregate.type, aggregate.id):
@@ -157,8 +166,8 @@ def _chosen(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> 
     return next(iter(on_page.values()), None)
 
 
-def _detail(row: Row | None, viewer: AccessProfile) -> Detail | None:
-    return detail_of(row, viewer, settings.EVENTDESK.limits.payload_preview_bytes) if row else None
+def _detail(row: Row | None, profile: AccessProfile) -> Detail | None:
+    return detail_of(row, profile, settings.EVENTDESK.limits.payload_preview_bytes) if row else None
 
 
 def _unknown(what: str, advice: str) -> Problem:

@@ -1,4 +1,4 @@
-"""What the index noticed: how many events of each kind, and the events of one kind."""
+"""Anomalies that the index found: how many events have each kind, and the events of one kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,16 +21,16 @@ from eventstore.model import Anomaly, AnomalyLine, Page
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """``newest``: when the last of them that was noticed had been published."""
+    """One kind. ``newest`` is when the event that was found last had been published."""
 
-    words: AnomalyText
+    text: AnomalyText
     events: int
     newest: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """``all_url`` leads to everything that has the event's id, where that is what was noticed."""
+    """An event with an anomaly. ``all_url`` lists every event with its id, if duplicate ids are the anomaly."""
 
     event: EventLine
     detail: DisplayValue
@@ -41,8 +41,8 @@ class Line:
 def index(request: HttpRequest) -> HttpResponse:
     counts = desk().index.anomaly_counts()
     kinds = [
-        Kind(words=words, events=counts.get(kind.value, 0), newest=_newest(kind) if counts.get(kind.value) else None)
-        for kind, words in ANOMALY_TEXTS.items()
+        Kind(text=text, events=counts.get(kind.value, 0), newest=_newest(kind) if counts.get(kind.value) else None)
+        for kind, text in ANOMALY_TEXTS.items()
     ]
     context = {
         "kinds": sorted(kinds, key=lambda kind: not kind.events),
@@ -54,40 +54,40 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @page("browse")
 def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
-    words = next((words for anomaly, words in ANOMALY_TEXTS.items() if anomaly.value == kind), None)
-    if words is None:
+    text = next((text for anomaly, text in ANOMALY_TEXTS.items() if anomaly.value == kind), None)
+    if text is None:
         return problem(request, _unknown_kind())
-    asked = {name: request.GET.get(name, "") for name in ("type", "id", "before", "after")}
-    aggregate = (asked["type"], asked["id"]) if asked["id"] else None
-    found = desk().index.anomalies(
-        words.kind,
+    query = {name: request.GET.get(name, "") for name in ("type", "id", "before", "after")}
+    aggregate = (query["type"], query["id"]) if query["id"] else None
+    anomalies = desk().index.anomalies(
+        text.kind,
         aggregate=aggregate,
-        before=asked["before"],
-        after=asked["after"],
+        before=query["before"],
+        after=query["after"],
         limit=settings.EVENTDESK.limits.page_size,
     )
-    viewer = profile_of(request)
+    profile = profile_of(request)
     context: dict[str, Any] = {
-        "words": words,
-        "says_why": words.kind is Anomaly.UNREADABLE,
-        "lines": [_line(line, words, viewer) for line in found.items],
+        "text": text,
+        "says_why": text.kind is Anomaly.UNREADABLE,
+        "lines": [_line(line, text, profile) for line in anomalies.items],
         "count": desk().index.anomaly_counts().get(kind, 0),
-        "aggregate": {"type": asked["type"], "id": asked["id"], "url": aggregate_url(*aggregate)} if aggregate else None,
-        "page_urls": _page_urls(found, asked),
-        "at_newest": not asked["before"] and not asked["after"],
+        "aggregate": {"type": query["type"], "id": query["id"], "url": aggregate_url(*aggregate)} if aggregate else None,
+        "page_urls": _page_urls(anomalies, query),
+        "at_newest": not query["before"] and not query["after"],
     }
     return render(request, "anomalies/show.html", context)
 
 
-def _line(line: AnomalyLine, words: AnomalyText, viewer: AccessProfile) -> Line:
+def _line(line: AnomalyLine, text: AnomalyText, profile: AccessProfile) -> Line:
     event = build_pointer_line(line.pointer)
-    if words.kind is Anomaly.UNREADABLE:
+    if text.kind is Anomaly.UNREADABLE:
         return Line(event=replace(event, problem=line.detail or event.problem), detail="", all_url="")
-    twice = words.kind is Anomaly.DUPLICATE_ID
+    is_duplicate = text.kind is Anomaly.DUPLICATE_ID
     return Line(
         event=event,
-        detail=display_detail(words, line.detail, viewer),
-        all_url=f"{reverse('aggregates')}?{urlencode({'q': event.event_id})}" if twice else "",
+        detail=display_detail(text, line.detail, profile),
+        all_url=f"{reverse('aggregates')}?{urlencode({'q': event.event_id})}" if is_duplicate else "",
     )
 
 
@@ -96,10 +96,10 @@ def _newest(kind: Anomaly) -> datetime | None:
     return lines[0].pointer.published if lines else None
 
 
-def _page_urls(found: Page[AnomalyLine], asked: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: asked[name] for name in ("type", "id") if asked[name]}
-    newer = f"?{urlencode({**kept, 'after': found.newer})}" if found.newer else ""
-    older = f"?{urlencode({**kept, 'before': found.older})}" if found.older else ""
+def _page_urls(anomalies: Page[AnomalyLine], query: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: query[name] for name in ("type", "id") if query[name]}
+    newer = f"?{urlencode({**kept, 'after': anomalies.newer})}" if anomalies.newer else ""
+    older = f"?{urlencode({**kept, 'before': anomalies.older})}" if anomalies.older else ""
     return {"newer": newer, "older": older}
 
 
@@ -107,8 +107,8 @@ def _unknown_kind() -> Problem:
     return Problem(
         status=HTTPStatus.NOT_FOUND,
         title="No such kind of anomaly",
-        text="The index notices nothing of this name.",
-        link=("What the index noticed", "anomalies"),
+        text="The index looks for no anomaly of this name.",
+        link=("All anomalies", "anomalies"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who acted, on what, why and how it went; and whether the record still stands as it was written."""
+"""The audit record: who acted, on what, why, and with which outcome. Also verifies that the record is unchanged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +21,12 @@ from eventstore.model import IndexedTopic
 
 ACTS = 50
 MOST_SPACES = 20
-"""Spaces of an old address at which a topic's name is taken to end."""
+"""Spaces in an old address that are tried as the end of the topic's name."""
 FILTERS = ("actor", "action", "topic", "name", "scope")
 
 
 class Filter(forms.Form):
-    """What to show. Nothing is required; what cannot be is said.
+    """Which acts to show. Every field is optional.
 
     ``topic`` may be a short name. ``name`` is a subscription's, an aggregate's id, an account's or a token's. ``scope`` is how
     addresses of the first release named a topic, or a topic and a subscription, in one text; they still work.
@@ -70,7 +70,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 
 def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:
-    """A page of acts, and the cursor of the next one."""
+    """A page of acts, and the number before which the next page begins."""
     if given["act"] is not None:
         act = act_of(given["act"])
         return [act] if act else [], None
@@ -96,7 +96,7 @@ def _in_one_text(scope: str, indexed: Mapping[str, IndexedTopic]) -> Q:
 
 
 def _written_out(topic: str, indexed: Mapping[str, IndexedTopic]) -> list[str]:
-    """The topic as it was typed, and those that have this short name."""
+    """The topic as typed, and all topics with this short name."""
     return [topic, *(name for name in indexed if name.rpartition("/")[2] == topic)]
 
 

@@ -1,4 +1,4 @@
-"""One event: what it is, what it says, what caused it and what came of it."""
+"""One event: its envelope, its payload, its cause, and its effects."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,8 @@ from eventstore.streams import Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """The event that an address means, and where else the index knows its id: ``others`` are events, ``same_id`` copies of
-    one in derived topics."""
+class Match:
+    """The event that an address names, and others with the same id. ``same_id`` are copies of one in derived topics."""
 
     row: Row
     others: list[EventLine]
@@ -30,11 +29,11 @@ class Found:
 
 @page("browse")
 def show(request: HttpRequest, id: str) -> HttpResponse:
-    found = _find(id, request.GET.get("at", ""))
+    match = _find(id, request.GET.get("at", ""))
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
-    detail = detail_of(found.row, profile_of(request), limit)
-    context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(found.row), **_copies(found)}
+    detail = detail_of(match.row, profile_of(request), limit)
+    context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match)}
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:
@@ -49,7 +48,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
 
 @page("see_payloads")
 def payload(request: HttpRequest, id: str) -> HttpResponse:
-    """The message's bytes as they are, for saving: never for a browser to render."""
+    """The message's bytes for download. A browser must never render them."""
     row = _find(id, request.GET.get("at", "")).row
     if row.event is None:
         raise UnknownEvent("The payload cannot be read now: the store is away, or retention has trimmed it.")
@@ -59,43 +58,43 @@ def payload(request: HttpRequest, id: str) -> HttpResponse:
     return response
 
 
-def _find(id: str, at: str) -> Found:
-    """The event with this id; ``at`` says which where there are several, or where the index does not know it yet."""
+def _find(id: str, at: str) -> Match:
+    """The event with this id. ``at`` is its position, in case there are several or the index does not know it yet."""
     pointers = desk().index.with_event_id(id)
     if at:
-        place = Position.decode(at)
+        position = Position.decode(at)
     elif pointers:
-        place = pointers[0].position
+        position = pointers[0].position
     else:
-        place = _position_in(id)
-    row = desk().streams.row_at(place)
+        position = _position_in(id)
+    row = desk().streams.row_at(position)
     if _id_of(row) != id:
         raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
-    return Found(
+    return Match(
         row=row,
         others=[build_pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
         same_id=[build_pointer_line(pointer) for pointer in elsewhere if pointer.derived],
     )
 
 
-def _copies(found: Found) -> dict[str, Any]:
-    """The others of this id; the event's copies in derived topics; of a copy, what it is a copy of."""
-    pointer = found.row.pointer
+def _copies(match: Match) -> dict[str, Any]:
+    """Other events with this id, the event's copies in derived topics, and the originals if it is a copy itself."""
+    pointer = match.row.pointer
     if pointer is None:
-        return {"others": found.others, "copies": found.same_id}
+        return {"others": match.others, "copies": match.same_id}
     if pointer.derived:
         originals = [build_pointer_line(original) for original in desk().streams.originals_of(pointer)]
         at = {line.position for line in originals}
-        others = [line for line in found.others if line.position not in at]
-        return {"originals": originals, "original_said": pointer.original, "others": others, "copies": found.same_id}
-    named = [build_pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
-    at = {line.position for line in named}
-    return {"others": found.others, "copies": [*named, *(line for line in found.same_id if line.position not in at)]}
+        others = [line for line in match.others if line.position not in at]
+        return {"originals": originals, "original_named": pointer.original, "others": others, "copies": match.same_id}
+    copies = [build_pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
+    at = {line.position for line in copies}
+    return {"others": match.others, "copies": [*copies, *(line for line in match.same_id if line.position not in at)]}
 
 
 def _position_in(id: str) -> Position:
-    """The position that stands in for an id of which the index knows nothing."""
+    """The position that serves as the id of an event that the index does not know."""
     try:
         return Position.decode(id)
     except InvalidPosition:

@@ -1,4 +1,4 @@
-"""For machines: does the process answer, and may it be sent work?"""
+"""Health checks for machines: whether the process answers, and whether it is ready for requests."""
 
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,15 +10,15 @@ from dashboard.web import store_health
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Asks nothing else: a broker that is away is no reason to restart the desk."""
+    """Whether the process answers. Checks nothing else: an unreachable broker is no reason to restart the desk."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where databases and store answer, else 503; says which, and nothing of where they are."""
+    """200 if the databases and the store answer, otherwise 503. Names those that do not, but not their addresses."""
     answers = {alias: _answers(alias) for alias in ("default", "index")}
-    # What is some seconds old will do: nobody anonymous may make the desk wait for the broker again and again.
+    # A result that is some seconds old will do. Anonymous requests must not make the desk query the broker each time.
     answers["store"] = store_health.current_store_health().reachable is True
     ready = all(answers.values())
     words = {name: "ok" if fine else "does not answer" for name, fine in answers.items()}

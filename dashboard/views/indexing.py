@@ -1,4 +1,4 @@
-"""How the index keeps up: for each topic how much is indexed, how far behind that is, how quick, and who does it."""
+"""The progress of the index: for each topic, how much is indexed, how far behind it is, the rate, and the indexers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,33 +13,33 @@ from dashboard.web.pages import page, render
 from eventstore.model import TopicKind, TopicProgress
 
 KEEPS_UP = 60.0
-"""Seconds behind up to which a topic counts as up to date."""
+"""A topic that is fewer seconds behind counts as up to date."""
 
 Mark = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A topic. ``bar`` goes from 0 to 1, ``None`` where that is not known; the other figures are in words."""
+    """One topic. ``bar`` is a fraction from 0 to 1, or ``None`` if it is not known. The other figures are text."""
 
     topic: str
     derived: str
     now: str
-    """What kind of topic it is now, where it is indexed as another."""
+    """The kind of topic that the configuration says now, if it was indexed as another kind."""
     mark: Mark
     bar: float | None
     percent: str
     indexed: int
     waiting: str
     behind: str
-    come_to: datetime | None
-    """When the last indexed event was published, where the topic is behind."""
+    indexed_until: datetime | None
+    """When the last indexed event was published, if the topic is behind."""
     rate: str
     to_go: str
     indexers: int
     partitions: int
     gone_at: datetime | None
-    """Since when the store has not had the topic any more."""
+    """When the store was found to have the topic no longer."""
 
 
 @page("browse")
@@ -61,7 +61,7 @@ def indexing(request: HttpRequest) -> HttpResponse:
         "unattended": sum(line.mark[0] == "bad" for line in watched),
         "as_of": now,
     }
-    return render(request, "indexing/index.html", context, fragment="indexing/_standing.html")
+    return render(request, "indexing/index.html", context, fragment="indexing/_progress.html")
 
 
 def _line(topic: TopicProgress, now: datetime) -> Line:
@@ -78,7 +78,7 @@ def _line(topic: TopicProgress, now: datetime) -> Line:
         indexed=progress.indexed,
         waiting=_waiting(progress.behind, exact=progress.exact),
         behind=_behind(seconds),
-        come_to=progress.published if progress.behind else None,
+        indexed_until=progress.published if progress.behind else None,
         rate=_rate(progress.rate),
         to_go=_to_go(progress.seconds_to_go),
         indexers=topic.indexers,
@@ -88,7 +88,7 @@ def _line(topic: TopicProgress, now: datetime) -> Line:
 
 
 def _mark(topic: TopicProgress, seconds: float | None) -> Mark:
-    """Tone, sign and word."""
+    """Tone, symbol, and word."""
     if topic.gone_at is not None:
         return "info", "○", "gone from the store"
     if seconds is not None and seconds < KEEPS_UP:
@@ -129,7 +129,7 @@ def _to_go(seconds: float | None) -> str:
 
 
 def _percent(fraction: float | None) -> str:
-    """Rounded down: what says 100 % is all."""
+    """Rounded down, so that 100 % means everything."""
     return "" if fraction is None else f"{int(fraction * 1000) / 10:g} %"
 
 

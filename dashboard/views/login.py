@@ -1,4 +1,4 @@
-"""The one page for everybody: who are you? And the way out, by POST alone."""
+"""The login page, the only one without a login, and logging out, which needs a POST."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path

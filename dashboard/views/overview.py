@@ -1,4 +1,4 @@
-"""What needs attention now, worst first; then how everything stands."""
+"""What needs attention now, worst first, and then the state of everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ from eventstore.subscriptions import Counted, State
 
 MOST_LINES = 100
 MOST_STUCK = 20
-LOOKED_INTO = 5
-"""Stuck subscriptions whose first waiting events are looked up: a look may cost the broker a read."""
+MOST_INSPECTED = 5
+"""Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
 MOST_HEADS = 3
 MOST_DEAD_LETTERS = 5
 INDEX_MAY_LAG = 60.0
-"""Seconds that the index may be behind before that is worth a line."""
+"""Seconds that the index may be behind without being listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stuck:
-    """A subscription that does not move. ``heads`` are the events that it stands at, one a partition, as far as known."""
+    """A subscription that does not move. ``heads`` are the events that block it, one for each partition, as far as known."""
 
     line: Line
     events: str
@@ -39,7 +39,7 @@ class Stuck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """What waits in all backlogs but the phantoms'. ``oldest`` is the line whose first event has waited longest."""
+    """What waits in all backlogs except phantom ones. ``oldest`` is the line whose first event has waited longest."""
 
     events: int
     sure: bool
@@ -50,20 +50,20 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Anomalies:
-    """How many events have an anomaly of a kind, in words, and the one that was noticed last."""
+    """How many events have one kind of anomaly, and the event that was found last."""
 
-    words: AnomalyText
+    text: AnomalyText
     events: int
     newest: EventLine | None
 
     @property
     def counted(self) -> str:
-        return self.words.counted(self.events)
+        return self.text.counted(self.events)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetters:
-    """Dead-letter topics that hold events, those with most first; ``more`` are not shown."""
+    """Dead-letter topics that hold events, those with most events first. ``more`` counts those that are not shown."""
 
     topics: Sequence[IndexedTopic]
     more: int
@@ -71,86 +71,84 @@ class DeadLetters:
 
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
-    found, away = backlog_cache.gathered_or_last_known()
+    snapshot, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
-        return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page says so, and tries again by itself
+        return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page reports it, and tries again by itself
     index = store_health.current_index_health()
-    lines = found.worst_first if found else []
+    lines = snapshot.worst_first if snapshot else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
-    noticed, dead_letters = _noticed(), _dead_letters()
+    anomalies, dead_letters = _anomalies(), _dead_letters()
     context = {
-        "found": found,
+        "snapshot": snapshot,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
         "stuck": _stuck(stuck[:MOST_STUCK], profile_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "dead_letters": dead_letters,
-        "noticed": noticed,
+        "anomalies": anomalies,
         "index": index,
         "index_behind": _index_behind(index),
-        "waiting": _waiting(lines) if found else None,
-        "healthy": found.counted(State.HEALTHY) if found else 0,
+        "waiting": _waiting(lines) if snapshot else None,
+        "healthy": snapshot.counted(State.HEALTHY) if snapshot else 0,
         "attention": sum(
             [
                 len(stuck),
                 bool(dead_letters),
-                bool(noticed),
+                bool(anomalies),
                 bool(_index_behind(index)),
-                bool(found and found.unavailable_topics),
+                bool(snapshot and snapshot.unavailable_topics),
             ]
         ),
         "lists_consumers": desk().subscriptions.capabilities.lists_consumers,
-        "known_at": _known_at(found),
+        "known_at": _known_at(snapshot),
     }
-    status = 503 if away and not _knows(found, index) else 200
-    return render(request, "overview/index.html", context, fragment="overview/_standing.html", status=status, away=away)
+    status = 503 if away and not _knows_anything(snapshot, index) else 200
+    return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
 
 
-def _knows(found: BacklogSnapshot | None, index: store_health.IndexHealth) -> bool:
-    return found is not None or index.topics > 0
+def _knows_anything(snapshot: BacklogSnapshot | None, index: store_health.IndexHealth) -> bool:
+    return snapshot is not None or index.topics > 0
 
 
-def _known_at(found: BacklogSnapshot | None) -> datetime | None:
-    if found is not None:
-        return found.as_of
+def _known_at(snapshot: BacklogSnapshot | None) -> datetime | None:
+    if snapshot is not None:
+        return snapshot.as_of
     moments = [topic.caught_up_at for topic in desk().index.topics().values() if topic.caught_up_at]
     return max(moments) if moments else None
 
 
-def _stuck(lines: Sequence[Line], viewer: AccessProfile) -> list[Stuck]:
+def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
     return [
         Stuck(
             line=line,
             events=backlog_cache.events_words(line.backlog),
-            heads=_heads(line, viewer) if number < LOOKED_INTO else (),
+            heads=_heads(line, profile) if number < MOST_INSPECTED else (),
         )
         for number, line in enumerate(lines)
     ]
 
 
-def _heads(line: Line, viewer: AccessProfile) -> Sequence[EventLine]:
-    """What it stands at in each partition where it is stuck, of the first few of them."""
+def _heads(line: Line, profile: AccessProfile) -> Sequence[EventLine]:
+    """The events that block the subscription in the first few of its stuck partitions."""
     stuck = line.backlog.stuck_partitions
     try:
         rows = desk().subscriptions.first_waiting(line.subscription, min(MOST_HEADS, len(stuck)), partitions=stuck)
     except EventStoreError:
-        return ()  # the store is away meanwhile: the line stands without it
-    return [build_line(row, viewer) for row in rows]
+        return ()  # the store is unreachable by now: show the line without it
+    return [build_line(row, profile) for row in rows]
 
 
-def _noticed() -> list[Anomalies]:
-    """What the index noticed about events, each kind that there is."""
+def _anomalies() -> list[Anomalies]:
+    """The anomalies that the index found, by kind."""
     counts = desk().index.anomaly_counts()
-    return [
-        Anomalies(words=found, events=counts[found.kind.value], newest=_newest(found.kind)) for found in texts_of_kinds(counts)
-    ]
+    return [Anomalies(text=text, events=counts[text.kind.value], newest=_newest(text.kind)) for text in texts_of_kinds(counts)]
 
 
 def _dead_letters() -> DeadLetters | None:
-    """By the index's own counts: neither the store nor a payload is asked for."""
+    """According to the index, so without asking the store or reading payloads."""
     indexed = desk().index.topics().values()
-    there = [topic for topic in indexed if topic.gone_at is None and topic.events]
-    holding = [topic for topic in there if topic.kind == TopicKind.DEAD_LETTER]
+    existing = [topic for topic in indexed if topic.gone_at is None and topic.events]
+    holding = [topic for topic in existing if topic.kind == TopicKind.DEAD_LETTER]
     most_first = sorted(holding, key=lambda topic: (-topic.events, topic.topic))
     shown = most_first[:MOST_DEAD_LETTERS]
     return DeadLetters(topics=shown, more=len(most_first) - len(shown)) if shown else None
@@ -162,7 +160,7 @@ def _newest(kind: Anomaly) -> EventLine | None:
 
 
 def _index_behind(index: store_health.IndexHealth) -> str:
-    """Why the index is worth a line; empty where it keeps up."""
+    """Why the index needs attention. Empty if it keeps up."""
     if not index.topics:
         return "The index has not read any topic yet."
     if index.behind is None:

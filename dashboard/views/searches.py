@@ -1,4 +1,4 @@
-"""A running search over a topic: how far it is and what it found since, and stopping it."""
+"""A running search over a topic: its progress and new matches, and stopping it."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,14 +13,14 @@ from eventstore.scanning import Scan
 
 @page("browse")
 def show(request: HttpRequest, id: str) -> HttpResponse:
-    """What is new behind the first ``seen`` matches, for the topic's page; whoever comes by address is led there."""
+    """The matches after the first ``seen``, for the topic's page. Other requests are redirected to that page."""
     scan = _scan(request, id)
     if scan is None:
         return _gone(request)
-    found = filter_form.search_view(id, scan, _seen(request))
+    search = filter_form.search_view(id, scan, _seen(request))
     if not wants_fragment(request):
-        return redirect(found.here_url)
-    return render(request, "searches/_news.html", {"search": found})
+        return redirect(search.here_url)
+    return render(request, "searches/_news.html", {"search": search})
 
 
 @page("browse", methods=("POST",))
@@ -30,7 +30,7 @@ def stops(request: HttpRequest, id: str) -> HttpResponse:
         return _gone(request)
     scan.stop()
     if wants_fragment(request):
-        return HttpResponse(status=204)  # the page asks how far it is anyway
+        return HttpResponse(status=204)  # the page polls the progress anyway
     return redirect(filter_form.search_view(id, scan).here_url)
 
 

@@ -1,6 +1,6 @@
-"""The live tail: one topic, several, or one aggregate, followed as it is published. Every choice is in the address.
+"""The live tail of one topic, several topics, or one aggregate. Every choice is in the address.
 
-The page holds no events itself: its script opens the websocket and says there how to begin (``data-begin``).
+The page itself holds no events. Its script opens the websocket and begins as ``data-begin`` says.
 """
 
 import json
@@ -25,7 +25,7 @@ MOST_TOPICS = 20
 LAST, MOST_LAST = 50, 10_000
 LONGEST_NAME = 1024
 MASKING = "Eventdesk-Masking"
-"""The header by which a page that is open asks what its reader may see now."""
+"""The response header that tells an open page what its reader may see now."""
 WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00."
 WRONG_NUMBER = f"Give a number of events from 1 to {MOST_LAST:,}."
 WRONG_PLACE = "This position cannot be watched from: it is damaged, or of another topic. Open the event again from a list."
@@ -35,7 +35,7 @@ WRONG_START = "Begin from now, from the last events, from a time or from a posit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Where a tail begins, as somebody chose it. ``problem`` says what is wrong with that; then it begins nowhere."""
+    """Where a tail begins. If ``problem`` says what is wrong with the choice, it does not begin."""
 
     kind: str = "now"
     last: int = LAST
@@ -56,7 +56,7 @@ class Start:
                 return "now"
 
     def message(self) -> object:
-        """As the socket is asked for it."""
+        """For the socket's ``begin`` message."""
         match self.kind:
             case "last":
                 return {"last": self.last}
@@ -68,7 +68,7 @@ class Start:
                 return "now"
 
     def query(self) -> Mapping[str, str]:
-        """As it stands in the address."""
+        """For the address."""
         match self.kind:
             case "last":
                 return {"from": "last", "last": str(self.last)}
@@ -82,22 +82,25 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watched:
-    """What is followed: these topics, and of them one aggregate where there is one. ``told`` are the topics that the address
-    asks for by name: none where its path is the topic's own, or where an aggregate is followed wherever it has events."""
+    """What is followed: topics, and perhaps only one aggregate in them.
+
+    ``named`` are the topics in the address's query. It is empty if the address's path names the topic, or if an aggregate is
+    followed in all topics.
+    """
 
     topics: Sequence[Topic] = ()
-    told: Sequence[str] = ()
+    named: Sequence[str] = ()
     aggregate_type: str = ""
     aggregate_id: str = ""
 
     def query(self) -> list[tuple[str, str]]:
-        """As it stands in the address."""
+        """For the address."""
         one = [("aggregate_type", self.aggregate_type), ("aggregate_id", self.aggregate_id)]
-        return [("topic", name) for name in self.told] + (one if self.aggregate_id else [])
+        return [("topic", name) for name in self.named] + (one if self.aggregate_id else [])
 
     def message(self) -> dict[str, object]:
-        """As the socket is asked for it."""
-        said: dict[str, object] = {"topics": list(self.told)} if self.told else {}
+        """For the socket's ``begin`` message."""
+        said: dict[str, object] = {"topics": list(self.named)} if self.named else {}
         return said | ({"aggregate": {"type": self.aggregate_type, "id": self.aggregate_id}} if self.aggregate_id else {})
 
 
@@ -109,12 +112,12 @@ def tail(request: HttpRequest, topic: str) -> HttpResponse:
 
 @page("tail")
 def several(request: HttpRequest) -> HttpResponse:
-    """Several topics or an aggregate; what to follow is chosen here where the address does not say it."""
+    """The tail of several topics or an aggregate. If the address does not name them, the page lets people choose."""
     names = list(dict.fromkeys(request.GET.getlist("topic")))
     type, id = request.GET.get("aggregate_type", ""), request.GET.get("aggregate_id", "")
     if max(len(type), len(id)) > LONGEST_NAME:
-        return _choose(request, Watched(told=names), TOO_LONG)
-    asked = Watched(told=names, aggregate_type=type, aggregate_id=id)
+        return _choose(request, Watched(named=names), TOO_LONG)
+    asked = Watched(named=names, aggregate_type=type, aggregate_id=id)
     if len(names) > MOST_TOPICS:
         return _choose(request, asked, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
     if "choose" in request.GET or not (names or id):
@@ -125,16 +128,16 @@ def several(request: HttpRequest) -> HttpResponse:
         topics, why = _topics_of(type, id)
     if why:
         return _choose(request, asked, why)
-    told = [topic.name for topic in topics] if names else []
-    return _show(request, replace(asked, topics=topics, told=told), reverse("tails"))
+    named = [topic.name for topic in topics] if names else []
+    return _show(request, replace(asked, topics=topics, named=named), reverse("tails"))
 
 
 def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
-    """Where the index knows events of this aggregate; or why it cannot be followed there."""
+    """The topics in which the index knows events of this aggregate, or why it cannot be followed."""
     aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
         return [], "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
-    found = _still_there({stream.topic for stream in aggregate.streams})
+    found = _existing({stream.topic for stream in aggregate.streams})
     if not found:
         return [], "The topics in which the index knows events of this aggregate are gone. Choose others."
     if len(found) > MOST_TOPICS:
@@ -142,42 +145,42 @@ def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
     return [Topic(name=name) for name in found], ""
 
 
-def _still_there(names: Collection[str]) -> list[str]:
-    """Without the topics that were deleted, whose events the index still knows; all of them while the store is away."""
+def _existing(names: Collection[str]) -> list[str]:
+    """The topics that still exist. All of them while the store is unreachable. The index also knows deleted ones."""
     try:
-        there = {topic.name for topic in desk().log.topics()}
+        existing = {topic.name for topic in desk().log.topics()}
     except StoreUnreachable:
         return sorted(names)
-    return sorted(there.intersection(names))
+    return sorted(existing.intersection(names))
 
 
 def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
-    asked = filter_form.entered_filter(request)
+    entered = filter_form.entered_filter(request)
     start = _start(request, watched)
     masking = profile_of(request).level
-    named = watched.query() or [("topic", topic.name) for topic in watched.topics]
-    kept = [*named, *start.query().items(), ("filter", asked.text)]
+    names = watched.query() or [("topic", topic.name) for topic in watched.topics]
+    kept = [*names, *start.query().items(), ("filter", entered.text)]
     context: dict[str, Any] = {
         "watched": watched,
         "page": page,
         "type_words": humanize_type(watched.aggregate_type),
-        "filter": asked,
+        "filter": entered,
         "start": start,
         "most": MOST_LAST,
         "live": f"{page}live/",
         "opened": timezone.now(),
         "masking": masking,
-        "begin": json.dumps({**watched.message(), "from": start.message(), "filter": asked.text}),
+        "begin": json.dumps({**watched.message(), "from": start.message(), "filter": entered.text}),
         "choose_url": f"{reverse('tails')}?{urlencode([*kept, ('choose', '1')])}",
     }
-    status = HTTPStatus.BAD_REQUEST if start.problem else asked.status
+    status = HTTPStatus.BAD_REQUEST if start.problem else entered.status
     response = render(request, "tail/show.html", context, status=status)
     response[MASKING] = masking
     return response
 
 
 def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpResponse:
-    """The topics that can be followed, those that are told chosen already."""
+    """The page to choose topics. Those that the address names are already chosen."""
     try:
         topics, away = desk().log.topics(), None
     except StoreUnreachable as error:
@@ -186,7 +189,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
         away = error
     context = {
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
-        "chosen": frozenset(watched.told),
+        "chosen": frozenset(watched.named),
         "watched": watched,
         "filter": filter_form.entered_filter(request),
         "start": _start(request, watched),
@@ -198,8 +201,11 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
 
 
 def _start(request: HttpRequest, watched: Watched) -> Start:
-    """Where the address says to begin. Where it does not: with the last events, so that a quiet topic is no empty page; for
-    an aggregate from now, since the last events of its topics would hardly be its own."""
+    """Where the address says to begin.
+
+    By default, a tail begins with the last events, so that the page of a quiet topic is not empty. The tail of an aggregate
+    begins now, because the last events of its topics are rarely its own.
+    """
     kind = request.GET.get("from", "").strip() or ("now" if watched.aggregate_id else "last")
     match kind:
         case "now":

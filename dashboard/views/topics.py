@@ -1,4 +1,4 @@
-"""The topics, and one topic's events."""
+"""The topics, and the events of one topic."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TopicLine:
-    """A topic of the store, of the index, or of both. ``gone``: the index still knows it, the store does not."""
+    """A topic of the store, of the index, or of both. ``gone`` means that only the index still knows it."""
 
     topic: Topic
     indexed: IndexedTopic | None
@@ -56,9 +56,9 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     found = desk().streams.topic(topic)
     indexed = desk().index.topics().get(found.name)
     since, problem = _since(request.GET.get("since", ""))
-    asked = filter_form.entered_filter(request)
-    if asked.text:
-        return _filtered(request, found, asked, {"indexed": indexed, "since": since, "since_problem": problem})
+    entered = filter_form.entered_filter(request)
+    if entered.text:
+        return _filtered(request, found, entered, {"indexed": indexed, "since": since, "since_problem": problem})
     page_token = request.GET.get("cursor") or None
     try:
         if since is not None:
@@ -66,7 +66,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
         events, away = desk().streams.topic_page(found, page_token=page_token, limit=settings.EVENTDESK.limits.page_size), None
     except StoreUnreachable as error:
         events, away = _from_index(found), error
-    viewer = profile_of(request)
+    profile = profile_of(request)
     return render(
         request,
         "topics/show.html",
@@ -74,7 +74,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "topic": found,
             "indexed": indexed,
             "page": events,
-            "lines": [build_line(row, viewer) for row in events.items],
+            "lines": [build_line(row, profile) for row in events.items],
             "copies": 0 if found.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
@@ -88,21 +88,20 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
 
 
 def _hours(topic: Topic, before: str) -> dict[str, Any]:
-    """The strip of the topic's last hours, or of those before the moment that a link names; and where the next ones end."""
+    """The chart of the topic's last hours, or of those before the time that a link names, and where the next ones end."""
     moment, _ = _since(before)
-    strip = chart_hours(desk().index.hours(topic.name, HOURS, before=moment))
-    earlier = desk().index.hours(topic.name, 1, before=strip.begins) if strip else ()
-    return {"hours": strip, "hours_before": moment, "hours_earlier": strip.begins if strip and earlier else None}
+    chart = chart_hours(desk().index.hours(topic.name, HOURS, before=moment))
+    earlier = desk().index.hours(topic.name, 1, before=chart.begins) if chart else ()
+    return {"hours": chart, "hours_before": moment, "hours_earlier": chart.begins if chart and earlier else None}
 
 
-def _filtered(request: HttpRequest, topic: Topic, asked: EnteredFilter, known: Mapping[str, Any]) -> HttpResponse:
-    """What matches the filter, as far as it is found. Where it cannot be used, nothing: the whole list would look like an
-    answer."""
-    context: dict[str, Any] = {**known, "topic": topic, "filter": asked, "search_problem": asked.problem}
-    if asked.filter is None or known["since_problem"]:
-        return render(request, "topics/show.html", context, status=asked.status)
+def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known: Mapping[str, Any]) -> HttpResponse:
+    """The matches found so far. Nothing if the filter is invalid, because the whole list would look like a result."""
+    context: dict[str, Any] = {**known, "topic": topic, "filter": entered, "search_problem": entered.problem}
+    if entered.filter is None or known["since_problem"]:
+        return render(request, "topics/show.html", context, status=entered.status)
     try:
-        search = filter_form.search_of(request, topic, asked.filter, known["since"])
+        search = filter_form.search_of(request, topic, entered.filter, known["since"])
     except TooManySearches as error:
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
@@ -111,14 +110,14 @@ def _filtered(request: HttpRequest, topic: Topic, asked: EnteredFilter, known: M
 
 
 def _known_at(topics: Iterable[IndexedTopic]) -> datetime | None:
-    """The oldest of the moments at which the index was last caught up."""
+    """The oldest of the times at which the index was last caught up with a topic."""
     return min((topic.caught_up_at for topic in topics if topic.caught_up_at), default=None)
 
 
 def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: bool) -> list[TopicLine]:
-    there = [TopicLine(topic=topic, indexed=known.get(topic.name)) for topic in topics]
+    existing = [TopicLine(topic=topic, indexed=known.get(topic.name)) for topic in topics]
     names = {topic.name for topic in topics}
-    kept = [
+    remembered = [
         TopicLine(
             topic=Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)),
             indexed=topic,
@@ -127,7 +126,7 @@ def _lines(topics: Sequence[Topic], known: Mapping[str, IndexedTopic], away: boo
         for topic in known.values()
         if topic.topic not in names
     ]
-    return sorted([*there, *kept], key=lambda line: line.topic.name)
+    return sorted([*existing, *remembered], key=lambda line: line.topic.name)
 
 
 def _from_index(topic: Topic) -> Page[Row]:
@@ -135,7 +134,7 @@ def _from_index(topic: Topic) -> Page[Row]:
 
 
 def _since(text: str) -> tuple[datetime | None, str]:
-    """The instant that a form or a pasted address names, without an offset in UTC; else what is wrong with it."""
+    """The time that a form or an address names, in UTC unless it has an offset, or a message that says what is wrong."""
     if not text.strip():
         return None, ""
     try:

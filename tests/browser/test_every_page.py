@@ -240,12 +240,12 @@ def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
     page = context.new_page()
     page.goto(desk.url)
     for link in ("a[href='/anomalies/']", "[data-anomaly] a >> nth=1", "[data-lines] td a"):
-        link_of_now = page.locator(f"#standing {link}").first
+        link_of_now = page.locator(f"#live {link}").first
         link_of_now.focus()
         where = link_of_now.get_attribute("href")
-        page.evaluate("document.getElementById('standing').dataset.old = 'yes'")
-        expect(page.locator("#standing:not([data-old])")).to_have_count(1, timeout=20_000)
-        expect(page.locator(f"#standing {link}").first).to_be_focused()
+        page.evaluate("document.getElementById('live').dataset.old = 'yes'")
+        expect(page.locator("#live:not([data-old])")).to_have_count(1, timeout=20_000)
+        expect(page.locator(f"#live {link}").first).to_be_focused()
         assert page.evaluate("document.activeElement.getAttribute('href')") == where
     context.close()
 

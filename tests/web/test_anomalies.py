@@ -61,11 +61,11 @@ def test_every_kind_has_its_words() -> None:
 def test_where_nothing_was_noticed_the_page_says_so_and_what_is_looked_for(desk: Desk) -> None:
     desk.publish(3)
     answer = desk.get(LIST)
-    assert "Nothing noticed in 3 events" in text(answer)
+    assert "No anomalies in 3 events" in text(answer)
     assert set(attribute(answer, "data-kind")) == {kind.value for kind in Anomaly}
     assert set(attribute(answer, "data-events")) == {"0"}
     for kind in Anomaly:
-        assert "Nothing noticed" in text(desk.get(f"/anomalies/{kind.value}/"))
+        assert "No anomalies" in text(desk.get(f"/anomalies/{kind.value}/"))
 
 
 def test_the_kinds_come_with_their_counts_those_that_there_are_first(planted: Desk) -> None:
@@ -83,7 +83,7 @@ def test_the_kinds_come_with_their_counts_those_that_there_are_first(planted: De
 def test_a_kinds_list_has_its_events_alone(planted: Desk, kind: Anomaly) -> None:
     answer = planted.get(f"/anomalies/{kind.value}/")
     assert attribute(answer, "data-event-id") == FOUND[kind]
-    assert "1 event, the last noticed first" in text(answer)
+    assert "1 event, the latest first" in text(answer)
     assert ANOMALY_TEXTS[kind].means in text(answer)
 
 

@@ -84,7 +84,7 @@ def test_what_was_never_counted_and_never_caught_up_makes_up_no_figure(desk: Des
     answer = desk.get(PAGE)
     assert "not counted yet" in text(answer)
     assert "never caught up yet" in text(answer)
-    assert "value=" not in answer.content.decode().split('id="standing"')[1].split("</main>")[0]
+    assert "value=" not in answer.content.decode().split('id="live"')[1].split("</main>")[0]
 
 
 def test_where_events_wait_and_nobody_indexes_it_says_what_to_start(desk: Desk) -> None:

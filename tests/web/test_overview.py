@@ -73,7 +73,7 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     desk.subscribe()
     everything_happened_long_ago()
     answer = desk.get("/")
-    assert attribute(answer, "data-attention") == ["stuck", "noticed"]
+    assert attribute(answer, "data-attention") == ["stuck", "anomalies"]
     assert attribute(answer, "data-anomaly") == ["unreadable"]
     assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
     assert "1 message fits no envelope" in text(answer)
@@ -121,7 +121,7 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     assert attribute(answer, "data-attention") == ["dead-letters"]
     assert attribute(answer, "data-events") == ["4", "1"]
     seen = text(answer)
-    assert "1 thing." in seen
+    assert "1 issue." in seen
     assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ Counted by the index" in seen
     assert "whether or not somebody has dealt with them" in seen
     assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
