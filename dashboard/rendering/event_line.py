@@ -31,7 +31,7 @@ class EventLine:
     - ``missing`` says why the event could not be read from the store.
     - ``encrypted``: nobody here can read the payload. ``schema_mismatch``: the payload does not fit its schema.
     - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
-    - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already tell.
+    - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already express.
     """
 
     event_id: str

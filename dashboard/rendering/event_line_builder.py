@@ -106,9 +106,9 @@ def _line(
 
 
 def _anomalies(pointer: Pointer, schema_mismatch: bool) -> Sequence[AnomalyText]:
-    """The anomalies that the line does not tell otherwise."""
-    already_told = {Anomaly.UNREADABLE, Anomaly.SCHEMA} if schema_mismatch else {Anomaly.UNREADABLE}
-    return [anomaly for anomaly in texts_of_kinds(pointer.anomalies) if anomaly.kind not in already_told]
+    """The anomalies that the line does not already express."""
+    already_shown = {Anomaly.UNREADABLE, Anomaly.SCHEMA} if schema_mismatch else {Anomaly.UNREADABLE}
+    return [anomaly for anomaly in texts_of_kinds(pointer.anomalies) if anomaly.kind not in already_shown]
 
 
 def tone_of(event_type: str) -> int:

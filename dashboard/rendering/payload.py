@@ -78,8 +78,8 @@ def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payloa
     if message.null:
         return Payload(kind="empty", note="This message has no payload at all (a tombstone: what its key meant is deleted).")
     if message.encrypted:
-        held = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
-        note = f"Encrypted by its publisher: its payload cannot be shown.{held}"
+        batch = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
+        note = f"Encrypted by its publisher: its payload cannot be shown.{batch}"
         return Payload(kind="encrypted", size=len(message.payload), note=note)
     payload = payload_of(event.data, event.content_type, profile, limit)
     if event.schema is None:

@@ -56,9 +56,9 @@ def audit(request: HttpRequest) -> HttpResponse:
         )
     given = form.cleaned_data
     indexed = desk().index.topics()
-    found, older = _acts(given, _on(given, indexed))
+    matching, older = _acts(given, _on(given, indexed))
     context = {
-        "lines": [audit_line(act, _partitions(act, indexed)) for act in found],
+        "lines": [audit_line(act, _partitions(act, indexed)) for act in matching],
         "given": given,
         "filtered": any(given[name] for name in (*FILTERS, "act")),
         "actions": sorted(((action.name, action.title) for action in registered()), key=lambda pair: pair[1]),
@@ -74,9 +74,9 @@ def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:
     if given["act"] is not None:
         act = act_of(given["act"])
         return [act] if act else [], None
-    found = acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], on=on)
-    shown = list(found[:ACTS])
-    return shown, shown[-1].number if len(found) > ACTS else None
+    matching = acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], on=on)
+    on_page = list(matching[:ACTS])
+    return on_page, on_page[-1].number if len(matching) > ACTS else None
 
 
 def _on(given: dict[str, Any], indexed: Mapping[str, IndexedTopic]) -> Q:

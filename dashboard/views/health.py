@@ -17,15 +17,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 if the databases and the store answer, otherwise 503. Names those that do not, but not their addresses."""
-    answers = {alias: _answers(alias) for alias in ("default", "index")}
+    reachable = {alias: _is_reachable(alias) for alias in ("default", "index")}
     # A result that is some seconds old will do. Anonymous requests must not make the desk query the broker each time.
-    answers["store"] = store_health.current_store_health().reachable is True
-    ready = all(answers.values())
-    words = {name: "ok" if fine else "does not answer" for name, fine in answers.items()}
+    reachable["store"] = store_health.current_store_health().reachable is True
+    ready = all(reachable.values())
+    words = {name: "ok" if fine else "does not answer" for name, fine in reachable.items()}
     return JsonResponse({"ready": ready, **words}, status=200 if ready else 503)
 
 
-def _answers(alias: str) -> bool:
+def _is_reachable(alias: str) -> bool:
     try:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -100,14 +100,14 @@ class Watched:
 
     def message(self) -> dict[str, object]:
         """For the socket's ``begin`` message."""
-        said: dict[str, object] = {"topics": list(self.named)} if self.named else {}
-        return said | ({"aggregate": {"type": self.aggregate_type, "id": self.aggregate_id}} if self.aggregate_id else {})
+        message: dict[str, object] = {"topics": list(self.named)} if self.named else {}
+        return message | ({"aggregate": {"type": self.aggregate_type, "id": self.aggregate_id}} if self.aggregate_id else {})
 
 
 @page("tail")
 def tail(request: HttpRequest, topic: str) -> HttpResponse:
-    found = desk().streams.topic(topic)
-    return _show(request, Watched(topics=[found]), reverse("tail", args=[found.name]))
+    followed = desk().streams.topic(topic)
+    return _show(request, Watched(topics=[followed]), reverse("tail", args=[followed.name]))
 
 
 @page("tail")
@@ -117,19 +117,19 @@ def several(request: HttpRequest) -> HttpResponse:
     type, id = request.GET.get("aggregate_type", ""), request.GET.get("aggregate_id", "")
     if max(len(type), len(id)) > LONGEST_NAME:
         return _choose(request, Watched(named=names), TOO_LONG)
-    asked = Watched(named=names, aggregate_type=type, aggregate_id=id)
+    watched = Watched(named=names, aggregate_type=type, aggregate_id=id)
     if len(names) > MOST_TOPICS:
-        return _choose(request, asked, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
+        return _choose(request, watched, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
     if "choose" in request.GET or not (names or id):
-        return _choose(request, asked)
+        return _choose(request, watched)
     if names:
         topics, why = [desk().streams.topic(name) for name in names], ""
     else:
         topics, why = _topics_of(type, id)
     if why:
-        return _choose(request, asked, why)
+        return _choose(request, watched, why)
     named = [topic.name for topic in topics] if names else []
-    return _show(request, replace(asked, topics=topics, named=named), reverse("tails"))
+    return _show(request, replace(watched, topics=topics, named=named), reverse("tails"))
 
 
 def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
@@ -137,12 +137,12 @@ def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
     aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
         return [], "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
-    found = _existing({stream.topic for stream in aggregate.streams})
-    if not found:
+    names = _existing({stream.topic for stream in aggregate.streams})
+    if not names:
         return [], "The topics in which the index knows events of this aggregate are gone. Choose others."
-    if len(found) > MOST_TOPICS:
-        return [], f"It has events in {len(found)} topics; a tail follows at most {MOST_TOPICS}."
-    return [Topic(name=name) for name in found], ""
+    if len(names) > MOST_TOPICS:
+        return [], f"It has events in {len(names)} topics; a tail follows at most {MOST_TOPICS}."
+    return [Topic(name=name) for name in names], ""
 
 
 def _existing(names: Collection[str]) -> list[str]:
@@ -240,7 +240,7 @@ def _position(text: str, watched: Watched) -> Start:
         topic = Position.decode(text).topic
     except InvalidPosition:
         topic = ""
-    known = topic in {found.name for found in watched.topics} or not watched.topics
+    known = topic in {followed.name for followed in watched.topics} or not watched.topics
     return Start(kind="position", position=text) if topic and known else Start(kind="position", problem=WRONG_PLACE)
 
 

@@ -53,34 +53,35 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @page("browse")
 def show(request: HttpRequest, topic: str) -> HttpResponse:
-    found = desk().streams.topic(topic)
-    indexed = desk().index.topics().get(found.name)
+    known_topic = desk().streams.topic(topic)
+    indexed = desk().index.topics().get(known_topic.name)
     since, problem = _since(request.GET.get("since", ""))
     entered = filter_form.entered_filter(request)
     if entered.text:
-        return _filtered(request, found, entered, {"indexed": indexed, "since": since, "since_problem": problem})
+        return _filtered(request, known_topic, entered, {"indexed": indexed, "since": since, "since_problem": problem})
     page_token = request.GET.get("cursor") or None
     try:
         if since is not None:
-            page_token = desk().streams.page_token_since(found, since)
-        events, away = desk().streams.topic_page(found, page_token=page_token, limit=settings.EVENTDESK.limits.page_size), None
+            page_token = desk().streams.page_token_since(known_topic, since)
+        limit = settings.EVENTDESK.limits.page_size
+        events, away = desk().streams.topic_page(known_topic, page_token=page_token, limit=limit), None
     except StoreUnreachable as error:
-        events, away = _from_index(found), error
+        events, away = _from_index(known_topic), error
     profile = profile_of(request)
     return render(
         request,
         "topics/show.html",
         {
-            "topic": found,
+            "topic": known_topic,
             "indexed": indexed,
             "page": events,
             "lines": [build_line(row, profile) for row in events.items],
-            "copies": 0 if found.derived else count_copies(events.items),
+            "copies": 0 if known_topic.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
             "at_newest": page_token is None,
             "known_at": indexed.caught_up_at if indexed else None,
-            **(_hours(found, request.GET.get("before", "")) if page_token is None else {}),
+            **(_hours(known_topic, request.GET.get("before", "")) if page_token is None else {}),
         },
         status=503 if away and not events.items else 200,
         away=away,

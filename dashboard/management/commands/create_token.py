@@ -1,4 +1,4 @@
-"""Make an API token, with which a script may watch the live tail."""
+"""Make an API token that lets a script watch the live tail."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -19,7 +19,7 @@ ROLES = [str(role) for role in Role if role]
 
 
 class Command(BaseCommand):
-    help = "Make an API token for a script. It is shown this once, and kept as a hash only."
+    help = "Make an API token for a script. It is shown only once, and stored as a hash."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what the script is called: letters, digits and @ . + - _")

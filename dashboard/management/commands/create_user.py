@@ -1,4 +1,4 @@
-"""Make an account: the only way to the first admin."""
+"""Make an account. This is the only way to get the first admin."""
 
 import secrets
 import sys
@@ -21,7 +21,7 @@ ROLES = [str(role) for role in Role if role]
 
 
 class Command(BaseCommand):
-    help = "Make a person's account. Without --password-stdin a password is generated and shown this once."
+    help = "Make a person's account. Without --password-stdin a password is generated and shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="letters, digits and @ . + - _")

@@ -1,4 +1,4 @@
-"""Import a file of CloudEvents JSON, one a line, into whichever store is configured."""
+"""Import a file of CloudEvents JSON, one event on each line, into the configured store."""
 
 import sys
 from argparse import ArgumentParser
@@ -42,14 +42,14 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=REFUSED) from error
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.", returncode=REFUSED) from error
-        self.stdout.write(in_words(summary, name, stopped=stop.number != 0))
+        self.stdout.write(summary_text(summary, name, stopped=stop.number != 0))
         if stop.number:
             sys.exit(128 + stop.number)
         if summary.rejected_count:
             sys.exit(1)
 
     def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]") -> ImportSummary:
-        """The import as one recorded act. A stop ends it after the batch that is under way."""
+        """The import as one recorded act. A stop ends it after the current batch."""
         here = desk()
         progress = Progress(bar)
         with here.actions.perform(command_line_actor(actor), PUBLISH, topic_resource(name), {}) as act:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             try:
                 lines = source.until_stopped(parse_lines(source))
                 summary = import_messages(here.log, topic.name, lines, on_progress=progress.show)
-            except KeyboardInterrupt:  # it waited for more of its input: everything before is in
+            except KeyboardInterrupt:  # it was waiting for input: everything before has been imported
                 summary = progress.last
             except EventStoreError as error:
                 raise type(error)(f"{error} {before(progress.last.imported)} imported before that.") from error
@@ -74,22 +74,22 @@ class Command(BaseCommand):
 
 
 class Progress:
-    """Says each rejected line once, above the bar, as soon as its batch is through."""
+    """Prints each rejected line once, above the progress bar, as soon as its batch is done."""
 
     def __init__(self, bar: "tqdm[Any]") -> None:
         self.bar = bar
-        self.said = 0
+        self.reported = 0
         self.last = ImportSummary()
 
     def show(self, summary: ImportSummary) -> None:
         self.last = summary
-        for line in summary.rejected[self.said :]:
+        for line in summary.rejected[self.reported :]:
             self.bar.write(f"line {line.number}: {line.reason}", file=sys.stderr)
-        self.said = len(summary.rejected)
+        self.reported = len(summary.rejected)
 
 
 def topic_of(file: str) -> str:
-    """The file's name without its suffixes; ``CommandError`` for standard input, which has none."""
+    """The file's name without its suffixes. Raises ``CommandError`` for standard input, which has no name."""
     name = Path(file).name
     if file == "-":
         raise CommandError("Standard input has no name: say which topic with --topic.", returncode=REFUSED)
@@ -98,19 +98,19 @@ def topic_of(file: str) -> str:
     return name
 
 
-def in_words(summary: ImportSummary, topic: str, *, stopped: bool) -> str:
+def summary_text(summary: ImportSummary, topic: str, *, stopped: bool) -> str:
     of = f" of {counted(summary.aggregates, 'aggregate')}" if summary.imported else ""
     parts = [f"{counted(summary.imported, 'event')}{of} imported into {topic}"]
     if summary.already_there:
         parts.append(f"{summary.already_there} {'was' if summary.already_there == 1 else 'were'} already there")
     if summary.rejected_count:
         parts.append(f"{counted(summary.rejected_count, 'line')} {'was' if summary.rejected_count == 1 else 'were'} rejected")
-    said = ", ".join(parts) + "."
+    text = ", ".join(parts) + "."
     if summary.rejected_count > len(summary.rejected):
-        said += f" Only the first {len(summary.rejected)} rejected lines are shown."
+        text += f" Only the first {len(summary.rejected)} rejected lines are shown."
     if stopped:
-        said = f"Stopped after {counted(summary.lines, 'line')}. {said} The rest of the file was not read."
-    return said
+        text = f"Stopped after {counted(summary.lines, 'line')}. {text} The rest of the file was not read."
+    return text
 
 
 def counted(count: int, what: str) -> str:
@@ -127,5 +127,5 @@ def _open(file: str) -> Any:
 
 def _bar(file: str, wanted: bool) -> "tqdm[Any]":
     size = Path(file).stat().st_size if file != "-" else None
-    shown = wanted or sys.stderr.isatty()
-    return tqdm(total=size, unit="B", unit_scale=True, desc="import", disable=not shown, file=sys.stderr)
+    visible = wanted or sys.stderr.isatty()
+    return tqdm(total=size, unit="B", unit_scale=True, desc="import", disable=not visible, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Show which API tokens there are."""
+"""List the API tokens."""
 
 from datetime import UTC, datetime
 from typing import Any

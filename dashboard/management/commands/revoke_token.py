@@ -1,4 +1,4 @@
-"""End an API token before its time: the sockets that it opened are closed within seconds."""
+"""Revoke an API token. The sockets that it opened close within seconds."""
 
 from argparse import ArgumentParser
 from typing import Any

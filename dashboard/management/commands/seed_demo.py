@@ -1,4 +1,4 @@
-"""Put the demo's history into the store."""
+"""Write the demo's history into the store."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""Everything that an installation runs, as one process group: index, web server and, in demo mode, people and traffic."""
+"""Runs an installation as one process group: the index, the web server, and in demo mode also people and traffic."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def run(self, supervisor: Supervisor, port: int, options: dict[str, Any]) -> int:
-        """Prepare, start, say that it is ready, and watch: the exit code."""
+        """Prepare, start, report when ready, and watch. Returns the exit code."""
         try:
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         return supervisor.watch()
 
     def seed(self, supervisor: Supervisor) -> bool:
-        """The demo's history, into a store of its own only: whether it is there."""
+        """Write the demo's history, but only into the embedded store. Returns whether it is there."""
         if not demo.own_store():
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
             self.say("EVENTDESK_DEMO=1 manage.py seed_demo --yes-into-this-store")
@@ -99,12 +99,12 @@ class Command(BaseCommand):
 
 
 def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
-    """Of an act that a crash left open, as its action asks the store for it."""
+    """What became of an act that a crash left open, as its action finds out from the store."""
     return desk().actions.shown_by_store(entry.action, resource_of(entry), json.loads(entry.details))
 
 
 def _again_in_demo_mode() -> None:
-    """The same process once more, now with the demo's settings."""
+    """Run this process again with the demo's settings."""
     os.environ["EVENTDESK_DEMO"] = "1"
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
@@ -118,7 +118,7 @@ def _refuse_unsafe(wanted_demo: bool, bind: str) -> None:
 
 
 def _migrate() -> None:
-    """Each database its own tables; the store's only where the store is ours."""
+    """Create each database's own tables. The store's only if the store is embedded."""
     aliases = ["default", "index", "store"] if demo.own_store() else ["default", "index"]
     for alias in aliases:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
@@ -137,7 +137,7 @@ def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:
 
 
 def _port(bind: str) -> int:
-    """``PORT``, which must be free; without it the first free one from 8000 on."""
+    """``PORT``, which must be free. Without it, the first free port from 8000 on."""
     given = os.environ.get("PORT", "")
     if not given:
         for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):

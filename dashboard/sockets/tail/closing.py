@@ -29,5 +29,5 @@ def close_code(error: EventStoreError | InvalidBegin, *, opened: bool) -> int:
         case StoreUnreachable():
             return STORE_UNREACHABLE
     log.warning("tail closed: %s", type(error).__name__)
-    # A restarting broker refuses for a moment. So a tail that was open may try again; if that fails, it is told then.
+    # A restarting broker refuses for a moment. So the client of an open tail may try again, and learns then if that helps.
     return STORE_UNREACHABLE if opened or isinstance(error, StoreClosed) else STORE_REFUSES

@@ -34,7 +34,7 @@ class Run(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Framing:
-    """What all frames of a socket share. ``topics`` are told once, in the first frame."""
+    """What all frames of a socket share. Only the first frame names the ``topics``."""
 
     whole_events: bool
     """Whether frames hold events as JSON, for scripts, or rows, for the page."""
@@ -51,7 +51,7 @@ class Framing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrameContent:
-    """What goes into one frame: texts to join, and what is told with them. ``count`` is the number of events."""
+    """What goes into one frame: texts to join, and what accompanies them. ``count`` is the number of events."""
 
     texts: Sequence[str]
     bytes: int
