@@ -12,13 +12,13 @@ from xdist.scheduler import LoadFileScheduling
 
 SECONDS = {
     "tests/fault/test_serve.py": 110,
-    "tests/fault/test_streams_read_back.py": 100,
+    "tests/fault/test_streams_read_back.py": 60,
+    "tests/fault/test_reset_processes.py": 60,
     "tests/web/test_commands_refused.py": 80,
-    "tests/fault/killed/test_indexers.py": 80,
+    "tests/fault/test_indexers.py": 120,
     "tests/browser/test_tail_outages.py": 80,
     "tests/fault/test_serve_refused.py": 60,
     "tests/browser/test_every_page.py": 60,
-    "tests/fault/killed/test_indexers_on_pulsar.py": 50,
     "tests/browser/test_outage.py": 50,
     "tests/broker/test_outage.py": 50,
     "tests/web/test_access_walk.py": 40,
@@ -49,7 +49,7 @@ TOGETHER = {
     "a broker of their own": (
         "tests/broker/test_outage.py",
         "tests/browser/test_outage.py",
-        "tests/fault/killed/test_indexers_on_pulsar.py",
+        "tests/fault/test_indexers.py",
     ),
     "a desk whose tails are watched": (
         "tests/web/tail_socket/test_who_gets_in.py",

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from tests.browser.login_form import session_cookies
-from tests.browser.tail_page import MOST_ROWS, accounted, counted, expect_state
+from tests.browser.tail.page import MOST_ROWS, accounted, counted, expect_state
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
 from tests.run_servers import BrokerAddress

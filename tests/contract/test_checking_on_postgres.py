@@ -2,6 +2,9 @@
 
 import pytest
 
-from tests.index.test_check import *  # noqa: F403
+from tests.index.check.conftest import *  # noqa: F403
+from tests.index.check.test_check import *  # noqa: F403
+from tests.index.check.test_check_differences import *  # noqa: F403
+from tests.index.check.test_check_limits import *  # noqa: F403
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]  # type: ignore[assignment] # instead of theirs

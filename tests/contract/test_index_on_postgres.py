@@ -19,9 +19,12 @@ from eventstore.index.writing.anomalies import DetectedAnomaly
 from eventstore.index.writing.partition import Memory
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import Event, Topic
+from tests.index.test_pointer_queries import *  # noqa: F403
 from tests.index.test_queries import *  # noqa: F403
+from tests.index.test_rival_writers import *  # noqa: F403
 from tests.index.test_writer import *  # noqa: F403
-from tests.index.test_writer import together
+from tests.index.test_written_values import *  # noqa: F403
+from tests.index.written import together
 from tests.indexing import event, index, pointers
 
 # The tests that run on SQLite, collected here once more: this module's fixture puts the index on PostgreSQL.

@@ -4,7 +4,9 @@ every time."""
 import pytest
 
 # The tests that run on SQLite, collected here once more: this module's fixture puts the index on PostgreSQL.
+from tests.index.conftest import *  # noqa: F403
 from tests.index.test_anomalies import *  # noqa: F403
+from tests.index.test_duplicate_filters import *  # noqa: F403
 from tests.index.test_duplicates import *  # noqa: F403
 from tests.index.test_ordinals import *  # noqa: F403
 from tests.index.test_stream_keys import *  # noqa: F403

@@ -24,7 +24,7 @@ from eventstore.index.rebuild import run as rebuilding
 from eventstore.management.commands import check_index, rebuild_index
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
-from tests.index.test_check import catch_up, publish
+from tests.index.check.checking import catch_up, publish
 from tests.indexing import pointers
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -1,10 +1,7 @@
-"""The indexer while things go wrong, alone and beside others: it never ends for an error that passes, never takes silence for
-the end, and no partition is written by two."""
+"""The indexer while things go wrong: it never ends for an error that passes, and never takes silence for the end."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,43 +9,26 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from eventstore.config.loading import Config
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.drivers.database.table_reads import TableReader
 from eventstore.index.indexer import indexer as indexer_module
-from eventstore.index.indexer import leases, reader_threads, topic_watch
+from eventstore.index.indexer import reader_threads
 from eventstore.index.indexer import run as following_module
-from eventstore.index.indexer.indexer import IndexerStatus
-from eventstore.index.indexer.run import Following, follow_everything, index_until_caught_up
-from eventstore.index.lookup import progress, queries
+from eventstore.index.indexer.run import index_until_caught_up
+from eventstore.index.lookup import queries
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.writing import writer
-from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
-from eventstore.model.log import Edge, Ends, Reader
+from eventstore.model.log import Edge, Reader
 from eventstore.subscriptions.backlog import is_fresh
 from tests.contract.helpers import eventually
-from tests.indexing import place
+from tests.index.running_indexers import RefusingAtFirst, following, indexed, owners, published, running
 from tests.parts import StorageOver
 
-pytestmark = pytest.mark.usefixtures("desk_databases")
-
-ENVELOPE = {"ce_id": "e-1", "ce_type": "document.read", "ce_source": "/tests", "ce_specversion": "1.0"}
-FOUR = Topic(name="documents", partitions=4)
-
-
-class RefusingAtFirst(DatabaseLog):
-    """A log whose administration answers 500 a few times, as a broker does while it starts."""
-
-    refusals = 2
-
-    def topics(self) -> Sequence[Topic]:
-        if self.refusals:
-            self.refusals -= 1
-            raise StoreRefused("The broker answered 500.")
-        return super().topics()
+pytestmark = pytest.mark.usefixtures("desk_databases", "in_a_hurry")
 
 
 class Silent(DatabaseLog):
@@ -81,67 +61,6 @@ class BrokenAt(DatabaseLog):
             self.times -= 1
             raise self.error
         return super().open_reader(topic, partition, after=after)
-
-
-class Watched(DatabaseLog):
-    """A log in which one can take topics away from the indexer that looks for them."""
-
-    hidden: frozenset[str] = frozenset()
-
-    def topics(self) -> Sequence[Topic]:
-        return [topic for topic in super().topics() if topic.name not in self.hidden]
-
-
-@pytest.fixture(autouse=True)
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks come ten times as often as they do in earnest."""
-    monkeypatch.setattr(topic_watch, "LOOK_FOR_TOPICS", 0.05)
-    monkeypatch.setattr(topic_watch, "ASK_FOR_ENDS", 0.2)
-    monkeypatch.setattr(indexer_module, "REBALANCE_SECONDS", 0.1)
-
-
-def following(storage: DatabaseStorage, stop: threading.Event, **more: Any) -> Following:
-    settings = {"on_batch": lambda topic, partition, events: None, **more}
-    return Following(storage=storage, config=Config(), stop=stop, **settings)
-
-
-def published(storage: DatabaseStorage, count: int, *, topic: str = "documents", partitions: int = 1) -> None:
-    storage.log.create_topic(topic, partitions=partitions)
-    storage.log.append(topic, [NewMessage(payload=b"{}", key=f"k{n % 40}", properties=ENVELOPE) for n in range(count)])
-
-
-def indexed(topic: str = "documents") -> int:
-    """Events of the topic in the index."""
-    return sum(IndexedPartition.objects.filter(topic=topic).values_list("next_ordinal", flat=True))
-
-
-def owners() -> dict[int, str]:
-    """Who has which partition."""
-    return dict(IndexedPartition.objects.values_list("number", "owner"))
-
-
-@contextmanager
-def running(storage: DatabaseStorage, owner: str = "one", **more: Any) -> Iterator[threading.Event]:
-    """An indexer that follows everything, in a thread of its own; the value ends it."""
-    stop = threading.Event()
-    thread = threading.Thread(target=follow_everything, args=(following(storage, stop, owner=owner, **more),))
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join(timeout=60)
-        assert not thread.is_alive()
-
-
-def shares(*expected: int) -> Callable[[], bool]:
-    """Whether the partitions lie with so many of each owner, most first; nobody has none."""
-
-    def holds() -> bool:
-        found = list(owners().values())
-        return "" not in found and sorted(map(found.count, set(found)), reverse=True) == list(expected)
-
-    return holds
 
 
 def test_a_refusal_while_looking_for_topics_is_waited_out() -> None:
@@ -207,85 +126,6 @@ def test_a_stop_leaves_what_is_written_and_no_lease() -> None:
     assert index_until_caught_up(run) == 10
     assert owners() == {0: ""}
     assert index_until_caught_up(following(storage, threading.Event())) == 40
-
-
-def test_new_topics_are_found_and_those_that_went_are_let_go() -> None:
-    storage = StorageOver(Watched())
-    published(storage, 3)
-    with running(storage):
-        assert eventually(lambda: indexed() == 3)
-        published(storage, 7, topic="permits", partitions=3)
-        assert eventually(lambda: indexed("permits") == 7)
-        storage.log.hidden = frozenset({"permits"})
-        assert eventually(lambda: not IndexedPartition.objects.filter(topic="permits").exclude(owner="").exists())
-        published(storage, 2)
-        assert eventually(lambda: indexed() == 5)
-
-
-def gone() -> set[str]:
-    """The topics of which a partition is noted as gone from the store."""
-    return set(IndexedPartition.objects.filter(gone_at__isnull=False).values_list("topic", flat=True))
-
-
-def test_a_topic_that_went_is_noted_as_gone_and_holds_up_nothing_until_it_is_back() -> None:
-    storage = StorageOver(Watched())
-    published(storage, 3)
-    published(storage, 3, topic="permits")
-    with running(storage):
-        assert eventually(lambda: (indexed(), indexed("permits")) == (3, 3))
-        storage.log.hidden = frozenset({"permits"})
-        assert eventually(lambda: gone() == {"permits"})
-        IndexedPartition.objects.filter(topic="permits").update(caught_up_at=None)
-        known = {topic.topic: topic for topic in queries.indexed_topics()}
-        assert known["permits"].gone_at is not None
-        assert (known["documents"].gone_at, known["permits"].events) == (None, 3)
-        storage.log.hidden = frozenset()
-        assert eventually(lambda: gone() == set())
-        assert eventually(lambda: "" not in owners().values())
-
-
-def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = StorageOver(RefusingAtFirst())
-    storage.log.refusals = 0
-    published(storage, 3)
-    index_until_caught_up(following(storage, threading.Event()))
-    storage.log.refusals = 1_000
-    with running(storage):
-        assert eventually(lambda: storage.log.refusals < 990)
-    assert gone() == set()
-
-
-def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:
-    storage, narrow = DatabaseStorage(), StorageOver(Watched())
-    narrow.log.hidden = frozenset({"permits"})
-    published(storage, 3)
-    published(storage, 3, topic="permits")
-    with running(storage, "wide"):
-        assert eventually(lambda: indexed("permits") == 3)
-        with running(narrow, "narrow"):
-            assert eventually(lambda: set(IndexerRow.objects.values_list("owner", flat=True)) == {"wide", "narrow"})
-            published(storage, 2, topic="permits")
-            assert eventually(lambda: indexed("permits") == 5)
-            assert gone() == set()
-
-
-def test_topics_that_change_in_the_middle_of_a_look_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watching thread replaces them whenever the store says so: between the leasing of a partition and its opening too."""
-    storage = DatabaseStorage()
-    published(storage, 3)
-    taken = leases.take
-    with following_module._indexer(following(storage, threading.Event(), owner="one")) as indexer:
-        indexer.topics = {topic.name: topic for topic in storage.log.topics()}
-
-        def take(*arguments: Any, **more: Any) -> dict[int, int]:
-            indexer.topics = {}
-            return taken(*arguments, **more)
-
-        monkeypatch.setattr(leases, "take", take)
-        indexer.rebalance()
-        assert owners() == {0: "one"}
-        indexer.rebalance()
-        assert owners() == {0: ""}
 
 
 def test_many_partitions_are_served_by_few_threads() -> None:
@@ -371,129 +211,3 @@ def test_a_stream_that_never_pauses_is_fresh(monkeypatch: pytest.MonkeyPatch) ->
 def _caught_up_since(moment: Any) -> bool:
     found = IndexedPartition.objects.filter(caught_up_at__gt=moment)
     return found.exists()
-
-
-def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_watch, "ASK_AGAIN", 0.3)
-    storage = DatabaseStorage()
-    published(storage, 3)
-    later: Callable[[Ends], Ends] = lambda ends: replace(ends, last=place(9, topic="documents"))  # noqa: E731
-    gone = [storage.log.position("documents", 0, end.last.token) for end in storage.log.ends("documents") if end.last]
-    assert gone
-    changes = iter([later])
-
-    def ends(topic: str) -> Sequence[Ends]:
-        change = next(changes, None)
-        found = DatabaseLog.ends(storage.log, topic)
-        return [change(end) for end in found] if change else found
-
-    monkeypatch.setattr(storage.log, "ends", ends)
-    with running(storage):
-        assert eventually(lambda: IndexedPartition.objects.filter(caught_up_at__isnull=False).exists())
-
-
-# -- several indexers
-
-
-def test_two_indexers_share_and_nothing_is_written_twice() -> None:
-    storage = DatabaseStorage()
-    published(storage, 400, partitions=4)
-    with running(storage, "one"), running(storage, "two"):
-        assert eventually(shares(2, 2))
-        published(storage, 400)
-        assert eventually(lambda: indexed() == 800)
-    assert set(owners().values()) == {""}
-    for number in range(4):
-        row = queries.partition_row("documents", number)
-        assert row is not None
-        tokens = [found.position.token for found in queries.at_ordinals(row, range(row.next_ordinal))]
-        assert tokens == sorted(set(tokens))
-
-
-def test_a_new_indexer_gets_its_share_and_the_others_take_it_over_when_it_ends() -> None:
-    storage = DatabaseStorage()
-    published(storage, 10, partitions=4)
-    with running(storage, "one"):
-        assert eventually(shares(4))
-        with running(storage, "two"):
-            assert eventually(shares(2, 2))
-            with running(storage, "three"):
-                assert eventually(shares(2, 1, 1))
-            assert eventually(shares(2, 2))
-        assert eventually(shares(4))
-    assert not IndexerRow.objects.exists()
-
-
-def test_the_leases_of_one_that_vanished_are_taken_over_when_they_end() -> None:
-    storage = DatabaseStorage()
-    published(storage, 10, partitions=4)
-    leases.make_partitions([FOUR], known=[])
-    leases.take("elsewhere", leases.partitions())
-    leases.heartbeat("elsewhere", wants_more=False)
-    with running(storage, "one"):
-        assert eventually(lambda: IndexerRow.objects.filter(owner="one", wants_more=True).exists())
-        assert indexed() == 0
-        past = timezone.now() - timedelta(seconds=1)
-        IndexedPartition.objects.update(leased_until=past)
-        IndexerRow.objects.filter(owner="elsewhere").update(until=past)
-        assert eventually(lambda: indexed() == 10)
-
-
-def test_a_partition_that_nobody_takes_is_taken_even_while_another_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer_module, "FREE_FOR", 0.3)
-    storage = DatabaseStorage()
-    published(storage, 100, partitions=4)
-    leases.heartbeat("stuck", wants_more=True)
-    with running(storage, "one"):
-        assert eventually(lambda: indexed() == 100)
-
-
-def test_catching_up_waits_for_what_another_indexer_has() -> None:
-    storage = DatabaseStorage()
-    published(storage, 100, partitions=4)
-    leases.make_partitions([FOUR], known=[])
-    (held,) = [leased for leased in leases.partitions() if leased.number == 1]
-    leases.take("elsewhere", [held])
-    total: list[int] = []
-    looks: list[IndexerStatus] = []
-    run = following(storage, threading.Event(), on_status=looks.append)
-    thread = threading.Thread(target=lambda: total.append(index_until_caught_up(run)))
-    thread.start()
-    assert eventually(lambda: bool(looks) and looks[-1].elsewhere == 1)
-    assert thread.is_alive()
-    leases.leave("elsewhere")
-    thread.join(timeout=60)
-    assert total == [100]
-
-
-def test_three_that_catch_up_together_index_everything_once() -> None:
-    storage = DatabaseStorage()
-    published(storage, 3_000, partitions=4)
-    totals: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: totals.append(index_until_caught_up(following(storage, threading.Event(), batch=50))))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert (len(totals), sum(totals), indexed()) == (3, 3_000, 3_000)
-
-
-# -- how far it is
-
-
-def test_progress_says_what_waits_and_ends_at_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = DatabaseStorage()
-    published(storage, 30, partitions=2)
-    index_until_caught_up(following(storage, threading.Event()))
-    (found,) = progress.topics()
-    assert (found.topic, found.progress.partitions, found.progress.indexed) == ("documents", 2, 30)
-    assert found.progress.caught_up_at is not None
-    published(storage, 30)
-    with running(storage):
-        assert eventually(lambda: progress.topics()[0].progress.behind == 0)
-    (found,) = progress.topics()
-    assert (found.progress.indexed, found.progress.caught_up, found.progress.fraction) == (60, 2, 1.0)
-    assert found.progress.seconds_to_go == 0.0

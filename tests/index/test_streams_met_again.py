@@ -8,7 +8,7 @@ from django.db import connections
 from eventstore.index.tables.names import Names
 from eventstore.index.writing import streams
 from eventstore.model.events import Topic
-from tests.index.test_queries import plans_of
+from tests.index.asking import plans_of
 from tests.indexing import event, index
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -1,5 +1,5 @@
 """Filters meant to hold the desk up, at every page that takes one: refused, or ended after little work. Sockets: see
-``test_tail_socket``."""
+``tail_socket``."""
 
 import random
 from collections.abc import Iterator, Mapping

@@ -14,7 +14,7 @@ from eventstore.model.events import NewMessage
 from eventstore.streams import filtered as filtered_streams
 from tests import hostile
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
-from tests.web.test_topic_search import BY_IDS, BY_VALUES
+from tests.web.test_topic_search_refused import BY_IDS, BY_VALUES
 
 PATIENT = "/aggregates/patient/4711/"
 

@@ -1,0 +1,18 @@
+"""What the tests of searches share."""
+
+import pytest
+
+from eventstore.drivers.database.log import DatabaseLog
+from eventstore.scanning import partition_reader
+
+
+@pytest.fixture
+def log() -> DatabaseLog:
+    return DatabaseLog()
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten messages per piece, so that small topics have several."""
+    for name in ("SMALLEST", "FIRST", "FIRST_FORWARD", "LARGEST"):
+        monkeypatch.setattr(partition_reader, name, 10)

@@ -1,0 +1,23 @@
+"""What the tests of searches over a topic share."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from dashboard import gateway
+from eventstore.scanning.scan import Scan
+from tests.web.desk import TOPIC, Desk, attribute
+
+SHOW = f"/topics/{TOPIC}/"
+
+
+def filtered(desk: Desk, filter: str, role: str = "support", **more: Any) -> Any:
+    return desk.get(f"{SHOW}?{urlencode({'filter': filter, **more})}", role)
+
+
+def the_scan(desk: Desk, role: str = "support") -> Scan[Any]:
+    [scan] = [scan for _, scan in gateway.desk().scans._scans.values()]
+    return scan
+
+
+def polls(answer: Any) -> list[str]:
+    return [url for url in attribute(answer, "hx-get") if url.startswith("/searches/")]

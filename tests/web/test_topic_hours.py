@@ -1,0 +1,95 @@
+"""A topic's hours: how many events of which type each had, and links that step through them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from eventstore.model.events import NewMessage
+from tests.web.desk import TOPIC, Desk, attribute, event, text
+
+SHOW = f"/topics/{TOPIC}/"
+
+
+def test_the_topics_page_counts_its_events_by_hour_and_type(desk: Desk) -> None:
+    desk.log.create_topic("patients")
+    for number in range(5):
+        made = event(number, type="PatientRegistered" if number % 2 else "EmailChanged")
+        time = f"2024-05-01T{9 + 2 * (number // 2):02}:10:00Z"
+        properties = {**made.properties, "ce_time": time}
+        desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.log.append("patients", [NewMessage(payload=b"junk", key="k")])
+    desk.index()
+    answer = desk.get("/topics/patients/")
+    assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["3"], ["5"])
+    assert "Email changed 3 Patient registered 2" in text(answer).replace("  ", " ").replace("3Patient", "3 Patient")
+    assert "Fits no envelope" not in text(answer), "it has no time but that of its publishing: years later"
+
+
+def test_of_messages_that_fit_no_envelope_alone_the_hours_count_when_they_were_published(desk: Desk) -> None:
+    desk.log.create_topic("patients")
+    desk.log.append("patients", [NewMessage(payload=b"junk", key="k")] * 3)
+    desk.index()
+    answer = desk.get("/topics/patients/")
+    assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["1"], ["3"])
+    assert "Fits no envelope 3" in text(answer)
+
+
+def test_hours_without_an_event_are_left_out_and_the_last_24_are_those_up_to_the_latest_event(desk: Desk) -> None:
+    desk.log.create_topic("patients")
+    for number, hour in enumerate(("01T08", "01T10", "02T09", "02T09")):
+        properties = {**event(number).properties, "ce_time": f"2024-05-{hour}:10:00Z"}
+        desk.log.append("patients", [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()
+    answer = desk.get("/topics/patients/")
+    assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["2"], ["3"])
+    assert "Patient registered 3" in text(answer)
+    assert "at most 2 in an hour" in text(answer)
+    assert len(attribute(answer, "height")) == 2
+    assert "data-hours" not in desk.get("/topics/patients/?filter=type:x").content.decode()
+
+
+@pytest.mark.parametrize("time", ["9998-12-31T23:59:59Z", ""])
+def test_what_claims_to_have_happened_in_the_future_takes_no_hour_from_what_did(desk: Desk, time: str) -> None:
+    desk.publish(2)
+    properties = {**event(7).properties, "ce_time": time or (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()
+    answer = desk.get(SHOW)
+    assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["1"], ["2"])
+
+
+def test_the_last_time_that_there_is_stands_for_no_time(desk: Desk) -> None:
+    desk.log.create_topic(TOPIC)
+    properties = {name: text for name, text in event(1).properties.items() if name != "ce_time"}
+    last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties, event_time=last)])
+    desk.index()
+    answer = desk.get(SHOW)
+    assert answer.status_code == 200
+    assert attribute(answer, "data-total") == ["1"]
+
+
+def test_a_topic_without_an_indexed_event_has_no_hours(desk: Desk) -> None:
+    desk.log.create_topic("patients")
+    assert "data-hours" not in desk.get("/topics/patients/").content.decode()
+
+
+def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(desk: Desk) -> None:
+    desk.log.create_topic(TOPIC)
+    days = ["2024-05-01T09:10:00Z", "2024-05-01T10:10:00Z", "2024-05-20T10:10:00Z", "2024-05-21T12:00:00Z"]
+    for number, time in enumerate(days):
+        properties = {**event(number).properties, "ce_time": time}
+        desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()
+    seen = []
+    address = SHOW
+    while True:
+        answer = desk.get(address)
+        seen.append((attribute(answer, "data-total"), "The latest" in text(answer)))
+        found = [href for href in attribute(answer, "href") if href.startswith("?before=")]
+        if not found:
+            break
+        address = SHOW + found[0].partition("#")[0]
+    assert seen == [(["1"], False), (["1"], True), (["2"], True)]
+    assert attribute(desk.get(f"{SHOW}?before=nonsense"), "data-total") == ["1"]
+    assert "data-total" not in desk.get(f"{SHOW}?before=2024-05-01T09:59").content.decode()
