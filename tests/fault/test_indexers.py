@@ -31,7 +31,7 @@ from tests.stream_check import Document, assert_ordinals_gapless, assert_streams
 T = TypeVar("T")
 PARTITIONS = 4
 SMALLEST_BATCH = 5
-COMMITS_A_PIECE = 30
+COMMITS_A_PIECE = 100
 """About how many commits there are between two kills, so that a kill falls within a catch-up."""
 SECONDS = 120.0
 
