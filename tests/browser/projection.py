@@ -5,9 +5,9 @@
 
 import sys
 
+from eventstore.model.storage import subscriptions_of
 from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.stores import storage_of_this_process
-from tests.parts import subscriptions_of
 
 
 def main(topic: str, subscription: str, count: int) -> None:

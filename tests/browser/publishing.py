@@ -8,10 +8,10 @@ import sys
 
 from eventstore.model.errors import EventStoreError
 from eventstore.model.log import Edge
+from eventstore.model.storage import subscriptions_of
 from eventstore.model.subscriptions import SubscriptionType
 from tests import hostile
 from tests.contract.stores import storage_of_this_process
-from tests.parts import subscriptions_of
 
 
 def main(topic: str) -> None:

@@ -78,6 +78,9 @@ class Indexers:
         owners = IndexedPartition.objects.exclude(owner="").values_list("owner", flat=True).distinct()
         return sorted({int(owner.split(" ")[-3]) for owner in owners} & self.running.keys())
 
+    def all_at_work(self) -> bool:
+        return len(self.at_work()) == self.count
+
     def end(self) -> list[int]:
         """Ask all of them to end, and return their exit statuses."""
         for process in self.running.values():
