@@ -92,8 +92,9 @@ def _schema_note(schema: SchemaUse) -> str:
     if schema.problem:
         return f"Shown as it is: {schema.problem}."
     made = ", shown as JSON" if schema.converted else f": {schema.note}" if schema.note else ""
-    kind = schema.kind[:1].upper() + schema.kind[1:]
-    return f"{kind}, schema version {schema.version}{made}."
+    version = f"schema version {schema.version}"
+    used = f"{schema.kind}, {version}" if schema.kind else version
+    return f"{used[:1].upper()}{used[1:]}{made}."
 
 
 def payload_of(data: bytes, content_type: str, profile: AccessProfile, limit: int) -> Payload:

@@ -189,7 +189,7 @@ def severity_key(line: Line) -> tuple[int, int, str, str]:
 
 
 def _gather(asked: Desk) -> BacklogSnapshot:
-    topics = asked.log.topics()
+    topics = asked.log.topics() if asked.subscriptions.supported else []
     max_parallel = min(MAX_PARALLEL_TOPICS, asked.log.capabilities.parallel_reads, len(topics))
     if max_parallel <= 1:
         answers: Iterable[Sequence[Line] | str] = [_of_topic(asked, topic) for topic in topics]

@@ -45,7 +45,8 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "states": _states(shown) if shown else [],
         "topics": topics,
         "wanted": wanted,
-        "lists_consumers": desk().subscriptions.capabilities.lists_consumers,
+        "supported": desk().subscriptions.supported,
+        "lists_consumers": desk().subscriptions.lists_consumers,
         "known_at": found.as_of if found else None,
     }
     return render(

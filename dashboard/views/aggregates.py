@@ -16,7 +16,7 @@ from dashboard.rendering.text import humanize_type
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import Problem, page, problem, profile_of, render, wants_fragment
+from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
 from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
@@ -98,7 +98,7 @@ def _events(
     request: HttpRequest, aggregate: Aggregate, entered: EnteredFilter
 ) -> tuple[Page[Row], FilteredStream[Row] | None]:
     """One page of the aggregate's events. If they are filtered, also what the filter went through."""
-    page_token = request.GET.get("cursor") or None
+    page_token = page_token_of(request)
     if entered.problem:
         return Page(items=()), None  # the whole stream would look like a result
     streams = desk().streams
@@ -124,9 +124,11 @@ def _about(aggregate: Aggregate) -> dict[str, Any]:
 
 def _paging(request: HttpRequest, entered: EnteredFilter, filtered: FilteredStream[Row] | None) -> dict[str, str]:
     """The queries of the page's links, each with a ``&`` at its end: of the pager's, and of each line's (``kept_query``)."""
-    kept = {name: request.GET[name][:LONGEST_KEPT] for name in ("filter", "cursor") if request.GET.get(name)}
+    page_token = page_token_of(request) or ""
+    given = {"filter": request.GET.get("filter", ""), PAGE_PARAMETER: page_token}
+    kept = {name: value[:LONGEST_KEPT] for name, value in given.items() if value}
     return {
-        "cursor": request.GET.get("cursor", ""),
+        "page_token": page_token,
         "kept_query": urlencode(kept) + "&" if kept else "",
         "pager_query": urlencode({"filter": entered.text}) + "&" if entered.filter else "",
         "pager_older": "Search older events" if filtered else "",

@@ -99,7 +99,8 @@ def overview(request: HttpRequest) -> HttpResponse:
                 bool(snapshot and snapshot.unavailable_topics),
             ]
         ),
-        "lists_consumers": desk().subscriptions.capabilities.lists_consumers,
+        "supported": desk().subscriptions.supported,
+        "lists_consumers": desk().subscriptions.lists_consumers,
         "known_at": _known_at(snapshot),
     }
     status = 503 if away and not _knows_anything(snapshot, index) else 200

@@ -13,7 +13,7 @@ from dashboard.gateway import desk
 from dashboard.rendering import HOURS, build_line, chart_hours
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import page, profile_of, render
+from dashboard.web.pages import page, page_token_of, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
@@ -59,7 +59,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     entered = filter_form.entered_filter(request)
     if entered.text:
         return _filtered(request, known_topic, entered, {"indexed": indexed, "since": since, "since_problem": problem})
-    page_token = request.GET.get("cursor") or None
+    page_token = page_token_of(request)
     try:
         if since is not None:
             page_token = desk().streams.page_token_since(known_topic, since)

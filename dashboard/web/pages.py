@@ -25,6 +25,7 @@ from eventstore.model import (
     InvalidName,
     InvalidPosition,
     NotAllowed,
+    NotSupported,
     ResourceBusy,
     StalePlan,
     StoreUnreachable,
@@ -38,6 +39,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 READING = ("GET",)
 MARK = "page_action"
+PAGE_PARAMETER = "page"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,7 @@ _KINDS = (
     ),
     _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
     _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", link=("All subscriptions", "subscriptions")),
+    _Kind(NotSupported, HTTPStatus.NOT_FOUND, "This store cannot do this"),
     _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
     _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
@@ -105,6 +108,14 @@ def page(action: str, *, methods: Sequence[str] = READING) -> Callable[[View[P]]
         return cast("View[P]", guarded)
 
     return decorate
+
+
+def page_token_of(request: HttpRequest) -> str | None:
+    """The token of the page of a list that the address asks for; ``None`` for the list's beginning.
+
+    Addresses in old tickets call it ``cursor``.
+    """
+    return request.GET.get(PAGE_PARAMETER) or request.GET.get("cursor") or None
 
 
 def person_of(request: HttpRequest) -> Person:

@@ -133,7 +133,7 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
 class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
     """The schema that a message was written with, and what came of decoding its payload.
 
-    - ``kind``: in plain words ("Avro"); empty if the registry did not tell it.
+    - ``kind``: in plain words ("Avro"); empty if the registry did not tell it, or if the store has none.
     - ``converted``: the event's ``data`` is JSON that was made from the payload.
     - ``problem``: why the payload cannot be decoded. ``unanswered``: because the registry did not answer, which may
       soon be over.

@@ -23,6 +23,7 @@ AWAY_SECONDS = 5.0
 MISSING_SECONDS = 60.0
 """How long a missing schema version is remembered as missing. Another cluster may not have replicated it yet."""
 
+NO_REGISTRY = "this store has no schema registry, so the payload is shown as it is"
 _UNFORESEEN = "its reader met what it was not made for"
 
 
@@ -57,7 +58,9 @@ class Schemas:
         """
         if not message.schema_version or message.encrypted or message.null:
             return None
-        known = self._of(message.position.topic, message.schema_version)
+        if self._registry is None:
+            return message.payload, SchemaUse(kind="", version=message.schema_version, note=NO_REGISTRY)
+        known = self._of(self._registry, message.position.topic, message.schema_version)
         if known.kind is None:
             use = SchemaUse(
                 kind=known.words, version=message.schema_version, problem=known.problem, unanswered=known.unanswered
@@ -65,11 +68,11 @@ class Schemas:
             return message.payload, use
         return _read(message.payload, message.schema_version, known.kind)
 
-    def _of(self, topic: str, version: str) -> _Known:
+    def _of(self, registry: SchemaRegistry, topic: str, version: str) -> _Known:
         with self._lock:
             known = self._known.get((topic, version))
         if known is None or (known.until is not None and self._clock() >= known.until):
-            known = self._found(topic, version)
+            known = self._found(registry, topic, version)
             with self._lock:
                 self._known[topic, version] = known
                 self._known.move_to_end((topic, version))
@@ -77,11 +80,9 @@ class Schemas:
                     self._known.popitem(last=False)
         return known
 
-    def _found(self, topic: str, version: str) -> _Known:
-        if self._registry is None:
-            return _Known(kind=None, problem=f"its schema version {version} is unknown: this store has no schema registry")
+    def _found(self, registry: SchemaRegistry, topic: str, version: str) -> _Known:
         try:
-            schema = self._registry.schema(topic, version)
+            schema = registry.schema(topic, version)
         except StoreClosed:
             raise
         except StoreUnreachable:

@@ -1,4 +1,4 @@
-"""Pages of a topic: its partitions are read side by side in the store, and merged by publish time."""
+"""Pages of a topic: its partitions are read in parallel, and merged by publish time."""
 
 from collections.abc import Sequence
 from datetime import datetime

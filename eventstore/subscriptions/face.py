@@ -26,12 +26,17 @@ class SubscriptionFace:
 
     @property
     def supported(self) -> bool:
-        """Whether the store has subscriptions. If not, every other call raises ``NotSupported``."""
+        """Whether the store has subscriptions. If not, whatever needs them raises ``NotSupported``."""
         return self._storage.subscriptions is not None
 
     @property
     def capabilities(self) -> SubscriptionCapabilities:
         return self._there.capabilities
+
+    @property
+    def lists_consumers(self) -> bool:
+        """Whether each subscription's connected consumers are known."""
+        return self.supported and self.capabilities.lists_consumers
 
     def named(self, topic: str, name: str) -> Subscription:
         """The subscription as the store shows it now: its cursors and its consumers."""

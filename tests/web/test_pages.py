@@ -17,6 +17,7 @@ from eventstore.model.errors import (
     InvalidName,
     InvalidPosition,
     NotAllowed,
+    NotSupported,
     StalePlan,
     StoreClosed,
     StoreRefused,
@@ -25,10 +26,11 @@ from eventstore.model.errors import (
     UnknownSubscription,
 )
 from eventstore.model.events import NewMessage
-from tests.web.desk import Desk, opened_desk, text
+from tests.web.desk import Desk, attribute, opened_desk, text
 
 STATUS = [
     (NotAllowed, 403),
+    (NotSupported, 404),
     (UnknownEvent, 404),
     (UnknownSubscription, 404),
     (InvalidPosition, 400),
@@ -135,3 +137,16 @@ def test_the_installation_is_named_beside_its_kind(desk: Desk, settings: Any) ->
 def test_only_who_may_read_the_audit_record_is_shown_the_way_to_it(desk: Desk) -> None:
     assert 'href="/audit/"' in desk.get("/topics/").content.decode()
     assert 'href="/audit/"' not in desk.get("/topics/", "viewer").content.decode()
+
+
+@pytest.mark.parametrize("list_of_events", ["/topics/patients/", "/aggregates/patient/4711/"])
+def test_an_address_from_an_old_ticket_that_calls_its_page_a_cursor_still_leads_there(
+    desk: Desk, settings: Any, list_of_events: str
+) -> None:
+    settings.EVENTDESK = parse_config("[limits]\npage_size = 2\n", "test.toml")
+    desk.publish(5)
+    first = desk.get(list_of_events)
+    (older,) = (link for link in attribute(first, "href") if link.startswith("?page="))
+    assert attribute(desk.get(list_of_events + older), "data-event-id")[:2] == ["e-2", "e-1"]
+    old = older.replace("?page=", "?cursor=")
+    assert attribute(desk.get(list_of_events + old), "data-event-id")[:2] == ["e-2", "e-1"]

@@ -183,10 +183,10 @@ def test_a_hostile_filter_is_refused_and_nothing_is_shown_instead(desk: Desk, fi
     assert len(answer.content) < 60_000
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "e30", "W10", "WyJuZXdlciIse31d"])
-def test_a_damaged_cursor_is_said_to_be_damaged(desk: Desk, cursor: str) -> None:
+@pytest.mark.parametrize("page_token", ["x", "%00", "e30", "W10", "WyJuZXdlciIse31d"])
+def test_a_damaged_cursor_is_said_to_be_damaged(desk: Desk, page_token: str) -> None:
     desk.publish(2)
-    assert desk.get(f"{PATIENT}?filter=type:*&cursor={cursor}").status_code in (400, 404)
+    assert desk.get(f"{PATIENT}?filter=type:*&page={page_token}").status_code in (400, 404)
 
 
 @pytest.mark.parametrize("filter", BY_VALUES)

@@ -119,10 +119,10 @@ def test_a_time_that_is_none_gets_a_sentence_and_the_newest_events(desk: Desk, s
     assert attribute(answer, "data-event-id") == ["e-0"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "ä", "W10", "e30", "WyJvbGRlciIseyIwIjoiLSEhISJ9XQ"])
-def test_a_damaged_address_is_said_to_be_damaged(desk: Desk, cursor: str) -> None:
+@pytest.mark.parametrize("page_token", ["x", "%00", "ä", "W10", "e30", "WyJvbGRlciIseyIwIjoiLSEhISJ9XQ"])
+def test_a_damaged_address_is_said_to_be_damaged(desk: Desk, page_token: str) -> None:
     desk.publish(1)
-    assert desk.get(f"{SHOW}?cursor={cursor}").status_code in (400, 404)
+    assert desk.get(f"{SHOW}?page={page_token}").status_code in (400, 404)
 
 
 def test_what_fits_no_envelope_is_shown_as_what_it_is(desk: Desk) -> None:
