@@ -103,6 +103,18 @@ def test_pages_do_not_import_each_other() -> None:
             assert offences([page], *others) == []
 
 
+def test_pages_use_the_faces_of_the_desk_and_not_the_store_behind_them() -> None:
+    """Commands may: the demo publishes and consumes as services do."""
+    past = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files("dashboard")
+        if "management" not in path.parts
+        for node in ast.walk(architecture.tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("store", "_storage", "_log")
+    ]
+    assert past == []
+
+
 @pytest.mark.parametrize("container", ["eventstore", "eventstore.index", "dashboard"])
 def test_the_page_has_the_floors_of_the_contracts(container: str) -> None:
     assert architecture.floors_on(PAGE, container.replace(".", "/")) == architecture.floors_in(PYPROJECT, container)
