@@ -1,4 +1,4 @@
-"""Real Chromium, headless, driven by Playwright. Left out where it is not installed, failed in CI."""
+"""Real headless Chromium, driven by Playwright. Tests are skipped if it is not installed, and fail in CI."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-"""Without a sandbox since containers and CI run as root; without the services that look for hosts outside."""
+"""Without a sandbox, because containers and CI run as root, and without services that contact other hosts."""
 
 LogIn = Callable[[Desk, str], Page]
 
@@ -39,7 +39,7 @@ def _chromium() -> str:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A module's own: while Playwright's loop runs in this thread, other modules could neither use Django nor asyncio."""
+    """One for each module. While Playwright's loop runs in this thread, other modules could use neither Django nor asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
         yield browser
@@ -56,7 +56,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture(params=["embedded", pytest.param("pulsar", marks=pytest.mark.broker)])
 def store_environment(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Which store the desk is pointed at."""
+    """The store that the desk uses."""
     broker = broker_of(request)
     return own_namespace(broker) if broker else {}
 
@@ -70,7 +70,7 @@ def desk(tmp_path: Path, store_environment: dict[str, str]) -> Iterator[Desk]:
 
 @pytest.fixture
 def log_in(context: BrowserContext) -> LogIn:
-    """``log_in(desk, "support")``: a page of somebody who has just logged in through the form."""
+    """``log_in(desk, "support")`` returns the page of a person who has just logged in through the form."""
 
     def by_the_form(desk: Desk, name: str) -> Page:
         return log_in_by_form(desk, context, name)

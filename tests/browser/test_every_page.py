@@ -1,4 +1,4 @@
-"""Every page in light and dark, wide and narrow, without JavaScript and by keyboard, and without an axe violation."""
+"""Every page in light and dark, wide and narrow, without JavaScript, by keyboard, and without axe violations."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ NOTICED = (
     "events/twice-1/",
     "events/clean-2/",
 )
-"""Pages that show what the index noticed, how it keeps up, and copies with their originals."""
+"""Pages that show anomalies, the progress of the index, and copies with their originals."""
 
 
 @pytest.fixture(scope="module")

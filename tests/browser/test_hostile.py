@@ -21,7 +21,7 @@ def publish(desk: Desk, topic: str) -> dict[str, list[str]]:
 
 
 def watch_for_harm(page: Page, harm: list[str]) -> None:
-    """Everything that the browser would complain of: scripts that were stopped by the policy count as harm too."""
+    """Everything that the browser reports as an error. Scripts that the policy blocked count as well."""
 
     def complain(message: ConsoleMessage) -> None:
         if message.type == "error" or "Content Security Policy" in message.text:
@@ -77,7 +77,7 @@ def test_hostile_content_is_shown_as_what_it_is(desk: Desk, log_in: LogIn) -> No
 
 
 def hostile_topics_are_topics_like_any_other(page: Page, desk: Desk, harm: list[str]) -> None:
-    """Found in the list, watched live, browsed, and their events opened; all are watched at once, so that they cost little."""
+    """Find the topics in the list, watch them live, browse them, and open their events. One tail watches all, to save time."""
     first = publish_into_topics(desk)
     assert len(first) >= len([name for name in hostile.TOPICS if "<" not in name]), "every store admits these"
     links = links_of_topics(page, desk, set(first))
@@ -103,12 +103,12 @@ def hostile_topics_are_topics_like_any_other(page: Page, desk: Desk, harm: list[
 
 
 def quoted(text: str) -> str:
-    """As a string of a selector."""
+    """The text as a string in a selector."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def publish_into_topics(desk: Desk) -> dict[str, str]:
-    """Into each hostile topic that the store admits: its name, and the position of what was published."""
+    """Publish into each hostile topic that the store accepts. Returns the topics' names with the positions."""
     process = desk.spawn("topics", "-m", "tests.browser.hostile_topics", stdout=subprocess.PIPE)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, desk.log("topics")
@@ -117,7 +117,7 @@ def publish_into_topics(desk: Desk) -> dict[str, str]:
 
 
 def links_of_topics(page: Page, desk: Desk, wanted: set[str]) -> dict[str, str]:
-    """The addresses of these topics' pages, from the list of topics; a broker's list is a moment old."""
+    """The addresses of these topics' pages, from the list of topics. A broker's list is slightly old."""
     for _ in range(40):
         page.goto(f"{desk.url}topics/")
         rows = {str(row.get_attribute("data-topic")): row for row in page.locator("tr[data-topic]").all()}
@@ -129,7 +129,7 @@ def links_of_topics(page: Page, desk: Desk, wanted: set[str]) -> dict[str, str]:
 
 
 def browse_topic(page: Page, desk: Desk) -> tuple[set[str], list[str]]:
-    """The positions on all pages of the topic, none of them twice, and the addresses of the events' pages."""
+    """The positions on all pages of the topic, each once, and the addresses of the events' pages."""
     page.goto(f"{desk.url}topics/{TOPIC}/")
     positions: list[str] = []
     urls: list[str] = []
@@ -145,7 +145,7 @@ def browse_topic(page: Page, desk: Desk) -> tuple[set[str], list[str]]:
 
 
 def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
-    """Each hostile aggregate has its own page, reached by the link beside its event, with just its events on it."""
+    """Each hostile aggregate has its own page with only its events, and the link beside its event leads there."""
     page.goto(f"{desk.url}topics/{TOPIC}/")
     links: dict[str, str] = {}
     while True:
@@ -166,7 +166,7 @@ def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
 
 
 def wait_until_indexed(page: Page, url: str) -> None:
-    """Asked beside the page until it is there: the browser complains of a page that is not, and that would count as harm."""
+    """Request the address outside of the page until it exists. The browser reports a missing page, which counts as harm."""
     for _ in range(50):
         if page.request.get(url).ok:
             page.goto(url)

@@ -1,4 +1,4 @@
-"""The broker goes away and comes back: the pages say so, show what is still known, and recover by themselves."""
+"""The broker becomes unreachable and returns. Pages say so, show what is still known, and recover by themselves."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The whole main job as one person does it, in real Chromium, on each store."""
+"""The main job from start to end, as one person does it, in real Chromium and on each store."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def look_at_the_backlog(story: Story) -> None:
 
 
 def reset_its_cursor(story: Story) -> None:
-    """Previewed, counted, confirmed."""
+    """Preview, count, and confirm a reset."""
     page = story.page
     story.subscription.get_by_role("link", name="app-timeline").click()
     page.get_by_label(re.compile("first event|earliest", re.IGNORECASE)).first.check()

@@ -26,12 +26,12 @@ pytestmark = pytest.mark.broker
 SECONDS, SOAK_SECONDS = 10, 60
 EVENTS_A_SECOND = 5_000
 REACHED = 0.95
-"""Of that rate, for it to count as such."""
+"""The share of that rate that counts as reaching it."""
 LONG, MOST_LONG = 0.05, 0.05
-"""A task is long from so many seconds on; such tasks may take this share of the time."""
+"""Seconds from which a task is long, and the share of the time that such tasks may take."""
 MOST_GROWTH = 10.0
 MOST_NODES_MORE = 1_000
-"""About what fifty rows have: each time all are built, but rows differ."""
+"""Roughly the nodes of fifty rows. All rows are built each time, but rows differ."""
 ANSWERED_WITHIN = 100.0
 NOTE_ANSWERS = """() => {
   window.answers = [];  // milliseconds from each key to the state that it brings
@@ -53,7 +53,7 @@ class Busy:
     cookies: list[dict[str, Any]]
 
     def publish(self, count: int) -> subprocess.Popen[bytes]:
-        """By the bare client in a process of its own: a store that this desk serves would be asked by both."""
+        """Publish with the bare client in a separate process, so that the desk's own store is not used for it."""
         told = (self.desk.environment["EVENTSTORE_URL"], self.topic, str(EVENTS_A_SECOND), str(count))
         return self.desk.spawn("load", "-m", "benchmarks.tail_publishing", *told, stdout=subprocess.PIPE)
 
@@ -82,7 +82,7 @@ def window(busy: Busy, chromium: Browser) -> Iterator[BrowserContext]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Megabytes of the page's scripts and of its document, and how many nodes and listeners there are, after a collection."""
+    """Megabytes of the page's scripts and document, and its nodes and listeners, after a garbage collection."""
 
     megabytes: float
     nodes: int
@@ -100,7 +100,7 @@ class Watched:
     tasks: list[tuple[float, float]] = field(default_factory=list)
 
     def long(self, which: int) -> float:
-        """The share of the time that long tasks took: by the clock (0), or of the thread itself (1)."""
+        """The share of the time that long tasks took: by the clock (0), or by the thread's own time (1)."""
         return sum(task[which] for task in self.tasks if task[which] >= LONG) / self.seconds
 
 
@@ -188,7 +188,7 @@ def assert_every_event_is_accounted_for(page: Page, count: int) -> None:
 
 
 def what_was_too_slow(load: Load, watched: Watched) -> str:
-    """What the machine has a part in; empty if nothing was too slow."""
+    """What was too slow for reasons of the machine. Empty if nothing was."""
     slow = {
         f"there was time for {len(watched.answers)} pauses": len(watched.answers) < 4,
         f"{load.rate:,.0f} events a second were published": load.rate < REACHED * EVENTS_A_SECOND,
@@ -199,7 +199,7 @@ def what_was_too_slow(load: Load, watched: Watched) -> str:
 
 
 def full(page: Page, inspector: CDPSession) -> Memory:
-    """What the page takes while it is paused and has built every row that it keeps."""
+    """The page's memory while it is paused and has built every row that it keeps."""
     page.keyboard.press("Space")
     expect_state(page, "paused")
     expect(page.locator("#tail-rows tr")).to_have_count(MOST_ROWS, timeout=30_000)
@@ -217,7 +217,7 @@ def full(page: Page, inspector: CDPSession) -> Memory:
 
 
 def watch(page: Page, load: subprocess.Popen[bytes]) -> Watched:
-    """Until the load ends: counts rows, pauses and goes on, and once reads further down for a while."""
+    """Until the load ends, count rows, pause and resume, and once scroll down to read for a while."""
     browser = page.context.browser
     assert browser
     page.evaluate(NOTE_ANSWERS)

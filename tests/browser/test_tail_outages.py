@@ -31,7 +31,7 @@ from tests.relay import Relay
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 COUNTS = "#tail-counts"
 SILENCE = 15.0
-"""Seconds without a frame after which a script takes its connection for dead: one comes every five."""
+"""Seconds without a frame after which a script gives up its connection. A frame comes every five seconds."""
 BACK_WITHIN = 120_000
 """Milliseconds; a broker takes a while to find its topics again on a busy machine."""
 
@@ -63,7 +63,7 @@ window.WebSocket = class extends Original {
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A desk whose way to its broker, and whose viewers' way to it, can be cut."""
+    """A desk whose connections to the broker and to its clients can be cut."""
 
     broker: LocalPulsar
     desk: Desk
@@ -201,7 +201,7 @@ def _assert_complete(script: Script, published: int, *, in_order: bool) -> None:
 
 
 def _assert_accounted_for(page: Page, published: int, *, in_order: bool) -> None:
-    """What came in a burst, after an outage, is a sample; the page says exactly how much it left out, and nothing was lost."""
+    """A burst after an outage is sampled. The page says exactly how much it skipped, and nothing is lost."""
     taken: list[int] = page.evaluate("taken")
     numbers = taken if in_order else sorted(taken)
     assert numbers == sorted(set(taken)), _first_fault(numbers)
@@ -234,7 +234,7 @@ def _expect_state(page: Page, state: str) -> None:
 
 
 def _goes_on(page: Page, script: Script, publisher: SteadyPublisher) -> None:
-    """Both get again what is published from now on."""
+    """Both receive again what is published from now on."""
     now = publisher.sent
     page.wait_for_function("(now) => taken.at(-1) > now", arg=now, timeout=BACK_WITHIN)
     _until(lambda: bool(script.numbers) and script.numbers[-1] > now, "the script goes on")
@@ -254,7 +254,7 @@ def _web_server_killed(scene: Scene, page: Page) -> None:
 
 
 def _cut(seconds: int, *relays: Relay) -> None:
-    """Nothing gets through for so long; then the same connections go on."""
+    """Let nothing through for this long. The same connections continue afterwards."""
     for relay in relays:
         relay.cut()
     time.sleep(seconds)
@@ -263,7 +263,7 @@ def _cut(seconds: int, *relays: Relay) -> None:
 
 
 def _cut_for_good(seconds: int, *relays: Relay) -> None:
-    """Nothing gets through for so long, and no connection outlives it."""
+    """Let nothing through for this long, and end every connection."""
     for relay in relays:
         relay.cut()
     time.sleep(seconds)

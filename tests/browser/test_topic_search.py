@@ -1,4 +1,4 @@
-"""A search over a topic in real Chromium: its matches stream in, it is stopped, and it says what it has not read."""
+"""A search over a topic in real Chromium: matches stream in, and after a stop it says what it has not read."""
 
 import json
 import re
@@ -14,12 +14,12 @@ from tests.desk_process import Desk
 TOPIC = "documents"
 EVENTS = 60_000
 RARE = 2_000
-"""One of so many events is looked for."""
+"""One event among this many is searched for."""
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A topic that is long enough to be read for a while; pages come with the first match, without waiting for more."""
+    """A topic that is long enough to be read for a while. Pages are sent with the first match, without waiting for more."""
     folder = tmp_path_factory.mktemp("desk")
     config = folder / "desk.toml"
     config.write_text("[limits]\npage_size = 1\n", encoding="utf-8")
@@ -53,7 +53,7 @@ def page(desk: Desk, chromium: Browser) -> Iterator[Page]:
 
 
 def ask(desk: Desk, page: Page, filter: str) -> None:
-    """As somebody does it who keeps the hands on the keyboard."""
+    """The steps of a person who uses the keyboard only."""
     page.goto(f"{desk.url}topics/{TOPIC}/")
     page.keyboard.press("f")
     page.keyboard.type(filter)

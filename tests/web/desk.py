@@ -1,4 +1,4 @@
-"""A desk for one test: the embedded store with some events, an index, subscriptions that have come so far, and people."""
+"""A desk for one test: the embedded store with some events, an index, subscriptions at chosen places, and people."""
 
 import re
 import threading
@@ -64,11 +64,11 @@ class Desk:
 
     @property
     def subscriptions(self) -> Subscriptions:
-        """The store's own, for what services do."""
+        """The store itself, for what services do."""
         return subscriptions_of(self.faces.store)
 
     def client(self, role: str = "support") -> Client:
-        """A browser in which a person of this role is logged in."""
+        """A test client in which a person of this role is logged in."""
         if role not in self.clients:
             self.clients[role] = Client(enforce_csrf_checks=False)
             self.clients[role].force_login(person(role))
@@ -77,7 +77,7 @@ class Desk:
     def publish(
         self, count: int, *, topic: str = TOPIC, partitions: int = 1, key: str = "4711", start: int = 0
     ) -> Sequence[Position]:
-        """So many events of one aggregate (``key`` may hold ``{}`` for a number), indexed."""
+        """Publish and index this many events of one aggregate. ``key`` may contain ``{}`` for a number."""
         self.log.create_topic(topic, partitions=partitions)
         messages = [event(number, key=key.replace("{}", str(number))) for number in range(start, start + count)]
         positions = self.log.append(topic, messages)
@@ -95,13 +95,13 @@ class Desk:
         index_until_caught_up(following)
 
     def subscribe(self, name: str = NAME, *, topic: str = TOPIC, handled: int = 0, start: Edge = Edge.EARLIEST) -> None:
-        """A subscription that has handled the first so many events."""
+        """Make a subscription that has handled this many events."""
         self.subscriptions.create(topic, name, type=SubscriptionType.SHARED, start=start)
         if handled:
             self.handle(handled, name=name, topic=topic)
 
     def handle(self, count: int, *, name: str = NAME, topic: str = TOPIC) -> list[Position]:
-        """A consumer comes, handles the next so many events and goes."""
+        """Let a consumer connect, handle this many events, and disconnect."""
         with self.subscriptions.consume(topic, name, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
             received = consumer.receive(limit=count, timeout=5)
             for message in received:
@@ -110,7 +110,7 @@ class Desk:
 
     @contextmanager
     def searchable(self) -> Iterator[None]:
-        """With two declared values: ``email``, kept as a hash, and ``city``, kept as it is."""
+        """Declare two searchable values: ``email``, stored as a hash, and ``city``, stored as text."""
         declared = parse_config(SEARCHABLE, "searchable.toml")
         with override_settings(EVENTDESK=declared, EVENTDESK_HASH_KEY=HASH_KEY):
             gateway.close()  # the next use opens it with these settings
@@ -127,7 +127,7 @@ class Desk:
 
 @contextmanager
 def opened_desk() -> Iterator[Desk]:
-    """The process's own desk, opened anew: what a test before left in memory is forgotten."""
+    """The process's desk, opened again so that nothing of an earlier test is in memory."""
     forget_everything()
     try:
         yield Desk()
@@ -154,7 +154,7 @@ def event(number: int, *, key: str = "4711", type: str = "health.PatientRegister
 
 
 def text(response: Answer) -> str:
-    """The answer as its reader sees it: without tags, entities resolved, spaces collapsed."""
+    """The response as its reader sees it: without tags, with entities resolved and spaces collapsed."""
     body = response.content.decode()
     body = re.sub(r"<(script|style|head)\b.*?</\1>", " ", body, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", body)))
@@ -166,6 +166,6 @@ def attribute(response: Answer, name: str) -> list[str]:
 
 
 def hidden(response: Answer) -> dict[str, str]:
-    """The hidden fields of the page's forms, by name, but for the token."""
+    """The hidden fields of the page's forms by name, without the CSRF token."""
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', response.content.decode())
     return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}

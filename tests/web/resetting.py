@@ -17,7 +17,7 @@ def post_url(name: str = NAME) -> str:
 
 
 def confirmed(preview: Answer, **more: str) -> dict[str, str]:
-    """What the page's own form would send."""
+    """The fields that the page's form sends."""
     return {**hidden(preview), "reason": "SUP-8812: mails were lost", **more}
 
 

@@ -1,4 +1,4 @@
-"""What daphne serves, but that its tails keep few events: for tests of those who fall behind them."""
+"""The application that daphne serves, with tails that keep few events, for tests of slow clients."""
 
 from dashboard.asgi import application
 from eventstore.tail import ring

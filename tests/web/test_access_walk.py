@@ -1,4 +1,4 @@
-"""The URL table itself, walked: every route by nobody, by each role and method. A new page is in here by being there."""
+"""Requests every route of the URL table without a login, and with each role and method. New pages are included."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 
 def address(route: URLPattern) -> str:
-    """The route filled in with things that exist."""
+    """The route with names of things that exist."""
     parts = {**PARTS, "id": "e-0"} if "events/" in str(route.pattern) else PARTS
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: parts[found[1]], str(route.pattern))
 

@@ -1,4 +1,4 @@
-"""What the index noticed, where a support person meets it: in lists, on events and aggregates, by kind, on the overview."""
+"""Anomalies on the pages of support people: in lists, on events and aggregates, by kind, and on the overview."""
 
 from collections.abc import Iterator
 from html import unescape

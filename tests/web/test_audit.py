@@ -1,4 +1,4 @@
-"""The audit page: who acted, on what, why, how it went, and whether the record stands as written."""
+"""The audit page: who acted, on what, why, with which outcome, and whether the record is unchanged."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ MAILER = subscription_resource("patients", "mailer")
 
 
 def act(actor: str = "anna", on: Resource = MAILER, action: str = "reset_cursor", **details: Any) -> str:
-    """A reset that was done."""
+    """Perform a reset."""
     record = DatabaseRecord()
     written: dict[str, Any] = {
         "topic": "patients",

@@ -1,4 +1,4 @@
-"""The commands for people at a shell: what they print, record, refuse, and answer as exit status."""
+"""The commands for people at a shell: what they print, record, and refuse, and their exit status."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str, **options: Any) -> tuple[int, str, str]:
-    """A command in this process: exit status, stdout, stderr."""
+    """Run a command in this process. Returns the exit status, stdout, and stderr."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command(*arguments, stdout=out, stderr=err, **options)

@@ -1,4 +1,4 @@
-"""Commands that cannot do anything yet, as processes: one clear sentence and an exit status, never a traceback."""
+"""Commands that cannot do anything yet print one clear sentence and set an exit status. They never print a traceback."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ WRONG_STORES = {
 
 
 def ended(data: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """A command on a fresh data directory, to its end: exit status, and what it said on standard error."""
+    """Run a command on an empty data directory. Returns the exit status, and standard error."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     result = subprocess.run(
         [sys.executable, "manage.py", *arguments],

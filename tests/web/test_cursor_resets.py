@@ -1,4 +1,4 @@
-"""A projection reads events again: previewed, counted, confirmed, done as previewed, recorded with its reason."""
+"""A cursor reset is previewed, counted, confirmed, done as previewed, and recorded with its reason."""
 
 from urllib.parse import urlencode
 

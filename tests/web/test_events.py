@@ -1,4 +1,4 @@
-"""One event: found by id or position, shown whole and safely, with its cause and its effects."""
+"""One event: found by id or position, shown completely and safely, with its cause and its effects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def away(*_: object, **__: object) -> Any:
 
 
 def put(desk: Desk, number: int, payload: bytes = b"{}", *, topic: str = "patients", **attributes: str) -> Position:
-    """An event with these attributes, not indexed yet."""
+    """Publish an event with these attributes without indexing it."""
     desk.log.create_topic(topic)
     properties = {**event(number).properties, **{f"ce_{name}": value for name, value in attributes.items()}}
     message = NewMessage(payload=payload, key="4711", properties=properties)
@@ -187,7 +187,7 @@ def test_another_event_at_its_position_is_not_shown_as_this_one(desk: Desk, monk
     fetch = desk.log.fetch
 
     def swapped(positions: Sequence[Position]) -> Mapping[Position, Message]:
-        """What a store answers whose topic was deleted and filled anew."""
+        """What a store returns after its topic was deleted and filled again."""
         return {position: msgspec.structs.replace(other, position=position) for position in positions}
 
     [place] = [pointer.position for pointer in desk.faces.index.with_event_id("e-1")]

@@ -12,7 +12,7 @@ from tests.web.finding import search
 
 
 def registered(desk: Desk, *values: tuple[str, str]) -> None:
-    """A patient's event for each, with this id and this address, indexed."""
+    """Publish and index one event for each patient, with this id and this address."""
     desk.log.create_topic("patients")
     for number, (patient, email) in enumerate(values):
         body = json.dumps({"email": email, "city": "Bonn"}).encode()

@@ -1,4 +1,4 @@
-"""What machines ask: alive, and ready for work."""
+"""The health checks for machines: alive, and ready for requests."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -49,7 +49,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many looks filters have taken at events."""
+    """Counts how often filters look at events."""
     taken = [0]
     judge = Filter.judge
 
@@ -62,7 +62,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def publish(desk: Desk, count: int) -> None:
-    """Events on which a catastrophic expression takes some ten milliseconds each."""
+    """Publish events on which a catastrophic expression takes some ten milliseconds each."""
     desk.log.create_topic(TOPIC)
     payload = b'{"x":"' + LETTERS + b'"}'
     messages = [NewMessage(payload=payload, key="4711", properties=event(number).properties) for number in range(count)]

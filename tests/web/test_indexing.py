@@ -1,4 +1,4 @@
-"""How the index keeps up, topic by topic: what is indexed, what waits, who does it, and since when."""
+"""The progress of the index by topic: what is indexed, what waits, the indexers, and since when."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def now() -> datetime:
 
 
 def leased(topic: str, **columns: object) -> None:
-    """As an indexer that lives would have left the rows of this topic."""
+    """Set the rows of this topic as a running indexer would."""
     held = {"owner": "one", "leased_until": now() + timedelta(minutes=1), "measured_at": now(), **columns}
     IndexedPartition.objects.using("index").filter(topic=topic).update(**held)
 

@@ -1,4 +1,4 @@
-"""The door: who comes in, who does not, and the way out."""
+"""Logging in: who may and who may not, and logging out."""
 
 import pytest
 from django.test import Client

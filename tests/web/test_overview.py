@@ -1,4 +1,4 @@
-"""The first page: what needs attention, worst first, and calm where nothing does."""
+"""The first page: what needs attention, worst first, or that nothing does."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What goes wrong becomes a page that says what, and what to do; never more than that."""
+"""Every error becomes a page that says what is wrong and what to do, and no more."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The table of websocket addresses, walked as the URL table is: a new one is in here by being there."""
+"""Opens every websocket address of the table with each role. New ones are included."""
 
 import json
 import re
@@ -37,7 +37,7 @@ people = {str(role): Person.objects.create(username=str(role) or "outsider", rol
 
 @dataclass(frozen=True)
 class Door:
-    """A desk's address for websockets, and the cookie of somebody of each role (the outsider's is empty)."""
+    """A desk's address for websockets, and a cookie for each role. The outsider's is empty."""
 
     url: str
     origin: str

@@ -1,4 +1,4 @@
-"""What pages know of the store without asking it: what others have found."""
+"""What pages know of the store without asking it, because others have found out."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Filtering one aggregate's events: which are read, what is said of those that were not, and for whom."""
+"""Filtering one aggregate's events: which are read, what the page says about the others, and for whom."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def filtered(desk: Desk, filter: str, role: str = "support", **more: Any) -> Any
 
 
 def publish_numbered(desk: Desk, count: int, *, topic: str = TOPIC) -> None:
-    """Events whose payload has their number."""
+    """Publish events whose payload has their number."""
     desk.log.create_topic(topic)
     messages = [
         NewMessage(payload=b'{"n": %d}' % number, key="4711", properties=event(number).properties) for number in range(count)
@@ -106,7 +106,7 @@ def test_a_long_stream_is_filtered_in_bounded_steps_without_gap_or_double(
 def test_a_page_ends_at_the_event_at_which_its_time_is_up_without_gap_or_double(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clock that goes on by a fifth of a second whenever it is looked at: four events of MOST_SECONDS."""
+    """A clock that advances by a fifth of a second whenever it is read. MOST_SECONDS is enough for four events."""
     ticks = itertools.count()
     monkeypatch.setattr(filtered_streams, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 5))
     publish_numbered(desk, 23)

@@ -1,4 +1,4 @@
-"""How far behind everybody is, and one subscription: a support person's first look at "it does not arrive"."""
+"""The backlog of every subscription, and one subscription: where support people look first if an event does not arrive."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def url(topic: str = TOPIC, name: str = NAME) -> str:
 
 
 def make_old(desk: Desk) -> None:
-    """As if everything had happened an hour ago."""
+    """Move everything into the past by an hour."""
     from eventstore.drivers.database.models import CursorRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=1)

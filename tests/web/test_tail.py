@@ -1,4 +1,4 @@
-"""The tail's page: what the address chooses, how the script is told of it, and what its socket leaves behind."""
+"""The tail's page: what the address chooses, what the script gets to know, and that its socket leaves nothing behind."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 
 def begin(response: Answer) -> Any:
-    """What the page's script is told to ask its socket for."""
+    """The ``begin`` message that the page gives to its script."""
     return json.loads(attribute(response, "data-begin")[0])
 
 
@@ -209,14 +209,14 @@ def test_a_page_that_leaves_while_its_tail_opens_leaves_no_viewer_behind(desk: D
 
 
 def delete(topic: str) -> None:
-    """As its operator can; the index still knows it."""
+    """Delete the topic as an operator does. The index still knows it."""
     found = TopicRow.objects.get(name=topic)
     MessageRow.objects.filter(partition__topic=found).delete()
     found.delete()
 
 
 def scope_of(desk: Desk) -> dict[str, object]:
-    """As the session middleware makes it, for somebody who has logged in."""
+    """The scope of a logged-in person, as the session middleware makes it."""
     person = Person.objects.create_user(username="watcher", password="a-long-test-password", role="support")
     client = Client()
     client.force_login(person)

@@ -1,4 +1,4 @@
-"""Filtering a topic: what the page shows of a search that reads it, on the page and as fragments, for every role."""
+"""Filtering a topic: what the page and its fragments show of the search, for every role."""
 
 from urllib.parse import urlencode
 

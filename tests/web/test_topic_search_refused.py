@@ -31,7 +31,7 @@ BY_VALUES = (
     "type:none or not data.name:Erika*",
     "not (not (key:4711))",
 )
-"""Filters whose answer says something of what a viewer may not see."""
+"""Filters whose result would tell what a viewer may not see."""
 
 BY_IDS = (
     "type:*PatientRegistered",

@@ -18,7 +18,7 @@ from tests.web.searches import filtered, polls, the_scan
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[threading.Event]:
-    """A store that reads on only once this is set; pages wait for nothing meanwhile."""
+    """A store that continues to read only once this is set. Pages do not wait meanwhile."""
     go_on = threading.Event()
     original = type(desk.log).read_backward
 

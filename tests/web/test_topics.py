@@ -1,4 +1,4 @@
-"""The topics, and one topic's events: both ways, from a time, and while the store is away."""
+"""The topics, and one topic's events: in both directions, from a time, and while the store is unreachable."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def pages_of(settings: Any, size: int) -> None:
 
 
 def walk(desk: Desk, rel: str, start: str) -> list[list[str]]:
-    """The event ids of each page, following the links of this relation."""
+    """The event ids of each page, found by following the links with this relation."""
     found, url = [], start
     while url:
         answer = desk.get(url)

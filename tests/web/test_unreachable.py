@@ -28,7 +28,7 @@ from tests.web.desk import forget_everything, text
 
 TOPIC = "public/default/patients"
 ENOUGH = 30.0
-"""Seconds after which a page counts as hanging: far more than it needs."""
+"""Seconds after which a page counts as hanging. It needs far less."""
 
 
 def closed_port() -> int:
@@ -62,7 +62,7 @@ def away(desk_databases: dict[str, str], settings: Any) -> Iterator[Away]:
 
 @pytest.fixture
 def indexed() -> None:
-    """What the index read while the broker was there."""
+    """What the index read while the broker was reachable."""
     topic = Topic(name=TOPIC)
     index([event(number, topic=TOPIC) for number in range(5)], topic=topic)
 

@@ -1,4 +1,4 @@
-"""What tests of the tail's page have in common: its state, and its counts."""
+"""What the tests of the tail's page share: reading its state and its counts."""
 
 from playwright.sync_api import Page, expect
 
@@ -10,11 +10,11 @@ def expect_state(page: Page, state: str) -> None:
 
 
 def counted(page: Page) -> dict[str, int]:
-    """What the page says of itself."""
+    """The state that the page shows."""
     said = page.eval_on_selector("#tail-counts", "(line) => ({...line.dataset})")
     return {name: int(value) for name, value in said.items()}
 
 
 def accounted(said: dict[str, int]) -> int:
-    """Of those that matched: shown, or skipped for a reason."""
+    """The matched events: those shown, and those skipped for a reason."""
     return said["shown"] + said["sampled"] + said["slow"] + said["older"] + said["passed"]

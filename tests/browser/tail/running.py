@@ -15,7 +15,7 @@ TOPIC = "documents"
 
 @dataclass
 class Running:
-    """A desk, its publisher, and the cookies of two who are logged in. ``number`` is the next event's."""
+    """A desk, its publisher, and the cookies of two logged-in people. ``number`` is the number of the next event."""
 
     desk: Desk
     publisher: Publisher
@@ -23,7 +23,7 @@ class Running:
     number: int = 0
 
     def publish(self, count: int, topic: str = TOPIC) -> int:
-        """So many more; answers the number of the last."""
+        """Publish this many more events. Returns the number of the last."""
         self.publisher.publish(topic, self.number, count)
         self.number += count
         return self.number - 1

@@ -1,4 +1,4 @@
-"""The tail as somebody reads it: it accounts for itself, waits while one reads, and comes back by itself."""
+"""The tail's page for its reader: its counts add up, it waits while one reads, and it reconnects by itself."""
 
 import re
 from collections.abc import Callable
@@ -81,7 +81,7 @@ HIDE = """() => {
     drawing.forEach((work) => draw(work));
   };
 }"""
-"""As a browser does to a page in the background, of which Playwright knows none."""
+"""Does what a browser does to a page in the background, which Playwright cannot do."""
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_after_a_restart_it_goes_on_where_it_was_and_says_what_it_no_longer_show
 
 
 def _restart_and_go_on_without_a_gap(running: Running, page: Page, first: int) -> None:
-    """A filter that cannot be used is given while the page is away: it is refused at its field."""
+    """An invalid filter that is entered during an outage is refused at its field."""
     running.desk.end("web")
     expect_state(page, "away")
     filter_by(page, "data.n>")

@@ -1,4 +1,4 @@
-"""Whoever may not see payloads sees ids, types and times, and of everything else that it is hidden."""
+"""People who may not see payloads see ids, types, and times, and a mark in place of everything else."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser

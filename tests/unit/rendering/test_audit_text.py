@@ -1,4 +1,4 @@
-"""What the record holds, in words that a person reads without knowing how it is kept."""
+"""Entries of the audit record, in words for people who do not know how it is stored."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""An event as scripts get it: whole for those who see values, masked for the others, and readable whatever it holds."""
+"""An event as JSON for scripts: whole for those who see values, masked for others, and readable whatever it contains."""
 
 import base64
 import json
@@ -23,8 +23,8 @@ def an_event(payload: bytes = b'{"name": "Erika"}', *, key: str | None = "4711",
     return read_event(message(payload, key=key, properties={**BINARY, **extra}))
 
 
-def shown(event: Event, viewer: AccessProfile = ALL) -> dict[str, Any]:
-    text = event_as_json(event, viewer)
+def shown(event: Event, profile: AccessProfile = ALL) -> dict[str, Any]:
+    text = event_as_json(event, profile)
     msgspec.json.decode(text)  # a strict parser takes it as well
     return dict(json.loads(text))
 
@@ -125,7 +125,7 @@ def test_what_could_trip_a_parser_goes_in_as_base64(payload: bytes) -> None:
     ],
 )
 def test_a_payload_made_to_be_slow_is_dealt_with_like_any_other(payload: bytes) -> None:
-    """It was looked through once from every quotation mark on: for these that would be hours."""
+    """An earlier version searched from every quotation mark, which would take hours here."""
     assert len(payload) <= MOST_BYTES
     assert "data" not in shown(an_event(payload))
 

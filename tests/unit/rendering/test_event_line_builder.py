@@ -1,4 +1,4 @@
-"""An event as one line: its story filled in and masked value by value, rendered without a request."""
+"""An event as one line: its story is filled in and masked value by value, and it renders without a request."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -180,7 +180,7 @@ def test_hostile_names_are_escaped_and_their_links_lead_back(name: str, viewer: 
 
 
 def name_in_attributes(name: str) -> str:
-    """Attributes hold the exact name, for scripts; only what is shown must not turn the line around."""
+    """Attributes hold the exact name for scripts. Only visible text must not change the writing direction."""
     from django.utils.html import escape
 
     return escape(name)

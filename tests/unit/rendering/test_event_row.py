@@ -1,4 +1,4 @@
-"""An event's row as a browser reads it, whatever its texts hold: one row, these tags and attributes, and every value whole."""
+"""An event's row as a browser reads it, with hostile texts: one row, known tags and attributes, and every value complete."""
 
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ ATTRIBUTES = {
 
 
 class Read(HTMLParser):
-    """What a row is made of."""
+    """The tags, attributes, and text of a row."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -78,7 +78,7 @@ class Read(HTMLParser):
 
 
 def line(text: str, **other: Any) -> EventLine:
-    """Each of whose texts is this one."""
+    """A line in which every text is this one."""
     at = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
     texts: dict[str, Any] = {field.name: text for field in fields(EventLine) if field.type in {str, "str"}}
     told: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A payload is shown as it is written, whatever it is, bounded, escaped, and only to whoever may see it."""
+"""Any payload is shown unchanged, bounded, escaped, and only to those who may see it."""
 
 import html
 import random
@@ -18,7 +18,7 @@ LIMIT = 20_000
 
 
 def shown(data: bytes, content_type: str = "application/json", limit: int = LIMIT) -> tuple[str, str]:
-    """The payload's kind and its text as the browser would show it."""
+    """The payload's kind, and its text as a browser shows it."""
     payload = payload_of(data, content_type, SUPPORT, limit)
     return payload.kind, html.unescape(re.sub(r"</?span[^>]*>", "", str(payload.html)))
 

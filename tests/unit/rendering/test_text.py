@@ -1,4 +1,4 @@
-"""Types in plain words, ids shortened, times and durations for reading."""
+"""Types in plain words, shortened ids, and times and durations for reading."""
 
 from datetime import UTC, datetime, timedelta
 

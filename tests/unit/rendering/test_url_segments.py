@@ -1,4 +1,4 @@
-"""Any name goes into a URL as one segment, and comes out as it was."""
+"""Any name becomes one segment of a URL, and comes back unchanged."""
 
 import pytest
 from django.urls import reverse, set_script_prefix

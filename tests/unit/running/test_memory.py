@@ -1,4 +1,4 @@
-"""Giving memory back: often enough, not more often, and for real."""
+"""Memory is given back to the system, often enough and not more often."""
 
 import gc
 from pathlib import Path
@@ -14,7 +14,7 @@ def never_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resident() -> int:
-    """Kilobytes of this process."""
+    """The memory of this process, in kilobytes."""
     status = Path("/proc/self/status").read_text()
     (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
     return kilobytes

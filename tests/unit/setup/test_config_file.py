@@ -1,4 +1,4 @@
-"""Which configuration holds, and what the banner says of a store that is not the demo's."""
+"""Which configuration applies, and what the banner says about a store that is not the demo's."""
 
 from pathlib import Path
 

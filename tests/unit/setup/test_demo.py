@@ -1,4 +1,4 @@
-"""The demo's story: it must show the main job, and its consumers must behave as real ones do."""
+"""The demo has to show the main job, and its consumers have to behave like real ones."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -115,7 +115,7 @@ def test_each_service_numbers_what_it_says_itself() -> None:
 
 
 def a_login(directory: Path) -> str:
-    """What the demo would write there itself, of one person."""
+    """The file of logins as the demo would write it, for one person."""
     (directory / "demo-logins").write_text("support-1 a-long-test-password support\n")
     return "support-1"
 

@@ -1,4 +1,4 @@
-"""What an installation must have before it serves, and what it is told."""
+"""What an installation needs before it serves, and what it reports otherwise."""
 
 import importlib
 import os
@@ -111,7 +111,7 @@ def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("demo", "hosts"), [("1", "localhost,127.0.0.1,[::1]"), ("0", "desk.example.org")])
 def test_a_demo_answers_to_names_of_the_loopback_alone(tmp_path: Path, demo: str, hosts: str) -> None:
-    """However its web server was started, and whatever address that listens on."""
+    """This holds however the web server was started, and whatever its address."""
     environment = os.environ | {"EVENTDESK_DATA": str(tmp_path), "EVENTDESK_DEMO": demo, "EVENTDESK_HOSTS": "desk.example.org"}
     command = [sys.executable, "-c", "from dashboard import settings; print(','.join(settings.ALLOWED_HOSTS))"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

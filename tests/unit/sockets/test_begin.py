@@ -1,4 +1,4 @@
-"""What a client of the tail says first: understood, or refused with a word on what was wrong."""
+"""The first message of a tail's client is accepted, or refused with a reason."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tail's socket from within: what an unforeseen error ends in, filters that change at a bad moment, its threads."""
+"""The tail's socket from the inside: unforeseen errors, filters that change at a bad moment, and its threads."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ def test_a_fault_of_ours_closes_the_socket_and_its_text_is_told_to_nobody(caplog
 
 
 def closed_by(work: Callable[[TailSocket], Coroutine[Any, Any, None]]) -> tuple[int | None, list[str]]:
-    """How this ends a socket that has not begun, and what it says."""
+    """The code and the problems with which this ends a socket that has not begun."""
     said: list[dict[str, Any]] = []
 
     async def say(message: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_what_keeps_a_tail_from_opening_is_said_in_its_own_words(
 
 
 def test_an_open_tail_that_is_refused_may_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told then whether that helps: a broker that restarts may refuse for a moment."""
+    """A restarting broker may refuse for a moment. The client learns then whether trying again helps."""
 
     async def open_it(socket: TailSocket, begin: Begin, sender: FrameSender) -> Any:
         return None

@@ -1,4 +1,4 @@
-"""Frames as texts: none too large, each with what its reader needs to come back from there."""
+"""Frames as text: none is too large, and each has the places from which its reader can continue."""
 
 import json
 from typing import Any
@@ -41,8 +41,7 @@ def test_a_take_that_fits_is_one_frame_with_its_counts_and_places() -> None:
 
 
 def test_whoever_is_cut_off_between_two_frames_of_a_take_gets_nothing_counted_twice() -> None:
-    """Events are numbered from 1, and one in ten matches: behind a place so many were published, and are counted again by
-    whoever comes back to it."""
+    """Events are numbered from 1, and one in ten matches. A client that returns to a place counts what follows it again."""
     ours = framing()
     divide_take(take_of(range(3, 4), Counts(published=5, matched=1, shown=1)), ours)
     whole = Counts(published=58, matched=6, shown=6)

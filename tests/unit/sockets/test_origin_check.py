@@ -1,4 +1,4 @@
-"""Which Origins may open a websocket: as the browser names the address that it shows, and no other program's on that host."""
+"""Which Origins may open a websocket: that of the address in the browser, and none of other programs on the same host."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def installed(settings: Any) -> Any:
 
 
 def trusted(*origins: str, host: str = "desk.example.org", proto: str | None = "https", **scope: Any) -> bool:
-    """Whether a handshake with these Origin headers is."""
+    """Whether a handshake with these Origin headers is trusted."""
     headers = [(b"host", host.encode()), *((b"origin", origin.encode("latin-1")) for origin in origins)]
     if proto is not None:
         headers.append((b"x-forwarded-proto", proto.encode()))

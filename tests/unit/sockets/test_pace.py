@@ -1,4 +1,4 @@
-"""Frames keep step with the tail: who falls out of it falls in again, and nobody is sent more than ten a second."""
+"""Frames keep in step with the tail: late sockets align again, and none sends more than ten frames a second."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ LATE = (LATE_IN_BEAT + FRAME_EVERY) / 2
 
 
 class Clock:
-    """Stands still but for what the test, or a sleep, lets pass."""
+    """A clock that moves only when the test moves it or something sleeps."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -33,12 +33,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Tail:
-    """Whose last chunk came so many seconds ago."""
+    """A tail whose last chunk came ``ago`` seconds ago."""
 
     def __init__(self, clock: Clock, ago: float) -> None:
         self.news, self.clock, self.chunk_at = asyncio.Event(), clock, clock.now - ago
 
-    def falls_in(self, pace: Pace) -> "asyncio.Task[None]":
+    def align(self, pace: Pace) -> "asyncio.Task[None]":
         return asyncio.create_task(pace.align_to_beat(self.news, lambda: self.chunk_at))
 
     def chunk_comes(self) -> None:
@@ -47,21 +47,21 @@ class Tail:
 
 
 async def has_ended(task: "asyncio.Task[None]") -> bool:
-    """By now, without anything new."""
+    """Whether the task has ended without anything new."""
     for _ in range(5):
         await asyncio.sleep(0)
     return task.done()
 
 
-def waits(clock: Clock, ago: float, viewer: Pace | None = None) -> bool:
-    """Whether a viewer that is about to be served so long after a chunk waits for the next one; that then comes."""
+def waits(clock: Clock, ago: float, own_pace: Pace | None = None) -> bool:
+    """Whether a socket that is served ``ago`` seconds after a chunk waits for the next one, which then comes."""
 
     async def work() -> bool:
         tail = Tail(clock, ago)
-        falling_in = tail.falls_in(viewer or Pace())
-        waiting = not await has_ended(falling_in)
+        aligning = tail.align(own_pace or Pace())
+        waiting = not await has_ended(aligning)
         tail.chunk_comes()
-        await falling_in
+        await aligning
         return waiting
 
     return asyncio.run(work())
@@ -75,30 +75,30 @@ def test_only_who_is_late_in_a_beat_waits_for_the_next(clock: Clock, ago: float,
 def test_an_acknowledgement_is_no_chunk(clock: Clock) -> None:
     async def work() -> list[bool]:
         tail = Tail(clock, LATE)
-        falling_in = tail.falls_in(Pace())
+        aligning = tail.align(Pace())
         tail.news.set()
-        found = [await has_ended(falling_in)]
+        found = [await has_ended(aligning)]
         tail.chunk_comes()
-        return [*found, await has_ended(falling_in)]
+        return [*found, await has_ended(aligning)]
 
     assert asyncio.run(work()) == [False, True]
 
 
 def test_one_waits_once_a_second_at_most(clock: Clock) -> None:
-    viewer = Pace()
-    assert waits(clock, LATE, viewer)
+    own_pace = Pace()
+    assert waits(clock, LATE, own_pace)
     clock.now += ALIGN_EVERY / 2
-    assert not waits(clock, LATE, viewer)
+    assert not waits(clock, LATE, own_pace)
     clock.now += ALIGN_EVERY
-    assert waits(clock, LATE, viewer)
+    assert waits(clock, LATE, own_pace)
 
 
 def test_a_chunk_that_does_not_come_is_not_waited_for_any_longer(clock: Clock) -> None:
     async def work() -> list[bool]:
         tail = Tail(clock, LATE)
-        falling_in = tail.falls_in(Pace())
-        found = [await has_ended(falling_in)]
-        await falling_in
+        aligning = tail.align(Pace())
+        found = [await has_ended(aligning)]
+        await aligning
         return found
 
     assert asyncio.run(work()) == [False]
@@ -113,11 +113,11 @@ def test_there_are_ten_frames_a_second_at_most_whatever_making_one_takes(
     sent: list[float] = []
 
     async def work() -> None:
-        viewer = Pace()
+        own_pace = Pace()
         for _ in range(500):
             clock.now += chance.choice((0.0, 0.0, 0.02, 0.09, 0.3))
             sent.append(clock.now)
-            await viewer.next()
+            await own_pace.next()
 
     asyncio.run(work())
     for count in (10, 100):  # who was late may be early by half a frame

@@ -1,4 +1,4 @@
-"""How much is on its way to a reader: little to one that never reads, large frames to one that does."""
+"""How much is on its way to a client: little if it never reads, large frames if it does."""
 
 import asyncio
 import json
@@ -79,7 +79,7 @@ def test_a_number_of_no_frame_changes_nothing_that_was_not_sent(number: int) -> 
     assert window.sent == 1
 
 
-# -- a socket's
+# -- the sender
 
 
 @pytest.fixture

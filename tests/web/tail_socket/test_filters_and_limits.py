@@ -115,7 +115,7 @@ HOSTILE = {
     "a megabyte": "a" * 1_000_000,
 }
 DEAR = 'text~".{0,500}Q"'
-"""Small, and it takes a thousand times what others take on each byte."""
+"""A short filter that takes a thousand times as long for each byte as others."""
 
 
 @pytest.mark.parametrize("form", ["page", "script"])

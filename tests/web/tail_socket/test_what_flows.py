@@ -179,7 +179,7 @@ def test_an_aggregates_topics_are_those_that_the_index_knows(watched: Watched) -
 
 
 def test_an_aggregate_is_followed_into_a_topic_in_which_it_is_new(watched: Watched) -> None:
-    """Its first event there is given once, and nothing that the topic held before."""
+    """The aggregate's first event there is sent once, and nothing that the topic held before."""
     watched.publisher.publish("known", 0, document="mover")
     watched.publisher.publish("elsewhere", 100, 20)
     aggregate = {"type": "document", "id": "mover"}

@@ -42,7 +42,7 @@ class Watched:
 
 
 class SmallDesk(Desk):
-    """One whose tails keep no more than ``HELD`` events."""
+    """A desk whose tails keep at most ``HELD`` events."""
 
     application = "tests.web.small_ring:application"
 
