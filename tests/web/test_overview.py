@@ -122,8 +122,8 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     assert attribute(answer, "data-events") == ["4", "1"]
     seen = text(answer)
     assert "1 issue." in seen
-    assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ Counted by the index" in seen
-    assert "whether or not somebody has dealt with them" in seen
+    assert "4 events in patients-mailer-DLQ 1 event in orders-DLQ All-time count" in seen
+    assert "including any already dealt with" in seen
     assert 'href="/topics/patients-mailer-DLQ/"' in answer.content.decode()
     away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
     monkeypatch.setattr(store_health, "current_store_health", lambda: away)

@@ -80,7 +80,7 @@ def test_a_fault_of_our_own_is_said_without_its_details_and_without_a_database()
 
 
 def test_what_a_role_may_not_names_the_roles_that_could() -> None:
-    assert "the role support, approver or admin." in not_allowed("reset_cursor").advice
+    assert "Requires role support, approver or admin." in not_allowed("reset_cursor").advice
     assert "the role admin." in not_allowed("publish").advice
 
 
