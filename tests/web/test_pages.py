@@ -81,7 +81,7 @@ def test_a_fault_of_our_own_is_said_without_its_details_and_without_a_database()
 
 def test_what_a_role_may_not_names_the_roles_that_could() -> None:
     assert "Requires role support, approver or admin." in not_allowed("reset_cursor").advice
-    assert "the role admin." in not_allowed("publish").advice
+    assert "Requires role admin." in not_allowed("publish").advice
 
 
 def test_an_error_in_a_fragment_is_a_fragment(desk: Desk) -> None:
