@@ -73,7 +73,7 @@ class LocalPostgres:
         if found is None:
             raise PostgresProblem("install PostgreSQL (Debian: apt-get install postgresql)")
         self._binaries = found
-        self._directory = Path(tempfile.mkdtemp(prefix="eventdesk-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="eventdesk-postgres-"))
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -105,7 +105,7 @@ class LocalPostgres:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", LAUNCHER, "postgres", *command, *(part for option in options for part in ("-c", option))],
-                cwd=self._directory,
+                cwd=self.folder,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -131,26 +131,26 @@ class LocalPostgres:
 
     def remove(self) -> None:
         self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def _data(self) -> Path:
-        return self._directory / "data"
+        return self.folder / "data"
 
     @property
     def _log(self) -> Path:
-        return self._directory / "log"
+        return self.folder / "log"
 
     def _initialise(self) -> None:
-        password_file = self._directory / "password"
+        password_file = self.folder / "password"
         password_file.write_text(self._password)
         if os.geteuid() == 0:
-            for path in (self._directory, password_file):
+            for path in (self.folder, password_file):
                 shutil.chown(path, "postgres", "postgres")
         options = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
         done = subprocess.run(
             [str(self._binaries / "initdb"), "-D", str(self._data), "--locale=C.UTF-8", "--encoding=UTF8", *options],
-            cwd=self._directory,
+            cwd=self.folder,
             capture_output=True,
             check=False,
             **_as_postgres(),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,13 +39,22 @@ class Desk:
 
     def __enter__(self) -> Self:
         copy_databases(self.data, self.people)
-        self.start_index()
-        self.start_web()
+        try:
+            self.start_index()
+            self.start_web()
+        except BaseException:
+            self.end_all()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for name in list(self.processes):
-            self.end(name)
+        self.end_all()
+
+    def end_all(self) -> None:
+        """End every process, whatever happens to the others."""
+        with ExitStack() as stack:
+            for name in self.processes:
+                stack.callback(self.end, name)
 
     def manage(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a management command to its end."""

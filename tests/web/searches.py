@@ -19,5 +19,11 @@ def the_scan(desk: Desk, role: str = "support") -> Scan[Any]:
     return scan
 
 
+def join_all() -> None:
+    """Wait until every search has ended."""
+    for _, scan in gateway.desk().scans._scans.values():
+        scan.join(60)
+
+
 def polls(answer: Any) -> list[str]:
     return [url for url in attribute(answer, "hx-get") if url.startswith("/searches/")]

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -13,7 +13,7 @@ from dashboard import gateway
 from dashboard.web import filter_form
 from eventstore.scanning.scan import Scan
 from tests.web.desk import Desk, attribute, text
-from tests.web.searches import filtered, polls, the_scan
+from tests.web.searches import filtered, join_all, polls, the_scan
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ def test_a_search_that_stopped_at_its_bound_goes_on_from_there(desk: Desk) -> No
     assert "not complete 200 matches Stopped at 200 matches, after 200 of 240 events." in text(first)
     assert "Older events were not read." in text(first)
     [onward] = re.findall(r'href="([^"]+)">Search on from here', first.content.decode())
-    rest = desk.get(onward.replace("&amp;", "&"))
+    onward = onward.replace("&amp;", "&")
+    resumed = desk.get(onward)
+    join_all()
+    rest = desk.get(f"{onward}&{urlencode({'search': attribute(resumed, 'data-search')[0]})}")
     assert attribute(rest, "data-event-id") == [f"e-{number}" for number in range(39, -1, -1)]
     assert "Read the remaining 40 events." in text(rest)
 

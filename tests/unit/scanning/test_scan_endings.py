@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +143,6 @@ def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
     [logged] = [entry for entry in caplog.records if entry.name == "eventstore.scanning.scan"]
     assert logged.levelname == "ERROR"
     assert "an unforeseen ZeroDivisionError at " in logged.getMessage()
-    assert "test_scan.py:" in logged.getMessage()
+    assert f"{Path(__file__).name}:" in logged.getMessage()
     assert logged.exc_info is None
     assert "Erika" not in caplog.text + "".join(capfd.readouterr())
