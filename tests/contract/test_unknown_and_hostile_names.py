@@ -12,7 +12,9 @@ from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import numbered, payloads, receive_until, texts, whole_log
+from tests.namespaces import own_namespace
 from tests.parts import subscriptions_of
+from tests.run_servers import BrokerAddress
 
 SHARED = SubscriptionType.SHARED
 HOSTILE = [
@@ -52,6 +54,14 @@ CALLS: dict[str, Callable[[Storage, str], object]] = {
     "consume": lambda storage, topic: subscriptions_of(storage).consume(topic, "s", type=SHARED, consumer="c"),
     "reset_cursor": lambda storage, topic: subscriptions_of(storage).reset_cursor(topic, "s", {0: Edge.EARLIEST}),
 }
+
+
+@pytest.fixture
+def address(address: dict[str, str]) -> dict[str, str]:
+    """On a broker, with a namespace of its own: other workers create topics meanwhile, and these tests list all topics."""
+    if "EVENTSTORE_URL" not in address:
+        return address
+    return {**address, **own_namespace(BrokerAddress(address["EVENTSTORE_URL"], address["PULSAR_ADMIN_URL"]))}
 
 
 def test_every_call_about_a_topic_that_is_not_there_says_so(storage: Storage, topic: MakeTopic) -> None:
