@@ -1,14 +1,19 @@
-"""Read CloudEvents 1.0 from a message: in binary mode (``ce_*`` properties) and as structured JSON."""
+"""Read CloudEvents 1.0 from a message: in binary mode (attributes as properties) and as structured JSON."""
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 
-from eventstore.envelope.documents import split_document
+from msgspec.structs import replace
+
+from eventstore.envelope.documents import BOM, batch_members, split_document
 from eventstore.envelope.mapping import last_segment
-from eventstore.envelope.parts import Misfit, problem_of, required_problem, time_or_stand_in
+from eventstore.envelope.parts import Incomplete, Misfit, problem_of, required_problem, time_or_stand_in
+from eventstore.envelope.spellings import UNUSUAL, spelling_of, unquoted
 from eventstore.model.events import Event, Message
 
 PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+ONE_MEMBER = "This event is the only member of a batch of CloudEvents."
 _ATTRIBUTES = (
     "id", "type", "source", "specversion", "aggregatetype", "aggregateid", "correlationid", "correlation_id",
     "causationid", "causation_id", "sequence", "time", "subject",
@@ -18,17 +23,25 @@ _PARTS = ("id", "type", "aggregate type", "aggregate id", "correlation id", "cau
 _CONTENT_TYPES = ("content-type", "Content-Type", "contentType", "content_type")
 
 
-def is_binary(message: Message) -> bool:
-    """Return whether the message's properties claim to be those of a CloudEvent."""
-    properties = message.properties
-    return "ce_id" in properties or "ce_type" in properties or "ce_specversion" in properties
+def read_binary(message: Message) -> Event | None:
+    """Read a message in binary mode, whose payload is only the data; ``None`` if no property claims to be an attribute.
 
-
-def read_binary(message: Message) -> Event:
-    """Read a message in binary mode, whose payload is only the data. Raises ``Misfit`` if it is not an event."""
+    Raises ``Misfit`` if it is not an event, and ``Incomplete`` if its properties, in a spelling that only resembles the
+    usual one, lack a required attribute: they may mean something else.
+    """
     properties = message.properties
-    content_type = properties.get("ce_datacontenttype") or declared_type(message)
-    return _event(message, properties, _AS_PROPERTIES, BinaryAttributes(properties), message.payload, content_type)
+    if "ce_id" in properties and properties.get("ce_specversion") == "1.0" and properties.keys().isdisjoint(UNUSUAL):
+        attributes = BinaryAttributes(properties)
+        content_type = properties.get("ce_datacontenttype") or declared_type(message)
+        return _event(message, properties, _AS_PROPERTIES, attributes, message.payload, content_type)
+    found = spelling_of(properties)
+    if found is None:
+        return None
+    if found.form != PREFIX and not found.complete:
+        raise Incomplete(required_problem(found.attributes))
+    content_type = found.attributes.get("datacontenttype") or declared_type(message)
+    event = _event(message, found.attributes, _ATTRIBUTES, found.attributes, message.payload, content_type)
+    return replace(event, notes=(found.note, *event.notes)) if found.note else event
 
 
 class BinaryAttributes(Mapping[str, str]):
@@ -68,9 +81,12 @@ def read_structured(message: Message) -> Event | None:
 
     A payload that looks like one but is not declared as such is left to the topic's mapping if it is not an event.
     """
-    if declared_type(message).partition(";")[0].strip().lower() == STRUCTURED:
-        return _read_document(message)
-    if b'"specversion"' not in message.payload or not message.payload.lstrip(b" \t\r\n").startswith(b"{"):
+    declared = declared_type(message).partition(";")[0].strip().lower()
+    if declared == STRUCTURED:
+        return _read_document(message, message.payload, STRUCTURED)
+    if declared == BATCH:
+        return _read_batch(message)
+    if b'"specversion"' not in message.payload or not message.payload.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{"):
         return None
     try:
         attributes, data, content_type = split_document(message.payload)
@@ -84,15 +100,32 @@ def read_structured(message: Message) -> Event | None:
 def declared_type(message: Message) -> str:
     """Return the content type that the message's own properties declare; empty if they declare none."""
     properties = message.properties
-    return next((properties[name] for name in _CONTENT_TYPES if name in properties), "")
+    return unquoted(next((properties[name] for name in _CONTENT_TYPES if name in properties), ""))
 
 
-def _read_document(message: Message) -> Event:
+def _read_document(message: Message, document: bytes, declared: str) -> Event:
     try:
-        attributes, data, content_type = split_document(message.payload)
+        attributes, data, content_type = split_document(document)
     except Misfit as misfit:
-        raise Misfit(f"it is declared as {STRUCTURED}, but of its payload: {misfit}") from misfit
+        raise Misfit(f"it is declared as {declared}, but of its payload: {misfit}") from misfit
     return _event(message, attributes, _ATTRIBUTES, attributes, data, content_type)
+
+
+def _read_batch(message: Message) -> Event:
+    """Read a payload in CloudEvents' JSON batch format. One message is one event here, so only a batch of one can be opened.
+
+    A second event of the same message would have no position of its own: none that the index could keep, a page could
+    open, or a cursor could stand at.
+    """
+    try:
+        members = batch_members(message.payload)
+    except Misfit as misfit:
+        raise Misfit(f"it is declared as {BATCH}, but of its payload: {misfit}") from misfit
+    if len(members) != 1:
+        count = f"{len(members):,}" if members else "no"
+        raise Misfit(f"it is a batch of {count} CloudEvents in one message, where one event a message can be read")
+    event = _read_document(message, members[0], BATCH)
+    return replace(event, notes=(ONE_MEMBER, *event.notes))
 
 
 def _event(

@@ -9,6 +9,7 @@ import msgspec
 from eventstore.envelope.parts import Misfit
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 
 _KNOWN = frozenset({
@@ -16,6 +17,8 @@ _KNOWN = frozenset({
     "aggregatetype", "aggregateid", "sequence", "correlationid", "correlation_id", "causationid",
 })  # fmt: skip
 """Attribute names that an error may mention. Any other name may be part of a payload."""
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which RFC 8259 lets readers of JSON ignore."""
 DEEP_LIMIT = 1_000_000
 """Largest document, in bytes, that is scanned slowly if the parser cannot take it."""
 
@@ -30,7 +33,7 @@ def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
     Raises ``Misfit`` if the document is not a JSON object, or an attribute is not a simple value. Required attributes are not
     checked here. ``data_base64`` is decoded. A JSON string whose content type is not JSON becomes the UTF-8 of its text.
     """
-    members = _members(document)
+    members = _members(document.removeprefix(BOM))
     plain = members.pop("data", None)
     encoded = members.pop("data_base64", None)
     attributes = {name: text for name, raw in members.items() if (text := _canonical(name, raw)) is not None}
@@ -42,6 +45,18 @@ def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
     if plain is None:
         return attributes, b"", content_type
     return attributes, _data(bytes(plain), content_type), content_type or "application/json"
+
+
+def batch_members(document: bytes) -> list[bytes]:
+    """Return the members of a JSON batch (a list of CloudEvents) as they are written. Raises ``Misfit`` for anything else."""
+    try:
+        return [bytes(member) for member in _LIST.decode(document.removeprefix(BOM))]
+    except msgspec.ValidationError as error:
+        raise Misfit("it is no JSON list") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Misfit(f"it is not valid JSON{_place(error)}") from error
+    except RecursionError as error:
+        raise Misfit("its JSON is nested too deeply to be read") from error
 
 
 def is_json_type(content_type: str) -> bool:

@@ -22,6 +22,10 @@ class Misfit(ValueError):
     """The message fits no envelope. The text says why, and holds no value of the message."""
 
 
+class Incomplete(Misfit):
+    """The message resembles an envelope that it does not fill. It is left to the topic's mapping, if there is one."""
+
+
 def parse_time(text: str) -> datetime | None:
     """Parse an RFC 3339 time to UTC, and drop digits beyond microseconds; return ``None`` for anything else.
 

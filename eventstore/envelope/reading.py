@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from eventstore.envelope.cloudevents import is_binary, read_binary, read_structured
+from eventstore.envelope.cloudevents import read_binary, read_structured
 from eventstore.envelope.mapping import TopicMapping, mapping_for
-from eventstore.envelope.parts import Misfit, misfit_event
+from eventstore.envelope.parts import Incomplete, Misfit, misfit_event
 from eventstore.envelope.raw import read_mapped
 from eventstore.model.events import Event, Message, SchemaUse
 
@@ -41,15 +41,19 @@ def read_event(message: Message, mappings: Sequence[TopicMapping] = (), decode: 
 
 def _read(message: Message, mappings: Sequence[TopicMapping]) -> Event:
     try:
-        return read_binary(message) if is_binary(message) else _read_other(message, mappings)
+        return _fitted(message, mappings)
     except Misfit as misfit:
         return misfit_event(message, _ENCRYPTED if message.encrypted else str(misfit))
 
 
-def _read_other(message: Message, mappings: Sequence[TopicMapping]) -> Event:
-    if event := read_structured(message):
-        return event
-    mapping = mapping_for(message.position.topic, tuple(mappings))
+def _fitted(message: Message, mappings: Sequence[TopicMapping]) -> Event:
+    incomplete = None
+    try:
+        if event := read_binary(message) or read_structured(message):
+            return event
+    except Incomplete as problem:
+        incomplete = problem
+    mapping = mapping_for(message.position.topic, tuple(mappings)) if mappings else None
     if mapping is None:
-        raise Misfit(_NO_ENVELOPE)
+        raise incomplete or Misfit(_NO_ENVELOPE)
     return read_mapped(message, mapping)

@@ -105,15 +105,43 @@ def test_a_structured_event_without_data_has_none() -> None:
     assert read_event(message(json(DOCUMENT))).data == b""
 
 
+@pytest.mark.parametrize("properties", [{}, STRUCTURED])
+def test_a_byte_order_mark_before_a_structured_event_is_left_out(properties: dict[str, str]) -> None:
+    event = read_event(message(b"\xef\xbb\xbf" + json(DOCUMENT | {"data": {"x": 1}}), properties=properties))
+    assert (event.problem, event.id, event.data) == ("", "e-1", b'{"x":1}')
+
+
 @pytest.mark.parametrize("spelling", ["content-type", "Content-Type"])
 def test_a_declared_structured_event_that_is_none_says_so(spelling: str) -> None:
     event = read_event(message(b"[1]", properties={spelling: "application/cloudevents+json"}))
     assert event.problem.startswith("fits no envelope: it is declared as application/cloudevents+json")
 
 
-def test_batches_are_no_events() -> None:
-    event = read_event(message(json([DOCUMENT]), properties={"content-type": "application/cloudevents-batch+json"}))
-    assert event.problem.startswith("fits no envelope: it has no ce_ properties")
+BATCH = {"content-type": "application/cloudevents-batch+json; charset=utf-8"}
+
+
+def test_a_batch_of_several_events_is_named_for_what_it_is() -> None:
+    payload = json([DOCUMENT, DOCUMENT | {"id": "e-2"}])
+    event = read_event(message(payload, properties=BATCH))
+    assert event.problem == (
+        "fits no envelope: it is a batch of 2 CloudEvents in one message, where one event a message can be read"
+    )
+    assert event.data == payload
+    assert "a batch of no CloudEvents" in read_event(message(b"[]", properties=BATCH)).problem
+
+
+def test_a_batch_of_one_is_its_event() -> None:
+    event = read_event(message(b"\xef\xbb\xbf" + json([DOCUMENT | {"data": [1]}]), properties=BATCH))
+    assert (event.problem, event.id, event.data) == ("", "e-1", b"[1]")
+    assert event.notes[0] == "This event is the only member of a batch of CloudEvents."
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"null", b"[1,", b"\xff", b"[1]", b'[{"id": {}}]', DEEP, b"[" * 100_000])
+def test_what_is_declared_as_a_batch_and_is_none_says_so(payload: bytes) -> None:
+    event = read_event(message(payload, properties=BATCH))
+    assert event.problem.startswith(
+        "fits no envelope: it is declared as application/cloudevents-batch+json, but of its payload"
+    )
 
 
 def test_a_property_called_position_stays_a_property() -> None:
