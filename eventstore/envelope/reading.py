@@ -8,7 +8,7 @@ from eventstore.envelope.cloudevents import read_binary, read_structured
 from eventstore.envelope.mapping import TopicMapping, mapping_for
 from eventstore.envelope.parts import Incomplete, Misfit, misfit_event
 from eventstore.envelope.raw import read_mapped
-from eventstore.model.events import Event, Message, SchemaUse
+from eventstore.model.events import Decoded, Event, Message
 
 _NO_ENVELOPE = (
     "it has no ce_ properties, its payload is no CloudEvents JSON, and the configuration has no mapping for its topic"
@@ -19,24 +19,30 @@ _ENCRYPTED = "its payload is encrypted, and its properties alone do not make it 
 _NOT_BY_SCHEMA = "its payload cannot be read by its schema"
 """The schema and the details are in ``SchemaUse``, because not everybody may see them."""
 
-Decode = Callable[[Message], tuple[bytes, SchemaUse] | None]
-"""Returns the message's payload decoded by its schema; ``None`` if it has no schema (``schemas.Schemas.decoded``)."""
+_KEY_AS_SENT = "The key is shown as it was sent: {}."
+
+Decode = Callable[[Message], Decoded | None]
+"""Returns the message's payload and key decoded by its schema; ``None`` if it has no schema (``schemas.Schemas.decoded``)."""
 
 
 def read_event(message: Message, mappings: Sequence[TopicMapping] = (), decode: Decode | None = None) -> Event:
     """Return the event that this message is, with ``problem`` set if it fits no envelope. Never raises.
 
     With ``decode``, a payload that was written with a schema is replaced by the document that the schema makes of it.
-    Mappings, and callers that read the event's data, then find JSON in it.
+    Mappings, and callers that read the event's data, then find JSON in it. A key with a schema of its own is decoded as well,
+    also in the event's message.
     """
     decoded = decode(message) if decode and message.schema_version else None
     if decoded is None:
         return _read(message, mappings)
-    data, use = decoded
+    data, use, key, key_problem = decoded
+    if key != message.key:
+        message = replace(message, key=key)
     event = _read(replace(message, payload=data), mappings)
     if event.problem and use.problem:
         event = misfit_event(message, _NOT_BY_SCHEMA)
-    return replace(event, message=message, schema=use)
+    notes = (*event.notes, _KEY_AS_SENT.format(key_problem)) if key_problem else event.notes
+    return replace(event, message=message, schema=use, notes=notes)
 
 
 def _read(message: Message, mappings: Sequence[TopicMapping]) -> Event:

@@ -20,7 +20,7 @@ from eventstore.model.errors import (
     UnknownTopic,
     place_of,
 )
-from eventstore.model.events import Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
+from eventstore.model.events import UNREADABLE_KEY, Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
 from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.process_identity import Fate, Process, fate, this_process
@@ -29,6 +29,7 @@ from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import Consumer, Subscription, Subscriptions, SubscriptionType
 
 __all__ = [
+    "UNREADABLE_KEY",
     "Aggregate",
     "AggregateType",
     "Anomaly",

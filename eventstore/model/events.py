@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
@@ -18,6 +18,8 @@ from eventstore.model.errors import InvalidPosition
 
 T = TypeVar("T")
 
+UNREADABLE_KEY = "\ufffd"
+"""Stands for an ordering key that is not UTF-8, which the store's client cannot read."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -111,12 +113,17 @@ class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
-    """One record as the store holds it, before it is parsed. ``published`` is in UTC."""
+    """One record as the store holds it, before it is parsed. ``published`` is in UTC.
+
+    ``ordering_key`` is the key by which Pulsar's Key_Shared subscriptions keep events in order, if it is not the key itself.
+    An event's message has its ``key`` decoded if its schema has one for it (``SchemaUse.key_read``).
+    """
 
     position: Position
     payload: bytes
     published: datetime
     key: str | None = None
+    ordering_key: str | None = None
     properties: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     event_time: datetime | None = None
     schema_version: str = ""
@@ -138,14 +145,30 @@ class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
     - ``problem``: why the payload cannot be decoded. ``unanswered``: because the registry did not answer, which may
       soon be over.
     - ``note``: why the payload was not converted although nothing is wrong.
+    - ``key_read``: the schema has one for the message's key, which was read by it.
     """
 
     kind: str
     version: str
     converted: bool = False
+    key_read: bool = False
     problem: str = ""
     unanswered: bool = False
     note: str = ""
+
+
+class Decoded(NamedTuple):
+    """What a schema makes of a message.
+
+    - ``data``: the payload as a document, or as it is.
+    - ``key``: the message's key, decoded if the schema has one for it.
+    - ``key_problem``: why it could not be decoded. ``key`` is then the key as it was sent.
+    """
+
+    data: bytes
+    use: SchemaUse
+    key: str | None
+    key_problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from eventstore.schemas.connect import connect_type
 from eventstore.schemas.decode_budget import (
     DEEPEST,
     EACH_VALUE,
@@ -22,7 +23,7 @@ from eventstore.schemas.decode_budget import (
     Read,
     UnusableSchema,
 )
-from eventstore.schemas.logical import bytes_as_text, logical_of, number_as_json
+from eventstore.schemas.logical import bytes_as_text, logical_of, number_as_json, single_as_json
 
 _FLOAT, _DOUBLE = struct.Struct("<f"), struct.Struct("<d")
 _ENDS_EARLY = "it ends too early"
@@ -157,8 +158,8 @@ class _Compiler:
             given.depth -= 1
             return value
 
-        self.names[full] = record
-        return record
+        self.names[full] = connect_type(schema, record)
+        return self.names[full]
 
     def _enum(self, schema: Mapping[str, Any], space: str) -> Part:
         full, _ = _full_name(schema, space)
@@ -286,7 +287,7 @@ _PRIMITIVES: Mapping[str, Part] = {
     "boolean": _boolean,
     "int": Input.long,
     "long": Input.long,
-    "float": lambda given: number_as_json(_FLOAT.unpack(given.take(4))[0]),
+    "float": lambda given: single_as_json(_FLOAT.unpack(given.take(4))[0]),
     "double": lambda given: number_as_json(_DOUBLE.unpack(given.take(8))[0]),
     "bytes": lambda given: bytes_as_text(_bytes(given)),
     "string": _string,

@@ -1,7 +1,7 @@
 """Choose the decoder that a schema needs, by its kind."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -9,7 +9,17 @@ import msgspec
 from eventstore.model.schema_registry import Schema
 from eventstore.schemas.avro import avro_reader
 from eventstore.schemas.decode_budget import DecodeError, Read, UnusableSchema
-from eventstore.schemas.logical import bytes_as_text
+from eventstore.schemas.parts import (
+    ReadKey,
+    bytes_value,
+    check_json,
+    check_text,
+    json_value,
+    key_bytes_value,
+    key_reader,
+    key_text_value,
+    text_value,
+)
 from eventstore.schemas.protobuf import protobuf_reader
 from eventstore.schemas.simple import SIMPLE
 
@@ -25,7 +35,6 @@ WORDS: Mapping[str, str] = {
 }
 OLD_PROTOBUF = "the registry does not say which field has which number, so that its bytes cannot be read"
 
-_JSON = msgspec.json.Decoder(msgspec.Raw)
 _NO_VALUE = (1 << 32) - 1
 
 
@@ -34,12 +43,14 @@ class Kind:
     """How payloads of one schema are read.
 
     ``read`` decodes a payload into a JSON-like value. ``check`` tests whether a payload fits that is shown as it is. Without
-    either, any payload fits. ``note`` says why a payload is not decoded although nothing is wrong.
+    either, any payload fits. ``key`` decodes the message's key, if the schema has one for it. ``note`` says why a payload is
+    not decoded although nothing is wrong.
     """
 
     words: str
     read: Read | None = None
     check: Read | None = None
+    key: ReadKey | None = None
     note: str = ""
 
 
@@ -61,22 +72,8 @@ def words_of(kind: str) -> str:
     return WORDS.get(kind, kind.lower().replace("_", " "))
 
 
-def _check_json(data: bytes) -> None:
-    try:
-        _JSON.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError("it is no JSON") from error
-
-
-def _check_text(data: bytes) -> None:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        raise DecodeError("it is not UTF-8") from error
-
-
 _COMPILED: Mapping[str, Callable[[bytes], Read]] = {"AVRO": avro_reader, "PROTOBUF_NATIVE": protobuf_reader}
-_AS_IT_IS: Mapping[str, Read | None] = {"JSON": _check_json, "STRING": _check_text, "BYTES": None, "NONE": None}
+_AS_IT_IS: Mapping[str, Read | None] = {"JSON": check_json, "STRING": check_text, "BYTES": None, "NONE": None}
 """By kind of payload that is shown as it is: the test whether it fits."""
 
 
@@ -84,13 +81,15 @@ _AS_IT_IS: Mapping[str, Read | None] = {"JSON": _check_json, "STRING": _check_te
 
 
 def _pair(schema: Schema) -> Kind:
-    """Return how to read a payload that holds a key and a value, each after its length, or only the value if the key is the
-    message's.
+    """Return how to read a payload that holds a key and a value, each after its length.
+
+    If they are separated, the key is the message's, and the payload holds only the value, which is read as if its schema were
+    the message's.
     """
     parts = _parts(schema.definition)
     key, value = (_part(schema, name, parts.get(name)) for name in ("key", "value"))
     if schema.properties.get("kv.encoding.type", "INLINE").upper() == "SEPARATED":
-        return Kind(words=f"key and value, of which the payload holds the value ({value.words})", read=_reading(value))
+        return replace(value, words=f"{value.words}, with a key that is {key.words}", key=_key_reading(key))
 
     def read(data: bytes) -> Any:
         first, rest = _with_length(data)
@@ -120,31 +119,27 @@ def _part(schema: Schema, name: str, definition: Any) -> Kind:
     kind = schema.properties.get(f"{name}.schema.type", "BYTES")
     if kind == "KEY_VALUE":
         raise UnusableSchema("its parts are keys and values themselves")
-    written = definition.encode() if isinstance(definition, str) else msgspec.json.encode(definition)
+    is_name = kind == "AVRO" and isinstance(definition, str) and not definition.startswith(("{", "[", '"'))  # Avro's "string"
+    written = definition.encode() if isinstance(definition, str) and not is_name else msgspec.json.encode(definition)
     return kind_of(Schema(kind=kind, name=name, definition=written))
 
 
 def _reading(kind: Kind) -> Read:
-    """Return a decoder that always makes a value: JSON stays itself, text becomes a text, and bytes become base64."""
+    """Return a decoder that always makes a value."""
     if kind.read is not None:
         return kind.read
     if kind.words == WORDS["JSON"]:
-        return _json_value
-    return _text_value if kind.words == WORDS["STRING"] else _bytes_value
+        return json_value
+    return text_value if kind.words == WORDS["STRING"] else bytes_value
 
 
-def _json_value(data: bytes) -> Any:
-    _check_json(data)
-    return msgspec.Raw(data)
-
-
-def _text_value(data: bytes) -> str:
-    _check_text(data)
-    return data.decode()
-
-
-def _bytes_value(data: bytes) -> str:
-    return bytes_as_text(data)
+def _key_reading(kind: Kind) -> ReadKey:
+    """Return how to read a message's key whose schema is of this kind. A text is the key as it is, even if it holds JSON."""
+    if kind.read is not None:
+        return key_reader(kind.read)
+    if kind.words == WORDS["JSON"]:
+        return key_reader(json_value)
+    return key_reader(key_text_value if kind.words == WORDS["STRING"] else key_bytes_value)
 
 
 def _with_length(data: bytes) -> tuple[bytes | None, bytes]:

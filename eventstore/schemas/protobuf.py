@@ -25,7 +25,7 @@ from eventstore.schemas.decode_budget import (
     Read,
     UnusableSchema,
 )
-from eventstore.schemas.logical import bytes_as_text, instant_text, number_as_json
+from eventstore.schemas.logical import bytes_as_text, instant_text, number_as_json, single_as_json
 
 
 class _Definition(msgspec.Struct):
@@ -122,7 +122,9 @@ def _value(field: FieldDescriptor, value: Any, budget: DecodeBudget, depth: int)
     if isinstance(value, str):
         budget.take(len(value))
         return value
-    return number_as_json(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return single_as_json(value) if field.type == FieldDescriptor.TYPE_FLOAT else number_as_json(value)
+    return value
 
 
 def _is_seconds_and_nanos(descriptor: Descriptor) -> bool:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
-from eventstore.model.events import Message, SchemaUse
+from eventstore.model.events import Decoded, Message, SchemaUse
 from eventstore.model.schema_registry import Schema, SchemaRegistry
 from eventstore.schemas.decode_budget import MOST_PAYLOAD, DecodeError, UnusableSchema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
+from eventstore.schemas.parts import ReadKey
 
 REMEMBERED = 1_000
 AWAY_SECONDS = 5.0
@@ -23,6 +25,7 @@ AWAY_SECONDS = 5.0
 MISSING_SECONDS = 60.0
 """How long a missing schema version is remembered as missing. Another cluster may not have replicated it yet."""
 
+KEY_UNKNOWN = "the message's schema, which may have one for the key, cannot be looked up or used"
 NO_REGISTRY = "this store has no schema registry, so the payload is shown as it is"
 _UNFORESEEN = "its reader met what it was not made for"
 
@@ -49,24 +52,29 @@ class Schemas:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
-    def decoded(self, message: Message) -> tuple[bytes, SchemaUse] | None:
-        """Return the payload as a document, and the schema that was used; ``None`` for a message without a schema, which costs
-        nothing.
+    def decoded(self, message: Message) -> Decoded | None:
+        """Return the payload as a document, the message's key, and the schema that was used; ``None`` for a message without a
+        schema, which costs nothing.
 
-        For Avro, Protobuf, numbers and times, the bytes are JSON made from the payload. For JSON, text and bytes, and if there
-        is a problem, they are the payload itself. Raises only ``StoreClosed``.
+        For Avro, Protobuf, numbers and times, the data is JSON made from the payload. For JSON, text and bytes, and if there
+        is a problem, it is the payload itself. An absent or encrypted payload has no document; the key of such a message is
+        decoded nevertheless, because it tells the aggregate. Raises only ``StoreClosed``.
         """
-        if not message.schema_version or message.encrypted or message.null:
+        version, sealed = message.schema_version, message.encrypted or message.null
+        if not version or (sealed and message.key is None):
             return None
         if self._registry is None:
-            return message.payload, SchemaUse(kind="", version=message.schema_version, note=NO_REGISTRY)
-        known = self._of(self._registry, message.position.topic, message.schema_version)
+            return None if sealed else Decoded(message.payload, _without_registry(version), message.key)
+        known = self._of(self._registry, message.position.topic, version)
         if known.kind is None:
-            use = SchemaUse(
-                kind=known.words, version=message.schema_version, problem=known.problem, unanswered=known.unanswered
-            )
-            return message.payload, use
-        return _read(message.payload, message.schema_version, known.kind)
+            return _as_sent(message, known, sealed)
+        if sealed and known.kind.key is None:
+            return None
+        use = SchemaUse(kind=known.kind.words, version=version)
+        data, use = (message.payload, use) if sealed else _read(message.payload, version, known.kind)
+        if known.kind.key is None or message.key is None:
+            return Decoded(data, use, message.key)
+        return _with_key(data, use, known.kind.key, message.key)
 
     def _of(self, registry: SchemaRegistry, topic: str, version: str) -> _Known:
         with self._lock:
@@ -108,6 +116,28 @@ def _usable(schema: Schema, version: str) -> _Known:
     words = words_of(schema.kind)
     problem = f"its schema version {version} is {words}, and its definition cannot be used: {why}"
     return _Known(kind=None, words=words, problem=problem)
+
+
+def _without_registry(version: str) -> SchemaUse:
+    return SchemaUse(kind="", version=version, note=NO_REGISTRY)
+
+
+def _as_sent(message: Message, known: _Known, sealed: bool) -> Decoded:
+    """The message as it is, because its schema is not known or cannot be used. It may have one for the key."""
+    problem = "" if sealed else known.problem
+    use = SchemaUse(kind=known.words, version=message.schema_version, problem=problem, unanswered=known.unanswered)
+    may_have_one = message.key is not None and known.words in ("", words_of("KEY_VALUE"))
+    return Decoded(message.payload, use, message.key, KEY_UNKNOWN if may_have_one else "")
+
+
+def _with_key(data: bytes, use: SchemaUse, read: ReadKey, key: str) -> Decoded:
+    """Decode the message's key as well. A key that does not fit its schema stays as it was sent."""
+    try:
+        return Decoded(data, replace(use, key_read=True), read(key))
+    except DecodeError as error:
+        return Decoded(data, use, key, f"the key does not fit its schema: {error}")
+    except Exception:  # noqa: BLE001 -- whatever a key does to its reader, the topic goes on; an error's text may quote it
+        return Decoded(data, use, key, f"the key cannot be read by its schema: {_UNFORESEEN}")
 
 
 def _read(payload: bytes, version: str, kind: Kind) -> tuple[bytes, SchemaUse]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventstore.schemas.decode_budget import DecodeError, Read
-from eventstore.schemas.logical import date_text, instant_text, number_as_json, time_text
+from eventstore.schemas.logical import date_text, instant_text, number_as_json, single_as_json, time_text
 
 
 def _packed(form: str, shown: Callable[..., Any]) -> Read:
@@ -37,7 +37,7 @@ SIMPLE: Mapping[str, Read] = {
     "INT16": _packed(">h", _as_it_is),
     "INT32": _packed(">i", _as_it_is),
     "INT64": _packed(">q", _as_it_is),
-    "FLOAT": _packed(">f", number_as_json),
+    "FLOAT": _packed(">f", single_as_json),
     "DOUBLE": _packed(">d", number_as_json),
     "DATE": _packed(">q", lambda number: instant_text(number, 3, "Z")),
     "TIME": _packed(">q", lambda number: time_text(number, 3)),

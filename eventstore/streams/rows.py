@@ -92,13 +92,19 @@ class Rows:
         pointer's event."""
         known = labelled(self._log, pointer)
         event = self._read(message) if message else None
-        if event is not None and not _is_same(event, known):
+        unread = event is not None and event.schema is not None and event.schema.unanswered
+        if event is not None and not _is_same(event, known, unread):
             # Without its schema an event has no id to compare, which does not prove that it is another event.
-            unread = event.schema is not None and event.schema.unanswered
             event, missing = None, Missing.AWAY if unread else Missing.OTHER
         return Row(position=known.position, event=event, pointer=known, missing=Missing.NOTHING if event else missing)
 
 
-def _is_same(event: Event, pointer: Pointer) -> bool:
-    """Return whether this is the event that was indexed. An event whose position stood in for its id cannot be compared."""
+def _is_same(event: Event, pointer: Pointer, unread: bool) -> bool:
+    """Return whether this is the event that was indexed. An event whose position stood in for its id cannot be compared.
+
+    If it is ``unread``, because the registry does not answer, its key is the one that was sent, which may name another
+    aggregate.
+    """
+    if unread and pointer.aggregate_id and event.aggregate_id != pointer.aggregate_id:
+        return False
     return event.id == pointer.event_id or pointer.event_id == pointer.position.encode()

@@ -164,6 +164,23 @@ def test_an_event_whose_schema_cannot_be_asked_for_now_is_no_other_event(storage
     assert (row().event, row().missing) == (None, Missing.OTHER)
 
 
+def test_an_event_whose_key_cannot_be_decoded_now_is_not_shown_with_another_aggregate(
+    storage: Storage, topic: MakeTopic
+) -> None:
+    [indexed] = published(storage, topic().name, 1)
+
+    class Registry:
+        def schema(self, topic: str, version: str) -> None:
+            raise StoreUnreachable("away")
+
+    def read(message: Message) -> Event:
+        return read_event(msgspec.structs.replace(message, schema_version="0"), (), Schemas(Registry()).decoded)
+
+    rows = Rows(log=storage.log, read=read, cache=PayloadCache(most_bytes=1_000))
+    assert [row.missing for row in rows.of([indexed])] == [Missing.NOTHING]
+    assert [row.missing for row in rows.of([replace(indexed, aggregate_id="device-1")])] == [Missing.AWAY]
+
+
 def test_a_topic_that_the_store_refuses_takes_nothing_from_the_others(
     storage: Storage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore.model.events import Message, Position, SchemaUse
+from eventstore.model.events import Decoded, Message, Position
 from eventstore.model.schema_registry import Schema
 from eventstore.schemas import Schemas
 from tests.unit.envelope.test_mapping import mappings
@@ -52,7 +52,7 @@ def message(payload: bytes, version: str = "0", **more: Any) -> Message:
     )
 
 
-def decoded(kind: Schema, payload: bytes) -> tuple[bytes, SchemaUse]:
+def decoded(kind: Schema, payload: bytes) -> Decoded:
     found = Schemas(Registry({(TOPIC, "0"): kind})).decoded(message(payload))
     assert found is not None
     return found

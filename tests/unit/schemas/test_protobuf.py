@@ -39,6 +39,8 @@ def patient_file() -> descriptor_pb2.FileDescriptorProto:
         ("stay", 9, types.TYPE_MESSAGE, False, ".google.protobuf.Duration"),
         ("ids", 10, types.TYPE_INT32, True, ""),
         ("kinds", 11, types.TYPE_ENUM, True, ".health.Kind"),
+        ("height", 12, types.TYPE_FLOAT, False, ""),
+        ("doses", 13, types.TYPE_FLOAT, True, ""),
     ):
         label = types.LABEL_REPEATED if many else types.LABEL_OPTIONAL
         patient.field.add(name=name, number=number, type=type, label=label, type_name=named or None)
@@ -72,7 +74,15 @@ def patient_definition(*files: bytes, root: str = "health.Patient") -> bytes:
 
 def test_a_protobuf_message_becomes_a_document() -> None:
     patient = patient_class()(
-        name="Mück", number=2**53 + 1, photo=b"\x00\xff", kind=1, weight=math.inf, ids=[1, 2], kinds=[1, 77]
+        name="Mück",
+        number=2**53 + 1,
+        photo=b"\x00\xff",
+        kind=1,
+        weight=math.inf,
+        ids=[1, 2],
+        kinds=[1, 77],
+        height=1.1,
+        doses=[0.1, 2],
     )
     patient.seen.FromJsonString("2024-05-01T10:00:00.5Z")
     patient.stay.FromJsonString("-1.5s")
@@ -90,6 +100,8 @@ def test_a_protobuf_message_becomes_a_document() -> None:
         "stay": "-1.5s",
         "ids": [1, 2],
         "kinds": ["PRIVATE", 77],
+        "height": 1.1,
+        "doses": [0.1, 2.0],
     }
 
 

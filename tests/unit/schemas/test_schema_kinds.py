@@ -1,4 +1,4 @@
-"""The kinds of schema: numbers, times, texts, pairs of key and value, and mappings of their documents."""
+"""The kinds of schema: numbers, times, texts, and mappings of their documents. Pairs have a module of their own."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from tests.unit.schemas.registry import BY_EVENT_TYPE, TOPIC, Registry, decoded,
 
 
 def document(kind: Schema, payload: bytes) -> Any:
-    data, use = decoded(kind, payload)
+    data, use, *_ = decoded(kind, payload)
     assert use.converted, use.problem
     return json.loads(data)
 
@@ -29,6 +29,7 @@ def document(kind: Schema, payload: bytes) -> Any:
         ("INT32", b"\xff\xff\xff\xfe", -2),
         ("INT64", b"\x7f" + b"\xff" * 7, 2**63 - 1),
         ("FLOAT", struct.pack(">f", 0.5), 0.5),
+        ("FLOAT", struct.pack(">f", 1.1), 1.1),
         ("DOUBLE", struct.pack(">d", -math.inf), "-Infinity"),
         ("BOOLEAN", b"\x01", True),
         ("TIMESTAMP", struct.pack(">q", 1_500), "1970-01-01T00:00:01.500Z"),
@@ -50,7 +51,7 @@ def test_a_number_or_a_time_is_a_document_of_one_value(kind: str, payload: bytes
     [("JSON", b'{"a":1}', b"{", "JSON"), ("STRING", "Mück".encode(), b"\xff", "string"), ("BYTES", b"\xff", None, "bytes")],
 )
 def test_json_and_text_stay_byte_for_byte(kind: str, fits: bytes, does_not: bytes | None, words: str) -> None:
-    data, use = decoded(schema(kind), fits)
+    data, use, *_ = decoded(schema(kind), fits)
     assert (data, use.kind, use.converted, use.problem) == (fits, words, False, "")
     if does_not is not None:
         assert "does not fit" in decoded(schema(kind), does_not)[1].problem
@@ -58,44 +59,17 @@ def test_json_and_text_stay_byte_for_byte(kind: str, fits: bytes, does_not: byte
 
 @pytest.mark.parametrize("kind", ["PROTOBUF", "AUTO_CONSUME", "SOMETHING_NEW"])
 def test_a_kind_that_cannot_be_read_is_no_fault_of_the_message(kind: str) -> None:
-    data, use = decoded(schema(kind), b"\x01")
+    data, use, *_ = decoded(schema(kind), b"\x01")
     assert data == b"\x01"
     assert use.note
     assert not use.problem
 
 
 def test_a_large_payload_is_left_as_it_is() -> None:
-    data, use = decoded(schema("AVRO", "bytes"), written("bytes", bytes(MOST_PAYLOAD)))
+    data, use, *_ = decoded(schema("AVRO", "bytes"), written("bytes", bytes(MOST_PAYLOAD)))
     assert len(data) > MOST_PAYLOAD
     assert "more than 1 MB" in use.note
     assert not use.problem
-
-
-def part(data: bytes | None) -> bytes:
-    return b"\xff\xff\xff\xff" if data is None else len(data).to_bytes(4, "big") + data
-
-
-def test_a_key_and_a_value_in_one_payload() -> None:
-    pair = schema("KEY_VALUE", {"key": "", "value": record(("n", "int"))}, key_schema_type="STRING", value_schema_type="AVRO")
-    value = written(record(("n", "int")), {"n": 3})
-    assert document(pair, part(b"k") + part(value)) == {"key": "k", "value": {"n": 3}}
-    assert document(pair, part(b"k") + part(None)) == {"key": "k", "value": None}
-    assert decoded(pair, b"")[1].kind == "key (string) and value (Avro)"
-    for wrong in (b"", part(b"k"), part(b"k") + part(value) + b"x", part(b"\xff") + part(value), b"\x7f\xff\xff\xff"):
-        assert "does not fit" in decoded(pair, wrong)[1].problem
-
-
-def test_a_value_whose_key_is_the_messages_own() -> None:
-    pair = schema(
-        "KEY_VALUE", {"key": "", "value": {}}, key_schema_type="STRING", value_schema_type="JSON", kv_encoding_type="SEPARATED"
-    )
-    assert document(pair, b'{"a": 1}') == {"a": 1}
-
-
-@pytest.mark.parametrize("definition", [b"", b"[]", b'{"value":{}}'])
-def test_a_pair_whose_parts_cannot_be_used(definition: bytes) -> None:
-    pair = schema("KEY_VALUE", definition, key_schema_type="AVRO", value_schema_type="AVRO")
-    assert "its definition cannot be used" in decoded(pair, b"x")[1].problem
 
 
 def test_a_mapping_reads_the_document_of_an_avro_message() -> None:
