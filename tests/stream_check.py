@@ -21,9 +21,9 @@ StreamKey = tuple[str, str]
 PIECE = 2000
 
 
-def looking(storage: Storage) -> Desk:
+def looking(storage: Storage, config: Config | None = None) -> Desk:
     """Return a desk for someone who may read everything and change nothing."""
-    return Desk(storage=storage, config=Config(), safeguards=ONLY_LOOKING)
+    return Desk(storage=storage, config=config or Config(), safeguards=ONLY_LOOKING)
 
 
 def documents_of(path: Path) -> list[Document]:

@@ -15,7 +15,7 @@ from dashboard.rendering.anomaly_text import (
 from dashboard.rendering.audit_text import action_text, audit_line, fact_text, tell
 from dashboard.rendering.event_json import event_as_json
 from dashboard.rendering.event_line import EventLine
-from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of
+from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of, ordering_key_of
 from dashboard.rendering.event_row import render_row, render_rows, render_story
 from dashboard.rendering.hour_chart import HOURS, chart_hours
 from dashboard.rendering.links import aggregate_url, event_url
@@ -44,6 +44,7 @@ __all__ = [
     "fact_text",
     "findings",
     "key_of",
+    "ordering_key_of",
     "payload_of_event",
     "plain_story",
     "render_row",

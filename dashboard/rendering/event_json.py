@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,7 +21,7 @@ DEEPEST = 50
 
 MOST_BYTES = 800_000
 """The largest event that is sent whole. A larger one is sent without its unbounded fields."""
-UNBOUNDED = ("source", "key", "attributes", "data")
+UNBOUNDED = ("source", "key", "orderingkey", "attributes", "data")
 
 _OWN_FIELDS = frozenset(
     {"specversion", "id", "type", "source", "time", "aggregatetype", "aggregateid", "correlationid", "causationid"}
@@ -48,6 +49,7 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     position: str
     published: datetime
     key: str | None = None
+    ordering_key: str | None = msgspec.field(default=None, name="orderingkey")
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     data: Raw | UnsetType = UNSET
     data_base64: str | UnsetType = UNSET
@@ -74,7 +76,8 @@ def _text(form: _Form) -> bytes:
 
 def _bounded(form: _Form) -> _Form:
     """The form without its unbounded fields, which are named in ``left_out``."""
-    return msgspec.structs.replace(form, source="", key=None, attributes={}, data=UNSET, data_base64=UNSET, left_out=UNBOUNDED)
+    nothing: Mapping[str, Any] = {"source": "", "key": None, "ordering_key": None, "attributes": {}}
+    return msgspec.structs.replace(form, **nothing, data=UNSET, data_base64=UNSET, left_out=UNBOUNDED)
 
 
 def _form(event: Event, profile: AccessProfile) -> _Form:
@@ -101,12 +104,10 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
 def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
     """Add what not everybody may see. ``masked`` names every field that could be there, so that it does not tell which are."""
     message = event.message
-    key_path = "aggregate_id" if not event.problem and message.key == event.aggregate_id else "key"
-    if profile.sees_values or (message.key is not None and can_see(key_path, profile)):
-        form.key = message.key
+    form.key, form.ordering_key = (_seen(key, event, profile) for key in (message.key, message.ordering_key))
     if not profile.sees_values:
-        hidden = ("source", "attributes", "data")
-        form.masked = hidden if form.key is not None else ("source", "key", "attributes", "data")
+        shown = {"key": form.key, "orderingkey": form.ordering_key}
+        form.masked = tuple(name for name in UNBOUNDED if shown.get(name) is None)
         return
     form.source = event.source
     form.attributes = {name: value for name, value in event.attributes.items() if name not in _OWN_FIELDS}
@@ -117,6 +118,12 @@ def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
         form.data = Raw(event.data)
     else:
         form.data_base64 = base64.b64encode(event.data).decode("ascii")
+
+
+def _seen(key: str | None, event: Event, profile: AccessProfile) -> str | None:
+    """The key, if the profile may see it: one that is the aggregate's id is no secret."""
+    path = "aggregate_id" if not event.problem and key == event.aggregate_id else "key"
+    return key if key is not None and can_see(path, profile) else None
 
 
 def _is_safe_json(event: Event) -> bool:

@@ -10,10 +10,11 @@ from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.links import aggregate_url, event_url
 from dashboard.rendering.story import UNREADABLE, story_of, type_words
-from eventstore.model import Anomaly, Event, Pointer, Position
+from eventstore.model import UNREADABLE_KEY, Anomaly, Event, Pointer, Position
 from eventstore.streams import Missing, Row
 
 TONES, NO_TONE = 6, 3
+BINARY_KEY = "bytes that are no text, which cannot be read here"
 
 
 def build_line(row: Row, profile: AccessProfile) -> EventLine:
@@ -31,7 +32,7 @@ def build_line(row: Row, profile: AccessProfile) -> EventLine:
         id_is_position=event.id_is_position,
         published=event.message.published,
         pieces=pieces,
-        key=key_of(event, profile),
+        key=key_of(event, profile) or ordering_key_of(event, profile),
         problem=event.problem,
         payload_unreadable=payload_unreadable,
         encrypted=event.message.encrypted,
@@ -118,6 +119,15 @@ def tone_of(event_type: str) -> int:
 
 def key_of(event: Event, profile: AccessProfile) -> DisplayValue:
     """The message's key. It is an id if it equals the aggregate's id, otherwise a value like any other."""
-    key = event.message.key
+    return _shown_key(event.message.key, event, profile)
+
+
+def ordering_key_of(event: Event, profile: AccessProfile) -> DisplayValue:
+    """The message's ordering key, as ``key_of``. One that is no text cannot be read, and is said to be so."""
+    key = event.message.ordering_key
+    return BINARY_KEY if key == UNREADABLE_KEY else _shown_key(key, event, profile)
+
+
+def _shown_key(key: str | None, event: Event, profile: AccessProfile) -> DisplayValue:
     is_id = not event.problem and key == event.aggregate_id
     return display_value(key, "aggregate_id" if is_id else "key", profile) if key is not None else ""

@@ -1,5 +1,6 @@
 """One event with everything that belongs to it, masked: for its own page, and beside an aggregate's stream."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from dashboard.rendering import (
     build_pointer_line,
     findings,
     key_of,
+    ordering_key_of,
     payload_of_event,
     plain_story,
 )
@@ -26,6 +28,13 @@ MOST_TOGETHER = 200
 LONGEST_VALUE = 4_000
 HIDDEN = "hidden from your role"
 STORED_AS_HASH = "kept as a hash"
+KEY_MAY_BE_BINARY = (
+    "The key may be binary: it reads like base64, and Pulsar's client does not tell a key that was set as bytes from a text. "
+    "Events with these bytes as key and events with this text are one aggregate here."
+)
+SHORTEST_UNPADDED = 16
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_MIXED = tuple(re.compile(kind) for kind in ("[a-z]", "[A-Z]", "[0-9+/]"))
 _CORE_ATTRIBUTES = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
 """Attributes whose names alone tell nothing about anybody."""
 
@@ -87,7 +96,7 @@ def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, profile, limit) if event else None,
-        notes=event.notes if event else (),
+        notes=(*event.notes, *key_notes(event, desk().log.capabilities.keys_from_bytes)) if event else (),
         anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
         values=value_facts(pointer.values, profile) if pointer else (),
     )
@@ -142,14 +151,31 @@ def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
 
 def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
     message = event.message
-    key = Fact(name="Key", value=key_of(event, profile)) if message.key is not None else None
+    keys = [Fact(name="Key", value=key_of(event, profile))] if message.key is not None else []
+    if message.ordering_key is not None:
+        keys.append(Fact(name="Ordering key", value=ordering_key_of(event, profile)))
     candidates = (
         ("Payload", f"{len(message.payload):,} bytes", "size"),
         ("Producer", message.producer, "producer"),
         ("Schema", _schema_of(event), "schema_version"),
     )
-    facts = [_fact(name, value, path, profile) for name, value, path in candidates if value]
-    return [key, *facts] if key else facts
+    return [*keys, *(_fact(name, value, path, profile) for name, value, path in candidates if value)]
+
+
+def key_notes(event: Event, keys_from_bytes: bool) -> Sequence[str]:
+    """What cannot be told of the key, if the store also takes bytes as keys: whether it is bytes, or a text like base64."""
+    told = not keys_from_bytes or (event.schema is not None and event.schema.key_read)
+    return () if told or not looks_like_base64(event.message.key or "") else (KEY_MAY_BE_BINARY,)
+
+
+def looks_like_base64(key: str) -> bool:
+    """Whether the key reads like base64: it is padded with ``=``, or has at least 16 signs, as mixed as those of random bytes.
+
+    Ids of letters and digits alone, such as ``customer0001``, could be base64 as well, but hardly ever are.
+    """
+    if not _BASE64.fullmatch(key):
+        return False
+    return key.endswith("=") or (len(key) >= SHORTEST_UNPADDED and all(kind.search(key) for kind in _MIXED))
 
 
 def _pointer_facts(pointer: Pointer | None, profile: AccessProfile) -> list[Fact]:

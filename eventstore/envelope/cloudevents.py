@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from eventstore.envelope.documents import BOM, batch_members, split_document
 from eventstore.envelope.mapping import last_segment
-from eventstore.envelope.parts import Incomplete, Misfit, problem_of, required_problem, time_or_stand_in
+from eventstore.envelope.parts import NO_KEY, Incomplete, Misfit, problem_of, readable, required_problem, time_or_stand_in
 from eventstore.envelope.spellings import UNUSUAL, spelling_of, unquoted
 from eventstore.model.events import Event, Message
 
@@ -149,7 +149,7 @@ def _event(
     if not (id and type and source and get(of_version) == "1.0"):
         raise Misfit(required_problem(attributes))
     aggregate_type = get(of_aggregate_type) or last_segment(message.position.topic)
-    aggregate_id = get(of_aggregate_id) or message.key
+    aggregate_id = get(of_aggregate_id) or message.key or readable(message.ordering_key)
     if not (aggregate_id and aggregate_type):
         raise Misfit(_aggregate_problem(aggregate_id))
     correlation_id = get(of_correlation) or get(of_correlation_, "")
@@ -159,6 +159,8 @@ def _event(
     if problem := problem_of(_PARTS, texts):
         raise Misfit(problem)
     time, notes = time_or_stand_in(get(of_time, ""), message)
+    if not (get(of_aggregate_id) or message.key):
+        notes = (NO_KEY, *notes)
     return Event(
         message=message, id=id, type=type, source=source, subject=get(of_subject, ""), time=time, content_type=content_type,
         data=data, aggregate_type=aggregate_type, aggregate_id=aggregate_id, correlation_id=correlation_id,

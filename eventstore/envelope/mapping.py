@@ -22,6 +22,7 @@ class From(StrEnum):
     """The places from which a part can come."""
 
     KEY = "key"
+    ORDERING_KEY = "ordering_key"
     PROPERTY = "property"
     JSON = "json"
     TOPIC = "topic"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
-from eventstore.model.events import Event, Message
+from eventstore.model.events import UNREADABLE_KEY, Event, Message
 
 MAX_PART = 1024
 """Largest size, in bytes, of an id, type, aggregate, correlation or causation. Two of them fit one index entry of
@@ -12,6 +12,7 @@ every database.
 """
 
 NO_ID = "There is no event id in this message: its position stands in for it."
+NO_KEY = "There is no key in this message: its ordering key stands in for it."
 
 _is_rfc3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,18})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -56,6 +57,11 @@ def time_or_stand_in(text: str, message: Message) -> tuple[datetime, tuple[str, 
     if message.event_time and 1 < message.event_time.year < 9999:
         return message.event_time, (f"{what}: the message's event time stands in for it.",)
     return message.published, (f"{what}: the publish time stands in for it.",)
+
+
+def readable(key: str | None) -> str:
+    """Return the key; empty for one that is no text. All such keys read alike, so that they name nothing."""
+    return "" if key is None or key == UNREADABLE_KEY else key
 
 
 def required_problem(attributes: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Read a raw message through its topic's mapping."""
 
-import json
 import math
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,36 +9,38 @@ from jmespath.exceptions import JMESPathError
 
 from eventstore.envelope.cloudevents import declared_type
 from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
-from eventstore.envelope.parts import NO_ID, Misfit, text_problem, time_or_stand_in
+from eventstore.envelope.numbers import NOTHING, as_spelled, spelled
+from eventstore.envelope.parts import NO_ID, NO_KEY, Misfit, readable, text_problem, time_or_stand_in
 from eventstore.model.events import Event, Message
 
 _NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
-_NOTHING = object()
-"""Stands for a payload that is not JSON, since ``None`` is JSON's null."""
 
 
 def read_mapped(message: Message, mapping: TopicMapping) -> Event:
     """Make the event that the mapping finds in this message. Raises ``Misfit`` if a part that every event needs is missing.
 
-    If their source is absent or empty, the aggregate's type falls back to the topic's last segment, and its id to the key. A
-    source that is there but does not match its pattern is a misfit: a guess would put the event into another aggregate's
-    stream.
+    If their source is absent or empty, the aggregate's type falls back to the topic's last segment, and its id to the key, or
+    else to the ordering key. A source that is there but does not match its pattern is a misfit: a guess would put the event
+    into another aggregate's stream.
     """
-    document = _document(message.payload) if mapping.reads_json else _NOTHING
+    document = _document(message.payload) if mapping.reads_json else NOTHING
     parts = _parts(message, mapping, document)
     if not parts.get("type"):
         raise Misfit(_no_type(mapping, document))
     aggregate_type = parts.get("aggregate_type") or last_segment(message.position.topic)
-    aggregate_id = parts.get("aggregate_id") or message.key or ""
+    aggregate_id = parts.get("aggregate_id") or message.key or readable(message.ordering_key)
     if not aggregate_id:
         raise Misfit("it has neither an aggregate id by its topic's mapping nor a key")
     if not aggregate_type:
         raise Misfit("it has neither an aggregate type by its topic's mapping nor a topic with a name")
+    named = bool(parts.get("aggregate_id") or message.key)
     parts |= {"aggregate_type": aggregate_type, "aggregate_id": aggregate_id}
     when = parts.pop("time", "")
     if problem := text_problem({name.replace("_", " "): text for name, text in parts.items()}):
         raise Misfit(problem)
-    time, time_notes = time_or_stand_in(when, message)
+    time, notes = time_or_stand_in(when, message)
+    if not named:
+        notes = (NO_KEY, *notes)
     return Event(
         message=message,
         id=parts.get("id") or message.position.encode(),
@@ -46,13 +48,13 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         time=time,
         data=message.payload,
         type=parts["type"],
-        content_type=declared_type(message) or ("" if document is _NOTHING else "application/json"),
+        content_type=declared_type(message) or ("" if document is NOTHING else "application/json"),
         aggregate_type=aggregate_type,
         aggregate_id=aggregate_id,
         correlation_id=parts.get("correlation_id", ""),
         causation_id=parts.get("causation_id", ""),
         sequence=parts.get("version", ""),
-        notes=time_notes if parts.get("id") else (NO_ID, *time_notes),
+        notes=notes if parts.get("id") else (NO_ID, *notes),
     )
 
 
@@ -70,14 +72,7 @@ def _loaded(payload: bytes) -> Any:
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        try:
-            return json.loads(payload, parse_constant=_refuse)
-        except ValueError:
-            return _NOTHING
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+        return spelled(payload)
 
 
 def _parts(message: Message, mapping: TopicMapping, document: Any) -> dict[str, str]:
@@ -110,6 +105,8 @@ def _text(source: Source, message: Message, document: Any) -> str:
     match source.from_:
         case From.KEY:
             return message.key or ""
+        case From.ORDERING_KEY:
+            return readable(message.ordering_key)
         case From.PROPERTY:
             return message.properties.get(source.detail, "")
         case From.TOPIC:
@@ -117,16 +114,12 @@ def _text(source: Source, message: Message, document: Any) -> str:
         case From.VALUE:
             return source.detail
         case From.JSON:
-            return "" if document is _NOTHING else _json_text(source, document)
+            return "" if document is NOTHING else _json_text(source, document, message.payload)
 
 
-def _json_text(source: Source, document: Any) -> str:
-    """Return the simple value at the path as text; empty if there is none."""
-    assert source.expression is not None
-    try:
-        value = source.expression.search(document)
-    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return ""  # A function of the expression does not take what this payload holds: no value, as for a missing one.
+def _json_text(source: Source, document: Any, payload: bytes) -> str:
+    """Return the simple value at the path as text, a number as it is spelled; empty if there is none."""
+    value = as_spelled(_value(source, document), payload, partial(_value, source))
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -136,7 +129,15 @@ def _json_text(source: Source, document: Any) -> str:
     return ""
 
 
+def _value(source: Source, document: Any) -> Any:
+    assert source.expression is not None
+    try:
+        return source.expression.search(document)
+    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # A function of the expression does not take what this payload holds: no value, as for a missing one.
+
+
 def _no_type(mapping: TopicMapping, document: Any) -> str:
-    if mapping.reads_json and document is _NOTHING:
+    if mapping.reads_json and document is NOTHING:
         return "its payload is not JSON, which its topic's mapping reads"
     return "its topic's mapping finds no type in it"

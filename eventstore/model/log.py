@@ -30,6 +30,8 @@ class LogCapabilities:
     """``known_ids`` uses an index of its own, so that an import that is run twice is detected."""
     amount_unit: str
     """What ``Amounts`` count: ``events``, or the broker's ``entries`` (a batch is one)."""
+    keys_from_bytes: bool = False
+    """A key may have been set as bytes. It then reads as their base64, and nothing tells it from a key that is this text."""
     parallel_reads: int = 1
     """How many partitions may usefully be read in parallel."""
 

@@ -46,17 +46,21 @@ class EvalContext:
     def text_is_cut(self) -> bool:
         """Whether the payload's text or the key is not searched completely: too long, too many escapes, or encrypted."""
         data, message = self.event.data, self.event.message
-        too_long = len(data) > PAYLOAD_BYTES or len(message.key or "") > KEY_CHARACTERS
+        longest_key = max(len(message.key or ""), len(message.ordering_key or ""))
+        too_long = len(data) > PAYLOAD_BYTES or longest_key > KEY_CHARACTERS
         return message.encrypted or too_long or data.count(b"\\") > MOST_ESCAPES
 
     def texts(self) -> tuple[str, ...]:
-        """Return the texts for a text term: the key, the payload as it is written, and the payload with its JSON
+        """Return the texts for a text term: the keys, the payload as it is written, and the payload with its JSON
         escapes undone.
         """
         if self._plain is None:
             written = self.event.data[:PAYLOAD_BYTES].decode("utf-8", "replace")
-            key = (self.event.message.key or "")[:KEY_CHARACTERS]
-            self._plain = (key, written, unescaped(written)) if "\\" in written else (key, written)
+            message = self.event.message
+            keys = [(message.key or "")[:KEY_CHARACTERS]]
+            if message.ordering_key is not None:
+                keys.append(message.ordering_key[:KEY_CHARACTERS])
+            self._plain = (*keys, written, unescaped(written)) if "\\" in written else (*keys, written)
         return self._plain
 
     def folded(self) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ from eventstore.search.values import ORDERS, Path, ValueTest, flat, ordered, tex
 _PLACES = {  # where a field is found in an evaluation context, and in the index's pointer
     "id": ("event.id", "event_id"),
     "key": ("event.message.key", ""),
+    "ordering_key": ("event.message.ordering_key", ""),
     "type": ("event.type", "type"),
     "source": ("event.source", ""),
     "subject": ("event.subject", ""),
     "correlation": ("event.correlation_id", "correlation_id"),
     "causation": ("event.causation_id", "causation_id"),
 }
-_OF_ANY_MESSAGE = frozenset({"id", "key"})
+_OF_ANY_MESSAGE = frozenset({"id", "key", "ordering_key"})
 """What a message has even if it fits no envelope."""
 _FOUND_BY_INDEX = frozenset({"aggregate", "id", "correlation"})
 _PATHS = frozenset({"data", "property"})
@@ -38,6 +39,7 @@ FIELDS = (
     "text",
     "data.…",
     "key",
+    "ordering_key",
     "property.…",
     "source",
     "subject",

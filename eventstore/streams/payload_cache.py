@@ -80,7 +80,7 @@ class PayloadCache:
 
 def size_of(message: Message) -> int:
     """Return about how many bytes of memory the message takes. A text may take four bytes per character."""
-    texts = [message.key or "", message.producer, message.position.topic, message.position.token]
+    texts = [message.key or "", message.ordering_key or "", message.producer, message.position.topic, message.position.token]
     texts += [text for pair in message.properties.items() for text in pair]
     per_text = 60
     return OVERHEAD + len(message.payload) + sum(per_text + len(text) * (1 if text.isascii() else 4) for text in texts)

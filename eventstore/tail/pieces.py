@@ -214,5 +214,5 @@ def beside_payload(message: Message) -> int:
     A payload that is converted by its schema takes about its own size again.
     """
     converted = len(message.payload) if message.schema_version else 0
-    texts = [message.key or "", *message.properties, *message.properties.values()]
+    texts = [message.key or "", message.ordering_key or "", *message.properties, *message.properties.values()]
     return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))

@@ -34,7 +34,11 @@ class PulsarLog:
     """
 
     capabilities = LogCapabilities(
-        expected_version=False, detects_known_ids=False, amount_unit="entries", parallel_reads=PARALLEL_READS
+        expected_version=False,
+        detects_known_ids=False,
+        amount_unit="entries",
+        keys_from_bytes=True,
+        parallel_reads=PARALLEL_READS,
     )
 
     def __init__(self, cluster: Cluster) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dashboard.privacy import AccessProfile
 from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_as_json
@@ -55,7 +56,7 @@ def test_an_event_is_whole() -> None:
 def test_a_viewer_gets_ids_types_and_times_and_the_names_of_what_is_hidden() -> None:
     event = an_event(b'{"name": "Erika"}', ce_patientname="Erika", ce_subject="Erika")
     masked = shown(event, LITTLE)
-    assert masked["masked"] == ["source", "attributes", "data"]
+    assert masked["masked"] == ["source", "orderingkey", "attributes", "data"]
     assert (masked["id"], masked["aggregateid"], masked["key"]) == ("e-1", "4711", "4711")
     assert not set(masked) & {"source", "attributes", "data", "data_base64"}
     assert b"Erika" not in event_as_json(event, LITTLE)
@@ -65,7 +66,17 @@ def test_a_viewer_gets_ids_types_and_times_and_the_names_of_what_is_hidden() -> 
 def test_a_key_that_is_no_aggregates_id_is_hidden_from_a_viewer() -> None:
     masked = shown(an_event(key="Erika Mustermann"), LITTLE)
     assert "key" not in masked
-    assert masked["masked"] == ["source", "key", "attributes", "data"]
+    assert masked["masked"] == ["source", "key", "orderingkey", "attributes", "data"]
+
+
+def test_an_ordering_key_is_hidden_from_a_viewer_unless_it_is_the_aggregates_id() -> None:
+    beside = read_event(replace(message(properties=CE), ordering_key="order-7"))
+    alone = read_event(replace(message(properties=CE, key=None), ordering_key="order-7"))
+    assert [shown(event)["orderingkey"] for event in (beside, alone)] == ["order-7", "order-7"]
+    assert "orderingkey" not in shown(beside, LITTLE)
+    assert shown(beside, LITTLE)["masked"] == ["source", "orderingkey", "attributes", "data"]
+    assert (shown(alone, LITTLE)["orderingkey"], shown(alone, LITTLE)["aggregateid"]) == ("order-7", "order-7")
+    assert shown(alone, LITTLE)["masked"] == ["source", "key", "attributes", "data"]
 
 
 def test_what_a_viewer_gets_does_not_say_whether_there_is_a_value() -> None:
@@ -176,7 +187,7 @@ def test_half_of_a_surrogate_pair_breaks_nothing() -> None:
 def test_of_an_event_beyond_all_bounds_its_ids_types_and_times_are_left(payload: bytes) -> None:
     event = an_event(payload)
     found = shown(event)
-    assert found["left_out"] == ["source", "key", "attributes", "data"]
+    assert found["left_out"] == ["source", "key", "orderingkey", "attributes", "data"]
     assert (found["id"], found["position"]) == ("e-1", event.position.encode())
     assert len(event_as_json(event, ALL)) < 1_000
     assert "left_out" not in shown(event, LITTLE)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from eventstore.model.events import NOTHING, Event
 from eventstore.model.pointers import Pointer
@@ -19,6 +20,7 @@ def event(
     key: str | None = "k-1",
     properties: Mapping[str, str] = NOTHING,
     topic: str = "public/default/patients",
+    ordering_key: str | None = None,
     **parts: Any,
 ) -> Event:
     """An event with this data: bytes as they are, anything else as JSON."""
@@ -30,7 +32,8 @@ def event(
         "aggregate_id": "4711",
         "time": TIME,
     }
-    return Event(message=message(raw, key=key, properties=properties, topic=topic), data=raw, **(known | parts))
+    given = replace(message(raw, key=key, properties=properties, topic=topic), ordering_key=ordering_key)
+    return Event(message=given, data=raw, **(known | parts))
 
 
 def unreadable(data: bytes = b"\x00junk", *, key: str | None = "k-1", properties: Mapping[str, str] = NOTHING) -> Event:

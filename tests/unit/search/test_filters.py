@@ -27,6 +27,7 @@ EVENT = event(
     },
     id="E-17",
     key="patient_4711",
+    ordering_key="order-7",
     properties={"ce_source": "/patients", "tries": "3", "a.b": "dotted", "odd name": "y"},
     source="/patients",
     subject="patient/4711",
@@ -37,6 +38,7 @@ MATCHING = """
 type:PatientRegistered | type:patientregistered | TYPE:Patient* | type:*reg*ed | type:* | type=PatientRegistered
 type!=patientregistered | type:"PatientRegistered" | type~"^Pat" | type~"(?i)REG" | type : PatientRegistered
 aggregate:4711 | aggregate:patient/4711 | aggregate:Patient/* | aggregate:47* | aggregate!=4712 | aggregate~"^patient/"
+ordering_key:ORDER-* | ordering_key=order-7 | order-7 | text:ORDER*7
 id:e-17 | id=E-17 | key:PATIENT_* | key~"_\\d+$" | source:/patients | subject:"patient/4711" | correlation:c-1 | correlation:*
 causation:"" | not causation:* | causation!=x
 property.ce_source:/PATIENTS | property.tries>2 | property.tries=3 | property.a.b:dotted | property."odd name":y
@@ -60,6 +62,7 @@ id:x or type:* key:* | type:x id:y or key:* | a | NOT type:x AND id:* OR id:x
 NOT_MATCHING = """
 type:Patient | type=patientregistered | type!=PatientRegistered | type:"Patient*" | type="Pat*" | type~"^reg" | type:*x*
 aggregate:patient | aggregate:471 | aggregate:doctor/4711 | id=e-17 | key:4711 | causation:* | correlation:""
+ordering_key:order | key:order-7
 property.ce_sourc:* | property.tries>3 | property.ce_source>1 | property.nothing:"" | property.nothing~".*"
 data.email:max | data.email~"^max" | data.nothing:* | data.nothing="" | data.email.x:* | data.email[0]:* | data.user:Ann*
 data.amount:10 | data.amount>100 | data.amount=0x64 | data.code=7 | data.paid:1 | data.paid>0 | data.gone<1 | data.email<5

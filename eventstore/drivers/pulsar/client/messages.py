@@ -6,7 +6,7 @@ from typing import Any
 
 from eventstore.drivers.pulsar.client.contents import marked
 from eventstore.drivers.pulsar.positions import Positions
-from eventstore.model.events import NOTHING, Message
+from eventstore.model.events import NOTHING, UNREADABLE_KEY, Message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,9 +25,9 @@ class Messages:
         if new_entry:
             self._begin_entry(raw)
         try:
-            key, properties = raw.partition_key(), raw.properties()
+            key, ordering_key, properties = raw.partition_key(), raw.ordering_key(), raw.properties()
         except UnicodeDecodeError:
-            key, properties = _text(raw.partition_key), _properties(raw)
+            key, ordering_key, properties = _text(raw.partition_key), _text(raw.ordering_key), _properties(raw)
         happened = raw.event_timestamp()
         payload = raw.data()
         message = Message(
@@ -35,6 +35,7 @@ class Messages:
             payload=payload,
             published=self._published,
             key=key or None,
+            ordering_key=ordering_key or None,
             properties=properties or NOTHING,
             event_time=time_of(happened) if happened else None,
             schema_version=self._schema,
@@ -73,4 +74,4 @@ def _text(read: Callable[[], str]) -> str:
     try:
         return read()
     except UnicodeDecodeError:
-        return "\ufffd"
+        return UNREADABLE_KEY
