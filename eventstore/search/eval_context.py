@@ -3,6 +3,7 @@ if needed.
 """
 
 import json
+import math
 import re
 from typing import Any, Never
 
@@ -104,13 +105,33 @@ def document_of(event: Event) -> Any:
 def _parsed_slowly(data: bytes) -> Any:
     """Parse what the fast parser refuses and JSON allows: numbers without limits, and unpaired surrogates."""
     try:
-        return json.loads(data, parse_int=_integer, parse_constant=_refuse)
+        return json.loads(data, parse_int=_integer, parse_float=_fraction, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return UNREADABLE
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
+
+
+def _fraction(written: str) -> float:
+    number = float(written)
+    return number if math.isfinite(number) else _Beyond(written)
+
+
+class _Beyond(float):
+    """A number beyond what a float can hold, such as 1E400. It compares as infinity, and its text is as it is written."""
+
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, written: str) -> "_Beyond":
+        made = super().__new__(cls, written)
+        made.written = written
+        return made
+
+    def __str__(self) -> str:
+        return self.written
 
 
 def _refuse(word: str) -> Never:

@@ -194,6 +194,8 @@ def test_numbers_and_texts_that_the_quick_parser_refuses_are_looked_into_all_the
     odd = event(b'{"huge": 1e999, "digits": %s, "half": "\\ud800x", "a": 1}' % (b"9" * 5_000))
     for text in ("data.a:1", "data.huge>1e300", "data.digits>1e300", "data.half~x", "data.half!=x", "data.a:1 data.half:*"):
         assert parse_filter(text).judge(odd) is Verdict.MATCH, text
+    for text in ("data.huge=1e999", "data.huge:1E999", "data.huge:1e9*"):
+        assert parse_filter(text).judge(odd) is Verdict.MATCH, text
 
 
 def test_a_text_is_found_however_json_writes_it() -> None:
