@@ -12,7 +12,8 @@ The grammar, as EBNF (ISO 14977; a text between question marks describes a symbo
                | "time", ( ":" | "=" | "!=" | order ), MOMENT
                | ( field | PATH ), match
                | PATH, order, LIMIT ;
-    field      = "type" | "aggregate" | "id" | "correlation" | "causation" | "key" | "source" | "subject" ;
+    field      = "type" | "aggregate" | "id" | "correlation" | "causation" | "key" | "ordering_key"
+               | "source" | "subject" ;
     match      = ":", ( BARE | STARS | QUOTED | EMPTY )
                | ( "=" | "!=" ), ( PLAIN | QUOTED | EMPTY )
                | "~", EXPRESSION ;

@@ -76,7 +76,7 @@ def test_the_documented_defaults_are_the_true_ones() -> None:
 
 def test_every_documented_source_is_accepted() -> None:
     sources = re.findall(r"^\| `(\{ from = [^`]+\})`", DOCUMENTATION, re.MULTILINE)
-    assert len(sources) == 5
+    assert len(sources) == 6
     for source in sources:
         assert len(parse_config(f'[[mapping]]\ntopics = ["t"]\ntype = {source}\n', "desk.toml").mappings) == 1
 

@@ -133,11 +133,13 @@ def test_a_key_that_does_not_fit_its_schema_stays_as_it_was_sent_and_is_said_so(
 
 
 def test_the_key_of_a_tombstone_and_of_an_encrypted_message_is_decoded() -> None:
-    for sealed in ({"null": True, "payload": b""}, {"encrypted": True, "payload": b"\x8f"}):
-        event = keyed(separated("AVRO", USER), "0g8=", **sealed)
-        assert (event.aggregate_id, event.data) == ('{"id":1001}', sealed["payload"])
+    for payload, sealed in ((b"", {"null": True}), (b"\x8f", {"encrypted": True})):
+        event = keyed(separated("AVRO", USER), "0g8=", payload, **sealed)
+        assert (event.aggregate_id, event.data) == ('{"id":1001}', payload)
         assert event.schema is not None
-        assert keyed(schema("AVRO", USER), "0g8=", **sealed).schema is None  # the key has no schema, and there is no payload
+        assert (
+            keyed(schema("AVRO", USER), "0g8=", payload, **sealed).schema is None
+        )  # the key has no schema, and there is no payload
 
 
 def test_a_message_without_a_key_has_none() -> None:
