@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import pytest
 from playwright.sync_api import ConsoleMessage, Dialog, Page, expect
 
 from tests import hostile
@@ -41,6 +42,9 @@ def assert_harmless(page: Page, harm: list[str]) -> None:
     assert harm == [], page.url
 
 
+@pytest.mark.parametrize(
+    "store_environment", ["embedded", pytest.param("pulsar", marks=[pytest.mark.broker, pytest.mark.soak])], indirect=True
+)
 def test_hostile_content_is_shown_as_what_it_is(desk: Desk, log_in: LogIn) -> None:
     page = log_in(desk, "support")
     harm: list[str] = []

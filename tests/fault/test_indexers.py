@@ -99,13 +99,13 @@ def broker(own_pulsar_broker: LocalPulsar) -> LocalPulsar:
     [
         ("sqlite", SHORT, 1, FEW_KILLS),
         ("sqlite", SHORT, 3, FEW_KILLS),
-        pytest.param("sqlite", "permit", 1, 5, marks=PERMIT),
-        pytest.param("postgres", SHORT, 1, FEW_KILLS, marks=POSTGRES),
         pytest.param("postgres", SHORT, 3, FEW_KILLS, marks=POSTGRES),
-        pytest.param("postgres", "permit", 1, 5, marks=[POSTGRES, PERMIT]),
-        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=BROKER),
         pytest.param("pulsar", SHORT, 3, FEW_KILLS, marks=BROKER),
-        pytest.param("pulsar", "permit", 1, 5, marks=[BROKER, PERMIT]),
+        pytest.param("sqlite", "permit", 1, 5, marks=[PERMIT, SOAK]),
+        pytest.param("postgres", SHORT, 1, FEW_KILLS, marks=[POSTGRES, SOAK]),
+        pytest.param("postgres", "permit", 1, 5, marks=[POSTGRES, PERMIT, SOAK]),
+        pytest.param("pulsar", SHORT, 1, FEW_KILLS, marks=[BROKER, SOAK]),
+        pytest.param("pulsar", "permit", 1, 5, marks=[BROKER, PERMIT, SOAK]),
         *(
             pytest.param(address, LONG, indexers, MANY_KILLS, marks=[*marks, SOAK, pytest.mark.timeout(1_800)])
             for address, marks in (("sqlite", []), ("postgres", [POSTGRES]), ("pulsar", [BROKER]))

@@ -31,7 +31,10 @@ lease.release()
 
 
 @pytest.fixture(
-    params=[pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("pulsar", marks=pytest.mark.broker)]
+    params=[
+        pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.soak]),
+        pytest.param("pulsar", marks=pytest.mark.broker),
+    ]
 )
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """An installation of its own: everything on PostgreSQL, or a broker with SQLite beside it. Its databases are empty."""

@@ -180,7 +180,11 @@ def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(serving: S
 
 @pytest.mark.parametrize(
     ("send", "number"),
-    [(os.kill, signal.SIGKILL), (os.killpg, signal.SIGINT), pytest.param(os.kill, signal.SIGTERM, marks=pytest.mark.soak)],
+    [
+        (os.kill, signal.SIGKILL),
+        pytest.param(os.killpg, signal.SIGINT, marks=pytest.mark.soak),
+        pytest.param(os.kill, signal.SIGTERM, marks=pytest.mark.soak),
+    ],
 )
 def test_make_run_ends_with_its_make(
     alone: Path, tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals

@@ -7,12 +7,30 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from eventstore.importing import import_messages, parse_lines
 from eventstore.model.storage import Storage
 from tests.desk_process import ROOT
 from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back, by_stream
 
+POSTGRES, BROKER, PERMIT, SOAK = pytest.mark.postgres, pytest.mark.broker, pytest.mark.permit, pytest.mark.soak
+SHORT = 150
+"""Applications of a generated history."""
 
+
+@pytest.mark.parametrize(
+    ("address", "documents"),
+    [
+        ("sqlite", SHORT),
+        pytest.param("sqlite", "permit", marks=PERMIT),
+        pytest.param("postgres", SHORT, marks=POSTGRES),
+        pytest.param("postgres", "permit", marks=[POSTGRES, PERMIT]),
+        pytest.param("pulsar", SHORT, marks=BROKER),
+        pytest.param("pulsar", "permit", marks=[BROKER, PERMIT, SOAK]),
+    ],
+    indirect=True,
+)
 def test_every_stream_reads_back_from_a_fresh_index(
     storage: Storage, address: Mapping[str, str], documents: Sequence[Document]
 ) -> None:
