@@ -45,6 +45,10 @@ class StoreUnreachable(EventStoreError):
     """The store does not answer now. Nothing was lost: try again when it is back."""
 
 
+class MadeAnew(EventStoreError):
+    """The topic was deleted or lost, and another one has its name. What was known of the old one does not hold for it."""
+
+
 class StoreClosed(EventStoreError):
     """This process has closed the driver, reader or consumer."""
 

@@ -127,6 +127,8 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     properties: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     event_time: datetime | None = None
     schema_version: str = ""
+    incarnation: str = ""
+    """Which log of the topic's name it was read from, where the driver can tell that of a message (``Log.incarnation``)."""
     producer: str = ""
     null: bool = False
     """Whether it is a tombstone: its payload is absent, not empty."""

@@ -66,6 +66,12 @@ class Reader(Protocol):
         """
         ...
 
+    @property
+    def incarnation(self) -> str:
+        """Return ``Log.incarnation`` of what it reads, as of its opening. A reader never goes on in another incarnation: it
+        raises ``MadeAnew``."""
+        ...
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...
@@ -103,6 +109,14 @@ class Log(Protocol):
 
     def ends(self, topic: str) -> Sequence[Ends]:
         """Return the ends of each partition, in order of number."""
+        ...
+
+    def incarnation(self, topic: str, partition: int) -> str:
+        """Return a text that stays the same as long as this partition's log lives, over restarts, unloading and retention.
+
+        Another log of the same name, made after this one was deleted or lost, has another text. Empty if the store cannot
+        tell, or if the partition has no log yet. Costs a round trip; the answer may be a second old.
+        """
         ...
 
     def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:

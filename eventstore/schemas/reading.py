@@ -50,7 +50,8 @@ class Schemas:
         self._registry = registry
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, str], _Known] = OrderedDict()
+        """By topic, incarnation and version: a topic that was made anew counts its versions from 0 again."""
 
     def decoded(self, message: Message) -> Decoded | None:
         """Return the payload as a document, the message's key, and the schema that was used; ``None`` for a message without a
@@ -65,7 +66,7 @@ class Schemas:
             return None
         if self._registry is None:
             return None if sealed else Decoded(message.payload, _without_registry(version), message.key)
-        known = self._of(self._registry, message.position.topic, version)
+        known = self._of(self._registry, message.position.topic, message.incarnation, version)
         if known.kind is None:
             return _as_sent(message, known, sealed)
         if sealed and known.kind.key is None:
@@ -76,14 +77,15 @@ class Schemas:
             return Decoded(data, use, message.key)
         return _with_key(data, use, known.kind.key, message.key)
 
-    def _of(self, registry: SchemaRegistry, topic: str, version: str) -> _Known:
+    def _of(self, registry: SchemaRegistry, topic: str, incarnation: str, version: str) -> _Known:
+        key = (topic, incarnation, version)
         with self._lock:
-            known = self._known.get((topic, version))
+            known = self._known.get(key)
         if known is None or (known.until is not None and self._clock() >= known.until):
             known = self._found(registry, topic, version)
             with self._lock:
-                self._known[topic, version] = known
-                self._known.move_to_end((topic, version))
+                self._known[key] = known
+                self._known.move_to_end(key)
                 while len(self._known) > REMEMBERED:
                     self._known.popitem(last=False)
         return known

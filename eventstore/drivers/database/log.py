@@ -48,6 +48,10 @@ class DatabaseLog:
         with self._session.use():
             return topics.ends(topic)
 
+    def incarnation(self, topic: str, partition: int) -> str:
+        with self._session.use():
+            return topics.incarnation(topic, partition)
+
     def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
         with self._session.use():
             return topics.amounts(topic, positions)

@@ -5,14 +5,22 @@ never a count of rows. Keys and event ids may be longer than an index of Postgre
 are indexed, and the text is compared as well.
 """
 
+import secrets
 from typing import ClassVar
 
 from django.db import models
 
 
+def new_incarnation() -> str:
+    """Return a text that no other topic has, in this database or in one that takes its place."""
+    return secrets.token_hex(8)
+
+
 class TopicRow(models.Model):
     name = models.CharField(max_length=255, unique=True)
     partitions = models.PositiveIntegerField()
+    incarnation = models.CharField(max_length=16, default=new_incarnation)
+    """Random, because the row numbers of another database begin with 1 as well."""
 
     class Meta:
         db_table = "store_topic"

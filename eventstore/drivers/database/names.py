@@ -35,7 +35,7 @@ def partition_row(topic: str, number: int) -> PartitionRow:
         raise UnknownTopic(
             f"The topic {shown(topic)} has no partition {number}: its partitions are 0 to {row.partitions - 1}."
         )
-    return PartitionRow.objects.get(topic=row, number=number)
+    return PartitionRow.objects.select_related("topic").get(topic=row, number=number)
 
 
 def subscription_row(topic: str, name: str) -> SubscriptionRow:

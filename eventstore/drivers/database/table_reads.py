@@ -139,6 +139,7 @@ class TableReader:
 
     def __init__(self, topic: str, row: PartitionRow, start: int, storage_closed: threading.Event) -> None:
         self._topic, self._row, self._next = topic, row, start
+        self.incarnation = row.topic.incarnation
         self._storage_closed = storage_closed
         self._closed = False
         self._first_pause = SHORTEST_PAUSE

@@ -52,6 +52,11 @@ def amounts(name: str, positions: Mapping[int, Position | None]) -> Mapping[int,
     return found
 
 
+def incarnation(name: str, partition: int) -> str:
+    row = topic_row(name)
+    return row.incarnation if partition < row.partitions else ""
+
+
 def _topic(row: TopicRow, kinds: TopicKinds) -> Topic:
     return Topic(name=row.name, partitions=row.partitions, kind=kinds.of(row.name))
 

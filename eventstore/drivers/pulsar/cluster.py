@@ -1,11 +1,13 @@
 """One Pulsar cluster, as the parts of a storage share it: its connection, its admin API and its topics."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from eventstore.config.topic_kinds import TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.incarnations import Incarnations
 from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.topics import KnownTopic, Topics
 from eventstore.model.errors import InvalidPosition
@@ -18,6 +20,7 @@ class Cluster:
     def __init__(self, *, connection: BrokerConnection, admin: Admin, namespaces: Sequence[str], kinds: TopicKinds) -> None:
         self.connection, self.admin = connection, admin
         self.topics = Topics(admin, namespaces, kinds)
+        self.incarnations = Incarnations(admin)
 
     def check_open(self) -> None:
         self.connection.check_open()
@@ -29,7 +32,9 @@ class Cluster:
 
     def partition_log(self, known: KnownTopic, partition: int) -> PartitionLog:
         """Return one partition of the topic, for reading."""
-        return PartitionLog(self.connection, self.admin, known.log(partition), str(known.name), partition)
+        log = known.log(partition)
+        identify = partial(self.incarnations.of_ledger, log)
+        return PartitionLog(self.connection, self.admin, log, str(known.name), partition, identify)
 
     def close(self) -> None:
         self.connection.close()

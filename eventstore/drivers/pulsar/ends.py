@@ -26,7 +26,9 @@ NOT_PLAIN = (
 )
 """Headers of an entry that is not just one message which readers get."""
 
-Key = tuple[str, str, int, int]
+Key = tuple[str, str, int, int, str]
+"""A log, which end, the ledger and entry there, and when the log's newest ledger was created: a broker that lost its data
+gives the same numbers again."""
 
 
 class EndsFinder:
@@ -56,8 +58,9 @@ class EndsFinder:
         last: Position | None = None
         if layout.last is not None:
             log = partition_log.log.uri
-            first = self._remembered((log, "first", *layout.at(0)), partition_log.first)
-            last = self._remembered((log, "last", *layout.last), lambda: self._last(partition_log, told))
+            newest = str(told.get("lastLedgerCreatedTimestamp", ""))
+            first = self._remembered((log, "first", *layout.at(0), newest), partition_log.first)
+            last = self._remembered((log, "last", *layout.last, newest), lambda: self._last(partition_log, told))
         return Ends(topic=partition_log.topic, partition=partition_log.partition, first=first, last=last)
 
     def _last(self, partition_log: PartitionLog, told: Json) -> Position | None:

@@ -68,6 +68,9 @@ class PulsarLog:
         known = self._cluster.known(topic)
         return self._ends.of(known, [self._cluster.partition_log(known, number) for number in range(known.topic.partitions)])
 
+    def incarnation(self, topic: str, partition: int) -> str:
+        return self._cluster.incarnations.of(self._cluster.known(topic).log(partition)).incarnation
+
     def amounts(self, topic: str, positions: Mapping[int, Position | None]) -> Mapping[int, Amounts]:
         return self._ends.amounts(self._cluster.known(topic), positions)
 
@@ -126,6 +129,8 @@ class PulsarLog:
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
         partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
         start, inclusive, token = pulsar.MessageId.earliest, True, ""
+        identity = self._cluster.incarnations.of(partition_log.log)
+        identify = self._cluster.incarnations.follow(partition_log.log, identity)
         internals = partition_log.internals()
         if after is Edge.LATEST:
             start, inclusive = self._latest(partition_log)
@@ -138,10 +143,11 @@ class PulsarLog:
             return PulsarReader(
                 self._cluster.connection,
                 partition_log.log,
-                Messages(partition_log.topic, partition_log.partition),
+                Messages(partition_log.topic, partition_log.partition, identify, every_ledger=True),
                 start,
                 inclusive=inclusive,
                 after=token,
+                incarnation=identity.incarnation,
                 ahead=self._ahead,
                 share=share,
                 resume=lambda token: _start_behind(partition_log.internals(), token),

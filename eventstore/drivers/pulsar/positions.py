@@ -69,7 +69,8 @@ class Positions:
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
-        self._ledger = self._entry = -1
+        self.ledger = self._entry = -1
+        """The ledger of the last message."""
         self.new_entry = False
         """Whether the last message was the first one of its entry."""
         self._token = self._label = ""
@@ -77,9 +78,9 @@ class Positions:
     def of(self, message_id: Any) -> Position:
         """Return the position of a message that the client returned or confirmed."""
         ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
-        self.new_entry = entry != self._entry or ledger != self._ledger
+        self.new_entry = entry != self._entry or ledger != self.ledger
         if self.new_entry:
-            self._ledger, self._entry = ledger, entry
+            self.ledger, self._entry = ledger, entry
             self._token, self._label = tokens.encode(ledger, entry), f"{ledger}:{entry}"
         token, label = self._token + _number(batch + 1), self._label
         if batch >= 0:

@@ -130,3 +130,13 @@ def test_it_remembers_a_bounded_number() -> None:
     assert len(registry.asked) == 1_500
     schemas.decoded(message(b"x", "0"))
     assert len(registry.asked) == 1_501
+
+
+def test_a_topic_that_was_made_anew_is_read_by_its_own_version_0() -> None:
+    old, new = record(("customer", "string")), record(("mother", "string"))
+    registry = Registry({(TOPIC, "0"): schema("AVRO", old)})
+    schemas = Schemas(registry)
+    first = schemas.decoded(message(written(old, {"customer": "Ada"}), incarnation="first"))
+    registry.schemas = {(TOPIC, "0"): schema("AVRO", new)}
+    second = schemas.decoded(message(written(new, {"mother": "Ada"}), incarnation="second"))
+    assert [one and json.loads(one[0]) for one in (first, second)] == [{"customer": "Ada"}, {"mother": "Ada"}]

@@ -19,6 +19,7 @@ from eventstore.drivers.pulsar.client.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.client.prefetch import FEWEST
 from eventstore.drivers.pulsar.client.reader import QUEUE, close_raw, next_within, open_raw, until_the_end
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.incarnations import Identify
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
@@ -47,8 +48,17 @@ EXPECTED_SECONDS = 0.5
 class PartitionLog:
     """One partition's log, with its names in the store and on the broker."""
 
-    def __init__(self, connection: BrokerConnection, admin: Admin, log: TopicName, topic: str, partition: int) -> None:
+    def __init__(
+        self,
+        connection: BrokerConnection,
+        admin: Admin,
+        log: TopicName,
+        topic: str,
+        partition: int,
+        identify: Identify | None = None,
+    ) -> None:
         self.connection, self.admin, self.log, self.topic, self.partition = connection, admin, log, topic, partition
+        self._identify = identify
 
     def internals(self) -> Json:
         """Return what the broker tells of this log; empty if the partition has no log yet because nobody has used it."""
@@ -166,7 +176,7 @@ class PartitionLog:
             return empty
 
     def _messages(self) -> Messages:
-        return Messages(self.topic, self.partition)
+        return Messages(self.topic, self.partition, self._identify)
 
     def _from(self, place: Place | None, *, inclusive: bool, queue: int) -> Iterator[Any]:
         if place is None:

@@ -123,6 +123,7 @@ class PulsarReader:
         *,
         inclusive: bool,
         after: str,
+        incarnation: str = "",
         ahead: FetchAhead,
         share: PrefetchShare,
         resume: Resume,
@@ -130,7 +131,7 @@ class PulsarReader:
         self._connection, self._log, self._messages = connection, log, messages
         self._start, self._inclusive = start, inclusive
         self._ahead, self._share, self._resume = ahead, share, resume
-        self._after = after
+        self._after, self.incarnation = after, incarnation
         self._last: Any = None
         self._watch = ConnectionWatch(connection)
         self._closed = False

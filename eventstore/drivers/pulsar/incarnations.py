@@ -1,0 +1,107 @@
+"""Tells the log of a topic from another one of the same name, and to which of them a ledger belongs.
+
+The broker's metadata have the time at which a log was created. It stays the same as long as the log lives, over unloading,
+trimming and restarts of the broker. Within one cluster no ledger's number is ever used again, so that a ledger which a log
+is known to have needs no second question. A cluster that lost its metadata begins to number anew: whoever follows a log
+opens it again after its broker was away.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.model.errors import MadeAnew
+
+REMEMBERED = 10_000
+RECENT_SECONDS = 1.0
+"""How long one answer serves whoever opens the same partition."""
+FRESH_SECONDS = 5.0
+"""How long one answer serves the pages that read single events of the partition."""
+
+Identify = Callable[[int], str]
+"""Returns the incarnation to which a ledger belongs; empty if it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogIdentity:
+    """What the broker told of a log at a time (monotonic). ``incarnation`` is empty if it cannot tell, or has no such log."""
+
+    incarnation: str
+    ledgers: frozenset[int]
+    at: float
+
+
+class Incarnations:
+    """What is known of the cluster's logs. Thread-safe."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, LogIdentity] = OrderedDict()
+
+    def of(self, log: TopicName) -> LogIdentity:
+        """Return what the broker says of the log, or said within the last second."""
+        return self._asked_within(log, RECENT_SECONDS)
+
+    def of_ledger(self, log: TopicName, ledger: int) -> str:
+        """Return the incarnation to which a ledger belongs that a page has read; empty if the broker no longer tells."""
+        known = self._asked_within(log, FRESH_SECONDS)
+        if ledger not in known.ledgers:
+            known = self._ask(log)
+        return known.incarnation if ledger in known.ledgers else ""
+
+    def follow(self, log: TopicName, known: LogIdentity) -> Identify:
+        """Return how a reader of this log, as it was when the reader was opened, finds out about each new ledger.
+
+        Raises ``MadeAnew`` for the first ledger of another log. The broker is asked only about ledgers that were not
+        there before.
+        """
+        latest = known
+
+        def identify(ledger: int) -> str:
+            nonlocal latest
+            if ledger not in latest.ledgers:
+                found = self._ask(log)
+                if latest.incarnation and found.incarnation and latest.incarnation != found.incarnation:
+                    raise MadeAnew(f"The topic {log} was deleted and made anew while it was read: open it again.")
+                latest = found if found.incarnation else latest
+            return latest.incarnation
+
+        return identify
+
+    def _asked_within(self, log: TopicName, seconds: float) -> LogIdentity:
+        with self._lock:
+            known = self._known.get(log.uri)
+        return known if known is not None and time.monotonic() - known.at < seconds else self._ask(log)
+
+    def _ask(self, log: TopicName) -> LogIdentity:
+        at = time.monotonic()
+        found = _identity(self._admin.log_info(log), at)
+        with self._lock:
+            self._known[log.uri] = found
+            self._known.move_to_end(log.uri)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
+def _identity(told: Json, at: float) -> LogIdentity:
+    ledgers = frozenset(int(ledger["ledgerId"]) for ledger in told.get("ledgers") or ())
+    return LogIdentity(incarnation=_moment(str(told.get("creationDate") or "")), ledgers=ledgers, at=at)
+
+
+def _moment(text: str) -> str:
+    """Return the creation time in UTC, whatever zone the broker runs in.
+
+    A metadata store that keeps no such times says 1970, which tells nothing.
+    """
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return ""
+    return moment.isoformat(timespec="milliseconds") if moment.year > 1970 else ""

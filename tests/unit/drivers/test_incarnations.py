@@ -1,0 +1,103 @@
+"""A log is told from another one of its name by the broker's own creation time, and each ledger asked about once."""
+
+from typing import Any, cast
+
+import pytest
+
+from eventstore.drivers.pulsar import incarnations
+from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.incarnations import Incarnations
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.model.errors import MadeAnew
+
+LOG = TopicName(tenant="public", namespace="default", local="orders")
+
+
+def told(created: str, *ledgers: int) -> dict[str, Any]:
+    """What ``internal-info`` of 4.0.8 and 4.2.4 says."""
+    return {
+        "version": 1,
+        "creationDate": created,
+        "modificationDate": created,
+        "ledgers": [{"ledgerId": ledger, "timestamp": 1795961351064, "isOffloaded": False} for ledger in ledgers],
+        "cursors": {},
+    }
+
+
+class Telling:
+    """An admin API that says this of every log, and counts how often it is asked."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.answer, self.asked = answer, 0
+
+    def log_info(self, log: TopicName) -> dict[str, Any]:
+        self.asked += 1
+        return self.answer
+
+
+@pytest.fixture
+def admin() -> Telling:
+    return Telling(told("2026-11-29T14:10:45.5Z", 5, 6))
+
+
+@pytest.fixture
+def known(admin: Telling) -> Incarnations:
+    return Incarnations(cast(Admin, admin))
+
+
+@pytest.mark.parametrize(
+    ("created", "incarnation"),
+    [
+        ("2026-11-29T14:10:45.5Z", "2026-11-29T14:10:45.500+00:00"),
+        ("2026-11-29T14:10:45Z", "2026-11-29T14:10:45.000+00:00"),
+        ("2026-11-29T15:10:45.512+0100", "2026-11-29T14:10:45.512+00:00"),
+        ("1970-01-01T00:00:00Z", ""),
+        ("at noon", ""),
+    ],
+)
+def test_the_creation_time_is_read_in_any_zone_and_1970_tells_nothing(
+    admin: Telling, known: Incarnations, created: str, incarnation: str
+) -> None:
+    admin.answer = told(created)
+    assert known.of(LOG).incarnation == incarnation
+
+
+def test_a_log_that_does_not_exist_has_no_incarnation(admin: Telling, known: Incarnations) -> None:
+    admin.answer = {}
+    assert known.of(LOG).incarnation == ""
+
+
+def test_a_reader_asks_once_for_each_ledger_that_is_new_and_stops_at_another_log(admin: Telling, known: Incarnations) -> None:
+    first = known.of(LOG)
+    identify = known.follow(LOG, first)
+    assert [identify(5), identify(6), identify(6)] == [first.incarnation] * 3
+    assert admin.asked == 1
+    admin.answer = told("2026-11-29T14:10:45.5Z", 6, 7)
+    assert [identify(7), identify(7)] == [first.incarnation] * 2
+    assert admin.asked == 2
+    admin.answer = told("2026-11-29T15:00:00Z", 8)
+    with pytest.raises(MadeAnew, match="deleted and made anew"):
+        identify(8)
+
+
+def test_a_partition_that_had_no_log_yet_gets_its_incarnation_with_its_first_ledger(
+    admin: Telling, known: Incarnations
+) -> None:
+    admin.answer = {}
+    identify = known.follow(LOG, known.of(LOG))
+    admin.answer = told("2026-11-29T15:00:00Z", 8)
+    assert identify(8) == "2026-11-29T15:00:00.000+00:00"
+
+
+def test_a_page_asks_again_for_a_ledger_that_it_does_not_know_and_after_some_seconds(
+    admin: Telling, known: Incarnations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = known.of_ledger(LOG, 5)
+    assert (known.of_ledger(LOG, 6), admin.asked) == (old, 1)
+    admin.answer = told("2026-11-29T15:00:00Z", 8)
+    assert known.of_ledger(LOG, 8) != old
+    assert known.of_ledger(LOG, 5) == ""
+    asked = admin.asked
+    monkeypatch.setattr(incarnations, "FRESH_SECONDS", -1.0)
+    known.of_ledger(LOG, 8)
+    assert admin.asked == asked + 1
