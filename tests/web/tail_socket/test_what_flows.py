@@ -52,7 +52,7 @@ def test_a_script_gets_whole_events_by_token_and_by_session_alike_and_a_viewer_m
     by_token, by_session, masked = run(work)
     assert by_token == by_session
     assert (by_token["id"], by_token["topic"], by_token["data"]) == ("e0", TOPIC, {"n": 0, "secret": "<b>payload-0</b>"})
-    assert masked["masked"] == ["source", "attributes", "data"]
+    assert masked["masked"] == ["source", "orderingkey", "attributes", "data"]
     assert "payload-0" not in json.dumps(masked)
 
 
