@@ -15,7 +15,9 @@ from msgspec import Meta, Struct
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds, checked
-from eventstore.envelope.mapping import MappingTable, TopicMapping, compile_mapping
+from eventstore.envelope.forms import Form
+from eventstore.envelope.mapping import Before, From, MappingTable, TopicMapping, compile_mapping
+from eventstore.envelope.times import Unit
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.toml_positions import KeyPath, KeyProblem, line_of, show_path
 
@@ -181,4 +183,5 @@ def _schema_path(place: str) -> KeyPath:
 
 
 def _choices(path: KeyPath) -> str:
-    return ", ".join(Kind) if path[-1:] == ("kind",) else "key, property, json, topic, value"
+    words: dict[str, type[StrEnum]] = {"kind": Kind, "form": Form, "before": Before, "unit": Unit}
+    return ", ".join(words.get(str(path[-1]) if path else "", From))

@@ -4,6 +4,7 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from eventstore.envelope.connect import key_text
 from eventstore.envelope.documents import BOM, batch_members, split_document
 from eventstore.envelope.mapping import last_segment
 from eventstore.envelope.parts import NO_KEY, Incomplete, Misfit, problem_of, readable, required_problem, time_or_stand_in
@@ -149,7 +150,7 @@ def _event(
     if not (id and type and source and get(of_version) == "1.0"):
         raise Misfit(required_problem(attributes))
     aggregate_type = get(of_aggregate_type) or last_segment(message.position.topic)
-    aggregate_id = get(of_aggregate_id) or message.key or readable(message.ordering_key)
+    aggregate_id = get(of_aggregate_id) or (key_text(message.key) if message.key else readable(message.ordering_key))
     if not (aggregate_id and aggregate_type):
         raise Misfit(_aggregate_problem(aggregate_id))
     correlation_id = get(of_correlation) or get(of_correlation_, "")

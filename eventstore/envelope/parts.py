@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
+from eventstore.envelope.times import Clock, read_time
 from eventstore.model.events import UNREADABLE_KEY, Event, Message
 
 MAX_PART = 1024
@@ -14,7 +15,6 @@ every database.
 NO_ID = "There is no event id in this message: its position stands in for it."
 NO_KEY = "There is no key in this message: its ordering key stands in for it."
 
-_is_rfc3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,18})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -27,33 +27,16 @@ class Incomplete(Misfit):
     """The message resembles an envelope that it does not fill. It is left to the topic's mapping, if there is one."""
 
 
-def parse_time(text: str) -> datetime | None:
-    """Parse an RFC 3339 time to UTC, and drop digits beyond microseconds; return ``None`` for anything else.
-
-    The years 1 and 9999 are refused: an offset could carry them beyond what a database or ``datetime`` can hold.
-    """
-    length, marks = len(text), text[4:20:3]  # most look like 2024-05-01T09:00:00.123Z; these are its --T::.
-    usual = (marks == "--T::." and length in (24, 27)) or (marks == "--T::Z" and length == 20)
-    if not ((usual and text[-1] == "Z") or _is_rfc3339(text)):
-        return None
-    try:
-        time = datetime.fromisoformat(text if text[-1] == "Z" else text.upper())
-    except ValueError:
-        return None
-    if time.tzinfo is UTC:
-        return time if 1 < time.year < 9999 else None
-    return time.astimezone(UTC) if 1 < time.year < 9999 else None
-
-
-def time_or_stand_in(text: str, message: Message) -> tuple[datetime, tuple[str, ...]]:
+def time_or_stand_in(text: str, message: Message, read: Clock = read_time) -> tuple[datetime, tuple[str, ...]]:
     """Return the event's time, or else the message's event time or publish time with a note that says so.
 
     A message's event time in the years 1 and 9999 is refused as well: producers use them for a missing time.
     """
-    time = parse_time(text) if text else None
-    if time:
-        return time, ()
-    what = "The event's time is no RFC 3339 time" if text else "There is no time in this event"
+    what = "There is no time in this event"
+    if text:
+        time, what = read(text)
+        if time:
+            return time, (what,) if what else ()
     if message.event_time and 1 < message.event_time.year < 9999:
         return message.event_time, (f"{what}: the message's event time stands in for it.",)
     return message.published, (f"{what}: the publish time stands in for it.",)

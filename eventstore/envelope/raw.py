@@ -1,6 +1,7 @@
 """Read a raw message through its topic's mapping."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,12 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 
 from eventstore.envelope.cloudevents import declared_type
+from eventstore.envelope.connect import plain_document
+from eventstore.envelope.documents import BOM
 from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
 from eventstore.envelope.numbers import NOTHING, as_spelled, spelled
 from eventstore.envelope.parts import NO_ID, NO_KEY, Misfit, readable, text_problem, time_or_stand_in
+from eventstore.model.events import NOTHING as NO_ATTRIBUTES
 from eventstore.model.events import Event, Message
 
 _NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
@@ -23,8 +27,10 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
     else to the ordering key. A source that is there but does not match its pattern is a misfit: a guess would put the event
     into another aggregate's stream.
     """
-    document = _document(message.payload) if mapping.reads_json else NOTHING
-    parts = _parts(message, mapping, document)
+    document = _document(message.payload, mapping) if mapping.reads_json else NOTHING
+    parts, extensions = _parts(message, mapping, document)
+    if message.null and mapping.tombstone:
+        parts["type"] = mapping.tombstone
     if not parts.get("type"):
         raise Misfit(_no_type(mapping, document))
     aggregate_type = parts.get("aggregate_type") or last_segment(message.position.topic)
@@ -38,7 +44,7 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
     when = parts.pop("time", "")
     if problem := text_problem({name.replace("_", " "): text for name, text in parts.items()}):
         raise Misfit(problem)
-    time, notes = time_or_stand_in(when, message)
+    time, notes = time_or_stand_in(when, message, mapping.clock)
     if not named:
         notes = (NO_KEY, *notes)
     return Event(
@@ -48,19 +54,23 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         time=time,
         data=message.payload,
         type=parts["type"],
+        source=parts.get("source", ""),
+        subject=parts.get("subject", ""),
         content_type=declared_type(message) or ("" if document is NOTHING else "application/json"),
         aggregate_type=aggregate_type,
         aggregate_id=aggregate_id,
         correlation_id=parts.get("correlation_id", ""),
         causation_id=parts.get("causation_id", ""),
         sequence=parts.get("version", ""),
+        attributes=extensions or NO_ATTRIBUTES,
         notes=notes if parts.get("id") else (NO_ID, *notes),
     )
 
 
-def _document(payload: bytes) -> Any:
+def _document(payload: bytes, mapping: TopicMapping) -> Any:
     try:
-        return _loaded(payload)
+        document = _loaded(payload)
+        return plain_document(document) if mapping.connect else document
     except RecursionError as error:
         raise Misfit("its JSON is nested too deeply for its topic's mapping to read") from error
 
@@ -69,20 +79,29 @@ def _loaded(payload: bytes) -> Any:
     """Return the payload's JSON. Unpaired surrogates, which the fast parser refuses and JSON's grammar allows, are
     read slowly.
     """
+    payload = payload.removeprefix(BOM)
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return spelled(payload)
 
 
-def _parts(message: Message, mapping: TopicMapping, document: Any) -> dict[str, str]:
+def _parts(message: Message, mapping: TopicMapping, document: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parts and the extension attributes that the mapping's sources find. Of several for one part, the first
+    counts.
+    """
     parts: dict[str, str] = {}
+    extensions: dict[str, str] = {}
     for source in mapping.sources:
+        found = extensions if source.extension else parts
+        if source.part in found:
+            continue
         text = _text(source, message, document)
         if not text:
             continue
-        parts |= {source.part: text} if source.pattern is None else _matched(source, text)
-    return parts
+        for name, part in ({source.part: text} if source.pattern is None else _matched(source, text)).items():
+            found.setdefault(name, part)
+    return parts, extensions
 
 
 def _matched(source: Source, text: str) -> dict[str, str]:
@@ -102,19 +121,30 @@ def _matched(source: Source, text: str) -> dict[str, str]:
 
 
 def _text(source: Source, message: Message, document: Any) -> str:
+    text = _found(source, message, document)
+    return source.then(text) if text and source.then else text
+
+
+def _found(source: Source, message: Message, document: Any) -> str:
     match source.from_:
         case From.KEY:
             return message.key or ""
         case From.ORDERING_KEY:
             return readable(message.ordering_key)
         case From.PROPERTY:
-            return message.properties.get(source.detail, "")
+            return _property(message.properties, source)
         case From.TOPIC:
             return last_segment(message.position.topic)
         case From.VALUE:
             return source.detail
         case From.JSON:
             return "" if document is NOTHING else _json_text(source, document, message.payload)
+
+
+def _property(properties: Mapping[str, str], source: Source) -> str:
+    if not source.any_case:
+        return properties.get(source.detail, "")
+    return next((value for name, value in properties.items() if name.lower() == source.detail), "")
 
 
 def _json_text(source: Source, document: Any, payload: bytes) -> str:

@@ -53,13 +53,31 @@ def _read(message: Message, mappings: Sequence[TopicMapping]) -> Event:
 
 
 def _fitted(message: Message, mappings: Sequence[TopicMapping]) -> Event:
-    incomplete = None
-    try:
-        if event := read_binary(message) or read_structured(message):
-            return event
-    except Incomplete as problem:
-        incomplete = problem
     mapping = mapping_for(message.position.topic, tuple(mappings)) if mappings else None
+    if mapping is not None and mapping.before_envelope:
+        return _mapped_first(message, mapping)
+    event, incomplete = _enveloped(message)
+    if event is not None:
+        return event
     if mapping is None:
         raise incomplete or Misfit(_NO_ENVELOPE)
     return read_mapped(message, mapping)
+
+
+def _mapped_first(message: Message, mapping: TopicMapping) -> Event:
+    """Read a message by its topic's mapping, or else by its envelope; without one, the mapping's reason counts."""
+    try:
+        return read_mapped(message, mapping)
+    except Misfit as misfit:
+        event, _ = _enveloped(message)
+        if event is None:
+            raise misfit from None
+        return event
+
+
+def _enveloped(message: Message) -> tuple[Event | None, Incomplete | None]:
+    """Read a message that is a CloudEvent. Otherwise return ``None``, and what it lacks if it resembles one."""
+    try:
+        return read_binary(message) or read_structured(message), None
+    except Incomplete as incomplete:
+        return None, incomplete

@@ -9,7 +9,8 @@ import msgspec
 
 from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.documents import split_document
-from eventstore.envelope.parts import Misfit, parse_time, required_problem, text_problem
+from eventstore.envelope.parts import Misfit, required_problem, text_problem
+from eventstore.envelope.times import read_time
 from eventstore.model.errors import InvalidMessage
 from eventstore.model.events import NewMessage
 
@@ -43,7 +44,7 @@ def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
         payload=data,
         key=key,
         properties={PREFIX + name: value for name, value in attributes.items()},
-        event_time=parse_time(attributes.get("time", "")),
+        event_time=read_time(attributes.get("time", ""))[0],
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.config.loading import load_config
-from eventstore.envelope.parts import parse_time
+from eventstore.envelope.times import parse_time
 from eventstore.samples.health import HEALTH_TYPES, CloudEvent, health_history, misfits, oldest_form, permit_like
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
