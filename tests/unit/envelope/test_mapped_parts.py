@@ -139,7 +139,7 @@ def test_a_mapping_that_is_asked_before_the_envelope_wins_and_leaves_the_rest_to
         ('extensions.subject = { from = "key" }', "extensions.subject: subject is no extension"),
         ('extensions.a = { from = "key", pattern = "(?P<id>.)" }', "extensions.a.pattern: an extension takes the whole text"),
         ('extensions.a = { from = "json" }', 'extensions.a.path: from = "json" needs path'),
-        ('source = { from = "somewhere" }', "'somewhere' is none of the words expected here: key, property, json"),
+        ('source = { from = "somewhere" }', "'somewhere' is none of the words expected here: key, ordering_key"),
     ],
 )
 def test_what_a_mapping_cannot_say_is_refused_with_its_line(line: str, said: str) -> None:
