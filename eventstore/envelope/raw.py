@@ -33,14 +33,8 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         parts["type"] = mapping.tombstone
     if not parts.get("type"):
         raise Misfit(_no_type(mapping, document))
-    aggregate_type = parts.get("aggregate_type") or last_segment(message.position.topic)
-    aggregate_id = parts.get("aggregate_id") or message.key or readable(message.ordering_key)
-    if not aggregate_id:
-        raise Misfit("it has neither an aggregate id by its topic's mapping nor a key")
-    if not aggregate_type:
-        raise Misfit("it has neither an aggregate type by its topic's mapping nor a topic with a name")
     named = bool(parts.get("aggregate_id") or message.key)
-    parts |= {"aggregate_type": aggregate_type, "aggregate_id": aggregate_id}
+    parts["aggregate_type"], parts["aggregate_id"] = _aggregate(message, parts)
     when = parts.pop("time", "")
     if problem := text_problem({name.replace("_", " "): text for name, text in parts.items()}):
         raise Misfit(problem)
@@ -57,14 +51,25 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         source=parts.get("source", ""),
         subject=parts.get("subject", ""),
         content_type=declared_type(message) or ("" if document is NOTHING else "application/json"),
-        aggregate_type=aggregate_type,
-        aggregate_id=aggregate_id,
+        aggregate_type=parts["aggregate_type"],
+        aggregate_id=parts["aggregate_id"],
         correlation_id=parts.get("correlation_id", ""),
         causation_id=parts.get("causation_id", ""),
         sequence=parts.get("version", ""),
         attributes=extensions or NO_ATTRIBUTES,
         notes=notes if parts.get("id") else (NO_ID, *notes),
     )
+
+
+def _aggregate(message: Message, parts: Mapping[str, str]) -> tuple[str, str]:
+    """Return the aggregate's type and id, by the mapping's parts or by what stands in for them."""
+    type = parts.get("aggregate_type") or last_segment(message.position.topic)
+    id = parts.get("aggregate_id") or message.key or readable(message.ordering_key)
+    if not id:
+        raise Misfit("it has neither an aggregate id by its topic's mapping nor a key")
+    if not type:
+        raise Misfit("it has neither an aggregate type by its topic's mapping nor a topic with a name")
+    return type, id
 
 
 def _document(payload: bytes, mapping: TopicMapping) -> Any:
