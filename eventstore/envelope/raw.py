@@ -1,5 +1,6 @@
 """Read a raw message through its topic's mapping."""
 
+import json
 import math
 from collections.abc import Mapping
 from functools import partial
@@ -12,12 +13,14 @@ from eventstore.envelope.cloudevents import declared_type
 from eventstore.envelope.connect import plain_document
 from eventstore.envelope.documents import BOM
 from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
-from eventstore.envelope.numbers import NOTHING, as_spelled, spelled
+from eventstore.envelope.numbers import as_spelled, refuse
 from eventstore.envelope.parts import NO_ID, NO_KEY, Misfit, readable, text_problem, time_or_stand_in
 from eventstore.model.events import NOTHING as NO_ATTRIBUTES
 from eventstore.model.events import Event, Message
 
 _NEEDED = frozenset({"type", "aggregate", "aggregate_type", "aggregate_id"})
+_NOTHING = object()
+"""Stands for a payload that is not JSON, since ``None`` is JSON's null."""
 
 
 def read_mapped(message: Message, mapping: TopicMapping) -> Event:
@@ -27,7 +30,7 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
     else to the ordering key. A source that is there but does not match its pattern is a misfit: a guess would put the event
     into another aggregate's stream.
     """
-    document = _document(message.payload, mapping) if mapping.reads_json else NOTHING
+    document = _document(message.payload, mapping) if mapping.reads_json else _NOTHING
     parts, extensions = _parts(message, mapping, document)
     if message.null and mapping.tombstone:
         parts["type"] = mapping.tombstone
@@ -50,7 +53,7 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         type=parts["type"],
         source=parts.get("source", ""),
         subject=parts.get("subject", ""),
-        content_type=declared_type(message) or ("" if document is NOTHING else "application/json"),
+        content_type=declared_type(message) or ("" if document is _NOTHING else "application/json"),
         aggregate_type=parts["aggregate_type"],
         aggregate_id=parts["aggregate_id"],
         correlation_id=parts.get("correlation_id", ""),
@@ -88,7 +91,10 @@ def _loaded(payload: bytes) -> Any:
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return spelled(payload)
+        try:
+            return json.loads(payload, parse_constant=refuse)
+        except ValueError:
+            return _NOTHING
 
 
 def _parts(message: Message, mapping: TopicMapping, document: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -143,7 +149,7 @@ def _found(source: Source, message: Message, document: Any) -> str:
         case From.VALUE:
             return source.detail
         case From.JSON:
-            return "" if document is NOTHING else _json_text(source, document, message.payload)
+            return "" if document is _NOTHING else _json_text(source, document, message.payload)
 
 
 def _property(properties: Mapping[str, str], source: Source) -> str:
@@ -154,7 +160,7 @@ def _property(properties: Mapping[str, str], source: Source) -> str:
 
 def _json_text(source: Source, document: Any, payload: bytes) -> str:
     """Return the simple value at the path as text, a number as it is spelled; empty if there is none."""
-    value = as_spelled(_value(source, document), payload, partial(_value, source))
+    value = as_spelled(_value(source, document), payload, partial(_value_within, source))
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -172,7 +178,13 @@ def _value(source: Source, document: Any) -> Any:
         return None  # A function of the expression does not take what this payload holds: no value, as for a missing one.
 
 
+def _value_within(source: Source, document: Any) -> Any:
+    """As ``_value``, also for a document that has its schema around it."""
+    value = _value(source, document)
+    return _value(source, plain_document(document)) if value is None else value
+
+
 def _no_type(mapping: TopicMapping, document: Any) -> str:
-    if mapping.reads_json and document is NOTHING:
+    if mapping.reads_json and document is _NOTHING:
         return "its payload is not JSON, which its topic's mapping reads"
     return "its topic's mapping finds no type in it"

@@ -91,5 +91,16 @@ def test_numbers_that_are_alike_but_spelled_otherwise_are_other_aggregates() -> 
 
 def test_an_expression_still_calculates_with_numbers() -> None:
     text = 'type = { from = "value", value = "T" }\naggregate_id = { from = "json", path = "%s" }'
-    for path, found in (("sum(n)", "1003.5"), ("max(n)", "1000.0"), ("n[?@ > `5`] | [0]", "1E3"), ("floor(n[1])", "3")):
-        assert read_event(message(b'{"n":[1E3,3.5]}'), mappings(text % path)).aggregate_id == found
+    payload = b'{"n":[1E3,3.5],"items":[{"q":1,"id":2.50},{"q":7,"id":1E1},{"q":8,"id":1E3}]}'
+    for path, found in (
+        ("sum(n)", "1003.5"), ("max(n)", "1000.0"), ("n[?@ < `5`] | [0]", "3.5"), ("floor(n[1])", "3"), ("n[-1]", "3.5"),
+        ("items[?q > `5`].id | [1]", "1E3"), ("items[?id > `5`].id | [0]", "10.0"), ("items[0].id", "2.50"),
+    ):  # fmt: skip
+        assert read_event(message(payload), mappings(text % path)).aggregate_id == found, path
+
+
+def test_a_number_keeps_its_spelling_within_connects_schema_and_behind_a_byte_order_mark() -> None:
+    text = 'form = "debezium"\ntype = { from = "value", value = "T" }\naggregate_id = { from = "json", path = "after.id" }'
+    plain = b'{"op":"c","after":{"id":1.10}}'
+    for payload in (plain, b'{"schema":{},"payload":%b}' % plain, b"\xef\xbb\xbf" + plain):
+        assert read_event(message(payload), mappings(text)).aggregate_id == "1.10"
