@@ -44,6 +44,7 @@ class LocalPulsar:
         short_lived: bool = False,
         told_to_clients: int = 0,
         deduplicates: bool = False,
+        transactions: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
         """Choose the ports that are 0; nothing is started yet. Raises ``BrokerProblem`` for an unknown version.
@@ -52,6 +53,7 @@ class LocalPulsar:
         web port. ``short_lived``: for minutes and little traffic; slower, once it runs. ``told_to_clients``: the port at which
         clients are told to find it, where something stands in between; a client that asks for the listener ``DIRECT`` is told
         the broker's own. ``deduplicates``: what a producer sends again after an outage is stored once.
+        ``transactions``: producers may publish in transactions.
         """
         chosen = free_ports(3)
         self.setup = BrokerSetup(
@@ -64,6 +66,7 @@ class LocalPulsar:
             short_lived=short_lived,
             told_to_clients=told_to_clients,
             deduplicates=deduplicates,
+            transactions=transactions,
         )
         self.say = say
         self.process: subprocess.Popen[bytes] | None = None

@@ -49,6 +49,7 @@ class BrokerSetup:
     short_lived: bool = False
     told_to_clients: int = 0
     deduplicates: bool = False
+    transactions: bool = False
 
     @property
     def service_url(self) -> str:
@@ -107,6 +108,8 @@ def settings(setup: BrokerSetup) -> Mapping[str, str]:
         }
     if setup.deduplicates:
         chosen["brokerDeduplicationEnabled"] = "true"
+    if setup.transactions:
+        chosen["transactionCoordinatorEnabled"] = "true"
     return chosen
 
 

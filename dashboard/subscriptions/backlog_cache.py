@@ -17,7 +17,7 @@ from dashboard.gateway import desk, shared
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.web import store_health
 from eventstore.desk import Desk
-from eventstore.model import EventStoreError, StoreUnreachable, Subscription, Topic, UnknownTopic
+from eventstore.model import EventStoreError, StoreUnreachable, Subscription, SubscriptionKind, Topic, UnknownTopic
 from eventstore.subscriptions import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
@@ -27,11 +27,17 @@ MARKS = {
     State.STUCK: ("bad", "▲", "stuck"),
     State.CATCHING_UP: ("info", "↻", "catching up"),
     State.HEALTHY: ("ok", "✓", "healthy"),
+    State.DELAYED: ("info", "◷", "delayed"),
+    State.HELD_BACK: ("warn", "‖", "held back"),
     State.PHANTOM: ("quiet", "◌", "phantom"),
+    State.STORES_OWN: ("quiet", "◌", "the broker's own"),
 }
 """A state's tone, mark and word."""
 
-WORST_FIRST = {State.STUCK: 0, State.CATCHING_UP: 1, State.HEALTHY: 1, State.PHANTOM: 2}
+WORST_FIRST = {State.STUCK: 0, State.HELD_BACK: 0, State.PHANTOM: 2}
+"""Ranks of states in a list; 1 for those that are not named."""
+KIND_WORDS = {SubscriptionKind.FUNCTION: "function", SubscriptionKind.SINK: "sink"}
+"""Consumers of people's that run in the store's own workers."""
 EVERYDAY = 3
 """Bits of a backlog that everybody has now and then: whoever keeps up has up to seven events waiting at any moment."""
 NAMED_PARTITIONS = 4
@@ -64,6 +70,16 @@ class Line:
         return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
+    def kind_word(self) -> str:
+        """What kind of consumer it is of, for a badge; empty for any service."""
+        return KIND_WORDS.get(self.subscription.kind, "")
+
+    @property
+    def of_the_store(self) -> bool:
+        """The store keeps it for itself: for compaction, replication or deduplication."""
+        return self.subscription.kind.of_the_store
+
+    @property
     def still_for(self) -> str:
         """How long a stuck one has not moved, in words; empty where it is not stuck."""
         since = self.backlog.stuck_since
@@ -84,7 +100,7 @@ class Line:
     @property
     def unattended(self) -> bool:
         """Nobody is connected (only to be said of a store that lists its consumers)."""
-        return not self.subscription.consumers
+        return not self.subscription.consumers and not self.of_the_store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,9 +118,20 @@ class BacklogSnapshot:
         )
 
     @property
+    def of_services(self) -> Sequence[Line]:
+        """The lines without the store's own cursors."""
+        return [line for line in self.lines if not line.of_the_store]
+
+    @property
+    def services_first(self) -> Sequence[Line]:
+        """All lines, the store's own cursors last."""
+        return sorted(self.lines, key=lambda line: line.of_the_store)
+
+    @property
     def worst_first(self) -> Sequence[Line]:
-        """Stuck ones first, then those with most waiting, roughly: while a page is refreshed its lines keep their order."""
-        return sorted(self.lines, key=severity_key)
+        """Services' lines: stuck ones and those that are held back first, then those with most waiting, roughly: while a
+        page is refreshed its lines keep their order."""
+        return sorted(self.of_services, key=severity_key)
 
     def counted(self, state: State) -> int:
         return sum(line.backlog.state is state for line in self.lines)
@@ -185,7 +212,7 @@ def events_words(backlog: Backlog) -> str:
 def severity_key(line: Line) -> tuple[int, int, str, str]:
     backlog = line.backlog
     magnitude = (backlog.waiting >> EVERYDAY).bit_length()
-    return (WORST_FIRST[backlog.state], -magnitude, line.topic.name, backlog.subscription.name)
+    return (WORST_FIRST.get(backlog.state, 1), -magnitude, line.topic.name, backlog.subscription.name)
 
 
 def _gather(asked: Desk) -> BacklogSnapshot:

@@ -14,7 +14,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
 from eventstore.actions import subscription_resource
-from eventstore.model import StoreUnreachable, SubscriptionType, Topic
+from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
 from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
 
 MOST_LINES = 500
@@ -26,6 +26,12 @@ TYPE_MEANS = {
     SubscriptionType.SHARED: "Events are dealt out to all consumers: no order is kept, not even within one aggregate.",
     SubscriptionType.KEY_SHARED: "Events are dealt out by key: each aggregate's events go to one consumer, in order.",
     SubscriptionType.UNKNOWN: "The store keeps no type while nobody is connected: the next consumer decides it.",
+}
+OWN_MEANS = {
+    SubscriptionKind.COMPACTION: "It marks how far the topic is compacted. What waits behind it is compacted next.",
+    SubscriptionKind.REPLICATION: "It marks how far the topic is copied to another cluster, named at its end. What waits "
+    "behind it is not there yet.",
+    SubscriptionKind.DEDUPLICATION: "It marks up to where the broker has saved which messages producers have sent.",
 }
 
 
@@ -40,7 +46,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
     shown = _of_topic(found, wanted) if found and wanted else found
     context = {
         "found": shown,
-        "lines": shown.lines[:MOST_LINES] if shown else [],
+        "lines": shown.services_first[:MOST_LINES] if shown else [],
         "more": max(0, len(shown.lines) - MOST_LINES) if shown else 0,
         "states": _states(shown) if shown else [],
         "topics": topics,
@@ -73,7 +79,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "means": TYPE_MEANS[line.subscription.type],
         "next": [build_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
-        "may_reset": policy.allows(request.user, RESET_CURSOR.name),
+        "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not line.of_the_store,
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
     }
     return render(request, "subscriptions/show.html", context, away=away)
@@ -117,9 +123,26 @@ def _about(line: Line) -> dict[str, Any]:
     return {
         "events_wait": backlog_cache.events_words(line.backlog),
         "how_counted": _how_counted(line.backlog),
+        "own_means": OWN_MEANS.get(line.subscription.kind, ""),
+        "kind_means": _kind_means(line),
+        "has_other_entries": _has_other_entries(line.backlog),
         "phantom": line.backlog.state is State.PHANTOM,
         "stuck": line.backlog.state is State.STUCK,
     }
+
+
+def _kind_means(line: Line) -> str:
+    """What a function's or sink's subscription is, and by which sign; empty for any other service."""
+    if not line.kind_word:
+        return ""
+    if line.unattended:
+        return f"By its name it belongs to a Pulsar {line.kind_word}, and no instance of it is connected."
+    return f"It belongs to a Pulsar {line.kind_word}: its consumers say so."
+
+
+def _has_other_entries(backlog: Backlog) -> bool:
+    """Whether the broker counts entries that are no events. Each event is in one entry, so there are never more entries."""
+    return backlog.counted is Counted.INDEX and backlog.entries is not None and backlog.entries > backlog.waiting
 
 
 def _how_counted(backlog: Backlog) -> str:

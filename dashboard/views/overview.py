@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -77,6 +78,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     index = store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
+    held = [line for line in lines if _held_long(line)]
     anomalies, dead_letters = _anomalies(), _dead_letters()
     context = {
         "snapshot": snapshot,
@@ -84,6 +86,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "more": max(0, len(lines) - MOST_LINES),
         "stuck": _stuck(stuck[:MOST_STUCK], profile_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
+        "held": held[:MOST_STUCK],
+        "subscriptions": len(snapshot.of_services) if snapshot else 0,
         "dead_letters": dead_letters,
         "anomalies": anomalies,
         "index": index,
@@ -93,6 +97,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "attention": sum(
             [
                 len(stuck),
+                len(held),
                 bool(dead_letters),
                 bool(anomalies),
                 bool(_index_behind(index)),
@@ -116,6 +121,13 @@ def _known_at(snapshot: BacklogSnapshot | None) -> datetime | None:
         return snapshot.as_of
     moments = [topic.caught_up_at for topic in desk().index.topics().values() if topic.caught_up_at]
     return max(moments) if moments else None
+
+
+def _held_long(line: Line) -> bool:
+    """Whether a transaction has been open in front of it for longer than an event may wait."""
+    since = line.backlog.held_since
+    stuck_after = timedelta(seconds=settings.EVENTDESK.limits.stuck_after_seconds)
+    return since is not None and since < line.backlog.as_of - stuck_after
 
 
 def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
@@ -172,7 +184,7 @@ def _index_behind(index: store_health.IndexHealth) -> str:
 
 
 def _waiting(lines: Sequence[Line]) -> Waiting:
-    counted = [line for line in lines if line.backlog.state is not State.PHANTOM]
+    counted = [line for line in lines if line.backlog.state not in (State.PHANTOM, State.STORES_OWN)]
     waits = [line for line in counted if line.backlog.waiting]
     old = [line for line in counted if line.backlog.oldest]
     return Waiting(

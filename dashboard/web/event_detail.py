@@ -20,7 +20,7 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
-from eventstore.model import Event, Pointer
+from eventstore.model import STORES_PROPERTIES, Event, Pointer
 from eventstore.streams import Row
 
 MOST_TOGETHER = 200
@@ -35,6 +35,7 @@ KEY_MAY_BE_BINARY = (
 SHORTEST_UNPADDED = 16
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _MIXED = tuple(re.compile(kind) for kind in ("[a-z]", "[A-Z]", "[0-9+/]"))
+STORES_WORDS = {"__MSG_PROP_REPL_SOURCE_POSITION": "Position where it was first published"}
 _CORE_ATTRIBUTES = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
 """Attributes whose names alone tell nothing about anybody."""
 
@@ -62,6 +63,8 @@ class Detail:
     """The envelope is in CloudEvents' binary mode, so the message's properties already show the attributes."""
     message: Sequence[Fact]
     properties: Sequence[Fact]
+    by_store: Sequence[Fact]
+    """Properties that the store has added by itself."""
     correlation_id: str
     conversation: Sequence[EventLine]
     cause_id: str
@@ -90,6 +93,7 @@ def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
         message=_message_facts(event, profile) if event else _pointer_facts(pointer, profile),
         properties=property_facts(event.message.properties, profile) if event else (),
+        by_store=store_facts(event.message.properties, profile) if event else (),
         correlation_id=correlation,
         conversation=_lines(desk().index.conversation(correlation)) if correlation else (),
         cause_id=cause,
@@ -116,11 +120,21 @@ def attribute_facts(attributes: Mapping[str, str], profile: AccessProfile) -> li
 
 def property_facts(properties: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
     """The message's properties. A profile that sees no values learns only that there are some."""
-    if not properties:
+    names = [name for name in sorted(properties) if not name.startswith(STORES_PROPERTIES)]
+    if not names:
         return []
     if not can_see("properties", profile):
         return [Fact(name="names and values", value=HIDDEN)]
-    return [_fact(name, properties[name], f"properties.{name}", profile) for name in sorted(properties)]
+    return [_fact(name, properties[name], f"properties.{name}", profile) for name in names]
+
+
+def store_facts(properties: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
+    """The properties that the store has added to the message by itself, under plain names where these are known."""
+    return [
+        _fact(STORES_WORDS.get(name, name), properties[name], f"properties.{name}", profile)
+        for name in sorted(properties)
+        if name.startswith(STORES_PROPERTIES)
+    ]
 
 
 def value_facts(values: Sequence[tuple[str, str]], profile: AccessProfile) -> list[Fact]:

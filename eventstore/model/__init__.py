@@ -14,6 +14,7 @@ from eventstore.model.errors import (
     StalePlan,
     StoreClosed,
     StoreRefused,
+    StoresOwn,
     StoreUnreachable,
     TooManySearches,
     UnknownEvent,
@@ -21,15 +22,27 @@ from eventstore.model.errors import (
     UnknownTopic,
     place_of,
 )
-from eventstore.model.events import UNREADABLE_KEY, Event, Message, NewMessage, Page, Position, SchemaUse, Topic, TopicKind
+from eventstore.model.events import (
+    STORES_PROPERTIES,
+    UNREADABLE_KEY,
+    Event,
+    Message,
+    NewMessage,
+    Page,
+    Position,
+    SchemaUse,
+    Topic,
+    TopicKind,
+)
 from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.process_identity import Fate, Process, fate, this_process
 from eventstore.model.progress import TopicProgress
 from eventstore.model.storage import Storage
-from eventstore.model.subscriptions import Consumer, Subscription, Subscriptions, SubscriptionType
+from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionKind, Subscriptions, SubscriptionType
 
 __all__ = [
+    "STORES_PROPERTIES",
     "UNREADABLE_KEY",
     "Aggregate",
     "AggregateType",
@@ -62,7 +75,9 @@ __all__ = [
     "StoreClosed",
     "StoreRefused",
     "StoreUnreachable",
+    "StoresOwn",
     "Subscription",
+    "SubscriptionKind",
     "SubscriptionType",
     "Subscriptions",
     "TooManySearches",

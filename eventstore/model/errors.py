@@ -65,6 +65,10 @@ class TooManySearches(EventStoreError):
     """This process already runs as many searches of topics as it may."""
 
 
+class StoresOwn(EventStoreError):
+    """The store keeps this subscription for itself: nobody may move its cursor."""
+
+
 class StalePlan(EventStoreError):
     """What was previewed is no longer what would happen. Look at the new preview and confirm that."""
 

@@ -46,6 +46,10 @@ class Topic:
         return self.kind is not TopicKind.EVENTS
 
 
+STORES_PROPERTIES = "__MSG_PROP_"
+"""How the names begin of properties that the store adds to a message by itself: a cluster's copy of another's has some."""
+
+
 class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A place in a partition. ``token`` is opaque and belongs to the driver. Tokens of one partition sort as the log does.
 

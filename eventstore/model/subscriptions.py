@@ -1,7 +1,7 @@
 """Subscriptions: named reader groups, where they stand, and how to join and move them. A driver may lack them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
@@ -20,6 +20,27 @@ class SubscriptionType(StrEnum):
     """The broker only knows the type of connected consumers, and none is connected."""
 
 
+class SubscriptionKind(StrEnum):
+    """Whose a subscription is, and what for. Functions and sinks are people's consumers like any other service."""
+
+    SERVICE = "service"
+    FUNCTION = "function"
+    """A function that runs in the store's own workers."""
+    SINK = "sink"
+    """A connector that carries events elsewhere, in the store's own workers."""
+    COMPACTION = "compaction"
+    REPLICATION = "replication"
+    DEDUPLICATION = "deduplication"
+
+    @property
+    def of_the_store(self) -> bool:
+        """Whether the store keeps it for itself. Nobody consumes it, and nobody may move its cursor."""
+        return self in _OF_THE_STORE
+
+
+_OF_THE_STORE = frozenset({SubscriptionKind.COMPACTION, SubscriptionKind.REPLICATION, SubscriptionKind.DEDUPLICATION})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriptionCapabilities:
     """What a driver's subscriptions can do. Pages and commands check this, never the driver's name."""
@@ -30,6 +51,8 @@ class SubscriptionCapabilities:
     """Resetting a cursor disconnects the subscription's consumers."""
     lists_consumers: bool
     """``Subscription.consumers`` names every connected consumer."""
+    loses_acknowledgements: bool = False
+    """The store tells acknowledgements that it has not saved yet. A crash of the store takes these back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +63,16 @@ class ConnectedConsumer:
     connected_since: datetime | None = None
     unacked: int = 0
     partition: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTransaction:
+    """A transaction that has published to a partition and has not ended: nothing from its first event on is delivered.
+
+    ``since`` is when that event was published; ``None`` if the store does not tell.
+    """
+
+    since: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +90,16 @@ class Cursor:
     backlog: int
     holes: Sequence[tuple[Position, Position]] = ()
     moved: datetime | None = None
+    delayed: int = 0
+    """How much of ``backlog`` is to be delivered at a later time, by its publisher's wish."""
+    due: Mapping[Position, datetime] = field(default_factory=dict)
+    """When delayed events are to be delivered: of the first ones that wait, as far as the store was asked."""
+    behind: OpenTransaction | None = None
+    """Everything that can be delivered is acknowledged. What follows waits for this transaction to end."""
+    beginning: Position | None = None
+    """Where the cursor stands if nothing that is left lies before it, in a store whose logs do not all begin alike."""
+    counters: tuple[int, ...] = ()
+    """Counts that only grow while the store has the partition loaded. One that fell shows that it was loaded anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +115,11 @@ class Subscription:
     delivered: datetime | None = None
     """When an event was last delivered to a consumer."""
     unacked: int = 0
+    kind: SubscriptionKind = SubscriptionKind.SERVICE
+    replicated: bool = False
+    """Its place is copied between clusters from time to time, so on each of them it is a lower bound."""
+    expired_held: int = 0
+    """Events that have expired and that a consumer still holds, not acknowledged. They do not come again."""
 
     @property
     def backlog(self) -> int:

@@ -14,6 +14,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
+from eventstore.subscriptions.samples import Setback
 
 INDEX_IS_FRESH = timedelta(seconds=10)
 
@@ -44,8 +45,13 @@ class Counted(StrEnum):
 class State(StrEnum):
     HEALTHY = "healthy"
     CATCHING_UP = "catching up"
+    DELAYED = "delayed"
+    """Events wait, and their publishers want all of them delivered later."""
+    HELD_BACK = "held back"
+    """Everything that can be delivered is acknowledged; what follows waits for an open transaction."""
     STUCK = "stuck"
     PHANTOM = "phantom"
+    STORES_OWN = "the store's own"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,28 +70,42 @@ class Backlog:
     """Since when the cursor that has stood longest has not moved; of a stuck subscription only."""
     stuck_partitions: frozenset[int]
     as_of: datetime
+    delayed_until: datetime | None = None
+    """When the next delayed event is to be delivered, as far as the store was asked; of a delayed subscription only."""
+    held_since: datetime | None = None
+    """When the open transaction published its first event, where known; of a subscription that is held back only."""
+    setbacks: Sequence[Setback] = ()
 
 
-def backlog_of(subscription: Subscription, capabilities: SubscriptionCapabilities, stuck_after: timedelta) -> Backlog:
+def backlog_of(
+    subscription: Subscription,
+    capabilities: SubscriptionCapabilities,
+    stuck_after: timedelta,
+    setbacks: Sequence[Setback] = (),
+) -> Backlog:
     """Count what waits behind the subscription's cursors, now."""
     now = timezone.now()
     indexed = queries.partition_rows(subscription.topic)
     handled = _handled(subscription, capabilities, indexed)
     waiting, counted = _waiting(subscription, capabilities, indexed, handled, now)
-    heads = _heads(subscription, indexed, handled) if waiting else {}
-    oldest = min(heads.values(), key=lambda pointer: pointer.published, default=None)
-    stuck = {} if subscription.name in PHANTOMS else _standing_still(subscription, heads, now - stuck_after)
+    first = _first_in_each(subscription, indexed, handled) if waiting else {}
+    oldest = min((pointers[0] for pointers in first.values()), key=lambda pointer: pointer.published, default=None)
+    stuck = {} if _is_nobodys(subscription) else _standing_still(subscription, _heads(subscription, first), now - stuck_after)
+    state = _state(subscription, waiting, stuck=bool(stuck))
     return Backlog(
         subscription=subscription,
         waiting=waiting,
         counted=counted,
-        state=_state(subscription, waiting, stuck=bool(stuck)),
+        state=state,
         entries=None if capabilities.backlog_unit == "events" else subscription.backlog,
         oldest=oldest.published if oldest else None,
         oldest_position=oldest.position if oldest else None,
         stuck_since=min(stuck.values(), default=None),
         stuck_partitions=frozenset(stuck),
         as_of=now,
+        delayed_until=_delayed_until(subscription) if state is State.DELAYED else None,
+        held_since=_held_since(subscription) if state is State.HELD_BACK else None,
+        setbacks=setbacks,
     )
 
 
@@ -165,15 +185,34 @@ def _waiting(
     return total, Counted.INDEX if fresh else Counted.INDEX_BEHIND
 
 
-def _heads(subscription: Subscription, indexed: Indexed, handled: Mapping[int, Handled]) -> dict[int, Pointer]:
-    """The event that each partition's cursor stands before, as the index knows it: the one there that has waited longest."""
-    found: dict[int, Pointer] = {}
+def _first_in_each(
+    subscription: Subscription, indexed: Indexed, handled: Mapping[int, Handled]
+) -> dict[int, Sequence[Pointer]]:
+    """Partition → what waits first there, as the index knows it: behind as many as are known to be delayed, one more."""
+    found: dict[int, Sequence[Pointer]] = {}
     for cursor in subscription.cursors:
         if cursor.backlog and cursor.partition in handled:
             partition = indexed[cursor.partition]
-            first = islice(_waiting_ordinals(partition, handled[cursor.partition]), 1)
-            for pointer in queries.at_ordinals(partition, list(first)):
-                found[cursor.partition] = pointer
+            first = islice(_waiting_ordinals(partition, handled[cursor.partition]), len(cursor.due) + 1)
+            pointers = queries.at_ordinals(partition, list(first))
+            if pointers:
+                found[cursor.partition] = pointers
+    return found
+
+
+def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -> dict[int, Pointer]:
+    """The event that each partition's cursor stands before: the one there that has waited longest and is due.
+
+    A partition has none where everything that waits is delayed, or where more is delayed than the times are known of: it
+    cannot be told then whether the next event is due.
+    """
+    found: dict[int, Pointer] = {}
+    for cursor in subscription.cursors:
+        if cursor.delayed and (cursor.delayed >= cursor.backlog or cursor.delayed > len(cursor.due)):
+            continue
+        due = [pointer for pointer in first.get(cursor.partition, ()) if pointer.position not in cursor.due]
+        if due:
+            found[cursor.partition] = due[0]
     return found
 
 
@@ -197,8 +236,33 @@ def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], li
 
 
 def _state(subscription: Subscription, waiting: int, *, stuck: bool) -> State:
+    if subscription.kind.of_the_store:
+        return State.STORES_OWN
     if subscription.name in PHANTOMS:
         return State.PHANTOM
-    if not waiting:
-        return State.HEALTHY
-    return State.STUCK if stuck else State.CATCHING_UP
+    if stuck:
+        return State.STUCK
+    if any(cursor.behind for cursor in subscription.cursors):
+        return State.HELD_BACK
+    if waiting and _only_delayed(subscription):
+        return State.DELAYED
+    return State.CATCHING_UP if waiting else State.HEALTHY
+
+
+def _is_nobodys(subscription: Subscription) -> bool:
+    """Whether no consumer of people's is behind it, who could be stuck."""
+    return subscription.name in PHANTOMS or subscription.kind.of_the_store
+
+
+def _only_delayed(subscription: Subscription) -> bool:
+    delayed = sum(cursor.delayed for cursor in subscription.cursors)
+    return delayed > 0 and all(cursor.delayed >= cursor.backlog for cursor in subscription.cursors)
+
+
+def _delayed_until(subscription: Subscription) -> datetime | None:
+    return min((due for cursor in subscription.cursors for due in cursor.due.values()), default=None)
+
+
+def _held_since(subscription: Subscription) -> datetime | None:
+    behind = [cursor.behind.since for cursor in subscription.cursors if cursor.behind]
+    return min((since for since in behind if since), default=None)

@@ -10,11 +10,16 @@ from django.utils import timezone
 
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinal_after
-from eventstore.model.errors import InvalidPosition
+from eventstore.model.errors import InvalidPosition, StoresOwn
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscriptions, SubscriptionType
 from eventstore.subscriptions.backlog import acknowledged_ordinals, is_fresh
+
+STORES_OWN = (
+    "The broker keeps this cursor for its own {}. No service receives events by it, so moving it would deliver nothing. "
+    "Nothing was moved: reset the subscription of the service that should receive events again."
+)
 
 Target = Edge | datetime | Position
 """Where the subscription shall go on: an edge, events published since a time, or one event (in its partition alone)."""
@@ -86,8 +91,13 @@ class ResetPlan:
 
 
 def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, target: Target) -> ResetPlan:
-    """Look at the subscription and work out what moving it to ``target`` would do. Nothing is touched."""
+    """Look at the subscription and work out what moving it to ``target`` would do. Nothing is touched.
+
+    Raises ``StoresOwn`` for a cursor that the store keeps for itself.
+    """
     subscription = subscriptions.named(topic, name)
+    if subscription.kind.of_the_store:
+        raise StoresOwn(STORES_OWN.format(subscription.kind.value))
     moves = [
         _move(topic, cursor, _goes_to(log, topic, cursor.partition, target))
         for cursor in subscription.cursors

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 
+from django.utils import timezone
+
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting
+from eventstore.subscriptions.samples import Samples
 
 
 class SubscriptionFace:
@@ -23,6 +26,7 @@ class SubscriptionFace:
         """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
         self._storage, self._rows_of = storage, rows_of
         self._stuck_after = stuck_after
+        self._samples = Samples()
 
     @property
     def supported(self) -> bool:
@@ -62,4 +66,5 @@ class SubscriptionFace:
         return subscriptions_of(self._storage)
 
     def _backlog(self, subscription: Subscription) -> Backlog:
-        return backlog_of(subscription, self.capabilities, self._stuck_after)
+        setbacks = self._samples.see(subscription, timezone.now())
+        return backlog_of(subscription, self.capabilities, self._stuck_after, setbacks)

@@ -125,6 +125,25 @@ class Admin:
         found = self._json_of(log, f"messageid/{milliseconds}")
         return found["ledgerId"], found["entryId"]
 
+    # -- transactions
+
+    def has_transactions(self) -> bool:
+        """Return whether this broker may have transactions: it says so unless they are off."""
+        answer = self._http.send("GET", "transactions/coordinators", api="v3", known=(401, 403, 404, 405, 500, 503))
+        return answer.status_code not in (404, 405, 503)
+
+    def last_delivered(self, log: TopicName) -> tuple[int, int] | None:
+        """Return ledger and entry of the last entry that the broker delivers while transactions are open.
+
+        Returns ``None`` if it does not tell, as where it has no transactions.
+        """
+        path = f"transactions/transactionBufferStats/{log.path}"
+        answer = self._http.send("GET", path, api="v3", known=(401, 403, 404, 405, 500, 503))
+        if not answer.is_success:
+            return None
+        ledger, _, entry = str(parsed(answer).get("maxReadPosition", "")).partition(":")
+        return (int(ledger), int(entry)) if entry else None
+
     # -- schemas
 
     def schema(self, topic: TopicName, version: str) -> Schema | None:

@@ -41,11 +41,15 @@ class AdminHttp:
         known: Sequence[int] = (),
         missing: Exception | None = None,
         timeout: httpx.Timeout | None = None,
+        api: str = "v2",
     ) -> httpx.Response:
-        """Return the response if it is a success or one of the ``known`` refusals. ``missing`` is the error for a 404."""
+        """Return the response if it is a success or one of the ``known`` refusals. ``missing`` is the error for a 404.
+
+        ``api`` is the version of the admin API that has the path.
+        """
         client = self._open_client()
         try:
-            where = f"{self._url}/admin/v2/{path}"
+            where = f"{self._url}/admin/{api}/{path}"
             request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
             answer = _followed(client, request, body)
         except (httpx.TransportError, httpx.InvalidURL) as error:

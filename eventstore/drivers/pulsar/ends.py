@@ -1,6 +1,7 @@
 """Finds the first and last events of partitions. They are needed often, and entries never change, so they are remembered."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from eventstore.model.events import Position
 from eventstore.model.log import Amounts, Ends
 
 REMEMBERED = 10_000
+TOLD_SECONDS = 60.0
+"""How long to believe that a broker has transactions, or has none: an operator restarts it to change that."""
 LARGE = 64 * 1024
 """Average bytes of an entry above which a reader is cheaper: asking the broker what an entry is returns all of its
 payload."""
@@ -38,6 +41,7 @@ class EndsFinder:
         self._admin = admin
         self._lock = threading.Lock()
         self._found: OrderedDict[Key, Position] = OrderedDict()
+        self._transactions: tuple[float, bool] = (-TOLD_SECONDS, False)
 
     def of(self, known: KnownTopic, logs: Sequence[PartitionLog]) -> Sequence[Ends]:
         internals = self._admin.internals(known.name, known.shards)
@@ -52,30 +56,43 @@ class EndsFinder:
             if partition < len(layouts)
         }
 
+    def last(self, partition_log: PartitionLog, told: Json) -> Position | None:
+        """Return the position of the last event that readers get now; ``told`` is the partition's ``internalStats``."""
+        layout = layout_of(told)
+        if layout.last is None:
+            return None
+        key = (partition_log.log.uri, "last", *layout.last, _newest(told))
+        return self._remembered(key, lambda: self._last(partition_log, told))
+
     def _of_one(self, partition_log: PartitionLog, told: Json) -> Ends:
         layout = layout_of(told)
         first: Position | None = None
-        last: Position | None = None
         if layout.last is not None:
-            log = partition_log.log.uri
-            newest = str(told.get("lastLedgerCreatedTimestamp", ""))
-            first = self._remembered((log, "first", *layout.at(0), newest), partition_log.first)
-            last = self._remembered((log, "last", *layout.last, newest), lambda: self._last(partition_log, told))
+            first = self._remembered((partition_log.log.uri, "first", *layout.at(0), _newest(told)), partition_log.first)
+        last = self.last(partition_log, told)
         return Ends(topic=partition_log.topic, partition=partition_log.partition, first=first, last=last)
 
     def _last(self, partition_log: PartitionLog, told: Json) -> Position | None:
         """Return the position of the last message.
 
-        The broker tells the last place in a batch. An entry without a batch may be a piece of a message, or no message
-        at all; what it is, the broker tells together with its payload. A reader is used only if the entry is not plain,
-        or is large.
+        The broker tells the last place in a batch, even of one that an open transaction holds back. An entry without a
+        batch may be a piece of a message, or no message at all; what it is, the broker tells together with its payload. A
+        reader is used only if the entry is not plain, or is large.
         """
         ledger, entry, batch = self._admin.last_message_id(partition_log.log)
-        if batch >= 0:
+        if batch >= 0 and not self._is_held_back(partition_log, ledger, entry):
             return batched(partition_log.topic, partition_log.partition, ledger, entry, batch)
-        if entry >= 0 and _has_small_entries(told) and self._is_a_whole_message(partition_log, ledger, entry):
+        if batch < 0 <= entry and has_small_entries(told) and self._is_a_whole_message(partition_log, ledger, entry):
             return unbatched(partition_log.topic, partition_log.partition, ledger, entry)
         return partition_log.last()
+
+    def _is_held_back(self, partition_log: PartitionLog, ledger: int, entry: int) -> bool:
+        """Whether an open transaction keeps the entry from readers. Without transactions this costs no request."""
+        now = time.monotonic()
+        if now - self._transactions[0] >= TOLD_SECONDS:
+            self._transactions = (now, self._admin.has_transactions())
+        last = self._admin.last_delivered(partition_log.log) if self._transactions[1] else None
+        return last is not None and (ledger, entry) > last
 
     def _is_a_whole_message(self, partition_log: PartitionLog, ledger: int, entry: int) -> bool:
         try:
@@ -100,7 +117,11 @@ class EndsFinder:
         return position
 
 
-def _has_small_entries(told: Json) -> bool:
+def _newest(told: Json) -> str:
+    return str(told.get("lastLedgerCreatedTimestamp", ""))
+
+
+def has_small_entries(told: Json) -> bool:
     return int(told.get("totalSize", 0)) <= LARGE * int(told.get("numberOfEntries", 0))
 
 

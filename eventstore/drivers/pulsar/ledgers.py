@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+Entry = tuple[int, int]
+"""Ledger and entry. The entry -1 is the place before all of its ledger."""
+Places = Sequence[tuple[int, int]]
+"""Ranges of a partition's entries, counted from 0 over its ledgers: (first, behind the last)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
@@ -28,6 +33,12 @@ class Layout:
         whole = sum(count for number, count in self.ledgers if number < ledger)
         own = next((count for number, count in self.ledgers if number == ledger), 0)
         return whole + max(0, min(entry + 1, own))
+
+    def acknowledged(self, mark: Entry, holes: Sequence[tuple[Entry, Entry]]) -> Places:
+        """Return what is acknowledged: everything up to ``mark``, and the holes, which begin behind their first entry."""
+        ranges = [(0, self.count_up_to(*mark))]
+        ranges += [(self.count_up_to(*start), self.count_up_to(*end)) for start, end in holes]
+        return [(first, end) for first, end in ranges if first < end]
 
     def at(self, place: int) -> tuple[int, int]:
         """Return ledger and entry of the entry with ``place`` others before it."""

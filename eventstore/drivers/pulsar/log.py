@@ -133,7 +133,7 @@ class PulsarLog:
         identify = self._cluster.incarnations.follow(partition_log.log, identity)
         internals = partition_log.internals()
         if after is Edge.LATEST:
-            start, inclusive = self._latest(partition_log)
+            start, inclusive = self._latest(partition_log, internals)
         elif isinstance(after, Position):
             checked(after, partition_log)
             token = after.token
@@ -170,12 +170,14 @@ class PulsarLog:
         except UnknownTopic:
             return None
 
-    def _latest(self, partition_log: PartitionLog) -> tuple[Any, bool]:
-        """Return the place of the last event now, as a fixed id."""
-        ledger, entry, batch = partition_log.last_id()
-        if entry < 0:
-            return pulsar.MessageId.earliest, True
-        return pulsar.MessageId(-1, ledger, entry, batch), False
+    def _latest(self, partition_log: PartitionLog, internals: Json) -> tuple[Any, bool]:
+        """Return the place of the last event that can be read now, as a fixed id.
+
+        What the broker calls the last id may lie behind events that an open transaction holds back, and says nothing of
+        what there is once a terminated topic was loaded again.
+        """
+        last = self._ends.last(partition_log, internals)
+        return _start_behind(internals, last.token) if last else (pulsar.MessageId.earliest, True)
 
 
 def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:

@@ -1,7 +1,6 @@
 """The parts of the Pulsar driver that need no broker: names, positions, layouts, cursors."""
 
 import random
-from typing import Any
 
 import pytest
 
@@ -9,11 +8,9 @@ from eventstore.drivers.pulsar.client.resuming import start_behind
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
-from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant, _subscription
-from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant, holes_in
 from eventstore.model import tokens
 from eventstore.model.errors import InvalidName, InvalidPosition
-from eventstore.model.events import TopicKind
 
 
 class Id:
@@ -112,23 +109,12 @@ def test_an_empty_log_has_no_last_entry() -> None:
 
 def test_holes_are_read_from_the_brokers_own_writing() -> None:
     layout = Layout(ledgers=((118, 10), (120, 4)))
-    found = list(_holes("t", 0, "[(118:-1..118:2],(118:8..120:-1],(120:0..120:1]]", layout))
+    written = "[(118:-1..118:2],(118:8..120:-1],(120:0..120:1]]"
+    found = list(_holes("t", 0, holes_in({"individuallyDeletedMessages": written}), layout))
     entries = [(118, 0), (118, 2), (118, 3), (118, 8), (118, 9), (120, 0), (120, 1), (120, 2)]
     inside = [place for place in entries if any(start < batched("t", 0, *place, 0) <= end for start, end in found)]
     assert inside == [(118, 0), (118, 2), (118, 9), (120, 1)]
-    assert list(_holes("t", 0, "[]", layout)) == []
-
-
-def test_no_count_of_the_brokers_is_below_zero() -> None:
-    topic = KnownTopic(name=TopicName(tenant="public", namespace="default", local="t"), shards=2, kind=TopicKind.EVENTS)
-    consumer = {"consumerName": "c", "unackedMessages": -81}
-    statistics: list[dict[str, Any]] = [
-        {"subscriptions": {"s": {"msgBacklog": -1, "unackedMessages": -81, "consumers": [consumer]}}},
-        {"subscriptions": {"s": {"msgBacklog": 2, "unackedMessages": 3}}},
-    ]
-    found = _subscription(topic, "s", statistics, [{}, {}])
-    assert (found.unacked, [cursor.backlog for cursor in found.cursors]) == (3, [0, 2])
-    assert [each.unacked for each in found.consumers] == [0]
+    assert holes_in({"individuallyDeletedMessages": "[]"}) == holes_in({}) == []
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T04:04:05.123456789+01:00"])

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.ledgers import Layout, layout_of
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.subscriptions.listing import RANGE, ledger_and_entry, named
+from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in, ledger_and_entry
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Position
@@ -34,8 +34,6 @@ NOT_MOVED = "The broker confirmed the move, but the cursor is where it was. Try 
 NOT_PROVEN = "The cursor may have moved: consumers may have handled everything again before it was read back."
 
 Target = tuple[int, int] | str
-Ranges = Sequence[tuple[int, int]]
-"""Places of entries in a partition, counted from 0: (first, behind the last), in order and apart from each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +45,15 @@ class Standing:
     """
 
     layout: Layout
-    mark: tuple[int, int]
-    holes: Sequence[tuple[tuple[int, int], tuple[int, int]]]
+    mark: Entry
+    holes: Sequence[tuple[Entry, Entry]]
     delivered: int | None
 
 
 def reset(admin: Admin, known: KnownTopic, name: str, targets: Mapping[int, Position | Edge], on_move: OnMove) -> None:
     """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
     steps = [(partition, known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
-    named(admin, known, name)
+    check_movable(admin, known, name)
     for done, (partition, log, target) in enumerate(steps):
         try:
             move = _reset_one(admin, partition, log, name, target)
@@ -75,8 +73,8 @@ def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
     aim = _place(layout, before.layout, target)
     if layout.count_up_to(*after.mark) < aim:
         return MoveResult.NOT_MOVED
-    to_come_again = [(max(first, aim), end) for first, end in _acknowledged(layout, before) if end > aim]
-    acknowledged = _acknowledged(layout, after)
+    to_come_again = [(max(first, aim), end) for first, end in layout.acknowledged(before.mark, before.holes) if end > aim]
+    acknowledged = layout.acknowledged(after.mark, after.holes)
     if not to_come_again or any(_covered(piece, acknowledged) < piece[1] - piece[0] for piece in to_come_again):
         return MoveResult.MOVED
     entries = sum(end - first for first, end in to_come_again)
@@ -108,13 +106,12 @@ def _look(admin: Admin, log: TopicName, name: str) -> Standing:
         statistics = admin.statistics(log, 0)[0]
     except UnknownTopic:  # nobody has written to this partition yet: the reset itself will say so
         internals, statistics = {}, {}
-    cursor: Json = internals.get("cursors", {}).get(name, {})
+    cursor: Json = cursors_in(internals).get(name, {})
     delivered = statistics.get("subscriptions", {}).get(name, {}).get("msgOutCounter")
-    written = RANGE.finditer(str(cursor.get("individuallyDeletedMessages", "")))
     return Standing(
         layout=layout_of(internals),
         mark=ledger_and_entry(str(cursor.get("markDeletePosition", ""))),
-        holes=[((int(m[1]), int(m[2])), (int(m[3]), int(m[4]))) for m in written],
+        holes=holes_in(cursor),
         delivered=None if delivered is None else int(delivered),
     )
 
@@ -137,11 +134,5 @@ def _place(layout: Layout, layout_before: Layout, target: Target) -> int:
     return layout.count_up_to(ledger, entry - 1)
 
 
-def _acknowledged(layout: Layout, standing: Standing) -> Ranges:
-    ranges = [(0, layout.count_up_to(*standing.mark))]
-    ranges += [(layout.count_up_to(*start), layout.count_up_to(*end)) for start, end in standing.holes]
-    return [(first, end) for first, end in ranges if first < end]
-
-
-def _covered(piece: tuple[int, int], ranges: Ranges) -> int:
+def _covered(piece: tuple[int, int], ranges: Places) -> int:
     return sum(max(0, min(piece[1], end) - max(piece[0], first)) for first, end in ranges)

@@ -1,16 +1,20 @@
-"""Durable subscriptions: their types, members and cursors."""
+"""Durable subscriptions: their types, members and cursors, and the broker's own cursors beside them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from urllib.parse import unquote_plus
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.reader import READER_NAME
-from eventstore.drivers.pulsar.ledgers import Layout, layout_of
-from eventstore.drivers.pulsar.positions import whole_entry
+from eventstore.drivers.pulsar.ends import has_small_entries
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
+from eventstore.drivers.pulsar.positions import unbatched, whole_entry
+from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
+from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.errors import UnknownSubscription
+from eventstore.model.errors import StoresOwn, UnknownSubscription
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
@@ -24,64 +28,137 @@ RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
-def all_of(admin: Admin, known: KnownTopic) -> Sequence[Subscription]:
-    """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors."""
+def all_of(admin: Admin, entries: Entries, known: KnownTopic) -> Sequence[Subscription]:
+    """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors.
+
+    Entries that a partition delays or that a transaction holds back cost a request each, when they are first seen.
+    """
     statistics = admin.statistics(known.name, known.shards)
-    internals = admin.internals(known.name, known.shards)
-    names = {
-        name for partition in statistics for name, told in partition.get("subscriptions", {}).items() if _durable(name, told)
-    }
-    return [_subscription(known, name, statistics, internals) for name in sorted(names)]
+    return as_told(entries, known, statistics, admin.internals(known.name, known.shards))
 
 
-def named(admin: Admin, known: KnownTopic, name: str) -> Subscription:
-    for subscription in all_of(admin, known):
+def as_told(
+    entries: Entries, known: KnownTopic, statistics: Sequence[Json], internals: Sequence[Json]
+) -> Sequence[Subscription]:
+    """Return the subscriptions that each partition's ``stats`` and ``internalStats`` tell of."""
+    names = _names(statistics) | {name for inside in internals for name in cursors_in(inside) if own_kind(name)}
+    parts = [
+        _Partition(entries, known, number, told, inside)
+        for number, (told, inside) in enumerate(zip(statistics, internals, strict=True))
+    ]
+    return [_subscription(known, name, parts) for name in sorted(names)]
+
+
+def named(admin: Admin, entries: Entries, known: KnownTopic, name: str) -> Subscription:
+    for subscription in all_of(admin, entries, known):
         if subscription.name == name:
             return subscription
-    raise UnknownSubscription(f"The topic {known.name} has no subscription of this name: go back to the list.")
+    raise _unknown(known)
+
+
+def check_movable(admin: Admin, known: KnownTopic, name: str) -> None:
+    """Raise ``StoresOwn`` for one of the broker's own cursors, and ``UnknownSubscription`` for a name that is not there."""
+    own = own_kind(name)
+    if own is not None:
+        raise StoresOwn(f"{name} is the broker's own cursor, for {own.value}: it is not reset.")
+    if name not in _names(admin.statistics(known.name, known.shards)):
+        raise _unknown(known)
+
+
+def _unknown(known: KnownTopic) -> UnknownSubscription:
+    return UnknownSubscription(f"The topic {known.name} has no subscription of this name: go back to the list.")
+
+
+def _names(statistics: Sequence[Json]) -> set[str]:
+    return {
+        name for partition in statistics for name, told in partition.get("subscriptions", {}).items() if _durable(name, told)
+    }
 
 
 def _durable(name: str, told: Json) -> bool:
     return bool(told.get("isDurable", told.get("durable", True))) and not name.startswith(f"{READER_NAME}-")
 
 
-def _subscription(known: KnownTopic, name: str, statistics: Sequence[Json], internals: Sequence[Json]) -> Subscription:
-    told = [partition.get("subscriptions", {}).get(name, {}) for partition in statistics]
-    inside = [partition.get("cursors", {}).get(name, {}) for partition in internals]
-    topic = str(known.name)
+class _Partition:
+    """One partition as the broker told it: ``stats`` and ``internalStats``."""
+
+    def __init__(self, entries: Entries, known: KnownTopic, number: int, told: Json, inside: Json) -> None:
+        self.number, self.told, self.inside = number, told, inside
+        self.layout, self._cursors = layout_of(inside), cursors_in(inside)
+        self._entries, self._topic, self._log = entries, str(known.name), known.log(number)
+
+    def subscription(self, name: str) -> Json:
+        found: Json = self.told.get("subscriptions", {}).get(name, {})
+        return found
+
+    def cursor(self, name: str) -> Cursor:
+        told = self.subscription(name)
+        standing: Json = self._cursors.get(name, {})
+        mark, holes = ledger_and_entry(standing.get("markDeletePosition", "")), holes_in(standing)
+        done = self.layout.acknowledged(mark, holes)
+        delayed = _count(told, "msgDelayed")
+        backlog = _count(told, "msgBacklog") if told else self._entries_after(done) if standing else 0
+        waits = bool(backlog) and not own_kind(name)
+        acknowledged = _acknowledged(self._topic, self.number, mark, self.layout)
+        return Cursor(
+            partition=self.number,
+            acknowledged=acknowledged,
+            beginning=whole_entry(self._topic, self.number, mark[0], -1) if acknowledged is None and mark[0] >= 0 else None,
+            backlog=backlog,
+            holes=list(_holes(self._topic, self.number, holes, self.layout)),
+            moved=_latest([told], "lastMarkDeleteAdvancedTimestamp"),
+            delayed=delayed,
+            due=self._due(done) if waits and delayed else {},
+            behind=self._entries.behind(self._log, self.layout, done) if waits and self._has_open_transaction else None,
+            counters=(_count(self.inside, "entriesAddedCounter"), _count(told, "msgOutCounter")),
+        )
+
+    @property
+    def _has_open_transaction(self) -> bool:
+        return _count(self.told, "ongoingTxnCount") > 0
+
+    def _due(self, done: Places) -> dict[Position, datetime]:
+        if not has_small_entries(self.inside):
+            return {}
+        due = self._entries.due(self._log, self.layout, done)
+        return {unbatched(self._topic, self.number, *entry): when for entry, when in due.items()}
+
+    def _entries_after(self, done: Places) -> int:
+        return self.layout.entries - sum(end - first for first, end in done)
+
+
+def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> Subscription:
+    told = [part.subscription(name) for part in parts]
     return Subscription(
-        topic=topic,
+        topic=str(known.name),
         name=name,
         type=next((_TYPES[each["type"]] for each in told if each.get("type") in _TYPES), SubscriptionType.UNKNOWN),
-        cursors=[
-            _cursor(topic, partition, told[partition], inside[partition], layout_of(internals[partition]))
-            for partition in range(len(told))
-        ],
+        cursors=[part.cursor(name) for part in parts],
         consumers=[
-            _consumer(consumer, partition if known.shards else None)
-            for partition, each in enumerate(told)
+            _consumer(consumer, part.number if known.shards else None)
+            for part, each in zip(parts, told, strict=True)
             for consumer in each.get("consumers", ())
         ],
         moved=_latest(told, "lastMarkDeleteAdvancedTimestamp", "lastAckedTimestamp"),
         delivered=_latest(told, "lastConsumedTimestamp"),
         unacked=sum(_count(each, "unackedMessages") for each in told),
+        kind=kind_of(name, told),
+        replicated=any(each.get("isReplicated", each.get("replicated", False)) for each in told),
+        expired_held=sum(_expired_held(each) for each in told),
     )
 
 
-def _cursor(topic: str, partition: int, told: Json, inside: Json, layout: Layout) -> Cursor:
-    ledger, entry = ledger_and_entry(inside.get("markDeletePosition", ""))
-    return Cursor(
-        partition=partition,
-        acknowledged=_acknowledged(topic, partition, ledger, entry, layout),
-        backlog=_count(told, "msgBacklog"),
-        holes=list(_holes(topic, partition, str(inside.get("individuallyDeletedMessages", "")), layout)),
-        moved=_latest([told], "lastMarkDeleteAdvancedTimestamp"),
-    )
+def _expired_held(told: Json) -> int:
+    """Count what a consumer holds although nothing waits, where something has expired."""
+    if _count(told, "msgBacklog") or not _count(told, "totalMsgExpired"):
+        return 0
+    return _count(told, "unackedMessages")
 
 
-def _acknowledged(topic: str, partition: int, ledger: int, entry: int, layout: Layout) -> Position | None:
+def _acknowledged(topic: str, partition: int, mark: Entry, layout: Layout) -> Position | None:
     """Return the mark-delete position. Before the first entry of a ledger means after the ledgers before it, if there are
     any."""
+    ledger, entry = mark
     if entry >= 0:
         return whole_entry(topic, partition, ledger, entry)
     earlier = [(number, entries) for number, entries in layout.ledgers if number < ledger]
@@ -90,16 +167,32 @@ def _acknowledged(topic: str, partition: int, ledger: int, entry: int, layout: L
     return whole_entry(topic, partition, earlier[-1][0], earlier[-1][1] - 1)
 
 
-def _holes(topic: str, partition: int, written: str, layout: Layout) -> Iterator[tuple[Position, Position]]:
-    """Parse ``[(118:3..118:5],(118:8..120:-1]]``. A range without an entry is left out."""
-    for match in RANGE.finditer(written):
-        start = whole_entry(topic, partition, int(match[1]), int(match[2]))
-        end = _acknowledged(topic, partition, int(match[3]), int(match[4]), layout)
+def cursors_in(inside: Json) -> Mapping[str, Json]:
+    """Return the cursors of ``internalStats`` by the names of their subscriptions.
+
+    The broker writes the names there as in a form: ``public%2Fdefault%2Fecho`` (seen on 4.0.8 and 4.2.4).
+    """
+    return {unquote_plus(name): cursor for name, cursor in inside.get("cursors", {}).items()}
+
+
+def holes_in(cursor: Json) -> Sequence[tuple[Entry, Entry]]:
+    """Parse ``[(118:3..118:5],(118:8..120:-1]]``."""
+    written = RANGE.finditer(str(cursor.get("individuallyDeletedMessages", "")))
+    return [((int(match[1]), int(match[2])), (int(match[3]), int(match[4]))) for match in written]
+
+
+def _holes(
+    topic: str, partition: int, holes: Sequence[tuple[Entry, Entry]], layout: Layout
+) -> Iterator[tuple[Position, Position]]:
+    """Yield the holes as positions. A range without an entry is left out."""
+    for first, last in holes:
+        start = whole_entry(topic, partition, *first)
+        end = _acknowledged(topic, partition, last, layout)
         if end is not None and start < end:
             yield start, end
 
 
-def ledger_and_entry(position: str) -> tuple[int, int]:
+def ledger_and_entry(position: str) -> Entry:
     ledger, _, entry = position.partition(":")
     return (int(ledger), int(entry)) if entry else (-1, -1)
 

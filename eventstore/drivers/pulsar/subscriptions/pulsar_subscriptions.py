@@ -6,6 +6,7 @@ from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.names import check_new_subscription
 from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
+from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import OnMove, Subscription, SubscriptionCapabilities, SubscriptionType, ignore_move
@@ -14,23 +15,26 @@ from eventstore.model.subscriptions import OnMove, Subscription, SubscriptionCap
 class PulsarSubscriptions:
     """Fulfils ``eventstore.model.subscriptions.Subscriptions``; see there for what each call does."""
 
-    capabilities = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
+    capabilities = SubscriptionCapabilities(
+        backlog_unit="entries", reset_disconnects=True, lists_consumers=True, loses_acknowledgements=True
+    )
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._entries = Entries(cluster.admin)
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
-        return listing.all_of(self._cluster.admin, self._cluster.known(topic))
+        return listing.all_of(self._cluster.admin, self._entries, self._cluster.known(topic))
 
     def named(self, topic: str, name: str) -> Subscription:
-        return listing.named(self._cluster.admin, self._cluster.known(topic), name)
+        return listing.named(self._cluster.admin, self._entries, self._cluster.known(topic), name)
 
     def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
         """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
         known = self._cluster.known(topic)
         check_new_subscription(name)
         self._cluster.admin.create_subscription(known.name, name, start.value)
-        return listing.named(self._cluster.admin, known, name)
+        return listing.named(self._cluster.admin, self._entries, known, name)
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
         known = self._cluster.known(topic)

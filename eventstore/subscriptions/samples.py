@@ -1,0 +1,127 @@
+"""Where each cursor was last seen, so that one that goes back is noticed, and told apart: a crash, or a reset.
+
+A broker shows acknowledgements from its memory. If it crashes, it comes back with those that it had saved, and the cursors
+stand where they stood before: nobody reset them. The counts that it keeps of a partition begin anew with it, which is how
+the two are told apart. Samples are kept in this process, for as long as it runs.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from eventstore.model.events import Position
+from eventstore.model.subscriptions import Cursor, Subscription
+
+MOST_SAMPLES = 20_000
+"""Cursors whose last place is kept; those that were seen longest ago give way."""
+MOST_HOLES = 200
+"""Ranges beyond a cursor that are kept with it. A cursor with more of them is compared by its place alone."""
+
+Holes = Sequence[tuple[Position, Position]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setback:
+    """A cursor has lost acknowledgements. ``was`` and ``came_to`` are its places before and after (``None``: the beginning).
+
+    It happened between ``seen`` and ``found``. ``ranges_lost`` counts ranges that had been acknowledged beyond the cursor.
+    """
+
+    partition: int
+    was: Position | None
+    came_to: Position | None
+    ranges_lost: int
+    until: Position
+    """What was acknowledged last. Once the cursor is there again, all that was lost has been acknowledged anew."""
+    seen: datetime
+    found: datetime
+    restarted: bool
+    """The store has loaded the partition anew meanwhile, as after a crash. If not, somebody has reset the cursor."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    place: Position | None
+    holes: Holes
+    counters: tuple[int, ...]
+    at: datetime
+    setback: Setback | None = None
+
+
+class Samples:
+    """Thread-safe."""
+
+    def __init__(self, most: int = MOST_SAMPLES) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._last: OrderedDict[tuple[str, str, int], Sample] = OrderedDict()
+
+    def see(self, subscription: Subscription, now: datetime) -> Sequence[Setback]:
+        """Note where the cursors stand, and return the setbacks that they have not made up for yet."""
+        found = []
+        with self._lock:
+            for cursor in subscription.cursors:
+                key = (subscription.topic, subscription.name, cursor.partition)
+                sample = _next(self._last.pop(key, None), cursor, now)
+                self._last[key] = sample
+                if sample.setback:
+                    found.append(sample.setback)
+            while len(self._last) > self._most:
+                self._last.popitem(last=False)
+        return found
+
+
+def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
+    setback = _setback(before, cursor, now) if before else None
+    if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
+        setback = before.setback
+    return Sample(
+        place=_place(cursor),
+        holes=tuple(cursor.holes) if len(cursor.holes) <= MOST_HOLES else (),
+        counters=cursor.counters,
+        at=now,
+        setback=setback,
+    )
+
+
+def _setback(before: Sample, cursor: Cursor, now: datetime) -> Setback | None:
+    lost = _lost_ranges(before.holes, cursor)
+    known = [*([before.place] if before.place else []), *(last for _, last in lost)]
+    if not lost and not _is_before(_place(cursor), before.place):
+        return None
+    return Setback(
+        partition=cursor.partition,
+        was=before.place,
+        came_to=_place(cursor),
+        ranges_lost=len(lost),
+        until=max(known),
+        seen=before.at,
+        found=now,
+        restarted=any(after < count for count, after in zip(before.counters, cursor.counters, strict=False)),
+    )
+
+
+def _lost_ranges(holes: Holes, cursor: Cursor) -> Holes:
+    """Return the ranges that are not wholly acknowledged any more."""
+    if len(cursor.holes) > MOST_HOLES:
+        return ()
+    return [(first, last) for first, last in holes if not _is_acknowledged(first, last, cursor)]
+
+
+def _is_acknowledged(first: Position, last: Position, cursor: Cursor) -> bool:
+    if not _is_before(_place(cursor), last):
+        return True
+    # The cursor may have moved into the range, so that only the rest of it has to be found beyond.
+    place = _place(cursor)
+    start = first if place is None else max(first, place)
+    return any(begin <= start and last <= end for begin, end in cursor.holes)
+
+
+def _is_before(place: Position | None, other: Position | None) -> bool:
+    return other is not None and (place is None or place < other)
+
+
+def _place(cursor: Cursor) -> Position | None:
+    return cursor.acknowledged or cursor.beginning
