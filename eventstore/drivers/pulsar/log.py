@@ -132,11 +132,10 @@ class PulsarLog:
         identity = self._cluster.incarnations.of(partition_log.log)
         identify = self._cluster.incarnations.follow(partition_log.log, identity)
         internals = partition_log.internals()
-        if after is Edge.LATEST:
-            start, inclusive = self._latest(partition_log, internals)
-        elif isinstance(after, Position):
-            checked(after, partition_log)
-            token = after.token
+        place = self._latest(partition_log, internals) if after is Edge.LATEST else after
+        if isinstance(place, Position):
+            checked(place, partition_log)
+            token = place.token
             start, inclusive = _start_behind(internals, token)
         share = self._ahead.join(internals)
         try:
@@ -170,14 +169,13 @@ class PulsarLog:
         except UnknownTopic:
             return None
 
-    def _latest(self, partition_log: PartitionLog, internals: Json) -> tuple[Any, bool]:
-        """Return the place of the last event that can be read now, as a fixed id.
+    def _latest(self, partition_log: PartitionLog, internals: Json) -> Position | Edge:
+        """Return the last event that can be read now; the earliest edge if there is none.
 
         What the broker calls the last id may lie behind events that an open transaction holds back, and says nothing of
         what there is once a terminated topic was loaded again.
         """
-        last = self._ends.last(partition_log, internals)
-        return _start_behind(internals, last.token) if last else (pulsar.MessageId.earliest, True)
+        return self._ends.last(partition_log, internals) or Edge.EARLIEST
 
 
 def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:

@@ -20,6 +20,7 @@ NAME = TopicName(tenant="public", namespace="default", local="t")
 KNOWN = KnownTopic(name=NAME, shards=0, kind=TopicKind.EVENTS)
 FUNCTION = {"consumerName": "d4d9d77015", "metadata": {"application": "pulsar-function", "id": "public/default/echo"}}
 SINK = {"consumerName": "x", "metadata": {"application": "pulsar-sink", "id": "public/default/out"}}
+Headers = Mapping[int, Mapping[str, str]]
 OPENED = "2026-11-29T14:11:43.301Z"
 
 
