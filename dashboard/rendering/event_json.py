@@ -117,7 +117,8 @@ def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
     if not message.encrypted and _is_safe_json(event):
         form.data = Raw(event.data)
     else:
-        form.data_base64 = base64.b64encode(event.data).decode("ascii")
+        whole = message.payload if event.recoded and event.recoded.cut else event.data
+        form.data_base64 = base64.b64encode(whole).decode("ascii")
 
 
 def _seen(key: str | None, event: Event, profile: AccessProfile) -> str | None:
@@ -131,7 +132,7 @@ def _is_safe_json(event: Event) -> bool:
     data, media = event.data, event.content_type.partition(";")[0].strip().lower()
     if media and not media.endswith(("/json", "+json")) and data[:1] not in (b"{", b"["):
         return False
-    if len(data) > MOST_BYTES:  # it will be left out anyway
+    if len(data) > MOST_BYTES or (event.recoded and event.recoded.cut):  # it will be left out anyway, or is not whole
         return False
     try:
         _parse(data)

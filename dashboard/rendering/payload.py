@@ -82,10 +82,12 @@ def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payloa
         note = f"Encrypted by its publisher: its payload cannot be shown.{batch}"
         return Payload(kind="encrypted", size=len(message.payload), note=note)
     payload = payload_of(event.data, event.content_type, profile, limit)
-    if event.schema is None:
+    if event.schema is None and event.recoded is None:
         return payload
-    converted = event.schema.converted and bool(event.data)
-    return replace(payload, note=" ".join(filter(None, [_schema_note(event.schema), payload.note])), converted=converted)
+    schema = _schema_note(event.schema) if event.schema else ""
+    recoded = event.recoded.words if event.recoded else ""
+    converted = event.schema is not None and event.schema.converted and bool(event.data)
+    return replace(payload, note=" ".join(filter(None, [schema, recoded, payload.note])), converted=converted)
 
 
 def _schema_note(schema: SchemaUse) -> str:

@@ -5,11 +5,12 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from eventstore.envelope.connect import key_text
-from eventstore.envelope.documents import BOM, batch_members, split_document
+from eventstore.envelope.contents import opened
+from eventstore.envelope.documents import batch_members, split_document
 from eventstore.envelope.mapping import last_segment
 from eventstore.envelope.parts import NO_KEY, Incomplete, Misfit, problem_of, readable, required_problem, time_or_stand_in
 from eventstore.envelope.spellings import UNUSUAL, spelling_of, unquoted
-from eventstore.model.events import Event, Message
+from eventstore.model.events import Event, Message, Recoded
 
 PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"
@@ -32,16 +33,17 @@ def read_binary(message: Message) -> Event | None:
     """
     properties = message.properties
     if "ce_id" in properties and properties.get("ce_specversion") == "1.0" and properties.keys().isdisjoint(UNUSUAL):
-        attributes = BinaryAttributes(properties)
         content_type = properties.get("ce_datacontenttype") or declared_type(message)
-        return _event(message, properties, _AS_PROPERTIES, attributes, message.payload, content_type)
+        data, recoded = opened(message, content_type)
+        return _event(message, properties, _AS_PROPERTIES, BinaryAttributes(properties), data, content_type, recoded)
     found = spelling_of(properties)
     if found is None:
         return None
     if found.form != PREFIX and not found.complete:
         raise Incomplete(required_problem(found.attributes))
     content_type = found.attributes.get("datacontenttype") or declared_type(message)
-    event = _event(message, found.attributes, _ATTRIBUTES, found.attributes, message.payload, content_type)
+    data, recoded = opened(message, content_type)
+    event = _event(message, found.attributes, _ATTRIBUTES, found.attributes, data, content_type, recoded)
     return replace(event, notes=(found.note, *event.notes)) if found.note else event
 
 
@@ -82,15 +84,17 @@ def read_structured(message: Message) -> Event | None:
 
     A payload that looks like one but is not declared as such is left to the topic's mapping if it is not an event.
     """
-    declared = declared_type(message).partition(";")[0].strip().lower()
+    whole = declared_type(message)
+    declared = whole.partition(";")[0].strip().lower()
+    payload, _ = opened(message, whole)
     if declared == STRUCTURED:
-        return _read_document(message, message.payload, STRUCTURED)
+        return _read_document(message, payload, STRUCTURED)
     if declared == BATCH:
-        return _read_batch(message)
-    if b'"specversion"' not in message.payload or not message.payload.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{"):
+        return _read_batch(message, payload)
+    if b'"specversion"' not in payload or not payload.lstrip(b" \t\r\n").startswith(b"{"):
         return None
     try:
-        attributes, data, content_type = split_document(message.payload)
+        attributes, data, content_type = split_document(payload)
     except Misfit:
         return None
     if not all(attributes.get(name) for name in ("specversion", "id", "source", "type")):
@@ -101,7 +105,10 @@ def read_structured(message: Message) -> Event | None:
 def declared_type(message: Message) -> str:
     """Return the content type that the message's own properties declare; empty if they declare none."""
     properties = message.properties
-    return unquoted(next((properties[name] for name in _CONTENT_TYPES if name in properties), ""))
+    for name in _CONTENT_TYPES:
+        if name in properties:
+            return unquoted(properties[name])
+    return ""
 
 
 def _read_document(message: Message, document: bytes, declared: str) -> Event:
@@ -112,14 +119,14 @@ def _read_document(message: Message, document: bytes, declared: str) -> Event:
     return _event(message, attributes, _ATTRIBUTES, attributes, data, content_type)
 
 
-def _read_batch(message: Message) -> Event:
+def _read_batch(message: Message, payload: bytes) -> Event:
     """Read a payload in CloudEvents' JSON batch format. One message is one event here, so only a batch of one can be opened.
 
     A second event of the same message would have no position of its own: none that the index could keep, a page could
     open, or a cursor could stand at.
     """
     try:
-        members = batch_members(message.payload)
+        members = batch_members(payload)
     except Misfit as misfit:
         raise Misfit(f"it is declared as {BATCH}, but of its payload: {misfit}") from misfit
     if len(members) != 1:
@@ -136,6 +143,7 @@ def _event(
     attributes: Mapping[str, str],
     data: bytes,
     content_type: str,
+    recoded: Recoded | None = None,
 ) -> Event:
     """Make the event from the attributes in ``written``, whose ``names`` are in the order of ``_ATTRIBUTES``.
 
@@ -165,7 +173,7 @@ def _event(
     return Event(
         message=message, id=id, type=type, source=source, subject=get(of_subject, ""), time=time, content_type=content_type,
         data=data, aggregate_type=aggregate_type, aggregate_id=aggregate_id, correlation_id=correlation_id,
-        causation_id=causation_id, sequence=sequence, attributes=attributes, notes=notes,
+        causation_id=causation_id, sequence=sequence, attributes=attributes, notes=notes, recoded=recoded,
     )  # fmt: skip
 
 

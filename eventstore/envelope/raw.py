@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 from jmespath.exceptions import JMESPathError
+from msgspec.structs import replace
 
 from eventstore.envelope.cloudevents import declared_type
 from eventstore.envelope.connect import plain_document
-from eventstore.envelope.documents import BOM
+from eventstore.envelope.contents import opened
 from eventstore.envelope.mapping import From, Source, TopicMapping, last_segment
 from eventstore.envelope.numbers import as_spelled, refuse
 from eventstore.envelope.parts import NO_ID, NO_KEY, Misfit, readable, text_problem, time_or_stand_in
@@ -30,30 +31,30 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
     else to the ordering key. A source that is there but does not match its pattern is a misfit: a guess would put the event
     into another aggregate's stream.
     """
-    document = _document(message.payload, mapping) if mapping.reads_json else _NOTHING
-    parts, extensions = _parts(message, mapping, document)
-    if message.null and mapping.tombstone:
-        parts["type"] = mapping.tombstone
-    if not parts.get("type"):
-        raise Misfit(_no_type(mapping, document))
+    declared = declared_type(message)
+    data, recoded = opened(message, declared)
+    if recoded and recoded.cut and mapping.reads_json:
+        raise Misfit("its payload is gzip and holds more than its topic's mapping may unpack")
+    document = _document(data, mapping) if mapping.reads_json else _NOTHING
+    parts, extensions = _parts(replace(message, payload=data) if recoded else message, mapping, document)
+    _complete(parts, message, mapping, document)
     named = bool(parts.get("aggregate_id") or message.key)
     parts["aggregate_type"], parts["aggregate_id"] = _aggregate(message, parts)
     when = parts.pop("time", "")
     if problem := text_problem({name.replace("_", " "): text for name, text in parts.items()}):
         raise Misfit(problem)
     time, notes = time_or_stand_in(when, message, mapping.clock)
-    if not named:
-        notes = (NO_KEY, *notes)
+    notes = notes if named else (NO_KEY, *notes)
     return Event(
         message=message,
         id=parts.get("id") or message.position.encode(),
         id_is_position=not parts.get("id"),
         time=time,
-        data=message.payload,
+        data=data,
         type=parts["type"],
         source=parts.get("source", ""),
         subject=parts.get("subject", ""),
-        content_type=declared_type(message) or ("" if document is _NOTHING else "application/json"),
+        content_type=declared or ("" if document is _NOTHING else "application/json"),
         aggregate_type=parts["aggregate_type"],
         aggregate_id=parts["aggregate_id"],
         correlation_id=parts.get("correlation_id", ""),
@@ -61,7 +62,16 @@ def read_mapped(message: Message, mapping: TopicMapping) -> Event:
         sequence=parts.get("version", ""),
         attributes=extensions or NO_ATTRIBUTES,
         notes=notes if parts.get("id") else (NO_ID, *notes),
+        recoded=recoded,
     )
+
+
+def _complete(parts: dict[str, str], message: Message, mapping: TopicMapping, document: Any) -> None:
+    """Give a message without a payload its type. Raises ``Misfit`` if there is no type."""
+    if message.null and mapping.tombstone:
+        parts["type"] = mapping.tombstone
+    if not parts.get("type"):
+        raise Misfit(_no_type(mapping, document))
 
 
 def _aggregate(message: Message, parts: Mapping[str, str]) -> tuple[str, str]:
@@ -87,7 +97,6 @@ def _loaded(payload: bytes) -> Any:
     """Return the payload's JSON. Unpaired surrogates, which the fast parser refuses and JSON's grammar allows, are
     read slowly.
     """
-    payload = payload.removeprefix(BOM)
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):

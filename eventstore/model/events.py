@@ -177,6 +177,16 @@ class Decoded(NamedTuple):
     key_problem: str = ""
 
 
+class Recoded(Struct, frozen=True, kw_only=True, gc=False):
+    """What was done to a payload that is not UTF-8 as it is stored: a sentence or two in ``words``.
+
+    ``cut``: the data is only the beginning of what the payload holds.
+    """
+
+    words: str
+    cut: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamId:
     """One aggregate's events in one partition of one topic."""
@@ -193,7 +203,8 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     - ``problem``: empty for an event. Otherwise it says why the message fits no envelope; of the parts of the envelope,
       only ``id`` is then set, to the position.
     - ``attributes``: the CloudEvents attributes as they were written, by name without ``ce_``.
-    - ``data``: the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON.
+    - ``data``: the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON, or
+      ``recoded`` that it was unpacked or decoded.
       ``message.payload`` is always what the store holds.
     - ``time``: never missing. The publish time stands in for it.
     - ``notes``: what was made up because the real value is missing, such as the time.
@@ -217,6 +228,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     problem: str = ""
     notes: tuple[str, ...] = ()
     schema: SchemaUse | None = None
+    recoded: Recoded | None = None
 
     @property
     def position(self) -> Position:

@@ -48,7 +48,7 @@ class EvalContext:
         """Whether the payload's text or the key is not searched completely: too long, too many escapes, or encrypted."""
         data, message = self.event.data, self.event.message
         longest_key = max(len(message.key or ""), len(message.ordering_key or ""))
-        too_long = len(data) > PAYLOAD_BYTES or longest_key > KEY_CHARACTERS
+        too_long = len(data) > PAYLOAD_BYTES or is_cut(self.event) or longest_key > KEY_CHARACTERS
         return message.encrypted or too_long or data.count(b"\\") > MOST_ESCAPES
 
     def texts(self) -> tuple[str, ...]:
@@ -85,6 +85,11 @@ def _meant(found: "re.Match[str]") -> str:
     return _ESCAPES.get(sign, sign)
 
 
+def is_cut(event: Event) -> bool:
+    """Return whether the event's data is only the beginning of what its payload holds."""
+    return event.recoded is not None and event.recoded.cut
+
+
 def document_of(event: Event) -> Any:
     """Return the event's data as a JSON value; ``MISSING`` if there is none, ``UNREADABLE`` if it cannot be evaluated."""
     data = event.data
@@ -92,7 +97,7 @@ def document_of(event: Event) -> Any:
         return UNREADABLE
     if not data:
         return MISSING
-    if event.problem or len(data) > PAYLOAD_BYTES:
+    if event.problem or len(data) > PAYLOAD_BYTES or is_cut(event):
         return UNREADABLE
     try:
         return _DECODER.decode(data)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from eventstore.envelope.contents import may_grow
 from eventstore.model.events import Event, Message
 
 T = TypeVar("T")
@@ -211,8 +212,8 @@ def places_of(entries: Sequence[Entry]) -> dict[int, str]:
 def beside_payload(message: Message) -> int:
     """Return the bytes of memory of a parsed message in addition to its payload.
 
-    A payload that is converted by its schema takes about its own size again.
+    A payload that is converted by its schema takes about its own size again, a packed one what it may unpack to.
     """
-    converted = len(message.payload) if message.schema_version else 0
+    converted = len(message.payload) if message.schema_version else may_grow(message)
     texts = [message.key or "", message.ordering_key or "", *message.properties, *message.properties.values()]
     return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))
