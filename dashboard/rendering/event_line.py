@@ -15,6 +15,7 @@ MISSING_TEXT = {
     Missing.AWAY: "payload not readable now",
     Missing.REFUSED: "payload refused by the store",
     Missing.TRIMMED: "payload gone",
+    Missing.ANEW: "gone: its topic was made anew",
     Missing.OTHER: "another event lies there now",
 }
 

@@ -114,10 +114,13 @@ def _about(aggregate: Aggregate) -> dict[str, Any]:
         {"text": text, "events": aggregate.anomalies[text.kind.value], "url": text.url_for(aggregate.type, aggregate.id)}
         for text in texts_of_kinds(aggregate.anomalies)
     ]
+    gone = [stream for stream in aggregate.streams if stream.ended_at is not None]
     return {
         "aggregate": aggregate,
         "type_words": humanize_type(aggregate.type),
         "anomalies": anomalies,
+        "gone_streams": gone,
+        "gone_events": sum(stream.events for stream in gone),
         "topics": sorted({stream.topic for stream in aggregate.streams}),
     }
 

@@ -1,5 +1,6 @@
 """One event: its envelope, its payload, its cause, and its effects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from dashboard.web import store_health
 from dashboard.web.event_detail import detail_of
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
-from eventstore.model import InvalidPosition, Position, UnknownEvent
+from eventstore.model import InvalidPosition, Pointer, Position, UnknownEvent
 from eventstore.streams import Row
 
 
@@ -69,6 +70,8 @@ def _find(id: str, at: str) -> Match:
         position = _position_in(id)
     row = desk().streams.row_at(position)
     if _id_of(row) != id:
+        row = _in_the_past(pointers, position) or row
+    if _id_of(row) != id:
         raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
     return Match(
@@ -76,6 +79,12 @@ def _find(id: str, at: str) -> Match:
         others=[build_pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
         same_id=[build_pointer_line(pointer) for pointer in elsewhere if pointer.derived],
     )
+
+
+def _in_the_past(pointers: Sequence[Pointer], position: Position) -> Row | None:
+    """The event of one of these pointers that lay at this position before its topic was made anew."""
+    gone = [pointer for pointer in pointers if pointer.position == position and pointer.ended_at is not None]
+    return desk().streams.rows_of(gone[:1])[0] if gone else None
 
 
 def _copies(match: Match) -> dict[str, Any]:

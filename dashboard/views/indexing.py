@@ -15,6 +15,8 @@ from eventstore.model import TopicKind, TopicProgress
 KEEPS_UP = 60.0
 """A topic that is fewer seconds behind counts as up to date."""
 
+MOST_MADE_ANEW = 50
+
 Mark = tuple[str, str, str]
 
 
@@ -48,7 +50,10 @@ def indexing(request: HttpRequest) -> HttpResponse:
     whole, topics = desk().index.progress()
     lines = [_line(topic, now) for topic in topics]
     watched = [line for line in lines if line.gone_at is None]
+    made_anew = desk().index.made_anew()
     context = {
+        "made_anew": made_anew[:MOST_MADE_ANEW],
+        "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
         "lines": lines,
         "watched": watched,
         "whole": whole,

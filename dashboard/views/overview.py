@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils import timezone
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
@@ -16,7 +18,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
-from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind
+from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
 from eventstore.subscriptions import Counted, State
 
 MOST_LINES = 100
@@ -25,6 +27,9 @@ MOST_INSPECTED = 5
 """Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
 MOST_HEADS = 3
 MOST_DEAD_LETTERS = 5
+MOST_MADE_ANEW = 5
+MADE_ANEW_LATELY = timedelta(days=7)
+"""How long a topic that was made anew is listed here. The page of the index names it always."""
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being listed."""
 
@@ -79,8 +84,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     lines = snapshot.worst_first if snapshot else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
     held = [line for line in lines if _held_long(line)]
-    anomalies, dead_letters = _anomalies(), _dead_letters()
+    of_index = _from_the_index(index)
     context = {
+        **of_index,
         "snapshot": snapshot,
         "lines": lines[:MOST_LINES],
         "more": max(0, len(lines) - MOST_LINES),
@@ -88,19 +94,13 @@ def overview(request: HttpRequest) -> HttpResponse:
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "held": held[:MOST_STUCK],
         "subscriptions": len(snapshot.of_services) if snapshot else 0,
-        "dead_letters": dead_letters,
-        "anomalies": anomalies,
-        "index": index,
-        "index_behind": _index_behind(index),
         "waiting": _waiting(lines) if snapshot else None,
         "healthy": snapshot.counted(State.HEALTHY) if snapshot else 0,
         "attention": sum(
             [
                 len(stuck),
                 len(held),
-                bool(dead_letters),
-                bool(anomalies),
-                bool(_index_behind(index)),
+                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "index_behind")),
                 bool(snapshot and snapshot.unavailable_topics),
             ]
         ),
@@ -110,6 +110,19 @@ def overview(request: HttpRequest) -> HttpResponse:
     }
     status = 503 if away and not _knows_anything(snapshot, index) else 200
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
+
+
+def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:
+    """What of this page comes from the index alone."""
+    made_anew = _made_anew_lately()
+    return {
+        "dead_letters": _dead_letters(),
+        "anomalies": _anomalies(),
+        "made_anew": made_anew[:MOST_MADE_ANEW],
+        "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
+        "index": index,
+        "index_behind": _index_behind(index),
+    }
 
 
 def _knows_anything(snapshot: BacklogSnapshot | None, index: store_health.IndexHealth) -> bool:
@@ -155,6 +168,11 @@ def _anomalies() -> list[Anomalies]:
     """The anomalies that the index found, by kind."""
     counts = desk().index.anomaly_counts()
     return [Anomalies(text=text, events=counts[text.kind.value], newest=_newest(text.kind)) for text in texts_of_kinds(counts)]
+
+
+def _made_anew_lately() -> Sequence[TopicMadeAnew]:
+    since = timezone.now() - MADE_ANEW_LATELY
+    return [topic for topic in desk().index.made_anew() if topic.at >= since]
 
 
 def _dead_letters() -> DeadLetters | None:

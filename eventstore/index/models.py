@@ -53,15 +53,31 @@ class IndexedPartition(models.Model):
     measured_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
     """Since when the watched part of the store has not had this partition; ``None`` while it has."""
+    incarnation = models.TextField(default="")
+    """Which log of this name the checkpoint lies in, as the store tells it (``Log.incarnation``); empty if it does not."""
+    anew = models.IntegerField(default=0)
+    """How often the partition was made anew in the store before this row was begun."""
+    ended_at = models.DateTimeField(null=True)
+    """When the partition was found to be made anew, so that this row describes a log that is gone. Its pointers are still
+    read, and it is never written again."""
+    ended_why = models.TextField(default="")
+    """What told, in words."""
     owner = models.TextField(default="")
     epoch = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["topic", "number", "build"], name="one_row_a_build"),
-            models.UniqueConstraint(fields=["topic", "number"], condition=models.Q(live=True), name="one_live_build"),
+            models.UniqueConstraint(fields=["topic", "number", "build", "anew"], name="one_row_a_build"),
+            models.UniqueConstraint(
+                fields=["topic", "number"], condition=models.Q(live=True, ended_at=None), name="one_live_build"
+            ),
         ]
+
+
+def current_partitions() -> "models.QuerySet[IndexedPartition]":
+    """Return the rows that describe what the store has now. Those with ``ended_at`` are live as well: pages read them."""
+    return IndexedPartition.objects.filter(live=True, ended_at=None)
 
 
 class IndexerRow(models.Model):

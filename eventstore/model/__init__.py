@@ -37,7 +37,7 @@ from eventstore.model.events import (
 from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.process_identity import Fate, Process, fate, this_process
-from eventstore.model.progress import TopicProgress
+from eventstore.model.progress import TopicMadeAnew, TopicProgress
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionKind, Subscriptions, SubscriptionType
 
@@ -83,6 +83,7 @@ __all__ = [
     "TooManySearches",
     "Topic",
     "TopicKind",
+    "TopicMadeAnew",
     "TopicProgress",
     "UnknownEvent",
     "UnknownSubscription",

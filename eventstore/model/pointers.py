@@ -33,6 +33,8 @@ class Pointer:
     """Its searchable values: the name of each, and its text or hash."""
     anomalies: Sequence[str] = ()
     """The kinds of its anomalies (``anomalies.Anomaly``)."""
+    ended_at: datetime | None = None
+    """When its topic was found to be made anew: the log that it lies in is gone, and another one has the name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,8 @@ class StreamSummary:
     topic: str
     partition: int
     events: int
+    ended_at: datetime | None = None
+    """As ``Pointer.ended_at``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

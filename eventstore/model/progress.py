@@ -48,3 +48,17 @@ class TopicProgress:
     """How many indexers have partitions of the topic now."""
     gone_at: datetime | None = None
     """Since when the watched part of the store no longer has the topic; ``None`` while it has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicMadeAnew:
+    """A topic that was deleted or lost since it was indexed, and whose name another one has now.
+
+    ``at``: when the index noticed it last. ``why``: what told, in words. ``events``: how many indexed events lie in logs of
+    this name that are gone.
+    """
+
+    topic: str
+    at: datetime
+    why: str
+    events: int

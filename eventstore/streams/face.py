@@ -85,15 +85,20 @@ class StreamFace:
         """The event at a position, with its pointer; ``UnknownEvent`` where neither store nor index has it."""
         position = with_label(self._log, position)
         pointer = queries.at(position)
+        past = None if pointer else queries.at_in_the_past(position)
         try:
-            message = self._rows.messages([position]).get(position)
+            message = self._rows.message_at(position, pointer)
         except (StoreUnreachable, StoreRefused) as error:
+            if past is not None:
+                return self._rows.row(past, missing=Missing.ANEW)
             if pointer is None:
                 raise
             refused = isinstance(error, StoreRefused)
             return self._rows.row(pointer, missing=Missing.REFUSED if refused else Missing.AWAY)
         if pointer is not None:
             return self._rows.row(pointer, message, missing=Missing.TRIMMED)
+        if message is None and past is not None:
+            return self._rows.row(past, missing=Missing.ANEW)
         if message is None:
             raise UnknownEvent("There is no event at this position, or retention has trimmed it.")
         return Row(position=position, event=self._read(message))

@@ -70,6 +70,12 @@ class PayloadCache:
             while self._bytes > self._most_bytes or len(self._kept) > self._most_messages:
                 self._drop(next(iter(self._kept)))
 
+    def drop(self, positions: Iterable[Position]) -> None:
+        """Forget these messages."""
+        with self._lock:
+            for position in positions:
+                self._drop(position)
+
     def now(self) -> float:
         return self._clock()
 

@@ -23,6 +23,8 @@ class Missing(StrEnum):
     """The store answers, but does not let us read this topic."""
     TRIMMED = "trimmed"
     """The store answers, but no longer has the event: retention, or the topic was truncated or deleted."""
+    ANEW = "anew"
+    """It lies in a log that is gone: its topic was made anew since, and another log has the name."""
     OTHER = "other"
     """The store has another event at this position than the one that was indexed."""
 
@@ -48,7 +50,9 @@ class Rows:
 
     def of(self, pointers: Sequence[Pointer]) -> list[Row]:
         """Return a row for each pointer. While the store is away or refuses a topic, only events in memory are included."""
-        positions = [pointer.position for pointer in pointers]
+        present = [pointer for pointer in pointers if pointer.ended_at is None]
+        self._forget_others(present)
+        positions = [pointer.position for pointer in present]
         try:
             messages, missing = self._tried(positions)
         except StoreRefused:  # perhaps only one of several topics
@@ -61,7 +65,10 @@ class Rows:
                     found, why = self._cache.known(of_topic), {topic: Missing.REFUSED}
                 messages, missing = {**messages, **found}, {**missing, **why}
         return [
-            self.row(pointer, messages.get(pointer.position), missing=missing[pointer.position.topic]) for pointer in pointers
+            self.row(pointer, messages.get(pointer.position), missing=missing[pointer.position.topic])
+            if pointer.ended_at is None
+            else self.row(pointer, missing=Missing.ANEW)
+            for pointer in pointers
         ]
 
     def _tried(self, positions: Sequence[Position]) -> tuple[Mapping[Position, Message], Mapping[str, Missing]]:
@@ -71,6 +78,20 @@ class Rows:
         except StoreUnreachable:
             messages, missing = self._cache.known(positions), Missing.AWAY
         return messages, dict.fromkeys((position.topic for position in positions), missing)
+
+    def _forget_others(self, pointers: Sequence[Pointer]) -> None:
+        """Drop what memory has of another event at the place of a pointer: its topic was made anew, or its store replaced."""
+        kept = self._cache.known([pointer.position for pointer in pointers])
+        at = {pointer.position: pointer.published for pointer in pointers}
+        self._cache.drop([place for place, message in kept.items() if message.published != at[place]])
+
+    def message_at(self, position: Position, pointer: Pointer | None) -> Message | None:
+        """Return the message at this position. Memory is asked only for what the index knows."""
+        if pointer is None:
+            self._cache.drop([position])
+        else:
+            self._forget_others([pointer])
+        return self.messages([position]).get(position)
 
     def messages(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Return the messages at these positions, from memory if they were read in the last minute, otherwise from the

@@ -16,8 +16,9 @@ from eventstore.index.check.comparison import OnProgress, PartitionCheck, first_
 from eventstore.index.check.events import Comparison
 from eventstore.index.check.keys import key_check
 from eventstore.index.check.log import Log, open_log
+from eventstore.index.indexer.made_anew import why_another_log
 from eventstore.index.indexer.reader_threads import ValuesOf
-from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic
 from eventstore.model.storage import Storage
@@ -77,7 +78,11 @@ def _check_partition(check: _TopicCheck, number: int) -> PartitionReport:
     while True:
         row = _live_rows(check.topic.name).get(number=number)
         if row.kind != check.topic.kind.value:
-            return _of_another_kind(check, row)
+            return _not_compared(
+                check, row, f"it is indexed as {row.kind}, and the topic is {check.topic.kind.value} now: rebuild it"
+            )
+        if why := why_another_log(check.storage.log, row):
+            return _not_compared(check, row, f"the topic was made anew: {why}. An indexer that runs begins anew beside it")
         report = _compare(check, row)
         if report.difference and _is_replaced(row):
             check.on_progress(-report.compared)
@@ -87,15 +92,10 @@ def _check_partition(check: _TopicCheck, number: int) -> PartitionReport:
         return report
 
 
-def _of_another_kind(check: _TopicCheck, row: IndexedPartition) -> PartitionReport:
-    """Report a partition that is indexed as another kind of topic: comparing it would only show that."""
+def _not_compared(check: _TopicCheck, row: IndexedPartition, difference: str) -> PartitionReport:
+    """Report a partition that differs as a whole: comparing its events would only show that."""
     check.on_progress(row.next_ordinal)
-    return PartitionReport(
-        topic=row.topic,
-        partition=row.number,
-        indexed=row.next_ordinal,
-        difference=f"it is indexed as {row.kind}, and the topic is {check.topic.kind.value} now: rebuild it",
-    )
+    return PartitionReport(topic=row.topic, partition=row.number, indexed=row.next_ordinal, difference=difference)
 
 
 def _compare(check: _TopicCheck, row: IndexedPartition) -> PartitionReport:
@@ -172,4 +172,4 @@ def _not_indexed(storage: Storage, topic: Topic, indexed: Collection[int]) -> li
 
 
 def _live_rows(topic: str) -> "QuerySet[IndexedPartition]":
-    return IndexedPartition.objects.filter(topic=topic, live=True)
+    return current_partitions().filter(topic=topic)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eventstore.index.indexer.made_anew import verify
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
@@ -41,21 +42,35 @@ class AssignedPartition:
     pause: float = 0.0
     trouble: float = 0.0
     gone: bool = False
+    was_gone: bool = False
+    """Whether the store did not have it for a time before it was leased."""
     errors: list[Exception] = field(default_factory=list)
     """The last error, while it is waited out."""
     published: datetime | None = None
     """When the last indexed event was published."""
 
     def open(self, storage: Storage, memory: Memory) -> OpenPartition:
-        """Open the partition at its checkpoint; ``CheckpointMoved`` if this lease is no longer valid."""
+        """Open the partition at its checkpoint.
+
+        Raises ``CheckpointMoved`` if this lease is no longer valid, and ``PartitionMadeAnew`` if the store has another log of
+        this name.
+        """
         writing = open_partition(self.topic, self.number, memory, build=self.build)
         if (writing.id, writing.epoch) != (self.row, self.epoch):
             raise CheckpointMoved("Another indexer has taken this partition over.")
+        incarnation = storage.log.incarnation(self.topic.name, self.number)
+        verify(storage.log, writing, incarnation, was_gone=self.was_gone)
+        writing.incarnation = incarnation or writing.incarnation
         after = writing.checkpoint.position or Edge.EARLIEST
         reader = storage.log.open_reader(self.topic.name, self.number, after=after)
         self.opened = OpenPartition(assigned=self, writing=writing, reader=reader)
         self.pause = 0.0
         return self.opened
+
+    def doubt(self) -> None:
+        """Have it opened again, since it may be another log by now. May be called from any thread."""
+        if (opened := self.opened) is not None:
+            opened.failed = True
 
     def close(self) -> None:
         """Close the reader."""

@@ -18,6 +18,7 @@ from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch
 from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.made_anew import begin_anew
 from eventstore.index.indexer.reader_threads import Readers, log_failure
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.lookup import progress
@@ -47,7 +48,10 @@ class End:
     last: Position | None
 
     def reached(self, token: str) -> bool:
-        """Return whether everything up to this end is indexed, given the checkpoint's token."""
+        """Return whether everything up to this end is indexed, given the checkpoint's token.
+
+        An end that lay before the checkpoint when it was asked for is none of this log (``made_anew``): it is not waited for.
+        """
         return self.last is None or self.last.token <= token
 
     def is_before(self, other: "End") -> bool:
@@ -115,6 +119,7 @@ class Indexer:
         Raises ``DatabaseError`` if the index's database does not answer. Nothing is lost then: call it again.
         """
         self._rebalance_at = time.monotonic() + REBALANCE_SECONDS
+        self._begin_anew()
         topics = self.topics  # read once: the watching thread may replace it
         found = leases.partitions()
         wanted = _wanted(topics or {}, found)
@@ -219,9 +224,17 @@ class Indexer:
             leased = chosen[row]
             # A build keeps the kind that it began with: half originals and half copies would be neither.
             topic = replace(topics[leased.topic], kind=leased.kind)
-            assigned = AssignedPartition(topic=topic, number=leased.number, row=row, epoch=epoch)
+            assigned = AssignedPartition(topic=topic, number=leased.number, row=row, epoch=epoch, was_gone=leased.gone)
             self.held[row] = assigned
             self.readers.schedule.put(assigned, now)
+
+    def _begin_anew(self) -> None:
+        """Begin new rows for the partitions that were made anew. The next steps lease them like any other."""
+        while self.readers.made_anew:
+            assigned, error = self.readers.made_anew[0]
+            begin_anew(assigned.row, assigned.epoch, error)
+            self._release([assigned.row])
+            self.readers.made_anew.pop(0)
 
     def _note_caught_up(self, found: Iterable[Leased]) -> None:
         """Note the partitions that are indexed up to an end that was asked for, no matter by which indexer."""

@@ -15,7 +15,7 @@ from django.db.models import BooleanField, Case, F, Max, Q, When
 from django.db.models.functions import Now
 
 from eventstore.index.indexer.lease_owner import is_dead
-from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.models import IndexedPartition, IndexerRow, current_partitions
 from eventstore.index.tables.database import atomic
 from eventstore.model.events import Topic, TopicKind
 
@@ -28,8 +28,9 @@ PIECE = 500
 class Leased:
     """A live partition's row as it is now.
 
-    ``free``: any indexer may take it. ``checkpoint`` is a token, empty if nothing is indexed yet. ``gone``: the store
-    no longer has it. ``kind``: the kind of topic as which it is indexed.
+    ``free``: any indexer may take it. ``checkpoint`` is a token, empty if nothing is indexed yet. ``incarnation``: which log
+    of its name the checkpoint lies in. ``gone``: the store no longer has it. ``kind``: the kind of topic as which it is
+    indexed.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Leased:
     owner: str
     free: bool
     checkpoint: str
+    incarnation: str = ""
     gone: bool = False
     kind: TopicKind = TopicKind.EVENTS
 
@@ -54,8 +56,8 @@ class Member:
 def partitions() -> list[Leased]:
     """Return every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
-    names = ("id", "topic", "number", "epoch", "owner", "checkpoint")
-    rows = list(IndexedPartition.objects.filter(live=True).values_list(*names, "gone_at", "kind", free))
+    names = ("id", "topic", "number", "epoch", "owner", "checkpoint", "incarnation")
+    rows = list(current_partitions().values_list(*names, "gone_at", "kind", free))
     dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
         Leased(
@@ -65,11 +67,12 @@ def partitions() -> list[Leased]:
             epoch=epoch,
             owner=owner,
             checkpoint=checkpoint,
+            incarnation=incarnation,
             free=bool(free) or owner in dead,
             gone=gone_at is not None,
             kind=TopicKind(kind),
         )
-        for id, topic, number, epoch, owner, checkpoint, gone_at, kind, free in rows
+        for id, topic, number, epoch, owner, checkpoint, incarnation, gone_at, kind, free in rows
     ]
 
 
@@ -125,7 +128,7 @@ def take(owner: str, partitions: Sequence[Leased], *, live: bool = True) -> dict
         with atomic():
             # A row that is locked is being taken or written. The next call decides.
             rows = IndexedPartition.objects.select_for_update(skip_locked=True).order_by("pk")
-            free = rows.filter(_free() | Q(owner__in=dead), pk__in=[leased.id for leased in piece], live=live)
+            free = rows.filter(_free() | Q(owner__in=dead), pk__in=[leased.id for leased in piece], live=live, ended_at=None)
             epochs = dict(free.values_list("pk", "epoch"))
             rows = IndexedPartition.objects.filter(pk__in=epochs)
             rows.update(owner=owner, epoch=F("epoch") + 1, leased_until=Now() + LEASE)

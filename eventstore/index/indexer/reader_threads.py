@@ -13,6 +13,7 @@ from django.db import DatabaseError, OperationalError, connections
 from eventstore.config.loading import Config
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
+from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import CheckpointMoved, Memory
@@ -41,6 +42,8 @@ class Readers:
         self.memory, self.queue = memory, queue
         self._decode = Schemas(storage.schemas).decoded
         self.schedule = Schedule()
+        self.made_anew: list[tuple[AssignedPartition, str]] = []
+        """The partitions that turned out to be made anew, and what told. They are not read until the writer has begun anew."""
         self._threads: list[threading.Thread] = []
 
     def start(self, threads: int) -> None:
@@ -73,6 +76,10 @@ class Readers:
             return None
         try:
             pause = self._pause_after_reading(assigned)
+        except PartitionMadeAnew as error:
+            assigned.errors = [error]
+            self.made_anew.append((assigned, str(error)))
+            return None
         except Exception as error:  # noqa: BLE001 -- whatever one partition's messages do, the others go on
             log_failure(assigned, error)
             connections.close_all()

@@ -21,6 +21,7 @@ from eventstore.index.indexer.batch_queue import BatchQueue
 from eventstore.index.indexer.indexer import End, Indexer, IndexerStatus
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.made_anew import end_those_made_anew
 from eventstore.index.indexer.reader_threads import Readers, ValuesOf, database_error_text
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.indexer.topic_watch import Watch
@@ -79,6 +80,8 @@ def index_until_caught_up(following: Following) -> int:
     topics = {topic.name: topic for topic in following.storage.log.topics()}
     ends = [ends for name in topics for ends in following.storage.log.ends(name)]
     goals = {(end.topic, end.partition): End(at=moment, last=end.last) for end in ends}
+
+    end_those_made_anew(following.storage.log, topics, {shard: goal.last for shard, goal in goals.items()})
 
     def done(leased: Leased) -> bool:
         goal = goals.get((leased.topic, leased.number))

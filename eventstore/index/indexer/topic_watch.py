@@ -5,12 +5,14 @@ It only asks, and tells the indexer. However long the store takes to answer, rea
 
 import logging
 import time
+from collections.abc import Iterable
 
 from django.db import connections
 from django.utils import timezone
 
+from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.indexer import End, Indexer
-from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model.errors import EventStoreError, StoreUnreachable, place_of
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class Watch:
             topics = {topic.name: topic for topic in self.storage.log.topics()}
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
             log.warning("Looking for topics: %s", error)
+            if isinstance(error, StoreUnreachable):  # it may come back without its data, or as another one
+                self._doubt(self.indexer.held_now())
             return
         if topics != self.indexer.topics:
             self.indexer.topics = topics
@@ -77,6 +81,7 @@ class Watch:
             if now - started > ONE_MOMENT:
                 started, moment = now, timezone.now()
             self._asked[topic] = now
+            indexed = self._checkpoints(topic)
             try:
                 ends = self.storage.log.ends(topic)
             except EventStoreError as error:
@@ -84,8 +89,26 @@ class Watch:
                 continue
             for found in ends:
                 shard, end = (topic, found.partition), End(at=moment, last=found.last)
-                if shard in held and (shard not in waiting or end.is_before(waiting[shard])):
+                assigned, checkpoint = indexed.get(found.partition, (None, ""))
+                if assigned is not None and found.last is not None and found.last.token < checkpoint:
+                    self._doubt([assigned])
+                elif shard in held and (shard not in waiting or end.is_before(waiting[shard])):
                     self.indexer.ends[shard] = end
+
+    def _checkpoints(self, topic: str) -> dict[int, tuple[AssignedPartition, str]]:
+        """Return the open partitions of a topic, with their checkpoints' tokens."""
+        return {
+            assigned.number: (assigned, position.token)
+            for assigned in self.indexer.held_now()
+            if assigned.topic.name == topic
+            and (opened := assigned.opened)
+            and (position := opened.writing.checkpoint.position)
+        }
+
+    def _doubt(self, assigned: Iterable[AssignedPartition]) -> None:
+        """Have these partitions opened again, which shows whether they are still the same."""
+        for one in assigned:
+            one.doubt()
 
     def _ask_for_amounts(self) -> None:
         """Ask how much waits in the partitions that are behind."""

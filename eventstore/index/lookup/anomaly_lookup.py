@@ -1,6 +1,7 @@
 """Query anomalies: how many of each kind, and a list of one kind."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db.models import Count, Sum
 
@@ -23,9 +24,13 @@ def counts_of_streams(streams: Sequence[int]) -> Mapping[str, int]:
     return {row["kind"]: row["total"] for row in rows.order_by("kind")}
 
 
-def details_at(topic: str, number: int, ordinal: int) -> dict[str, str]:
-    """Return the anomalies of the event at this ordinal of a partition: details by kind, empty if the kind says everything."""
-    rows = AnomalyRow.objects.filter(partition__topic=topic, partition__number=number, partition__live=True, ordinal=ordinal)
+def details_at(topic: str, number: int, ordinal: int, ended_at: datetime | None = None) -> dict[str, str]:
+    """Return the anomalies of the event at this ordinal of a partition: details by kind, empty if the kind says everything.
+
+    ``ended_at`` is that of the event's pointer.
+    """
+    partitions = IndexedPartition.objects.filter(topic=topic, number=number, live=True, ended_at=ended_at).values("pk")
+    rows = AnomalyRow.objects.filter(partition_id__in=partitions, ordinal=ordinal)
     return dict(rows.order_by("pk").values_list("kind", "detail"))
 
 
@@ -53,12 +58,12 @@ def anomaly_lines(
 
 def _lines(rows: Sequence[AnomalyRow]) -> list[AnomalyLine]:
     pointers = pointers_at([(row.partition_id, row.ordinal) for row in rows])
-    by_place = {(pointer.position.topic, pointer.position.partition, pointer.ordinal): pointer for pointer in pointers}
+    by_place = {(p.position.topic, p.position.partition, p.ended_at, p.ordinal): p for p in pointers}
     partitions = IndexedPartition.objects.in_bulk({row.partition_id for row in rows})
     lines = []
     for row in rows:
         partition = partitions[row.partition_id]
-        pointer = by_place.get((partition.topic, partition.number, row.ordinal))
+        pointer = by_place.get((partition.topic, partition.number, partition.ended_at, row.ordinal))
         if pointer is not None:
             lines.append(AnomalyLine(number=row.pk, kind=row.kind, detail=row.detail, pointer=pointer))
     return lines

@@ -27,6 +27,7 @@ class IndexFace:
     aggregate = staticmethod(queries.aggregate)
     hours = staticmethod(hour_counts.hours_of)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
+    made_anew = staticmethod(progress.made_anew)
 
     def __init__(self, *, log: Log, searchables: tuple[Searchable, ...] = (), hash_key: str = "") -> None:
         """``searchables`` are the declared searchable values; ``hash_key`` is the secret by which they are hashed."""
@@ -100,7 +101,11 @@ class IndexFace:
     def anomalies_of(self, pointer: Pointer) -> Mapping[str, str]:
         """Return the anomalies of this event: details by kind, empty if the kind says everything."""
         place = pointer.position
-        return anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal) if pointer.anomalies else {}
+        return (
+            anomaly_lookup.details_at(place.topic, place.partition, pointer.ordinal, pointer.ended_at)
+            if pointer.anomalies
+            else {}
+        )
 
     def _labelled(self, pointers: Iterable[Pointer]) -> list[Pointer]:
         return [labelled(self._log, pointer) for pointer in pointers]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.db.models import Max, Q, Sum
 
 from eventstore.index.lookup.pointers import time_of
-from eventstore.index.models import HourCount, IndexedPartition
+from eventstore.index.models import HourCount, current_partitions
 from eventstore.index.tables.names import Names
 
 HOUR = 3_600_000_000
@@ -22,7 +22,7 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
     A message that fits no envelope has only its publish time. It does not decide which hour is the last, unless there are no
     other events: after an imported history it would be alone in its day.
     """
-    live = IndexedPartition.objects.filter(topic=topic, live=True).values("pk")
+    live = current_partitions().filter(topic=topic).values("pk")
     until = _hour_of(datetime.now(UTC)) if before is None else _hour_of(before) - 1
     rows = HourCount.objects.filter(partition_id__in=live, hour__lte=until)
     lasts = rows.aggregate(of_events=Max("hour", filter=Q(type_id__gt=0)), of_all=Max("hour"))

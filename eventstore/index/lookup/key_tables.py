@@ -53,11 +53,12 @@ def first_places(table: str, hashes: Sequence[int], segments: range, partitions:
 def ends_of_topic(partition: int) -> dict[int, int]:
     """Return the next ordinal of each row of this row's topic and build, including its own.
 
-    Within these rows, an event id should occur only once.
+    Within these rows, an event id should occur only once. Rows of a log that is gone are left out: a topic that was made anew
+    may hold the same events again.
     """
     rows = sql.query(
         "SELECT p.id, p.next_ordinal FROM index_indexedpartition own JOIN index_indexedpartition p "
-        "ON p.topic = own.topic AND (p.build = own.build OR (p.live AND own.live)) WHERE own.id = %s",
+        "ON p.topic = own.topic AND p.ended_at IS NULL AND (p.build = own.build OR (p.live AND own.live)) WHERE own.id = %s",
         [partition],
     )
     return dict(rows)

@@ -186,4 +186,5 @@ def _pointer(
         original=columns.originals[number],
         values=values,
         anomalies=anomalies,
+        ended_at=row.ended_at,
     )

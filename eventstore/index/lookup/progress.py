@@ -7,9 +7,9 @@ from itertools import groupby
 from django.db.models import Q
 from django.utils import timezone
 
-from eventstore.index.models import IndexedPartition
+from eventstore.index.models import IndexedPartition, current_partitions
 from eventstore.index.tables import sql
-from eventstore.model.progress import IndexProgress, TopicProgress
+from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress
 
 PIECE = 500
 STALE = timedelta(seconds=15)
@@ -19,8 +19,21 @@ STALE = timedelta(seconds=15)
 def topics() -> list[TopicProgress]:
     """Return the progress of every topic in the index, by name."""
     now = timezone.now()
-    rows = sorted(IndexedPartition.objects.filter(live=True).defer("checkpoint"), key=lambda row: row.topic)
+    rows = sorted(current_partitions().defer("checkpoint"), key=lambda row: row.topic)
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
+
+
+def made_anew() -> list[TopicMadeAnew]:
+    """Return the topics that were made anew since they were first indexed, the latest first."""
+    rows = IndexedPartition.objects.filter(live=True, ended_at__isnull=False).order_by("-ended_at", "topic", "number")
+    by_topic: dict[str, list[IndexedPartition]] = {}
+    for row in rows:
+        by_topic.setdefault(row.topic, []).append(row)
+    return [
+        TopicMadeAnew(topic=topic, at=some[0].ended_at, why=some[0].ended_why, events=sum(row.next_ordinal for row in some))
+        for topic, some in by_topic.items()
+        if some[0].ended_at is not None
+    ]
 
 
 def together(progress: Sequence[IndexProgress]) -> IndexProgress:

@@ -16,7 +16,7 @@ from eventstore.index.lookup.anomaly_lookup import counts_of_streams
 from eventstore.index.lookup.key_tables import places
 from eventstore.index.lookup.pointers import ordinals_at, pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_back, ordinals_on
-from eventstore.index.models import IndexedPartition, StreamRow, TypeCount
+from eventstore.index.models import IndexedPartition, StreamRow, TypeCount, current_partitions
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -33,7 +33,7 @@ def indexed_topics() -> list[IndexedTopic]:
     """Return the topics in the index, by name. Their caught-up time ignores partitions that have gone from the store."""
     watched = Q(gone_at=None)
     rows = (
-        IndexedPartition.objects.filter(live=True)
+        current_partitions()
         .values("topic", "kind")
         .annotate(
             partitions=Count("id"),
@@ -108,11 +108,16 @@ def aggregates_anywhere(prefix: str, limit: int) -> list[Aggregate]:
 
 
 def aggregate(type: str, id: str) -> Aggregate | None:
-    rows = list(_streams_of(type, id).select_related("partition").order_by("partition__topic", "partition__number"))
+    rows = list(_streams_of(type, id).select_related("partition").order_by("partition__topic", "partition__number", "pk"))
     if not rows:
         return None
-    summaries = [StreamSummary(topic=row.partition.topic, partition=row.partition.number, events=row.events) for row in rows]
+    summaries = [_summary(row) for row in rows]
     return build_aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
+
+
+def _summary(row: StreamRow) -> StreamSummary:
+    of = row.partition
+    return StreamSummary(topic=of.topic, partition=of.number, events=row.events, ended_at=of.ended_at)
 
 
 def stream_numbers(type: str, id: str) -> list[int]:
@@ -180,8 +185,15 @@ def at(position: Position) -> Pointer | None:
     return at_each([position]).get(position)
 
 
+def at_in_the_past(position: Position) -> Pointer | None:
+    """Return the pointer at this position of a log that is gone, the newest if there are several: the topic was made anew."""
+    rows = _live_partitions().filter(topic=position.topic, number=position.partition, ended_at__isnull=False)
+    there = [(row.pk, ordinal) for row in rows.order_by("-pk") for ordinal in ordinals_at(row.pk, [position.token]).values()]
+    return next(iter(pointers_at(there[:1])), None)
+
+
 def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
-    """Return the pointers at these positions, as far as they are indexed."""
+    """Return the pointers at these positions, as far as they are indexed. Only of logs that the store still has."""
     by_partition: dict[tuple[str, int], list[str]] = {}
     for position in positions:
         by_partition.setdefault((position.topic, position.partition), []).append(position.token)
@@ -196,18 +208,18 @@ def at_each(positions: Sequence[Position]) -> dict[Position, Pointer]:
 def latest_pointers(topic: str, limit: int) -> list[Pointer]:
     """Return the topic's last indexed events, newest first, for use while the store is away."""
     there: list[tuple[int, int]] = []
-    for row in _live_partitions().filter(topic=topic):
+    for row in current_partitions().filter(topic=topic):
         there += [(row.pk, ordinal) for ordinal in range(max(0, row.next_ordinal - limit), row.next_ordinal)]
     return sorted(pointers_at(there), key=lambda found: (found.published, found.ordinal), reverse=True)[:limit]
 
 
 def partition_row(topic: str, number: int) -> IndexedPartition | None:
-    return _live_partitions().filter(topic=topic, number=number).first()
+    return current_partitions().filter(topic=topic, number=number).first()
 
 
 def partition_rows(topic: str) -> dict[int, IndexedPartition]:
     """Return the topic's indexed partitions, by number."""
-    return {row.number: row for row in _live_partitions().filter(topic=topic)}
+    return {row.number: row for row in current_partitions().filter(topic=topic)}
 
 
 def at_ordinals(partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:

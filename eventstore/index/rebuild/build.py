@@ -113,7 +113,7 @@ def update_goals(work: Work) -> None:
         work.renewal_due = time.monotonic() + RENEW
     if time.monotonic() < work.goals_due:
         return
-    live = dict(rows_of(work.topic.name).filter(live=True).values_list("number", "checkpoint"))
+    live = dict(rows_of(work.topic.name).filter(live=True, ended_at=None).values_list("number", "checkpoint"))
     ends = {ends.partition: ends.last.token if ends.last else "" for ends in work.storage.log.ends(work.topic.name)}
     for number in work.epochs:
         end = ends.get(number, "")

@@ -68,7 +68,7 @@ def unfinished(topic: str) -> int | None:
 
 def events_of(topic: str, build: int | None) -> int:
     """Return how many events this build has (``None``: the live one)."""
-    rows = rows_of(topic).filter(live=True) if build is None else rows_of(topic).filter(build=build)
+    rows = rows_of(topic).filter(ended_at=None, **({"live": True} if build is None else {"build": build}))
     return sum(rows.values_list("next_ordinal", flat=True))
 
 
@@ -160,13 +160,14 @@ def forget(topic: str) -> int:
     """
     discard(topic)
     owner = new_owner()
-    rows = rows_of(topic).filter(live=True)
+    rows = rows_of(topic).filter(live=True, ended_at=None)
     events = events_of(topic, None)
     try:
         wanted = [leased(row) for row in rows]
         if len(leases.take(owner, wanted)) < len(wanted):
             raise StillIndexed(f"An indexer that runs now watches {topic}. Nothing was forgotten: end that one first.")
         abandon(rows.filter(owner=owner))
+        abandon(rows_of(topic).filter(live=True, ended_at__isnull=False))  # nobody leases or writes these
     finally:
         leases.release(owner)
     return events

@@ -68,7 +68,7 @@ def _open(work: Work, number: int, readers: ExitStack) -> _OpenPartition:
 def _swap(work: Work, partitions: Mapping[int, _OpenPartition]) -> None:
     """In a transaction: lock the old build, index the events that the new one lacks, and make the new one live."""
     rows = rows_of(work.topic.name)
-    old = {row.number: row for row in rows.select_for_update().filter(live=True).order_by("pk")}
+    old = {row.number: row for row in rows.select_for_update().filter(live=True, ended_at=None).order_by("pk")}
     if any(number not in partitions and number < work.topic.partitions for number in old):
         raise _NotReached
     deadline = time.monotonic() + LOCKED

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Max
 
-from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
 from eventstore.index.tables.blocks import FULL, Columns, decoded
 from eventstore.index.tables.keys import Key
 from eventstore.index.tables.names import Names
@@ -52,6 +52,8 @@ class Partition:
     segment: int
     memory: Memory
     key: Key
+    incarnation: str
+    """Which log of its name the checkpoint lies in, as far as known."""
     tail: Columns
     """The events of the last block, while it is not full."""
     known: streams.Known = field(default_factory=OrderedDict)
@@ -62,7 +64,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
 
     ``build`` is the number of the build; without it, the live build is opened.
     """
-    rows = IndexedPartition.objects
+    rows = IndexedPartition.objects.filter(ended_at=None)
     which = {"live": True} if build is None else {"build": build}
     row = rows.filter(topic=topic.name, number=number, **which).first()
     if row is None:
@@ -83,13 +85,14 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         segment=row.segment,
         memory=memory,
         key=index_key(),
+        incarnation=row.incarnation,
         tail=_tail(row),
     )
 
 
 def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
     """Return how far the index has got in the partition's live build."""
-    row = IndexedPartition.objects.filter(topic=topic.name, number=partition, live=True).first()
+    row = current_partitions().filter(topic=topic.name, number=partition).first()
     return _checkpoint(row) if row else Checkpoint(position=None, next_ordinal=0)
 
 

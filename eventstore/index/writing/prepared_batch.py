@@ -54,6 +54,8 @@ class PreparedBatch:
     last: Position
     published: datetime
     """When the last event was published."""
+    incarnation: str = ""
+    """Which log of its name the last event lies in, where a message says so."""
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -87,6 +89,7 @@ def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Seque
         values={place: found for place, found in enumerate(values) if found},
         last=events[-1].message.position,
         published=events[-1].message.published,
+        incarnation=events[-1].message.incarnation,
     )
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from django.utils import timezone
 
-from eventstore.index.models import IndexedPartition
+from eventstore.index.models import IndexedPartition, current_partitions
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import Block, blocks_of
 from eventstore.index.tables.database import atomic
@@ -50,7 +50,7 @@ def write_prepared(partition: Partition, prepared: PreparedBatch) -> int:
 
 def note_caught_up(topic: Topic, partition: int) -> None:
     """Note that a reader has just found nothing after the checkpoint."""
-    rows = IndexedPartition.objects.filter(topic=topic.name, number=partition, live=True)
+    rows = current_partitions().filter(topic=topic.name, number=partition)
     rows.update(caught_up_at=timezone.now())
 
 
@@ -61,6 +61,8 @@ def _write(partition: Partition, prepared: PreparedBatch) -> int:
     lock that this takes makes other writers of the topic wait until the transaction ends.
     """
     row = _lock_row(partition)
+    if prepared.incarnation and row.incarnation and prepared.incarnation != row.incarnation:
+        raise CheckpointMoved("This partition was made anew in the store since its checkpoint.")
     first = partition.checkpoint.next_ordinal
     segment = max(row.segment, partition.memory.duplicates.segment_now())
     numbers = partition.memory.names.numbers_of(names_in(prepared))
@@ -95,7 +97,8 @@ def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: Prep
     """Move the checkpoint behind the batch, in the row and in the writer's own state."""
     row.checkpoint, row.next_ordinal, row.segment = prepared.last.token, row.next_ordinal + len(prepared), segment
     row.indexed_published_at = prepared.published
-    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at"])
+    row.incarnation = partition.incarnation = prepared.incarnation or partition.incarnation
+    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation"])
     partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=row.next_ordinal)
     partition.segment = segment
 

@@ -1,0 +1,118 @@
+"""A partition that was made anew: its name leads to another log than the one in which the index's checkpoint lies.
+
+A topic was deleted and created again, a broker came back without its data or with those of a backup, or another cluster took
+over. Three signs tell: the store calls it another incarnation; the log ends before the checkpoint, which no log can do whose
+events are only ever appended and trimmed; or another event lies at the checkpoint. The old row then ends and keeps its
+pointers, and a new one begins beside it.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from django.db.models import F, Max
+from django.db.models.functions import Now
+
+from eventstore.index.indexer import leases
+from eventstore.index.indexer.leases import Leased
+from eventstore.index.lookup.pointers import pointers_at
+from eventstore.index.models import IndexedPartition
+from eventstore.index.tables.database import atomic
+from eventstore.index.writing.partition import Partition
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import Message, Position, Topic
+from eventstore.model.log import Log
+
+log = logging.getLogger(__name__)
+
+CREATED = "the store created it later than what was indexed"
+ENDS_BEFORE = "it ends before the last indexed event"
+OTHER_EVENT = "another event lies where the last indexed one was"
+CAME_BACK = "it was gone for a time, and no longer has the last indexed event"
+
+
+class PartitionMadeAnew(EventStoreError):
+    """The partition that was to be opened is another one than the one that was indexed. The text says what told."""
+
+
+def verify(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> None:
+    """Raise ``PartitionMadeAnew`` if the log is not the one that the partition's checkpoint lies in.
+
+    ``incarnation`` is what the store says now. ``was_gone``: the store did not have the topic for a time. Costs a read of one
+    event if there is a checkpoint.
+    """
+    why = _why(store, partition, incarnation, was_gone=was_gone)
+    if why:
+        raise PartitionMadeAnew(f"{partition.topic.name} partition {partition.number} was made anew: {why}.")
+
+
+def why_another_log(store: Log, row: IndexedPartition) -> str:
+    """Return what tells, without reading an event, that the store has another log than this row; empty if nothing does."""
+    if not row.checkpoint:
+        return ""
+    ends = {end.partition: end.last for end in store.ends(row.topic)}
+    incarnation = store.incarnation(row.topic, row.number) if row.number in ends else ""
+    return _cheap_sign(row.incarnation, incarnation, row.checkpoint, ends.get(row.number))
+
+
+def begin_anew(row: int, epoch: int, error: str) -> bool:
+    """End this row, and begin a new one beside it. Return false if another process has the row by now."""
+    with atomic():
+        rows = IndexedPartition.objects.select_for_update().filter(pk=row, epoch=epoch, live=True, ended_at=None)
+        old = rows.first()
+        if old is None:
+            return False
+        ended = {"ended_at": Now(), "ended_why": error, "epoch": F("epoch") + 1, "behind": None, "gone_at": None}
+        IndexedPartition.objects.filter(pk=row).update(**ended, owner="", leased_until=None)
+        lives = IndexedPartition.objects.filter(topic=old.topic, number=old.number).aggregate(newest=Max("anew"))["newest"]
+        IndexedPartition.objects.create(
+            topic=old.topic, number=old.number, kind=old.kind, build=old.build, anew=int(lives) + 1
+        )
+    log.warning("%s Its %d indexed events stay findable; what it holds now is indexed beside them.", error, old.next_ordinal)
+    return True
+
+
+def end_those_made_anew(store: Log, topics: Mapping[str, Topic], ends: Mapping[tuple[str, int], Position | None]) -> None:
+    """Begin anew the free partitions that were made anew, for an indexer that will open only those that are behind.
+
+    ``ends`` are the ends of all partitions now.
+    """
+    for leased in _indexed_of(topics):
+        if not leased.free or (leased.topic, leased.number) not in ends:
+            continue
+        now = store.incarnation(leased.topic, leased.number)
+        if why := _cheap_sign(leased.incarnation, now, leased.checkpoint, ends[leased.topic, leased.number]):
+            begin_anew(leased.id, leased.epoch, f"{leased.topic} partition {leased.number} was made anew: {why}.")
+
+
+def _indexed_of(topics: Mapping[str, Topic]) -> Iterable[Leased]:
+    return (leased for leased in leases.partitions() if leased.topic in topics and leased.checkpoint)
+
+
+def _cheap_sign(indexed: str, now: str, checkpoint: str, last: Position | None) -> str:
+    if indexed and now and indexed != now:
+        return CREATED
+    return ENDS_BEFORE if last is not None and last.token < checkpoint else ""
+
+
+def _why(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> str:
+    position = partition.checkpoint.position
+    if position is None:
+        return ""
+    known = bool(partition.incarnation and incarnation)
+    if known and partition.incarnation != incarnation:
+        return CREATED
+    topic, number = partition.topic.name, partition.number
+    found = store.read_forward(topic, number, after=position, inclusive=True, limit=1)
+    if found and found[0].position == position:
+        return "" if _is_the_last_indexed(partition, found[0]) else OTHER_EVENT
+    if not found:
+        last = store.read_backward(topic, number, limit=1)
+        if last and last[0].position < position:
+            return ENDS_BEFORE
+    return CAME_BACK if was_gone and not known else ""  # otherwise retention has trimmed it
+
+
+def _is_the_last_indexed(partition: Partition, message: Message) -> bool:
+    """Compare what the index keeps of every message: when it was published, and its size."""
+    pointers = pointers_at([(partition.id, partition.checkpoint.next_ordinal - 1)])
+    return all((one.published, one.size) == (message.published, len(message.payload)) for one in pointers)

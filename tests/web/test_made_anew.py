@@ -1,0 +1,53 @@
+"""A topic that was deleted and made anew: every page says what of it is gone, and shows nothing old as new."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from eventstore.drivers.database.models import TopicRow
+from tests.web.desk import Desk, attribute, opened_desk, text
+
+
+@pytest.fixture
+def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
+    """Three events of the old topic, and two of the new one at the same positions."""
+    with opened_desk() as opened:
+        opened.publish(3)
+        assert opened.get("/events/e-0/").status_code == 200  # so that memory has its payload
+        TopicRow.objects.using("store").get(name="patients").delete()
+        opened.publish(2, start=10)
+        yield opened
+
+
+def test_the_overview_and_the_page_of_the_index_say_so(desk: Desk) -> None:
+    for page in ("/", "/index/"):
+        answer = desk.get(page)
+        assert (attribute(answer, "data-made-anew"), attribute(answer, "data-events")) == (["patients"], ["3"])
+        assert "patients was made anew" in text(answer)
+    assert attribute(desk.get("/index/"), "data-indexed") == ["2"]
+
+
+def test_an_old_event_stays_findable_without_its_payload_beside_a_new_one_at_its_position(desk: Desk) -> None:
+    pointers = {id: desk.faces.index.with_event_id(id)[0] for id in ("e-0", "e-10")}
+    assert pointers["e-0"].position == pointers["e-10"].position
+    old, new = desk.get("/events/e-0/"), desk.get("/events/e-10/")
+    assert attribute(old, "data-missing") == ["anew"]
+    assert "another one has its name now" in text(old)
+    assert attribute(new, "data-missing") == []
+    at = pointers["e-0"].position.encode()
+    assert attribute(desk.get(f"/events/e-0/?at={at}"), "data-missing") == ["anew"]
+    assert desk.get(f"/events/e-10/?at={at}").status_code == 200
+
+
+def test_the_aggregate_has_both_lives_and_says_which_events_are_gone(desk: Desk) -> None:
+    pointer = desk.faces.index.with_event_id("e-0")[0]
+    answer = desk.get(f"/aggregates/{pointer.aggregate_type}/{pointer.aggregate_id}/")
+    assert attribute(answer, "data-gone") == ["3"]
+    assert "gone: its topic was made anew" in text(answer)
+    assert "3 of these events are only known to the index" in text(answer)
+
+
+def test_the_page_of_the_topic_shows_the_new_one_alone(desk: Desk) -> None:
+    answer = desk.get("/topics/patients/")
+    assert answer.status_code == 200
+    assert set(attribute(answer, "data-event-id")) <= {"e-10", "e-11"}
