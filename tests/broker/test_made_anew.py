@@ -3,9 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-import _pulsar
 import httpx
-import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
@@ -14,36 +12,9 @@ from eventstore.model.events import Message
 from eventstore.model.log import Edge
 from eventstore.schemas import Schemas
 from tests.broker.conftest import MakeTopic, roll_over
+from tests.broker.made_anew import delete, publish
 
-ADA = b"\x06Ada\x02"
-"""The text Ada and the number 1, by any of the schemas below."""
-
-
-class Described(pulsar.schema.Schema):  # type: ignore[misc] # the client has no types
-    """An Avro schema of one text and one number. Bytes are sent as they are."""
-
-    def __init__(self, field: str) -> None:
-        fields = [{"name": field, "type": "string"}, {"name": "n", "type": "int"}]
-        super().__init__(bytes, _pulsar.SchemaType.AVRO, {"type": "record", "name": "R", "fields": fields}, "S")
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
-
-    def _validate_object_type(self, obj: object) -> None:
-        pass
-
-
-def publish(client: Any, topic: str, field: str, *, events: int = 1, key: str = "k") -> None:
-    producer = client.create_producer(f"persistent://{topic}", schema=Described(field))
-    for number in range(events):
-        envelope = {"ce_id": f"{field}-{number}", "ce_type": "T", "ce_source": "/tests", "ce_specversion": "1.0"}
-        producer.send(ADA, partition_key=key, properties=envelope)
-    producer.close()
-
-
-def delete(admin: httpx.Client, topic: str, *, partitioned: bool = False) -> None:
-    rest = "/partitions" if partitioned else ""
-    admin.delete(f"persistent/{topic}{rest}", params={"force": "true"}).raise_for_status()
+pytestmark = pytest.mark.broker
 
 
 def read(schemas: Schemas, messages: list[Message]) -> list[bytes]:

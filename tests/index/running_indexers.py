@@ -12,6 +12,7 @@ from eventstore.index.indexer.run import Following, follow_everything
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import StoreRefused
 from eventstore.model.events import NewMessage, Topic
+from eventstore.model.storage import Storage
 
 ENVELOPE = {"ce_id": "e-1", "ce_type": "document.read", "ce_source": "/tests", "ce_specversion": "1.0"}
 
@@ -28,7 +29,7 @@ class RefusingAtFirst(DatabaseLog):
         return super().topics()
 
 
-def following(storage: DatabaseStorage, stop: threading.Event, **more: Any) -> Following:
+def following(storage: Storage, stop: threading.Event, **more: Any) -> Following:
     settings = {"on_batch": lambda topic, partition, events: None, **more}
     return Following(storage=storage, config=Config(), stop=stop, **settings)
 
@@ -49,7 +50,7 @@ def owners() -> dict[int, str]:
 
 
 @contextmanager
-def running(storage: DatabaseStorage, owner: str = "one", **more: Any) -> Iterator[threading.Event]:
+def running(storage: Storage, owner: str = "one", **more: Any) -> Iterator[threading.Event]:
     """An indexer that follows everything, in a thread of its own; the value ends it."""
     stop = threading.Event()
     thread = threading.Thread(target=follow_everything, args=(following(storage, stop, owner=owner, **more),))

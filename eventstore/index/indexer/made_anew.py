@@ -46,12 +46,10 @@ def verify(store: Log, partition: Partition, incarnation: str, *, was_gone: bool
 
 
 def why_another_log(store: Log, row: IndexedPartition) -> str:
-    """Return what tells, without reading an event, that the store has another log than this row; empty if nothing does."""
-    if not row.checkpoint:
+    """Return why the store's word alone tells that it has another log than this row; empty if it does not."""
+    if not (row.checkpoint and row.incarnation) or row.number >= store.topic(row.topic).partitions:
         return ""
-    ends = {end.partition: end.last for end in store.ends(row.topic)}
-    incarnation = store.incarnation(row.topic, row.number) if row.number in ends else ""
-    return _cheap_sign(row.incarnation, incarnation, row.checkpoint, ends.get(row.number))
+    return _cheap_sign(row.incarnation, store.incarnation(row.topic, row.number), row.checkpoint, None)
 
 
 def begin_anew(row: int, epoch: int, error: str) -> bool:

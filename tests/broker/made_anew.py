@@ -1,0 +1,53 @@
+"""Publishers and operators for tests of topics that are deleted and made anew."""
+
+import time
+from typing import Any
+
+import _pulsar
+import httpx
+import pulsar
+
+ADA = b"\x06Ada\x02"
+"""The text Ada and the number 1, by any schema that ``Described`` makes."""
+TRIES = 40
+
+
+class Described(pulsar.schema.Schema):  # type: ignore[misc] # the client has no types
+    """An Avro schema of one text and one number. Bytes are sent as they are."""
+
+    def __init__(self, field: str) -> None:
+        fields = [{"name": field, "type": "string"}, {"name": "n", "type": "int"}]
+        super().__init__(bytes, _pulsar.SchemaType.AVRO, {"type": "record", "name": "R", "fields": fields}, "S")
+
+    def encode(self, obj: bytes) -> bytes:
+        return obj
+
+    def _validate_object_type(self, obj: object) -> None:
+        pass
+
+
+def publish(client: Any, topic: str, field: str, *, events: int = 1, keys: int = 1) -> None:
+    """Publish events whose ids name the schema's field and the number, of so many aggregates in turn."""
+    producer = client.create_producer(f"persistent://{topic}", schema=Described(field))
+    for number in range(events):
+        envelope = {"ce_id": f"{field}-{number}", "ce_type": "T", "ce_source": "/tests", "ce_specversion": "1.0"}
+        producer.send_async(ADA, None, partition_key=f"k{number % keys}", properties=envelope)
+    producer.flush()
+    producer.close()
+
+
+def delete(admin: httpx.Client, topic: str, *, partitions: int = 0) -> None:
+    """Delete the topic by force, as an operator does who does not ask who is connected."""
+    admin.delete(f"persistent/{topic}{'/partitions' if partitions else ''}", params={"force": "true"}).raise_for_status()
+
+
+def make_partitioned(admin: httpx.Client, topic: str, partitions: int) -> None:
+    """Create the topic; remove partitions first that a reconnecting client has brought back on their own."""
+    for _ in range(TRIES):
+        answer = admin.put(f"persistent/{topic}/partitions", json=partitions)
+        if answer.is_success:
+            return
+        for number in range(partitions):
+            admin.delete(f"persistent/{topic}-partition-{number}", params={"force": "true"})
+        time.sleep(0.25)
+    answer.raise_for_status()
