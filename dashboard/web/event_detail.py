@@ -1,7 +1,7 @@
 """One event with everything that belongs to it, masked: for its own page, and beside an aggregate's stream."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -20,7 +20,7 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
-from eventstore.model import STORES_PROPERTIES, Event, Pointer
+from eventstore.model import STORES_PROPERTIES, Event, EventStoreError, Pointer, Position
 from eventstore.streams import Row
 
 MOST_TOGETHER = 200
@@ -29,8 +29,12 @@ LONGEST_VALUE = 4_000
 HIDDEN = "hidden from your role"
 STORED_AS_HASH = "kept as a hash"
 KEY_MAY_BE_BINARY = (
-    "The key may be binary: it reads like base64, and Pulsar's client does not tell a key that was set as bytes from a text. "
+    "The key may be binary: it reads like base64, and the store does not tell now whether it was set as bytes. "
     "Events with these bytes as key and events with this text are one aggregate here."
+)
+KEY_IS_BINARY = (
+    "The key is binary: it was set as bytes, and is shown as their base64. "
+    "Events whose key is this text belong to the same aggregate here."
 )
 SHORTEST_UNPADDED = 16
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -100,7 +104,7 @@ def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, profile, limit) if event else None,
-        notes=(*event.notes, *key_notes(event, desk().log.capabilities.keys_from_bytes)) if event else (),
+        notes=(*event.notes, *key_notes(event, desk().log.key_is_bytes)) if event else (),
         anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
         values=value_facts(pointer.values, profile) if pointer else (),
     )
@@ -176,10 +180,15 @@ def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
     return [*keys, *(_fact(name, value, path, profile) for name, value, path in candidates if value)]
 
 
-def key_notes(event: Event, keys_from_bytes: bool) -> Sequence[str]:
-    """What cannot be told of the key, if the store also takes bytes as keys: whether it is bytes, or a text like base64."""
-    told = not keys_from_bytes or (event.schema is not None and event.schema.key_read)
-    return () if told or not looks_like_base64(event.message.key or "") else (KEY_MAY_BE_BINARY,)
+def key_notes(event: Event, is_bytes: Callable[[Position], bool | None]) -> Sequence[str]:
+    """What there is to say of a key that reads like base64. ``is_bytes`` tells whether it was set as bytes (``Log``)."""
+    if (event.schema is not None and event.schema.key_read) or not looks_like_base64(event.message.key or ""):
+        return ()
+    try:
+        told = is_bytes(event.position)
+    except EventStoreError:  # the store is away, or refuses: the rest of the page needs no answer
+        told = None
+    return (KEY_MAY_BE_BINARY,) if told is None else (KEY_IS_BINARY,) if told else ()
 
 
 def looks_like_base64(key: str) -> bool:

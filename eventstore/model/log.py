@@ -30,8 +30,6 @@ class LogCapabilities:
     """``known_ids`` uses an index of its own, so that an import that is run twice is detected."""
     amount_unit: str
     """What ``Amounts`` count: ``events``, or the broker's ``entries`` (a batch is one)."""
-    keys_from_bytes: bool = False
-    """A key may have been set as bytes. It then reads as their base64, and nothing tells it from a key that is this text."""
     parallel_reads: int = 1
     """How many partitions may usefully be read in parallel."""
 
@@ -196,5 +194,14 @@ class Log(Protocol):
         store.
 
         The label of a chunked message does not tell its position.
+        """
+        ...
+
+    def key_is_bytes(self, position: Position) -> bool | None:
+        """Return whether the key of the message at this position was set as bytes, so that it reads as their base64.
+
+        ``None`` if that cannot be told.
+
+        Messages come without this, because asking takes a round trip for each. Ask only for a key that reads like base64.
         """
         ...

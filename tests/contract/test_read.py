@@ -30,6 +30,13 @@ def test_a_topic_without_a_schema_has_no_version_of_one(storage: Storage, topic:
         assert [registry.schema(name, version) for version in ("0", "1", "", "no number")] == [None] * 4
 
 
+def test_a_key_that_only_reads_like_base64_is_told_from_bytes(storage: Storage, topic: MakeTopic) -> None:
+    name = topic().name
+    new = [NewMessage(payload=b"{}", key="AAEC/w==") for _ in range(2)]
+    positions = [*storage.log.append(name, new), *append_singly(storage, name, new)]
+    assert [storage.log.key_is_bytes(position) for position in positions] == [False] * 4
+
+
 def test_the_ends_are_the_first_and_the_last_event(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     positions = [*storage.log.append(name, numbered(3)), *storage.log.append(name, numbered(4))]

@@ -107,6 +107,9 @@ class DatabaseLog:
         with self._session.use():
             return position_labelled(topic, partition, label)
 
+    def key_is_bytes(self, position: Position) -> bool | None:
+        return False
+
 
 def _product() -> str:
     connection = connections[STORE]

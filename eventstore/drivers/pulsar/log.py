@@ -8,6 +8,7 @@ from typing import Any
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client.key_metadata import is_set_as_bytes
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.parallel import in_parallel
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog, group_near
@@ -37,7 +38,6 @@ class PulsarLog:
         expected_version=False,
         detects_known_ids=False,
         amount_unit="entries",
-        keys_from_bytes=True,
         parallel_reads=PARALLEL_READS,
     )
 
@@ -162,6 +162,12 @@ class PulsarLog:
     def labelled(self, topic: str, partition: int, label: str) -> Position | None:
         self._cluster.check_open()
         return position_labelled(topic, partition, label)
+
+    def key_is_bytes(self, position: Position) -> bool | None:
+        place = place_of(position.token)
+        log = self._cluster.known(position.topic).log(position.partition)
+        found = self._cluster.admin.entry(log, place.ledger, place.entry)
+        return is_set_as_bytes(*found, place.batch) if found else None
 
     def _partition_log_if_there(self, topic: str, partition: int) -> PartitionLog | None:
         try:

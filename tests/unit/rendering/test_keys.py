@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from dashboard.privacy import MASKED, AccessProfile
 from dashboard.rendering import key_of, ordering_key_of
-from dashboard.web.event_detail import KEY_MAY_BE_BINARY, key_notes, looks_like_base64
+from dashboard.web.event_detail import KEY_IS_BINARY, KEY_MAY_BE_BINARY, key_notes, looks_like_base64
 from eventstore.envelope import read_event
-from eventstore.model.events import UNREADABLE_KEY, Event, SchemaUse
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import UNREADABLE_KEY, Event, Position, SchemaUse
 from tests.unit.messages import CE, message
 
 ALL = AccessProfile(name="support", sees_values=True)
@@ -30,12 +31,28 @@ def test_an_ordering_key_is_shown_like_a_key() -> None:
     assert "no text" in str(ordering_key_of(keyed("k", UNREADABLE_KEY), LITTLE))
 
 
-def test_a_key_that_may_be_binary_is_said_so_where_the_store_takes_such_keys() -> None:
+def test_a_key_that_is_binary_or_may_be_is_said_so() -> None:
     event = keyed("AAEC/w==")
-    assert key_notes(event, True) == (KEY_MAY_BE_BINARY,)
-    assert key_notes(event, False) == ()
-    assert key_notes(replace(event, schema=SchemaUse(kind="bytes", version="0", key_read=True)), True) == ()
-    assert key_notes(keyed(None), True) == key_notes(keyed("patient-4711"), True) == ()
+    assert [key_notes(event, lambda position, told=told: told) for told in (True, None, False)] == [
+        (KEY_IS_BINARY,),
+        (KEY_MAY_BE_BINARY,),
+        (),
+    ]
+    assert key_notes(event, away) == (KEY_MAY_BE_BINARY,)
+
+
+def test_nobody_is_asked_about_a_key_that_does_not_read_like_base64_or_was_read_by_its_schema() -> None:
+    by_schema = replace(keyed("AAEC/w=="), schema=SchemaUse(kind="bytes", version="0", key_read=True))
+    for event in (by_schema, keyed(None), keyed("patient-4711")):
+        assert key_notes(event, never) == ()
+
+
+def away(position: Position) -> bool | None:
+    raise StoreUnreachable("away")
+
+
+def never(position: Position) -> bool | None:
+    raise AssertionError("asked")
 
 
 @pytest.mark.parametrize(
