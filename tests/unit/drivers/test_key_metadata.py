@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.drivers.pulsar.client.key_metadata import BATCH, KEY_IS_BASE64, is_set_as_bytes
+from eventstore.drivers.pulsar.client.key_metadata import BATCH, KEY, KEY_IS_BASE64, is_set_as_bytes
 
 BODY = bytes.fromhex(
     "000000101208414145432f773d3d1802300140007b7d"  # the bytes 00 01 02 ff as key
@@ -17,8 +17,9 @@ def test_each_message_of_a_batch_tells_of_its_own_key() -> None:
 
 
 def test_a_message_by_itself_tells_in_the_headers() -> None:
-    assert is_set_as_bytes({KEY_IS_BASE64: "true"}, b"{}", -1) is True
-    assert is_set_as_bytes({KEY_IS_BASE64: "false"}, b"{}", -1) is False
+    assert is_set_as_bytes({KEY: "AAEC/w==", KEY_IS_BASE64: "true"}, b"{}", -1) is True
+    assert is_set_as_bytes({KEY: "AAEC/w==", KEY_IS_BASE64: "false"}, b"{}", -1) is False
+    assert is_set_as_bytes({KEY: "AAEC/w=="}, b"{}", -1) is False
     assert is_set_as_bytes({}, b"{}", -1) is None
 
 

@@ -7,7 +7,7 @@ bytes of length, a ``SingleMessageMetadata`` (``PulsarApi.proto``), and the payl
 from collections.abc import Iterator, Mapping
 
 BATCH = "x-pulsar-num-batch-message"
-KEY_IS_BASE64 = "x-pulsar-partition-key-b64-encoded"
+KEY, KEY_IS_BASE64 = "x-pulsar-partition-key", "x-pulsar-partition-key-b64-encoded"
 _PAYLOAD_SIZE, _KEY_IS_BASE64 = 3, 6
 """Fields of ``SingleMessageMetadata``."""
 _VARINT, _BYTES = 0, 2
@@ -21,8 +21,8 @@ class NoMetadata(ValueError):
 def is_set_as_bytes(headers: Mapping[str, str], body: bytes, batch_index: int) -> bool | None:
     """Return whether the key was set as bytes; ``None`` if the answer does not tell. ``batch_index`` is -1 outside a batch."""
     if BATCH not in headers:
-        told = headers.get(KEY_IS_BASE64)
-        return None if told is None or batch_index >= 0 else told == "true"
+        # C++ clients never set the mark, Java's always.
+        return headers.get(KEY_IS_BASE64) == "true" if KEY in headers and batch_index < 0 else None
     try:
         for number, fields in enumerate(_metadata(body)):
             if number == batch_index:
