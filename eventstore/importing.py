@@ -27,6 +27,11 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_ONE_A_LINE = "Write one event a line, for example with: jq -c"
+IS_A_LIST = f"The file is a JSON list. {_ONE_A_LINE} '.[]'"
+IS_INDENTED = f"The file's JSON takes several lines for an event. {_ONE_A_LINE} ."
+IS_UTF_16 = "The file is in UTF-16. Save it as UTF-8."
 
 
 class BinaryFile(Protocol):
@@ -80,17 +85,42 @@ class ImportSummary:
 def parse_lines(file: BinaryFile) -> Iterator[Line]:
     """Yield every line that is not blank, in order: its message, or why there is none.
 
-    gzip is recognised by its first bytes. If a gzip file is cut off or damaged, the last line says so.
+    gzip is recognised by its first bytes. If a gzip file is cut off or damaged, the last line says so. A file that holds a
+    JSON list, indented JSON or UTF-16 gives one rejected line that says so, and no other.
     """
     number = 0
+    held: tuple[int, bytes] | None = None
+    """The first line, if it begins an object that it does not end: the next line tells whether the file is indented."""
     try:
         for number, text in enumerate(_lines(_plain(file)), start=1):
-            if text is None:
-                yield Rejected(number=number, reason=f"The line is longer than {MAX_LINE // 1024 // 1024} MB.")
-            elif line := (text.removeprefix(_BOM) if number == 1 else text).strip():
-                yield _parse(number, line)
+            line = (text.removeprefix(_BOM) if number == 1 else text).strip() if text is not None else None
+            if line == b"":
+                continue
+            first, held = held, None
+            if reason := _no_lines(number, line, first):
+                yield Rejected(number=first[0] if first else number, reason=reason)
+                return
+            if first:
+                yield _parse(*first)
+            elif number == 1 and line is not None and line[:1] == b"{" and line[-1:] != b"}":
+                held = number, line
+                continue
+            yield _parse(number, line)
+        if held:
+            yield _parse(*held)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         yield Rejected(number=number + 1, reason="The gzip file is cut off or damaged here: what follows cannot be read.")
+
+
+def _no_lines(number: int, line: bytes | None, first: tuple[int, bytes] | None) -> str:
+    """Return why the file does not hold one event a line, as far as its first two lines tell; otherwise empty."""
+    if line is None:
+        return ""
+    if number == 1 and line[:2] in _UTF_16:
+        return IS_UTF_16
+    if number == 1 and line[:1] == b"[":
+        return IS_A_LIST
+    return IS_INDENTED if first and line[:1] == b'"' else ""
 
 
 def import_messages(
@@ -180,7 +210,9 @@ def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
         yield group
 
 
-def _parse(number: int, text: bytes) -> Line:
+def _parse(number: int, text: bytes | None) -> Line:
+    if text is None:
+        return Rejected(number=number, reason=f"The line is longer than {MAX_LINE // 1024 // 1024} MB.")
     try:
         message = document_to_message(text)
     except InvalidMessage as error:

@@ -77,6 +77,33 @@ def test_a_bad_line_is_rejected_with_its_number_and_reason_and_the_rest_goes_on(
     assert [line.id for line in accepted(parsed(content))] == ["e-1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json(EVENTS), "The file is a JSON list. Write one event a line, for example with: jq -c '.[]'"),
+        (b"\xef\xbb\xbf [\n" + b",\n".join(json(event) for event in EVENTS) + b"\n]\n", "The file is a JSON list."),
+        (msgspec.json.format(json(EVENTS), indent=2), "The file is a JSON list."),
+        (
+            gzipped(msgspec.json.format(json(DOCUMENT), indent=2)),
+            "The file's JSON takes several lines for an event. Write one",
+        ),
+        (b'{ "specversion": "1.0",\r\n\r\n  "id": "1" }\r\n', "The file's JSON takes several lines for an event."),
+        (json(DOCUMENT).decode().encode("utf-16"), "The file is in UTF-16. Save it as UTF-8."),
+    ],
+)
+def test_a_file_that_is_not_one_event_a_line_is_one_error_that_says_so(content: bytes, said: str) -> None:
+    ((number, reason),) = rejected(content)
+    assert (number, reason.startswith(said)) == (1, True)
+    assert len(parsed(content)) == 1
+
+
+def test_a_broken_first_line_before_good_ones_is_one_bad_line() -> None:
+    found = parsed(lines(b'{"id":', DOCUMENT, DOCUMENT | {"id": "2"}))
+    assert [line.number for line in found] == [1, 2, 3]
+    assert [line.id for line in accepted(found)] == ["e-1", "2"]
+    assert [line.number for line in parsed(b"{")] == [1]
+
+
 def test_a_line_that_is_too_long_is_skipped_without_being_kept() -> None:
     long = json(DOCUMENT | {"data": "x" * MAX_LINE})
     assert rejected(lines(DOCUMENT, long, DOCUMENT)) == [(2, "The line is longer than 16 MB.")]
