@@ -44,7 +44,7 @@ def make(name: str, role: Role, days: int) -> tuple[ApiToken, str]:
 
 
 def revoke(name: str) -> bool:
-    """End a token now; answers whether there was one to end."""
+    """End a token now. Returns whether there was one to end."""
     now = datetime.now(UTC)
     return ApiToken.objects.filter(name=name, revoked=None, ends__gt=now).update(revoked=now) > 0
 

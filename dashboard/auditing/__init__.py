@@ -1,1 +1,1 @@
-"""The audit record: a chain of hashes over every act, and which process wrote an entry."""
+"""The audit record (a chain of hashes over every act), the locks on resources, and what a crash left open."""

@@ -16,7 +16,7 @@ from eventstore.actions import Resource
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Act:
-    """One act as a person reads it. ``number`` is its first entry's and the cursor for ``acts``; times are in UTC.
+    """One act as a person reads it. ``number`` is its first entry's and what ``acts`` takes as ``before``; times are in UTC.
 
     ``details`` is what was intended, ``outcome`` what the last entry says; ``ended`` is ``None`` while it is open.
     """

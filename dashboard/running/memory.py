@@ -1,8 +1,8 @@
 """Keeps a serving process small and quick: freed memory goes back to the system, and the garbage collector runs less often.
 
-The C library keeps freed memory, in one arena for each thread. Two hundred viewers of a busy topic cost hundreds of kilobytes
-each that nothing used any more. ``trim_heap`` gives that back and takes some milliseconds every few seconds. Having the
-library give back each large text immediately (``mallopt``) takes a busy tail five times the system time.
+The C library keeps freed memory, in one arena for each thread. Two hundred subscribers of a busy topic cost hundreds of
+kilobytes each that nothing used any more. ``trim_heap`` gives that back and takes some milliseconds every few seconds. Having
+the library give back each large text immediately (``mallopt``) takes a busy tail five times the system time.
 """
 
 import ctypes
@@ -14,8 +14,8 @@ EVERY = 2.0
 NEW_OBJECTS = 20_000
 """New objects after which the garbage collector runs.
 
-By default it runs after 700 and looks at everything that is loaded. That took a tenth of a busy tail's time, and all viewers
-waited for the longest runs.
+By default it runs after 700 and looks at everything that is loaded. That took a tenth of a busy tail's time, and all
+subscribers waited for the longest runs.
 """
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -65,7 +65,7 @@ class StreamFace:
     ) -> Page[Row]:
         """A page of an aggregate's events, its streams merged by time. Without payloads where the store is away, or where
         ``payloads`` is false."""
-        page = merge(queries.stream_lanes(type, id), page_token, limit)
+        page = merge(queries.stream_sources(type, id), page_token, limit)
         rows = self._rows.of(page.items) if payloads else [self._rows.row(pointer) for pointer in page.items]
         return Page(items=rows, newer=page.newer, older=page.older)
 
@@ -77,7 +77,7 @@ class StreamFace:
         def fetch(pointers: Sequence[Pointer]) -> list[tuple[Row, Event | None]]:
             return [(row, row.event) for row in self._rows.of(pointers)]
 
-        return filtered(queries.stream_lanes(type, id), filter, fetch, page_token=page_token, limit=limit)
+        return filtered(queries.stream_sources(type, id), filter, fetch, page_token=page_token, limit=limit)
 
     # -- one event
 

@@ -16,7 +16,7 @@ def first_published(type: str, id: str) -> Mapping[str, datetime]:
     Raises ``StoreUnreachable`` if the index cannot be read.
     """
     try:
-        firsts = [item.value for source in queries.stream_lanes(type, id).values() for item in source.forward(None, True, 1)]
+        firsts = [item.value for source in queries.stream_sources(type, id).values() for item in source.forward(None, True, 1)]
     except DatabaseError as error:
         connection().close()  # Django does not reopen a broken connection by itself
         raise StoreUnreachable("The index does not answer now. Trying again helps.") from error

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from eventstore.config.loading import Config
-from eventstore.index.indexer.run import Following, follow_everything
+from eventstore.index.indexer.run import Following, run_until_stopped
 from tests.broker.conftest import storage_of
 from tests.namespaces import own_namespace
 from tests.run_servers import BrokerAddress
@@ -47,7 +47,7 @@ def test_quick_single_events_are_indexed_while_they_come(pulsar_broker: BrokerAd
     publisher = threading.Thread(target=trickle, args=(client, topic))
     publisher.start()
     try:
-        follow_everything(Following(storage=storage, config=Config(), stop=stop, on_batch=on_batch))
+        run_until_stopped(Following(storage=storage, config=Config(), stop=stop, on_batch=on_batch))
     finally:
         publisher.join()
         storage.close()

@@ -8,7 +8,7 @@ from typing import Any
 from eventstore.config.loading import Config
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.indexer.run import Following, follow_everything
+from eventstore.index.indexer.run import Following, run_until_stopped
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import StoreRefused
 from eventstore.model.events import NewMessage, Topic
@@ -53,7 +53,7 @@ def owners() -> dict[int, str]:
 def running(storage: Storage, owner: str = "one", **more: Any) -> Iterator[threading.Event]:
     """An indexer that follows everything, in a thread of its own; the value ends it."""
     stop = threading.Event()
-    thread = threading.Thread(target=follow_everything, args=(following(storage, stop, owner=owner, **more),))
+    thread = threading.Thread(target=run_until_stopped, args=(following(storage, stop, owner=owner, **more),))
     thread.start()
     try:
         yield stop

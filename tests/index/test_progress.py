@@ -42,12 +42,12 @@ def test_what_waits_gives_the_fraction_and_the_time_to_go() -> None:
 
 def test_several_together_are_as_far_as_the_last_of_them() -> None:
     late = NOW - timedelta(days=1)
-    both = progress.together([one(), one(caught_up=1, behind=0, published=None, caught_up_at=late, exact=False)])
+    both = progress.combined([one(), one(caught_up=1, behind=0, published=None, caught_up_at=late, exact=False)])
     assert (both.partitions, both.caught_up, both.indexed, both.behind, both.rate) == (2, 1, 200, 300, 60.0)
     assert (both.exact, both.caught_up_at, both.published) == (False, late, NOW - timedelta(hours=2))
-    assert progress.together([one(), one(caught_up_at=None)]).caught_up_at is None
-    assert progress.together([one(), one(behind=None)]).behind is None
-    assert progress.together([]).partitions == 0
+    assert progress.combined([one(), one(caught_up_at=None)]).caught_up_at is None
+    assert progress.combined([one(), one(behind=None)]).behind is None
+    assert progress.combined([]).partitions == 0
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -126,7 +126,7 @@ def test_pages_put_together_are_the_stream_both_ways(log: Log, limit: int) -> No
 
 
 def test_a_lane_gives_the_events_themselves_in_order(log: Log) -> None:
-    lanes = queries.stream_lanes("patient", "steady")
+    lanes = queries.stream_sources("patient", "steady")
     assert len(lanes) == 2, "the other partition has one as well"
     lane = lanes[str(log.stretches["steady"].stream)]
     there = log.ordinals["steady"]
@@ -142,7 +142,7 @@ def test_a_lane_gives_the_events_themselves_in_order(log: Log) -> None:
 @pytest.mark.parametrize("place", ["-1", "x", "", "1e3", "٣", "9" * 19, "9" * 5000, "1 or 1=1"])
 def test_a_damaged_address_is_refused(place: str) -> None:
     index([event(0)], topic=PATIENTS)
-    (lane,) = queries.stream_lanes("patient", "4711").values()
+    (lane,) = queries.stream_sources("patient", "4711").values()
     with pytest.raises(InvalidPosition):
         lane.backward(place, 10)
     with pytest.raises(InvalidPosition):
@@ -151,11 +151,11 @@ def test_a_damaged_address_is_refused(place: str) -> None:
 
 def test_the_largest_place_that_an_address_may_name_is_behind_everything() -> None:
     index([event(0)], topic=PATIENTS)
-    (lane,) = queries.stream_lanes("patient", "4711").values()
+    (lane,) = queries.stream_sources("patient", "4711").values()
     assert lane.forward("9" * 18, True, 10) == []
     assert [item.place for item in lane.backward("9" * 18, 10)] == ["0"]
 
 
 def test_an_aggregate_that_nobody_knows_has_no_lanes() -> None:
     index([event(0)], topic=PATIENTS)
-    assert queries.stream_lanes("patient", "unknown") == queries.stream_lanes("unknown", "4711") == {}
+    assert queries.stream_sources("patient", "unknown") == queries.stream_sources("unknown", "4711") == {}

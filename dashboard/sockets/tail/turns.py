@@ -1,7 +1,7 @@
 """Sockets take turns to send a frame.
 
 A chunk wakes every socket of its tail at the same moment. If all of them made their frames before the event loop wrote any,
-two hundred frames and their copies would be in memory together, and the first viewer would wait for the last one's frame.
+two hundred frames and their copies would be in memory together, and the first subscriber would wait for the last one's frame.
 """
 
 import asyncio

@@ -58,7 +58,7 @@ class Following:
     owner: str = field(default_factory=new_owner)
 
 
-def follow_everything(following: Following) -> None:
+def run_until_stopped(following: Following) -> None:
     """Index every topic, including new ones, until ``stop`` is set. Errors are logged and waited out."""
     with _indexer(following) as indexer:
         _start(following, indexer, find=True)

@@ -99,7 +99,7 @@ class Meter:
         progress.note(changed)
         for row, one in changed.items():
             self._measured[row].noted, self._measured[row].noted_at = one, moment
-        self.now = progress.together(list(found.values()))
+        self.now = progress.combined(list(found.values()))
 
     def _progress(
         self, measured: Measured, assigned: AssignedPartition, indexed: int, moment: float, behind: bool

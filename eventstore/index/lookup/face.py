@@ -41,7 +41,7 @@ class IndexFace:
     def progress(self) -> tuple[IndexProgress, Sequence[TopicProgress]]:
         """How far the index is: with everything together that the store still has, and with each topic, by name."""
         topics = progress.topics()
-        return progress.together([topic.progress for topic in topics if topic.gone_at is None]), topics
+        return progress.combined([topic.progress for topic in topics if topic.gone_at is None]), topics
 
     # -- events
 

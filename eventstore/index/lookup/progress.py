@@ -36,7 +36,7 @@ def made_anew() -> list[TopicMadeAnew]:
     ]
 
 
-def together(progress: Sequence[IndexProgress]) -> IndexProgress:
+def combined(progress: Sequence[IndexProgress]) -> IndexProgress:
     """Add these up to one progress."""
     moments = [one.caught_up_at for one in progress]
     known = [one.behind for one in progress if one.behind is not None]
@@ -77,7 +77,7 @@ def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicP
     return TopicProgress(
         topic=name,
         kind=rows[0].kind,
-        progress=together([_partition(row, now) for row in watched or rows]),
+        progress=combined([_partition(row, now) for row in watched or rows]),
         gone_at=None if watched else max((row.gone_at for row in rows if row.gone_at), default=None),
         indexers=len({row.owner for row in rows if row.owner and row.leased_until and row.leased_until > now}),
     )

@@ -125,7 +125,7 @@ def stream_numbers(type: str, id: str) -> list[int]:
     return list(_streams_of(type, id).values_list("pk", flat=True))
 
 
-def stream_lanes(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
+def stream_sources(type: str, id: str) -> Mapping[str, MergeSource[Pointer]]:
     """Return one source for each stream of the aggregate, by stream id. Places are ordinals."""
     rows = _streams_of(type, id).select_related("partition").order_by("pk")
     return {str(row.pk): _merge_source(row) for row in rows}

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.indexer.indexer import IndexerStatus
-from eventstore.index.indexer.run import BATCH, THREADS, Following, follow_everything, index_until_caught_up
+from eventstore.index.indexer.run import BATCH, THREADS, Following, index_until_caught_up, run_until_stopped
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
@@ -64,7 +64,7 @@ class Command(BaseCommand):
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                 else:
-                    follow_everything(following)
+                    run_until_stopped(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
             except DatabaseError as error:

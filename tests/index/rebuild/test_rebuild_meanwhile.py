@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.indexer.run import follow_everything
+from eventstore.index.indexer.run import run_until_stopped
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild import swap as swapping
 from eventstore.index.rebuild.build import AnotherRebuild
@@ -64,7 +64,7 @@ def test_a_writer_that_holds_an_epoch_of_its_own_is_refused_too_once_its_row_is_
 @pytest.mark.timeout(120)
 def test_indexers_that_run_all_the_while_go_on_with_the_new_build(storage: StorageOver[Shortened]) -> None:
     store, stop, published = DatabaseStorage(), threading.Event(), [COUNT]
-    indexing = threading.Thread(target=follow_everything, args=(following(store, stop),))
+    indexing = threading.Thread(target=run_until_stopped, args=(following(store, stop),))
 
     def keep_publishing() -> None:
         while not stop.wait(0.05) and published[0] < 5 * COUNT:

@@ -78,7 +78,7 @@ def beginning(logs: Sequence[Log]) -> str:
     return encode_page_token("newer", {log.name: "^" for log in logs})
 
 
-def in_each_lanes_order(shown: Sequence[str], logs: Sequence[Log]) -> bool:
+def in_each_sources_order(shown: Sequence[str], logs: Sequence[Log]) -> bool:
     return all([value for value in shown if value[0] == log.name] == [item.value for item in log.items] for log in logs)
 
 
@@ -123,10 +123,10 @@ def test_walking_shows_everything_once_both_ways(seed: int, limit: int) -> None:
     logs = [Log(name, [chance.randrange(60) for _ in range(chance.randrange(20))]) for name in "abcd"]
     older = walk_older(logs, limit)
     assert sorted(older) == sorted(values(logs))
-    assert in_each_lanes_order(older[::-1], logs)
+    assert in_each_sources_order(older[::-1], logs)
     newer = walk_newer(logs, limit, beginning(logs))
     assert sorted(newer) == sorted(values(logs))
-    assert in_each_lanes_order(newer, logs)
+    assert in_each_sources_order(newer, logs)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 50])

@@ -89,6 +89,6 @@ def test_without_the_index_nobody_can_say_where_it_begins(log: DatabaseLog, hub:
     def away(type: str, id: str) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(queries, "stream_lanes", away)
+    monkeypatch.setattr(queries, "stream_sources", away)
     with pytest.raises(StoreUnreachable, match="index"):
         hub.open([log.topic("new")], Start(places={}, aggregate=MOVER), lambda: None)

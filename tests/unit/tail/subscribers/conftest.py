@@ -1,4 +1,4 @@
-"""The viewers of a tail."""
+"""The subscribers of a tail."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from eventstore.model.events import Topic
 from eventstore.tail import Hub, Start
-from tests.unit.tail.viewers.watching import Watching
+from tests.unit.tail.subscribers.watching import Watching
 
 
 @pytest.fixture

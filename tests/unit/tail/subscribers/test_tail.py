@@ -12,7 +12,7 @@ from eventstore.tail import Counts, Start
 from eventstore.tail.subscriber import catchup
 from tests.contract.helpers import eventually
 from tests.unit.tail.entries import numbered
-from tests.unit.tail.viewers.watching import ODD, Watch, numbers_of
+from tests.unit.tail.subscribers.watching import ODD, Watch, numbers_of
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 

@@ -20,7 +20,7 @@ from eventstore.tail.subscriber import subscriber as subscribers
 from eventstore.tail.take_bounds import take_bounds
 from tests.contract.helpers import eventually
 from tests.unit.tail.entries import numbered
-from tests.unit.tail.viewers.watching import ODD, Watch, Watching
+from tests.unit.tail.subscribers.watching import ODD, Watch, Watching
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 EVERYTHING = take_bounds(2_000, None, complete=True)
