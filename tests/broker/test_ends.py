@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from eventstore.drivers.pulsar.admin_http import AdminHttp
-from eventstore.drivers.pulsar.client import partition_log, reader
+from eventstore.drivers.pulsar.client import partition_log, raw_readers
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from tests.broker.conftest import MakeTopic, publish_batch
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.broker
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The readers that were opened for a moment."""
     found: list[str] = []
-    open_raw = reader.open_raw
+    open_raw = raw_readers.open_raw
 
     def noted(connection: Any, log: Any, *given: Any, **more: Any) -> Any:
         found.append(str(log))

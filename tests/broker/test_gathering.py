@@ -11,7 +11,7 @@ from eventstore.drivers.pulsar.client import consumer as consuming
 from eventstore.drivers.pulsar.client import reader as following
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
-from eventstore.drivers.pulsar.client.reader import PulsarReader
+from eventstore.drivers.pulsar.client.reader import Begin, PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.subscriptions import SubscriptionType
 from tests.unit.messages import message
@@ -50,22 +50,15 @@ def numbered(number: Any) -> Any:
 
 LINK: Any = SimpleNamespace(check_open=lambda: None)
 MESSAGES: Any = SimpleNamespace(of=lambda raw: numbered(raw.number))
+INTERNALS = {"lastConfirmedEntry": "1:0", "ledgers": [{"ledgerId": 1, "entries": 0}], "state": "LedgerOpened"}
+SOURCE: Any = SimpleNamespace(connection=LINK, log=LOG, look_up=lambda: INTERNALS)
 KNOWN: Any = SimpleNamespace(name=LOG)
 
 
 def reader_of(trickle: Trickle) -> Callable[[int], int]:
-    ahead = FetchAhead()
-    reader = PulsarReader(
-        LINK,
-        LOG,
-        MESSAGES,
-        None,
-        inclusive=True,
-        after="",
-        ahead=ahead,
-        share=ahead.join({}),
-        resume=lambda token: (None, False),
-    )
+    begin = Begin(start=None, inclusive=True, token="", internals=INTERNALS)
+    news: Any = SimpleNamespace(end_since=lambda moment: None)
+    reader = PulsarReader(SOURCE, MESSAGES, begin, FetchAhead(), news)
     return lambda limit: len(reader.read(limit=limit, timeout=1.0))
 
 
@@ -84,6 +77,8 @@ def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
         inner = SimpleNamespace(read_next=lambda milliseconds: raw(trickle.next(milliseconds)))
         outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)
         monkeypatch.setattr(following, "open_raw", lambda *given, **more: outer)
+        monkeypatch.setattr(following, "close_raw", lambda reader: None)
+        monkeypatch.setattr(following, "start_after", lambda internals, token: (None, False))
         monkeypatch.setattr(
             PulsarConsumer, "_subscribe", lambda self: SimpleNamespace(receive=trickle.next, is_connected=lambda: True)
         )

@@ -10,7 +10,7 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.client import parallel, partition_log
-from eventstore.drivers.pulsar.client.reader import close_raw, open_raw
+from eventstore.drivers.pulsar.client.raw_readers import close_raw, open_raw
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Position

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from eventstore.drivers.pulsar.client import prefetch, reader
+from eventstore.drivers.pulsar.client import prefetch, raw_readers, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
@@ -43,6 +43,7 @@ def test_looking_leaves_no_subscription(storage: PulsarStorage, topic: MakeTopic
 
 def test_an_open_reader_is_not_durable_and_has_our_name(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client) -> None:
     name = topic()
+    storage.log.append(name, [NewMessage(payload=b"1")])
     with storage.log.open_reader(name, 0, after=Edge.EARLIEST):
         [(own, told)] = subscriptions(admin, name).items()
         assert own.startswith("eventdesk-reader-")
@@ -65,7 +66,7 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
     else:
         storage.log.append(name, [NewMessage(payload=payload) for payload in expected])
     opened: list[int] = []
-    open_raw = reader.open_raw
+    open_raw = raw_readers.open_raw
 
     def noted(*given: Any, **more: Any) -> Any:
         opened.append(more["queue"])
@@ -88,6 +89,7 @@ def test_readers_share_what_is_fetched_ahead_and_give_everything_once(
 
 def test_a_storage_that_is_closed_leaves_no_reader(storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client) -> None:
     name = topic()
+    storage.log.append(name, [NewMessage(payload=b"1")])
     storage.log.open_reader(name, 0, after=Edge.EARLIEST)
     storage.close()
     assert eventually(lambda: subscriptions(admin, name) == {})

@@ -3,21 +3,23 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client.arrivals import Arrivals
+from eventstore.drivers.pulsar.client.grouping import group_near
 from eventstore.drivers.pulsar.client.key_metadata import is_set_as_bytes
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.parallel import in_parallel
-from eventstore.drivers.pulsar.client.partition_log import PartitionLog, group_near
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher
-from eventstore.drivers.pulsar.client.reader import PulsarReader
-from eventstore.drivers.pulsar.client.resuming import start_behind
+from eventstore.drivers.pulsar.client.reader import Begin, PulsarReader
+from eventstore.drivers.pulsar.client.resuming import start_after
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.ends import EndsFinder
+from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
 from eventstore.model.errors import NotSupported, UnknownTopic
 from eventstore.model.events import Message, NewMessage, Position, Topic
@@ -46,6 +48,7 @@ class PulsarLog:
         self._publisher = Publisher(cluster.connection)
         self._ends = EndsFinder(cluster.admin)
         self._ahead = FetchAhead()
+        self._arrivals = Arrivals(cluster.admin)
 
     def ping(self) -> str:
         self._cluster.check_open()
@@ -120,39 +123,24 @@ class PulsarLog:
             partition_log = self._partition_log_if_there(topic, partition)
             if partition_log is not None:
                 pieces += [(partition_log, wanted) for wanted in near]
-        parts = in_parallel(lambda piece: piece[0].fetch_near(piece[1]), pieces)
+        parts = in_parallel(_fetch_near, pieces)
         return {position: message for part in parts for position, message in part.items()}
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
         return self._cluster.partition_log(self._cluster.known(topic), partition).first_since(when)
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:
-        partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
-        start, inclusive, token = pulsar.MessageId.earliest, True, ""
+        known = self._cluster.known(topic)
+        partition_log = self._cluster.partition_log(known, partition)
         identity = self._cluster.incarnations.of(partition_log.log)
         identify = self._cluster.incarnations.follow(partition_log.log, identity)
-        internals = partition_log.internals()
-        place = self._latest(partition_log, internals) if after is Edge.LATEST else after
-        if isinstance(place, Position):
-            checked(place, partition_log)
-            token = place.token
-            start, inclusive = _start_behind(internals, token)
-        share = self._ahead.join(internals)
+        begin = self._begin(partition_log, after, identity.incarnation)
+        news = self._arrivals.join(known.name, known.shards, partition, begin.internals)
         try:
-            return PulsarReader(
-                self._cluster.connection,
-                partition_log.log,
-                Messages(partition_log.topic, partition_log.partition, identify, every_ledger=True),
-                start,
-                inclusive=inclusive,
-                after=token,
-                incarnation=identity.incarnation,
-                ahead=self._ahead,
-                share=share,
-                resume=lambda token: _start_behind(partition_log.internals(), token),
-            )
+            messages = Messages(partition_log.topic, partition_log.partition, identify, every_ledger=True)
+            return PulsarReader(partition_log, messages, begin, self._ahead, news)
         except BaseException:
-            self._ahead.leave(share)
+            news.leave()
             raise
 
     def position(self, topic: str, partition: int, token: str) -> Position:
@@ -175,6 +163,25 @@ class PulsarLog:
         except UnknownTopic:
             return None
 
+    def _begin(self, partition_log: PartitionLog, after: Position | Edge, incarnation: str) -> Begin:
+        internals = partition_log.look_up()
+        start, inclusive, token, drained = pulsar.MessageId.earliest, True, "", None
+        if after is Edge.LATEST:
+            drained, after = layout_of(internals).last, self._latest(partition_log, internals)
+        if isinstance(after, Position):
+            checked(after, partition_log)
+            token = after.token
+            start, inclusive = start_after(internals, token)
+        return Begin(
+            start=start,
+            inclusive=inclusive,
+            token=token,
+            internals=internals,
+            drained=drained,
+            incarnation=incarnation,
+            ask_incarnation=lambda: self._cluster.incarnations.of(partition_log.log).incarnation,
+        )
+
     def _latest(self, partition_log: PartitionLog, internals: Json) -> Position | Edge:
         """Return the last event that can be read now; the earliest edge if there is none.
 
@@ -184,8 +191,9 @@ class PulsarLog:
         return self._ends.last(partition_log, internals) or Edge.EARLIEST
 
 
-def _start_behind(internals: Json, token: str) -> tuple[Any, bool]:
-    """Return where the client's reader begins for what follows this position, and whether inclusively."""
-    place = place_of(token)
-    earlier = start_behind(internals, place)
-    return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)
+def _fetch_near(piece: tuple[PartitionLog, Sequence[Position]]) -> Mapping[Position, Message]:
+    partition_log, wanted = piece
+    try:
+        return partition_log.fetch_near(wanted)
+    except UnknownTopic:
+        return {}

@@ -18,7 +18,7 @@ from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.partition import CheckpointMoved, Memory
 from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
-from eventstore.model.errors import EventStoreError, place_of
+from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Topic
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
@@ -113,7 +113,7 @@ class Readers:
 
 def log_failure(assigned: AssignedPartition, error: Exception) -> None:
     """Log what holds a partition up. The text of an unforeseen error is left out, because it may quote a payload."""
-    if isinstance(error, CheckpointMoved):
+    if isinstance(error, CheckpointMoved | UnknownTopic):  # a topic that is gone is released with the next list of topics
         log.info("%s: %s", assigned, error)
     elif isinstance(error, EventStoreError):
         log.warning("%s: trying again: %s", assigned, error)

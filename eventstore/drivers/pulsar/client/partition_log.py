@@ -4,8 +4,11 @@ A new reader costs about 5 milliseconds, most of them waiting for the broker, an
 messages that lie close together are read through with one reader. A reader for few messages has a small queue: the
 broker sends as many entries at once as fit into the queue, and each entry may be a batch of a thousand unwanted
 messages.
+
+Opening a reader creates a log that does not exist, so the log is looked up before, by REST, which creates nothing.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,13 +20,20 @@ import pulsar
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import EPOCH, Messages
 from eventstore.drivers.pulsar.client.prefetch import FEWEST
-from eventstore.drivers.pulsar.client.reader import QUEUE, close_raw, next_within, open_raw, until_the_end
+from eventstore.drivers.pulsar.client.raw_readers import (
+    QUEUE,
+    SETTLE_SECONDS,
+    LostReader,
+    close_raw,
+    open_raw,
+    until_the_end,
+)
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.incarnations import Identify
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import Place, order_of, place_of, whole_entry
-from eventstore.model.errors import UnknownTopic
+from eventstore.model.errors import StoreUnreachable, UnknownTopic
 from eventstore.model.events import Message, Position
 from eventstore.model.log import READ_BYTES
 
@@ -32,17 +42,17 @@ T = TypeVar("T")
 FIRST_STEP = 4
 """Entries that backward reading goes back at first. Each further step is four times as long."""
 
-NEAR, NEAR_FIRSTS, NEAR_BATCHED = 32, 4, 1
-"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader: for messages
-without batches, for the first messages of a batch (which may hold one message, or a thousand), and for other messages
-in batches."""
-
 FETCH_QUEUE = 16
 """The largest queue of a reader that fetches a group. Eight readers are open at the same time, and each message may have 5
 MB."""
 
-EXPECTED_SECONDS = 0.5
-"""How long to wait for a message that should exist before the broker is asked whether it does."""
+LOOKED_UP_SECONDS = 0.05
+"""For this long a log that was looked up counts as there. A page may read many short stretches of one log."""
+BEING_CLOSED = ("FencedForDeletion", "Fenced", "Closed")
+"""States of a log that is being deleted, or moved to another broker. A reader that asks for it now would be let in once it
+has been deleted, and create it anew."""
+MOST_LOSSES = 3
+"""How often in a row a short-lived reader may be disconnected without having delivered anything."""
 
 
 class PartitionLog:
@@ -59,14 +69,24 @@ class PartitionLog:
     ) -> None:
         self.connection, self.admin, self.log, self.topic, self.partition = connection, admin, log, topic, partition
         self._identify = identify
+        self._looked_up: tuple[float, Json] = (-inf, {})
+
+    def look_up(self) -> Json:
+        """Return the log's ``internalStats``, immediately before a reader is opened; empty if the partition has no log yet.
+
+        Raises ``UnknownTopic`` if the topic is gone, ``StoreUnreachable`` while the log is being deleted or moved.
+        """
+        internals = self.internals()
+        if not internals and not self._topic_is_there():
+            raise UnknownTopic(f"The broker has no topic {self.topic} any more: go back to the list of topics.")
+        if internals.get("state") in BEING_CLOSED:
+            raise StoreUnreachable(f"The broker is deleting or moving {self.topic} at this moment. Try again.")
+        self._looked_up = (time.monotonic(), internals)
+        return internals
 
     def internals(self) -> Json:
         """Return what the broker tells of this log; empty if the partition has no log yet because nobody has used it."""
         return self._unless_absent(lambda: self.admin.log_internals(self.log), {})
-
-    def last_id(self) -> tuple[int, int, int]:
-        """As ``Admin.last_message_id``."""
-        return self._unless_absent(lambda: self.admin.last_message_id(self.log), (-1, -1, -1))
 
     def forward(
         self, *, after: Position | None, limit: int, inclusive: bool = False, most_bytes: int | None = None
@@ -127,7 +147,8 @@ class PartitionLog:
         by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
         messages, last = self._messages(), places[-1].order
         found: dict[Position, Message] = {}
-        for raw in self._expected_from(_start_of(places), queue=_entries_of(places)):
+        queue = min(_entries_of(places), FETCH_QUEUE)
+        for raw in self._from_id(_start_of(places), inclusive=True, queue=queue, expected=True):
             order = order_of(raw.message_id())
             if order in by_order:
                 message = messages.of(raw)
@@ -175,6 +196,10 @@ class PartitionLog:
                 raise
             return empty
 
+    def _topic_is_there(self) -> bool:
+        folded = self.log.folded()
+        return folded is None or self.admin.partitions(folded[0]) is not None
+
     def _messages(self) -> Messages:
         return Messages(self.topic, self.partition, self._identify)
 
@@ -183,25 +208,40 @@ class PartitionLog:
             return self._from_id(pulsar.MessageId.earliest, inclusive=True, queue=queue)
         return self._from_id(place.message_id(), inclusive=inclusive, queue=queue)
 
-    def _from_id(self, start: Any, *, inclusive: bool, queue: int) -> Iterator[Any]:
-        reader = open_raw(self.connection, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
-        try:
-            with self.connection.errors():
-                yield from until_the_end(self.connection, reader)
-        finally:
-            close_raw(reader)
-
-    def _expected_from(self, start: Any, *, queue: int) -> Iterator[Any]:
-        """As ``_from_id``, inclusive, for messages that should exist: waits for them first, and asks the broker
-        afterwards."""
-        reader = open_raw(self.connection, self.log, start, inclusive=True, queue=min(queue, FETCH_QUEUE))
-        try:
-            with self.connection.errors():
-                while (raw := next_within(reader, EXPECTED_SECONDS)) is not None:
+    def _from_id(self, start: Any, *, inclusive: bool, queue: int, expected: bool = False) -> Iterator[Any]:
+        """Yield the messages from there to the end. A reader that is disconnected on the way is opened again."""
+        losses, last = 0, None
+        while losses < MOST_LOSSES:
+            when, internals = self._looked_up
+            if losses or last is not None or time.monotonic() - when > LOOKED_UP_SECONDS:
+                internals = self.look_up()
+            if _is_over(internals, last, losses):
+                return
+            losses += 1
+            reader = open_raw(self.connection, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
+            try:
+                for raw in until_the_end(self.connection, reader, expected=expected):
+                    losses, last = 0, raw
                     yield raw
-                yield from until_the_end(self.connection, reader)
-        finally:
-            close_raw(reader)
+                return
+            except LostReader:
+                self.connection.lost()
+            finally:
+                close_raw(reader)
+            time.sleep(SETTLE_SECONDS)
+            if last is not None:
+                start, inclusive = last.message_id(), False
+        raise self.connection.unreachable()
+
+
+def _is_over(internals: Json, last: Any, losses: int) -> bool:
+    """Return whether nothing follows the ``last`` message. Of a batch more may follow, unless a reader that was opened again
+    got nothing."""
+    end = layout_of(internals).last
+    if end is None or last is None:
+        return end is None
+    ledger, entry, batch = order_of(last.message_id())
+    return (ledger, entry) == end and (batch < 0 or losses > 0)
 
 
 class _Newest:
@@ -245,23 +285,3 @@ def _start_of(places: Sequence[Place]) -> Any:
 def _entries_of(places: Sequence[Place]) -> int:
     """Return how many entries these places span: what the broker is to send without being asked again."""
     return places[-1].entry - min(place.first_entry for place in places)[1] + 1
-
-
-def group_near(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
-    """Group the sorted positions of one partition so that each group is worth reading through with one reader."""
-    groups: list[list[Position]] = []
-    before: Place | None = None
-    for position in positions:
-        place = place_of(position.token)
-        if before is not None and _is_near(before, place):
-            groups[-1].append(position)
-        else:
-            groups.append([position])
-        before = place
-    return groups
-
-
-def _is_near(one: Place, other: Place) -> bool:
-    furthest = max(one.batch, other.batch)
-    reach = NEAR if furthest < 0 else NEAR_FIRSTS if furthest == 0 else NEAR_BATCHED
-    return one.ledger == other.ledger and other.first_entry[1] - one.entry <= reach

@@ -1,40 +1,51 @@
-"""One reader of one partition: the plain, non-durable kind, which leaves nothing behind on the broker.
+"""Follows one partition with the client's plain, non-durable reader, which leaves nothing behind on the broker.
+
+A reader is connected only while there is something to read. After some time without an event it disconnects, and waits for
+news of the partition (``arrivals``), so that an operator can delete a topic that is followed.
 
 It always starts from a place that is fixed before it connects. "Latest" would be evaluated again by a reconnection and
 would lose what was published in the meantime. After a reconnection it goes on from its own last event.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client.arrivals import End, PartitionNews
 from eventstore.drivers.pulsar.client.messages import Messages
+from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
-from eventstore.drivers.pulsar.connection import BrokerConnection, ConnectionWatch, closed
-from eventstore.drivers.pulsar.names import TopicName
-from eventstore.model.errors import EventStoreError
+from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
+from eventstore.drivers.pulsar.client.resuming import start_after
+from eventstore.drivers.pulsar.connection import closed
+from eventstore.drivers.pulsar.ledgers import layout_of
+from eventstore.drivers.pulsar.positions import place_of
+from eventstore.model.errors import EventStoreError, MadeAnew
 from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES
-
-READER_NAME = "eventdesk-reader"
-"""The prefix of our readers' subscriptions, so that nobody takes them for a real backlog."""
-
-QUEUE = 100
-"""Messages that the client fetches ahead for a consumer, and at most for a short-lived reader. The client knows no limit
-in bytes, and each message may have 5 MB. With events of 2 MB, the process stayed at 240 MB instead of growing to 670
-MB."""
-
-DELIVERY_SECONDS = 4.0
-"""How long to wait for an event that exists according to the broker."""
-
 
 LINGER_MILLISECONDS = 2
 GATHER_SECONDS = 0.05
 """How long after the first event to wait for others. Without it, an event every millisecond would first fill the whole
 limit, for seconds. After that, only what has already arrived is taken."""
+SHORTEST_STAY, LONGEST_STAY = 0.5, 3.0
+"""Seconds without an event after which a reader disconnects. A new one costs the broker and us about 5 milliseconds each, so
+a reader that was needed again soon after it had gone stays twice as long the next time."""
+SOON = 2.0
+"""A reader that is needed again within so many times its stay has gone too soon."""
+SHORTEST_REST, LONGEST_REST = 0.5, 2.0
+"""How long a reader stays away that got nothing although the log's end had moved: by markers, or by a transaction that is
+open."""
+FRESH_SECONDS = 0.05
+"""A topic that was asked for within this time need not be looked up again before a reader is opened."""
+FEW = 16
+"""Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
+connection, and what waits in its queue comes again."""
 
 
 def patience_behind(first: float) -> int:
@@ -42,100 +53,47 @@ def patience_behind(first: float) -> int:
     return LINGER_MILLISECONDS if time.monotonic() - first < GATHER_SECONDS else 0
 
 
-def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclusive: bool, queue: int = QUEUE) -> Any:
-    """Return the client's own reader, connected."""
-    client = connection.client()
-    with connection.errors():
-        return client.create_reader(
-            log.uri,
-            start,
-            start_message_id_inclusive=inclusive,
-            receiver_queue_size=max(1, queue),
-            subscription_role_prefix=READER_NAME,
-            # Deliver what cannot be decrypted as it is. By default the client would wait for a key for ever.
-            crypto_failure_action=pulsar.ConsumerCryptoFailureAction.CONSUME,
-        )
-
-
-def close_raw(reader: Any) -> None:
-    try:
-        reader.close()
-    except pulsar.PulsarException:
-        return  # the broker is away, and removes a reader by itself
-
-
-def until_the_end(connection: BrokerConnection, reader: Any) -> Iterator[Any]:
-    """Yield the messages from where the reader stands to the current end of the log, without waiting there.
-
-    The broker may count records that it never delivers: markers, and pieces of a message whose beginning is gone. Some
-    seconds of silence on an intact connection therefore also mean the end.
-    """
-    while True:
-        raw = next_ready(reader)
-        if raw is None:
-            with connection.errors():
-                if not reader.has_message_available():
-                    return
-            raw = next_within(reader, DELIVERY_SECONDS)
-        if raw is None:
-            if not reader.is_connected():
-                raise connection.unreachable()
-            return
-        yield raw
-
-
-def next_ready(reader: Any) -> Any:
-    """Return the next message if it has already arrived, otherwise ``None``."""
-    try:
-        return reader._reader.read_next(0)
-    except pulsar.Timeout:
-        return None
-
-
-def next_within(reader: Any, seconds: float) -> Any:
-    try:
-        return reader._reader.read_next(max(1, int(seconds * 1000)))
-    except pulsar.Timeout:
-        return None
-
-
 def _milliseconds_until(deadline: float) -> int:
     return max(1, int(1000 * (deadline - time.monotonic())))
 
 
-Resume = Callable[[str], tuple[Any, bool]]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begin:
+    """Where a reader begins: at the client's message id ``start``, with what sorts after ``token``.
+
+    ``internals`` is what the broker has just told of the log. ``drained`` is the end up to which there is nothing to read.
+    ``incarnation`` is the log that this is, and ``ask_incarnation`` asks the broker which one it has now.
+    """
+
+    start: Any
+    inclusive: bool
+    token: str
+    internals: Json
+    drained: End = None
+    incarnation: str = ""
+    ask_incarnation: Callable[[], str] = str
 
 
 class PulsarReader:
-    """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on.
+    """See ``storage.Reader``. While the broker is away, ``read`` raises ``StoreUnreachable``; later it goes on. If the topic
+    is gone, ``read`` raises ``UnknownTopic``.
 
-    ``share`` is what it may fetch ahead, of ``ahead``, to which it returns the share when it is closed. ``resume``
-    takes a position's token and returns where to restart for what follows it, and whether inclusively. What is read
-    again is left out.
+    While connected it has a share of what may be fetched ``ahead``. What is read again after a reconnection is left out.
     """
 
-    def __init__(
-        self,
-        connection: BrokerConnection,
-        log: TopicName,
-        messages: Messages,
-        start: Any,
-        *,
-        inclusive: bool,
-        after: str,
-        incarnation: str = "",
-        ahead: FetchAhead,
-        share: PrefetchShare,
-        resume: Resume,
-    ) -> None:
-        self._connection, self._log, self._messages = connection, log, messages
-        self._start, self._inclusive = start, inclusive
-        self._ahead, self._share, self._resume = ahead, share, resume
-        self._after, self.incarnation = after, incarnation
+    def __init__(self, source: PartitionLog, messages: Messages, begin: Begin, ahead: FetchAhead, news: PartitionNews) -> None:
+        self._source, self._messages, self._begin = source, messages, begin
+        self._connection, self._ahead, self._news = source.connection, ahead, news
+        self._after, self._drained, self.incarnation = begin.token, begin.drained, begin.incarnation
         self._last: Any = None
-        self._watch = ConnectionWatch(connection)
         self._closed = False
-        self._reader = self._open()
+        self._reader: Any = None
+        self._share: PrefetchShare | None = None
+        self._stay, self._rest = SHORTEST_STAY, 0.0
+        self._quiet_since = self._left_at = self._not_before = 0.0
+        self._lost = self._delivered = False
+        self._standing: tuple[End, float] = (None, 0.0)
+        self._connect_if_news(begin.internals)
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
         if self._closed:
@@ -143,21 +101,25 @@ class PulsarReader:
         self._connection.check_open()
         found: list[Message] = []
         deadline = time.monotonic() + timeout
+        if self._reader is None and not self._connected_by(deadline):
+            return found
         try:
             self._gather(found, limit, deadline)
         except pulsar.PulsarException as error:
-            if not found:
+            if not found and self._reader.is_connected():
                 raise self._connection.translated(type(error).__name__) from error
         if not found:
-            self._mend()
-        self._keep_to_share(found)
+            self._leave_if_idle()
+        else:
+            self._quiet_since, self._delivered = time.monotonic(), True
+            self._keep_to_share(found)
         return found
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._ahead.leave(self._share)
-            close_raw(self._reader)
+            self._news.leave()
+            self._disconnect()
 
     def __enter__(self) -> Self:
         return self
@@ -192,27 +154,122 @@ class PulsarReader:
         finally:
             self._after, self._last = after, last
 
-    def _open(self) -> Any:
+    # -- connecting
+
+    def _connected_by(self, deadline: float) -> bool:
+        """Connect once there is something to read. Returns false if there is nothing by the deadline."""
+        wait = self._not_before - time.monotonic()
+        if wait > 0:
+            time.sleep(max(0.0, min(wait, deadline - time.monotonic())))
+            if self._not_before > time.monotonic():
+                return False
+        if self._lost:
+            internals = self._source.look_up()
+            self._check_that_it_is_the_same()
+            self._connect_if_news(internals)
+            self._lost = False
+            return self._reader is not None
+        told = self._news.await_end(self._is_news, deadline)
+        if told is None:
+            return False
+        internals, asked = told
+        self._connect_if_news(internals if time.monotonic() - asked < FRESH_SECONDS else self._source.look_up())
+        return self._reader is not None
+
+    def _check_that_it_is_the_same(self) -> None:
+        """A broker that lost its data numbers ledgers anew, so their numbers do not tell."""
+        found = self._begin.ask_incarnation()
+        if found and self.incarnation and found != self.incarnation:
+            raise MadeAnew(f"The topic {self._source.log} was deleted and made anew while it was read: open it again.")
+
+    def _is_news(self, end: End) -> bool:
+        """Return whether a log that ends there has something to read."""
+        if end is None or end == self._drained:
+            return False
+        return not (self._after and _is_all(self._after, end))
+
+    def _connect_if_news(self, internals: Json) -> None:
+        end = layout_of(internals).last
+        if not self._is_news(end):
+            self._drained = end
+            return
+        share = self._ahead.join(internals)
+        try:
+            self._reader = self._open(internals, share)
+        except BaseException:
+            self._ahead.leave(share)
+            raise
+        now = time.monotonic()
+        if self._left_at and not self._rest:
+            away = now - self._left_at
+            self._stay = min(self._stay * 2, LONGEST_STAY) if away < SOON * self._stay else SHORTEST_STAY
+        self._share, self._quiet_since, self._delivered = share, now, False
+
+    def _open(self, internals: Json, share: PrefetchShare) -> Any:
+        start, inclusive = self._begin.start, self._begin.inclusive
         if self._last is not None:
-            self._start, self._inclusive = self._resume(self._after)
-        return open_raw(self._connection, self._log, self._start, inclusive=self._inclusive, queue=self._share.queue)
+            start, inclusive = start_after(internals, self._after)
+        queue = min(share.queue, FEW) if internals["state"] == "Terminated" else share.queue
+        return open_raw(self._connection, self._source.log, start, inclusive=inclusive, queue=queue)
 
-    def _mend(self) -> None:
-        """Nothing came. Reconnect if the connection is gone."""
-        if self._watch.gone_for_good(self._reader.is_connected()):
-            self._connect_anew()
+    # -- disconnecting
 
-    def _connect_anew(self) -> None:
-        fresh = self._open()
-        close_raw(self._reader)
-        self._reader = fresh
+    def _disconnect(self) -> None:
+        reader, self._reader = self._reader, None
+        share, self._share = self._share, None
+        if share is not None:
+            self._ahead.leave(share)
+        if reader is not None:
+            close_raw(reader)
+
+    def _leave_if_idle(self) -> None:
+        """Nothing came. Disconnect if nothing has come for long, or look up what is left if the connection is gone."""
+        now = time.monotonic()
+        if not self._reader.is_connected():
+            self._disconnect()
+            self._lost, self._drained, self._not_before = True, None, now + SETTLE_SECONDS
+            self._connection.lost()
+            return
+        if now - self._quiet_since < self._stay:
+            return
+        told = self._news.end_since(self._quiet_since)
+        if told is not None and self._is_drained_to(told[0], now):
+            self._disconnect()
+            self._drained, self._left_at = told[0], now
+            self._rest = 0.0 if self._delivered else min(max(2 * self._rest, SHORTEST_REST), LONGEST_REST)
+            self._not_before = now + self._rest
+
+    def _is_drained_to(self, end: End, now: float) -> bool:
+        """Return whether everything up to this end was delivered that ever will be. What the log holds beyond the last event
+        (markers, pieces of a message, a transaction that is open) must have stood there for as long as the reader stays."""
+        if end is None or (self._after and _entry_of(self._after) == end):
+            return True
+        if self._standing[0] != end:
+            self._standing = (end, now)
+        return now - self._standing[1] >= self._stay
 
     def _keep_to_share(self, found: Sequence[Message]) -> None:
         """Fetch less or more ahead if the share has changed much. What was fetched and not read comes again."""
+        share = self._share
+        if share is None:
+            return
         size = sum([len(message.payload) for message in found])
         batch = self._last.message_id().batch_index() if found else -1
-        if self._ahead.note(self._share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
+        if self._ahead.note(share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
             try:
-                self._connect_anew()
+                fresh = self._open(self._source.look_up(), share)
             except EventStoreError:
                 return  # return what was read; the next read reports the outage
+            close_raw(self._reader)
+            self._reader = fresh
+
+
+def _entry_of(token: str) -> End:
+    place = place_of(token)
+    return place.ledger, place.entry
+
+
+def _is_all(token: str, end: tuple[int, int]) -> bool:
+    """Return whether nothing follows the position in a log that ends there. Of a batch more may follow."""
+    place = place_of(token)
+    return (place.ledger, place.entry) == end and (place.whole or place.batch < 0)

@@ -9,8 +9,10 @@ out whether there are chunks; without any, this costs some milliseconds once.
 from collections.abc import Mapping
 from typing import Any
 
+import pulsar
+
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.positions import Place
+from eventstore.drivers.pulsar.positions import Place, place_of
 
 ENTRIES_BACK = 100
 """A chunked message that began at most this many entries before the position is delivered in full."""
@@ -25,6 +27,13 @@ def start_behind(internals: Mapping[str, Any], place: Place) -> tuple[int, int] 
     layout = layout_of(internals)
     upper = layout.count_up_to(place.ledger, place.entry)
     return layout.at(max(0, upper - 1 - _back(internals, place))) if upper else None
+
+
+def start_after(internals: Mapping[str, Any], token: str) -> tuple[Any, bool]:
+    """Return the message id at which the client's reader begins for what follows this position, and whether inclusively."""
+    place = place_of(token)
+    earlier = start_behind(internals, place)
+    return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)
 
 
 def _back(internals: Mapping[str, Any], place: Place) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import time_of
-from eventstore.drivers.pulsar.client.reader import READER_NAME
+from eventstore.drivers.pulsar.client.raw_readers import READER_NAME
 from eventstore.drivers.pulsar.ends import has_small_entries
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
 from eventstore.drivers.pulsar.positions import unbatched, whole_entry
