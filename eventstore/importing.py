@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from eventstore.actions import STORE, TOPIC, Action, Resource, Undo, register
 from eventstore.envelope.cloudevents import PREFIX
 from eventstore.envelope.write import document_to_message
-from eventstore.model.errors import EventStoreError, InvalidMessage, InvalidName
+from eventstore.model.errors import NOT_THE_MESSAGE, EventStoreError, InvalidMessage, InvalidName, reported
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Log
 from eventstore.model.storage import Storage
@@ -217,6 +217,11 @@ def _parse(number: int, text: bytes | None) -> Line:
         message = document_to_message(text)
     except InvalidMessage as error:
         return Rejected(number=number, reason=str(error))
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever one line does to its reader, the others are imported
+        words = reported(error, f"line {number}")
+        return Rejected(number=number, reason=f"Eventdesk was not made for something in it ({words}).")
     return Accepted(number=number, id=message.properties[f"{PREFIX}id"], message=message)
 
 

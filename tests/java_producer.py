@@ -27,17 +27,23 @@ Raw = Mapping[str, Any]
 
 
 def raw(
-    value: bytes | None = b"{}", *, key_bytes: bytes | None = None, ordering_key: bytes | None = None, **fields: Any
+    value: bytes | None = b"{}",
+    *,
+    key_bytes: bytes | None = None,
+    ordering_key: bytes | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> Raw:
     """Return a message to publish. ``value`` is ``None`` for a null value.
 
-    The other fields, all optional: ``key``, ``properties``, ``publishTime`` and ``eventTime`` (milliseconds since 1970, any
-    64 bits), ``sequenceId``, ``schemaVersion`` (bytes), ``replicatedFrom``, ``deliverAt`` (milliseconds since 1970) or
-    ``deliverAfter`` (milliseconds), ``disableReplication``, and ``keyIsBase64``, which only marks the ``key`` as such. In a
-    batch, the first message's publish time is that of all.
+    The other fields, all optional: ``key``, ``properties``, ``publishTime`` (milliseconds since 1970, any 64 bits; in a batch,
+    the first message's is that of all), ``sequenceId``, ``deliverAfter`` (milliseconds) and ``disableReplication``.
+
+    ``metadata`` sets fields of the protocol's ``MessageMetadata`` past all checks of the client, by their names there in Java:
+    ``eventTime``, ``schemaVersion`` (bytes), ``replicatedFrom``, ``deliverAtTime``, ``partitionKeyB64Encoded`` …
     """
-    given = {**fields, "value": value, "keyBytes": key_bytes, "orderingKey": ordering_key}
-    return {name: _text(value) if isinstance(value, bytes) else value for name, value in given.items() if value is not None}
+    given = {"value": value, "keyBytes": key_bytes, "orderingKey": ordering_key, "metadata": _plain(metadata or {})}
+    return _plain({**fields, **given})
 
 
 class JavaProducer:
@@ -132,5 +138,10 @@ def _end_of(errors: IO[bytes]) -> str:
     return errors.read()[-4000:].decode(errors="replace")
 
 
-def _text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as JSON can hold them: bytes as base64, and without those that are ``None``."""
+    return {
+        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in fields.items()
+        if value is not None
+    }

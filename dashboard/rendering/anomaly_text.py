@@ -59,7 +59,8 @@ _TEXTS = (
         title="Fits no envelope",
         one="message fits no envelope",
         many="messages fit no envelope",
-        means="The message is neither a CloudEvent nor what its topic's mapping describes: it belongs to no aggregate.",
+        means="The message is neither a CloudEvent nor what its topic's mapping describes, or cannot be read at all: it "
+        "belongs to no aggregate.",
         advice="Open it to see its bytes and why. Where a whole topic is unreadable, give it a mapping in the configuration "
         "and rebuild its index; else tell whoever publishes it.",
     ),

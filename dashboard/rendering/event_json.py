@@ -14,7 +14,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dashboard.privacy import AccessProfile, can_see
-from eventstore.model import Event
+from eventstore.envelope import unreadable_event
+from eventstore.model import NO_TIME, NOT_THE_MESSAGE, Event, reported
 
 DEEPEST = 50
 """The deepest payload that is inserted as JSON. Parsers of some languages accept 64 levels, and a batch adds a few."""
@@ -39,7 +40,7 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     id: str
     type: str = ""
     source: str = ""
-    time: datetime
+    time: datetime | None = None
     aggregate_type: str = msgspec.field(default="", name="aggregatetype")
     aggregate_id: str = msgspec.field(default="", name="aggregateid")
     correlation_id: str = msgspec.field(default="", name="correlationid")
@@ -47,7 +48,7 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     topic: str
     partition: int
     position: str
-    published: datetime
+    published: datetime | None = None
     key: str | None = None
     ordering_key: str | None = msgspec.field(default=None, name="orderingkey")
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -61,7 +62,16 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 def event_as_json(event: Event, profile: AccessProfile) -> bytes:
-    """The event as one JSON object in UTF-8. Never raises, whatever the event contains."""
+    """The event as one JSON object in UTF-8, whatever it contains. One that cannot be written has only a ``problem``."""
+    try:
+        return _event_as_json(event, profile)
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception as error:  # noqa: BLE001 -- one event must never make a whole batch unreadable
+        return _event_as_json(unreadable_event(event.message, reported(error, event.position.where)), profile)
+
+
+def _event_as_json(event: Event, profile: AccessProfile) -> bytes:
     form = _form(event, profile)
     text = _text(form)
     return text if len(text) <= MOST_BYTES else _text(_bounded(form))
@@ -86,19 +96,24 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
     form = _Form(
         id=event.id,
         type=event.type,
-        time=event.time,
+        time=_known(event.time),
         correlation_id=event.correlation_id,
         causation_id=event.causation_id,
         topic=place.topic,
         partition=place.partition,
         position=place.encode(),
-        published=message.published,
+        published=_known(message.published),
         problem=event.problem,
     )
     if not event.problem:
         form.aggregate_type, form.aggregate_id = event.aggregate_type, event.aggregate_id
     _add_values(form, event, profile)
     return form
+
+
+def _known(time: datetime) -> datetime | None:
+    """The time; ``None``, and so left out, if it is unknown."""
+    return None if time == NO_TIME else time
 
 
 def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:

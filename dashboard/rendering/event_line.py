@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from dashboard.privacy import DisplayValue
 from dashboard.rendering.anomaly_text import AnomalyText
+from eventstore.model import NO_TIME
 from eventstore.streams import Missing
 
 MOST_APART = timedelta(minutes=1)
@@ -65,6 +66,10 @@ class EventLine:
     def shows_published(self) -> bool:
         """Whether the event was published at another time than it happened. Imported and late events were."""
         return abs(self.published - self.time) > MOST_APART
+
+    @property
+    def knows_published(self) -> bool:
+        return self.published != NO_TIME
 
     @property
     def missing_text(self) -> str:

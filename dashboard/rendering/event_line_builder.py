@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -10,7 +11,8 @@ from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.links import aggregate_url, event_url
 from dashboard.rendering.story import UNREADABLE, story_of, type_words
-from eventstore.model import UNREADABLE_KEY, Anomaly, Event, Pointer, Position
+from eventstore.envelope import unreadable_event
+from eventstore.model import NOT_THE_MESSAGE, UNREADABLE_KEY, Anomaly, Event, Pointer, Position, reported
 from eventstore.streams import Missing, Row
 
 TONES, NO_TONE = 6, 3
@@ -18,7 +20,19 @@ BINARY_KEY = "bytes that are no text, which cannot be read here"
 
 
 def build_line(row: Row, profile: AccessProfile) -> EventLine:
-    """The line of this row as the profile may see it."""
+    """The line of this row as the profile may see it, whatever its event holds."""
+    try:
+        return _build_line(row, profile)
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception as error:
+        if row.event is None:
+            raise
+        event = unreadable_event(row.event.message, reported(error, row.position.where))
+        return _build_line(replace(row, event=event), profile)
+
+
+def _build_line(row: Row, profile: AccessProfile) -> EventLine:
     event, pointer = row.event, row.pointer
     if event is None:
         assert pointer is not None

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.tags import copy_tag, id_tag, time_tag, value_tag
 from dashboard.rendering.text import NO_VALUE, short_topic, shorten, visible
+from eventstore.model import reported
 
 LONGEST_TYPE = 120
 LONGEST_CACHED = 200
@@ -42,20 +43,30 @@ def render_story(line: EventLine, url: str) -> SafeString:
 
 
 def _row(line: EventLine, now: datetime) -> str:
-    version = "" if line.version is None else line.version
-    published = (
-        f'<span class="published">published {time_tag(line.published, "clock", now)}</span>' if line.shows_published else ""
-    )
-    return (
-        f'<tr data-event-id="{escape(line.event_id)}" data-aggregate-id="{escape(line.aggregate_id)}"'
-        f' data-aggregate-type="{escape(line.aggregate_type)}" data-position="{escape(line.position)}"'
-        f' data-version="{version}">\n'
-        f'<td class="nowrap soft">{time_tag(line.time, "clock", now)}{published}</td>\n'
-        f"<td>{_aggregate(line)}</td>\n"
-        f'<td class="what">{_story(line, line.url)}</td>\n'
-        f'<td class="mono soft nowrap"><bdi>{_topic(line.topic)}-{line.partition}</bdi>'
-        f' <bdi class="nowrap">{escape(visible(line.label))}</bdi> {copy_tag(line.position, "position")}</td>\n</tr>\n'
-    )
+    """The row, whatever the line holds: one line must never take the whole list with it."""
+    try:
+        version = "" if line.version is None else line.version
+        published = (
+            f'<span class="published">published {time_tag(line.published, "clock", now)}</span>'
+            if line.shows_published
+            else ""
+        )
+        return (
+            f'<tr data-event-id="{escape(line.event_id)}" data-aggregate-id="{escape(line.aggregate_id)}"'
+            f' data-aggregate-type="{escape(line.aggregate_type)}" data-position="{escape(line.position)}"'
+            f' data-version="{version}">\n'
+            f'<td class="nowrap soft">{time_tag(line.time, "clock", now)}{published}</td>\n'
+            f"<td>{_aggregate(line)}</td>\n"
+            f'<td class="what">{_story(line, line.url)}</td>\n'
+            f'<td class="mono soft nowrap"><bdi>{_topic(line.topic)}-{line.partition}</bdi>'
+            f' <bdi class="nowrap">{escape(visible(line.label))}</bdi> {copy_tag(line.position, "position")}</td>\n</tr>\n'
+        )
+    except Exception as error:  # noqa: BLE001 -- see above
+        words = escape(reported(error, f"{line.topic} partition {line.partition}, {line.label}"))
+        return (
+            f'<tr data-position="{escape(line.position)}"><td class="full" colspan="4">'
+            f"{WARNING} This message cannot be shown: Eventdesk was not made for something in it ({words}).</td></tr>\n"
+        )
 
 
 def _aggregate(line: EventLine) -> str:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.privacy import AccessProfile, can_see
 from dashboard.rendering.text import is_printable_text, visible
-from eventstore.model import Event, SchemaUse
+from eventstore.model import NOT_THE_MESSAGE, Event, SchemaUse, reported
 
 MOST_BYTES = 1_000_000
 """The most that a page shows of a payload, whatever the request says. The rest can be downloaded."""
@@ -81,13 +81,25 @@ def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payloa
         batch = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
         note = f"Encrypted by its publisher: its payload cannot be shown.{batch}"
         return Payload(kind="encrypted", size=len(message.payload), note=note)
-    payload = payload_of(event.data, event.content_type, profile, limit)
+    payload = _payload_of(event, profile, limit)
     if event.schema is None and event.recoded is None:
         return payload
     schema = _schema_note(event.schema) if event.schema else ""
     recoded = event.recoded.words if event.recoded else ""
     converted = event.schema is not None and event.schema.converted and bool(event.data)
     return replace(payload, note=" ".join(filter(None, [schema, recoded, payload.note])), converted=converted)
+
+
+def _payload_of(event: Event, profile: AccessProfile, limit: int) -> Payload:
+    """As ``payload_of``. What that fails on is shown in hexadecimal."""
+    try:
+        return payload_of(event.data, event.content_type, profile, limit)
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever a payload does to its page, its bytes can be shown
+        words = reported(error, event.position.where)
+        note = f"Eventdesk was not made for something in it ({words}): shown in hexadecimal."
+        return replace(_binary(event.data, ""), note=note)
 
 
 def _schema_note(schema: SchemaUse) -> str:

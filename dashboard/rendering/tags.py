@@ -9,13 +9,20 @@ from html import escape
 
 from dashboard.privacy import DisplayValue, Masked
 from dashboard.rendering.text import format_exact, format_time, shorten, visible
+from eventstore.model import NO_TIME
 
+TIME_UNKNOWN = '<span class="soft">time unknown</span>'
 LONGEST_UNBROKEN = 24
 """Characters of an id that stay on one line. That many fit the narrowest page."""
 
 
 def time_tag(at: datetime, style: str, now: datetime) -> str:
-    """A ``<time>`` in UTC, with the exact time as its title. times.js converts it to the reader's time zone."""
+    """A ``<time>`` in UTC, with the exact time as its title. times.js converts it to the reader's time zone.
+
+    For ``NO_TIME``, words.
+    """
+    if at == NO_TIME:
+        return TIME_UNKNOWN
     at = at.astimezone(UTC)
     exact, text = format_exact(at), format_time(at, style, now)
     return f'<time datetime="{at.isoformat()}" title="{exact}" data-style="{style}">{text}</time>'

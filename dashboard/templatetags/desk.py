@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 
 from dashboard.privacy import DisplayValue
 from dashboard.rendering import render_row, render_story, text
-from dashboard.rendering.tags import LONGEST_UNBROKEN, copy_tag, id_tag, time_tag, value_tag
+from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
+from eventstore.model import NO_TIME
 
 register = template.Library()
 
@@ -39,6 +40,8 @@ def ago(value: datetime | None) -> SafeString | str:
     """How long ago that was when the page was made, with the exact time as its title."""
     if value is None:
         return text.NO_VALUE
+    if value == NO_TIME:
+        return SafeString(TIME_UNKNOWN)
     at = value.astimezone(UTC)
     age = text.format_age((timezone.now() - at).total_seconds())
     tag = '<time datetime="{}" title="{}" data-style="ago">{}</time>'

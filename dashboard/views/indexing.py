@@ -10,14 +10,18 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.rendering.text import NO_VALUE, format_duration, format_number
 from dashboard.web.pages import page, render
+from dashboard.web.store_health import troubled_partitions
 from eventstore.model import TopicKind, TopicProgress
 
 KEEPS_UP = 60.0
 """A topic that is fewer seconds behind counts as up to date."""
 
 MOST_MADE_ANEW = 50
+MOST_TROUBLED = 50
+"""Partitions in which the indexer fails that are named; the others are counted."""
 
 Mark = tuple[str, str, str]
+UNATTENDED: Mark = ("bad", "✕", "nobody indexes it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +52,8 @@ class Line:
 def indexing(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     whole, topics = desk().index.progress()
-    lines = [_line(topic, now) for topic in topics]
+    fails = {one.topic for one in desk().index.troubled()}
+    lines = [_line(topic, now, fails=topic.topic in fails) for topic in topics]
     watched = [line for line in lines if line.gone_at is None]
     made_anew = desk().index.made_anew()
     context = {
@@ -62,14 +67,15 @@ def indexing(request: HttpRequest) -> HttpResponse:
         "rate": _rate(whole.rate),
         "to_go": _to_go(whole.seconds_to_go),
         "percent": _percent(whole.fraction),
+        **troubled_partitions(MOST_TROUBLED),
         "late": sum(line.mark[0] != "ok" for line in watched),
-        "unattended": sum(line.mark[0] == "bad" for line in watched),
+        "unattended": sum(line.mark == UNATTENDED for line in watched),
         "as_of": now,
     }
     return render(request, "indexing/index.html", context, fragment="indexing/_progress.html")
 
 
-def _line(topic: TopicProgress, now: datetime) -> Line:
+def _line(topic: TopicProgress, now: datetime, *, fails: bool) -> Line:
     progress = topic.progress
     kind = desk().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
@@ -77,7 +83,7 @@ def _line(topic: TopicProgress, now: datetime) -> Line:
         topic=topic.topic,
         derived="" if topic.kind == TopicKind.EVENTS else topic.kind,
         now="" if kind == topic.kind else kind,
-        mark=_mark(topic, seconds),
+        mark=_mark(topic, seconds, fails=fails),
         bar=progress.fraction,
         percent=_percent(progress.fraction),
         indexed=progress.indexed,
@@ -92,14 +98,16 @@ def _line(topic: TopicProgress, now: datetime) -> Line:
     )
 
 
-def _mark(topic: TopicProgress, seconds: float | None) -> Mark:
-    """Tone, symbol, and word."""
+def _mark(topic: TopicProgress, seconds: float | None, *, fails: bool) -> Mark:
+    """Tone, symbol, and word. ``fails``: the indexer fails again and again in one of its partitions."""
     if topic.gone_at is not None:
         return "info", "○", "gone from the store"
+    if fails:
+        return "bad", "✕", "fails"
     if seconds is not None and seconds < KEEPS_UP:
         return "ok", "✓", "up to date"
     if not topic.indexers:
-        return "bad", "✕", "nobody indexes it"
+        return UNATTENDED
     if topic.progress.behind and not topic.progress.rate:
         return "warn", "▲", "does not move"
     return "info", "○", "catching up"

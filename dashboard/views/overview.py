@@ -18,6 +18,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.web import store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
+from dashboard.web.store_health import troubled_partitions
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
 from eventstore.subscriptions import Counted, State
 
@@ -27,6 +28,7 @@ MOST_INSPECTED = 5
 """Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
 MOST_HEADS = 3
 MOST_DEAD_LETTERS = 5
+MOST_TROUBLED = 5
 MOST_MADE_ANEW = 5
 MADE_ANEW_LATELY = timedelta(days=7)
 """How long a topic that was made anew is listed here. The page of the index names it always."""
@@ -100,7 +102,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             [
                 len(stuck),
                 len(held),
-                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "index_behind")),
+                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "troubled", "index_behind")),
                 bool(snapshot and snapshot.unavailable_topics),
             ]
         ),
@@ -120,6 +122,7 @@ def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:
         "anomalies": _anomalies(),
         "made_anew": made_anew[:MOST_MADE_ANEW],
         "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
+        **troubled_partitions(MOST_TROUBLED),
         "index": index,
         "index_behind": _index_behind(index),
     }

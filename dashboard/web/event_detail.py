@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value
@@ -20,7 +21,8 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
-from eventstore.model import STORES_PROPERTIES, Event, EventStoreError, Pointer, Position
+from eventstore.envelope import unreadable_event
+from eventstore.model import NOT_THE_MESSAGE, STORES_PROPERTIES, Event, EventStoreError, Pointer, Position, reported
 from eventstore.streams import Row
 
 MOST_TOGETHER = 200
@@ -83,7 +85,19 @@ class Detail:
 
 
 def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
-    """The event of this row as the profile may see it, with at most ``limit`` bytes of its payload."""
+    """The event of this row as the profile may see it, whatever it holds, with at most ``limit`` bytes of its payload."""
+    try:
+        return _detail_of(row, profile, limit)
+    except (*NOT_THE_MESSAGE, DatabaseError):
+        raise
+    except Exception as error:
+        if row.event is None:
+            raise
+        event = unreadable_event(row.event.message, reported(error, row.position.where))
+        return _detail_of(replace(row, event=event), profile, limit)
+
+
+def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
     line = build_line(row, profile)
     event, pointer = row.event, row.pointer
     correlation, cause = _links(row)

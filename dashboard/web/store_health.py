@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, connections
 from django.utils import timezone
@@ -105,6 +106,12 @@ def current_index_health() -> IndexHealth:
         events=sum(topic.events for topic in topics),
         behind=max(0.0, (now - min(known, default=now)).total_seconds()) if all_known else None,
     )
+
+
+def troubled_partitions(most: int) -> dict[str, Any]:
+    """The partitions in which the indexer fails again and again, for ``components/_troubled.html``: at most this many."""
+    troubled = desk().index.troubled()
+    return {"troubled": troubled[:most], "more_troubled": max(0, len(troubled) - most)}
 
 
 def forget() -> None:

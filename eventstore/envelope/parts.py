@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from eventstore.envelope.times import Clock, read_time
-from eventstore.model.events import UNREADABLE_KEY, Event, Message
+from eventstore.model.events import NO_TIME, UNREADABLE_KEY, Event, Message
 
 MAX_PART = 1024
 """Largest size, in bytes, of an id, type, aggregate, correlation or causation. Two of them fit one index entry of
@@ -28,7 +28,8 @@ class Incomplete(Misfit):
 
 
 def time_or_stand_in(text: str, message: Message, read: Clock = read_time) -> tuple[datetime, tuple[str, ...]]:
-    """Return the event's time, or else the message's event time or publish time with a note that says so.
+    """Return the event's time, or else the message's event time or publish time with a note that says so; ``NO_TIME`` if
+    there is none of them.
 
     A message's event time in the years 1 and 9999 is refused as well: producers use them for a missing time.
     """
@@ -39,6 +40,8 @@ def time_or_stand_in(text: str, message: Message, read: Clock = read_time) -> tu
             return time, (what,) if what else ()
     if message.event_time and 1 < message.event_time.year < 9999:
         return message.event_time, (f"{what}: the message's event time stands in for it.",)
+    if message.published == NO_TIME:
+        return NO_TIME, (f"{what}, and the message has no publish time to stand in for it: its time is unknown.",)
     return message.published, (f"{what}: the publish time stands in for it.",)
 
 
@@ -80,6 +83,16 @@ def problem_of(names: Iterable[str], texts: Collection[str]) -> str:
 
 def misfit_event(message: Message, reason: str) -> Event:
     """Make the event that stands for a message that fits no envelope: its bytes, its position as id, and the reason."""
+    return stand_in_event(message, f"fits no envelope: {reason}")
+
+
+def unreadable_event(message: Message, words: str) -> Event:
+    """Make the event that stands for a message at which an unforeseen error was raised, in these words."""
+    return stand_in_event(message, f"cannot be read: Eventdesk was not made for something in it ({words})")
+
+
+def stand_in_event(message: Message, problem: str) -> Event:
+    """Make the event that stands for a message with this problem, which follows "this message" in a sentence."""
     time, notes = time_or_stand_in("", message)
     return Event(
         message=message,
@@ -87,6 +100,6 @@ def misfit_event(message: Message, reason: str) -> Event:
         id_is_position=True,
         time=time,
         data=message.payload,
-        problem=f"fits no envelope: {reason}",
+        problem=problem,
         notes=notes,
     )

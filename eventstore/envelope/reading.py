@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from eventstore.envelope.cloudevents import read_binary, read_structured
 from eventstore.envelope.mapping import TopicMapping, mapping_for
-from eventstore.envelope.parts import Incomplete, Misfit, misfit_event
+from eventstore.envelope.parts import Incomplete, Misfit, misfit_event, stand_in_event, unreadable_event
 from eventstore.envelope.raw import read_mapped
+from eventstore.model.errors import NOT_THE_MESSAGE, reported
 from eventstore.model.events import Decoded, Event, Message
 
 _NO_ENVELOPE = (
@@ -26,15 +27,24 @@ Decode = Callable[[Message], Decoded | None]
 
 
 def read_event(message: Message, mappings: Sequence[TopicMapping] = (), decode: Decode | None = None) -> Event:
-    """Return the event that this message is, with ``problem`` set if it fits no envelope. Never raises.
+    """Return the event that this message is, with ``problem`` set if it fits no envelope or cannot be read.
 
+    Whatever the message holds, nothing is raised; only ``decode`` may raise, an ``EventStoreError`` of the schema registry.
     With ``decode``, a payload that was written with a schema is replaced by the document that the schema makes of it.
     Mappings, and callers that read the event's data, then find JSON in it. A key with a schema of its own is decoded as well,
     also in the event's message.
     """
-    decoded = decode(message) if decode and message.schema_version else None
-    if decoded is None:
-        return _read(message, mappings)
+    try:
+        decoded = decode(message) if decode and message.schema_version else None
+        event = _read(message, mappings) if decoded is None else _read_decoded(message, mappings, decoded)
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever one message does to its reader, the others go on
+        event = unreadable_event(message, reported(error, message.position.where))
+    return replace(event, notes=(*message.notes, *event.notes)) if message.notes else event
+
+
+def _read_decoded(message: Message, mappings: Sequence[TopicMapping], decoded: Decoded) -> Event:
     data, use, key, key_problem = decoded
     if key != message.key:
         message = replace(message, key=key)
@@ -53,6 +63,8 @@ def _read(message: Message, mappings: Sequence[TopicMapping]) -> Event:
 
 
 def _fitted(message: Message, mappings: Sequence[TopicMapping]) -> Event:
+    if message.problem:
+        return stand_in_event(message, message.problem)
     mapping = mapping_for(message.position.topic, tuple(mappings)) if mappings else None
     if mapping is not None and mapping.before_envelope:
         return _mapped_first(message, mapping)

@@ -62,6 +62,9 @@ class IndexedPartition(models.Model):
     read, and it is never written again."""
     ended_why = models.TextField(default="")
     """What told, in words."""
+    trouble = models.TextField(default="")
+    """Why its indexer has failed again and again behind the checkpoint; empty while it gets on. No payload."""
+    trouble_since = models.DateTimeField(null=True)
     owner = models.TextField(default="")
     epoch = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)

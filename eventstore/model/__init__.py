@@ -2,6 +2,7 @@
 
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import (
+    NOT_THE_MESSAGE,
     EventStoreError,
     InvalidConfiguration,
     InvalidName,
@@ -21,8 +22,10 @@ from eventstore.model.errors import (
     UnknownSubscription,
     UnknownTopic,
     place_of,
+    reported,
 )
 from eventstore.model.events import (
+    NO_TIME,
     STORES_PROPERTIES,
     UNREADABLE_KEY,
     Event,
@@ -37,11 +40,13 @@ from eventstore.model.events import (
 from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
 from eventstore.model.process_identity import Fate, Process, fate, this_process
-from eventstore.model.progress import TopicMadeAnew, TopicProgress
+from eventstore.model.progress import TopicMadeAnew, TopicProgress, TroubledPartition
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionKind, Subscriptions, SubscriptionType
 
 __all__ = [
+    "NOT_THE_MESSAGE",
+    "NO_TIME",
     "STORES_PROPERTIES",
     "UNREADABLE_KEY",
     "Aggregate",
@@ -85,11 +90,13 @@ __all__ = [
     "TopicKind",
     "TopicMadeAnew",
     "TopicProgress",
+    "TroubledPartition",
     "UnknownEvent",
     "UnknownSubscription",
     "UnknownTopic",
     "ValueMatches",
     "fate",
     "place_of",
+    "reported",
     "this_process",
 ]

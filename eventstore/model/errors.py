@@ -4,6 +4,11 @@ Every error carries a sentence that says what is wrong and what to do. Pages and
 No message contains a payload or the value of a property.
 """
 
+import logging
+from pathlib import PurePath
+
+log = logging.getLogger(__name__)
+
 
 class EventStoreError(Exception):
     """The base of everything that this package raises on purpose."""
@@ -102,3 +107,33 @@ def place_of(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "an unknown place"
+
+
+NOT_THE_MESSAGE = (EventStoreError, MemoryError)
+"""Errors that say something of the store or of the process, not of the message at which they are raised.
+
+Whatever else one message raises must not stop the others. Whoever does something with a message catches ``Exception`` around
+it, lets these through, and shows the message with the words of ``reported``.
+"""
+
+MOST_LOGGED = 1_000
+"""Places in the code of which one error each is logged. A topic full of such messages must not fill the log."""
+
+_logged: set[str] = set()
+
+
+def reported(error: Exception, where: str) -> str:
+    """Log an unforeseen error of the message at ``where``, once for each place in the code, and return it in words.
+
+    Neither has the error's text, because it may quote a payload.
+    """
+    place = place_of(error)
+    if place not in _logged and len(_logged) < MOST_LOGGED:
+        _logged.add(place)
+        log.error("A message is shown as unreadable: an unforeseen %s at %s (%s)", type(error).__name__, place, where)
+    return words_of(error)
+
+
+def words_of(error: Exception) -> str:
+    """Return the kind of the error and where in the code it was raised: "KeyError at reading.py:40"."""
+    return f"{type(error).__name__} at {PurePath(place_of(error)).name}"

@@ -7,7 +7,7 @@ They never refer to what holds them, so the cycle collector is told to skip them
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -21,6 +21,21 @@ T = TypeVar("T")
 UNREADABLE_KEY = "\ufffd"
 """Stands for an ordering key that is not UTF-8, which the store's client cannot read."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
+
+NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
+"""Stands for a publish time or an event time that is unknown. No time that an event may have is as early, and every time zone
+can show it, but no page does: it shows the word.
+"""
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)
+
+
+def newest_first_key(time: datetime) -> datetime:
+    """Return the key by which a merge gives the newest first.
+
+    What has no time is given at once, as it is in a merge that begins with the oldest (``NO_TIME`` is before every time):
+    otherwise everything that lies behind it in its own partition would wait until all others are given.
+    """
+    return _AFTER_ALL if time == NO_TIME else time
 
 
 class TopicKind(StrEnum):
@@ -91,6 +106,11 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         if (self.topic, self.partition) != (other.topic, other.partition):
             raise TypeError("positions of different partitions have no order")
 
+    @property
+    def where(self) -> str:
+        """The position in words: "documents partition 0, 118:4021:3"."""
+        return f"{self.topic} partition {self.partition}, {self.label or self.token}"
+
     def encode(self) -> str:
         """Return the position as one text, for a URL or a frame. The topic comes last, since it may contain any character."""
         return f"{self.token}@{self.partition}@{self.topic}"
@@ -117,8 +137,9 @@ class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
-    """One record as the store holds it, before it is parsed. ``published`` is in UTC.
+    """One record as the store holds it, before it is parsed.
 
+    ``published`` is in UTC. It is ``NO_TIME`` if what the publisher wrote is no time of our calendar; a note then says so.
     ``ordering_key`` is the key by which Pulsar's Key_Shared subscriptions keep events in order, if it is not the key itself.
     An event's message has its ``key`` decoded if its schema has one for it (``SchemaUse.key_read``).
     """
@@ -141,6 +162,10 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     store."""
     encrypted_batch: int = 0
     """How many messages the encrypted payload holds, if it is a whole batch that cannot be taken apart; otherwise 0."""
+    notes: tuple[str, ...] = ()
+    """What is unknown of the message because the store holds something impossible in its place: sentences for people."""
+    problem: str = ""
+    """Why the driver could not read the message at all. Then only its position is known, and what else could be read."""
 
 
 class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
@@ -200,13 +225,13 @@ class StreamId:
 class Event(Struct, frozen=True, kw_only=True, gc=False):
     """A message parsed by its envelope.
 
-    - ``problem``: empty for an event. Otherwise it says why the message fits no envelope; of the parts of the envelope,
-      only ``id`` is then set, to the position.
+    - ``problem``: empty for an event. Otherwise it says why the message fits no envelope, or cannot be read at all; of the
+      parts of the envelope, only ``id`` is then set, to the position.
     - ``attributes``: the CloudEvents attributes as they were written, by name without ``ce_``.
     - ``data``: the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON, or
       ``recoded`` that it was unpacked or decoded.
       ``message.payload`` is always what the store holds.
-    - ``time``: never missing. The publish time stands in for it.
+    - ``time``: the publish time stands in for a missing one. ``NO_TIME`` if that is unknown as well.
     - ``notes``: what was made up because the real value is missing, such as the time.
     """
 

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Page
+from eventstore.model.events import Page, newest_first_key
 
 T = TypeVar("T")
 
@@ -158,21 +158,26 @@ def _in_parallel(read: Callable[[str], list[Item[T]]], names: Sequence[str], max
 
 
 def _take(heads: Mapping[str, list[Item[T]]], limit: int, backward: bool, cut: Set[str] = frozenset()) -> list[str]:
-    """Return the source of each item of the page, in order: always the source whose head has the latest (earliest) time.
+    """Return the source of each item of the page, in order: always the source whose head has the latest (earliest) time, or
+    none at all.
 
     Ends where a source that was cut has no more items.
     """
     place = dict.fromkeys(heads, 0)
     order: list[str] = []
-    best = max if backward else min
+    best, time_key = (max, newest_first_key) if backward else (min, _oldest_first)
     while len(order) < limit and all(place[name] < len(heads[name]) for name in cut):
         open_sources = [name for name in heads if place[name] < len(heads[name])]
         if not open_sources:
             break
-        name = best(open_sources, key=lambda source: (heads[source][place[source]].time, source))
+        name = best(open_sources, key=lambda source: (time_key(heads[source][place[source]].time), source))
         place[name] += 1
         order.append(name)
     return order
+
+
+def _oldest_first(time: datetime) -> datetime:
+    return time
 
 
 def _values(heads: Mapping[str, list[Item[T]]], taken: Sequence[str]) -> list[T]:

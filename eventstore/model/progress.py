@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from eventstore.model.events import Position
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexProgress:
@@ -37,6 +39,18 @@ class IndexProgress:
         if not self.behind:
             return None if self.behind is None else 0.0
         return self.behind / self.rate if self.rate else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubledPartition:
+    """A partition whose indexer fails again and again. ``reason`` is a sentence without any payload."""
+
+    topic: str
+    partition: int
+    after: Position | None
+    """The last indexed event; ``None`` if there is none yet."""
+    reason: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

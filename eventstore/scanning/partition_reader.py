@@ -8,12 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import merge
 
 from django.db import connections
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import Message
+from eventstore.model.events import Message, newest_first_key
 from eventstore.model.log import READ_BYTES, Log
 from eventstore.scanning.spans import Span
 
@@ -60,7 +61,15 @@ def merged_messages(
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="search")
         stack.callback(pool.shutdown, cancel_futures=True)
         sources = [_PrefetchedPartition(one, pool, stopped) for one in pieces]
-        yield merge(*sources, key=lambda message: message.published, reverse=newest_first)
+        yield merge(*sources, key=_newest_first if newest_first else _oldest_first, reverse=newest_first)
+
+
+def _oldest_first(message: Message) -> datetime:
+    return message.published
+
+
+def _newest_first(message: Message) -> datetime:
+    return newest_first_key(message.published)
 
 
 class _PrefetchedPartition:

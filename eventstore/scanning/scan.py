@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from django.db import DatabaseError, connections
 
 from eventstore.model.errors import EventStoreError, place_of
-from eventstore.model.events import Event, Message, Position, Topic
+from eventstore.model.events import NO_TIME, Event, Message, Position, Topic
 from eventstore.model.log import Log
 from eventstore.scanning.partition_reader import merged_messages
 from eventstore.scanning.progress import Ending, ScanProgress
@@ -195,7 +195,8 @@ class Scan(Generic[T]):
                 return False
             self._seen += 1
             self._reached[message.position.partition] = message.position
-            self._reached_time = message.published
+            if message.published != NO_TIME:
+                self._reached_time = message.published
             self._unknown += verdict is Verdict.UNKNOWN
             if kept:
                 self._matches += kept

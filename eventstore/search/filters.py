@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from eventstore.model.errors import NOT_THE_MESSAGE, reported
 from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
 from eventstore.search.eval_context import EvalContext
@@ -50,11 +51,23 @@ class Filter:
 
     def matches(self, event: Event) -> bool:
         """Return whether the event certainly matches. Never raises, and always ends, whatever the event holds."""
-        return self._on_event(EvalContext(event)) is True
+        try:
+            return self._on_event(EvalContext(event)) is True
+        except NOT_THE_MESSAGE:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever one event does to the filter, the others are asked
+            reported(error, event.position.where)
+            return False
 
     def judge(self, event: Event) -> Verdict:
         """Do as ``matches``, but distinguish events that do not match from events that could not be evaluated."""
-        answer = self._on_event(EvalContext(event))
+        try:
+            answer = self._on_event(EvalContext(event))
+        except NOT_THE_MESSAGE:
+            raise
+        except Exception as error:  # noqa: BLE001 -- see ``matches``
+            reported(error, event.position.where)
+            answer = None
         return Verdict.UNKNOWN if answer is None else Verdict.MATCH if answer else Verdict.NO
 
     def matches_pointer(self, pointer: Pointer) -> bool | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from eventstore.model.events import NO_TIME
 from eventstore.search.eval_context import MISSING, EvalContext
 from eventstore.search.lexing import WrittenTerm, unquoted
 from eventstore.search.limits import MOST_PATH_PARTS
@@ -134,8 +135,8 @@ def _time_term(written: WrittenTerm) -> Term:
         )
     since, until = span.bounds(written.operator)
 
-    def within(time: Any) -> bool:
-        return (since is None or time >= since) and (until is None or time < until)
+    def within(time: Any) -> Answer:
+        return None if time == NO_TIME else (since is None or time >= since) and (until is None or time < until)
 
     return Term(
         on_event=lambda context: within(context.event.time),

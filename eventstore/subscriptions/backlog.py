@@ -11,7 +11,7 @@ from django.utils import timezone
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.models import IndexedPartition
-from eventstore.model.events import Position
+from eventstore.model.events import NO_TIME, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
 from eventstore.subscriptions.samples import Setback
@@ -20,6 +20,9 @@ INDEX_IS_FRESH = timedelta(seconds=10)
 
 PHANTOMS = frozenset({"liiklus-end-offsets-reader"})
 """Subscriptions that a gateway keeps and nobody ever acknowledges: their backlog means nothing."""
+
+MOST_TIMELESS = 20
+"""Events behind one without a publish time that are looked at for one that has it."""
 
 
 Indexed = Mapping[int, IndexedPartition]
@@ -89,7 +92,8 @@ def backlog_of(
     handled = _handled(subscription, capabilities, indexed)
     waiting, counted = _waiting(subscription, capabilities, indexed, handled, now)
     first = _first_in_each(subscription, indexed, handled) if waiting else {}
-    oldest = min((pointers[0] for pointers in first.values()), key=lambda pointer: pointer.published, default=None)
+    timed = [pointer for pointers in first.values() for pointer in pointers[:1] if pointer.published != NO_TIME]
+    oldest = min(timed, key=lambda pointer: pointer.published, default=None)
     stuck = {} if _is_nobodys(subscription) else _standing_still(subscription, _heads(subscription, first), now - stuck_after)
     state = _state(subscription, waiting, stuck=bool(stuck))
     return Backlog(
@@ -193,8 +197,10 @@ def _first_in_each(
     for cursor in subscription.cursors:
         if cursor.backlog and cursor.partition in handled:
             partition = indexed[cursor.partition]
-            first = islice(_waiting_ordinals(partition, handled[cursor.partition]), len(cursor.due) + 1)
-            pointers = queries.at_ordinals(partition, list(first))
+            ordinals = _waiting_ordinals(partition, handled[cursor.partition])
+            pointers = queries.at_ordinals(partition, list(islice(ordinals, len(cursor.due) + 1)))
+            if pointers and pointers[-1].published == NO_TIME:  # how long has the next one waited whose time is known?
+                pointers += queries.at_ordinals(partition, list(islice(ordinals, MOST_TIMELESS)))
             if pointers:
                 found[cursor.partition] = pointers
     return found
@@ -204,7 +210,8 @@ def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -
     """The event that each partition's cursor stands before: the one there that has waited longest and is due.
 
     A partition has none where everything that waits is delayed, or where more is delayed than the times are known of: it
-    cannot be told then whether the next event is due.
+    cannot be told then whether the next event is due. Of events without a publish time nobody knows how long they have waited:
+    the next one that has it counts.
     """
     found: dict[int, Pointer] = {}
     for cursor in subscription.cursors:
@@ -212,7 +219,7 @@ def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -
             continue
         due = [pointer for pointer in first.get(cursor.partition, ()) if pointer.position not in cursor.due]
         if due:
-            found[cursor.partition] = due[0]
+            found[cursor.partition] = next((pointer for pointer in due if pointer.published != NO_TIME), due[0])
     return found
 
 
@@ -226,7 +233,7 @@ def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], li
     standing: dict[int, datetime] = {}
     for cursor in subscription.cursors:
         head = heads.get(cursor.partition)
-        if head is None:
+        if head is None or head.published == NO_TIME:
             continue
         # An event that came just now has not been kept waiting, however long the cursor stood still before it.
         since = max(cursor.moved, head.published) if cursor.moved else head.published

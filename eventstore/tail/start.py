@@ -7,7 +7,7 @@ from heapq import merge
 from itertools import islice
 
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Message, Position, Topic
+from eventstore.model.events import NO_TIME, Message, Position, Topic, newest_first_key
 from eventstore.model.log import Log
 from eventstore.tail.aggregates import first_published
 
@@ -126,7 +126,7 @@ def last_of(log: Log, places: Mapping[str, Places], most: int, most_bytes: int) 
     ]
     oldest: dict[tuple[str, int], Position] = {}
     room = most_bytes
-    for mark in islice(merge(*sources, key=lambda mark: mark.published, reverse=True), most):
+    for mark in islice(merge(*sources, key=lambda mark: newest_first_key(mark.published), reverse=True), most):
         if room < mark.size and oldest:
             break
         room -= mark.size
@@ -161,7 +161,9 @@ def _places_before_last(log: Log, topics: Sequence[Topic], last: int) -> dict[st
 
 def _places_since(log: Log, topic: Topic, when: datetime) -> dict[int, str]:
     """Return the place before the first event published at or after the time. What arrives after the ends were read is
-    given anyway."""
+    given anyway. For ``NO_TIME`` it is the beginning."""
+    if when == NO_TIME:
+        return dict.fromkeys(range(topic.partitions), "")
     places: dict[int, str] = {}
     for ends in log.ends(topic.name):
         first = log.first_since(topic.name, ends.partition, when)
@@ -174,14 +176,22 @@ def _places_at_position(log: Log, topics: Sequence[Topic], position: Position) -
     if topic is None or position.partition >= topic.partitions:
         raise InvalidPosition("This position is in none of the topics that are to be watched. Open the event again.")
     exact = log.position(position.topic, position.partition, position.token)
-    found = log.read_forward(exact.topic, exact.partition, after=exact, inclusive=True, limit=1)
+    published = _published_from(log, exact)
     others = [other for other in topics if other is not topic or topic.partitions > 1]
-    if found:
-        places = {other.name: _places_since(log, other, found[0].published) for other in others}
+    if published:
+        places = {other.name: _places_since(log, other, published) for other in others}
     else:  # nothing is left from there on, so the other topics have nothing newer to begin with
         places = {other.name: _last_places(log, other.name) for other in others}
     places.setdefault(topic.name, {})[position.partition] = _before(log, exact)
     return places
+
+
+def _published_from(log: Log, position: Position) -> datetime | None:
+    """Return when the event at this position was published, or the first event after it whose publish time is known."""
+    found = log.read_forward(position.topic, position.partition, after=position, inclusive=True, limit=1)
+    if found and found[0].published == NO_TIME:
+        found = log.read_forward(position.topic, position.partition, after=position, limit=SMALLEST_READ)
+    return next((message.published for message in found if message.published != NO_TIME), None)
 
 
 def _last_places(log: Log, topic: str) -> dict[int, str]:

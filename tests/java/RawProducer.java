@@ -3,13 +3,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,27 +121,36 @@ public class RawProducer {
         if (message.path("disableReplication").asBoolean()) {
             builder.disableReplication();
         }
-        set(((TypedMessageBuilderImpl<byte[]>) builder).getMetadataBuilder(), message);
+        set(((TypedMessageBuilderImpl<byte[]>) builder).getMetadataBuilder(), message.path("metadata"));
         return builder;
     }
 
-    /** Sets in the metadata itself what the builder refuses, or has no call for. */
-    private static void set(MessageMetadata metadata, JsonNode message) throws Exception {
-        if (message.hasNonNull("eventTime")) {
-            metadata.setEventTime(message.get("eventTime").asLong());
+    /** Sets fields of the metadata by their names in the protocol: what the builder refuses, or has no call for. */
+    private static void set(MessageMetadata metadata, JsonNode fields) throws Exception {
+        for (Iterator<Map.Entry<String, JsonNode>> each = fields.fields(); each.hasNext();) {
+            Map.Entry<String, JsonNode> field = each.next();
+            String name = "set" + field.getKey().substring(0, 1).toUpperCase() + field.getKey().substring(1);
+            Method setter = Arrays.stream(MessageMetadata.class.getMethods())
+                .filter(method -> method.getName().equals(name) && converted(method, field.getValue()) != null)
+                .findFirst().orElseThrow(() -> new IllegalArgumentException("MessageMetadata has no " + name));
+            setter.invoke(metadata, converted(setter, field.getValue()));
         }
-        if (message.hasNonNull("schemaVersion")) {
-            metadata.setSchemaVersion(bytes(message.get("schemaVersion")));
+    }
+
+    /** The value as this setter takes it: a number, a flag, a text, the name of a constant, or bytes as base64; else null. */
+    private static Object converted(Method setter, JsonNode value) {
+        Class<?> type = setter.getParameterTypes()[0];
+        if (value.isBoolean()) {
+            return type == boolean.class ? value.asBoolean() : null;
         }
-        if (message.hasNonNull("replicatedFrom")) {
-            metadata.setReplicatedFrom(message.get("replicatedFrom").asText());
+        if (value.isNumber()) {
+            return type == long.class ? (Object) value.asLong() : type == int.class ? (Object) value.asInt() : null;
         }
-        if (message.hasNonNull("deliverAt")) {
-            metadata.setDeliverAtTime(message.get("deliverAt").asLong());
+        if (type.isEnum()) {
+            return Arrays.stream(type.getEnumConstants()).filter(one -> one.toString().equals(value.asText())).findFirst()
+                .orElse(null);
         }
-        if (message.path("keyIsBase64").asBoolean()) {
-            metadata.setPartitionKeyB64Encoded(true);
-        }
+        return type == String.class ? value.asText() : type == byte[].class ? bytes(value) : null;
     }
 
     private static byte[] bytes(JsonNode base64) {

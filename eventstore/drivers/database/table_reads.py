@@ -17,8 +17,8 @@ from eventstore.drivers.database.connection import STORE, close_in_thread, store
 from eventstore.drivers.database.models import MessageRow, PartitionRow
 from eventstore.drivers.database.names import partition_row
 from eventstore.drivers.database.positions import number_in, number_of, position_of
-from eventstore.model.errors import StoreClosed
-from eventstore.model.events import Message, Position
+from eventstore.model.errors import StoreClosed, reported
+from eventstore.model.events import NO_TIME, Message, Position
 from eventstore.model.log import READ_BYTES, Edge
 
 NUMBERS_A_STATEMENT = 500
@@ -215,14 +215,19 @@ def _messages(topic: str, partition: int, rows: QuerySet[MessageRow]) -> list[Me
 
 def _message(topic: str, partition: int, values: Iterable[Any]) -> Message:
     number, key, properties, payload, published, event_time = values
-    return Message(
-        position=position_of(topic, partition, number),
-        payload=bytes(payload),
-        published=published.astimezone(UTC),
-        key=key,
-        properties=json.loads(properties),
-        event_time=event_time,
-    )
+    position = position_of(topic, partition, number)
+    try:
+        return Message(
+            position=position,
+            payload=bytes(payload),
+            published=published.astimezone(UTC),
+            key=key,
+            properties=json.loads(properties),
+            event_time=event_time,
+        )
+    except Exception as error:  # noqa: BLE001 -- whatever one row holds, the others go on
+        problem = f"cannot be read: its row in the store is damaged ({reported(error, position.where)})"
+        return Message(position=position, payload=b"", published=NO_TIME, problem=problem)
 
 
 def _known_partitions(topics: set[str]) -> dict[tuple[str, int], int]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eventstore.index.check.events import Difference
 from eventstore.index.tables import sql
-from eventstore.index.tables.blocks import UNREADABLE, Columns
+from eventstore.index.tables.blocks import TIMELESS, UNREADABLE, Columns
 from eventstore.index.writing.anomalies import LATE, check_sequence
 from eventstore.index.writing.streams import BEFORE_ALL, Stream
 from eventstore.model.anomalies import Anomaly
@@ -112,6 +112,8 @@ def _judge_schema(event: Event | None) -> _Judged:
 
 
 def _judge_time(check: AnomalyCheck, stream: int, time: int) -> _Judged:
+    if time == TIMELESS:
+        return _NOTHING
     if time < check.latest[stream]:
         return _Judged(frozenset({Anomaly.TIME_GOES_BACK}))
     check.latest[stream] = time

@@ -9,7 +9,7 @@ from itertools import pairwise
 from eventstore.index.check.anomalies import AnomalyCheck, anomalies_differ
 from eventstore.index.check.blocks import blocks_of
 from eventstore.index.check.counts import Counted, check_counts
-from eventstore.index.check.events import Comparison, Difference, events_differ, read_again
+from eventstore.index.check.events import Comparison, Difference, compared
 from eventstore.index.check.keys import KeyCheck, check_keys, finish
 from eventstore.index.check.log import Log
 from eventstore.index.models import IndexedPartition
@@ -114,9 +114,9 @@ def _store_differences(
             return [Difference(first + place, _not_next(check, head, columns.tokens[place:]))]
         else:
             run = check.log.take_equal(columns.tokens[place:])
-            read = read_again(check.events, run)
+            read, found = compared(check.events, first + place, columns.part(place, place + len(run)), run)
             events += read
-            if found := events_differ(check.events, first + place, columns.part(place, place + len(run)), read):
+            if found:
                 return found
             place += len(run)
     return []

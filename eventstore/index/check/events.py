@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
-from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
+from eventstore.index.tables.keys import Key
 from eventstore.index.tables.names import Names
+from eventstore.index.tables.secret import index_key
 from eventstore.index.writing.envelope import events_in
+from eventstore.index.writing.guarding import indexable
 from eventstore.index.writing.prepared_batch import Stored, columns_of
+from eventstore.model.errors import NOT_THE_MESSAGE
 from eventstore.model.events import Event, Message, Topic
 
 MOST_STREAMS = 100_000
@@ -40,6 +44,7 @@ class Comparison:
     mappings: Sequence[TopicMapping]
     decode: Decode
     values_of: ValuesOf | None
+    key: Key = field(default_factory=index_key)
     names: Names = field(default_factory=Names)
     streams: dict[int, AggregateKey] = field(default_factory=dict)
 
@@ -61,6 +66,26 @@ _TIMES = ("times", "published")
 def read_again(comparison: Comparison, messages: Sequence[Message]) -> list[Event]:
     """Read the messages through the envelope, as an indexer does."""
     return events_in(messages, comparison.mappings, comparison.decode)
+
+
+def compared(
+    comparison: Comparison, first: int, indexed: Columns, messages: Sequence[Message]
+) -> tuple[list[Event], list[Difference]]:
+    """Return the events of these messages, and how they differ from their pointers, which begin at ordinal ``first``.
+
+    What an indexer cannot prepare it indexes as unreadable. So events that differ are compared again as it would prepare them.
+    """
+    events = read_again(comparison, messages)
+    try:
+        found = events_differ(comparison, first, indexed, events)
+    except NOT_THE_MESSAGE:
+        raise
+    except Exception:  # noqa: BLE001 -- the event on which it fails is reported below
+        found = None
+    if found == []:
+        return events, []
+    events = indexable(comparison.topic, comparison.key, events, comparison.values_of)
+    return events, events_differ(comparison, first, indexed, events)
 
 
 def events_differ(comparison: Comparison, first: int, indexed: Columns, events: Sequence[Event]) -> list[Difference]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.check.anomalies import AnomalyCheck
 from eventstore.index.check.comparison import OnProgress, PartitionCheck, first_difference
 from eventstore.index.check.events import Comparison
 from eventstore.index.check.keys import key_check
 from eventstore.index.check.log import Log, open_log
 from eventstore.index.indexer.made_anew import why_another_log
-from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position, Topic

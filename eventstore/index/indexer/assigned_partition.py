@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eventstore.index.indexer.failures import Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
+from eventstore.model.errors import UnknownTopic
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.storage import Storage
@@ -13,16 +15,22 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two reads of an idle partition: at first, and in the end."""
 FIRST_TROUBLE, LONGEST_TROUBLE = 0.2, 5.0
 """Seconds until a partition is opened again after an error: at first, and in the end."""
+OFTEN = 3
+"""Failures in a row after which a partition is named on the pages."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class OpenPartition:
-    """A reader that goes on at the writer's checkpoint. ``failed``: one of the two has met an error, and both are stale."""
+    """A reader that goes on at the writer's checkpoint. ``failed``: one of the two has met an error, and both are stale.
+
+    ``fresh``: nothing was read yet, so that the next message is the first one after the checkpoint.
+    """
 
     assigned: "AssignedPartition"
     writing: Partition
     reader: Reader
     failed: bool = False
+    fresh: bool = True
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -46,6 +54,11 @@ class AssignedPartition:
     """Whether the store did not have it for a time before it was leased."""
     errors: list[Exception] = field(default_factory=list)
     """The last error, while it is waited out."""
+    failures: int = 0
+    """How often it has failed in a row."""
+    works: bool = False
+    """Whether it has been read or written without an error since the last one."""
+    narrowing: Narrowing = field(default_factory=Narrowing)
     published: datetime | None = None
     """When the last indexed event was published."""
 
@@ -81,19 +94,40 @@ class AssignedPartition:
 
     def backoff_idle(self) -> float:
         """Note that nothing came; return how many seconds to leave the partition alone."""
+        self._note_works()
         self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), LONGEST_PAUSE)
         return self.pause
 
-    def backoff_error(self, error: Exception | None = None) -> float:
-        """Note an error; return how many seconds to leave the partition alone."""
-        self.trouble = min(max(self.trouble * 2, FIRST_TROUBLE), LONGEST_TROUBLE)
-        if error is not None:
-            self.errors = [error]
+    def note_failure(self, error: Exception, messages: int) -> None:
+        """Note an error of this many messages after the checkpoint."""
+        self.errors, self.works = [error], False
+        self.failures += not isinstance(error, CheckpointMoved | UnknownTopic)
+        if may_be_the_message(error):
+            self.narrowing.note_failure(messages)
+
+    @property
+    def trouble_words(self) -> str | None:
+        """Why it fails again and again; empty if it works, ``None`` if that is not known yet."""
+        if self.failures >= OFTEN and self.errors:
+            return error_text(self.errors[0])
+        return "" if self.works else None
+
+    def backoff_error(self) -> float:
+        """Return how many seconds to leave the partition alone after an error."""
+        # While the messages that may be the reason become fewer, the next try is another one.
+        longest = FIRST_TROUBLE if self.narrowing.suspects > 1 else LONGEST_TROUBLE
+        self.trouble = min(max(self.trouble * 2, FIRST_TROUBLE), longest)
         return self.trouble
 
-    def mark_ok(self, published: datetime | None = None) -> None:
-        """Note that a batch was written, whose last event was published then. The next error starts a new backoff."""
-        self.trouble, self.published = 0.0, published
+    def mark_ok(self, messages: int, published: datetime | None = None) -> None:
+        """Note that a batch of this many messages was written, whose last event was published then."""
+        self.published = published or self.published
+        self.narrowing.note_success(messages)
+        self._note_works()
+
+    def _note_works(self) -> None:
+        """Forget the errors. The next one starts a new backoff."""
+        self.trouble, self.failures, self.works = 0.0, 0, True
         self.errors.clear()
 
     def __str__(self) -> str:

@@ -128,6 +128,7 @@ class Indexer:
             wanted = _wanted(topics or {}, found)
         self.left = [leased for leased in wanted if not self.done(leased)] if self.done else wanted
         self._note_caught_up(found)
+        self._note_trouble(found)
         self._drop_lost(self.left)
         self._share(self.left, topics or {})
         if topics is not None:
@@ -163,11 +164,11 @@ class Indexer:
             write_prepared(opened.writing, batch.prepared)
         except Exception as error:  # noqa: BLE001 -- whatever one partition's events do, the others go on
             opened.failed = True
-            assigned.errors = [error]
+            assigned.note_failure(error, count)
             log_failure(assigned, error)
             connections.close_all()
             return
-        assigned.mark_ok(batch.prepared.published)
+        assigned.mark_ok(count, batch.prepared.published)
         self.total += count
         self.on_batch(assigned.topic.name, assigned.number, count)
         if self._is_at_its_end(opened):
@@ -250,6 +251,13 @@ class Indexer:
                 del self.ends[leased.topic, leased.number]
         for moment, rows in reached.items():
             progress.note_caught_up(rows, moment)
+
+    def _note_trouble(self, found: Collection[Leased]) -> None:
+        """Note for the pages which partitions fail again and again, and which get on again."""
+        words = {leased.id: self.held[leased.id].trouble_words for leased in found if leased.id in self.held}
+        noted = {leased.id: leased.trouble for leased in found}
+        if changed := {row: text for row, text in words.items() if text is not None and text != noted[row]}:
+            leases.note_trouble(self.owner, changed)
 
     def _warn_of_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
         other = {leased.topic: leased.kind for leased in wanted if leased.kind is not topics[leased.topic].kind}

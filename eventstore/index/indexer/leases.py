@@ -7,12 +7,12 @@ need not agree.
 An indexer that has less than its share sets ``wants_more`` in its row. Those that have more than theirs then release some.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import BooleanField, Case, F, Max, Q, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.index.models import IndexedPartition, IndexerRow, current_partitions
@@ -30,7 +30,7 @@ class Leased:
 
     ``free``: any indexer may take it. ``checkpoint`` is a token, empty if nothing is indexed yet. ``incarnation``: which log
     of its name the checkpoint lies in. ``gone``: the store no longer has it. ``kind``: the kind of topic as which it is
-    indexed.
+    indexed. ``trouble``: why its indexer fails again and again.
     """
 
     id: int
@@ -43,6 +43,7 @@ class Leased:
     incarnation: str = ""
     gone: bool = False
     kind: TopicKind = TopicKind.EVENTS
+    trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +57,7 @@ class Member:
 def partitions() -> list[Leased]:
     """Return every live partition of the index."""
     free = Case(When(_free(), then=True), default=False, output_field=BooleanField())
-    names = ("id", "topic", "number", "epoch", "owner", "checkpoint", "incarnation")
+    names = ("id", "topic", "number", "epoch", "owner", "checkpoint", "incarnation", "trouble")
     rows = list(current_partitions().values_list(*names, "gone_at", "kind", free))
     dead = {owner for owner in {row[4] for row in rows} if is_dead(owner)}
     return [
@@ -71,8 +72,9 @@ def partitions() -> list[Leased]:
             free=bool(free) or owner in dead,
             gone=gone_at is not None,
             kind=TopicKind(kind),
+            trouble=trouble,
         )
-        for id, topic, number, epoch, owner, checkpoint, incarnation, gone_at, kind, free in rows
+        for id, topic, number, epoch, owner, checkpoint, incarnation, trouble, gone_at, kind, free in rows
     ]
 
 
@@ -87,6 +89,21 @@ def mark_back(rows: Sequence[int]) -> None:
     """Mark these partitions as present in the store."""
     for start in range(0, len(rows), PIECE):
         IndexedPartition.objects.filter(pk__in=rows[start : start + PIECE]).update(gone_at=None)
+
+
+def note_trouble(owner: str, words: Mapping[int, str]) -> None:
+    """Note why the indexing of these rows fails again and again, or with an empty text that it does not any more.
+
+    Only the owner's rows are changed.
+    """
+    for text in set(words.values()):
+        rows = sorted(row for row, other in words.items() if other == text)
+        for start in range(0, len(rows), PIECE):
+            mine = IndexedPartition.objects.filter(owner=owner, pk__in=rows[start : start + PIECE])
+            if text:
+                mine.update(trouble=text, trouble_since=Coalesce("trouble_since", Now()))
+            else:
+                mine.update(trouble="", trouble_since=None)
 
 
 def make_partitions(topics: Iterable[Topic], known: Collection[tuple[str, int]]) -> bool:

@@ -6,20 +6,24 @@ Each thread takes the partition that is due, reads and parses what has come, and
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from django.db import DatabaseError, OperationalError, connections
+from django.db import DatabaseError, connections
 
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import ValuesOf
+from eventstore.envelope.parts import unreadable_event
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
+from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.schedule import Schedule
 from eventstore.index.writing.envelope import events_in
+from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import CheckpointMoved, Memory
-from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
-from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
-from eventstore.model.events import Event, Message, Topic
+from eventstore.index.writing.prepared_batch import PreparedBatch
+from eventstore.model.errors import EventStoreError, UnknownTopic, place_of, words_of
+from eventstore.model.events import Message
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
 
@@ -27,9 +31,6 @@ log = logging.getLogger(__name__)
 
 BUSY_WAIT = 0.02
 """Seconds that a read waits if the partition has just delivered."""
-
-ValuesOf = Callable[[Topic, Sequence[Event]], Sequence[Sequence[Stored]]]
-"""Returns the searchable values of each of a topic's events; an empty sequence if the topic has none."""
 
 
 class Readers:
@@ -84,7 +85,8 @@ class Readers:
             log_failure(assigned, error)
             connections.close_all()
             _close(assigned)
-            pause = assigned.backoff_error(error)
+            assigned.note_failure(error, assigned.narrowing.limit(self.batch))
+            pause = assigned.backoff_error()
         return time.monotonic() + pause
 
     def _pause_after_reading(self, assigned: AssignedPartition) -> float:
@@ -95,20 +97,24 @@ class Readers:
             return assigned.backoff_error()
         if opened is None:
             opened = assigned.open(self.storage, self.memory)
-        messages = opened.reader.read(limit=self.batch, timeout=0.0 if assigned.pause else BUSY_WAIT)
+        limit = assigned.narrowing.limit(self.batch)
+        messages = opened.reader.read(limit=limit, timeout=0.0 if assigned.pause else BUSY_WAIT)
         if not messages:
             return assigned.backoff_idle()
         assigned.pause = 0.0
         prepared = self._prepare(opened, messages)
+        opened.fresh = False
         del messages  # their payloads need not wait for the writer
         self.queue.put(Batch(opened=opened, prepared=prepared))
         return 0.0
 
     def _prepare(self, opened: OpenPartition, messages: Sequence[Message]) -> PreparedBatch:
-        topic = opened.assigned.topic
-        events = events_in(messages, self.config.mappings, self._decode)
-        values = self.values_of(topic, events) if self.values_of else ()
-        return prepare_batch(topic, opened.writing.key, events, values)
+        assigned = opened.assigned
+        if opened.fresh and assigned.narrowing.is_found and assigned.errors:
+            events = [unreadable_event(message, words_of(assigned.errors[0])) for message in messages]
+        else:
+            events = events_in(messages, self.config.mappings, self._decode)
+        return prepare_events(assigned.topic, opened.writing.key, events, self.values_of)
 
 
 def log_failure(assigned: AssignedPartition, error: Exception) -> None:
@@ -121,12 +127,6 @@ def log_failure(assigned: AssignedPartition, error: Exception) -> None:
         log.warning("%s: trying again: %s", assigned, database_error_text(error))
     else:
         log.error("%s: trying again after an unforeseen %s at %s", assigned, type(error).__name__, place_of(error))
-
-
-def database_error_text(error: DatabaseError) -> str:
-    """Return what is wrong with the database. Only an ``OperationalError`` is quoted: other errors may hold a value."""
-    kind = type(error).__name__
-    return f"{kind}: {str(error).partition(chr(10))[0][:200]}" if isinstance(error, OperationalError) else kind
 
 
 def _close(assigned: AssignedPartition) -> None:

@@ -16,13 +16,15 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import gc_tuning
 from eventstore.index.indexer.batch_queue import BatchQueue
+from eventstore.index.indexer.failures import database_error_text
 from eventstore.index.indexer.indexer import End, Indexer, IndexerStatus
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import end_those_made_anew
-from eventstore.index.indexer.reader_threads import Readers, ValuesOf, database_error_text
+from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.indexer.topic_watch import Watch
 from eventstore.index.writing.partition import Memory

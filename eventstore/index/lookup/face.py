@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from eventstore.config.searchable_values import Searchable, lookup_forms
 from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
-from eventstore.index.lookup.labels import labelled
+from eventstore.index.lookup.labels import labelled, with_label
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Page
+from eventstore.model.events import Page, Position
 from eventstore.model.log import Log
 from eventstore.model.pointers import AnomalyLine, IndexedTopic, Pointer, ValueMatches
-from eventstore.model.progress import IndexProgress, TopicProgress
+from eventstore.model.progress import IndexProgress, TopicProgress, TroubledPartition
 
 
 class IndexFace:
@@ -42,6 +42,10 @@ class IndexFace:
         """How far the index is: with everything together that the store still has, and with each topic, by name."""
         topics = progress.topics()
         return progress.combined([topic.progress for topic in topics if topic.gone_at is None]), topics
+
+    def troubled(self) -> Sequence[TroubledPartition]:
+        """The partitions whose indexer fails again and again, those first that have failed for longest."""
+        return [replace(one, after=one.after and self._label_if_any(one.after)) for one in progress.troubled()]
 
     # -- events
 
@@ -106,6 +110,13 @@ class IndexFace:
             if pointer.anomalies
             else {}
         )
+
+    def _label_if_any(self, position: Position) -> Position:
+        """The position with its label. One that is none of this store's may be the very trouble: it has no label."""
+        try:
+            return with_label(self._log, position)
+        except InvalidPosition:
+            return position
 
     def _labelled(self, pointers: Iterable[Pointer]) -> list[Pointer]:
         return [labelled(self._log, pointer) for pointer in pointers]

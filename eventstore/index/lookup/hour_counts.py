@@ -7,6 +7,7 @@ from django.db.models import Max, Q, Sum
 
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import HourCount, current_partitions
+from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.names import Names
 
 HOUR = 3_600_000_000
@@ -17,14 +18,14 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
 
     The last hour is that of the topic's latest event, by the events' own time. Events that claim a later time than the present
     hour are left out: a single one of them would otherwise hide all others. ``before`` leaves out the hour of this moment and
-    all later hours.
+    all later hours. Events of which no time is known are in no hour.
 
     A message that fits no envelope has only its publish time. It does not decide which hour is the last, unless there are no
     other events: after an imported history it would be alone in its day.
     """
     live = current_partitions().filter(topic=topic).values("pk")
     until = _hour_of(datetime.now(UTC)) if before is None else _hour_of(before) - 1
-    rows = HourCount.objects.filter(partition_id__in=live, hour__lte=until)
+    rows = HourCount.objects.filter(partition_id__in=live, hour__lte=until, hour__gt=TIMELESS // HOUR)
     lasts = rows.aggregate(of_events=Max("hour", filter=Q(type_id__gt=0)), of_all=Max("hour"))
     last = lasts["of_all"] if lasts["of_events"] is None else lasts["of_events"]
     if last is None:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from eventstore.index.models import IndexedPartition, current_partitions
 from eventstore.index.tables import sql
-from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress
+from eventstore.model.events import Position
+from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress, TroubledPartition
 
 PIECE = 500
 STALE = timedelta(seconds=15)
@@ -34,6 +35,12 @@ def made_anew() -> list[TopicMadeAnew]:
         for topic, some in by_topic.items()
         if some[0].ended_at is not None
     ]
+
+
+def troubled() -> list[TroubledPartition]:
+    """Return the partitions whose indexer fails again and again, those first that have failed for longest."""
+    rows = current_partitions().filter(gone_at__isnull=True, trouble_since__isnull=False)
+    return [_troubled(row) for row in rows.order_by("trouble_since", "topic", "number")]
 
 
 def combined(progress: Sequence[IndexProgress]) -> IndexProgress:
@@ -80,6 +87,17 @@ def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicP
         progress=combined([_partition(row, now) for row in watched or rows]),
         gone_at=None if watched else max((row.gone_at for row in rows if row.gone_at), default=None),
         indexers=len({row.owner for row in rows if row.owner and row.leased_until and row.leased_until > now}),
+    )
+
+
+def _troubled(row: IndexedPartition) -> TroubledPartition:
+    assert row.trouble_since is not None
+    return TroubledPartition(
+        topic=row.topic,
+        partition=row.number,
+        after=Position(topic=row.topic, partition=row.number, token=row.checkpoint) if row.checkpoint else None,
+        reason=row.trouble,
+        since=row.trouble_since,
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from django.db.models import Max, QuerySet
 
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope.reading import Decode
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.leases import Leased
-from eventstore.index.indexer.reader_threads import ValuesOf
 from eventstore.index.models import IndexedPartition
 from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError

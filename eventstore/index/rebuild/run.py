@@ -16,11 +16,12 @@ from django.db import DatabaseError, connections
 from django.db.models import Max
 
 from eventstore.config.loading import Config
+from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.lease_owner import new_owner
-from eventstore.index.indexer.reader_threads import Readers, ValuesOf
+from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild.build import (
@@ -260,10 +261,10 @@ def _write(work: Work, batch: Batch) -> bool:
     except DatabaseError as error:
         log.warning("%s: trying again: %s", assigned, type(error).__name__)
         batch.opened.failed = True
-        assigned.errors = [error]
+        assigned.note_failure(error, len(batch.prepared))
         connections.close_all()
         return False
-    assigned.mark_ok()
+    assigned.mark_ok(len(batch.prepared))
     work.reached[assigned.number] = batch.prepared.last.token
     work.on_progress(len(batch.prepared))
     return True

@@ -13,8 +13,9 @@ from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
 from eventstore.index.rebuild.remove_old import abandon
 from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
+from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import Memory, Partition, open_partition
-from eventstore.index.writing.writer import write_batch
+from eventstore.index.writing.writer import write_prepared
 from eventstore.model.log import Edge, Reader
 
 log = logging.getLogger(__name__)
@@ -92,5 +93,5 @@ def catch_up(work: Work, partition: _OpenPartition, goal: str, deadline: float) 
         messages = partition.reader.read(limit=work.batch, timeout=0.5)
         events = events_in(messages, work.config.mappings, work.decode)
         if events:
-            write_batch(writing, events, work.values_of(work.topic, events) if work.values_of else ())
+            write_prepared(writing, prepare_events(work.topic, writing.key, events, work.values_of))
             work.reached[writing.number] = events[-1].position.token

@@ -6,6 +6,7 @@ them for its ids, which do not compress, and a block is one row. The last block 
 
 import zlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from operator import sub
 from typing import Any, overload
@@ -13,11 +14,14 @@ from typing import Any, overload
 import msgspec
 
 from eventstore.index.tables.keys import pack_uuids, unpack_uuid
+from eventstore.model.events import NO_TIME
 
 FULL = 256
 """Events in a block. A page's fifty events often lie in fifty blocks: this is small enough to open that many, and large enough
 to compress."""
 UNREADABLE = 1
+TIMELESS = (NO_TIME - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+"""The number that stands for ``NO_TIME`` in the columns, and wherever else times are microseconds since 1970."""
 QUICK = 1
 """zlib's fastest level. The next ones take twice the time to save a few percent."""
 
@@ -29,8 +33,9 @@ Block = tuple[int, str, bytes]
 class Columns(msgspec.Struct, kw_only=True):
     """Consecutive events of one partition. Every list is as long as ``tokens``.
 
-    Times are microseconds since 1970. ``types`` are numbers of names, 0 for none. ``streams`` and ``versions`` are 0 for an
-    event that belongs to no stream. Missing texts are empty. ``values`` holds searchable values by place in the block.
+    Times are microseconds since 1970, ``TIMELESS`` if unknown. ``types`` are numbers of names, 0 for none. ``streams`` and
+    ``versions`` are 0 for an event that belongs to no stream. Missing texts are empty. ``values`` holds searchable values by
+    place in the block.
     """
 
     tokens: list[str] = msgspec.field(default_factory=list)

@@ -13,6 +13,8 @@ _WRITTEN = re.compile(r"\(?(\d+)[:,](\d+)[:,]-?\d+(?:[:,](-?\d+))?\)?", re.ASCII
 id.
 """
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def original_of(event: Event) -> str:
     """Return what the copy says of its original; empty if it says nothing.
@@ -23,7 +25,12 @@ def original_of(event: Event) -> str:
     said = event.attributes.get(REPLAY_OF) or event.message.properties.get(REPLAY_OF, "")
     if not said:
         said = _label(event.message.properties.get(ORIGIN_MESSAGE_ID, ""))
-    return said if len(said) <= LONGEST else ""
+    return said if len(said) <= LONGEST and _is_text(said) else ""
+
+
+def _is_text(said: str) -> bool:
+    """Whether it can be encoded, and so be indexed: a half of a surrogate pair cannot."""
+    return said.isprintable() or not _SURROGATE.search(said)
 
 
 def _label(message_id: str) -> str:

@@ -15,7 +15,7 @@ from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.keys import Hashes, Key, Link, hashes
 from eventstore.index.writing.copy_origin import original_of
 from eventstore.index.writing.streams import AggregateKey
-from eventstore.model.events import Event, Message, Position, Topic
+from eventstore.model.events import NO_TIME, Event, Message, Position, Topic
 
 Stored = tuple[str, str]
 """A searchable value: its name, and its text or hash."""
@@ -52,8 +52,8 @@ class PreparedBatch:
     sequences: Mapping[int, str]
     values: Mapping[int, Sequence[Stored]]
     last: Position
-    published: datetime
-    """When the last event was published."""
+    published: datetime | None
+    """When the last event was published of which that is known; ``None`` if it is known of none."""
     incarnation: str = ""
     """Which log of its name the last event lies in, where a message says so."""
 
@@ -88,7 +88,7 @@ def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Seque
         sequences={place: event.sequence for place, event in enumerate(events) if event.sequence},
         values={place: found for place, found in enumerate(values) if found},
         last=events[-1].message.position,
-        published=events[-1].message.published,
+        published=next((one.message.published for one in reversed(events) if one.message.published != NO_TIME), None),
         incarnation=events[-1].message.incarnation,
     )
 

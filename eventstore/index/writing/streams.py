@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from eventstore.index.tables import sql
+from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.names import Names
 
 MOST_KEPT = 200_000
@@ -35,13 +36,15 @@ class Stream(msgspec.Struct, kw_only=True):
     last_sequence: str = ""
 
     def add(self, type: int, time: int) -> bool:
-        """Count one event; return whether its time is before that of an earlier one."""
+        """Count one event; return whether its time is before that of an earlier one. An unknown time is before none."""
         self.events += 1
         if time >= self.last_time:
             self.last_time = time
             self.last_types = (type, *self.last_types[: LAST_TYPES - 1])
-            if self.events == 1:
+            if self.events == 1 or self.first_time == TIMELESS:
                 self.first_time = time
+            return False
+        if time == TIMELESS:
             return False
         self.first_time = min(self.first_time, time)
         return True

@@ -96,7 +96,7 @@ def _lock_row(partition: Partition) -> IndexedPartition:
 def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: PreparedBatch, segment: int) -> None:
     """Move the checkpoint behind the batch, in the row and in the writer's own state."""
     row.checkpoint, row.next_ordinal, row.segment = prepared.last.token, row.next_ordinal + len(prepared), segment
-    row.indexed_published_at = prepared.published
+    row.indexed_published_at = prepared.published or row.indexed_published_at
     row.incarnation = partition.incarnation = prepared.incarnation or partition.incarnation
     row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation"])
     partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=row.next_ordinal)

@@ -11,7 +11,7 @@ from datetime import datetime
 from heapq import merge
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import Message
+from eventstore.model.events import NO_TIME, Message
 from eventstore.model.log import Log
 from eventstore.search import CostBudget
 from eventstore.tail.pieces import Entry, Piece
@@ -53,10 +53,15 @@ class PartitionRead:
 
         If the horizon comes from this read, that is every message.
         """
-        if horizon is None or (not self.at_end and self.messages[-1].published == horizon):
+        if horizon is None or (not self.at_end and self.read_to == horizon):
             return self.messages
         late = (index for index, message in enumerate(self.messages) if message.published > horizon)
         return self.messages[: next(late, len(self.messages))]
+
+    @property
+    def read_to(self) -> datetime:
+        """Return when the last message was published, or the last one before it whose publish time is known."""
+        return next((one.published for one in reversed(self.messages) if one.published != NO_TIME), NO_TIME)
 
     def lost(self, passed: Sequence[Message]) -> int | None:
         """Return how many events after the place were trimmed by retention, so that they are neither passed nor still to
@@ -271,7 +276,7 @@ def _unread(cursor: TailCursor) -> Iterator[tuple[int, str]]:
 
 def _up_to_common_horizon(reads: Sequence[PartitionRead]) -> Sequence[tuple[PartitionRead, Sequence[Message]]]:
     """Return the messages of each read up to the time to which every partition was read."""
-    horizon = min((read.messages[-1].published for read in reads if not read.at_end), default=None)
+    horizon = min((read.read_to for read in reads if not read.at_end), default=None)
     return [(read, read.up_to(horizon)) for read in reads]
 
 

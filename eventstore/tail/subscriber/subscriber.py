@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import NO_TIME
 from eventstore.model.log import Log
 from eventstore.search import Filter, FilterTooExpensive
 from eventstore.tail.budget import ROWS_A_SECOND, PageShare
@@ -160,6 +161,8 @@ class TailSubscriber:
     def _update_lag(self, pieces: Sequence[Piece]) -> None:
         if pieces:
             newest = max(piece.entries[-1].message.published for piece in pieces)
+            if newest == NO_TIME:
+                return
             self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
 
 

@@ -11,22 +11,7 @@ from eventstore.drivers.pulsar.positions import Place, Positions, batched, place
 from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant, holes_in
 from eventstore.model import tokens
 from eventstore.model.errors import InvalidName, InvalidPosition
-
-
-class Id:
-    """What the client tells of a message's id."""
-
-    def __init__(self, ledger: int, entry: int, batch: int) -> None:
-        self.numbers = ledger, entry, batch
-
-    def ledger_id(self) -> int:
-        return self.numbers[0]
-
-    def entry_id(self) -> int:
-        return self.numbers[1]
-
-    def batch_index(self) -> int:
-        return self.numbers[2]
+from tests.unit.drivers.raw_objects import Id
 
 
 def test_positions_are_right_in_any_order_of_messages() -> None:

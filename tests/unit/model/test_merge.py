@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Page
+from eventstore.model.events import NO_TIME, Page
 from eventstore.model.merge import Item, MergeSource, decode_page_token, encode_page_token, merge, older_items
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
+UNKNOWN = -1
 
 
 class Log:
@@ -25,8 +26,10 @@ class Log:
             self.add(minute)
 
     def add(self, minute: int) -> None:
+        """Add an event of this minute; of ``UNKNOWN``, one whose time nobody knows."""
         place = f"{self.name}{len(self.items):04d}"
-        self.items.append(Item(place=place, time=START + timedelta(minutes=minute), value=place))
+        time = NO_TIME if minute == UNKNOWN else START + timedelta(minutes=minute)
+        self.items.append(Item(place=place, time=time, value=place))
 
     def forward(self, place: str | None, inclusive: bool, limit: int) -> list[Item[str]]:
         limit = min(limit, self.most)
@@ -285,3 +288,11 @@ def test_a_page_may_end_within_a_piece_whatever_arrives_meanwhile() -> None:
             [v for v in shown if v[0] == log.name] == sorted((v for v in shown if v[0] == log.name), reverse=True)
             for log in logs
         )
+
+
+def test_an_event_without_a_time_holds_up_nothing_that_lies_behind_it() -> None:
+    logs = [Log("a", [10, UNKNOWN, 30]), Log("b", [5, 20, 40])]
+    newest_first = list(merge(sources(*logs), None, 10).items)
+    assert newest_first == ["b0002", "a0002", "a0001", "b0001", "a0000", "b0000"]
+    from_beginning = encode_page_token("newer", {"a": "^", "b": "^"})
+    assert list(merge(sources(*logs), from_beginning, 10).items) == ["b0002", "a0002", "b0001", "a0001", "a0000", "b0000"]

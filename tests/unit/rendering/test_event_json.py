@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from dashboard.privacy import AccessProfile
+from dashboard.rendering import event_json
 from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_as_json
 from eventstore.envelope import read_event
-from eventstore.model.events import Event
+from eventstore.model.events import NO_TIME, Event
 from tests.unit.messages import CE, message
 
 ALL = AccessProfile(name="support", sees_values=True)
@@ -196,3 +197,22 @@ def test_of_an_event_beyond_all_bounds_its_ids_types_and_times_are_left(payload:
 def test_a_time_is_written_in_utc() -> None:
     event = msgspec.structs.replace(an_event(), time=datetime(2026, 1, 1, tzinfo=UTC))
     assert shown(event)["time"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_time_that_is_unknown_is_left_out() -> None:
+    timeless = msgspec.structs.replace(message(b"{}", properties=BINARY), published=NO_TIME)
+    assert not set(shown(read_event(timeless))) & {"time", "published"}
+
+
+def test_an_event_that_cannot_be_written_has_only_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(event: Event) -> bool:
+        if not event.problem:
+            raise KeyError("secret payload")
+        return False
+
+    monkeypatch.setattr(event_json, "_is_safe_json", fail)
+    event = an_event()
+    found = shown(event)
+    assert found["id"] == event.position.encode()
+    assert "KeyError" in found["problem"]
+    assert "secret" not in found["problem"]

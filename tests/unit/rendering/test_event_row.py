@@ -129,3 +129,9 @@ def test_rows_stand_one_after_the_other() -> None:
     assert render_rows(lines).count("</tr>") == len(lines)
     assert len(Read(render_rows(lines)).all("tr")) == len(lines)
     assert render_rows([]) == ""
+
+
+def test_a_line_that_cannot_be_rendered_leaves_the_others() -> None:
+    html = render_rows([line("one"), line("two", pieces=(object(),)), line("three")])
+    assert html.count("<tr") == html.count("</tr>\n") == 3
+    assert "This message cannot be shown" in html

@@ -1,10 +1,11 @@
 """What filters match: fields, operators, and the three answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from eventstore.model.events import Event
+from eventstore.model.events import NO_TIME, Event
 from eventstore.search import Verdict, eval_context, parse_filter
 from tests.unit.search.search_events import event, pointer_to, unreadable
 
@@ -252,3 +253,20 @@ def test_a_message_without_a_key_has_an_empty_one() -> None:
     assert parse_filter('key:"" not key:*').matches(keyless)
     assert not parse_filter("key:x").matches(keyless)
     assert not parse_filter("none").matches(keyless)
+
+
+def test_an_event_on_which_a_filter_fails_is_undecided(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(asked: object) -> bool:
+        raise KeyError("secret payload")
+
+    fragile = replace(parse_filter("type:x"), _on_event=fail)
+    assert fragile.judge(event()) is Verdict.UNKNOWN
+    assert not fragile.matches(event())
+    assert "secret" not in caplog.text
+
+
+def test_no_filter_of_times_decides_about_an_unknown_time() -> None:
+    timeless = event(time=NO_TIME)
+    for text in ("time<2024-05-01", "time>=2024-05-01", "not time<2024-05-01"):
+        assert parse_filter(text).judge(timeless) is Verdict.UNKNOWN
+        assert parse_filter(text).matches_pointer(pointer_to(timeless)) is None

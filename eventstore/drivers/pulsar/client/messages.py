@@ -1,15 +1,37 @@
-"""Converts the client's messages to the event store's."""
+"""Converts the client's messages to the event store's.
+
+A publisher may write any number of 64 bits as a time, and any bytes as a text. Nothing that one message holds raises an
+error here: what is no time becomes ``NO_TIME`` or ``None``, what is no text a replacement character, and a note says so. A
+message on which the client itself fails keeps its position and gets a ``problem``.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
 
 from eventstore.drivers.pulsar.client.contents import marked
 from eventstore.drivers.pulsar.incarnations import Identify
 from eventstore.drivers.pulsar.positions import Positions
-from eventstore.model.events import NOTHING, UNREADABLE_KEY, Message
+from eventstore.model.errors import reported
+from eventstore.model.events import NO_TIME, NOTHING, UNREADABLE_KEY, Message, Position
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AFTER_ALL = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+"""The first millisecond that counts as no time. In the year 9999 a time zone could carry a time beyond the calendar."""
+
+NO_PUBLISH_TIME = "Its publish time is unknown: its publisher wrote {}, which is no time in milliseconds since 1970."
+NO_EVENT_TIME = "Its message's event time is left out: its publisher wrote {}, which is no time in milliseconds since 1970."
+NO_SCHEMA_VERSION = "Its schema version is left out, and its payload shown as it is: its publisher wrote no number of 8 bytes."
+NO_ENTRY = "Its publish time, its schema or its producer is unknown: the client of the store fails on it."
+NOT_TEXT = "Its key, its ordering key or a property is no UTF-8 text: it is shown as \ufffd."
+UNREADABLE = "cannot be read: the client of the store fails on it ({})"
+SCHEMA_VERSION_BYTES = 8
+_NO_TEXTS: Mapping[str, str] = {UNREADABLE_KEY: UNREADABLE_KEY}
+"""If one property is not text, the client returns none of them."""
+
+T = TypeVar("T")
 
 
 class Messages:
@@ -19,38 +41,46 @@ class Messages:
         """``identify`` returns the incarnation that a ledger belongs to. It is called for each new ledger with
         ``every_ledger``, and otherwise only for messages with a schema: without one nothing depends on it."""
         self._positions = Positions(topic, partition)
-        self._published, self._schema, self._producer = EPOCH, "", ""
+        self._published, self._schema, self._producer = NO_TIME, "", ""
+        self._notes: tuple[str, ...] = ()
         self._identify, self._every_ledger = identify, every_ledger
         self._identified, self._incarnation = -1, ""
 
     def of(self, raw: Any) -> Message:
-        """Return the message in the client's object. Text that is not UTF-8 becomes a replacement character."""
+        """Return the message in the client's object, whatever it holds.
+
+        Every message passes here, and a ``try`` around it costs nothing (Python 3.11) as long as nothing is raised.
+        """
         position = self._positions.of(raw.message_id())
         new_entry = self._positions.new_entry
         if new_entry and self._identify is not None and self._positions.ledger != self._identified:
             self._tell_incarnation(self._identify, raw)  # outside of what is caught: a reader must not go on
-        if new_entry:
-            self._begin_entry(raw)
         try:
+            if new_entry:
+                self._begin_entry(raw)
             key, ordering_key, properties = raw.partition_key(), raw.ordering_key(), raw.properties()
-        except UnicodeDecodeError:
-            key, ordering_key, properties = _text(raw.partition_key), _text(raw.ordering_key), _properties(raw)
-        happened = raw.event_timestamp()
-        payload = raw.data()
-        message = Message(
-            position=position,
-            payload=payload,
-            published=self._published,
-            key=key or None,
-            ordering_key=ordering_key or None,
-            properties=properties or NOTHING,
-            event_time=time_of(happened) if happened else None,
-            schema_version=self._schema,
-            incarnation=self._incarnation,
-            producer=self._producer,
-        )
-        # An entry is encrypted as a whole. If it could not be decrypted, its first message says so and no other follows.
-        return message if payload and not new_entry else marked(message, raw)
+            happened = raw.event_timestamp()
+            event_time = time_of(happened) if happened else None
+            payload = raw.data()
+            message = Message(
+                position=position,
+                payload=payload,
+                published=self._published,
+                key=key or None,
+                ordering_key=ordering_key or None,
+                properties=properties or NOTHING,
+                event_time=event_time,
+                schema_version=self._schema,
+                incarnation=self._incarnation,
+                producer=self._producer,
+                notes=self._notes,
+            )
+            if happened and event_time is None:
+                message = _without_event_time(message, happened)
+            # An entry is encrypted as a whole. If it could not be decrypted, its first message says so and no other follows.
+            return message if payload and not new_entry else marked(message, raw)
+        except Exception as error:  # noqa: BLE001 -- whatever one message does to the client, the others go on
+            return self._read_apart(raw, position, error)
 
     def _tell_incarnation(self, identify: Identify, raw: Any) -> None:
         if self._every_ledger or _has_schema(raw):
@@ -59,11 +89,50 @@ class Messages:
 
     def _begin_entry(self, raw: Any) -> None:
         """Keep what an entry says once for all of its messages: when, by whom and with which schema it was published."""
+        self._published, self._notes, self._schema, self._producer = NO_TIME, (NO_ENTRY,), "", ""
+        notes: tuple[str, ...] = ()
         milliseconds = raw.publish_timestamp()
-        self._published = EPOCH + timedelta(milliseconds=milliseconds)
+        self._published = time_of(milliseconds) or NO_TIME
+        if self._published is NO_TIME:
+            notes = (NO_PUBLISH_TIME.format(_signed(milliseconds)),)
         schema = raw.int_schema_version()
-        self._schema = str(schema) if schema >= 0 else ""  # the version of the topic's schema that it was written with
+        if schema >= 0:
+            size = _bytes_of_schema_version(raw)
+            self._schema = str(schema) if size == SCHEMA_VERSION_BYTES else ""
+            notes = notes if self._schema or not size else (*notes, NO_SCHEMA_VERSION)
         self._producer = _text(raw.producer_name)
+        self._notes = notes
+
+    def _read_apart(self, raw: Any, position: Position, error: Exception) -> Message:
+        """Read one part after the other, and leave out those on which the client fails.
+
+        Text that is not UTF-8 is expected. Anything else is a problem of the whole message: half of it might mean something
+        else.
+        """
+        failures: list[Exception] = []
+        key, ordering_key = _part(raw.partition_key, "", failures), _part(raw.ordering_key, "", failures)
+        happened = _part(raw.event_timestamp, 0, failures)
+        message = Message(
+            position=position,
+            payload=_part(raw.data, b"", failures),
+            published=self._published,
+            key=key or None,
+            ordering_key=ordering_key or None,
+            properties=_part(raw.properties, _NO_TEXTS, failures) or NOTHING,
+            event_time=time_of(happened),
+            schema_version=self._schema,
+            incarnation=self._incarnation,
+            producer=self._producer,
+            notes=self._notes,
+        )
+        if happened and message.event_time is None:
+            message = _without_event_time(message, happened)
+        message = _part(lambda: marked(message, raw), message, failures)
+        unforeseen = next((one for one in (*failures, error) if not isinstance(one, UnicodeDecodeError)), None)
+        if unforeseen is None:
+            return replace(message, notes=(*message.notes, NOT_TEXT))
+        problem = UNREADABLE.format(reported(unforeseen, position.where))
+        return replace(message, key=None, ordering_key=None, properties=NOTHING, schema_version="", problem=problem)
 
 
 def _has_schema(raw: Any) -> bool:
@@ -75,19 +144,38 @@ def _has_schema(raw: Any) -> bool:
 
 def time_of(milliseconds: int) -> datetime | None:
     """Return the instant in UTC. Returns ``None`` for 0 and less, Pulsar's "never", and for what exceeds the calendar."""
-    if milliseconds <= 0:
-        return None
-    try:
-        return EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return None
+    return EPOCH + timedelta(milliseconds=milliseconds) if 0 < milliseconds < AFTER_ALL else None
 
 
-def _properties(raw: Any) -> Mapping[str, str]:
+def _without_event_time(message: Message, written: int) -> Message:
+    return replace(message, notes=(*message.notes, NO_EVENT_TIME.format(_signed(written))))
+
+
+def _signed(number: int) -> int:
+    """Return the number as its publisher wrote it. The client takes the sign bit of the protocol's 64 bits for a value."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _part(read: Callable[[], T], instead: T, failures: list[Exception]) -> T:
+    """Return what the client reads. If it fails, note the failure, and return a replacement character or ``instead``."""
     try:
-        return raw.properties() or NOTHING
-    except UnicodeDecodeError:
-        return {"\ufffd": "\ufffd"}  # if one property is not text, the client returns none of them
+        return read()
+    except UnicodeDecodeError as error:
+        failures.append(error)
+        return cast(T, UNREADABLE_KEY) if isinstance(instead, str) else instead
+    except Exception as error:  # noqa: BLE001 -- see ``Messages.of``
+        failures.append(error)
+        return instead
+
+
+def _bytes_of_schema_version(raw: Any) -> int:
+    """Return how many bytes the version has. Of one with other than 8, the client makes a number of what lies behind it in
+    memory, another one each time (pulsar-client 3.13.0).
+    """
+    try:
+        return len(raw.schema_version().encode())
+    except UnicodeDecodeError as error:
+        return len(error.object)
 
 
 def _text(read: Callable[[], str]) -> str:

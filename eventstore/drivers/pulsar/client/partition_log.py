@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Admin, Json
-from eventstore.drivers.pulsar.client.messages import EPOCH, Messages
+from eventstore.drivers.pulsar.client.messages import EPOCH, Messages, time_of
 from eventstore.drivers.pulsar.client.prefetch import FEWEST
 from eventstore.drivers.pulsar.client.raw_readers import (
     QUEUE,
@@ -163,7 +163,7 @@ class PartitionLog:
 
         The broker finds the entry by bisection, which needs publish times that do not run backwards. If publishers'
         clocks differ, it is one of the places where the time is passed. All messages of a batch have the same publish
-        time.
+        time. A message whose publish time is unknown is none of them.
         """
         milliseconds = max(0, -((EPOCH - when) // timedelta(milliseconds=1)))
         ledger, entry = self._unless_absent(lambda: self.admin.entry_since(self.log, milliseconds), (-1, -1))
@@ -171,7 +171,7 @@ class PartitionLog:
             return None
         start = pulsar.MessageId(-1, ledger, entry, -1)
         for raw in self._from_id(start, inclusive=True, queue=1):
-            if raw.publish_timestamp() >= milliseconds:
+            if raw.publish_timestamp() >= milliseconds and time_of(raw.publish_timestamp()) is not None:
                 return self._messages().of(raw).position
         return None
 

@@ -1,0 +1,164 @@
+"""Whatever a publisher writes into a message, every reader shows it: index, topic page, event page, tail, search and check.
+
+The soak publishes 20,000 messages, the ordinary run some hundred. Both print the seed.
+"""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from django.urls import reverse
+
+from dashboard.privacy import AccessProfile
+from dashboard.sockets.tail.frames import Framing, divide_take, frame_text
+from eventstore.index.check.run import check_topic
+from eventstore.index.lookup import progress
+from eventstore.model.events import Position, Topic
+from eventstore.scanning.scan import Scan, ScanLimits, ScanRequest
+from eventstore.search import parse_filter
+from eventstore.tail import Start
+from tests.broker.any_messages import SECRET, groups, publish
+from tests.indexing import pointers
+from tests.java_producer import JavaProducer, raw
+from tests.namespaces import Broker, own_namespace
+from tests.web.desk import Desk, attribute, opened_desk
+
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
+
+SEES_ALL = AccessProfile(name="support", sees_values=True)
+FILTER = f"text:{SECRET} or data.n>5 or property.ce_id~e- or time<2024-01-01 or key:a"
+PAGES = 40
+"""Pages of single events that the ordinary run opens."""
+
+
+class Slowest:
+    """How long the slowest of many steps took, by name. Printed, not asserted: a busy machine is no failure."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[name] = max(self.seconds.get(name, 0.0), time.monotonic() - began)
+
+
+@pytest.fixture(scope="module")
+def java(pulsar_broker: Broker) -> Iterator[JavaProducer]:
+    with JavaProducer(pulsar_broker.service_url) as one:
+        yield one
+
+
+@pytest.fixture
+def desk(pulsar_broker: Broker) -> Iterator[Desk]:
+    with override_settings(**own_namespace(pulsar_broker)), opened_desk() as opened:
+        yield opened
+
+
+def topic_of(desk: Desk, partitions: int) -> Topic:
+    return desk.log.create_topic(f"{settings.EVENTSTORE_NAMESPACES}/anything", partitions=partitions)
+
+
+@pytest.mark.parametrize(
+    ("count", "partitions"),
+    [(400, 1), pytest.param(20_000, 4, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)], id="soak")],
+)
+def test_every_reader_shows_every_message(
+    desk: Desk, java: JavaProducer, caplog: pytest.LogCaptureFixture, count: int, partitions: int
+) -> None:
+    seed, slowest = random.randrange(10**9), Slowest()
+    print("seed", seed)  # noqa: T201 -- to repeat it
+    topic = topic_of(desk, partitions)
+    assert publish(java, topic.name, groups(random.Random(seed), count)) == count
+
+    desk.index()
+    found = [pointer for number in range(partitions) for pointer in pointers(topic.name, number)]
+    assert (len(found), progress.troubled()) == (count, [])
+    reports = check_topic(desk.faces.store, desk.faces.config, topic, lambda events: None, threading.Event())
+    assert [report.difference for report in reports] == [""] * partitions
+    shown = topic_pages(desk, topic, slowest)
+    assert sorted(shown) == sorted(pointer.position.encode() for pointer in found)
+    for position in shown if count > PAGES * 10 else random.Random(seed).sample(shown, PAGES):
+        open_event(desk, position, slowest)
+    assert tailed(desk, topic, slowest) == count
+    assert searched(desk, topic) == count
+    assert SECRET not in caplog.text
+    print({name: round(seconds, 2) for name, seconds in slowest.seconds.items()})  # noqa: T201
+
+
+def test_a_publish_time_that_is_no_time_holds_up_nobody(desk: Desk, java: JavaProducer) -> None:
+    """As apache/pulsar#4562: a producer's clock may be any number. The three messages are those of its report."""
+    topic = topic_of(desk, 1)
+    for number, time_of in enumerate((None, 1_732_865_000_000 << 16, None)):
+        properties = {"ce_id": f"e{number}", "ce_type": f"T{number}", "ce_source": "/s", "ce_specversion": "1.0"}
+        java.publish(topic.name, [raw(key="k1", properties=properties, publishTime=time_of)])
+    desk.index()
+    answer = desk.get(reverse("topic", args=[topic.name]))
+    assert answer.status_code == 200
+    assert attribute(answer, "data-event-id") == ["e2", "e1", "e0"]
+    assert answer.content.decode().count("time unknown") == 1
+    page = desk.get("/events/e1/").content.decode()
+    assert "Its publish time is unknown: its publisher wrote 113565040640000000" in page
+    assert [pointer.version for pointer in pointers(topic.name)] == [1, 2, 3]
+
+
+def topic_pages(desk: Desk, topic: Topic, slowest: Slowest) -> list[str]:
+    """Walk the topic's pages to its beginning; return the position of every row."""
+    query: str | None = ""
+    shown: list[str] = []
+    while query is not None:
+        with slowest.step("topic page"):
+            answer = desk.get(reverse("topic", args=[topic.name]) + query)
+        assert answer.status_code == 200
+        shown += attribute(answer, "data-position")
+        older = re.search(r'rel="next" href="([^"]+)"', answer.content.decode())
+        query = unescape(older[1]) if older else None
+    return shown
+
+
+def open_event(desk: Desk, position: str, slowest: Slowest) -> None:
+    row = desk.faces.streams.row_at(Position.decode(position))
+    assert row.event is not None
+    with slowest.step("event page"):
+        answer = desk.get(f"{reverse('event', args=[row.event.id])}?{urlencode({'at': position})}")
+    assert answer.status_code == 200
+
+
+def tailed(desk: Desk, topic: Topic, slowest: Slowest) -> int:
+    """Follow the topic from its beginning, as a script and as a page, and return how many events were given."""
+    subscriber = desk.faces.tail.open([topic], Start(places={}), lambda: None, complete=True)
+    framings = [Framing(whole_events=whole, profile=SEES_ALL) for whole in (True, False)]
+    given = 0
+    try:
+        while subscriber.takes_long or subscriber.has_pending:
+            with slowest.step("tail"):
+                take = subscriber.take()
+                for framing in framings:
+                    for number, content in enumerate(divide_take(take, framing), 1):
+                        frame_text(number, content, framing)
+            given += sum(len(piece.entries) for piece in take.pieces)
+            assert take.state != "away"
+    finally:
+        subscriber.close()
+    return given
+
+
+def searched(desk: Desk, topic: Topic) -> int:
+    """Search the topic with a filter that looks into everything, and return how many events were examined."""
+    keep: Callable[[Any], Any] = lambda event: event  # noqa: E731
+    request = ScanRequest(topic=topic, filter=parse_filter(FILTER))
+    limits = ScanLimits(matches=10**6, events=10**6, seconds=600, unwatched=600)
+    scan = Scan(desk.log, request, read=desk.faces.read, keep=keep, limits=limits)
+    scan.start()
+    scan.join(600)
+    return scan.progress().read
