@@ -122,7 +122,7 @@ def test_what_waits_for_a_transaction_is_said_with_its_time_and_on_the_overview_
     shown = desk.get(page())
     assert attribute(shown, "data-reason") == ["transaction"]
     assert "Behind an open transaction since" in text(shown)
-    assert "2 of the broker’s entries, some of them no events" in text(shown)
+    assert "2 of the broker’s entries, in or behind the open transaction" in text(shown)
     assert attribute(shown, "data-state") == ["held back"]
     assert "held-back" in attribute(desk.get("/"), "data-attention")
 
