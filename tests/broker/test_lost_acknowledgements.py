@@ -1,4 +1,4 @@
-"""A broker that is killed comes back with fewer acknowledgements than it told of: this is no reset. Logs end where they ended."""
+"""A killed broker comes back with fewer acknowledgements than it told of, which is no reset; its logs end where they ended."""
 
 import os
 import signal
