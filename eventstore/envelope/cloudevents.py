@@ -10,6 +10,7 @@ from eventstore.envelope.documents import batch_members, split_document
 from eventstore.envelope.mapping import last_segment
 from eventstore.envelope.parts import NO_KEY, Incomplete, Misfit, problem_of, readable, required_problem, time_or_stand_in
 from eventstore.envelope.spellings import UNUSUAL, spelling_of, unquoted
+from eventstore.envelope.times import Clock, read_time
 from eventstore.model.events import Event, Message, Recoded
 
 PREFIX = "ce_"
@@ -43,7 +44,7 @@ def read_binary(message: Message) -> Event | None:
         raise Incomplete(required_problem(found.attributes))
     content_type = found.attributes.get("datacontenttype") or declared_type(message)
     data, recoded = opened(message, content_type)
-    event = _event(message, found.attributes, _ATTRIBUTES, found.attributes, data, content_type, recoded)
+    event = _event(message, found.attributes, _ATTRIBUTES, found.attributes, data, content_type, recoded, found.clock)
     return replace(event, notes=(found.note, *event.notes)) if found.note else event
 
 
@@ -144,6 +145,7 @@ def _event(
     data: bytes,
     content_type: str,
     recoded: Recoded | None = None,
+    clock: Clock = read_time,
 ) -> Event:
     """Make the event from the attributes in ``written``, whose ``names`` are in the order of ``_ATTRIBUTES``.
 
@@ -167,7 +169,7 @@ def _event(
     texts = (id, type, aggregate_type, aggregate_id, correlation_id, causation_id, sequence)
     if problem := problem_of(_PARTS, texts):
         raise Misfit(problem)
-    time, notes = time_or_stand_in(get(of_time, ""), message)
+    time, notes = time_or_stand_in(get(of_time, ""), message, clock)
     if not (get(of_aggregate_id) or message.key):
         notes = (NO_KEY, *notes)
     return Event(

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from eventstore.envelope.times import Clock, Unit, clock_of_unit, read_time
+
 FORMS = ("ce_", "ce-", "cloudEvents_", "cloudEvents:")
 """The prefixes. If a message has several sets of attributes, the first complete one counts, in this order."""
 
@@ -32,6 +34,8 @@ _parts = re.compile(r"(ce[_-]|cloudevents[_:])(.*)", re.IGNORECASE | re.DOTALL).
 _FOLDED = {form.lower(): form for form in FORMS}
 _JSON_TEXT = msgspec.json.Decoder(str)
 _JSON_NAMES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OF_AMQP = ("cloudEvents_", "cloudEvents:")
+_MILLISECONDS, _SECONDS = clock_of_unit(Unit.MILLISECONDS), clock_of_unit(Unit.SECONDS)
 _MOST_NAMES = 100_000
 """Characters of the list of JSON properties that are read."""
 
@@ -41,11 +45,13 @@ class Spelling(Struct, frozen=True, kw_only=True, gc=False):
 
     - ``form``: its prefix, one of ``FORMS``.
     - ``attributes``: by name in small letters, without the prefix.
+    - ``clock``: reads its ``time``.
     - ``note``: what else the properties say, if they contradict themselves; otherwise empty.
     """
 
     form: str
     attributes: Mapping[str, str]
+    clock: Clock = read_time
     note: str = ""
 
     @property
@@ -64,7 +70,9 @@ def spelling_of(properties: Mapping[str, str]) -> Spelling | None:
     if not claims:
         return None
     json_names = _json_names(properties.get(SPRING_TYPES, ""))
-    read = [Spelling(form=form, attributes=_plain(form, sets[form], json_names)) for form in claims]
+    read = [
+        Spelling(form=form, attributes=_plain(form, sets[form], json_names), clock=_clock(form, json_names)) for form in claims
+    ]
     chosen = next((spelling for spelling in read if spelling.complete), read[0])
     note = _note(chosen, [spelling for spelling in read if spelling is not chosen], chosen.form in doubled)
     return msgspec.structs.replace(chosen, note=note) if note else chosen
@@ -108,6 +116,17 @@ def _plain(form: str, attributes: Mapping[str, str], json_names: frozenset[str])
         elif value != "null":  # a null attribute is one that is not set
             plain[name] = unquoted(value)
     return plain
+
+
+def _clock(form: str, json_names: frozenset[str]) -> Clock:
+    """Return the clock for a time in this form. A time in RFC 3339 is read by each.
+
+    AMQP's own timestamps count milliseconds, and so do the properties that its binding makes of an event's time. Jackson,
+    which writes Spring's JSON values, makes seconds with a fraction of a time.
+    """
+    if form in _OF_AMQP:
+        return _MILLISECONDS
+    return _SECONDS if f"{form}time".lower() in json_names else read_time
 
 
 def _json_names(declared: str) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """CloudEvents whose attributes are properties under other prefixes than ``ce_``, and what counts if there are several sets."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +52,17 @@ def test_values_that_spring_declares_as_json_are_read_as_their_texts_and_no_othe
     event = read_event(message(properties=CE | written | {"spring_json_header_types": types}))
     assert (event.problem, event.notes) == ("", ())
     assert (event.source, event.time.second, event.subject) == ("/patients", 38, '"quoted"')
+
+
+def test_a_time_of_amqp_counts_milliseconds_and_one_that_spring_declares_as_json_seconds() -> None:
+    when = datetime(2026, 11, 29, 9, 0, 0, 123000, tzinfo=UTC)
+    event = read_event(message(properties=spelled("cloudEvents_", time="1795942800123")))
+    assert (event.time, event.notes, event.attributes["time"]) == (when, (), "1795942800123")
+    types = json({"ce-time": "java.time.OffsetDateTime"}).decode()
+    spring = spelled("ce-", time="1795942800.123000000") | {"spring_json_header_types": types}
+    assert (read_event(message(properties=spring)).time, read_event(message(properties=spring)).notes) == (when, ())
+    kafka = read_event(message(properties=spelled("ce_", time="1795942800123")))
+    assert kafka.notes == ("The event's time is no RFC 3339 time: the publish time stands in for it.",)
 
 
 @pytest.mark.parametrize("declared", ["", "{", "[]", "null", '{"\\ud800": 1}', "[" * 10_000, '{"a": 1}' * 50_000])
