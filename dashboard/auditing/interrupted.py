@@ -11,11 +11,11 @@ from dashboard.auditing import resource_locks
 from dashboard.auditing.chain import locked_head, same_act, write_next
 from dashboard.auditing.entries import canonical, resource_of, storable
 from dashboard.models import AuditEntry, State
-from eventstore.actions import Ending, Outcome
+from eventstore.actions import Ending, Outcome, action_named
 from eventstore.model import Fate, Process, fate, this_process
 
 FOREIGN_PATIENCE = timedelta(hours=24)
-"""How long an act may stay open whose process cannot be seen from here, before it counts as given up."""
+"""How long an act may stay open if nothing shows from here whether its process still runs. Then it counts as given up."""
 
 
 def resolve_interrupted(shown: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
@@ -46,14 +46,16 @@ def _ends_of(act: Any) -> Any:
 
 
 def _given_up(entry: AuditEntry) -> bool:
-    """Whether the process that began this act is gone. A process of another boot most likely ran here before a restart.
-    If it runs on another host of the same name, it renews its lock."""
-    seen = fate(_process_of(entry))
-    if seen is Fate.OUT_OF_SIGHT:
-        return datetime.now(UTC) - entry.written > FOREIGN_PATIENCE
-    return seen is Fate.ENDED or (
-        seen is Fate.OTHER_BOOT and not resource_locks.is_held_since(resource_of(entry), entry.written)
-    )
+    """Whether the process that began this act is gone. A process of another boot most likely ran here before a restart. It may
+    also run on another host of the same name. Then it holds the act's lock, if the action takes one."""
+    process = _process_of(entry)
+    seen = fate(process)
+    if seen in (Fate.RUNNING, Fate.ENDED):
+        return seen is Fate.ENDED
+    action = action_named(entry.action)
+    if seen is Fate.OTHER_BOOT and action is not None and action.exclusive:
+        return not resource_locks.is_held_by(resource_of(entry), process)
+    return datetime.now(UTC) - entry.written > FOREIGN_PATIENCE
 
 
 def _process_of(entry: AuditEntry) -> Process:

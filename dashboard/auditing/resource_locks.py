@@ -5,7 +5,7 @@ no transaction is open while the holder talks to a store, and locks of different
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -57,9 +57,9 @@ class DatabaseLease:
             _mine(self.lease).delete()
 
 
-def is_held_since(resource: Resource, moment: datetime) -> bool:
-    """Whether a lock taken at this moment or before is still held on the resource."""
-    return ResourceLock.objects.filter(resource=resource.key, since__lte=moment, until__gt=Now()).exists()
+def is_held_by(resource: Resource, process: Process) -> bool:
+    """Whether this process holds a lock on the resource that has not run out."""
+    return ResourceLock.objects.filter(resource=resource.key, until__gt=Now(), **process_columns(process)).exists()
 
 
 def _put(resource: Resource, actor: Actor, doing: str, lease: UUID) -> None:

@@ -38,19 +38,20 @@ def _wrong(entry: AuditEntry, number: int, previous: str, head: AuditHead | None
         return _missing(number + 1, entry.number - 1)
     if entry.previous != previous:
         return "it does not continue the entry before it: moved or replaced"
-    if entry.hash != hash_of(entry) or not _resource_is_its_own(entry):
+    if entry.hash != hash_of(entry) or not _columns_are_its_own(entry):
         return "its content was changed after it was written"
     if head is not None and entry.number == head.number and entry.hash != head.hash:
         return "it is not the entry that the head row names"
     return ""
 
 
-def _resource_is_its_own(entry: AuditEntry) -> bool:
-    """The hash of a new entry covers its resource. An old one's was made of what its hash covers."""
+def _columns_are_its_own(entry: AuditEntry) -> bool:
+    """The hash of a new entry covers all its columns. An old one's resource was made of what its hash covers, and it has no
+    PID namespace."""
     if entry.hash_version != 1:
         return True
     made = columns_of_old(state=entry.state, action=entry.action, scope=entry.scope, details=entry.details)
-    return all(getattr(entry, name) == made[name] for name in RESOURCE_COLUMNS)
+    return entry.pid_namespace == "" and all(getattr(entry, name) == made[name] for name in RESOURCE_COLUMNS)
 
 
 def _head_break(number: int, last: str, head: AuditHead | None) -> Break | None:

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,13 +38,22 @@ SUBSCRIPTIONS = {
 DEAD_LETTERS = 4
 
 
-def seed_history(log: Log, subscriptions: Subscriptions | None) -> int:
+def no_report(topic: str, written: int) -> None:
+    """For callers that need no count of each topic."""
+
+
+def seed_history(log: Log, subscriptions: Subscriptions | None, on_topic: Callable[[str, int], None] = no_report) -> int:
     """Write what is missing of the history, and create the subscriptions. Returns the number of events written.
 
-    If it is ended at any moment and called again, it neither doubles an event nor leaves one out.
+    ``on_topic`` gets each topic's name and the number of events written there, as soon as the topic is complete. If it is
+    ended at any moment and called again, it neither doubles an event nor leaves one out.
     """
     with _exclusively():
-        written = sum(_complete(log, topic, messages) for topic, messages in whole_history(started()).items())
+        written = 0
+        for topic, messages in whole_history(started()).items():
+            added = _complete(log, topic, messages)
+            on_topic(topic, added)
+            written += added
         for name, (topic, type_of) in SUBSCRIPTIONS.items():
             if subscriptions is not None:
                 subscriptions.create(log.topic(topic).name, name, type=type_of, start=Edge.EARLIEST)

@@ -37,7 +37,7 @@ STATE_MEANING = {
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
-NO_REPLY = "The store gave no answer: it may have been done, or not."
+NO_REPLY = "It may have been done, or not."
 NOT_PROVEN = "Nothing proves whether it was done or not."
 LONGEST = 300
 
@@ -45,8 +45,9 @@ _facts: dict[str, Facts] = {}
 
 
 def tell(action: Action, facts: Facts) -> None:
-    """Describe what acts of this kind intended with this function."""
-    _facts[action.name] = facts
+    """Describe what acts of this kind intended with this function. Raises ``ValueError`` if the action has another one."""
+    if _facts.setdefault(action.name, facts) is not facts:
+        raise ValueError(f"There are two texts for {action.name!r}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,15 +108,14 @@ def _intended(act: Act, partitions: int) -> list[Fact]:
 
 def _outcome_facts(act: Act) -> list[Fact]:
     outcome = dict(act.outcome)
-    parts = part_facts(outcome)
     if act.state == State.DONE:
         return _plain_facts({name: value for name, value in outcome.items() if act.details.get(name) != value})
+    if act.state == State.UNKNOWN and not outcome.keys() & {"reason", "parts"}:  # a crash left it open
+        return [("The store shows", fact_text(outcome))] if outcome else []  # the store knows no accounts
+    counts = {name: value for name, value in outcome.items() if name not in ("reason", "parts")}
     why = {State.FAILED: "Failed", State.PARTLY_DONE: "Stopped by"}.get(act.state, "Why")
-    if "reason" in outcome:
-        return [*parts, (why, fact_text(outcome["reason"]))]
-    if parts or act.state != State.UNKNOWN:
-        return parts
-    return [("The store shows", fact_text(outcome))] if outcome else []  # the store knows no accounts
+    reason = [(why, fact_text(outcome["reason"]))] if "reason" in outcome else []
+    return [*_plain_facts(counts), *part_facts(outcome), *reason]
 
 
 def _plain_facts(details: Mapping[str, Any]) -> list[Fact]:

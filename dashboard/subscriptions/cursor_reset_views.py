@@ -1,4 +1,4 @@
-"""Resetting a subscription's cursor: a preview that counts what would happen, a confirmation of that very preview, the act.
+"""Resetting a cursor: a preview with counts, its confirmation, and the reset.
 
 The way of a reset: ``new`` shows a preview. ``create`` takes its confirmation, and the desk carries it out under the lock of
 the subscription, unless the subscription was acted on since the preview. If a reset was not wholly done, the result for each
@@ -23,7 +23,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.cursor_reset_forms import LONGEST_REASON, Aim, ConfirmationForm, WrongTarget, aim_of
 from dashboard.subscriptions.cursor_reset_text import count_words, outcome_sentences, place_words, touched_words
 from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor, Ending, Outcome, Resource, subscription_resource
+from eventstore.actions import Actor, Ending, Outcome, Resource, outcome_of_error, subscription_resource
 from eventstore.model import (
     EventStoreError,
     InvalidPosition,
@@ -42,10 +42,18 @@ HEADLINES = {
     Ending.UNKNOWN: "It cannot be told whether this was done.",
     Ending.FAILED: "The store did not do this.",
 }
+LOOK_FIRST = "Look at the subscription's cursors before you try again."
+MEANWHILE = {
+    State.DONE: "has reset this subscription meanwhile",
+    State.PARTLY_DONE: "has reset this subscription meanwhile, in part",
+    State.UNKNOWN: "may have reset this subscription meanwhile",
+    State.INTENDED: "has begun to reset this subscription meanwhile",
+}
+"""What somebody's newer act means for a preview. Failed acts changed nothing, and make no preview out of date."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class RequestedReset:
     """A reset as it was asked for: the subscription, the target, and what it would do now.
 
     ``since`` is the number of the newest act on the subscription. It is read before the plan is made, so that no act comes
@@ -70,9 +78,9 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """What a preview says beside itself. ``notice``: why it is shown again. ``failure``: a headline, and sentences that
-    say what went wrong.
+class PreviewNotes:
+    """Messages shown with a preview. ``notice``: why it is shown again. ``failure``: a headline, and sentences that say what
+    went wrong.
 
     ``form`` is the form with its errors; ``reason`` what was typed there and need not be typed again.
     """
@@ -92,7 +100,7 @@ def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         wanted = _wanted(request.GET, found, name)
     except (WrongTarget, InvalidPosition) as problem:
         return _choose_again(request, found, name, request.GET, str(problem))
-    return _preview(request, wanted, Said())
+    return _preview(request, wanted, PreviewNotes())
 
 
 @page(RESET_CURSOR.name, methods=("POST",))
@@ -105,24 +113,24 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         return _choose_again(request, found, name, request.POST, str(problem))
     form = ConfirmationForm(request.POST, must_type=name if wanted.must_type else "")
     if not wanted.plan.confirmed_by(request.POST.get("digest", "")):
-        return _preview(request, wanted, Said(status=409, notice=CHANGED, reason=_reason(form)))
+        return _preview(request, wanted, PreviewNotes(status=409, notice=CHANGED, reason=_reason(form)))
     if not form.is_valid():
-        return _preview(request, wanted, Said(status=422, form=form, reason=_reason(form)))
+        return _preview(request, wanted, PreviewNotes(status=422, form=form, reason=_reason(form)))
     return _carry_out(request, wanted, form)
 
 
-def _wanted(given: QueryDict, topic: Topic, name: str) -> Wanted:
+def _wanted(given: QueryDict, topic: Topic, name: str) -> RequestedReset:
     aim = aim_of(given, topic)
-    return _looked_at(topic, subscription_resource(topic.name, name), aim)
+    return _planned(topic, subscription_resource(topic.name, name), aim)
 
 
-def _looked_at(topic: Topic, resource: Resource, aim: Aim) -> Wanted:
+def _planned(topic: Topic, resource: Resource, aim: Aim) -> RequestedReset:
     last = newest(resource)
     plan = desk().actions.plan(RESET_CURSOR, resource, aim.target)
-    return Wanted(topic=topic, resource=resource, aim=aim, since=last.number if last else 0, plan=plan)
+    return RequestedReset(topic=topic, resource=resource, aim=aim, since=last.number if last else 0, plan=plan)
 
 
-def _carry_out(request: HttpRequest, wanted: Wanted, form: ConfirmationForm) -> HttpResponse:
+def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm) -> HttpResponse:
     actor = Actor(name=person_of(request).username, via="page")
     reason = form.cleaned_data["reason"]
     try:
@@ -144,8 +152,8 @@ def _carry_out(request: HttpRequest, wanted: Wanted, form: ConfirmationForm) -> 
     return _to_subscription(wanted)
 
 
-def _not_begun(request: HttpRequest, wanted: Wanted, form: ConfirmationForm, busy: str) -> HttpResponse:
-    """Somebody is at it, or was since the preview. Where it is this very confirmation, the button was pressed twice."""
+def _not_begun(request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm, busy: str) -> HttpResponse:
+    """Somebody is resetting it, or did since the preview. If that was this same confirmation, the button was pressed twice."""
     last = newest(wanted.resource)
     meanwhile = last if last and last.number > form.cleaned_data["since"] else None
     if meanwhile and _is_this_one(meanwhile, request, wanted, form):
@@ -153,23 +161,23 @@ def _not_begun(request: HttpRequest, wanted: Wanted, form: ConfirmationForm, bus
             messages.info(request, format_html("{} is being reset at this moment.", visible(wanted.name)))
         return _to_subscription(wanted)
     notice = busy or _changed_by(meanwhile)
-    again = _looked_at(wanted.topic, wanted.resource, wanted.aim)
-    return _preview(request, again, Said(status=409, notice=notice, reason=_reason(form)))
+    again = _planned(wanted.topic, wanted.resource, wanted.aim)
+    return _preview(request, again, PreviewNotes(status=409, notice=notice, reason=_reason(form)))
 
 
 def _not_done(
-    request: HttpRequest, wanted: Wanted, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
+    request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
 ) -> HttpResponse:
     """The preview once more, as things are now; where the store does not answer, as they were."""
     try:
-        again = _looked_at(wanted.topic, wanted.resource, wanted.aim)
+        again = _planned(wanted.topic, wanted.resource, wanted.aim)
     except EventStoreError:
         last = newest(wanted.resource)
         again = replace(wanted, since=last.number if last else 0)
-    return _preview(request, again, Said(status=502, failure=failure, reason=_reason(form)))
+    return _preview(request, again, PreviewNotes(status=502, failure=failure, reason=_reason(form)))
 
 
-def _preview(request: HttpRequest, wanted: Wanted, said: Said) -> HttpResponse:
+def _preview(request: HttpRequest, wanted: RequestedReset, said: PreviewNotes) -> HttpResponse:
     aim, plan, can = wanted.aim, wanted.plan, desk().subscriptions.capabilities
     context = {
         "topic": wanted.topic,
@@ -205,32 +213,29 @@ def _choose_again(request: HttpRequest, topic: Topic, name: str, given: QueryDic
     return render(request, "cursor_resets/choose.html", context, status=400)
 
 
-def _to_subscription(wanted: Wanted) -> HttpResponse:
+def _to_subscription(wanted: RequestedReset) -> HttpResponse:
     return HttpResponseRedirect(reverse("subscription", args=[wanted.topic.name, wanted.name]))
 
 
 def _changed_by(act: Act | None) -> str:
     if act is None:
         return CHANGED
-    if act.state == State.PARTLY_DONE:
-        did = f"{act.actor} has reset this subscription meanwhile, in part"
-    else:
-        did = f"{act.actor} has reset this subscription meanwhile"
-    return f"{did}. Nothing more was moved: this is what would happen now."
+    did = MEANWHILE.get(act.state, MEANWHILE[State.DONE])
+    return f"{act.actor} {did}. This is what would happen now."
 
 
 def _what_failed(error: EventStoreError) -> tuple[str, Sequence[str]]:
-    """An error that came before anything was moved for certain."""
-    if isinstance(error, StoreUnreachable):
-        return HEADLINES[Ending.UNKNOWN], [f"{error} Look at the subscription's cursors before you try again."]
-    return HEADLINES[Ending.FAILED], [str(error)]
+    """An error that came when nothing was known to have moved."""
+    ending = outcome_of_error(error, (), {}).ending
+    return HEADLINES[ending], [f"{error} {LOOK_FIRST}" if ending is Ending.UNKNOWN else str(error)]
 
 
 def _what_came_of_it(outcome: Outcome) -> tuple[str, Sequence[str]]:
-    return HEADLINES[outcome.ending], outcome_sentences(outcome)
+    sentences = outcome_sentences(outcome)
+    return HEADLINES[outcome.ending], [*sentences, LOOK_FIRST] if outcome.ending is Ending.UNKNOWN else sentences
 
 
-def _is_this_one(act: Act, request: HttpRequest, wanted: Wanted, form: ConfirmationForm) -> bool:
+def _is_this_one(act: Act, request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm) -> bool:
     """Whether the act is what this very confirmation asks for, done or under way."""
     same_person = act.actor == person_of(request).username
     same_reason = act.details.get("reason") == form.cleaned_data["reason"]

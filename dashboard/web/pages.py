@@ -90,7 +90,7 @@ _KINDS = (
         link=("All subscriptions", "subscriptions"),
     ),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
-    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Somebody is at it at this moment"),
+    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Somebody else is doing this now"),
     _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, "The event store does not answer"),
 )
 OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")

@@ -1,4 +1,4 @@
-"""Actions: whatever changes something is one, is allowed or refused, locks what it acts on, and leaves a record.
+"""Actions: everything that changes something. Each is checked against the access table, locks its resource, and is recorded.
 
 A capability registers its action (``Action``, ``PlannedAction``); ``perform`` and ``perform_plan`` carry it out. People, locks
 and the record are handed in as ``Safeguards``.
@@ -8,7 +8,7 @@ from eventstore.actions.action import Action, Plan, PlannedAction, Undo, action_
 from eventstore.actions.actor import Actor, Authorizer
 from eventstore.actions.face import ActionFace
 from eventstore.actions.lock import LEASE, Lease, Locks
-from eventstore.actions.outcome import Ending, Outcome, Part, reason_of
+from eventstore.actions.outcome import Ending, Outcome, Part, outcome_of_error, reason_of
 from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, perform, perform_plan
 from eventstore.actions.resource import (
     AGGREGATE,
@@ -46,6 +46,7 @@ __all__ = [
     "Safeguards",
     "Undo",
     "action_named",
+    "outcome_of_error",
     "perform",
     "perform_plan",
     "reason_of",

@@ -1,4 +1,4 @@
-"""What an action is. A capability registers its own; access, confirmation, record and recovery are written once, for all."""
+"""What an action is. A capability registers its own; access, locks, record and recovery are written once, for all."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

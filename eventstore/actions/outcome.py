@@ -53,12 +53,21 @@ def outcome_of(parts: Sequence[Part], facts: Mapping[str, Any]) -> Outcome:
     return Outcome(ending=_ending_of(parts), facts=facts, parts=tuple(parts))
 
 
-def outcome_of_error(error: BaseException, parts: Sequence[Part]) -> Outcome:
-    """The outcome of an action that an error ended. What was done before the error stays done."""
-    if any(part.ending is Ending.DONE for part in parts):
-        return Outcome(ending=Ending.PARTLY_DONE, parts=tuple(parts), reason=reason_of(error))
-    unanswered = isinstance(error, StoreUnreachable)
-    return Outcome(ending=Ending.UNKNOWN if unanswered else Ending.FAILED, parts=tuple(parts), reason=reason_of(error))
+def outcome_of_error(error: BaseException, parts: Sequence[Part], facts: Mapping[str, Any]) -> Outcome:
+    """The outcome of an action that an error ended. What was done before the error stays done.
+
+    Only this project's own errors say that nothing was changed, except ``StoreUnreachable``. Any other error may have come
+    after a change.
+    """
+    endings = {part.ending for part in parts}
+    refused = isinstance(error, EventStoreError) and not isinstance(error, StoreUnreachable)
+    if Ending.DONE in endings:
+        ending = Ending.PARTLY_DONE
+    elif Ending.UNKNOWN in endings or not refused:
+        ending = Ending.UNKNOWN
+    else:
+        ending = Ending.FAILED
+    return Outcome(ending=ending, facts=facts, parts=tuple(parts), reason=reason_of(error))
 
 
 def reason_of(error: BaseException) -> str:

@@ -104,7 +104,7 @@ def _permitted(safeguards: Safeguards, actor: Actor, action: Action, resource: R
     if resource.kind not in action.acts_on:
         raise ValueError(f"{action.name} does not act on a {resource.kind}")
     if not safeguards.authorizer(actor, action.name, resource):
-        raise NotAllowed(f"{actor.name} may not do this ({action.name}). An admin can give the role that may.")
+        raise NotAllowed(f"{actor.name} may not do this ({action.name}). An admin can give you a role that may.")
     if not action.exclusive:
         yield None
         return
@@ -125,7 +125,7 @@ def _recorded(
     try:
         yield act
     except BaseException as error:
-        act.outcome = outcome_of_error(error, act.parts)
+        act.outcome = outcome_of_error(error, act.parts, act.facts)
         record.ended(number, act.outcome)
         raise
     act.outcome = outcome_of(act.parts, act.facts)

@@ -146,7 +146,12 @@ class CursorMove:
     reason: str = ""
 
 
+OnBegin = Callable[[int], None]
 OnMove = Callable[[CursorMove], None]
+
+
+def ignore_begin(partition: int) -> None:
+    """For callers that hold nothing to renew."""
 
 
 def ignore_move(move: CursorMove) -> None:
@@ -195,14 +200,20 @@ class Subscriptions(Protocol):
         ...
 
     def reset_cursor(
-        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+        self,
+        topic: str,
+        name: str,
+        targets: Mapping[int, Position | Edge],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
     ) -> None:
         """Move the cursor of each named partition: the event *at* the position is the next one to be received.
 
         Later acknowledgements are forgotten. Partitions that are not named stay. See ``reset_disconnects``.
 
-        Each cursor is read back. ``on_move`` is called in the caller's thread with each partition's result as soon as
-        it is known, before the next one is tried. An error that it raises ends the reset, and so does an error of the
-        store. Partitions without a result were not tried.
+        Each cursor is read back. Both callbacks run in the caller's thread: ``on_begin`` with a partition's number right
+        before it is tried, ``on_move`` with its result as soon as that is known. An error that they raise ends the reset,
+        and so does an error of the store. Partitions without a result were not tried.
         """
         ...

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
-from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
+from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import CursorMove, MoveResult
 from eventstore.subscriptions.cursor_resets import ResetPlan, Target, plan_reset
@@ -23,20 +23,25 @@ def plan(storage: Storage, resource: Resource, target: Target) -> ResetPlan:
 
 
 def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
-    """Move the cursors, each partition a part of the act. An error ends it: it is raised where nothing was moved before it."""
+    """Move the cursors; each partition is a part of the act. An error ends it, and is raised if nothing can have moved."""
+
+    def on_begin(partition: int) -> None:
+        act.renew()
 
     def on_move(move: CursorMove) -> None:
         act.parts.append(Part(name=_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
-        act.renew()
 
     try:
-        subscriptions_of(storage).reset_cursor(plan.topic, plan.subscription, plan.targets(), on_move=on_move)
-    except EventStoreError:
-        if not any(part.ending is Ending.DONE for part in act.parts):
+        subscriptions_of(storage).reset_cursor(
+            plan.topic, plan.subscription, plan.targets(), on_begin=on_begin, on_move=on_move
+        )
+    except EventStoreError as error:
+        if all(part.ending is Ending.FAILED for part in act.parts):
             raise
+        why = str(error) if isinstance(error, LeaseLost) else NOT_TRIED
         tried = {part.name for part in act.parts}
         rest = [name for name in map(_name, plan.targets()) if name not in tried]
-        act.parts += [Part(name=name, ending=Ending.FAILED, reason=NOT_TRIED) for name in rest]
+        act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
 
 
 def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:

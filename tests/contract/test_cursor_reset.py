@@ -162,9 +162,12 @@ def test_an_error_of_the_one_who_is_told_ends_the_reset(storage: Storage, topic:
     append_singly(storage, name, [NewMessage(payload=b"", key=f"k{number}") for number in range(4)])
     handle_all(storage, name, 4)
 
-    def lost(move: CursorMove) -> None:
+    def lost(_: object) -> None:
         raise LeaseLost("Somebody else has it now.")
 
+    with pytest.raises(LeaseLost):
+        subscriptions_of(storage).reset_cursor(name, "s", dict.fromkeys(range(2), Edge.EARLIEST), on_begin=lost)
+    assert subscriptions_of(storage).named(name, "s").backlog == 0, "it is told before anything is moved"
     with pytest.raises(LeaseLost):
         subscriptions_of(storage).reset_cursor(name, "s", dict.fromkeys(range(2), Edge.EARLIEST), on_move=lost)
 

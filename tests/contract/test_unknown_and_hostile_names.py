@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 
 from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
+from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
-from eventstore.model.subscriptions import SubscriptionType
+from eventstore.model.subscriptions import CursorMove, MoveResult, SubscriptionType
 from tests.contract.conftest import MakeTopic
-from tests.contract.helpers import numbered, payloads, receive_until, texts, whole_log
+from tests.contract.helpers import eventually, numbered, payloads, receive_until, texts, whole_log
 from tests.namespaces import own_namespace
 from tests.parts import subscriptions_of
 from tests.run_servers import BrokerAddress
@@ -134,6 +135,10 @@ def test_names_that_no_store_should_have_are_refused_with_a_sentence(storage: St
     assert list(subscriptions_of(storage).of_topic(name)) == []
 
 
+def stands_at(storage: Storage, topic: str, name: str) -> Position | None:
+    return subscriptions_of(storage).named(topic, name).cursors[0].acknowledged
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_hostile_subscription_name_is_a_subscription_like_any_other(
     storage: Storage, topic: MakeTopic, hostile: str
@@ -147,6 +152,10 @@ def test_a_hostile_subscription_name_is_a_subscription_like_any_other(
     with subscriptions_of(storage).consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
         for message in receive_until(consumer, 2):
             consumer.acknowledge(message.position)
-    subscriptions_of(storage).reset_cursor(name, hostile, {0: Edge.EARLIEST})
+    assert eventually(lambda: stands_at(storage, name, hostile) is not None), "its cursor is found by its name"
+    moves: list[CursorMove] = []
+    subscriptions_of(storage).reset_cursor(name, hostile, {0: Edge.EARLIEST}, on_move=moves.append)
+    assert [move.result for move in moves] == [MoveResult.MOVED]
+    assert stands_at(storage, name, hostile) is None
     with subscriptions_of(storage).consume(name, hostile, type=SHARED, consumer=hostile) as consumer:
         assert payloads(receive_until(consumer, 2)) == texts(2)

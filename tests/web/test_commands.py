@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dashboard.auditing.acts import acts
 from dashboard.auditing.verification import verify
 from dashboard.models import Person, State
 from eventstore.actions import topic_resource
+from eventstore.model.errors import StoreRefused
 from eventstore.samples.health import health_history
 from tests import people
 
@@ -186,6 +187,38 @@ def test_what_cannot_be_begun_ends_with_two_and_a_sentence(store: dict[str, str]
             run("import_events", *arguments)
         assert refused.value.returncode == 2
     assert [topic.name for topic in gateway.desk().log.topics()] == []
+
+
+def failing_after(batches: int, error: Exception) -> Callable[..., Any]:
+    """A store's ``append`` that works so many times."""
+    append, left = gateway.desk().log.append, [None] * batches
+
+    def appended(*arguments: Any, **options: Any) -> Any:
+        if not left:
+            raise error
+        left.pop()
+        return append(*arguments, **options)
+
+    return appended
+
+
+@pytest.mark.parametrize(
+    ("batches", "state", "parts"),
+    [
+        (2, State.PARTLY_DONE, [("the first 1000 events", "done"), ("the batch after that", "unknown")]),
+        (0, State.UNKNOWN, [("the batch after that", "unknown")]),
+    ],
+)
+def test_an_import_that_the_store_ends_is_recorded_with_what_was_imported_before(
+    store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int, state: State, parts: Any
+) -> None:
+    monkeypatch.setattr(gateway.desk().log, "append", failing_after(batches, StoreRefused("The disk is full.")))
+    with pytest.raises(CommandError, match=f"The disk is full. {500 * batches} events were imported before that."):
+        run("import_events", a_file(tmp_path, events(1200)))
+    (act,) = acts()
+    assert act.state == state
+    assert act.outcome.get("imported", 0) == 500 * batches == len(held("patients"))
+    assert [(part["name"], part["outcome"]) for part in act.outcome["parts"]] == parts
 
 
 def process(databases: dict[str, str], tmp_path: Path, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -1,7 +1,7 @@
 """What becomes of a reset that meets another one, or a store that does not do what it says."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,11 +10,13 @@ from django.db import connections
 from django.urls import reverse
 
 from dashboard.auditing.acts import acts
+from dashboard.auditing.chain import DatabaseRecord
 from dashboard.models import ResourceLock, State
-from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.actions import Actor, subscription_resource
+from eventstore.model.errors import LeaseLost, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove, ignore_move
+from eventstore.model.subscriptions import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from tests.web.desk import NAME, TOPIC, Desk, hidden, opened_desk, text
 
 PATIENCE = 60.0
@@ -44,9 +46,16 @@ class Answers:
         self.results, self.error = results, error
 
     def __call__(
-        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+        self,
+        topic: str,
+        name: str,
+        targets: Mapping[int, Position | Edge],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
     ) -> None:
         for partition, result in zip(sorted(targets), self.results, strict=False):
+            on_begin(partition)
             reason = "" if result is MoveResult.MOVED else "It stands where it stood."
             on_move(CursorMove(partition=partition, result=result, reason=reason))
         if self.error is not None:
@@ -111,19 +120,41 @@ def test_a_cursor_that_was_not_moved_is_a_failure_although_the_store_said_that_i
     assert desk.client("approver").post(url(), older).status_code == 302, "nothing has changed"
 
 
+@pytest.mark.parametrize(
+    ("results", "error"),
+    [
+        ((UNKNOWN, NOT_MOVED, NOT_MOVED), None),
+        ((UNKNOWN, FAILED), StoreRefused("The broker refuses this.")),
+        ((UNKNOWN,), LeaseLost("Somebody else has it now.")),
+        ((UNKNOWN,), StoreUnreachable("The broker does not answer.")),
+    ],
+    ids=["to its end", "then refused", "then the lock was lost", "no answer"],
+)
 def test_what_cannot_be_told_is_unknown_and_makes_older_previews_stale(
-    three_partitions: Desk, monkeypatch: pytest.MonkeyPatch
+    three_partitions: Desk, monkeypatch: pytest.MonkeyPatch, results: Sequence[MoveResult], error: Exception | None
 ) -> None:
     desk = three_partitions
     older = form(desk, "approver")
     with monkeypatch.context() as broken:
-        answering(desk, broken, UNKNOWN, NOT_MOVED, NOT_MOVED)
+        answering(desk, broken, *results, error=error)
         answer = desk.client().post(url(), form(desk))
     assert answer.status_code == 502
     assert "It cannot be told whether this was done." in text(answer)
     assert "Partition 0 may have been moved: It stands where it stood." in text(answer)
+    assert "Look at the subscription's cursors before you try again." in text(answer)
     assert [act.state for act in acts()] == [State.UNKNOWN]
-    assert desk.client("approver").post(url(), older).status_code == 409
+    refused = desk.client("approver").post(url(), older)
+    assert refused.status_code == 409
+    assert "support may have reset this subscription meanwhile. This is what would happen now." in text(refused)
+
+
+def test_a_reset_that_was_begun_and_has_no_outcome_yet_is_not_told_as_done(three_partitions: Desk) -> None:
+    desk = three_partitions
+    older = form(desk, "approver")
+    DatabaseRecord().intended(Actor(name="support"), "reset_cursor", subscription_resource(TOPIC, NAME), {})
+    refused = desk.client("approver").post(url(), older)
+    assert refused.status_code == 409
+    assert "support has begun to reset this subscription meanwhile. This is what would happen now." in text(refused)
 
 
 def test_a_store_that_gave_no_answer_may_have_done_it(three_partitions: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

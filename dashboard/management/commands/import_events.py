@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.gateway import desk
 from dashboard.running.signals import StoppableFile
-from eventstore.actions import topic_resource
+from eventstore.actions import Ending, Part, Running, topic_resource
 from eventstore.importing import PUBLISH, ImportSummary, import_messages, parse_lines
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
@@ -51,8 +51,8 @@ class Command(BaseCommand):
     def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]") -> ImportSummary:
         """The import as one recorded act. A stop ends it after the current batch."""
         here = desk()
-        progress = Progress(bar)
         with here.actions.perform(command_line_actor(actor), PUBLISH, topic_resource(name), {}) as act:
+            progress = Progress(bar, act)
             topic = here.log.create_topic(name)
             try:
                 lines = source.until_stopped(parse_lines(source))
@@ -60,24 +60,20 @@ class Command(BaseCommand):
             except KeyboardInterrupt:  # it was waiting for input: everything before has been imported
                 summary = progress.last
             except EventStoreError as error:
+                act.parts.append(Part(name="the batch after that", ending=Ending.UNKNOWN, reason=str(error)))
                 raise type(error)(f"{error} {before(progress.last.imported)} imported before that.") from error
             progress.show(summary)
-            act.facts |= {
-                "imported": summary.imported,
-                "already_there": summary.already_there,
-                "rejected": summary.rejected_count,
-                "stopped": bool(source.stop.number),
-            }
+            act.facts["stopped"] = bool(source.stop.number)
         for warning in summary.warnings:
             self.stderr.write(f"Warning: {warning}")
         return summary
 
 
 class Progress:
-    """Prints each rejected line once, above the progress bar, as soon as its batch is done."""
+    """Prints each rejected line once, above the progress bar, and keeps the counts on the act, as soon as a batch is done."""
 
-    def __init__(self, bar: "tqdm[Any]") -> None:
-        self.bar = bar
+    def __init__(self, bar: "tqdm[Any]", act: Running) -> None:
+        self.bar, self.act = bar, act
         self.reported = 0
         self.last = ImportSummary()
 
@@ -86,6 +82,13 @@ class Progress:
         for line in summary.rejected[self.reported :]:
             self.bar.write(f"line {line.number}: {line.reason}", file=sys.stderr)
         self.reported = len(summary.rejected)
+        self.act.facts |= {
+            "imported": summary.imported,
+            "already_there": summary.already_there,
+            "rejected": summary.rejected_count,
+        }
+        if summary.imported:
+            self.act.parts[:] = [Part(name=f"the first {counted(summary.imported, 'event')}", ending=Ending.DONE)]
 
 
 def topic_of(file: str) -> str:

@@ -9,7 +9,8 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.history import PARTITIONS, is_seeded, seed_history
 from dashboard.gateway import close, desk
-from eventstore.actions import STORE, Resource
+from eventstore.actions import STORE, Ending, Part, Resource, Running
+from eventstore.desk import Desk
 from eventstore.importing import PUBLISH
 from eventstore.model import EventStoreError
 
@@ -39,9 +40,25 @@ class Command(BaseCommand):
             history = Resource(kind=STORE, name="demo history")
             details = {"demo": True, "topics": list(PARTITIONS)}
             with here.actions.perform(command_line_actor(actor), PUBLISH, history, details) as act:
-                act.facts["imported"] = written = seed_history(here.log, here.store.subscriptions)
+                written = _seed(here, act)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
         finally:
             close()
         self.stdout.write(f"{written} {'event' if written == 1 else 'events'} of the demo's history written.")
+
+
+def _seed(here: Desk, act: Running) -> int:
+    """Write the history; each topic is a part of the act. Returns the number of events written."""
+    act.facts["imported"] = 0
+
+    def on_topic(topic: str, written: int) -> None:
+        act.facts["imported"] += written
+        if written:
+            act.parts.append(Part(name=topic, ending=Ending.DONE))
+
+    try:
+        return seed_history(here.log, here.store.subscriptions, on_topic)
+    except EventStoreError as error:
+        act.parts.append(Part(name="the rest", ending=Ending.UNKNOWN, reason=str(error)))
+        raise

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from dashboard.access.actors import command_line_actor
 from dashboard.access.policy import COMMAND_LINE, PAGE, SHELL, TABLE, allows, may
 from dashboard.models import Role
-from eventstore.actions import Actor, topic_resource
+from eventstore.actions import Actor, registered, topic_resource
 from eventstore.model.errors import NotAllowed
 from tests import people
 
@@ -35,6 +35,10 @@ def test_only_an_admin_publishes_and_manages_people_and_never_from_a_page() -> N
         for action in ("publish", "manage_people"):
             assert may(people.actor(somebody, COMMAND_LINE), action, ANYTHING) == (role == "admin")
             assert not may(people.actor(somebody, PAGE), action, ANYTHING)
+
+
+def test_every_registered_action_has_a_rule() -> None:
+    assert {action.name for action in registered()} <= TABLE.keys()
 
 
 def test_somebody_without_an_account_may_do_nothing() -> None:

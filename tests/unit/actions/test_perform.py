@@ -84,7 +84,7 @@ def test_an_error_of_ours_is_recorded_in_its_words_and_goes_on() -> None:
     ):
         act.facts["half"] = 1
         raise StoreRefused("This token has no right to reset cursors.")
-    assert record.lines[1:] == [("failed", "act-1", {"reason": "This token has no right to reset cursors."})]
+    assert record.lines[1:] == [("failed", "act-1", {"half": 1, "reason": "This token has no right to reset cursors."})]
 
 
 def test_where_the_store_gave_no_answer_nobody_claims_that_it_failed() -> None:
@@ -95,11 +95,11 @@ def test_where_the_store_gave_no_answer_nobody_claims_that_it_failed() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("name of a patient"), KeyError("name of a patient"), KeyboardInterrupt()])
-def test_any_other_error_is_recorded_by_its_class_alone(error: BaseException) -> None:
+def test_any_other_error_may_come_after_a_change_and_is_recorded_by_its_class_alone(error: BaseException) -> None:
     record = Lines()
     with pytest.raises(type(error)), perform(safeguards(record), ANNA, PUBLISH, topic_resource("t"), {}):
         raise error
-    assert record.lines[1:] == [("failed", "act-1", {"reason": type(error).__name__})]
+    assert record.lines[1:] == [("unknown", "act-1", {"reason": type(error).__name__})]
     assert "patient" not in repr(record.lines)
 
 
@@ -160,6 +160,16 @@ def test_what_was_done_before_an_error_stays_done(error: BaseException) -> None:
         raise error
     assert record.lines[1][0] == "partly done"
     assert record.lines[1][2]["reason"] == reason_of(error)
+
+
+@pytest.mark.parametrize("error", [StoreRefused("No."), LeaseLost("Somebody else has it now.")])
+@pytest.mark.parametrize(("parts", "ending"), [([UNKNOWN], "unknown"), ([FAILED, UNKNOWN], "unknown"), ([FAILED], "failed")])
+def test_what_may_have_been_done_before_an_error_stays_unknown(error: Exception, parts: list[Part], ending: str) -> None:
+    record = Lines()
+    with pytest.raises(type(error)), perform(safeguards(record), ANNA, RESET, MAILER, {}) as act:
+        act.parts += parts
+        raise error
+    assert record.lines[1][0] == ending
 
 
 def test_while_it_runs_nobody_else_acts_on_the_same_resource() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db.models import F
 
 from dashboard.auditing.acts import acts
 from dashboard.auditing.chain import BEGINNING
@@ -14,12 +15,13 @@ from dashboard.auditing.entries import HASH_VERSION, columns_of, hash_of, proces
 from dashboard.auditing.interrupted import resolve_interrupted
 from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.auditing.verification import verify
-from dashboard.models import AuditEntry, AuditHead, State
+from dashboard.models import AuditEntry, AuditHead, ResourceLock, State
+from eventstore.importing import PUBLISH
 from eventstore.model import Process, this_process
 from tests.unit.auditing.helpers import ANNA, MAILER
 
 
-def left_open(by: Process, *, ago: timedelta = timedelta()) -> UUID:
+def left_open(by: Process, *, ago: timedelta = timedelta(), action: str = "reset_cursor") -> UUID:
     """An act that this process intended and did not end."""
     head, _ = AuditHead.objects.get_or_create(id=1, defaults={"hash": BEGINNING})
     act = UUID(int=head.number + 1)
@@ -29,7 +31,7 @@ def left_open(by: Process, *, ago: timedelta = timedelta()) -> UUID:
         state=State.INTENDED,
         actor="anna",
         via="page",
-        action="reset_cursor",
+        action=action,
         details="{}",
         written=datetime.now(UTC) - ago,
         hash_version=HASH_VERSION,
@@ -93,11 +95,31 @@ def test_a_process_of_another_pid_namespace_may_be_running_and_is_left_alone_for
     assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
 
 
+EARLIER = replace(this_process(), start="1@another-boot")
+
+
 @pytest.mark.django_db
-def test_what_an_earlier_boot_left_open_is_settled_unless_its_lock_is_held_still() -> None:
-    earlier = replace(this_process(), start="1@another-boot")
+@pytest.mark.parametrize("ahead", [-60, 60], ids=["the database's clock is behind", "it is ahead"])
+def test_what_another_boot_left_open_is_settled_unless_that_process_holds_the_lock_still(ahead: int) -> None:
     lease = DatabaseLocks().acquire(MAILER, ANNA, "is being reset")
-    left_open(earlier)
+    ResourceLock.objects.update(since=F("since") + timedelta(seconds=ahead), **process_columns(EARLIER))
+    left_open(EARLIER)
     assert resolve_interrupted(lambda _: {}) == 0
     lease.release()
+    assert resolve_interrupted(lambda _: {}) == 1
+
+
+@pytest.mark.django_db
+def test_a_lock_that_another_process_holds_does_not_keep_the_act_of_an_earlier_boot_open() -> None:
+    DatabaseLocks().acquire(MAILER, ANNA, "is being reset")
+    left_open(EARLIER, ago=timedelta(seconds=-5))
+    assert resolve_interrupted(lambda _: {}) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", [PUBLISH.name, "an_action_that_is_gone"])
+def test_an_act_of_another_boot_that_takes_no_lock_is_left_alone_for_a_day(action: str) -> None:
+    left_open(EARLIER, ago=timedelta(hours=23), action=action)
+    assert resolve_interrupted(lambda _: {}) == 0
+    left_open(EARLIER, ago=timedelta(hours=25), action=action)
     assert resolve_interrupted(lambda _: {}) == 1

@@ -108,6 +108,7 @@ def test_old_acts_are_found_by_what_they_acted_on() -> None:
         "UPDATE dashboard_auditentry SET name = 'somebody' WHERE number = 1",
         "UPDATE dashboard_auditentry SET scope = 'other mailer' WHERE number = 1",
         "UPDATE dashboard_auditentry SET hash_version = 2 WHERE number = 1",
+        "UPDATE dashboard_auditentry SET pid_namespace = 'pid:[1]' WHERE number = 1",
     ],
 )
 def test_tampering_with_an_old_entry_is_seen(statement: str) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from dashboard.auditing.acts import Act
 from dashboard.models import State
-from dashboard.rendering.audit_text import LONGEST, audit_line
+from dashboard.rendering.audit_text import LONGEST, audit_line, tell
+from dashboard.subscriptions.cursor_reset_text import reset_facts
 from eventstore.actions import subscription_resource
+from eventstore.subscriptions import RESET_CURSOR
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -123,6 +125,18 @@ def test_an_act_that_was_partly_done_names_each_part() -> None:
     assert told["Stopped by"] == "No right."
     assert told["Events"] == "3 were to come again, none passed over"
     assert told["Disconnected"] == "w"
+
+
+def test_what_an_import_had_counted_before_it_failed_is_told() -> None:
+    outcome = {"imported": 1000, "rejected": 2, "parts": PARTS[:1], "reason": "No right."}
+    told = facts("publish", {}, state=State.PARTLY_DONE, outcome=outcome)
+    assert told == {"Imported": "1,000", "Rejected": "2", "Partition 0": "done", "Stopped by": "No right."}
+
+
+def test_an_action_has_one_text() -> None:
+    tell(RESET_CURSOR, reset_facts)
+    with pytest.raises(ValueError, match="reset_cursor"):
+        tell(RESET_CURSOR, lambda act, partitions: [])
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.UNKNOWN])

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from dashboard.auditing.acts import acts
 from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.traffic import as_other_patient, build_timeline, understood
-from dashboard.models import Person
+from dashboard.models import Person, State
 from eventstore.drivers.routing import partition_of
-from eventstore.model.errors import InvalidConfiguration
+from eventstore.model.errors import InvalidConfiguration, StoreRefused
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
@@ -171,3 +172,24 @@ def test_outside_of_demo_mode_nothing_made_up_is_written(settings: Any, command:
         settings.EVENTSTORE_URL = url
         with pytest.raises(CommandError, match="demo mode only"):
             call_command(*command)
+
+
+def test_a_history_that_the_store_ends_is_recorded_with_the_topics_that_are_complete(
+    desk: Desk, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEMO, settings.DATA_DIR = True, tmp_path
+    append = desk.log.append
+    (first, *_), second = whole_history(END).items(), list(whole_history(END))[1]
+
+    def refusing(topic: str, messages: Any, **options: Any) -> Any:
+        if topic == second:
+            raise StoreRefused("The disk is full.")
+        return append(topic, messages, **options)
+
+    monkeypatch.setattr(desk.log, "append", refusing)
+    with pytest.raises(CommandError, match="The disk is full"):
+        call_command("seed_demo", stdout=StringIO())
+    (act,) = acts()
+    assert act.state == State.PARTLY_DONE
+    assert act.outcome["imported"] == len(first[1])
+    assert [(part["name"], part["outcome"]) for part in act.outcome["parts"]] == [(first[0], "done"), ("the rest", "unknown")]

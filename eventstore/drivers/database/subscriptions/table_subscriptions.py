@@ -10,10 +10,12 @@ from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import (
     Consumer,
+    OnBegin,
     OnMove,
     Subscription,
     SubscriptionCapabilities,
     SubscriptionType,
+    ignore_begin,
     ignore_move,
 )
 
@@ -46,9 +48,17 @@ class TableSubscriptions:
             return member
 
     def reset_cursor(
-        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+        self,
+        topic: str,
+        name: str,
+        targets: Mapping[int, Position | Edge],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
     ) -> None:
         """All of the partitions in one transaction, or none."""
+        for partition in sorted(targets):
+            on_begin(partition)
         with self._session.use():
             moves = listing.reset_cursor(topic, name, targets)
         for move in moves:

@@ -16,21 +16,22 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in, ledger_and_entry
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
+from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownSubscription, UnknownTopic
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult, OnMove
+from eventstore.model.subscriptions import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 
 TRIES = 3
 RETRY_SECONDS = 20.0
 """No try begins later than this after the first one, so that a partition takes less time than an action's lease."""
 NOT_MOVED = "The broker confirmed the move, but the cursor is where it was. Try again."
+NOT_READ_BACK = "The broker confirmed the move, but the cursor could not be read back:"
 NOT_PROVEN = "The cursor may have moved: consumers may have handled everything again before it was read back."
 
 Target = tuple[int, int] | str
@@ -50,21 +51,32 @@ class Standing:
     delivered: int | None
 
 
-def reset(admin: Admin, known: KnownTopic, name: str, targets: Mapping[int, Position | Edge], on_move: OnMove) -> None:
+def reset(
+    admin: Admin,
+    known: KnownTopic,
+    name: str,
+    targets: Mapping[int, Position | Edge],
+    on_begin: OnBegin = ignore_begin,
+    on_move: OnMove = ignore_move,
+) -> None:
     """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
     steps = [(partition, known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
     check_movable(admin, known, name)
-    for done, (partition, log, target) in enumerate(steps):
+    moved: list[str] = []
+    for partition, log, target in steps:
+        on_begin(partition)
         try:
             move = _reset_one(admin, partition, log, name, target)
         except EventStoreError as error:
             result = MoveResult.UNKNOWN if isinstance(error, StoreUnreachable) else MoveResult.FAILED
             on_move(CursorMove(partition=partition, result=result, reason=str(error)))
-            if not done:
+            if not moved:
                 raise
-            moved = ", ".join(str(partition) for partition, _, _ in steps[:done])
-            raise type(error)(f"{error} The cursors of these partitions have been moved already: {moved}.") from error
+            before = ", ".join(moved)
+            raise type(error)(f"{error} The cursors of these partitions have been moved already: {before}.") from error
         on_move(move)
+        if move.result is MoveResult.MOVED:
+            moved.append(str(partition))
 
 
 def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
@@ -86,12 +98,15 @@ def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
 
 def _reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> CursorMove:
     deadline = time.monotonic() + RETRY_SECONDS
-    before = _look(admin, log, name)
+    before = _first_look(admin, log, name)
     result = MoveResult.NOT_MOVED
     for _ in range(TRIES):
         admin.reset_cursor(log, name, target)
-        after = _look(admin, log, name)
-        result = judge(before, after, target)
+        try:
+            after = _look(admin, log, name)
+        except EventStoreError as error:
+            return CursorMove(partition=partition, result=MoveResult.UNKNOWN, reason=f"{NOT_READ_BACK} {error}")
+        result = judge(before, after, target) if before else MoveResult.UNKNOWN
         if result is not MoveResult.NOT_MOVED or time.monotonic() > deadline:
             break
         before = after
@@ -99,14 +114,21 @@ def _reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: 
     return CursorMove(partition=partition, result=result, reason=reason)
 
 
+def _first_look(admin: Admin, log: TopicName, name: str) -> Standing | None:
+    """``None`` if there is no such cursor, perhaps because nobody has written to the partition yet. The reset will say so."""
+    try:
+        return _look(admin, log, name)
+    except (UnknownTopic, UnknownSubscription):
+        return None
+
+
 def _look(admin: Admin, log: TopicName, name: str) -> Standing:
     """Read the cursor, and then the count of deliveries, so that everything acknowledged by then is counted."""
-    try:
-        internals = admin.log_internals(log)
-        statistics = admin.statistics(log, 0)[0]
-    except UnknownTopic:  # nobody has written to this partition yet: the reset itself will say so
-        internals, statistics = {}, {}
-    cursor: Json = cursors_in(internals).get(name, {})
+    internals = admin.log_internals(log)
+    statistics = admin.statistics(log, 0)[0]
+    cursor = cursors_in(internals).get(name)
+    if cursor is None:
+        raise UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
     delivered = statistics.get("subscriptions", {}).get(name, {}).get("msgOutCounter")
     return Standing(
         layout=layout_of(internals),

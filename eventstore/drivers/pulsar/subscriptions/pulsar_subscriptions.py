@@ -9,7 +9,15 @@ from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import OnMove, Subscription, SubscriptionCapabilities, SubscriptionType, ignore_move
+from eventstore.model.subscriptions import (
+    OnBegin,
+    OnMove,
+    Subscription,
+    SubscriptionCapabilities,
+    SubscriptionType,
+    ignore_begin,
+    ignore_move,
+)
 
 
 class PulsarSubscriptions:
@@ -42,11 +50,17 @@ class PulsarSubscriptions:
         return PulsarConsumer(self._cluster.connection, known, name, type, consumer)
 
     def reset_cursor(
-        self, topic: str, name: str, targets: Mapping[int, Position | Edge], *, on_move: OnMove = ignore_move
+        self,
+        topic: str,
+        name: str,
+        targets: Mapping[int, Position | Edge],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
     ) -> None:
         """The broker's cursor stands between entries: at an event inside a batch, its whole batch comes again."""
         known = self._cluster.known(topic)
         for partition, target in targets.items():
             if isinstance(target, Position):
                 checked(target, self._cluster.partition_log(known, partition))
-        cursor_reset.reset(self._cluster.admin, known, name, targets, on_move)
+        cursor_reset.reset(self._cluster.admin, known, name, targets, on_begin, on_move)
