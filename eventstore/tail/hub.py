@@ -9,7 +9,7 @@ from eventstore.model.events import Event, Message, Topic
 from eventstore.model.log import Log
 from eventstore.search import Filter
 from eventstore.tail.budget import ROWS_A_SECOND
-from eventstore.tail.start import Places, Start, named_places, places_at
+from eventstore.tail.start import Places, Start, named_places, other_logs, places_at
 from eventstore.tail.subscriber.cursor import TailCursor
 from eventstore.tail.subscriber.subscriber import TailSubscriber, Wake
 from eventstore.tail.topic_tail import TopicTail
@@ -57,12 +57,12 @@ class Hub:
         try:
             for topic in watched:
                 cursors.append(self._cursor_of(topic, wake, rate, start))
-            self._begin(cursors, start, filter)
+            made_anew = self._begin(cursors, start, filter)
         except BaseException:
             for cursor in cursors:
                 cursor.close()
             raise
-        return TailSubscriber(self._log, cursors, complete=complete)
+        return TailSubscriber(self._log, cursors, complete=complete, made_anew=made_anew)
 
     def close(self) -> None:
         """Stop every tail, which ends its subscribers."""
@@ -73,16 +73,22 @@ class Hub:
         for tail in tails:
             tail.wait_for_end()
 
-    def _begin(self, cursors: Sequence[TailCursor], start: Start, filter: Filter | None) -> None:
+    def _begin(self, cursors: Sequence[TailCursor], start: Start, filter: Filter | None) -> list[str]:
         """Set the subscriber's places. The tails already read, so that everything after these places is in the store or in
-        a ring."""
+        a ring. Return the topics that were made anew since: the subscriber gets all of them."""
         if start.now:
             for cursor in cursors:
                 cursor.begin_now(filter)
-            return
+            return []
         places = places_at(self._log, [cursor.tail.topic for cursor in cursors], start)
+        made_anew: list[str] = []
         for cursor in cursors:
-            cursor.begin_at(filter, places[cursor.topic], from_places=start.comes_back_to(cursor.tail.topic))
+            at, back = places[cursor.topic], start.comes_back_to(cursor.tail.topic)
+            other = other_logs(self._log, cursor.topic, at, start.places or {}, cursor.tail) if back else set()
+            made_anew += [cursor.topic] if other else []
+            fitting = {partition: "" if partition in other else token for partition, token in at.items()}
+            cursor.begin_at(filter, fitting, from_places=back)
+        return made_anew
 
     def _cursor_of(self, topic: Topic, wake: Wake, rate: int | None, start: Start) -> TailCursor:
         comes_back = start.places is not None and start.comes_back_to(topic)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from itertools import islice
+from typing import Protocol
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import NO_TIME, Message, Position, Topic, newest_first_key
@@ -19,6 +20,16 @@ SMALLEST_READ, LARGEST_READ = 20, 1_000
 BYTES_A_READ = 4 * 1024 * 1024
 """Payload bytes after which a read ends, estimated from the messages of earlier reads."""
 
+
+class Reading(Protocol):
+    """What a topic's tail reads: the incarnation of each partition, and how far it has come."""
+
+    @property
+    def incarnations(self) -> Mapping[int, str]: ...
+
+    def read_to(self) -> tuple[int, Mapping[int, str]]: ...
+
+
 Places = Mapping[int, str]
 """By partition, the token of the last event that a subscriber has; "" for the beginning."""
 
@@ -28,12 +39,36 @@ def place_key(topic: str, partition: int) -> str:
     return f"{topic}#{partition}"
 
 
+def incarnation_key(topic: str, partition: int) -> str:
+    """Return the name under which the incarnation of a partition accompanies its place."""
+    return f"incarnation {place_key(topic, partition)}"
+
+
+def other_logs(log: Log, topic: str, places: Places, named: Mapping[str, str], tail: "Reading") -> set[int]:
+    """Return the partitions whose places lie in another log than the one that has the topic's name now.
+
+    ``named`` is what a subscriber came back with. A place behind the end of a log cannot be its own either; the store is asked
+    for the end only if the tail has not come so far.
+    """
+    other = {
+        partition
+        for partition, now in tail.incarnations.items()
+        if now and named.get(incarnation_key(topic, partition), now) != now and places.get(partition)
+    }
+    read_to = tail.read_to()[1]
+    beyond = {at for at, place in places.items() if at not in other and place > read_to.get(at, "")}
+    if not beyond:
+        return other
+    last = {end.partition: end.last.token for end in log.ends(topic) if end.last is not None}
+    return other | {at for at in beyond if places[at] > last.get(at, places[at])}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
     """Where a subscriber begins. At most one choice is set; none means from now on.
 
     - ``places``: after these events, by ``place_key``. "" means from the beginning, and so does a partition that is not
-      named.
+      named. ``incarnation_key`` says in which log each of them lies.
     - ``aggregate``: a type and an id, only with ``places``. A topic without a named partition then begins with the
       aggregate's first event there, since it had none before.
     - ``since``: with what was published at or after this time.

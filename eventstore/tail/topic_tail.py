@@ -48,6 +48,8 @@ class PartitionFollower:
     partition: int
     place: Position | Edge
     pause: float = SHORTEST_PAUSE
+    outages: int = 0
+    """How often the store had been away when the reader was opened."""
     announced: bool = False
 
 
@@ -65,6 +67,9 @@ class TopicTail:
         self.ring = Ring({})
         self._away: frozenset[int | None] = frozenset()
         """The partitions that cannot be read now. ``None`` stands for a store that does not answer."""
+        self.incarnations: dict[int, str] = {}
+        """By partition, which log of the topic's name it reads, as far as the store tells."""
+        self._outages = 0
         self._failed: EventStoreError | None = None
         self._refused: EventStoreError | None = None
         self._forget = forget
@@ -199,7 +204,10 @@ class TopicTail:
         follower = PartitionFollower(partition=partition, place=after)
         while not self._stop.is_set():
             try:
+                follower.outages = self._outages
                 with self._log.open_reader(self.topic.name, partition, after=follower.place) as reader:
+                    if self._is_made_anew(partition, reader.incarnation):
+                        break
                     if not follower.announced:
                         self._ready.release()
                         follower.announced = True
@@ -219,8 +227,18 @@ class TopicTail:
             finally:
                 connections.close_all()
 
+    def _is_made_anew(self, partition: int, incarnation: str) -> bool:
+        """Stop the tail if the topic's name leads to another log by now: its subscribers come back, and are told so."""
+        known = self.incarnations.get(partition)
+        if known and incarnation and known != incarnation:
+            logger.warning("The tail of %s partition %s ends: the topic was made anew.", self.topic.name, partition)
+            self.stop()
+            return True
+        self.incarnations[partition] = incarnation or known or ""
+        return False
+
     def _read_until_stopped(self, reader: Reader, follower: "PartitionFollower") -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and follower.outages == self._outages:
             messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
             self._mark_away(follower.partition, False)
             if messages:
@@ -255,6 +273,7 @@ class TopicTail:
             self.stop()
             return
         except StoreUnreachable:
+            self._outages += 1  # it may come back without its data: the readers are opened again, which shows it
             self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
         except EventStoreError as error:  # it answers, but refuses

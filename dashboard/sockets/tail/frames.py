@@ -60,6 +60,7 @@ class FrameContent:
     places: Mapping[str, str]
     lag_ms: int | None
     state: str
+    made_anew: Sequence[str] = ()
 
 
 def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> list[FrameContent]:
@@ -78,6 +79,7 @@ def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> l
         else:
             counts = _add_given(counts, events)
             places = {**(take.begun if number == 1 else {}), **_places_after(runs)}
+        places = {**places, **take.incarnations} if number == 1 else places
         contents.append(
             FrameContent(
                 texts=[part.text for run in runs for part in run.parts],
@@ -87,6 +89,7 @@ def divide_take(take: Take, framing: Framing, most_bytes: int = MOST_BYTES) -> l
                 places=places,
                 lag_ms=take.lag_ms,
                 state=take.state,
+                made_anew=take.made_anew if number == 1 else (),
             )
         )
     return contents
@@ -139,6 +142,8 @@ def frame_text(number: int, content: FrameContent, framing: Framing) -> str:
     )
     if number == 1:
         head += f'"topics":{json_text(framing.topics)},'
+        if content.made_anew:
+            head += f'"made_anew":{json_text(list(content.made_anew))},'
     # Joined in one step: copying a text of this size once more takes twice the time.
     if framing.whole_events:
         separated = chain.from_iterable(zip(repeat(","), content.texts))

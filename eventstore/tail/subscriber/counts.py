@@ -38,6 +38,8 @@ class Take:
       another subscriber can go on after this one.
     - ``begun``: in the first take, where each partition began. A recipient that gets only a part of the take needs all
       of them.
+    - ``incarnations``: in the first take, what a subscriber that comes back says beside its places, by ``incarnation_key``.
+    - ``made_anew``: in the first take, the topics whose places did not fit any more. They are given from their first event.
     - ``lag_ms``: from the publishing of the newest event given last until it was given; ``None`` before the first
       event.
     """
@@ -48,6 +50,8 @@ class Take:
     lag_ms: int | None
     state: TailState
     begun: Mapping[str, str] = field(default_factory=dict)
+    incarnations: Mapping[str, str] = field(default_factory=dict)
+    made_anew: Sequence[str] = ()
 
 
 class SkipCounter:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from eventstore.search import Filter
 from eventstore.tail.filter_result import nothing_of
 from eventstore.tail.pieces import Chunk, EventParser, Slice, places_of
-from eventstore.tail.start import Places, place_key
+from eventstore.tail.start import Places, incarnation_key, place_key
 from eventstore.tail.subscriber.counts import SkipCounter
 from eventstore.tail.take_bounds import TakeBounds
 from eventstore.tail.topic_tail import TopicTail
@@ -220,6 +220,12 @@ class TailCursor:
         changed = {partition: token for partition, token in self.places.items() if self._reported.get(partition) != token}
         self._reported.update(changed)
         return {place_key(self.topic, partition): token for partition, token in changed.items()}
+
+    @property
+    def incarnations(self) -> dict[str, str]:
+        """What accompanies the places of a subscriber that may come back, by ``incarnation_key``."""
+        told = self.tail.incarnations.items()
+        return {incarnation_key(self.topic, partition): incarnation for partition, incarnation in told if incarnation}
 
     def close(self) -> None:
         self.tail.leave(self)

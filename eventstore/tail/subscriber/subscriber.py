@@ -37,10 +37,14 @@ class TailSubscriber:
     that waits: call them in a thread. ``close`` never blocks.
     """
 
-    def __init__(self, log: Log, cursors: Sequence[TailCursor], *, complete: bool) -> None:
+    def __init__(self, log: Log, cursors: Sequence[TailCursor], *, complete: bool, made_anew: Sequence[str] = ()) -> None:
+        """``made_anew``: the topics whose places did not fit any more."""
         self._cursors = cursors
         self._complete = complete
         self._counts = SkipCounter()
+        self.made_anew = made_anew
+        if made_anew:  # nobody knows what else the old topics held
+            self._counts.count_unread(None, filtered=False)
         self._share = None if complete or len(cursors) == 1 else PageShare(ROWS_A_SECOND)
         """What a page shows of several topics together. Each filter's own budget is for one whole topic."""
         self._catchup = StoreCatchup(log, cursors, self._counts, complete=complete)
@@ -79,8 +83,8 @@ class TailSubscriber:
         """
         with self._lock:
             pieces: list[Piece] = []
-            begun = {} if self._begun else self._new_places()
-            self._begun = True
+            first, self._begun = not self._begun, True
+            begun = self._new_places() if first else {}
             away = any(cursor.tail.away for cursor in self._cursors)
             if not self._closed:
                 try:
@@ -92,6 +96,8 @@ class TailSubscriber:
                 pieces=pieces,
                 counts=self._counts.snapshot(),
                 begun=begun,
+                incarnations={k: v for cursor in self._cursors for k, v in cursor.incarnations.items()} if first else {},
+                made_anew=self.made_anew if first else (),
                 places=begun | self._new_places(),
                 lag_ms=self._lag,
                 state="away" if away else self._state(),

@@ -102,7 +102,7 @@ def test_several_topics_come_in_one_tail(watched: Watched) -> None:
 
     follower = run(work)
     assert follower.frames[0]["topics"] == ["one", "two"]
-    assert set(follower.places) == {"one#0", "two#0"}
+    assert set(follower.places) == {"one#0", "two#0", "incarnation one#0", "incarnation two#0"}
     assert follower.ids[2] == "e2"
     assert follower.frames[-1]["counts"]["published"] == 3
 
