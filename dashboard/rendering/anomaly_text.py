@@ -62,7 +62,7 @@ _TEXTS = (
         means="The message is neither a CloudEvent nor what its topic's mapping describes, or cannot be read at all: it "
         "belongs to no aggregate.",
         advice="Open it to see its bytes and why. Where a whole topic is unreadable, give it a mapping in the configuration "
-        "and rebuild its index; else tell whoever publishes it.",
+        "and rebuild its index; else tell its publisher.",
     ),
     AnomalyText(
         kind=Anomaly.SCHEMA,

@@ -39,7 +39,7 @@ WORST_FIRST = {State.STUCK: 0, State.HELD_BACK: 0, State.PHANTOM: 2}
 KIND_WORDS = {SubscriptionKind.FUNCTION: "function", SubscriptionKind.SINK: "sink"}
 """Consumers of people's that run in the store's own workers."""
 EVERYDAY = 3
-"""Bits of a backlog that everybody has now and then: whoever keeps up has up to seven events waiting at any moment."""
+"""A consumer that keeps up has up to seven events waiting at any moment. These low bits are ignored when sorting."""
 NAMED_PARTITIONS = 4
 
 
@@ -176,7 +176,7 @@ def gathered() -> BacklogSnapshot:
 
 
 def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable | None]:
-    """What ``gathered`` returns, or what it last returned (``None``: never) and why it does not now."""
+    """The current list and ``None``; or the last list (``None`` if there was none) and why the store cannot be asked."""
     try:
         return gathered(), None
     except StoreUnreachable as error:

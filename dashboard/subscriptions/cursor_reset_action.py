@@ -1,4 +1,4 @@
-"""A cursor reset on this side: who may do it, and how it reads on the record. Importing this module registers both."""
+"""Who may reset a cursor, and how a reset reads on the record. Importing this module registers both."""
 
 from dashboard.access.policy import HELPERS, Rule, allow
 from dashboard.rendering import tell

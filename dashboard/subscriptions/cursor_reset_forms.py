@@ -22,12 +22,15 @@ LONGEST_REASON = 500
 
 
 class WrongTarget(ValueError):
-    """Where the cursor shall go was not said, or cannot be used; the text says what to do."""
+    """The target is missing or cannot be used. The text says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aim:
-    """Where to, as it was given and as it was understood. ``words`` may hold a ``<time>``; ``row`` is the event itself."""
+    """Where the cursor goes: as typed (``to``), and as understood.
+
+    ``words`` may hold a ``<time>``; ``row`` is the event itself.
+    """
 
     to: str
     target: Target
@@ -37,7 +40,7 @@ class Aim:
 
 
 class ConfirmationForm(forms.Form):
-    """Why, and where much is touched, of what: typed, so that no hand does it by habit."""
+    """The reason. If many events are affected, also the subscription's name, so that nobody confirms by habit."""
 
     digest = forms.CharField(max_length=64)
     since = forms.IntegerField(min_value=0)
@@ -69,7 +72,7 @@ class ConfirmationForm(forms.Form):
 
 
 def aim_of(given: QueryDict, topic: Topic) -> Aim:
-    """Where the cursor shall go; ``WrongTarget`` or ``InvalidPosition`` where that was not said or cannot be."""
+    """Where the cursor goes. Raises ``WrongTarget`` or ``InvalidPosition`` if that is missing or invalid."""
     to = given.get("to", "")
     if to == "earliest":
         return Aim(to=to, target=Edge.EARLIEST, words="the first event")

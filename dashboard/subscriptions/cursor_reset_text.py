@@ -1,4 +1,4 @@
-"""What a cursor reset is aimed at, what it touches and how it went, in words."""
+"""Texts of a cursor reset: its target, its effect, and its outcome."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which process wrote something, and what has become of that very process. One module for leases, locks and the audit record.
+"""Identifies the process that wrote something, and tells whether it is still running.
 
 A process number means something only within one boot of one host and one space of process numbers (PID namespace): two
 containers on one machine may have the same host name and each a process 7. Where any of the three differs, a process that

@@ -22,7 +22,7 @@ STORES_OWN = (
 )
 
 Target = Edge | datetime | Position
-"""Where the subscription shall go on: an edge, events published since a time, or one event (in its partition alone)."""
+"""Where the subscription continues: an edge, the first event published since a time, or one event (only in its partition)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
