@@ -153,7 +153,8 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     event_time: datetime | None = None
     schema_version: str = ""
     incarnation: str = ""
-    """Which log of the topic's name it was read from, where the driver can tell that of a message (``Log.incarnation``)."""
+    """Which log of the topic's name it was read from (``Log.incarnation``), where the driver can tell that of a message. A
+    reader tells it of all, other reads at least of messages with a schema."""
     producer: str = ""
     null: bool = False
     """Whether it is a tombstone: its payload is absent, not empty."""

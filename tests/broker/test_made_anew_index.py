@@ -98,7 +98,7 @@ def losing(tmp_path: Path) -> Iterator[LocalPulsar]:
     """A broker of its own, which may lose its data."""
     one = started(tmp_path / "broker")
     yield one
-    one.stop()
+    one.kill()
 
 
 def test_a_broker_that_comes_back_with_an_empty_data_folder_has_only_new_topics(losing: LocalPulsar) -> None:
@@ -110,7 +110,7 @@ def test_a_broker_that_comes_back_with_an_empty_data_folder_has_only_new_topics(
         with running(storage):
             publish_all(losing, dict.fromkeys(names, OLD), "customer")
             assert eventually(lambda: all(lives(name) == (0, OLD) for name in names))
-            losing.stop()
+            losing.kill()
             shutil.rmtree(losing.setup.data)
             losing.start()
             publish_all(losing, dict(reversed(list(events.items()))), "mother")

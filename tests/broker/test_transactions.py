@@ -24,7 +24,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker with transactions; the run's have none."""
     one = started(tmp_path_factory.mktemp("transactions"), transactions=True)
     yield one.setup
-    one.stop()
+    one.kill()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the broker's ``stats`` and ``internalStats`` tell of subscriptions. Recorded on 4.0.8, shortened to what is read."""
+"""What the broker's ``stats`` and ``internalStats`` tell of subscriptions, in the shapes that 4.0.8 and 4.2.4 write."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
