@@ -20,6 +20,7 @@ SECONDS = {
     "tests/browser/test_tail_outages.py": 97,
     "tests/contract/test_unknown_and_hostile_names.py": 95,
     "tests/broker/test_made_anew_index.py": 90,
+    "tests/broker/test_fifty_deleted_topics.py": 90,
     "tests/browser/tail/test_tail_page.py": 86,
     "tests/contract/test_cursor_reset.py": 71,
     "tests/browser/test_hostile.py": 70,
