@@ -14,6 +14,7 @@ from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.reader import Begin, PulsarReader
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.subscriptions import SubscriptionType
+from eventstore.model.tokens import encode
 from tests.unit.messages import message
 
 LOG = TopicName(tenant="public", namespace="default", local="t")
@@ -45,7 +46,7 @@ def raw(number: int) -> Any:
 
 def numbered(number: Any) -> Any:
     made = message(payload=str(number).encode())
-    return SimpleNamespace(payload=made.payload, position=SimpleNamespace(token=f"{number:06}", partition=0))
+    return SimpleNamespace(payload=made.payload, position=SimpleNamespace(token=encode(1, number, 0), partition=0))
 
 
 LINK: Any = SimpleNamespace(check_open=lambda: None)
@@ -78,7 +79,7 @@ def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
         outer = SimpleNamespace(_reader=inner, close=lambda: None, is_connected=lambda: True)
         monkeypatch.setattr(following, "open_raw", lambda *given, **more: outer)
         monkeypatch.setattr(following, "close_raw", lambda reader: None)
-        monkeypatch.setattr(following, "start_after", lambda internals, token: (None, False))
+        monkeypatch.setattr(following, "start_after", lambda *given: (None, False))
         monkeypatch.setattr(
             PulsarConsumer, "_subscribe", lambda self: SimpleNamespace(receive=trickle.next, is_connected=lambda: True)
         )

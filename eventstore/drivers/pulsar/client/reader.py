@@ -8,6 +8,7 @@ would lose what was published in the meantime. After a reconnection it goes on f
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -43,6 +44,9 @@ SHORTEST_REST, LONGEST_REST = 0.5, 2.0
 open."""
 FRESH_SECONDS = 0.05
 """A topic that was asked for within this time need not be looked up again before a reader is opened."""
+PIECES_SECONDS = 10.0
+"""A reader that comes back begins at the earliest with what it got this long before it left: the pieces of a message may lie
+between other publishers' messages. Otherwise each lone event behind large batches would bring thousands of events again."""
 FEW = 16
 """Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
 connection, and what waits in its queue comes again."""
@@ -92,6 +96,8 @@ class PulsarReader:
         self._stay, self._rest = SHORTEST_STAY, 0.0
         self._quiet_since = self._left_at = self._not_before = 0.0
         self._lost = self._delivered = False
+        self._marks: deque[tuple[float, tuple[int, int]]] = deque()
+        """When the last reads returned something, and the entry of the first message of each."""
         self._standing: tuple[End, float] = (None, 0.0)
         self._connect_if_news(begin.internals)
 
@@ -111,7 +117,7 @@ class PulsarReader:
         if not found:
             self._leave_if_idle()
         else:
-            self._quiet_since, self._delivered = time.monotonic(), True
+            self._mark(found[0])
             self._keep_to_share(found)
         return found
 
@@ -153,6 +159,20 @@ class PulsarReader:
             return
         finally:
             self._after, self._last = after, last
+
+    def _mark(self, message: Message) -> None:
+        now = self._quiet_since = time.monotonic()
+        self._delivered = True
+        self._marks.append((now, _entry_of(message.position.token)))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - PIECES_SECONDS:
+            self._marks.popleft()
+
+    def _floor(self) -> tuple[int, int] | None:
+        """Return the first entry that it got within ``PIECES_SECONDS`` before it left, or one before that; ``None`` if it had
+        not read for so long."""
+        if self._marks and self._marks[0][0] <= self._marks[-1][0] - PIECES_SECONDS:
+            return self._marks[0][1]
+        return None
 
     # -- connecting
 
@@ -208,7 +228,7 @@ class PulsarReader:
     def _open(self, internals: Json, share: PrefetchShare) -> Any:
         start, inclusive = self._begin.start, self._begin.inclusive
         if self._last is not None:
-            start, inclusive = start_after(internals, self._after)
+            start, inclusive = start_after(internals, self._after, self._floor())
         queue = min(share.queue, FEW) if internals["state"] == "Terminated" else share.queue
         return open_raw(self._connection, self._source.log, start, inclusive=inclusive, queue=queue)
 
@@ -264,7 +284,7 @@ class PulsarReader:
             self._reader = fresh
 
 
-def _entry_of(token: str) -> End:
+def _entry_of(token: str) -> tuple[int, int]:
     place = place_of(token)
     return place.ledger, place.entry
 

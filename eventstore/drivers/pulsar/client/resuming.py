@@ -29,11 +29,16 @@ def start_behind(internals: Mapping[str, Any], place: Place) -> tuple[int, int] 
     return layout.at(max(0, upper - 1 - _back(internals, place))) if upper else None
 
 
-def start_after(internals: Mapping[str, Any], token: str) -> tuple[Any, bool]:
-    """Return the message id at which the client's reader begins for what follows this position, and whether inclusively."""
+def start_after(internals: Mapping[str, Any], token: str, floor: tuple[int, int] | None = None) -> tuple[Any, bool]:
+    """Return the message id at which the client's reader begins for what follows this position, and whether inclusively.
+
+    ``floor`` is an entry before which no piece of a message lies that is still being written.
+    """
     place = place_of(token)
     earlier = start_behind(internals, place)
-    return (pulsar.MessageId(-1, *earlier, -1), True) if earlier else (place.message_id(), False)
+    if earlier is None:
+        return place.message_id(), False
+    return pulsar.MessageId(-1, *max(earlier, floor or earlier), -1), True
 
 
 def _back(internals: Mapping[str, Any], place: Place) -> int:
