@@ -5,7 +5,7 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from eventstore.envelope.connect import key_text
-from eventstore.envelope.contents import opened
+from eventstore.envelope.contents import SIGNS, opened
 from eventstore.envelope.documents import batch_members, split_document
 from eventstore.envelope.mapping import last_segment
 from eventstore.envelope.parts import NO_KEY, Incomplete, Misfit, problem_of, readable, required_problem, time_or_stand_in
@@ -35,8 +35,11 @@ def read_binary(message: Message) -> Event | None:
     properties = message.properties
     if "ce_id" in properties and properties.get("ce_specversion") == "1.0" and properties.keys().isdisjoint(UNUSUAL):
         content_type = properties.get("ce_datacontenttype") or declared_type(message)
+        data, attributes = message.payload, BinaryAttributes(properties)
+        if data[:1] not in SIGNS and ";" not in content_type:  # nearly every event: one call less
+            return _event(message, properties, _AS_PROPERTIES, attributes, data, content_type)
         data, recoded = opened(message, content_type)
-        return _event(message, properties, _AS_PROPERTIES, BinaryAttributes(properties), data, content_type, recoded)
+        return _event(message, properties, _AS_PROPERTIES, attributes, data, content_type, recoded)
     found = spelling_of(properties)
     if found is None:
         return None
@@ -170,13 +173,13 @@ def _event(
     if problem := problem_of(_PARTS, texts):
         raise Misfit(problem)
     time, notes = time_or_stand_in(get(of_time, ""), message, clock)
-    if not (get(of_aggregate_id) or message.key):
-        notes = (NO_KEY, *notes)
-    return Event(
+    notes = notes if message.key or get(of_aggregate_id) else (NO_KEY, *notes)
+    event = Event(
         message=message, id=id, type=type, source=source, subject=get(of_subject, ""), time=time, content_type=content_type,
         data=data, aggregate_type=aggregate_type, aggregate_id=aggregate_id, correlation_id=correlation_id,
-        causation_id=causation_id, sequence=sequence, attributes=attributes, notes=notes, recoded=recoded,
+        causation_id=causation_id, sequence=sequence, attributes=attributes, notes=notes,
     )  # fmt: skip
+    return replace(event, recoded=recoded) if recoded else event  # one name more in the call above takes 1.4 µs
 
 
 def _aggregate_problem(aggregate_id: str | None) -> str:

@@ -25,7 +25,7 @@ MOST_DECODED = 1_000_000
 """Largest payload, in bytes, that is decoded from another charset than UTF-8."""
 
 _GZIP = b"\x1f\x8b"
-_SIGNS = frozenset({b"\x1f", b"\xef", b"\xff", b"\xfe", b"\0"})
+SIGNS = frozenset({b"\x1f", b"\xef", b"\xff", b"\xfe", b"\0"})
 """First bytes of gzip and of byte order marks."""
 _is_encoding = re.compile(r"(?:ce[_-]|cloudevents[_:])?content[-_]?encoding", re.IGNORECASE).fullmatch
 _charset = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
@@ -45,7 +45,7 @@ _BIG_ENDIAN = {"utf-16": "utf-16-be", "utf16": "utf-16-be", "utf-32": "utf-32-be
 def opened(message: Message, content_type: str) -> tuple[bytes, Recoded | None]:
     """Return the message's payload as it is to be read, and what was done to it; ``None`` for one that stays as it is."""
     data = message.payload
-    if data[:1] not in _SIGNS and ";" not in content_type:
+    if data[:1] not in SIGNS and ";" not in content_type:
         return data, None
     if message.encrypted:
         return data, None

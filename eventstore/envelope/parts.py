@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from eventstore.envelope.times import Clock, read_time
+from eventstore.envelope.times import Clock, parse_time, read_time
 from eventstore.model.events import NO_TIME, UNREADABLE_KEY, Event, Message
 
 MAX_PART = 1024
@@ -35,6 +35,8 @@ def time_or_stand_in(text: str, message: Message, read: Clock = read_time) -> tu
     """
     what = "There is no time in this event"
     if text:
+        if read is read_time and (usual := parse_time(text)):  # nearly every event: one call less
+            return usual, ()
         time, what = read(text)
         if time:
             return time, (what,) if what else ()

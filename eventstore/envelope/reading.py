@@ -1,6 +1,7 @@
 """Read any message as an event: in binary mode, as structured JSON, by the topic's mapping, or as a misfit with a reason."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -68,9 +69,12 @@ def _fitted(message: Message, mappings: Sequence[TopicMapping]) -> Event:
     mapping = mapping_for(message.position.topic, tuple(mappings)) if mappings else None
     if mapping is not None and mapping.before_envelope:
         return _mapped_first(message, mapping)
-    event, incomplete = _enveloped(message)
-    if event is not None:
-        return event
+    incomplete = None
+    try:
+        if event := read_binary(message) or read_structured(message):
+            return event
+    except Incomplete as problem:
+        incomplete = problem
     if mapping is None:
         raise incomplete or Misfit(_NO_ENVELOPE)
     return read_mapped(message, mapping)
@@ -81,15 +85,7 @@ def _mapped_first(message: Message, mapping: TopicMapping) -> Event:
     try:
         return read_mapped(message, mapping)
     except Misfit as misfit:
-        event, _ = _enveloped(message)
-        if event is None:
-            raise misfit from None
-        return event
-
-
-def _enveloped(message: Message) -> tuple[Event | None, Incomplete | None]:
-    """Read a message that is a CloudEvent. Otherwise return ``None``, and what it lacks if it resembles one."""
-    try:
-        return read_binary(message) or read_structured(message), None
-    except Incomplete as incomplete:
-        return None, incomplete
+        with suppress(Incomplete):
+            if event := read_binary(message) or read_structured(message):
+                return event
+        raise misfit from None
