@@ -120,13 +120,14 @@ def test_an_event_that_cannot_be_prepared_is_indexed_as_unreadable(caplog: pytes
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("bad", [0, 77, 199])
 def test_a_message_that_the_index_cannot_take_is_found_and_the_indexer_goes_on_behind_it(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bad: int
 ) -> None:
     write = write_prepared
 
     def fragile(partition: Any, prepared: PreparedBatch) -> int:
-        fails_on("e-77", prepared)
+        fails_on(f"e-{bad}", prepared)
         return write(partition, prepared)
 
     monkeypatch.setattr(indexer_module, "write_prepared", fragile)
@@ -136,8 +137,9 @@ def test_a_message_that_the_index_cannot_take_is_found_and_the_indexer_goes_on_b
         assert eventually(lambda: indexed() == 200)
         assert eventually(lambda: troubled() == [])
     there = pointers("documents")
-    assert [pointer.ordinal for pointer in there if pointer.unreadable] == [77]
-    assert [pointer.event_id for pointer in there[78:]] == [f"e-{n}" for n in range(78, 200)]
+    assert [pointer.ordinal for pointer in there if pointer.unreadable] == [bad]
+    sound = [pointer.event_id for pointer in there if not pointer.unreadable]
+    assert sound == [f"e-{n}" for n in range(200) if n != bad]
     (line,) = anomaly_lookup.anomaly_lines("unreadable", limit=5).items
     assert "cannot be read" in line.detail
     assert "DataError" in line.detail
@@ -174,6 +176,22 @@ def test_a_partition_that_fails_again_and_again_is_named_with_its_position_and_r
     assert SECRET not in caplog.text + one.reason
 
 
+def test_a_partition_that_failed_without_a_new_message_works_again_once_it_is_read_to_its_end() -> None:
+    class Broken(DatabaseLog):
+        def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> Reader:
+            if broken:
+                raise ValueError(SECRET)
+            return super().open_reader(topic, partition, after=after)
+
+    broken = ["now"]
+    storage = StorageOver(Broken())
+    storage.log.create_topic("documents")
+    with running(storage):
+        assert eventually(lambda: troubled() != [])
+        broken.clear()
+        assert eventually(lambda: troubled() == [])
+
+
 def test_an_indexer_that_takes_a_partition_over_keeps_since_when_it_has_failed() -> None:
     tried = threading.Semaphore(0)
 
@@ -200,7 +218,7 @@ def test_halving_finds_the_one_message_and_passes_over_it() -> None:
         steps += 1
         count = min(narrowing.limit(20_000), 20_000 - place)
         if place <= bad < place + count and not (place == bad and narrowing.is_found):
-            narrowing.note_failure(count)
+            narrowing.note_failure(count, "DataError")
         else:
             narrowing.note_success(count)
             place += count

@@ -6,7 +6,7 @@ from datetime import datetime
 from eventstore.index.indexer.failures import Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
-from eventstore.model.errors import UnknownTopic
+from eventstore.model.errors import UnknownTopic, words_of
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.storage import Storage
@@ -23,7 +23,8 @@ OFTEN = 3
 class OpenPartition:
     """A reader that goes on at the writer's checkpoint. ``failed``: one of the two has met an error, and both are stale.
 
-    ``fresh``: nothing was read yet, so that the next message is the first one after the checkpoint.
+    ``fresh``: nothing was read yet, so that the next message is the first one after the checkpoint. ``idle``: the last read
+    found nothing. ``queued`` and ``written`` count batches; each is changed by one thread only.
     """
 
     assigned: "AssignedPartition"
@@ -31,6 +32,14 @@ class OpenPartition:
     reader: Reader
     failed: bool = False
     fresh: bool = True
+    idle: bool = False
+    queued: int = 0
+    written: int = 0
+
+    @property
+    def all_written(self) -> bool:
+        """Whether everything that was read is written."""
+        return not self.failed and self.queued == self.written
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -93,8 +102,15 @@ class AssignedPartition:
             opened.reader.close()
 
     def backoff_idle(self) -> float:
-        """Note that nothing came; return how many seconds to leave the partition alone."""
-        self._note_works()
+        """Note that nothing came; return how many seconds to leave the partition alone.
+
+        That is no sign that it works while a batch is not yet written, or while the messages are still to come of which one
+        may make it fail: Pulsar often delivers nothing at first to a reader that was just opened.
+        """
+        if (opened := self.opened) is not None:
+            opened.idle = True
+            if opened.all_written and not self.narrowing.suspects:
+                self._note_works()
         self.pause = min(max(self.pause * 1.5, SHORTEST_PAUSE), LONGEST_PAUSE)
         return self.pause
 
@@ -103,7 +119,7 @@ class AssignedPartition:
         self.errors, self.works = [error], False
         self.failures += not isinstance(error, CheckpointMoved | UnknownTopic)
         if may_be_the_message(error):
-            self.narrowing.note_failure(messages)
+            self.narrowing.note_failure(messages, words_of(error))
 
     @property
     def trouble_words(self) -> str | None:
@@ -124,6 +140,13 @@ class AssignedPartition:
         self.published = published or self.published
         self.narrowing.note_success(messages)
         self._note_works()
+
+    def note_end(self) -> None:
+        """Note that the store's end of the partition is indexed. If its reader works, no message is left to fail."""
+        opened = self.opened  # read once: a reader thread may close it
+        if opened is not None and opened.idle and opened.all_written:
+            self.narrowing = Narrowing()
+            self._note_works()
 
     def _note_works(self) -> None:
         """Forget the errors. The next one starts a new backoff."""

@@ -21,19 +21,20 @@ _OF_A_VALUE = ("22", "23", "54")
 class Narrowing:
     """``suspects``: one of this many messages after the checkpoint makes the indexer fail; 0 if none does.
 
-    ``tries``: how often the first of them has failed alone.
+    ``tries``: how often the first of them has failed alone. ``words``: what was wrong the last time.
     """
 
     suspects: int = 0
     tries: int = 0
+    words: str = ""
 
     def limit(self, batch: int) -> int:
         """Return how many messages to read at a time, of at most ``batch``."""
         return min(batch, max(1, self.suspects // 2)) if self.suspects else batch
 
-    def note_failure(self, messages: int) -> None:
-        """Note that this many messages after the checkpoint failed together."""
-        self.suspects = max(1, messages)
+    def note_failure(self, messages: int, words: str) -> None:
+        """Note that this many messages after the checkpoint failed together, and in which words."""
+        self.suspects, self.words = max(1, messages), words
         self.tries = self.tries + 1 if messages <= 1 else 0
 
     def note_success(self, messages: int) -> None:

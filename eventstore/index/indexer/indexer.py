@@ -168,6 +168,7 @@ class Indexer:
             log_failure(assigned, error)
             connections.close_all()
             return
+        opened.written += 1
         assigned.mark_ok(count, batch.prepared.published)
         self.total += count
         self.on_batch(assigned.topic.name, assigned.number, count)
@@ -249,6 +250,8 @@ class Indexer:
             if end is not None and (end.reached(leased.checkpoint) or (position and end.reached(position.token))):
                 reached.setdefault(end.at, []).append(leased.id)
                 del self.ends[leased.topic, leased.number]
+                if held is not None:
+                    held.note_end()
         for moment, rows in reached.items():
             progress.note_caught_up(rows, moment)
 

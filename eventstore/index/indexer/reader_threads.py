@@ -22,7 +22,7 @@ from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import CheckpointMoved, Memory
 from eventstore.index.writing.prepared_batch import PreparedBatch
-from eventstore.model.errors import EventStoreError, UnknownTopic, place_of, words_of
+from eventstore.model.errors import EventStoreError, UnknownTopic, place_of
 from eventstore.model.events import Message
 from eventstore.model.storage import Storage
 from eventstore.schemas import Schemas
@@ -103,15 +103,16 @@ class Readers:
             return assigned.backoff_idle()
         assigned.pause = 0.0
         prepared = self._prepare(opened, messages)
-        opened.fresh = False
+        opened.fresh = opened.idle = False
         del messages  # their payloads need not wait for the writer
+        opened.queued += 1
         self.queue.put(Batch(opened=opened, prepared=prepared))
         return 0.0
 
     def _prepare(self, opened: OpenPartition, messages: Sequence[Message]) -> PreparedBatch:
         assigned = opened.assigned
-        if opened.fresh and assigned.narrowing.is_found and assigned.errors:
-            events = [unreadable_event(message, words_of(assigned.errors[0])) for message in messages]
+        if opened.fresh and assigned.narrowing.is_found:
+            events = [unreadable_event(message, assigned.narrowing.words) for message in messages]
         else:
             events = events_in(messages, self.config.mappings, self._decode)
         return prepare_events(assigned.topic, opened.writing.key, events, self.values_of)

@@ -264,6 +264,7 @@ def _write(work: Work, batch: Batch) -> bool:
         assigned.note_failure(error, len(batch.prepared))
         connections.close_all()
         return False
+    batch.opened.written += 1
     assigned.mark_ok(len(batch.prepared))
     work.reached[assigned.number] = batch.prepared.last.token
     work.on_progress(len(batch.prepared))
