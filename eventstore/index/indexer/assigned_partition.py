@@ -1,12 +1,13 @@
 """A partition that this process has leased, and its open reader."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventstore.index.indexer.failures import Narrowing, error_text, may_be_the_message
+from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
 from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
-from eventstore.model.errors import UnknownTopic, words_of
+from eventstore.model.errors import StoreUnreachable, UnknownTopic, words_of
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.storage import Storage
@@ -65,6 +66,8 @@ class AssignedPartition:
     """The last error, while it is waited out."""
     failures: int = 0
     """How often it has failed in a row."""
+    failing_since: float = 0.0
+    """When the first of these failures was, in monotonic seconds."""
     works: bool = False
     """Whether it has been read or written without an error since the last one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
@@ -117,15 +120,22 @@ class AssignedPartition:
     def note_failure(self, error: Exception, messages: int) -> None:
         """Note an error of this many messages after the checkpoint."""
         self.errors, self.works = [error], False
+        if not self.failures:
+            self.failing_since = time.monotonic()
         self.failures += not isinstance(error, CheckpointMoved | UnknownTopic)
         if may_be_the_message(error):
             self.narrowing.note_failure(messages, words_of(error))
 
-    @property
-    def trouble_words(self) -> str | None:
-        """Why it fails again and again; empty if it works, ``None`` if that is not known yet."""
-        if self.failures >= OFTEN and self.errors:
-            return error_text(self.errors[0])
+    def trouble_words(self, answers: Answers) -> str | None:
+        """Why it fails again and again; empty if it works, ``None`` if that is not known yet.
+
+        While the store as a whole is away, no partition is named: pages say that once, and it is nothing of the partition's.
+        """
+        error = next(iter(self.errors), None)  # another thread may clear them
+        if self.failures >= OFTEN and error is not None:
+            if isinstance(error, StoreUnreachable) and not answers.blame_the_partition(self.failing_since):
+                return None
+            return error_text(error)
         return "" if self.works else None
 
     def backoff_error(self) -> float:

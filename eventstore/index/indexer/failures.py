@@ -13,6 +13,12 @@ from eventstore.model.errors import NOT_THE_MESSAGE, EventStoreError, words_of
 MOST_TRIES = 3
 """How often a message has to fail alone, in a row. A passing trouble of something else ends before that."""
 
+UNREACHABLE_ALONE = 15.0
+"""Seconds for which a store answers while a partition is unreachable, until that is the partition's own failure.
+
+After an outage every partition is tried again within five seconds (``LONGEST_TROUBLE``) and opens within some more.
+"""
+
 _OF_A_VALUE = ("22", "23", "54")
 """PostgreSQL's classes of errors that a value causes (data, integrity, a limit of the program), whatever Django calls them."""
 
@@ -45,6 +51,22 @@ class Narrowing:
     def is_found(self) -> bool:
         """Whether the first message after the checkpoint is the one."""
         return self.tries >= MOST_TRIES
+
+
+class Answers:
+    """Since when the store has answered without an outage between, and when it did so last, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._run: tuple[float, float] | None = None
+
+    def note(self, now: float, *, away: bool) -> None:
+        """Note that the store has answered at this moment, or that it is away."""
+        self._run = None if away else (self._run[0] if self._run else now, now)
+
+    def blame_the_partition(self, since: float) -> bool:
+        """Return whether the store has answered for so long beside a partition unreachable since then, that it alone is."""
+        run = self._run  # read once: the watching thread may replace it
+        return run is not None and run[1] - max(run[0], since) >= UNREACHABLE_ALONE
 
 
 def may_be_the_message(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch
+from eventstore.index.indexer.failures import Answers
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import begin_anew
 from eventstore.index.indexer.reader_threads import Readers, log_failure
@@ -68,7 +69,7 @@ class IndexerStatus:
 
 
 class Indexer:
-    """Belongs to the writing thread. The watching thread replaces ``topics`` and fills ``ends``.
+    """Belongs to the writing thread. The watching thread replaces ``topics``, fills ``ends`` and notes ``answers``.
 
     ``done`` returns whether the work on a partition is over. Such a partition is released and not taken again. With ``done``,
     every partition that is left counts as behind; without it, only those that are late.
@@ -91,6 +92,7 @@ class Indexer:
         """The topics that exist; ``None`` until the store has answered."""
         self.ends: dict[Shard, End] = {}
         """Ends that have not been reached yet."""
+        self.answers = Answers()
         self.held: dict[int, AssignedPartition] = {}
         self.total = 0
         self.left: list[Leased] = []
@@ -257,7 +259,8 @@ class Indexer:
 
     def _note_trouble(self, found: Collection[Leased]) -> None:
         """Note for the pages which partitions fail again and again, and which get on again."""
-        words = {leased.id: self.held[leased.id].trouble_words for leased in found if leased.id in self.held}
+        held = {leased.id: self.held[leased.id] for leased in found if leased.id in self.held}
+        words = {row: assigned.trouble_words(self.answers) for row, assigned in held.items()}
         noted = {leased.id: leased.trouble for leased in found}
         if changed := {row: text for row, text in words.items() if text is not None and text != noted[row]}:
             leases.note_trouble(self.owner, changed)

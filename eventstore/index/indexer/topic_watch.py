@@ -59,9 +59,12 @@ class Watch:
             topics = {topic.name: topic for topic in self.storage.log.topics()}
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
             log.warning("Looking for topics: %s", error)
-            if isinstance(error, StoreUnreachable):  # it may come back without its data, or as another one
+            away = isinstance(error, StoreUnreachable)
+            self.indexer.answers.note(time.monotonic(), away=away)
+            if away:  # it may come back without its data, or as another one
                 self._doubt(self.indexer.held_now())
             return
+        self.indexer.answers.note(time.monotonic(), away=False)
         if topics != self.indexer.topics:
             self.indexer.topics = topics
             self.indexer.rebalance_soon()
