@@ -38,10 +38,12 @@ SEES_ALL = AccessProfile(name="support", sees_values=True)
 FILTER = f"text:{SECRET} or data.n>5 or property.ce_id~e- or time<2024-01-01 or key:a"
 PAGES = 40
 """Pages of single events that the ordinary run opens."""
+SOAK_PAGES = 2_000
+"""Those that the soak opens of its 20,000."""
 
 
 class Slowest:
-    """How long the slowest of many steps took, by name. Printed, not asserted: a busy machine is no failure."""
+    """How long the slowest of many steps took, by name. Only the soak asserts it, which has the machine to itself."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -71,7 +73,7 @@ def topic_of(desk: Desk, partitions: int) -> Topic:
 
 @pytest.mark.parametrize(
     ("count", "partitions"),
-    [(400, 1), pytest.param(20_000, 4, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)], id="soak")],
+    [(400, 1), pytest.param(20_000, 4, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)], id="soak")],
 )
 def test_every_reader_shows_every_message(
     desk: Desk, java: JavaProducer, caplog: pytest.LogCaptureFixture, count: int, partitions: int
@@ -88,12 +90,15 @@ def test_every_reader_shows_every_message(
     assert [report.difference for report in reports] == [""] * partitions
     shown = topic_pages(desk, topic, slowest)
     assert sorted(shown) == sorted(pointer.position.encode() for pointer in found)
-    for position in shown if count > PAGES * 10 else random.Random(seed).sample(shown, PAGES):
+    soak = count > PAGES * 10
+    for position in random.Random(seed).sample(shown, SOAK_PAGES if soak else PAGES):
         open_event(desk, position, slowest)
     assert tailed(desk, topic, slowest) == count
     assert searched(desk, topic) == count
     assert SECRET not in caplog.text
     print({name: round(seconds, 2) for name, seconds in slowest.seconds.items()})  # noqa: T201
+    if soak:
+        assert all(seconds <= 1 for seconds in slowest.seconds.values())
 
 
 def test_a_publish_time_that_is_no_time_holds_up_nobody(desk: Desk, java: JavaProducer) -> None:
