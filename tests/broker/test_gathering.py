@@ -11,7 +11,8 @@ from eventstore.drivers.pulsar.client import consumer as consuming
 from eventstore.drivers.pulsar.client import reader as following
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
-from eventstore.drivers.pulsar.client.reader import Begin, PulsarReader
+from eventstore.drivers.pulsar.client.reader import PulsarReader
+from eventstore.drivers.pulsar.client.resuming import Begin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.model.tokens import encode

@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.client import reader as following
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StoreRefused
 from eventstore.model.events import NewMessage
@@ -42,20 +41,6 @@ def test_an_idle_reader_leaves_and_gets_what_comes_later(
         storage.log.append(name, [NewMessage(payload=b"x" * 6_000_000)])
         assert len(read_until(reader, 1)[0].payload) == 6_000_000
         wait_until_it_leaves(reader, admin, name)
-
-
-def test_a_reader_that_is_needed_again_soon_stays_longer(
-    storage: PulsarStorage, topic: MakeTopic, admin: httpx.Client
-) -> None:
-    name = topic()
-    with storage.log.open_reader(name, 0, after=Edge.LATEST) as reader:
-        stays = []
-        for _ in range(3):
-            storage.log.append(name, [NewMessage(payload=b"1")])
-            read_until(reader, 1)
-            wait_until_it_leaves(reader, admin, name)
-            stays.append(reader._stay)
-    assert stays == [following.SHORTEST_STAY * many for many in (1, 2, 4)]
 
 
 def test_no_reader_is_kept_on_a_terminated_topic_and_the_others_keep_their_connection(

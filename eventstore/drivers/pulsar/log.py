@@ -15,8 +15,8 @@ from eventstore.drivers.pulsar.client.parallel import in_parallel
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher
-from eventstore.drivers.pulsar.client.reader import Begin, PulsarReader
-from eventstore.drivers.pulsar.client.resuming import start_after
+from eventstore.drivers.pulsar.client.reader import PulsarReader
+from eventstore.drivers.pulsar.client.resuming import Begin, start_after
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.ends import EndsFinder
 from eventstore.drivers.pulsar.ledgers import layout_of

@@ -84,8 +84,9 @@ class Messages:
 
     def _tell_incarnation(self, identify: Identify, raw: Any) -> None:
         if self._every_ledger or _has_schema(raw):
-            ledger = self._positions.ledger
+            ledger, self._positions.ledger = self._positions.ledger, -1  # if this fails, the entry begins again
             self._incarnation, self._identified = identify(ledger), ledger
+            self._positions.ledger = ledger
 
     def _begin_entry(self, raw: Any) -> None:
         """Keep what an entry says once for all of its messages: when, by whom and with which schema it was published."""

@@ -9,8 +9,8 @@ would lose what was published in the meantime. After a reconnection it goes on f
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,10 +22,9 @@ from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
-from eventstore.drivers.pulsar.client.resuming import start_after
+from eventstore.drivers.pulsar.client.resuming import Begin, entry_of, is_all, start_after
 from eventstore.drivers.pulsar.connection import closed
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.positions import place_of
 from eventstore.model.errors import EventStoreError, MadeAnew
 from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES
@@ -42,6 +41,9 @@ SOON = 2.0
 SHORTEST_REST, LONGEST_REST = 0.5, 2.0
 """How long a reader stays away that got nothing although the log's end had moved: by markers, or by a transaction that is
 open."""
+SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
+"""For so long a reader counts an end behind its last event as read. Mostly there is nothing to deliver: markers, pieces of a
+message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
 FRESH_SECONDS = 0.05
 """A topic that was asked for within this time need not be looked up again before a reader is opened."""
 PIECES_SECONDS = 10.0
@@ -59,23 +61,6 @@ def patience_behind(first: float) -> int:
 
 def _milliseconds_until(deadline: float) -> int:
     return max(1, int(1000 * (deadline - time.monotonic())))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Begin:
-    """Where a reader begins: at the client's message id ``start``, with what sorts after ``token``.
-
-    ``internals`` is what the broker has just told of the log. ``drained`` is the end up to which there is nothing to read.
-    ``incarnation`` is the log that this is, and ``ask_incarnation`` asks the broker which one it has now.
-    """
-
-    start: Any
-    inclusive: bool
-    token: str
-    internals: Json
-    drained: End = None
-    incarnation: str = ""
-    ask_incarnation: Callable[[], str] = str
 
 
 class PulsarReader:
@@ -99,6 +84,10 @@ class PulsarReader:
         self._marks: deque[tuple[float, tuple[int, int]]] = deque()
         """When the last reads returned something, and the entry of the first message of each."""
         self._standing: tuple[End, float] = (None, 0.0)
+        self._repeated = ""
+        """The last message that came again."""
+        self._doubt, self._look_again = 0.0, inf
+        """For how long, and until when, ``_drained`` counts as read; without end if its last entry was delivered."""
         self._connect_if_news(begin.internals)
 
     def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
@@ -114,6 +103,11 @@ class PulsarReader:
         except pulsar.PulsarException as error:
             if not found and self._reader.is_connected():
                 raise self._connection.translated(type(error).__name__) from error
+        except Exception:
+            self._disconnect()  # the message is gone from the client's queue: the next read gets it again
+            self._drained = None
+            if not found:
+                raise
         if not found:
             self._leave_if_idle()
         else:
@@ -146,6 +140,7 @@ class PulsarReader:
                 message = message_of(raw)
                 token = message.position.token
                 if token <= after:  # a reconnection may deliver a whole batch again
+                    self._repeated = token
                     patience = patience_behind(first) if found else _milliseconds_until(deadline)
                     continue
                 found.append(message)
@@ -163,7 +158,7 @@ class PulsarReader:
     def _mark(self, message: Message) -> None:
         now = self._quiet_since = time.monotonic()
         self._delivered = True
-        self._marks.append((now, _entry_of(message.position.token)))
+        self._marks.append((now, entry_of(message.position.token)))
         while len(self._marks) > 1 and self._marks[1][0] <= now - PIECES_SECONDS:
             self._marks.popleft()
 
@@ -204,9 +199,9 @@ class PulsarReader:
 
     def _is_news(self, end: End) -> bool:
         """Return whether a log that ends there has something to read."""
-        if end is None or end == self._drained:
+        if end is None or (self._after and is_all(self._after, end)):
             return False
-        return not (self._after and _is_all(self._after, end))
+        return end != self._drained or time.monotonic() >= self._look_again
 
     def _connect_if_news(self, internals: Json) -> None:
         end = layout_of(internals).last
@@ -224,6 +219,7 @@ class PulsarReader:
             away = now - self._left_at
             self._stay = min(self._stay * 2, LONGEST_STAY) if away < SOON * self._stay else SHORTEST_STAY
         self._share, self._quiet_since, self._delivered = share, now, False
+        self._repeated = ""
 
     def _open(self, internals: Json, share: PrefetchShare) -> Any:
         start, inclusive = self._begin.start, self._begin.inclusive
@@ -258,15 +254,32 @@ class PulsarReader:
             self._drained, self._left_at = told[0], now
             self._rest = 0.0 if self._delivered else min(max(2 * self._rest, SHORTEST_REST), LONGEST_REST)
             self._not_before = now + self._rest
+            self._begin_doubt(now)
+
+    def _begin_doubt(self, now: float) -> None:
+        """Take the end for read: for good if its entry was delivered, for longer each time if nothing comes."""
+        if self._reaches(self._drained):
+            self._doubt, self._look_again = 0.0, inf
+            return
+        self._doubt = SHORTEST_DOUBT if self._delivered else min(max(2 * self._doubt, SHORTEST_DOUBT), LONGEST_DOUBT)
+        self._look_again = now + self._doubt
+
+    def _reaches(self, end: End) -> bool:
+        """Return whether the end's entry came. A batch comes as a whole."""
+        if end is None or not self._after or entry_of(self._after) != end:
+            return end is None
+        return self._delivered or self._repeated == self._after or is_all(self._after, end)
 
     def _is_drained_to(self, end: End, now: float) -> bool:
         """Return whether everything up to this end was delivered that ever will be. What the log holds beyond the last event
-        (markers, pieces of a message, a transaction that is open) must have stood there for as long as the reader stays."""
-        if end is None or (self._after and _entry_of(self._after) == end):
+        (markers, pieces of a message, a transaction that is open) must have stood there for as long as the reader stays, and
+        for the longest stay if it comes back for it."""
+        if self._reaches(end):
             return True
         if self._standing[0] != end:
             self._standing = (end, now)
-        return now - self._standing[1] >= self._stay
+        stay = LONGEST_STAY if self._doubt and not self._delivered else self._stay
+        return now - max(self._standing[1], self._quiet_since) >= stay
 
     def _keep_to_share(self, found: Sequence[Message]) -> None:
         """Fetch less or more ahead if the share has changed much. What was fetched and not read comes again."""
@@ -282,14 +295,3 @@ class PulsarReader:
                 return  # return what was read; the next read reports the outage
             close_raw(self._reader)
             self._reader = fresh
-
-
-def _entry_of(token: str) -> tuple[int, int]:
-    place = place_of(token)
-    return place.ledger, place.entry
-
-
-def _is_all(token: str, end: tuple[int, int]) -> bool:
-    """Return whether nothing follows the position in a log that ends there. Of a batch more may follow."""
-    place = place_of(token)
-    return (place.ledger, place.entry) == end and (place.whole or place.batch < 0)

@@ -6,11 +6,14 @@ reading begins some entries earlier, and repeated messages are left out by their
 out whether there are chunks; without any, this costs some milliseconds once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulsar
 
+from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client.arrivals import End
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.positions import Place, place_of
 
@@ -20,6 +23,23 @@ FEWEST_BACK = 8
 """The number for large entries, and for batches, each of which may hold a thousand messages."""
 BYTES_BACK = 64 * 1024 * 1024
 """The most bytes to read again, estimated from the size of the log's entries. Chunks have about 5 MB each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begin:
+    """Where a reader begins: at the client's message id ``start``, with what sorts after ``token``.
+
+    ``internals`` is what the broker has just told of the log. ``drained`` is the end up to which there is nothing to read.
+    ``incarnation`` is the log that this is, and ``ask_incarnation`` asks the broker which one it has now.
+    """
+
+    start: Any
+    inclusive: bool
+    token: str
+    internals: Json
+    drained: End = None
+    incarnation: str = ""
+    ask_incarnation: Callable[[], str] = str
 
 
 def start_behind(internals: Mapping[str, Any], place: Place) -> tuple[int, int] | None:
@@ -39,6 +59,17 @@ def start_after(internals: Mapping[str, Any], token: str, floor: tuple[int, int]
     if earlier is None:
         return place.message_id(), False
     return pulsar.MessageId(-1, *max(earlier, floor or earlier), -1), True
+
+
+def entry_of(token: str) -> tuple[int, int]:
+    place = place_of(token)
+    return place.ledger, place.entry
+
+
+def is_all(token: str, end: tuple[int, int]) -> bool:
+    """Return whether nothing follows the position in a log that ends there. Of a batch more may follow."""
+    place = place_of(token)
+    return (place.ledger, place.entry) == end and (place.whole or place.batch < 0)
 
 
 def _back(internals: Mapping[str, Any], place: Place) -> int:
