@@ -1,11 +1,12 @@
 """Tells readers that wait which partitions have something new, without a connection to the topic.
 
 A connected reader is in the way of an operator who deletes the topic, and brings a topic back that is deleted by force. So
-a reader that got nothing for a while disconnects and waits here. One thread asks the admin API for the ``internalStats``
-of each topic that somebody waits for: one request per topic, shared by all of its readers in this process. It creates
-nothing and keeps nobody connected.
+a reader that got nothing for a while disconnects and waits here. A few threads ask the admin API for the ``internalStats``
+of each topic that somebody waits for: one request per topic, shared by all of its readers in this process. They create
+nothing and keep nobody connected.
 """
 
+import logging
 import os
 import threading
 import time
@@ -15,7 +16,12 @@ from math import inf
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.model.errors import EventStoreError, StoreClosed
+from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable, place_of
+
+log = logging.getLogger(__name__)
+
+ASKERS = 3
+"""Threads that ask, at most one for each topic: a topic for which the broker does not answer must not hold up the others."""
 
 EAGER_SECONDS = 0.1
 """Between two questions about a topic for which a thread waits at this moment, as a tail's does."""
@@ -25,9 +31,11 @@ SHORTEST, LONGEST = 0.5, 2.0
 """Between two questions about a topic that readers only look at now and then, as the index does: at first, and in the end."""
 EFFORT = 5
 """A question that took a second is asked again after five at the earliest, and all questions together take at most a fifth of
-the time. For 300 partitions the broker took 1 to 2 seconds on a busy machine with two processors."""
+a thread's time. For 300 partitions the broker took 1 to 2 seconds on a busy machine with two processors."""
+LONGEST_PAUSE = 5.0
+"""No topic waits longer for its next question because of the effort, however many there are."""
 IDLE_SECONDS = 10.0
-"""After this time without a topic the thread ends."""
+"""After this time without a topic the threads end."""
 
 End = tuple[int, int] | None
 """Ledger and entry of a partition's last entry; ``None`` if it is empty or has no log."""
@@ -40,6 +48,7 @@ class AskedTopic:
         self.name, self.shards = name, shards
         self.changed = threading.Condition(lock)
         self.followers = 0
+        self.asking = False
         count = max(1, shards)
         self.internals: list[Json] = [{}] * count
         self.ends: list[End] = [None] * count
@@ -50,9 +59,8 @@ class AskedTopic:
         self.answered = self.changed_at = time.monotonic()
         self.pause, self.eager_until = SHORTEST, 0.0
 
-    def take(self, internals: Sequence[Json], began: float) -> None:
+    def take(self, internals: Sequence[Json], ends: list[End], began: float) -> None:
         """Take an answer."""
-        ends = [layout_of(told).last for told in internals]
         if ends != self.ends or self.error is not None:
             self.changed_at, self.pause = time.monotonic(), SHORTEST
         else:
@@ -74,8 +82,8 @@ class Arrivals:
         self.lock = threading.RLock()
         self._wake = threading.Condition(self.lock)
         self._topics: dict[tuple[TopicName, int], AskedTopic] = {}
-        self._process = 0
-        """The process in which the thread runs; 0 if it does not."""
+        self._process = self._threads = 0
+        """The process in which the threads run, and how many there are."""
 
     def join(self, name: TopicName, shards: int, partition: int, internals: Json) -> "PartitionNews":
         """Return the news of one partition for one reader, which has just been told ``internals`` of it."""
@@ -90,42 +98,62 @@ class Arrivals:
             topic.followers -= 1
             if not topic.followers:
                 self._topics.pop((topic.name, topic.shards), None)
-                self._wake.notify()
+                self._wake.notify_all()
 
     def ask_by(self, topic: AskedTopic, due: float) -> None:
         """Ask for the topic at this time at the latest, as far as the effort allows. Needs the lock."""
         due = max(due, topic.earliest)
-        if self._process != os.getpid():
-            self._process = os.getpid()
+        if self._process != os.getpid():  # a forked child has none of its parent's threads
+            self._process, self._threads = os.getpid(), 0
+            for other in self._topics.values():
+                other.asking = False
+        if self._threads < min(ASKERS, len(self._topics)):
             threading.Thread(target=self._run, name="pulsar arrivals", daemon=True).start()
+            self._threads += 1
         if due < topic.due:
             topic.due = due
-            self._wake.notify()
+            self._wake.notify_all()
 
     def _run(self) -> None:
-        while (topic := self._next()) is not None:
-            began = time.monotonic()
-            try:
-                internals, error = self._admin.internals(topic.name, topic.shards), None
-            except EventStoreError as failure:
-                internals, error = (), failure
+        try:
+            while (topic := self._next()) is not None and not isinstance(self._ask(topic), StoreClosed):
+                pass
+        finally:
             with self.lock:
-                if error is None:
-                    topic.take(internals, began)
-                else:
-                    topic.error = error
-                self._plan(topic, began)
-                topic.changed.notify_all()
-                if isinstance(error, StoreClosed):
-                    self._process = 0
-                    return
+                self._threads -= 1
+
+    def _ask(self, topic: AskedTopic) -> EventStoreError | None:
+        """Ask for the topic, and return the error if there is one."""
+        began = time.monotonic()
+        internals: Sequence[Json] = ()
+        ends: list[End] = []
+        error: EventStoreError | None = None
+        try:
+            internals = self._admin.internals(topic.name, topic.shards)
+            ends = [layout_of(told).last for told in internals]
+        except EventStoreError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001 -- an answer that nobody foresaw must not end the news of all topics
+            error = StoreUnreachable(f"The broker's admin API gives no usable answer for {topic.name}: see the log.")
+            if topic.error is None:
+                log.error("Asking for %s: an unforeseen %s at %s", topic.name, type(failure).__name__, place_of(failure))
+        with self.lock:
+            topic.asking = False
+            if error is None:
+                topic.take(internals, ends, began)
+            else:
+                topic.error = error
+            self._plan(topic, began)
+            topic.changed.notify_all()
+            self._wake.notify_all()
+        return error
 
     def _plan(self, topic: AskedTopic, began: float) -> None:
         """Ask again if a thread waits now. Otherwise the next reader that looks makes the question due."""
         now = topic.answered = time.monotonic()
         eager = topic.eager_until > now
         alike = sum((other.eager_until > now) == eager for other in self._topics.values())
-        topic.earliest = now + EFFORT * (now - began) * max(1, alike)
+        topic.earliest = now + min(EFFORT * (now - began) * max(1, alike), LONGEST_PAUSE)
         topic.due = max(topic.next_question(now), topic.earliest) if eager else inf
 
     def _next(self) -> AskedTopic | None:
@@ -133,11 +161,12 @@ class Arrivals:
         with self.lock:
             while True:
                 if not self._topics and not self._wake.wait_for(lambda: bool(self._topics), IDLE_SECONDS):
-                    self._process = 0
                     return None
-                topic = min(self._topics.values(), key=lambda one: one.due)
-                wait = topic.due - time.monotonic()
-                if wait <= 0:
+                waiting = [topic for topic in self._topics.values() if not topic.asking]
+                topic = min(waiting, key=lambda one: one.due, default=None)
+                wait = topic.due - time.monotonic() if topic else inf
+                if topic and wait <= 0:
+                    topic.asking = True
                     return topic
                 self._wake.wait(None if wait == inf else wait)
 

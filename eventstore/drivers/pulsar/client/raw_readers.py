@@ -6,6 +6,7 @@ at all open readers fifty times a second and closes those that are disconnected;
 owner looks the topic up (``PartitionLog.look_up``) before it opens another one.
 """
 
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,9 @@ import pulsar
 
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.names import TopicName
+from eventstore.model.errors import place_of
+
+log = logging.getLogger(__name__)
 
 READER_NAME = "eventdesk-reader"
 """The prefix of our readers' subscriptions, so that nobody takes them for a real backlog."""
@@ -70,12 +74,24 @@ class ReaderGuard:
         self.__init__()  # type: ignore[misc]
 
     def _run(self) -> None:
-        while readers := self._open_readers():
-            for reader in readers:
-                if not reader.is_connected():
-                    self.leave(reader)
-                    end_raw(reader)
-            time.sleep(LOOK_SECONDS)
+        try:
+            while readers := self._open_readers():
+                for reader in readers:
+                    self._look_at(reader)
+                time.sleep(LOOK_SECONDS)
+        except BaseException:
+            with self._changed:
+                self._runs = False
+            raise
+
+    def _look_at(self, reader: Any) -> None:
+        try:
+            if not reader.is_connected():
+                self.leave(reader)
+                end_raw(reader)
+        except Exception as error:  # noqa: BLE001 -- whatever one reader does, the others are guarded
+            self.leave(reader)
+            log.error("Guarding a reader: an unforeseen %s at %s", type(error).__name__, place_of(error))
 
     def _open_readers(self) -> list[Any]:
         """Return the readers that are open, once there is one; none if none came for some time."""
