@@ -1,6 +1,6 @@
 """When a reader leaves, comes back, and what it gives after an error: with a fake client whose clock is a number."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,7 +87,7 @@ class Broker:
 
 
 @pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
     monkeypatch.setattr(following, "time", made)
     monkeypatch.setattr(following, "open_raw", made.open)
