@@ -1,6 +1,8 @@
 """The index of a topic that is made anew: the old one's pointers stay, and the new one begins beside them."""
 
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.lookup import progress, queries
 from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild.run import forget, rebuild_topic
+from eventstore.model.events import Message
 from eventstore.streams.payload_cache import PayloadCache
 from eventstore.streams.rows import Missing, Rows
 from tests.contract.helpers import eventually
@@ -104,6 +107,36 @@ def test_without_a_word_of_the_store_an_end_before_the_checkpoint_tells() -> Non
     assert "ordinal 0 " in difference(storage)
     catch_up(storage)
     assert lives() == [(30, True), (20, False)]
+
+
+def test_an_end_that_was_asked_for_before_later_events_were_indexed_tells_nothing() -> None:
+    storage = DatabaseStorage()
+    publish(storage, 20)
+    early = {(end.topic, end.partition): end.last for end in storage.log.ends("documents")}
+    publish(storage, 10, life="later")
+    catch_up(storage)
+    made_anew.end_those_made_anew(storage.log, {"documents": storage.log.topic("documents")}, early)
+    assert lives() == [(30, False)]
+
+
+class Silent(Untold):
+    """A store that gives nothing at a place and an earlier event at its end, as a broker may that does not answer in time."""
+
+    def read_forward(self, topic: str, partition: int, **how: Any) -> Sequence[Message]:
+        return []
+
+    def read_backward(self, topic: str, partition: int, **how: Any) -> Sequence[Message]:
+        return super().read_forward(topic, partition, limit=1)
+
+
+def test_silence_at_the_checkpoint_tells_nothing() -> None:
+    storage = StorageOver(Silent())
+    publish(storage, 30)
+    with running(storage):
+        assert eventually(lambda: lives() == [(30, False)])
+    publish(storage, 5, life="later")
+    with running(storage):
+        assert eventually(lambda: lives() == [(35, False)])
 
 
 def test_without_a_word_of_the_store_another_event_at_the_checkpoint_tells() -> None:

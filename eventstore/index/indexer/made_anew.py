@@ -78,7 +78,10 @@ def end_those_made_anew(store: Log, topics: Mapping[str, Topic], ends: Mapping[t
         if not leased.free or (leased.topic, leased.number) not in ends:
             continue
         now = store.incarnation(leased.topic, leased.number)
-        if why := _cheap_sign(leased.incarnation, now, leased.checkpoint, ends[leased.topic, leased.number]):
+        why = _cheap_sign(leased.incarnation, now, leased.checkpoint, ends[leased.topic, leased.number])
+        if why == ENDS_BEFORE:  # or another indexer has indexed later events since the ends were asked for
+            why = _cheap_sign(leased.incarnation, now, leased.checkpoint, _end_of(store, leased.topic, leased.number))
+        if why:
             begin_anew(leased.id, leased.epoch, f"{leased.topic} partition {leased.number} was made anew: {why}.")
 
 
@@ -103,11 +106,15 @@ def _why(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) 
     found = store.read_forward(topic, number, after=position, inclusive=True, limit=1)
     if found and found[0].position == position:
         return "" if _is_the_last_indexed(partition, found[0]) else OTHER_EVENT
-    if not found:
-        last = store.read_backward(topic, number, limit=1)
-        if last and last[0].position < position:
+    if not found:  # which proves nothing: a broker may be silent for a while
+        last = _end_of(store, topic, number)
+        if last is not None and last < position:
             return ENDS_BEFORE
     return CAME_BACK if was_gone and not known else ""  # otherwise retention has trimmed it
+
+
+def _end_of(store: Log, topic: str, number: int) -> Position | None:
+    return {end.partition: end.last for end in store.ends(topic)}.get(number)
 
 
 def _is_the_last_indexed(partition: Partition, message: Message) -> bool:
