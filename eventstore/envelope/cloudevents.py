@@ -24,6 +24,8 @@ _ATTRIBUTES = (
 _AS_PROPERTIES = tuple(PREFIX + name for name in _ATTRIBUTES)
 _PARTS = ("id", "type", "aggregate type", "aggregate id", "correlation id", "causation id", "sequence")
 _CONTENT_TYPES = ("content-type", "Content-Type", "contentType", "content_type")
+_TELLING = UNUSUAL.union(_CONTENT_TYPES)
+"""Properties beside the usual ones that say how a CloudEvent in binary mode is to be read."""
 
 
 def read_binary(message: Message) -> Event | None:
@@ -33,8 +35,9 @@ def read_binary(message: Message) -> Event | None:
     usual one, lack a required attribute: they may mean something else.
     """
     properties = message.properties
-    if "ce_id" in properties and properties.get("ce_specversion") == "1.0" and properties.keys().isdisjoint(UNUSUAL):
-        content_type = properties.get("ce_datacontenttype") or declared_type(message)
+    plain = _TELLING.isdisjoint(properties)  # nearly every event: one look at all names
+    if "ce_id" in properties and properties.get("ce_specversion") == "1.0" and (plain or UNUSUAL.isdisjoint(properties)):
+        content_type = properties.get("ce_datacontenttype") or ("" if plain else declared_type(message))
         data, attributes = message.payload, BinaryAttributes(properties)
         if data[:1] not in SIGNS and ";" not in content_type:  # nearly every event: one call less
             return _event(message, properties, _AS_PROPERTIES, attributes, data, content_type)
