@@ -123,7 +123,8 @@ class Load:
         return self.after.megabytes - self.before.megabytes
 
 
-@pytest.mark.parametrize("seconds", [SECONDS, pytest.param(SOAK_SECONDS, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("seconds", [SECONDS, SOAK_SECONDS])
 def test_five_thousand_events_a_second_neither_freeze_the_page_nor_fill_it(
     busy: Busy, window: BrowserContext, seconds: int
 ) -> None:

@@ -98,7 +98,7 @@ def broker(own_pulsar_broker: LocalPulsar) -> LocalPulsar:
     ("address", "documents", "indexers", "kills"),
     [
         ("sqlite", SHORT, 1, FEW_KILLS),
-        ("sqlite", SHORT, 3, FEW_KILLS),
+        pytest.param("sqlite", SHORT, 3, FEW_KILLS, marks=SOAK),
         pytest.param("postgres", SHORT, 3, FEW_KILLS, marks=POSTGRES),
         pytest.param("pulsar", SHORT, 3, FEW_KILLS, marks=BROKER),
         pytest.param("sqlite", "permit", 1, 5, marks=[PERMIT, SOAK]),

@@ -164,7 +164,8 @@ def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) 
     assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.soak)])
+@pytest.mark.soak  # the demo of all tests here ends by SIGTERM
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
     serving.process.send_signal(number)
     assert serving.ended() == 0

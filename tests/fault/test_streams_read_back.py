@@ -25,7 +25,7 @@ SHORT = 150
         ("sqlite", SHORT),
         pytest.param("sqlite", "permit", marks=PERMIT),
         pytest.param("postgres", SHORT, marks=POSTGRES),
-        pytest.param("postgres", "permit", marks=[POSTGRES, PERMIT]),
+        pytest.param("postgres", "permit", marks=[POSTGRES, PERMIT, SOAK]),
         pytest.param("pulsar", SHORT, marks=BROKER),
         pytest.param("pulsar", "permit", marks=[BROKER, PERMIT, SOAK]),
     ],

@@ -87,8 +87,18 @@ HIDE = """() => {
 @pytest.mark.parametrize(
     ("wait", "go_on", "why"),
     [
-        (lambda page: page.keyboard.press("Space"), lambda page: page.keyboard.press("Space"), "while paused"),
-        (lambda page: page.keyboard.press("j"), lambda page: page.keyboard.press("Escape"), "while you read further down"),
+        pytest.param(
+            *(lambda page: page.keyboard.press("Space"), lambda page: page.keyboard.press("Space"), "while paused"),
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
+            *(
+                lambda page: page.keyboard.press("j"),
+                lambda page: page.keyboard.press("Escape"),
+                "while you read further down",
+            ),
+            marks=pytest.mark.soak,
+        ),
         (lambda page: page.evaluate(HIDE), lambda page: page.evaluate("unhide()"), "in the background"),
     ],
     ids=["paused", "reading", "hidden"],
