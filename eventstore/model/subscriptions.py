@@ -1,6 +1,6 @@
 """Subscriptions: named reader groups, where they stand, and how to join and move them. A driver may lack them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -156,6 +156,14 @@ def ignore_begin(partition: int) -> None:
 
 def ignore_move(move: CursorMove) -> None:
     """For callers that check the subscription themselves."""
+
+
+def left_out(acknowledged: Iterable[tuple[int, int]], end: int) -> Iterator[int]:
+    """Yield the numbers from 0 to below ``end`` that none of these ranges covers (first, behind the last), in order."""
+    number = 0
+    for first, behind in [*sorted(acknowledged), (end, end)]:
+        yield from range(number, first)
+        number = max(number, behind)
 
 
 class Consumer(Protocol):

@@ -1,6 +1,6 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NO_TIME, Position
 from eventstore.model.pointers import Pointer
-from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
+from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
 from eventstore.subscriptions.samples import Setback
 
 INDEX_IS_FRESH = timedelta(seconds=10)
@@ -144,16 +144,8 @@ def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] |
 
 
 def _first_waiting_in(partition: IndexedPartition, cursor: Cursor, limit: int) -> list[Pointer]:
-    ordinals = _waiting_ordinals(partition, acknowledged_ordinals(partition, cursor))
+    ordinals = left_out(acknowledged_ordinals(partition, cursor), partition.next_ordinal)
     return queries.at_ordinals(partition, list(islice(ordinals, limit)))
-
-
-def _waiting_ordinals(partition: IndexedPartition, handled: Handled) -> Iterator[int]:
-    """The ordinals of what waits and is indexed, in order."""
-    ordinal = 0
-    for start, end in [*sorted(handled), (partition.next_ordinal, partition.next_ordinal)]:
-        yield from range(ordinal, start)
-        ordinal = max(ordinal, end)
 
 
 def _handled(subscription: Subscription, capabilities: SubscriptionCapabilities, indexed: Indexed) -> Mapping[int, Handled]:
@@ -197,7 +189,7 @@ def _first_in_each(
     for cursor in subscription.cursors:
         if cursor.backlog and cursor.partition in handled:
             partition = indexed[cursor.partition]
-            ordinals = _waiting_ordinals(partition, handled[cursor.partition])
+            ordinals = left_out(handled[cursor.partition], partition.next_ordinal)
             pointers = queries.at_ordinals(partition, list(islice(ordinals, len(cursor.due) + 1)))
             if pointers and pointers[-1].published == NO_TIME:  # how long has the next one waited whose time is known?
                 pointers += queries.at_ordinals(partition, list(islice(ordinals, MOST_TIMELESS)))

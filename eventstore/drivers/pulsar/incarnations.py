@@ -67,8 +67,7 @@ class Incarnations:
             nonlocal latest
             if ledger not in latest.ledgers:
                 found = self._ask(log)
-                if latest.incarnation and found.incarnation and latest.incarnation != found.incarnation:
-                    raise MadeAnew(f"The topic {log} was deleted and made anew while it was read: open it again.")
+                check_same(log, latest.incarnation, found.incarnation)
                 latest = found if found.incarnation else latest
             return latest.incarnation
 
@@ -88,6 +87,12 @@ class Incarnations:
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found
+
+
+def check_same(log: TopicName, before: str, now: str) -> None:
+    """Raise ``MadeAnew`` if these are two incarnations. An empty one is not known, and proves nothing."""
+    if before and now and before != now:
+        raise MadeAnew(f"The topic {log} was deleted and made anew while it was read: open it again.")
 
 
 def _identity(told: Json, at: float) -> LogIdentity:

@@ -99,9 +99,8 @@ def _why(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) 
     position = partition.checkpoint.position
     if position is None:
         return ""
-    known = bool(partition.incarnation and incarnation)
-    if known and partition.incarnation != incarnation:
-        return CREATED
+    if why := _cheap_sign(partition.incarnation, incarnation, position.token, None):
+        return why
     topic, number = partition.topic.name, partition.number
     found = store.read_forward(topic, number, after=position, inclusive=True, limit=1)
     if found and found[0].position == position:
@@ -110,7 +109,7 @@ def _why(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) 
         last = _end_of(store, topic, number)
         if last is not None and last < position:
             return ENDS_BEFORE
-    return CAME_BACK if was_gone and not known else ""  # otherwise retention has trimmed it
+    return CAME_BACK if was_gone and not (partition.incarnation and incarnation) else ""  # otherwise retention has trimmed it
 
 
 def _end_of(store: Log, topic: str, number: int) -> Position | None:

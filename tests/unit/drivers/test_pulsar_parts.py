@@ -8,7 +8,8 @@ from eventstore.drivers.pulsar.client.resuming import start_behind
 from eventstore.drivers.pulsar.ledgers import Layout, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
-from eventstore.drivers.pulsar.subscriptions.listing import _holes, _instant, holes_in
+from eventstore.drivers.pulsar.subscriptions.listing import _holes, holes_in
+from eventstore.drivers.pulsar.subscriptions.waiting import instant
 from eventstore.model import tokens
 from eventstore.model.errors import InvalidName, InvalidPosition
 from tests.unit.drivers.raw_objects import Id
@@ -104,13 +105,13 @@ def test_holes_are_read_from_the_brokers_own_writing() -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1Z", "2026-01-02T04:04:05.123456789+01:00"])
 def test_instants_come_with_any_number_of_digits(text: str) -> None:
-    found = _instant(text)
+    found = instant(text)
     assert found is not None
     assert found.isoformat().startswith("2026-01-02T03:04:05")
 
 
 def test_what_is_no_instant_is_none() -> None:
-    assert [_instant(text) for text in ("", "yesterday", "2026-01-02")] == [None, None, None]
+    assert [instant(text) for text in ("", "yesterday", "2026-01-02")] == [None, None, None]
 
 
 @pytest.mark.parametrize(

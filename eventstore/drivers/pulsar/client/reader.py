@@ -24,8 +24,9 @@ from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
 from eventstore.drivers.pulsar.client.resuming import Begin, entry_of, is_all, start_after
 from eventstore.drivers.pulsar.connection import closed
+from eventstore.drivers.pulsar.incarnations import check_same
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.model.errors import EventStoreError, MadeAnew
+from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES
 
@@ -180,7 +181,8 @@ class PulsarReader:
                 return False
         if self._lost:
             internals = self._source.look_up()
-            self._check_that_it_is_the_same()
+            # A broker that lost its data numbers ledgers anew, so their numbers do not tell.
+            check_same(self._source.log, self.incarnation, self._begin.ask_incarnation())
             self._connect_if_news(internals)
             self._lost = False
             return self._reader is not None
@@ -190,12 +192,6 @@ class PulsarReader:
         internals, asked = told
         self._connect_if_news(internals if time.monotonic() - asked < FRESH_SECONDS else self._source.look_up())
         return self._reader is not None
-
-    def _check_that_it_is_the_same(self) -> None:
-        """A broker that lost its data numbers ledgers anew, so their numbers do not tell."""
-        found = self._begin.ask_incarnation()
-        if found and self.incarnation and found != self.incarnation:
-            raise MadeAnew(f"The topic {self._source.log} was deleted and made anew while it was read: open it again.")
 
     def _is_news(self, end: End) -> bool:
         """Return whether a log that ends there has something to read."""
@@ -287,7 +283,7 @@ class PulsarReader:
         if share is None:
             return
         size = sum([len(message.payload) for message in found])
-        batch = self._last.message_id().batch_index() if found else -1
+        batch = self._last.message_id().batch_index()
         if self._ahead.note(share, read=len(found), size=size, in_an_entry=max(0, batch) + 1):
             try:
                 fresh = self._open(self._source.look_up(), share)

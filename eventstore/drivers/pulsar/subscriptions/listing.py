@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import unquote_plus
 
 from eventstore.drivers.pulsar.admin import Admin, Json
@@ -12,7 +12,7 @@ from eventstore.drivers.pulsar.ends import has_small_entries
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
 from eventstore.drivers.pulsar.positions import unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
-from eventstore.drivers.pulsar.subscriptions.waiting import Entries
+from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import StoresOwn, UnknownSubscription
 from eventstore.model.events import Position
@@ -25,7 +25,6 @@ _TYPES = {
     "Key_Shared": SubscriptionType.KEY_SHARED,
 }
 RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
 def all_of(admin: Admin, entries: Entries, known: KnownTopic) -> Sequence[Subscription]:
@@ -211,18 +210,10 @@ def _consumer(told: Json, partition: int | None) -> ConnectedConsumer:
         name=str(told.get("consumerName", "")),
         address=str(told.get("address", "")).removeprefix("/"),
         client=str(told.get("clientVersion", "")),
-        connected_since=_instant(str(told.get("connectedSince", ""))),
+        connected_since=instant(str(told.get("connectedSince", ""))),
         unacked=_count(told, "unackedMessages"),
         partition=partition,
     )
-
-
-def _instant(text: str) -> datetime | None:
-    """Parse an ISO instant with any number of digits after the second."""
-    match = _INSTANT.fullmatch(text)
-    if match is None:
-        return None
-    return datetime.fromisoformat(f"{match[1]}{match[2] or ''}{match[3]}").astimezone(UTC)
 
 
 def _latest(told: Sequence[Json], *fields: str) -> datetime | None:

@@ -4,9 +4,10 @@ The broker's ``stats`` say whether a partition has any such entry. Only then are
 entry never changes.
 """
 
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,12 +16,13 @@ from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.ledgers import Layout, Places
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.subscriptions import OpenTransaction
+from eventstore.model.subscriptions import OpenTransaction, left_out
 
 REMEMBERED = 10_000
 LOOKED_AT = 10
 """Waiting entries of a partition whose times of delivery are looked up. Each costs a request, once."""
 PUBLISHED, DELIVER_AT = "x-pulsar-publish-time", "x-pulsar-deliver-at-time"
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,7 @@ class Entries:
     def due(self, log: TopicName, layout: Layout, done: Places) -> Mapping[tuple[int, int], datetime]:
         """Return when the first waiting entries are to be delivered, of those that are delayed until then."""
         now, found = datetime.now(UTC), {}
-        for place in islice(_waiting(layout, done), LOOKED_AT):
+        for place in islice(left_out(done, layout.entries), LOOKED_AT):
             due = self.times(log, *layout.at(place)).due
             if due is not None and due > now:
                 found[layout.at(place)] = due
@@ -72,23 +74,15 @@ class Entries:
         if last is None:
             return None
         delivered = layout.count_up_to(*last)
-        if delivered >= layout.entries or next(_waiting(layout, done), layout.entries) < delivered:
+        if delivered >= layout.entries or next(left_out(done, layout.entries), layout.entries) < delivered:
             return None
         return OpenTransaction(since=self.times(log, *layout.at(delivered)).published)
 
 
 def instant(text: str) -> datetime | None:
-    """Parse the broker's ``2026-11-29T13:45:01.123Z`` or ``…+01:00``; ``None`` for anything else."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+    """Parse the broker's ``2026-11-29T13:45:01.123Z`` or ``…+01:00``, with any number of digits after the second; ``None`` for
+    anything else."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
-
-
-def _waiting(layout: Layout, done: Places) -> Iterator[int]:
-    """Yield the places of entries that are not acknowledged, in order."""
-    place = 0
-    for first, end in [*sorted(done), (layout.entries, layout.entries)]:
-        yield from range(place, first)
-        place = max(place, end)
+    return datetime.fromisoformat(f"{match[1]}{match[2] or ''}{match[3]}").astimezone(UTC)
