@@ -5,9 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pulsar
 import pytest
-from pulsar.schema import Schema
 
 from dashboard.web.event_detail import KEY_IS_BINARY, key_notes
 from eventstore.config.loading import parse_config
@@ -16,6 +14,7 @@ from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.events import UNREADABLE_KEY, Event
 from eventstore.model.storage import Storage
 from eventstore.search import parse_filter
+from tests.broker.encoded import Encoded
 from tests.contract.stores import storage_from
 from tests.java_producer import run_java
 from tests.namespaces import own_namespace
@@ -96,19 +95,6 @@ TOPICS = (
 )  # fmt: skip
 
 
-class Ready(Schema):  # type: ignore[misc]
-    """A publisher whose payloads are already encoded."""
-
-    def __init__(self, definition: Any) -> None:
-        super().__init__(bytes, pulsar._pulsar.SchemaType.AVRO, definition, "ready")
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
-
-    def decode(self, data: bytes) -> bytes:
-        return data
-
-
 @pytest.fixture
 def storage(pulsar_broker: BrokerAddress, desk_databases: dict[str, str]) -> Iterator[Storage]:
     opened = storage_from(own_namespace(pulsar_broker))
@@ -119,7 +105,7 @@ def storage(pulsar_broker: BrokerAddress, desk_databases: dict[str, str]) -> Ite
 def publish_all(storage: Storage, client: Any, address: BrokerAddress) -> None:
     corners, big, ordering, *_ = (f"persistent://{storage.log.create_topic(name).name}" for name in TOPICS)
     run_java(JAVA, address.service_url, corners.removesuffix("avro-corners"))
-    producer = client.create_producer(corners, schema=Ready(CORNERS))
+    producer = client.create_producer(corners, schema=Encoded(CORNERS))
     producer.send(PAYLOAD, partition_key="k", properties=CE | {"ce_id": "av1"})
     producer.close()
     producer = client.create_producer(big)

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pulsar
 import pytest
-from pulsar.schema import AvroSchema, Record, Schema, String
+from pulsar.schema import AvroSchema, Record, String
 
 from eventstore.config.loading import Config
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.storage import Storage
+from tests.broker.encoded import Encoded
 from tests.contract.stores import storage_from
 from tests.namespaces import own_namespace
 from tests.run_servers import BrokerAddress
@@ -20,22 +20,11 @@ from tests.unit.schemas.avro_payloads import record
 
 pytestmark = pytest.mark.broker
 
+RECORD = record(("email", "string"))
+
 
 class Order(Record):  # type: ignore[misc]
     email = String()
-
-
-class Ready(Schema):  # type: ignore[misc]
-    """A publisher whose payloads are already encoded."""
-
-    def __init__(self) -> None:
-        super().__init__(bytes, pulsar._pulsar.SchemaType.AVRO, record(("email", "string")), "ready")
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
-
-    def decode(self, data: bytes) -> bytes:
-        return data
 
 
 @pytest.fixture
@@ -54,13 +43,13 @@ def publish(client: Any, topic: str, schema: Any, value: Any, id: str, **more: s
 
 def test_a_payload_that_does_not_decode_is_noticed_of_its_event_and_its_aggregate(storage: Storage, client: Any) -> None:
     name = storage.log.create_topic("orders").name
-    publish(client, name, Ready(), b"\x02a", "good")
-    publish(client, name, Ready(), b"\xff\xff Erika", "bad")
-    publish(client, name, Ready(), b"\x02b", "good-again")
+    publish(client, name, Encoded(RECORD), b"\x02a", "good")
+    publish(client, name, Encoded(RECORD), b"\xff\xff Erika", "bad")
+    publish(client, name, Encoded(RECORD), b"\x02b", "good-again")
     other = storage.log.create_topic("others").name
     publish(client, other, AvroSchema(Order), Order(email="a"), "other")
     letters = storage.log.create_topic("orders-mailer-DLQ").name
-    publish(client, letters, Ready(), b"\xff\xff Erika", "bad", ORIGIN_MESSAGE_ID="1:1:-1")
+    publish(client, letters, Encoded(RECORD), b"\xff\xff Erika", "bad", ORIGIN_MESSAGE_ID="1:1:-1")
     index_until_caught_up(
         Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
     )

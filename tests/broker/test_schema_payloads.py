@@ -6,13 +6,14 @@ from typing import Any
 import httpx
 import pulsar
 import pytest
-from pulsar.schema import AvroSchema, Float, Integer, JsonSchema, ProtobufNativeSchema, Record, Schema, String, StringSchema
+from pulsar.schema import AvroSchema, Float, Integer, JsonSchema, ProtobufNativeSchema, Record, String, StringSchema
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position
 from eventstore.schemas import Schemas
 from tests.broker.conftest import MakeTopic
+from tests.broker.encoded import Encoded
 from tests.unit.messages import PUBLISHED
 from tests.unit.schemas.avro_payloads import record, written
 from tests.unit.schemas.test_protobuf import patient_class
@@ -37,19 +38,6 @@ def later_user() -> Any:
         weight = Float(required_default=True)
 
     return User
-
-
-class Ready(Schema):  # type: ignore[misc]
-    """A publisher whose payloads are already encoded."""
-
-    def __init__(self, kind: Any, definition: Any) -> None:
-        super().__init__(bytes, kind, definition, "ready")
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
-
-    def decode(self, data: bytes) -> bytes:
-        return data
 
 
 def publish(client: Any, topic: str, schema: Any, *values: Any, **settings: Any) -> None:
@@ -112,7 +100,7 @@ def test_protobuf_is_read_by_the_descriptors_of_the_registry(storage: PulsarStor
 
 def test_a_payload_that_does_not_fit_its_schema_says_so(storage: PulsarStorage, client: Any, topic: MakeTopic) -> None:
     name = topic()
-    publish(client, name, Ready(pulsar._pulsar.SchemaType.AVRO, record(("email", "string"))), b"\xff\xff Erika")
+    publish(client, name, Encoded(record(("email", "string"))), b"\xff\xff Erika")
     [event] = events(storage, name)
     assert event.schema is not None
     assert "its schema version 0 is Avro, and the payload does not fit it" in event.schema.problem
@@ -130,7 +118,7 @@ def test_a_number_is_read(storage: PulsarStorage, admin: httpx.Client, topic: Ma
 
 def test_the_old_form_of_protobuf_is_named_and_left_as_bytes(storage: PulsarStorage, client: Any, topic: MakeTopic) -> None:
     name = topic()
-    publish(client, name, Ready(pulsar._pulsar.SchemaType.PROTOBUF, record(("email", "string"))), b"\x0a\x01a")
+    publish(client, name, Encoded(record(("email", "string")), pulsar._pulsar.SchemaType.PROTOBUF), b"\x0a\x01a")
     [event] = events(storage, name)
     assert event.schema is not None
     assert (event.schema.kind, event.schema.problem, event.data) == ("Protobuf (old form)", "", b"\x0a\x01a")

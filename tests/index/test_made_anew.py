@@ -30,6 +30,17 @@ def catch_up(storage: DatabaseStorage) -> None:
     index_until_caught_up(following(storage, threading.Event()))
 
 
+def indexed_twice(old: int, new: int) -> DatabaseStorage:
+    """Index so many events of a topic, and then those of the topic that was made anew under its name."""
+    storage = DatabaseStorage()
+    publish(storage, old)
+    catch_up(storage)
+    delete()
+    publish(storage, new, life="new")
+    catch_up(storage)
+    return storage
+
+
 def difference(storage: DatabaseStorage) -> str:
     reports = check_topic(storage, Config(), storage.log.topic("documents"), lambda events: None, threading.Event())
     return "; ".join(report.difference for report in reports if report.difference)
@@ -68,12 +79,7 @@ def test_an_indexer_that_follows_begins_anew_as_well(count: int) -> None:
 
 
 def test_both_lives_of_an_aggregate_are_streams_and_the_new_one_begins_with_version_1() -> None:
-    storage = DatabaseStorage()
-    publish(storage, 3)
-    catch_up(storage)
-    delete()
-    publish(storage, 2, life="new")
-    catch_up(storage)
+    storage = indexed_twice(3, 2)
     (type,) = [found.name for found in queries.aggregate_types()]
     aggregate = queries.aggregate(type, "d-1")
     assert aggregate is not None
@@ -193,12 +199,7 @@ def test_other_partitions_are_made_anew_each_by_itself() -> None:
 
 
 def test_a_rebuild_keeps_the_pointers_of_the_old_life_and_forgetting_removes_all() -> None:
-    storage = DatabaseStorage()
-    publish(storage, 3)
-    catch_up(storage)
-    delete()
-    publish(storage, 2, life="new")
-    catch_up(storage)
+    storage = indexed_twice(3, 2)
     rebuilt = rebuild_topic(storage, Config(), storage.log.topic("documents"), lambda events: None, threading.Event())
     assert (rebuilt.live, rebuilt.events, rebuilt.before) == (True, 2, 2)
     assert lives() == [(3, True), (2, False)]
