@@ -175,9 +175,8 @@ def _without_payloads(desk: "Desk") -> Iterator[None]:
 
     with (
         patch.object(desk.streams, "stream", partial(desk.streams.stream, payloads=False)),
-        patch.object(store_health, "why_away"),
+        patch.object(store_health, store_health.outage_now.__name__, lambda: None),
     ):
-        store_health.why_away.return_value = None  # type: ignore[attr-defined]
         yield
 
 

@@ -8,6 +8,7 @@ messages.
 Opening a reader creates a log that does not exist, so the log is looked up before, by REST, which creates nothing.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,8 +47,9 @@ FETCH_QUEUE = 16
 """The largest queue of a reader that fetches a group. Eight readers are open at the same time, and each message may have 5
 MB."""
 
-LOOKED_UP_SECONDS = 0.05
-"""For this long a log that was looked up counts as there. A page may read many short stretches of one log."""
+LOOKED_UP_SECONDS, LONGEST_LOOKED_UP_SECONDS = 0.05, 0.1
+"""For this long a log that was looked up counts as there, and while another thread looks it up again. A page may read many
+short stretches of one log: if each of eight threads looked it up, that took a quarter of the page's time."""
 BEING_CLOSED = ("FencedForDeletion", "Fenced", "Closed")
 """States of a log that is being deleted, or moved to another broker. A reader that asks for it now would be let in once it
 has been deleted, and create it anew."""
@@ -70,6 +72,7 @@ class PartitionLog:
         self.connection, self.admin, self.log, self.topic, self.partition = connection, admin, log, topic, partition
         self._identify = identify
         self._looked_up: tuple[float, Json] = (-inf, {})
+        self._looking_up = threading.Lock()
 
     def look_up(self) -> Json:
         """Return the log's ``internalStats``, immediately before a reader is opened; empty if the partition has no log yet.
@@ -83,6 +86,17 @@ class PartitionLog:
             raise StoreUnreachable(f"The broker is deleting or moving {self.topic} at this moment. Try again.")
         self._looked_up = (time.monotonic(), internals)
         return internals
+
+    def looked_up(self) -> Json:
+        """Return what ``look_up`` returned a moment ago, or now. Several threads may ask: one of them looks it up."""
+        when, internals = self._looked_up
+        age = time.monotonic() - when
+        if age <= LOOKED_UP_SECONDS or not self._looking_up.acquire(blocking=age > LONGEST_LOOKED_UP_SECONDS):
+            return internals
+        try:
+            return self._looked_up[1] if self._looked_up[0] > when else self.look_up()
+        finally:
+            self._looking_up.release()
 
     def internals(self) -> Json:
         """Return what the broker tells of this log; empty if the partition has no log yet because nobody has used it."""
@@ -212,9 +226,7 @@ class PartitionLog:
         """Yield the messages from there to the end. A reader that is disconnected on the way is opened again."""
         losses, last = 0, None
         while losses < MOST_LOSSES:
-            when, internals = self._looked_up
-            if losses or last is not None or time.monotonic() - when > LOOKED_UP_SECONDS:
-                internals = self.look_up()
+            internals = self.look_up() if losses or last is not None else self.looked_up()
             if _is_over(internals, last, losses):
                 return
             losses += 1
