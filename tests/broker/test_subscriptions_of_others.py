@@ -113,8 +113,11 @@ def test_delayed_events_and_expired_ones_in_a_consumers_hands_are_told(
         return storage.subscriptions.named(expired, "mailer").backlog == 0
 
     assert eventually(expire), storage.subscriptions.named(expired, "mailer")
-    told = 3 if version == DEFAULT_VERSION else 0  # 4.2.4 does not count them any more
-    assert storage.subscriptions.named(expired, "mailer").expired_held == told
+    # The broker moves the cursor, then counts what has expired. After that, 4.2.4 forgets that a consumer holds it.
+    if version == DEFAULT_VERSION:
+        assert until(storage, expired, "mailer", lambda found: found.expired_held > 0).expired_held == 3
+    else:
+        assert until(storage, expired, "mailer", lambda found: found.unacked == 0).expired_held == 0
     waits.close()
     holds.close()
 
