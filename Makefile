@@ -46,9 +46,9 @@ lint: install-dev
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
 # Unit tests compute all the time: a worker for each of two processors. The others wait for processes half of the time, and there
-# are three workers. All workers share one broker and one PostgreSQL.
+# are three workers. All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their examples.
 check: install-dev
-	@exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak' -n 2 --dist loadfile
+	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak' -n 2 --dist loadfile
 
 test: install-dev
 	@scripts/system_packages.sh

@@ -20,6 +20,7 @@ from django.db.models.signals import post_migrate
 
 from tests.databases import database_environment
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
+from tests.examples import examples
 from tests.run_servers import FIND, RunServers, finder
 from tests.scheduling import LongestFirst
 
@@ -41,7 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.stash[FIND] = finder(given[SOCKET])
     same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
-    hypothesis.settings.register_profile("desk", deadline=None, derandomize=same_examples)  # a busy machine is no failure
+    hypothesis.settings.register_profile(
+        "desk", deadline=None, derandomize=same_examples, max_examples=examples()
+    )  # a busy machine is no failure
     hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

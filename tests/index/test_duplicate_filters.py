@@ -17,6 +17,7 @@ from eventstore.index.writing import anomalies, prepared_batch
 from eventstore.index.writing import duplicates as detector
 from eventstore.index.writing.partition import Memory, Partition, open_partition
 from eventstore.index.writing.writer import write_batch
+from tests.examples import examples
 from tests.index.duplicating import LARGE, PATIENTS, batch, duplicates, ids
 from tests.indexing import index
 
@@ -145,7 +146,7 @@ def test_a_batch_is_refused_where_an_ordinal_would_not_fit_beside_its_hash() -> 
     assert HASH_BITS + sql.PLACES < 64
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.integers(0, (1 << HASH_BITS) - 1), max_size=50, unique=True), st.integers(0, (1 << 32) - 1))
 def test_a_filter_names_all_that_was_put_into_it(numbers: list[int], salt: int) -> None:
     hashes = np.array(numbers, dtype=np.uint64)

@@ -18,6 +18,7 @@ from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Topic
+from tests.examples import examples
 from tests.indexing import event, index
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -94,7 +95,7 @@ def test_the_log_lies_in_the_segments_that_these_tests_speak_of(log: Log) -> Non
 places = st.one_of(st.integers(0, EVENTS + 70), st.sampled_from([0, 1, 15, 16, 17, 255, 256, 10**17]))
 limits = st.integers(1, 60) | st.just(10_000)
 reading_only = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # the examples only read what the fixture has written
 
 

@@ -24,6 +24,7 @@ from eventstore.envelope import read_event
 from eventstore.envelope.write import document_to_message
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.samples.health import health_history, oldest_form
+from tests.examples import examples
 from tests.unit.messages import stored
 from tests.unit.search.search_events import event, unreadable
 
@@ -169,7 +170,7 @@ def test_without_a_key_nothing_is_hashed_but_refused() -> None:
     assert lookup_forms("x", declared("a = x"), "") == [("a", "x")]
 
 
-@settings(max_examples=500, deadline=None, print_blob=True)
+@settings(max_examples=examples(500), deadline=None, print_blob=True)
 @given(st.text(max_size=80), st.booleans())
 @example("ΐ", False)
 @example("İ", True)
@@ -191,7 +192,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=examples(300), deadline=None, print_blob=True)
 @given(
     JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50),
     st.sampled_from(["a", "a.b", "a[].b", "*", "@", "a[0]", "length(@)"]),

@@ -14,6 +14,7 @@ from eventstore.envelope import read_event
 from eventstore.envelope.contents import ALWAYS_UNPACKED, MOST_TIMES, MOST_UNPACKED, most_unpacked
 from eventstore.model.events import Event
 from eventstore.search.eval_context import UNREADABLE, EvalContext, document_of
+from tests.examples import examples
 from tests.unit.envelope.test_mapping import mappings
 from tests.unit.messages import CE, DOCUMENT, json, message
 
@@ -148,7 +149,7 @@ medias = st.sampled_from(["", "application/json", "text/x", "image/png", "a", ";
 bodies = st.binary(max_size=60) | st.sampled_from([BOM, b"\xff\xfe", b"\xfe\xff\x00", b"\xff\xfe\0\0"])
 
 
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=examples(300), deadline=None, print_blob=True)
 @given(head=bodies, body=bodies, charset=charsets, media=medias, packed=st.booleans(), level=st.integers(0, 9))
 def test_no_content_breaks_the_reading(head: bytes, body: bytes, charset: str, media: str, packed: bool, level: int) -> None:
     payload = gzip.compress(head + body, level) if packed else head + body

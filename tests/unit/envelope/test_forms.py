@@ -13,6 +13,7 @@ from eventstore.envelope import read_event
 from eventstore.envelope.connect import key_text
 from eventstore.envelope.forms import Form
 from eventstore.model.events import Event
+from tests.examples import examples
 from tests.unit.envelope.test_mapping import mappings
 from tests.unit.messages import PUBLISHED, json, message
 
@@ -174,7 +175,7 @@ def test_only_a_key_with_its_schema_is_unwrapped_without_a_mapping(key: str, tex
 texts = st.text(st.characters(), max_size=60) | st.from_regex(r'(\{"schema": ?[0-9{}"]*, ?"payload": ?[^a]{0,20}\})')
 
 
-@settings(max_examples=200, deadline=None, print_blob=True)
+@settings(max_examples=examples(200), deadline=None, print_blob=True)
 @given(
     form=st.sampled_from(list(Form)),
     key=st.none() | texts,

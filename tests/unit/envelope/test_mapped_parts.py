@@ -11,6 +11,7 @@ from eventstore.config.loading import parse_config
 from eventstore.envelope import read_event
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.events import Event
+from tests.examples import examples
 from tests.unit.envelope.test_mapping import mappings, read
 from tests.unit.messages import CE, DOCUMENT, PUBLISHED, json, message
 
@@ -78,7 +79,7 @@ def test_what_does_not_have_the_format_is_stood_in_for_with_a_note(ts: str) -> N
     assert event.notes == ("The event's time does not have the format that its topic's mapping declares" + STANDS,)
 
 
-@settings(max_examples=200, deadline=None, print_blob=True)
+@settings(max_examples=examples(200), deadline=None, print_blob=True)
 @given(
     ts=st.integers() | st.floats() | st.text(max_size=40) | st.from_regex(r"-?[0-9]{1,30}([.][0-9]{1,30})?(e-?[0-9]{1,4})?"),
     how=st.sampled_from(["", ', unit = "seconds"', ', unit = "nanoseconds"', ', format = "%Y-%m-%d %z"', ', format = "%c"']),

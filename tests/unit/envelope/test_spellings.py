@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.envelope import read_event
+from tests.examples import examples
 from tests.unit.envelope.test_mapping import mappings
 from tests.unit.messages import CE, json, message
 
@@ -114,7 +115,7 @@ names = st.sampled_from([*ATTRIBUTES, "time", "ID", "Type", "", "aggregateid", "
 values = st.text(max_size=20) | st.sampled_from(["1.0", '"1.0"', "null", '"', '"\\ud800"', '{"ce_id": 1}', "x" * 2000])
 
 
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=examples(300), deadline=None, print_blob=True)
 @given(st.dictionaries(st.tuples(prefixes, names).map("".join) | st.just("spring_json_header_types"), values, max_size=12))
 def test_no_set_of_properties_breaks_the_reading_and_their_order_makes_no_difference(properties: dict[str, str]) -> None:
     event = read_event(message(properties=properties))

@@ -12,6 +12,7 @@ from eventstore.envelope import document_to_message, event_to_message, read_even
 from eventstore.model.errors import InvalidMessage
 from eventstore.model.events import Message, Position
 from eventstore.samples.health import health_history, misfits, permit_like
+from tests.examples import examples
 from tests.unit.messages import DOCUMENT, PUBLISHED, json, message, stored
 
 MAPPINGS = load_config(str(Path(__file__).resolve().parents[3] / "examples/eventdesk.toml")).mappings
@@ -84,7 +85,7 @@ trees: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=examples(60), deadline=None, print_blob=True)
 @given(extensions=st.dictionaries(names, values, max_size=5), identity=texts, aggregate=texts, data=trees)
 def test_any_event_reads_back_attribute_for_attribute(
     extensions: dict[str, Any], identity: str, aggregate: str, data: Any
@@ -113,7 +114,7 @@ payloads = (
 )
 
 
-@settings(max_examples=150, deadline=None, print_blob=True)
+@settings(max_examples=examples(150), deadline=None, print_blob=True)
 @given(
     payload=payloads,
     key=st.none() | wild,

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.search import InvalidFilter, Verdict, limits, parse_filter
+from tests.examples import examples
 from tests.unit.search.search_events import event, pointer_to, unreadable
 
 SECRET = "hush4711"
@@ -205,7 +206,7 @@ ANY_EVENT = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, print_blob=True)
+@settings(max_examples=examples(400), deadline=None, print_blob=True)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_size=14).map("".join)), ANY_EVENT)
 def test_any_text_is_either_refused_or_a_filter_that_answers(text: str, asked: object) -> None:
     assert isinstance(asked, type(event()))
@@ -235,7 +236,7 @@ TREE = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, print_blob=True)
+@settings(max_examples=examples(200), deadline=None, print_blob=True)
 @given(TREE, TREE, ANY_EVENT)
 def test_and_or_and_not_are_logic(one: str, other: str, asked: object) -> None:
     assert isinstance(asked, type(event()))
@@ -248,7 +249,7 @@ def test_and_or_and_not_are_logic(one: str, other: str, asked: object) -> None:
     assert judged(f"({one}) {other}") is judged(f"{other} AND ({one})")
 
 
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=examples(300), deadline=None, print_blob=True)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
 def test_every_value_can_be_asked_for_in_quotes(value: str) -> None:
     quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
