@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from html import unescape
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pytest
@@ -40,19 +42,45 @@ PAGES = 40
 """Pages of single events that the ordinary run opens."""
 SOAK_PAGES = 2_000
 """Those that the soak opens of its 20,000."""
+LONGEST, TRIES = 1.0, 3
+"""Seconds that a step may take in the soak, and how often it is tried."""
+
+T = TypeVar("T")
 
 
 class Slowest:
-    """How long the slowest of many steps took, by name. Only the soak asserts it, which has the machine to itself."""
+    """How long the slowest of many steps took, by name. Only the soak asserts it.
+
+    It counts all time, the broker's too, except that for which the step had to wait for a processor of a busy machine.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
+    def of(self, name: str, step: Callable[[], T]) -> T:
+        """Take a step that may be taken again. One that took long is, at most twice: a message that makes it slow does so each
+        time, a busy machine does not."""
+        seconds: list[float] = []
+        while not seconds or (min(seconds) > LONGEST and len(seconds) < TRIES):
+            began = without_waiting()
+            found = step()
+            seconds.append(without_waiting() - began)
+        self.seconds[name] = max(self.seconds.get(name, 0.0), min(seconds))
+        return found
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
+        began = without_waiting()
         yield
-        self.seconds[name] = max(self.seconds.get(name, 0.0), time.monotonic() - began)
+        self.seconds[name] = max(self.seconds.get(name, 0.0), without_waiting() - began)
+
+
+def without_waiting() -> float:
+    """Return the clock's seconds less those for which this thread was ready to run and had no processor. Linux tells those, in
+    nanoseconds; elsewhere all count."""
+    told = Path("/proc/thread-self/schedstat")
+    waited = int(told.read_text().split()[1]) if told.exists() else 0
+    return time.monotonic() - waited / 1e9
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +126,7 @@ def test_every_reader_shows_every_message(
     assert SECRET not in caplog.text
     print({name: round(seconds, 2) for name, seconds in slowest.seconds.items()})  # noqa: T201
     if soak:
-        assert all(seconds <= 1 for seconds in slowest.seconds.values())
+        assert all(seconds <= LONGEST for seconds in slowest.seconds.values())
 
 
 def test_a_publish_time_that_is_no_time_holds_up_nobody(desk: Desk, java: JavaProducer) -> None:
@@ -122,8 +150,7 @@ def topic_pages(desk: Desk, topic: Topic, slowest: Slowest) -> list[str]:
     query: str | None = ""
     shown: list[str] = []
     while query is not None:
-        with slowest.step("topic page"):
-            answer = desk.get(reverse("topic", args=[topic.name]) + query)
+        answer = slowest.of("topic page", partial(desk.get, reverse("topic", args=[topic.name]) + query))
         assert answer.status_code == 200
         shown += attribute(answer, "data-position")
         older = re.search(r'rel="next" href="([^"]+)"', answer.content.decode())
@@ -134,8 +161,8 @@ def topic_pages(desk: Desk, topic: Topic, slowest: Slowest) -> list[str]:
 def open_event(desk: Desk, position: str, slowest: Slowest) -> None:
     row = desk.faces.streams.row_at(Position.decode(position))
     assert row.event is not None
-    with slowest.step("event page"):
-        answer = desk.get(f"{reverse('event', args=[row.event.id])}?{urlencode({'at': position})}")
+    page = f"{reverse('event', args=[row.event.id])}?{urlencode({'at': position})}"
+    answer = slowest.of("event page", partial(desk.get, page))
     assert answer.status_code == 200
 
 

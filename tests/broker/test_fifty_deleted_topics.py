@@ -113,7 +113,7 @@ def indexed() -> int:
     return sum(IndexedPartition.objects.filter(live=True).values_list("next_ordinal", flat=True))
 
 
-@pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])])
 def test_each_of_fifty_followed_topics_is_deleted_at_the_first_try_and_none_comes_back(
     broker: Broker, watching: Sequence[PulsarStorage], admin: httpx.Client, namespace: str, seconds: int
 ) -> None:
