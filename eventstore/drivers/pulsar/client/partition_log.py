@@ -26,6 +26,8 @@ from eventstore.drivers.pulsar.client.raw_readers import (
     SETTLE_SECONDS,
     LostReader,
     close_raw,
+    has_sent_all,
+    is_over,
     open_raw,
     until_the_end,
 )
@@ -214,6 +216,9 @@ class PartitionLog:
         folded = self.log.folded()
         return folded is None or self.admin.partitions(folded[0]) is not None
 
+    def _has_sent_all(self) -> bool:
+        return has_sent_all(self.internals())
+
     def _messages(self) -> Messages:
         return Messages(self.topic, self.partition, self._identify)
 
@@ -227,12 +232,12 @@ class PartitionLog:
         losses, last = 0, None
         while losses < MOST_LOSSES:
             internals = self.look_up() if losses or last is not None else self.looked_up()
-            if _is_over(internals, last, losses):
+            if is_over(internals, last, losses):
                 return
             losses += 1
             reader = open_raw(self.connection, self.log, start, inclusive=inclusive, queue=min(queue, QUEUE))
             try:
-                for raw in until_the_end(self.connection, reader, expected=expected):
+                for raw in until_the_end(self.connection, reader, all_sent=self._has_sent_all, expected=expected):
                     losses, last = 0, raw
                     yield raw
                 return
@@ -244,16 +249,6 @@ class PartitionLog:
             if last is not None:
                 start, inclusive = last.message_id(), False
         raise self.connection.unreachable()
-
-
-def _is_over(internals: Json, last: Any, losses: int) -> bool:
-    """Return whether nothing follows the ``last`` message. Of a batch more may follow, unless a reader that was opened again
-    got nothing."""
-    end = layout_of(internals).last
-    if end is None or last is None:
-        return end is None
-    ledger, entry, batch = order_of(last.message_id())
-    return (ledger, entry) == end and (batch < 0 or losses > 0)
 
 
 class _Newest:

@@ -10,13 +10,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulsar
 
+from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.ledgers import layout_of
 from eventstore.drivers.pulsar.names import TopicName
+from eventstore.drivers.pulsar.positions import order_of
 from eventstore.model.errors import place_of
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,9 @@ MB."""
 
 DELIVERY_SECONDS = 4.0
 """How long to wait for an event that exists according to the broker."""
+
+SILENCE_SECONDS = 0.1
+"""After this long without one, the broker is asked whether it has sent everything. If so, the same time again is enough."""
 
 EXPECTED_SECONDS = 0.5
 """How long to wait for a message that should exist before the broker is asked whether it does."""
@@ -141,13 +147,16 @@ def close_raw(reader: Any) -> None:
         end_raw(reader)  # the broker is away, and removes a reader by itself
 
 
-def until_the_end(connection: BrokerConnection, reader: Any, *, expected: bool = False) -> Iterator[Any]:
+def until_the_end(
+    connection: BrokerConnection, reader: Any, *, all_sent: Callable[[], bool], expected: bool = False
+) -> Iterator[Any]:
     """Yield the messages from where the reader stands to the current end of the log, without waiting there.
 
     With ``expected``, messages should exist: they are waited for first, and the broker is asked afterwards.
 
-    The broker may count records that it never delivers: markers, and pieces of a message whose beginning is gone. Some
-    seconds of silence on an intact connection therefore also mean the end. Raises ``LostReader``.
+    The broker may count records that are never delivered: markers, and pieces of a message whose beginning is gone. Some
+    seconds of silence on an intact connection therefore also mean the end, and a short one if ``all_sent`` says that the
+    broker has sent all it has. Raises ``LostReader``.
     """
     try:
         while expected and (raw := next_within(reader, EXPECTED_SECONDS)) is not None:
@@ -157,7 +166,9 @@ def until_the_end(connection: BrokerConnection, reader: Any, *, expected: bool =
             if raw is None:
                 if not reader.has_message_available():
                     return
-                raw = next_within(reader, DELIVERY_SECONDS)
+                raw = next_within(reader, SILENCE_SECONDS)
+            if raw is None:
+                raw = next_within(reader, SILENCE_SECONDS if all_sent() else DELIVERY_SECONDS)
             if raw is None:
                 if not reader.is_connected():
                     raise LostReader
@@ -167,6 +178,29 @@ def until_the_end(connection: BrokerConnection, reader: Any, *, expected: bool =
         if not reader.is_connected():
             raise LostReader from error
         raise connection.translated(type(error).__name__) from error
+
+
+def has_sent_all(internals: Json) -> bool:
+    """Return whether the broker waits for something new with each reader of ours that is connected to this log, by its
+    ``internalStats``."""
+    end = layout_of(internals).last or (-1, -1)
+    ours = [told for name, told in internals.get("cursors", {}).items() if name.startswith(READER_NAME)]
+    return bool(ours) and all(told.get("waitingReadOp") and _next_entry(told) > end for told in ours)
+
+
+def is_over(internals: Json, last: Any, losses: int) -> bool:
+    """Return whether nothing follows the ``last`` message. Of a batch more may follow, unless a reader that was opened again
+    got nothing."""
+    end = layout_of(internals).last
+    if end is None or last is None:
+        return end is None
+    ledger, entry, batch = order_of(last.message_id())
+    return (ledger, entry) == end and (batch < 0 or losses > 0)
+
+
+def _next_entry(cursor: Json) -> tuple[int, int]:
+    ledger, _, entry = str(cursor["readPosition"]).partition(":")
+    return int(ledger), int(entry)
 
 
 def next_ready(reader: Any) -> Any:
