@@ -1,6 +1,6 @@
 """The log: topics with their partitions, publishing to them and reading them. Every driver has one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -61,6 +61,13 @@ class Reader(Protocol):
 
         Fewer than ``limit`` do not mean the end of the log: the call also ends with the message that fills
         ``READ_BYTES``.
+        """
+        ...
+
+    def call_on_news(self, call: Callable[[], None]) -> None:
+        """Have this called, in another thread, when there may be something to read after a read that found nothing.
+
+        Not every store can tell, so a reader must be read again without it too. ``call`` must not block.
         """
         ...
 

@@ -51,7 +51,7 @@ def numbered(number: Any) -> Any:
 
 
 LINK: Any = SimpleNamespace(check_open=lambda: None)
-MESSAGES: Any = SimpleNamespace(of=lambda raw: numbered(raw.number))
+MESSAGES: Any = SimpleNamespace(of=lambda raw: numbered(raw.number), unbroken_to=lambda entry: None)
 INTERNALS = {"lastConfirmedEntry": "1:0", "ledgers": [{"ledgerId": 1, "entries": 0}], "state": "LedgerOpened"}
 SOURCE: Any = SimpleNamespace(connection=LINK, log=LOG, look_up=lambda: INTERNALS)
 KNOWN: Any = SimpleNamespace(name=LOG)

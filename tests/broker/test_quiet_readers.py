@@ -8,11 +8,11 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.client import reader as following
-from eventstore.drivers.pulsar.client.arrivals import End
+from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.client.messages import Messages, time_of
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.reader import PulsarReader
-from eventstore.drivers.pulsar.client.resuming import Begin
+from eventstore.drivers.pulsar.client.resuming import FEWEST_BACK, Begin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.tokens import encode
@@ -27,7 +27,7 @@ class Broker:
     def __init__(self) -> None:
         self.now, self.silent_until = 100.0, 0.0
         self.log: list[RawObject] = []
-        self.markers = self.opened = 0
+        self.markers = self.opened = self.read = 0
         self.connected = False
         self.is_connected = lambda: True
         self.connection = SimpleNamespace(check_open=lambda: None, lost=lambda: None)
@@ -51,9 +51,14 @@ class Broker:
     # -- the client
 
     def open(self, connection: Any, log: Any, start: Any, **given: Any) -> Any:
-        self.next = 0 if start is None else start.entry_id()
+        self.next = 0 if start is None else self._place(start.entry_id(), given["inclusive"])
         self.opened, self.connected = self.opened + 1, True
         return self
+
+    def _place(self, entry: int, inclusive: bool) -> int:
+        """Return where the reader begins; one that begins behind a message of a batch gets the whole batch."""
+        ids = [raw.message_id() for raw in self.log]
+        return sum(id.entry_id() < entry or (not inclusive and id.entry_id() == entry and id.batch_index() < 0) for id in ids)
 
     def close(self, reader: Any) -> None:
         self.connected = False
@@ -62,7 +67,7 @@ class Broker:
         if self.next == len(self.log) or self.now < self.silent_until:
             self.now += milliseconds / 1000
             raise pulsar.Timeout
-        self.next += 1
+        self.next, self.read = self.next + 1, self.read + 1
         return self.log[self.next - 1]
 
     # -- the news
@@ -160,6 +165,30 @@ def test_a_reader_that_has_all_stays_away(broker: Broker) -> None:
     reader = reader_of(broker)
     assert read(reader, broker, seconds=600) == [b"a"]
     assert (broker.opened, broker.connected) == (1, False)
+
+
+def test_a_lone_event_behind_large_batches_brings_none_of_them_again(broker: Broker) -> None:
+    for entry in range(20):
+        for number in range(50):
+            broker.publish(Id(LEDGER, entry, number))
+    reader = reader_of(broker)
+    assert len(read(reader, broker, seconds=600)) == 1_000
+    broker.read = 0
+    for entry in range(20, 23):
+        broker.publish(Id(LEDGER, entry), data=b"%d" % entry)
+        assert read(reader, broker, seconds=60) == [b"%d" % entry]
+    assert broker.read <= 3 * 50, "at most the batch in which it had left"
+
+
+def test_a_lone_event_behind_an_entry_that_gave_nothing_brings_what_may_be_woven_into_it(broker: Broker) -> None:
+    for entry in (*range(10), *range(11, 15)):
+        broker.publish(Id(LEDGER, entry, 0))
+    reader = reader_of(broker)
+    assert len(read(reader, broker, seconds=600)) == 14
+    broker.publish(Id(LEDGER, 15), data=b"later")
+    broker.read = 0
+    assert read(reader, broker, seconds=60) == [b"later"]
+    assert broker.read == FEWEST_BACK + 1, "one of the entries before the last one is missing, and there is the new one"
 
 
 def test_a_reader_that_is_needed_again_soon_stays_longer(broker: Broker) -> None:

@@ -150,6 +150,9 @@ class TableReader:
         self._first_pause = SHORTEST_PAUSE if found else LONGEST_PAUSE
         return found
 
+    def call_on_news(self, call: Callable[[], None]) -> None:
+        return  # a database tells nobody
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from eventstore.drivers.pulsar.admin_http import AdminHttp, parsed, reason_of
+from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, sizes_in
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
 from eventstore.model.errors import InvalidName, StoreRefused, UnknownSubscription, UnknownTopic
 from eventstore.model.schema_registry import Schema
@@ -84,13 +84,24 @@ class Admin:
         if "partitions" in whole:
             return _each_partition(topic, partitions, whole)
         # A broker that has just started returns 200 with its own exception until each partition was asked for (seen on 4.0).
-        return [self._internals_or_none(topic.partition(number)) for number in range(partitions)]
+        return [self.partition_internals(topic.partition(number)) for number in range(partitions)]
 
-    def _internals_or_none(self, log: TopicName) -> Json:
+    def growths(self, topic: TopicName, partitions: int) -> Sequence[Growth | None]:
+        """Return the sizes of each partition, ``None`` for one of which the broker tells nothing.
+
+        The broker answers from memory: for 300 partitions within 10 to 40 milliseconds, for ``internals`` within 200 to 800.
+        """
+        query = {"subscriptionBacklogSize": "false", "excludePublishers": "true", "excludeConsumers": "true"}
+        path, query = f"persistent/{topic.path}/partitioned-stats", {**query, "perPartition": "true"}
+        found = sizes_in(self._http.send("GET", path, query=query, missing=_unknown_topic(topic)))
+        return [found.get(topic.partition(number).uri) for number in range(partitions)]
+
+    def partition_internals(self, log: TopicName) -> Json:
+        """Return the ``internalStats`` of one partition of a topic that is there; empty if nothing was written to it yet."""
         try:
             return self._json_of(log, "internalStats")
         except UnknownTopic:
-            return {}  # nothing was written to this partition yet
+            return {}
 
     # The broker refuses the calls below on a partitioned topic. They take a partition, or an unpartitioned topic.
 

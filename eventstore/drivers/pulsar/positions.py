@@ -73,13 +73,22 @@ class Positions:
         """The ledger of the last message."""
         self.new_entry = False
         """Whether the last message was the first one of its entry."""
+        self.run = (-1, -1)
+        """Ledger and entry since which each entry followed the one before, without a gap."""
         self._token = self._label = ""
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """Ledger and entry of the last message."""
+        return self.ledger, self._entry
 
     def of(self, message_id: Any) -> Position:
         """Return the position of a message that the client returned or confirmed."""
         ledger, entry, batch = message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()
         self.new_entry = entry != self._entry or ledger != self.ledger
         if self.new_entry:
+            if entry != self._entry + 1 or ledger != self.ledger:
+                self.run = (ledger, entry)
             self.ledger, self._entry = ledger, entry
             self._token, self._label = tokens.encode(ledger, entry), f"{ledger}:{entry}"
         token, label = self._token + _number(batch + 1), self._label

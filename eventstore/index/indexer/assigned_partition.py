@@ -71,6 +71,8 @@ class AssignedPartition:
     works: bool = False
     """Whether it has been read or written without an error since the last one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
+    hurried: bool = False
+    """Whether something came while a thread had it. Belongs to the schedule."""
     published: datetime | None = None
     """When the last indexed event was published."""
 

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from django.db import DatabaseError, connections
 
@@ -97,6 +98,7 @@ class Readers:
             return assigned.backoff_error()
         if opened is None:
             opened = assigned.open(self.storage, self.memory)
+            opened.reader.call_on_news(partial(self.schedule.hurry, assigned))
         limit = assigned.narrowing.limit(self.batch)
         messages = opened.reader.read(limit=limit, timeout=0.0 if assigned.pause else BUSY_WAIT)
         if not messages:

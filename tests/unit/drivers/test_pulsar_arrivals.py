@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from eventstore.drivers.pulsar.admin_http import Growth
 from eventstore.drivers.pulsar.client import arrivals as asking
 from eventstore.drivers.pulsar.client.arrivals import Arrivals, PartitionNews
+from eventstore.drivers.pulsar.client.asked_topics import AskedPartition
 from eventstore.drivers.pulsar.client.raw_readers import ReaderGuard
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import StoreClosed, StoreUnreachable
@@ -24,6 +26,17 @@ class Answers:
 
     def __init__(self, answer: Callable[[str], Internals]) -> None:
         self.answer, self.closed = answer, False
+        self.sizes: list[Growth | None] = []
+        self.asked: list[str] = []
+
+    def growths(self, name: TopicName, shards: int) -> Sequence[Growth | None]:
+        if self.closed:
+            raise StoreClosed("closed")
+        return self.sizes[:shards]
+
+    def partition_internals(self, name: TopicName) -> Mapping[str, Any]:
+        self.asked.append(name.local)
+        return self.answer(name.local)[0]
 
     def internals(self, name: TopicName, shards: int) -> Internals:
         if self.closed:
@@ -116,6 +129,84 @@ def test_the_interval_is_bounded_however_many_topics_there_are(
     with arrivals.lock:
         arrivals._plan(topic, 999.9)
     assert topic.earliest == 1000.0 + asking.LONGEST_PAUSE
+
+
+def told(entries: int) -> Mapping[str, Any]:
+    return {
+        "lastConfirmedEntry": f"7:{entries - 1}",
+        "ledgers": [{"ledgerId": 7, "entries": entries}],
+        "totalSize": 100 * entries,
+    }
+
+
+def test_of_many_partitions_only_those_are_asked_for_that_have_grown_and_are_waited_for() -> None:
+    admin: Any = Answers(lambda name: [told(6)])
+    admin.sizes = [(500, 5)] * 4
+    arrivals, topic = Arrivals(admin), TopicName(tenant="public", namespace="default", local="t")
+    news = [arrivals.join(topic, 4, number, told(5)) for number in range(4)]
+    came = threading.Event()
+    try:
+        news[3].call_on_news(came.set)
+        assert news[3].await_end(lambda end: end == (7, 5), monotonic()) is None
+        assert news[0].await_end(lambda end: end != (7, 4), monotonic() + 0.2) is None
+        assert admin.asked == [], "their sizes are as they were"
+        admin.sizes = [(500, 5), (600, 6), (600, 5), (500, 6)]
+        found = news[2].await_end(lambda end: end != (7, 4), monotonic() + SECONDS)
+        assert found and found[0] == told(6)
+        assert came.wait(SECONDS)
+        assert sorted(set(admin.asked)) == ["t-partition-2", "t-partition-3"], "nobody waits for the second one"
+        found = news[1].await_end(lambda end: end != (7, 4), monotonic() + SECONDS)
+        assert found and found[0] == told(6)
+    finally:
+        admin.closed = True
+        for one in news:
+            one.leave()
+
+
+@pytest.mark.parametrize(("held", "size"), [({}, None), ({}, (0, 0)), (told(5), (500, 7))])
+def test_a_partition_that_holds_what_it_held_has_not_grown(held: Mapping[str, Any], size: Growth | None) -> None:
+    partition = AskedPartition(threading.RLock())
+    partition.begin(held)
+    for _ in range(2):
+        partition.grow(size)
+        assert not partition.stale
+    partition.grow((600, 8))
+    assert partition.stale
+
+
+def test_a_partition_of_which_the_broker_tells_nothing_any_more_is_asked_for() -> None:
+    partition = AskedPartition(threading.RLock())
+    partition.begin(told(5))
+    partition.grow(None)
+    assert partition.stale
+
+
+def test_topics_that_have_been_silent_for_long_do_not_put_off_the_question_about_one_that_is_in_use(
+    follow: Callable[..., list[PartitionNews]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use, *silent = follow(lambda name: NEWS, *[f"t{number}" for number in range(500)])
+    arrivals = in_use._arrivals
+    monkeypatch.setattr(asking, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    with arrivals.lock:
+        in_use._topic.changed_at = 990.0
+        for one in silent:
+            one._topic.changed_at = 0.0
+        for topic in (in_use._topic, silent[0]._topic):
+            arrivals._plan(topic, 999.99)
+    assert in_use._topic.earliest == pytest.approx(1000.0 + asking.EFFORT * 0.01)
+    assert silent[0]._topic.earliest == 1000.0 + asking.LONGEST_PAUSE
+
+
+def test_one_slow_answer_does_not_put_off_the_next_question(
+    follow: Callable[..., list[PartitionNews]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [news] = follow(lambda name: NEWS, "t")
+    arrivals, topic = news._arrivals, news._topic
+    monkeypatch.setattr(asking, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    for took in (0.01, 0.01, 1.0):
+        with arrivals.lock:
+            arrivals._plan(topic, 1000.0 - took)
+    assert topic.earliest == pytest.approx(1000.0 + asking.EFFORT * 0.01)
 
 
 def test_a_reader_that_fails_does_not_end_the_guard_of_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """What is on its way from the readers to the writer: in order, and never more than so many events and bytes."""
 
 import threading
+import time
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
@@ -107,6 +108,31 @@ def test_a_busy_partition_does_not_come_twice_while_another_is_due() -> None:
         schedule.put(one, float(turn) / 1_000)
     assert all(one != other for one, other in pairwise(order))
     assert {order.count(number) for number in range(3)} == {10}
+
+
+def test_a_partition_to_which_something_came_is_due_at_once_and_comes_once() -> None:
+    schedule, one, other = Schedule(), assigned(1), assigned(2)
+    later = time.monotonic() + 3_600
+    schedule.put(one, later)
+    schedule.put(other, later + 1)
+    schedule.hurry(other)
+    schedule.hurry(other)
+    assert schedule.next() is other
+    schedule.hurry(other)  # while a thread has it
+    schedule.put(other, later)
+    assert schedule.next() is other
+    schedule.put(other, 0.0)
+    assert schedule.next() is other
+    assert schedule.close() == [one], "none of it is left over"
+
+
+def test_a_waiting_thread_gets_a_partition_that_becomes_due_earlier() -> None:
+    schedule, one, found = Schedule(), assigned(1), []
+    schedule.put(one, time.monotonic() + 3_600)
+    waiting = in_thread(lambda: found.append(schedule.next()))
+    schedule.hurry(one)
+    waiting.join(PATIENCE)
+    assert found == [one]
 
 
 def test_a_partition_is_with_one_thread_at_a_time() -> None:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from eventstore.drivers.pulsar.client.contents import marked
 from eventstore.drivers.pulsar.incarnations import Identify
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.model.errors import reported
@@ -46,6 +45,11 @@ class Messages:
         self._identify, self._every_ledger = identify, every_ledger
         self._identified, self._incarnation = -1, ""
 
+    def unbroken_to(self, entry: tuple[int, int]) -> tuple[int, int] | None:
+        """Return the ledger and entry since which a message came from each entry up to this one, so that no piece of a message
+        lies there that waits for others. ``None`` if that is not known."""
+        return self._positions.run if self._positions.run <= entry <= self._positions.at else None
+
     def of(self, raw: Any) -> Message:
         """Return the message in the client's object, whatever it holds.
 
@@ -78,7 +82,7 @@ class Messages:
             if happened and event_time is None:
                 message = _without_event_time(message, happened)
             # An entry is encrypted as a whole. If it could not be decrypted, its first message says so and no other follows.
-            return message if payload and not new_entry else marked(message, raw)
+            return message if payload and not new_entry else _marked(message, raw)
         except Exception as error:  # noqa: BLE001 -- whatever one message does to the client, the others go on
             return self._read_apart(raw, position, error)
 
@@ -128,12 +132,25 @@ class Messages:
         )
         if happened and message.event_time is None:
             message = _without_event_time(message, happened)
-        message = _part(lambda: marked(message, raw), message, failures)
+        message = _part(lambda: _marked(message, raw), message, failures)
         unforeseen = next((one for one in (*failures, error) if not isinstance(one, UnicodeDecodeError)), None)
         if unforeseen is None:
             return replace(message, notes=(*message.notes, NOT_TEXT))
         problem = UNREADABLE.format(reported(unforeseen, position.where))
         return replace(message, key=None, ordering_key=None, properties=NOTHING, schema_version="", problem=problem)
+
+
+def _marked(message: Message, raw: Any) -> Message:
+    """Return the message with ``null`` and ``encrypted`` set if the client's object says so.
+
+    The client delivers an encrypted batch as one message, whose only properties are those of the batch.
+    """
+    if not message.payload:
+        return replace(message, null=True) if raw.has_null_value() else message
+    encryption = raw.encryption_context()
+    if encryption is None or not encryption.is_decryption_failed():
+        return message
+    return replace(message, encrypted=True, encrypted_batch=max(0, encryption.batch_size()))
 
 
 def _has_schema(raw: Any) -> bool:

@@ -8,8 +8,7 @@ would lose what was published in the meantime. After a reconnection it goes on f
 """
 
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from types import TracebackType
 from typing import Any, Self
@@ -17,12 +16,13 @@ from typing import Any, Self
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
-from eventstore.drivers.pulsar.client.arrivals import End, PartitionNews
+from eventstore.drivers.pulsar.client.arrivals import PartitionNews
+from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
-from eventstore.drivers.pulsar.client.resuming import Begin, entry_of, is_all, start_after
+from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, entry_of, is_all, start_after
 from eventstore.drivers.pulsar.connection import closed
 from eventstore.drivers.pulsar.incarnations import check_same
 from eventstore.drivers.pulsar.ledgers import layout_of
@@ -47,9 +47,9 @@ SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
 message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
 FRESH_SECONDS = 0.05
 """A topic that was asked for within this time need not be looked up again before a reader is opened."""
-PIECES_SECONDS = 10.0
-"""A reader that comes back begins at the earliest with what it got this long before it left: the pieces of a message may lie
-between other publishers' messages. Otherwise each lone event behind large batches would bring thousands of events again."""
+ARRIVE_SECONDS = 0.1
+"""For so long a reader that has just been opened waits for an event, since it was opened because there is one, and for the
+next message after one that came again."""
 FEW = 16
 """Messages that are fetched ahead from a terminated topic. Once the broker has sent its last one, the client drops the
 connection, and what waits in its queue comes again."""
@@ -82,8 +82,7 @@ class PulsarReader:
         self._stay, self._rest = SHORTEST_STAY, 0.0
         self._quiet_since = self._left_at = self._not_before = 0.0
         self._lost = self._delivered = False
-        self._marks: deque[tuple[float, tuple[int, int]]] = deque()
-        """When the last reads returned something, and the entry of the first message of each."""
+        self._recent = RecentReads()
         self._standing: tuple[End, float] = (None, 0.0)
         self._repeated = ""
         """The last message that came again."""
@@ -97,8 +96,10 @@ class PulsarReader:
         self._connection.check_open()
         found: list[Message] = []
         deadline = time.monotonic() + timeout
-        if self._reader is None and not self._connected_by(deadline):
-            return found
+        if self._reader is None:
+            if not self._connected_by(deadline):
+                return found
+            deadline = max(deadline, time.monotonic() + ARRIVE_SECONDS)
         try:
             self._gather(found, limit, deadline)
         except pulsar.PulsarException as error:
@@ -115,6 +116,9 @@ class PulsarReader:
             self._mark(found[0])
             self._keep_to_share(found)
         return found
+
+    def call_on_news(self, call: Callable[[], None]) -> None:
+        self._news.call_on_news(call)
 
     def close(self) -> None:
         if not self._closed:
@@ -142,6 +146,8 @@ class PulsarReader:
                 token = message.position.token
                 if token <= after:  # a reconnection may deliver a whole batch again
                     self._repeated = token
+                    if not found:
+                        deadline = max(deadline, monotonic() + ARRIVE_SECONDS)
                     patience = patience_behind(first) if found else _milliseconds_until(deadline)
                     continue
                 found.append(message)
@@ -157,18 +163,9 @@ class PulsarReader:
             self._after, self._last = after, last
 
     def _mark(self, message: Message) -> None:
-        now = self._quiet_since = time.monotonic()
+        self._quiet_since = time.monotonic()
         self._delivered = True
-        self._marks.append((now, entry_of(message.position.token)))
-        while len(self._marks) > 1 and self._marks[1][0] <= now - PIECES_SECONDS:
-            self._marks.popleft()
-
-    def _floor(self) -> tuple[int, int] | None:
-        """Return the first entry that it got within ``PIECES_SECONDS`` before it left, or one before that; ``None`` if it had
-        not read for so long."""
-        if self._marks and self._marks[0][0] <= self._marks[-1][0] - PIECES_SECONDS:
-            return self._marks[0][1]
-        return None
+        self._recent.note(message.position.token, self._quiet_since)
 
     # -- connecting
 
@@ -219,8 +216,9 @@ class PulsarReader:
 
     def _open(self, internals: Json, share: PrefetchShare) -> Any:
         start, inclusive = self._begin.start, self._begin.inclusive
-        if self._last is not None:
-            start, inclusive = start_after(internals, self._after, self._floor())
+        unbroken = self._messages.unbroken_to(entry_of(self._after)) if self._after else None
+        if self._last is not None or unbroken is not None:
+            start, inclusive = start_after(internals, self._after, self._recent.floor(), unbroken)
         queue = min(share.queue, FEW) if internals["state"] == "Terminated" else share.queue
         return open_raw(self._connection, self._source.log, start, inclusive=inclusive, queue=queue)
 
