@@ -25,22 +25,27 @@ class Desk:
     """``with Desk(folder, {...}) as desk``: served and indexed until the block ends. ``url`` ends with a slash.
 
     ``people`` are roles: one person of each is there, named after the role, with the password of ``tests.people``.
+    Without ``indexed`` it has no indexer, which takes a second of a processor to start, and more with each event.
     """
 
     application = "dashboard.asgi:application"
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None, *, people: Sequence[str] = ()) -> None:
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, *, people: Sequence[str] = (), indexed: bool = True
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.data = data
         self.people = people
+        self.indexed = indexed
         self.environment = {**plain_environment(data), **(environment or {})}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         copy_databases(self.data, self.people)
         try:
-            self.start_index()
+            if self.indexed:
+                self.start_index()
             self.start_web()
         except BaseException:
             self.end_all()

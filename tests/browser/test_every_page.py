@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.login_form import session_cookies
+from tests.browser.login_form import PEOPLE, Cookies, session_cookies
+from tests.browser.looks import WIDE, look, wrong_in_either_look
+from tests.browser.tail.page import expect_state
 from tests.desk_process import Desk
-from tests.people import PASSWORD
 
 EVENT = "e3"
 PAGES = (
@@ -51,7 +51,7 @@ NOTICED = (
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One desk with a few documents and a subscription that has handled some of them."""
-    with Desk(tmp_path_factory.mktemp("desk"), people=("viewer", "support")) as running:
+    with Desk(tmp_path_factory.mktemp("desk"), people=PEOPLE) as running:
         running.manage("import_events", "-", "--topic", "documents", stdin=documents())
         planting = running.spawn("planting", "-m", "tests.browser.planting", "orders")
         assert planting.wait(timeout=60) == 0
@@ -83,41 +83,36 @@ def documents() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def session_cookie(desk: Desk, chromium: Browser) -> list[dict[str, object]]:
-    return session_cookies(desk, chromium, "support")
+def session_cookie(desk: Desk) -> Cookies:
+    return session_cookies(desk, "support")
 
 
-def open_context(chromium: Browser, cookies: list[dict[str, object]], **options: object) -> BrowserContext:
+def open_context(chromium: Browser, cookies: Cookies, **options: object) -> BrowserContext:
     context = chromium.new_context(**options)  # type: ignore[arg-type]
-    context.add_cookies(cookies)  # type: ignore[arg-type]
+    context.add_cookies(cookies)
     return context
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (360, "dark")])
 def test_no_page_has_an_axe_violation_or_scrolls_sideways_and_every_cell_and_place_is_in_sight(
-    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]], scheme: str, width: int
+    desk: Desk, chromium: Browser, session_cookie: Cookies
 ) -> None:
-    context = open_context(chromium, session_cookie, color_scheme=scheme, viewport={"width": width, "height": 900})
+    context = open_context(chromium, session_cookie)
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     for path in (*PAGES, *NOTICED):
+        look(page, *WIDE)
         page.goto(desk.url + path)
-        page.wait_for_load_state("networkidle")
-        results = Axe().run(page)
-        violations = results.response["violations"]
-        problems += [f"{path}: {found['id']}: {found['nodes'][0]['html'][:200]}" for found in violations]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            problems.append(f"{path}: wider than {width} pixels")
-        for selector in ("table.stacks td, table.stacks tbody th", ".places a"):
-            beyond = page.evaluate(BEYOND_THE_EDGE, selector)
-            problems += [f"{path}: beyond the edge at {width} pixels: {text}" for text in beyond]
+        if path.endswith("/tail/"):
+            expect_state(page, "live")
+            expect(page.locator("#tail-rows tr")).to_have_count(8)
+        problems += wrong_in_either_look(page)
     context.close()
     assert problems == []
 
 
-def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, session_cookie: Cookies) -> None:
     context = open_context(chromium, session_cookie, java_script_enabled=False)
     page = context.new_page()
     page.goto(desk.url)
@@ -130,7 +125,7 @@ def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, sess
     context.close()
 
 
-def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: Cookies) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()
     page.goto(desk.url)
@@ -150,7 +145,7 @@ def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: l
 
 
 def test_enter_on_the_open_line_goes_on_to_its_event_and_back_leads_to_it(
-    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+    desk: Desk, chromium: Browser, session_cookie: Cookies
 ) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()
@@ -175,23 +170,13 @@ def test_enter_on_the_open_line_goes_on_to_its_event_and_back_leads_to_it(
     assert problems == []
 
 
-BEYOND_THE_EDGE = """(selector) => [...document.querySelectorAll(selector)]
-  .filter((found) => found.getClientRects().length && found.getBoundingClientRect().right > innerWidth)
-  .map((found) => found.textContent.trim())"""
-
-
 def focused_row(page: Page) -> object:
     return page.evaluate("document.activeElement.closest('[data-event-id]')?.dataset.eventId")
 
 
 def test_a_viewer_sees_neither_payloads_nor_acts(desk: Desk, chromium: Browser) -> None:
-    context = chromium.new_context()
+    context = open_context(chromium, session_cookies(desk, "viewer"))
     page = context.new_page()
-    page.goto(desk.url)
-    page.get_by_label("Name").fill("viewer")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(desk.url)
     for path in (f"events/{EVENT}/", "aggregates/document/d1/", "topics/documents/", "topics/documents/tail/"):
         page.goto(desk.url + path)
         assert "88-12" not in page.content()
@@ -203,7 +188,7 @@ def test_a_viewer_sees_neither_payloads_nor_acts(desk: Desk, chromium: Browser) 
 
 
 def test_from_the_overview_to_what_was_noticed_and_from_its_event_to_the_copies(
-    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+    desk: Desk, chromium: Browser, session_cookie: Cookies
 ) -> None:
     context = open_context(chromium, session_cookie, java_script_enabled=False)
     page = context.new_page()
@@ -222,7 +207,7 @@ def test_from_the_overview_to_what_was_noticed_and_from_its_event_to_the_copies(
 
 
 def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
-    desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]
+    desk: Desk, chromium: Browser, session_cookie: Cookies
 ) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()
@@ -238,7 +223,7 @@ def test_the_focus_stays_where_it_is_while_the_overview_keeps_itself_fresh(
     context.close()
 
 
-def test_the_indexs_page_keeps_itself_fresh(desk: Desk, chromium: Browser, session_cookie: list[dict[str, object]]) -> None:
+def test_the_indexs_page_keeps_itself_fresh(desk: Desk, chromium: Browser, session_cookie: Cookies) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()
     page.goto(f"{desk.url}index/")

@@ -11,6 +11,7 @@ from tests.browser.conftest import LogIn
 from tests.desk_process import Desk
 
 TOPIC = "hostile"
+FIRST_LINKS = "(rows, link) => rows.map((row) => row.querySelector(link)?.getAttribute('href'))"
 
 
 def publish(desk: Desk, topic: str) -> dict[str, list[str]]:
@@ -19,6 +20,12 @@ def publish(desk: Desk, topic: str) -> dict[str, list[str]]:
     assert process.returncode == 0, desk.log("publishing")
     found: dict[str, list[str]] = json.loads(output)
     return found
+
+
+def attributes(page: Page, selector: str, name: str) -> list[str]:
+    """This attribute of every such element, in one request: asking for each by itself takes most of a test's time."""
+    found = page.eval_on_selector_all(selector, "(all, name) => all.map((one) => one.getAttribute(name))", name)
+    return [str(value) for value in found]
 
 
 def watch_for_harm(page: Page, harm: list[str]) -> None:
@@ -69,10 +76,10 @@ def test_hostile_content_is_shown_as_what_it_is(desk: Desk, log_in: LogIn) -> No
     assert_harmless(page, harm)
 
     page.goto(f"{desk.url}subscriptions/")
-    shown = {row.get_attribute("data-subscription") for row in page.locator("tr[data-subscription]").all()}
+    shown = set(attributes(page, "tr[data-subscription]", "data-subscription"))
     assert shown == set(first["subscriptions"])
     assert hostile.SCRIPT in shown
-    for link in [str(found.get_attribute("href")) for found in page.locator("tr[data-subscription] a").all()]:
+    for link in attributes(page, "tr[data-subscription] a", "href"):
         answer = page.goto(desk.url.rstrip("/") + link)
         assert answer is not None and answer.status == 200, link
         assert_harmless(page, harm)
@@ -98,9 +105,8 @@ def hostile_topics_are_topics_like_any_other(page: Page, desk: Desk, harm: list[
         tail.close()
     for name, link in links.items():
         page.goto(link)
-        rows = page.locator("tr[data-position]")
-        assert {row.get_attribute("data-position") for row in rows.all()} == {first[name], second[name]}
-        answer = page.goto(desk.url.rstrip("/") + str(rows.first.locator("a[href*='/events/']").first.get_attribute("href")))
+        assert set(attributes(page, "tr[data-position]", "data-position")) == {first[name], second[name]}
+        answer = page.goto(desk.url.rstrip("/") + attributes(page, "tr[data-position] a[href*='/events/']", "href")[0])
         assert answer is not None and answer.status == 200, name
         expect(page.locator("main")).to_contain_text("window.hacked")
         assert_harmless(page, harm)
@@ -124,12 +130,12 @@ def links_of_topics(page: Page, desk: Desk, wanted: set[str]) -> dict[str, str]:
     """The addresses of these topics' pages, from the list of topics. A broker's list is slightly old."""
     for _ in range(40):
         page.goto(f"{desk.url}topics/")
-        rows = {str(row.get_attribute("data-topic")): row for row in page.locator("tr[data-topic]").all()}
-        if wanted <= set(rows):
-            links = {name: rows[name].locator("a[data-line]").get_attribute("href") for name in wanted}
-            return {name: desk.url.rstrip("/") + str(link) for name, link in links.items()}
+        names = attributes(page, "tr[data-topic]", "data-topic")
+        if wanted <= set(names):
+            links = dict(zip(names, attributes(page, "tr[data-topic] a[data-line]", "href"), strict=True))
+            return {name: desk.url.rstrip("/") + links[name] for name in wanted}
         page.wait_for_timeout(250)
-    raise AssertionError(f"not listed: {wanted - set(rows)}")
+    raise AssertionError(f"not listed: {wanted - set(names)}")
 
 
 def browse_topic(page: Page, desk: Desk) -> tuple[set[str], list[str]]:
@@ -138,9 +144,9 @@ def browse_topic(page: Page, desk: Desk) -> tuple[set[str], list[str]]:
     positions: list[str] = []
     urls: list[str] = []
     while True:
-        for row in page.locator("tr[data-position]").all():
-            positions.append(str(row.get_attribute("data-position")))
-            urls.append(desk.url.rstrip("/") + str(row.locator("a[href*='/events/']").first.get_attribute("href")))
+        links = page.eval_on_selector_all("tr[data-position]", FIRST_LINKS, "a[href*='/events/']")
+        positions += attributes(page, "tr[data-position]", "data-position")
+        urls += [desk.url.rstrip("/") + link for link in links]
         older = page.locator("nav.pager a[rel=next]")
         if older.count() == 0:
             assert len(positions) == len(set(positions))
@@ -153,10 +159,9 @@ def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
     page.goto(f"{desk.url}topics/{TOPIC}/")
     links: dict[str, str] = {}
     while True:
-        for row in page.locator("tr[data-aggregate-id]").all():
-            name = str(row.get_attribute("data-aggregate-id"))
-            if name in hostile.NAMES:
-                links[name] = str(row.locator("a[href*='/aggregates/']").first.get_attribute("href"))
+        names = attributes(page, "tr[data-aggregate-id]", "data-aggregate-id")
+        found = page.eval_on_selector_all("tr[data-aggregate-id]", FIRST_LINKS, "a[href*='/aggregates/']")
+        links |= {name: link for name, link in zip(names, found, strict=True) if name in hostile.NAMES}
         older = page.locator("nav.pager a[rel=next]")
         if older.count() == 0:
             break
@@ -164,8 +169,7 @@ def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
     assert set(links) == set(hostile.NAMES)
     for name, url in links.items():
         wait_until_indexed(page, desk.url.rstrip("/") + url)
-        ids = [row.get_attribute("data-event-id") for row in page.locator("[data-event-id][data-version]").all()]
-        assert ids == [name]
+        assert attributes(page, "[data-event-id][data-version]", "data-event-id") == [name]
         assert_harmless(page, harm)
 
 

@@ -10,12 +10,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
-from tests.browser.login_form import session_cookies
+from tests.browser.login_form import PEOPLE, Cookies, session_cookies
 from tests.browser.tail.page import MOST_ROWS, accounted, counted, expect_state
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
@@ -50,7 +49,7 @@ class Busy:
 
     desk: Desk
     topic: str
-    cookies: list[dict[str, Any]]
+    cookies: Cookies
 
     def publish(self, count: int) -> subprocess.Popen[bytes]:
         """Publish with the bare client in a separate process, so that the desk's own store is not used for it."""
@@ -59,14 +58,13 @@ class Busy:
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: BrokerAddress, chromium: Browser) -> Iterator[Busy]:
+def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: BrokerAddress) -> Iterator[Busy]:
     environment = own_namespace(pulsar_broker)
-    with Desk(tmp_path_factory.mktemp("desk"), environment, people=("support",)) as desk:
-        desk.end("index")  # not looked at here, and as much work as all else together
+    with Desk(tmp_path_factory.mktemp("desk"), environment, people=PEOPLE, indexed=False) as desk:
         made = Busy(
             desk=desk,
             topic=f"{environment['EVENTSTORE_NAMESPACES']}/documents",
-            cookies=session_cookies(desk, chromium, "support"),
+            cookies=session_cookies(desk, "support"),
         )
         assert made.publish(1).wait(60) == 0
         yield made
@@ -75,7 +73,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory, pulsar_broker: BrokerAddress,
 @pytest.fixture
 def window(busy: Busy, chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 1400, "height": 700})
-    context.add_cookies(busy.cookies)  # type: ignore[arg-type]
+    context.add_cookies(busy.cookies)
     yield context
     context.close()
 

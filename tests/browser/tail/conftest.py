@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.login_form import session_cookies
+from tests.browser.login_form import PEOPLE, session_cookies
 from tests.browser.tail.running import Running
 from tests.desk_process import Desk
 from tests.publisher import Publisher
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Running]:
-    with Desk(tmp_path_factory.mktemp("desk"), people=("viewer", "support")) as desk:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Desk(tmp_path_factory.mktemp("desk"), people=PEOPLE, indexed=False) as desk:
         made = Running(desk, Publisher(desk), {})
         for name in ("support", "viewer"):
-            made.cookies[name] = session_cookies(desk, chromium, name)
+            made.cookies[name] = session_cookies(desk, name)
         made.publish(60)
         yield made
 
@@ -25,6 +25,6 @@ def running(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
 def window(running: Running, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     width, name = getattr(request, "param", (1400, "support"))
     context = chromium.new_context(viewport={"width": width, "height": 700})
-    context.add_cookies(running.cookies[name])  # type: ignore[arg-type]
+    context.add_cookies(running.cookies[name])
     yield context
     context.close()

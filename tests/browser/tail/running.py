@@ -2,10 +2,10 @@
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.login_form import Cookies
 from tests.browser.tail.page import expect_state
 from tests.desk_process import Desk
 from tests.publisher import Publisher
@@ -19,7 +19,7 @@ class Running:
 
     desk: Desk
     publisher: Publisher
-    cookies: dict[str, list[dict[str, Any]]]
+    cookies: dict[str, Cookies]
     number: int = 0
 
     def publish(self, count: int, topic: str = TOPIC) -> int:

@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.login_form import session_cookies
 from tests.browser.tail.page import accounted, counted, expect_state
 from tests.browser.tail.running import TOPIC, Running, expect_newest, follow, rows
-from tests.people import PASSWORD
 
 
 def filter_by(page: Page, text: str) -> None:
@@ -110,12 +109,13 @@ NOTE_WHAT_IS_SPOKEN = """() => {
 
 
 def test_counts_are_read_aloud_now_and_then_and_rows_never(running: Running, window: BrowserContext) -> None:
+    window.clock.install()
     page = follow(window, running, f"topics/{TOPIC}/tail/?from=now")
     page.evaluate(NOTE_WHAT_IS_SPOKEN)
     assert page.locator("#tail-spoken").get_attribute("role") == "status"  # polite
     for _ in range(24):
-        running.publish(3)
-        page.wait_for_timeout(1_000)
+        expect_newest(page, running.publish(3))
+        page.clock.fast_forward(1_000)  # the page's clock alone, which goes on besides
     spoken = page.evaluate("spoken")
     assert len(spoken) >= 2
     assert all(re.fullmatch(r"Published \d+ · matched \d+ · shown \d+ · skipped 0", text) for _, text in spoken)
@@ -128,11 +128,10 @@ def test_counts_are_read_aloud_now_and_then_and_rows_never(running: Running, win
 
 
 def test_whoever_may_no_longer_watch_is_told_so_and_keeps_nothing_on_the_screen(running: Running, chromium: Browser) -> None:
-    running.desk.manage("create_user", "leaver", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
-    running.cookies["leaver"] = session_cookies(running.desk, chromium, "leaver")
+    cookies = session_cookies(running.desk, "approver")
     here, elsewhere = chromium.new_context(), chromium.new_context()
     for context in (here, elsewhere):
-        context.add_cookies(running.cookies["leaver"])  # type: ignore[arg-type]
+        context.add_cookies(cookies)
     page = here.new_page()
     connections: list[str] = []
     page.on("websocket", lambda socket: connections.append(socket.url))
@@ -156,21 +155,20 @@ def test_whoever_may_no_longer_watch_is_told_so_and_keeps_nothing_on_the_screen(
 
 
 def test_rows_that_came_before_a_role_was_changed_do_not_outlive_it(running: Running, chromium: Browser) -> None:
-    running.desk.manage("create_user", "changing", "--role", "support", "--password-stdin", stdin=PASSWORD.encode())
-    running.cookies["changing"] = session_cookies(running.desk, chromium, "changing")
+    running.set_role("admin", "support")
     context = chromium.new_context()
-    context.add_cookies(running.cookies["changing"])  # type: ignore[arg-type]
+    context.add_cookies(session_cookies(running.desk, "admin"))
     page = context.new_page()
     page.goto(f"{running.desk.url}topics/{TOPIC}/tail/?filter=type:DocumentUploaded")
     expect_state(page, "live")
     expect(page.locator("#tail")).to_have_attribute("data-masking", "values")
-    running.set_role("changing", "viewer")
+    running.set_role("admin", "viewer")
     expect(page.locator("#tail")).to_have_attribute("data-masking", "masked", timeout=30_000)  # loaded again
     expect_state(page, "live")
     expect(page.locator("#filter")).to_have_value("type:DocumentUploaded")
     running.desk.end("web")
     expect_state(page, "away")
-    running.set_role("changing", "support")  # while nobody was connected to be told
+    running.set_role("admin", "support")  # while nobody was connected to be told
     running.desk.start_web()
     expect(page.locator("#tail")).to_have_attribute("data-masking", "values", timeout=30_000)
     context.close()
