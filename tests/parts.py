@@ -4,12 +4,12 @@ from typing import Generic, TypeVar
 
 import pytest
 
-from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.model.log import Log
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import Subscriptions
 
-L = TypeVar("L", bound=DatabaseLog)
+L = TypeVar("L", bound=Log)
 
 
 def subscriptions_of(storage: Storage) -> Subscriptions:

@@ -51,6 +51,8 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     published: datetime | None = None
     key: str | None = None
     ordering_key: str | None = msgspec.field(default=None, name="orderingkey")
+    member: int = 0
+    members: int = 0
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     data: Raw | UnsetType = UNSET
     data_base64: str | UnsetType = UNSET
@@ -105,6 +107,8 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
         published=_known(message.published),
         problem=event.problem,
     )
+    if message.member is not None:
+        form.member, form.members = message.member.number, message.member.count
     if not event.problem:
         form.aggregate_type, form.aggregate_id = event.aggregate_type, event.aggregate_id
     _add_values(form, event, profile)

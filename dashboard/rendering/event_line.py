@@ -32,6 +32,7 @@ class EventLine:
     - ``payload_unreadable``: the story needs values of a payload that cannot be parsed. Only set for people who see payloads.
     - ``missing`` says why the event could not be read from the store.
     - ``encrypted``: nobody here can read the payload. ``schema_mismatch``: the payload does not fit its schema.
+    - ``member``: which event of a batch it is, in words, if its message holds several.
     - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
     - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already express.
     """
@@ -58,6 +59,7 @@ class EventLine:
     missing: Missing = Missing.NOTHING
     encrypted: bool = False
     schema_mismatch: bool = False
+    member: str = ""
     unindexed: bool = False
     derived: bool = False
     anomalies: Sequence[AnomalyText] = ()

@@ -16,6 +16,7 @@ from eventstore.model import NOT_THE_MESSAGE, UNREADABLE_KEY, Anomaly, Event, Po
 from eventstore.streams import Missing, Row
 
 TONES, NO_TONE = 6, 3
+MEMBER = "member {:,}"
 BINARY_KEY = "bytes that are no text, which cannot be read here"
 
 
@@ -51,6 +52,7 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
         payload_unreadable=payload_unreadable,
         encrypted=event.message.encrypted,
         schema_mismatch=event.schema is not None and bool(event.schema.problem),
+        member=member_words(event),
     )
 
 
@@ -69,6 +71,7 @@ def build_pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> 
         pieces=(UNREADABLE if pointer.unreadable else type_words(pointer.type),),
         problem="fits no envelope: open it to see why" if pointer.unreadable else "",
         missing=missing,
+        member=MEMBER.format(number) if (number := pointer.position.member) else "",
     )
 
 
@@ -81,6 +84,7 @@ class _Details(TypedDict, total=False):
     missing: Missing
     encrypted: bool
     schema_mismatch: bool
+    member: str
 
 
 def _line(
@@ -118,6 +122,12 @@ def _line(
         anomalies=_anomalies(pointer, details.get("schema_mismatch", False)) if pointer and pointer.anomalies else (),
         **details,
     )
+
+
+def member_words(event: Event) -> str:
+    """Which event of its message it is: "member 3 of 7"; empty if the message holds no other."""
+    member = event.message.member
+    return f"{MEMBER.format(member.number)} of {member.count:,}" if member else ""
 
 
 def _anomalies(pointer: Pointer, schema_mismatch: bool) -> Sequence[AnomalyText]:

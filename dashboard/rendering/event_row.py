@@ -104,6 +104,8 @@ def _badges(line: EventLine) -> Iterator[str]:
             f' <span class="badge badge-warn" title="{escape(anomaly.means)}" data-anomaly="{escape(anomaly.kind.value)}">'
             f"{WARNING} {escape(anomaly.badge)}</span>"
         )
+    if line.member:
+        yield f' <span class="badge">{escape(visible(line.member))}</span>'
     if line.derived:
         yield ' <span class="badge">copy</span>'
 

@@ -28,6 +28,8 @@ def event_words(row: Row) -> SafeString:
         '<bdi class="mono">{}</bdi>',
         f"{short_topic(row.position.topic)}-{row.position.partition} · {visible(row.position.label)}",
     )
+    if row.event is not None and (member := row.event.message.member):
+        place = format_html("{} (member {} of {}: the whole message comes again)", place, member.number, member.count)
     if not aggregate_id:
         return format_html("the message at {}", place)
     aggregate = format_html("<bdi>{}</bdi> {}", visible(aggregate_type), ident(aggregate_id))

@@ -38,6 +38,11 @@ KEY_IS_BINARY = (
     "The key is binary: it was set as bytes, and is shown as their base64. "
     "Events whose key is this text belong to the same aggregate here."
 )
+MEMBER_NOTE = (
+    "This is member {number:,} of {count:,} in one message, a batch of CloudEvents. The store knows only the message: a "
+    "consumer gets all members together, and a cursor that is reset to one of them delivers all of them again. Key, "
+    "properties and publish time are the message's."
+)
 SHORTEST_UNPADDED = 16
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _MIXED = tuple(re.compile(kind) for kind in ("[a-z]", "[A-Z]", "[0-9+/]"))
@@ -118,7 +123,7 @@ def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, profile, limit) if event else None,
-        notes=(*event.notes, *key_notes(event, desk().log.key_is_bytes)) if event else (),
+        notes=(*event.notes, *member_notes(event), *key_notes(event, desk().log.key_is_bytes)) if event else (),
         anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
         values=value_facts(pointer.values, profile) if pointer else (),
     )
@@ -192,6 +197,12 @@ def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
         ("Schema", _schema_of(event), "schema_version"),
     )
     return [*keys, *(_fact(name, value, path, profile) for name, value, path in candidates if value)]
+
+
+def member_notes(event: Event) -> Sequence[str]:
+    """What it means for this event that its message holds others."""
+    member = event.message.member
+    return (MEMBER_NOTE.format(number=member.number, count=member.count),) if member else ()
 
 
 def key_notes(event: Event, is_bytes: Callable[[Position], bool | None]) -> Sequence[str]:

@@ -1,7 +1,9 @@
 """Read CloudEvents 1.0 from a message: in binary mode (attributes as properties) and as structured JSON."""
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from eventstore.envelope.connect import key_text
@@ -17,6 +19,8 @@ PREFIX = "ce_"
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 ONE_MEMBER = "This event is the only member of a batch of CloudEvents."
+DECLARED = "it is declared as {}, but of its payload"
+MEMBER = "it is member {} of {} in a batch of CloudEvents, but of this member"
 _ATTRIBUTES = (
     "id", "type", "source", "specversion", "aggregatetype", "aggregateid", "correlationid", "correlation_id",
     "causationid", "causation_id", "sequence", "time", "subject",
@@ -91,15 +95,21 @@ def read_structured(message: Message) -> Event | None:
 
     A payload that looks like one but is not declared as such is left to the topic's mapping if it is not an event.
     """
+    if member := message.member:
+        return _read_document(message, message.payload, MEMBER.format(member.number, member.count))
     whole = declared_type(message)
-    declared = whole.partition(";")[0].strip().lower()
-    payload, _ = opened(message, whole)
+    declared = media_type(whole)
+    payload, recoded = opened(message, whole)
     if declared == STRUCTURED:
-        return _read_document(message, payload, STRUCTURED)
+        return _read_document(message, payload, DECLARED.format(STRUCTURED))
     if declared == BATCH:
-        return _read_batch(message, payload)
+        return _read_batch(message, payload, recoded)
     if b'"specversion"' not in payload or not payload.lstrip(b" \t\r\n").startswith(b"{"):
         return None
+    return _read_undeclared(message, payload)
+
+
+def _read_undeclared(message: Message, payload: bytes) -> Event | None:
     try:
         attributes, data, content_type = split_document(payload)
     except Misfit:
@@ -118,28 +128,53 @@ def declared_type(message: Message) -> str:
     return ""
 
 
-def _read_document(message: Message, document: bytes, declared: str) -> Event:
+def media_type(content_type: str) -> str:
+    """Return the content type in small letters, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def batch_in(message: Message) -> tuple[Sequence[Raw], str]:
+    """Return the documents of the several events that this message holds as a batch, and what was done to unpack them.
+
+    Returns none for everything else: a message that is one event by its properties, a batch of one, and a list that cannot be
+    taken apart, which ``read_structured`` refuses with the reason.
+    """
+    declared = declared_type(message)
+    is_whole = not (message.encrypted or message.problem or message.member)
+    if media_type(declared) == BATCH and is_whole and spelling_of(message.properties) is None:
+        payload, recoded = opened(message, declared)
+        with suppress(Misfit):
+            members = _members(payload, recoded)
+            if len(members) > 1:
+                return members, recoded.words if recoded else ""
+    return (), ""
+
+
+def _members(payload: bytes, recoded: Recoded | None) -> Sequence[Raw]:
+    if recoded is not None and recoded.cut:
+        raise Misfit("it is gzip and holds more than may be unpacked")
+    return batch_members(payload)
+
+
+def _read_document(message: Message, document: bytes, what: str) -> Event:
+    """Read a whole CloudEvent. ``what`` begins the reason if it is none."""
     try:
         attributes, data, content_type = split_document(document)
     except Misfit as misfit:
-        raise Misfit(f"it is declared as {declared}, but of its payload: {misfit}") from misfit
+        raise Misfit(f"{what}: {misfit}") from misfit
     return _event(message, attributes, _ATTRIBUTES, attributes, data, content_type)
 
 
-def _read_batch(message: Message, payload: bytes) -> Event:
-    """Read a payload in CloudEvents' JSON batch format. One message is one event here, so only a batch of one can be opened.
-
-    A second event of the same message would have no position of its own: none that the index could keep, a page could
-    open, or a cursor could stand at.
-    """
+def _read_batch(message: Message, payload: bytes, recoded: Recoded | None) -> Event:
+    """Read a batch that was not taken apart into its members (``batch_in``). A batch of one is its event."""
     try:
-        members = batch_members(payload)
+        members = _members(payload, recoded)
     except Misfit as misfit:
-        raise Misfit(f"it is declared as {BATCH}, but of its payload: {misfit}") from misfit
+        raise Misfit(f"{DECLARED.format(BATCH)}: {misfit}") from misfit
     if len(members) != 1:
         count = f"{len(members):,}" if members else "no"
         raise Misfit(f"it is a batch of {count} CloudEvents in one message, where one event a message can be read")
-    event = _read_document(message, members[0], BATCH)
+    event = _read_document(message, bytes(members[0]), DECLARED.format(BATCH))
     return replace(event, notes=(ONE_MEMBER, *event.notes))
 
 

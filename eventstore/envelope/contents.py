@@ -47,7 +47,7 @@ def opened(message: Message, content_type: str) -> tuple[bytes, Recoded | None]:
     data = message.payload
     if data[:1] not in SIGNS and ";" not in content_type:
         return data, None
-    if message.encrypted:
+    if message.encrypted or message.member is not None:  # a member is taken from what was opened
         return data, None
     if message.schema_version:  # its schema says what the bytes are
         return (data.removeprefix(BOM), Recoded(words="Its byte order mark is left out.")) if data[:3] == BOM else (data, None)

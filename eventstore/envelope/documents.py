@@ -19,6 +19,12 @@ _KNOWN = frozenset({
 """Attribute names that an error may mention. Any other name may be part of a payload."""
 BOM = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8, which RFC 8259 lets readers of JSON ignore."""
+MOST_MEMBERS = 10_000
+"""Members that a batch may have to be taken apart."""
+MOST_BATCH_BYTES = 16 * 1024 * 1024
+"""Largest batch, in bytes, that is taken apart. A broker takes messages of 5 MB, unless they come in pieces."""
+MOST_COMMAS = 1_000_000
+"""Each member costs 64 bytes of memory before they can be counted, and a list of digits has one for every 2 bytes."""
 DEEP_LIMIT = 1_000_000
 """Largest document, in bytes, that is scanned slowly if the parser cannot take it."""
 
@@ -47,16 +53,27 @@ def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
     return attributes, _data(bytes(plain), content_type), content_type or "application/json"
 
 
-def batch_members(document: bytes) -> list[bytes]:
-    """Return the members of a JSON batch (a list of CloudEvents) as they are written. Raises ``Misfit`` for anything else."""
+def batch_members(document: bytes) -> list[msgspec.Raw]:
+    """Return the members of a JSON batch (a list of CloudEvents) as they are written. Raises ``Misfit`` if it is no JSON list,
+    or exceeds one of the bounds.
+
+    A member may be anything that is JSON.
+    """
+    if len(document) > MOST_BATCH_BYTES:
+        raise Misfit(f"it has more than {MOST_BATCH_BYTES:,} bytes")
+    if document.count(b",") > MOST_COMMAS:
+        raise Misfit(f"it has more than {MOST_COMMAS:,} commas, so that taking it apart could need too much memory")
     try:
-        return [bytes(member) for member in _LIST.decode(document.removeprefix(BOM))]
+        members = _LIST.decode(document.removeprefix(BOM))
     except msgspec.ValidationError as error:
         raise Misfit("it is no JSON list") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Misfit(f"it is not valid JSON{_place(error)}") from error
     except RecursionError as error:
         raise Misfit("its JSON is nested too deeply to be read") from error
+    if len(members) > MOST_MEMBERS:
+        raise Misfit(f"it has {len(members):,} members, more than {MOST_MEMBERS:,}")
+    return members
 
 
 def is_json_type(content_type: str) -> bool:

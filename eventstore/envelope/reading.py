@@ -10,7 +10,8 @@ from eventstore.envelope.mapping import TopicMapping, mapping_for
 from eventstore.envelope.parts import Incomplete, Misfit, misfit_event, stand_in_event, unreadable_event
 from eventstore.envelope.raw import read_mapped
 from eventstore.model.errors import NOT_THE_MESSAGE, reported
-from eventstore.model.events import Decoded, Event, Message
+from eventstore.model.events import Event, Message
+from eventstore.model.schema_registry import Decoded
 
 _NO_ENVELOPE = (
     "it has no ce_ properties, its payload is no CloudEvents JSON, and the configuration has no mapping for its topic"

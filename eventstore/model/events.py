@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
+from eventstore.model import tokens
 from eventstore.model.errors import InvalidPosition
 
 T = TypeVar("T")
@@ -26,16 +27,6 @@ NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
 """Stands for a publish time or an event time that is unknown. No time that an event may have is as early, and every time zone
 can show it, but no page does: it shows the word.
 """
-_AFTER_ALL = datetime.max.replace(tzinfo=UTC)
-
-
-def newest_first_key(time: datetime) -> datetime:
-    """Return the key by which a merge gives the newest first.
-
-    What has no time is given at once, as it is in a merge that begins with the oldest (``NO_TIME`` is before every time):
-    otherwise everything that lies behind it in its own partition would wait until all others are given.
-    """
-    return _AFTER_ALL if time == NO_TIME else time
 
 
 class TopicKind(StrEnum):
@@ -69,6 +60,9 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A place in a partition. ``token`` is opaque and belongs to the driver. Tokens of one partition sort as the log does.
 
     ``label`` is for people ("118:4021:3") and is not compared.
+
+    One message may hold several events, the members of a batch (``Member``). The last one lies at the message's own position,
+    the others just before it (``tokens.inside``).
     """
 
     topic: str
@@ -107,6 +101,30 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
             raise TypeError("positions of different partitions have no order")
 
     @property
+    def message(self) -> "Position":
+        """Return the position of the message that the event here is, or is a member of. Only this one means anything to a
+        driver."""
+        token, member = tokens.message_of(self.token)
+        if member is None:
+            return self
+        return Position(topic=self.topic, partition=self.partition, token=token, label=self.label.partition("/")[0])
+
+    @property
+    def member(self) -> int | None:
+        """Return the number of the member that lies here, counted from 1; ``None`` for the last one and for whole messages."""
+        return tokens.message_of(self.token)[1]
+
+    @property
+    def beginning(self) -> "Position":
+        """Return the place before every event of the message here, and after all events before the message."""
+        return self.message.inside(0)
+
+    def inside(self, number: int) -> "Position":
+        """Return the position of a member, except the last, of the message here. Number 0 is the place before them."""
+        token = tokens.inside(self.token, number)
+        return Position(topic=self.topic, partition=self.partition, token=token, label=f"{self.label}/{number}")
+
+    @property
     def where(self) -> str:
         """The position in words: "documents partition 0, 118:4021:3"."""
         return f"{self.topic} partition {self.partition}, {self.label or self.token}"
@@ -125,6 +143,14 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         if len(number) > 9:
             raise InvalidPosition("No topic has that many partitions. Open the event again from a list.")
         return Position(topic=topic, partition=int(number), token=token)
+
+
+class Member(Struct, frozen=True, kw_only=True, gc=False):
+    """Which of several events of one message this is. ``message_bytes`` is the size of the message's whole payload."""
+
+    number: int
+    count: int
+    message_bytes: int
 
 
 class NewMessage(Struct, frozen=True, kw_only=True, gc=False):
@@ -167,6 +193,9 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     """What is unknown of the message because the store holds something impossible in its place: sentences for people."""
     problem: str = ""
     """Why the driver could not read the message at all. Then only its position is known, and what else could be read."""
+    member: Member | None = None
+    """Set if this is one member of a message that holds a batch of events. ``payload`` is then that member's document alone,
+    and everything else is the message's."""
 
 
 class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
@@ -187,20 +216,6 @@ class SchemaUse(Struct, frozen=True, kw_only=True, gc=False):
     problem: str = ""
     unanswered: bool = False
     note: str = ""
-
-
-class Decoded(NamedTuple):
-    """What a schema makes of a message.
-
-    - ``data``: the payload as a document, or as it is.
-    - ``key``: the message's key, decoded if the schema has one for it.
-    - ``key_problem``: why it could not be decoded. ``key`` is then the key as it was sent.
-    """
-
-    data: bytes
-    use: SchemaUse
-    key: str | None
-    key_problem: str = ""
 
 
 class Recoded(Struct, frozen=True, kw_only=True, gc=False):
@@ -231,7 +246,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     - ``attributes``: the CloudEvents attributes as they were written, by name without ``ce_``.
     - ``data``: the event's payload alone, byte for byte, unless ``schema`` says that it was converted to JSON, or
       ``recoded`` that it was unpacked or decoded.
-      ``message.payload`` is always what the store holds.
+      ``message.payload`` is always what the store holds; of a member of a batch, its part of it.
     - ``time``: the publish time stands in for a missing one. ``NO_TIME`` if that is unknown as well.
     - ``notes``: what was made up because the real value is missing, such as the time.
     """

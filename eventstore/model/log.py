@@ -36,7 +36,10 @@ class LogCapabilities:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ends:
-    """The first and the last event of a partition now; both ``None`` if it is empty."""
+    """The first message and the last event of a partition now; both ``None`` if it is empty.
+
+    A message that holds several events has the position of its last one: nothing lies before ``first.beginning``.
+    """
 
     topic: str
     partition: int
@@ -85,7 +88,10 @@ class Reader(Protocol):
 
 
 class Log(Protocol):
-    """A driver's access to topics and their events."""
+    """A driver's access to topics and their events.
+
+    A message that holds a batch of events is read as one message for each (``Message.member``). ``amounts`` counts it as one.
+    """
 
     @property
     def capabilities(self) -> LogCapabilities: ...

@@ -15,15 +15,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Page, newest_first_key
+from eventstore.model.events import NO_TIME, Page
 
 T = TypeVar("T")
 
 BEGINNING, END = "^", "$"
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +49,15 @@ class MergeSource(Generic[T]):
 
 
 Boundaries = Mapping[str, str]
+
+
+def newest_first_key(time: datetime) -> datetime:
+    """Return the key by which a merge gives the newest first.
+
+    What has no time is given at once, as it is in a merge that begins with the oldest (``NO_TIME`` is before every time):
+    otherwise everything that lies behind it in its own partition would wait until all others are given.
+    """
+    return _AFTER_ALL if time == NO_TIME else time
 
 
 def encode_page_token(direction: str, boundaries: Boundaries) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from eventstore.model.events import NOTHING
+from eventstore.model.events import NOTHING, SchemaUse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +19,20 @@ class Schema:
     name: str
     definition: bytes
     properties: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+class Decoded(NamedTuple):
+    """What a schema makes of a message.
+
+    - ``data``: the payload as a document, or as it is.
+    - ``key``: the message's key, decoded if the schema has one for it.
+    - ``key_problem``: why it could not be decoded. ``key`` is then the key as it was sent.
+    """
+
+    data: bytes
+    use: SchemaUse
+    key: str | None
+    key_problem: str = ""
 
 
 class SchemaRegistry(Protocol):

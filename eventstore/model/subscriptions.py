@@ -166,6 +166,11 @@ def left_out(acknowledged: Iterable[tuple[int, int]], end: int) -> Iterator[int]
         number = max(number, behind)
 
 
+def of_messages(targets: Mapping[int, Position | Edge]) -> Mapping[int, Position | Edge]:
+    """Return the targets of a reset as places of whole messages, which are all that a cursor knows."""
+    return {at: place.message if isinstance(place, Position) else place for at, place in targets.items()}
+
+
 class Consumer(Protocol):
     """A member of a subscription. It receives, and acknowledges by position."""
 
@@ -216,7 +221,8 @@ class Subscriptions(Protocol):
         on_begin: OnBegin = ignore_begin,
         on_move: OnMove = ignore_move,
     ) -> None:
-        """Move the cursor of each named partition: the event *at* the position is the next one to be received.
+        """Move the cursor of each named partition: the event *at* the position is the next one to be received, with its whole
+        message if it is a member of a batch.
 
         Later acknowledgements are forgotten. Partitions that are not named stay. See ``reset_disconnects``.
 

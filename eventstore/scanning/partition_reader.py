@@ -14,8 +14,9 @@ from heapq import merge
 from django.db import connections
 
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import Message, newest_first_key
+from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES, Log
+from eventstore.model.merge import newest_first_key
 from eventstore.scanning.spans import Span
 
 SMALLEST, FIRST, LARGEST = 20, 84, 1364
@@ -148,7 +149,7 @@ def _is_trimmed(log: Log, span: Span, silent: int) -> bool:
     does not answer, or if it answers but delivers nothing.
     """
     ends = log.ends(span.topic)[span.partition]
-    if ends.last is None or ends.first is None or ends.first > span.upper:
+    if ends.last is None or ends.first is None or ends.first.beginning > span.upper:
         return True
     if silent > 2:
         raise StoreUnreachable("The store answers, and delivers no more of this topic. Search again in a moment.")

@@ -55,7 +55,7 @@ def spans_of(log: Log, topic: Topic, *, since: datetime | None, onward: str, new
     for ends in log.ends(topic.name):
         if ends.first is None or ends.last is None:
             continue
-        first = ends.first
+        first = ends.first.beginning
         if since is not None:
             start = log.first_since(topic.name, ends.partition, since)
             if start is None:

@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreUnreachable
-from eventstore.model.events import Decoded, Message, SchemaUse
-from eventstore.model.schema_registry import Schema, SchemaRegistry
+from eventstore.model.events import Message, SchemaUse
+from eventstore.model.schema_registry import Decoded, Schema, SchemaRegistry
 from eventstore.schemas.decode_budget import MOST_PAYLOAD, DecodeError, UnusableSchema
 from eventstore.schemas.kinds import Kind, kind_of, words_of
 from eventstore.schemas.parts import ReadKey

@@ -209,7 +209,7 @@ def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -
     for cursor in subscription.cursors:
         if cursor.delayed and (cursor.delayed >= cursor.backlog or cursor.delayed > len(cursor.due)):
             continue
-        due = [pointer for pointer in first.get(cursor.partition, ()) if pointer.position not in cursor.due]
+        due = [pointer for pointer in first.get(cursor.partition, ()) if pointer.position.message not in cursor.due]
         if due:
             found[cursor.partition] = next((pointer for pointer in due if pointer.published != NO_TIME), due[0])
     return found

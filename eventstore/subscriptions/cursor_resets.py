@@ -27,7 +27,7 @@ Target = Edge | datetime | Position
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Move:
-    """One partition's part. ``goes_to`` is the next event to be received."""
+    """One partition's part. ``goes_to`` is the next message to be received, with all of its events if it is a batch."""
 
     partition: int
     stands_at: Position | None
@@ -128,8 +128,9 @@ def _goes_to(log: Log, topic: str, partition: int, target: Target) -> Position |
     if isinstance(target, Position):
         if target.topic != topic:
             raise InvalidPosition("That event is in another topic. Choose one of this topic's events.")
-        return log.position(topic, partition, target.token)
-    return log.first_since(topic, partition, target) or Edge.LATEST
+        return log.position(topic, partition, target.token).message
+    first = log.first_since(topic, partition, target)
+    return first.message if first else Edge.LATEST
 
 
 def _move(topic: str, cursor: Cursor, goes_to: Position | Edge) -> Move:
@@ -147,7 +148,7 @@ def _counts(topic: str, cursor: Cursor, goes_to: Position | Edge) -> tuple[int |
     if isinstance(goes_to, Edge):
         aim = 0 if goes_to is Edge.EARLIEST else partition.next_ordinal
     else:
-        aim = ordinal_after(partition, goes_to, inclusive=True)
+        aim = ordinal_after(partition, goes_to.beginning)
     acknowledged = acknowledged_ordinals(partition, cursor)
     again = sum(max(0, end - max(start, aim)) for start, end in acknowledged)
     acknowledged_before = sum(max(0, min(end, aim) - start) for start, end in acknowledged)

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import Protocol
 
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import NO_TIME, Message, Position, Topic, newest_first_key
+from eventstore.model.events import NO_TIME, Message, Position, Topic
 from eventstore.model.log import Log
+from eventstore.model.merge import newest_first_key
 from eventstore.tail.aggregates import first_published
 
 MOST_LAST = 10_000

@@ -121,9 +121,11 @@ def test_an_end_that_was_taken_away_is_asked_for_again(monkeypatch: pytest.Monke
     assert gone
     changes = iter([later])
 
+    ends_now = storage.log.ends
+
     def ends(topic: str) -> Sequence[Ends]:
         change = next(changes, None)
-        found = DatabaseLog.ends(storage.log, topic)
+        found = ends_now(topic)
         return [change(end) for end in found] if change else found
 
     monkeypatch.setattr(storage.log, "ends", ends)

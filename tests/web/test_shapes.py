@@ -12,7 +12,7 @@ from django.urls import reverse
 from dashboard import gateway
 from eventstore.config.loading import parse_config
 from eventstore.index.check.run import check_topic
-from eventstore.model.events import NewMessage
+from eventstore.model.events import NewMessage, Position
 from tests.unit.messages import json
 from tests.web.desk import Desk, attribute, opened_desk, text
 
@@ -66,20 +66,38 @@ def test_every_shape_is_an_event_on_its_topics_page_and_on_its_own_and_the_index
     desk.log.create_topic("shapes")
     new = [NewMessage(payload=payload, key=key, properties=properties) for _, payload, properties, key, _ in SHAPES]
     positions = desk.log.append("shapes", new)
-    batch = NewMessage(payload=b"[" + document("1") + b"," + document("2") + b"]", key="k", properties=BATCH)
+    batch = NewMessage(payload=b"[" + document("one") + b",7," + document("two") + b"]", key="k", properties=BATCH)
     change = NewMessage(payload=json(CHANGE), key='{"id":1001}', properties={"tenant": "south"})
     at_batch, at_change = desk.log.append("shapes", [batch, change])
     desk.index()
     listed = attribute(desk.get("/topics/shapes/"), "data-event-id")
-    assert [id for id in reversed(listed) if "@" not in id] == [id for id, *_ in SHAPES]
+    assert [id for id in reversed(listed) if "@" not in id] == [*(id for id, *_ in SHAPES), "one", "two"]
     for (id, _, _, _, said), position in zip(SHAPES, positions, strict=True):
         shown = desk.get(f"{reverse('event', args=[id])}?at={quote(position.encode())}")
         assert (shown.status_code, said in text(shown)) == (200, True), (id, text(shown))
-    page = text(desk.get(f"{reverse('event', args=[at_batch.encode()])}?at={quote(at_batch.encode())}"))
-    assert "it is a batch of 2 CloudEvents in one message" in page
+    check_members(desk, at_batch)
     page = text(desk.get(f"{reverse('event', args=[at_change.encode()])}?at={quote(at_change.encode())}"))
     assert all(said in page for said in ("orders.updated", "1001", "tenant", "south")), page
     (report,) = check_topic(
         gateway.desk().store, gateway.desk().config, desk.log.topic("shapes"), lambda _: None, threading.Event()
     )
-    assert (report.difference, len(listed)) == ("", len(SHAPES) + 2)
+    assert (report.difference, len(listed)) == ("", len(SHAPES) + 4)
+
+
+def check_members(desk: Desk, whole: Position) -> None:
+    """Each member has a page and raw bytes, with its own payload and nothing of the others'."""
+    rows = desk.get("/topics/shapes/").content.decode()
+    assert [f">member {number} of 3<" in rows for number in (1, 2, 3)] == [True] * 3
+    bad = whole.inside(2)
+    members = [("one", whole.inside(1), document("one")), (bad.encode(), bad, b"7"), ("two", whole, document("two"))]
+    for number, (id, place, content) in enumerate(members, 1):
+        page = text(desk.get(f"{reverse('event', args=[id])}?at={quote(place.encode())}"))
+        assert f"This is member {number} of 3 in one message" in page
+        assert ("it is member 2 of 3 in a batch of CloudEvents, but of this member: it is no JSON object" in page) == (
+            place is bad
+        )
+        assert desk.get(f"{reverse('event_payload', args=[id])}?at={quote(place.encode())}").content == content
+    desk.subscribe(topic="shapes", handled=len(SHAPES) + 2)
+    aim = f"/topics/shapes/subscriptions/mailer/cursor-resets/new/?to=position&position={quote(bad.encode())}"
+    page = text(desk.get(aim))
+    assert "The event is member 2 of 3 in one message, and the whole message comes again." in page

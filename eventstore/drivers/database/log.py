@@ -16,7 +16,7 @@ from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities, Reader
 
 
 class DatabaseLog:
-    """Implements ``eventstore.model.log.Log``."""
+    """Implements ``eventstore.drivers.unfolding.MessageLog``."""
 
     capabilities = LogCapabilities(expected_version=True, detects_known_ids=True, amount_unit="events")
 
@@ -82,16 +82,27 @@ class DatabaseLog:
             return table_reads.read_forward(topic, partition, after, limit, inclusive, most_bytes)
 
     def read_backward(
-        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+        self,
+        topic: str,
+        partition: int,
+        *,
+        before: Position | None = None,
+        limit: int,
+        most_bytes: int | None = None,
+        inclusive: bool = False,
     ) -> Sequence[Message]:
         with self._session.use():
-            return table_reads.read_backward(topic, partition, before, limit, most_bytes)
+            return table_reads.read_backward(topic, partition, before, limit, most_bytes, inclusive)
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         with self._session.use():
             return table_reads.fetch(positions)
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
+        message = self.first_message_since(topic, partition, when)
+        return message.position if message else None
+
+    def first_message_since(self, topic: str, partition: int, when: datetime) -> Message | None:
         with self._session.use():
             return table_reads.first_since(topic, partition, when)
 

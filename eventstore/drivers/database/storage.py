@@ -4,6 +4,8 @@ from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.database.connection import Session, close_in_thread
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.subscriptions.table_subscriptions import TableSubscriptions
+from eventstore.drivers.unfolding import UnfoldedLog
+from eventstore.model.log import Log
 
 
 class DatabaseStorage:
@@ -13,7 +15,7 @@ class DatabaseStorage:
 
     def __init__(self, kinds: TopicKinds = BY_NAME) -> None:
         self._session = Session()
-        self.log = DatabaseLog(self._session, kinds)
+        self.log: Log = UnfoldedLog(DatabaseLog(self._session, kinds))
         self.subscriptions = TableSubscriptions(self._session)
 
     def close(self) -> None:

@@ -41,12 +41,12 @@ def read_forward(
 
 
 def read_backward(
-    topic: str, partition: int, before: Position | None, limit: int, most_bytes: int | None
+    topic: str, partition: int, before: Position | None, limit: int, most_bytes: int | None, inclusive: bool
 ) -> Sequence[Message]:
     row = partition_row(topic, partition)
     rows = MessageRow.objects.filter(partition=row).order_by("-number")
     if before is not None:
-        rows = rows.filter(number__lt=number_of(before, topic, partition))
+        rows = rows.filter(number__lt=number_of(before, topic, partition) + inclusive)
     if most_bytes is not None and (first := fitting_down_to(rows, limit, most_bytes)) is not None:
         rows = rows.filter(number__gte=first)
     return _messages(topic, partition, rows[: max(limit, 0)])
@@ -65,10 +65,10 @@ def fetch(positions: Sequence[Position]) -> Mapping[Position, Message]:
     }
 
 
-def first_since(topic: str, partition: int, when: datetime) -> Position | None:
+def first_since(topic: str, partition: int, when: datetime) -> Message | None:
     rows = MessageRow.objects.filter(partition=partition_row(topic, partition), published__gte=when)
-    number = rows.order_by("published", "number").values_list("number", flat=True).first()
-    return None if number is None else position_of(topic, partition, number)
+    found = _messages(topic, partition, rows.order_by("published", "number")[:1])
+    return found[0] if found else None
 
 
 def messages_at(topic: str, partition: int, partition_id: int, numbers: Sequence[int]) -> list[Message]:

@@ -30,7 +30,7 @@ PARALLEL_READS = 4
 
 
 class PulsarLog:
-    """Implements ``eventstore.model.log.Log``, which describes each call.
+    """Implements ``eventstore.drivers.unfolding.MessageLog``. ``eventstore.model.log.Log`` describes each call.
 
     A chunked message that has other publishers' messages between its chunks is delivered at its last chunk. A reader
     that is opened between its chunks gets it if it began not too long before (``resuming``).
@@ -107,10 +107,19 @@ class PulsarLog:
         )
 
     def read_backward(
-        self, topic: str, partition: int, *, before: Position | None = None, limit: int, most_bytes: int | None = None
+        self,
+        topic: str,
+        partition: int,
+        *,
+        before: Position | None = None,
+        limit: int,
+        most_bytes: int | None = None,
+        inclusive: bool = False,
     ) -> Sequence[Message]:
         partition_log = self._cluster.partition_log(self._cluster.known(topic), partition)
-        return partition_log.backward(before=checked(before, partition_log), limit=limit, most_bytes=most_bytes)
+        return partition_log.backward(
+            before=checked(before, partition_log), limit=limit, most_bytes=most_bytes, inclusive=inclusive
+        )
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """Scattered positions cost a reader each, several of them in parallel. Close ones are read through with one
@@ -127,6 +136,10 @@ class PulsarLog:
         return {position: message for part in parts for position, message in part.items()}
 
     def first_since(self, topic: str, partition: int, when: datetime) -> Position | None:
+        message = self.first_message_since(topic, partition, when)
+        return message.position if message else None
+
+    def first_message_since(self, topic: str, partition: int, when: datetime) -> Message | None:
         return self._cluster.partition_log(self._cluster.known(topic), partition).first_since(when)
 
     def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> PulsarReader:

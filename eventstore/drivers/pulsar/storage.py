@@ -9,6 +9,7 @@ from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.schema_registry import PulsarSchemas
 from eventstore.drivers.pulsar.subscriptions.pulsar_subscriptions import PulsarSubscriptions
+from eventstore.drivers.unfolding import UnfoldedLog
 
 
 class PulsarStorage:
@@ -37,7 +38,7 @@ class PulsarStorage:
             namespaces=namespaces,
             kinds=kinds,
         )
-        self.log = PulsarLog(self._cluster)
+        self.log = UnfoldedLog(PulsarLog(self._cluster))
         self.schemas = PulsarSchemas(self._cluster)
         self.subscriptions = PulsarSubscriptions(self._cluster)
 

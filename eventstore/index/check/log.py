@@ -28,12 +28,12 @@ class Log:
         self._waiting: deque[Message] = deque()
         self._until, self._reached = "", ""
         self.first: str | None = None
-        """The token of the first message that the store has, as of the last time it was asked."""
+        """Before this token the store has nothing, as of the last time it was asked."""
 
     def begin(self) -> None:
         """Ask the store where the log begins, and where it ends now."""
         ends = self._ends()
-        self.first = ends.first.token if ends.first else None
+        self.first = ends.first.beginning.token if ends.first else None
         self._until = ends.last.token if ends.last else ""
 
     def head(self) -> str | None:
@@ -55,7 +55,7 @@ class Log:
         """Return whether the store has trimmed the log up to this token, even if only a moment ago."""
         if self.first is not None and token >= self.first:
             ends = self._ends()
-            self.first = ends.first.token if ends.first else None
+            self.first = ends.first.beginning.token if ends.first else None
         return self.first is None or token < self.first
 
     def label(self, token: str) -> str:

@@ -117,6 +117,10 @@ def _end_of(store: Log, topic: str, number: int) -> Position | None:
 
 
 def _is_the_last_indexed(partition: Partition, message: Message) -> bool:
-    """Compare what the index keeps of every message: when it was published, and its size."""
+    """Compare what the index keeps of every message: when it was published, and its size.
+
+    An index from before batches were taken apart has the size of the whole message.
+    """
     pointers = pointers_at([(partition.id, partition.checkpoint.next_ordinal - 1)])
-    return all((one.published, one.size) == (message.published, len(message.payload)) for one in pointers)
+    sizes = {len(message.payload), message.member.message_bytes if message.member else len(message.payload)}
+    return all(one.published == message.published and one.size in sizes for one in pointers)

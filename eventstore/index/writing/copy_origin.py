@@ -20,11 +20,12 @@ def original_of(event: Event) -> str:
     """Return what the copy says of its original; empty if it says nothing.
 
     A replay names the original's event id. Retry and dead-letter topics name the broker's message id, which is returned as a
-    position's label (``5:0:3``).
+    position's label (``5:0:3``). They copy a batch of events as the message that it is, so its members keep their numbers.
     """
     said = event.attributes.get(REPLAY_OF) or event.message.properties.get(REPLAY_OF, "")
-    if not said:
-        said = _label(event.message.properties.get(ORIGIN_MESSAGE_ID, ""))
+    if not said and (origin := event.message.properties.get(ORIGIN_MESSAGE_ID)):
+        number = event.message.position.member
+        said = _label(origin) if number is None else f"{_label(origin)}/{number}"
     return said if len(said) <= LONGEST and _is_text(said) else ""
 
 

@@ -251,7 +251,7 @@ class StoreCatchup:
         if not token:
             return cursor.from_places
         ends = next((ends for ends in self._log.ends(cursor.topic) if ends.partition == partition), None)
-        return ends is None or ends.first is None or ends.first.token > token
+        return ends is None or ends.first is None or ends.first.beginning.token > token
 
     def _matching_entries(self, found: Sequence[tuple[TailCursor, Message]]) -> list[Entry]:
         """Count all messages, and return the entries that match. Raises ``FilterTooExpensive``."""

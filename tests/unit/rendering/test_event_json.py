@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import event_json
 from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_as_json
+from eventstore.drivers.unfolding.members import unfold
 from eventstore.envelope import read_event
 from eventstore.model.events import NO_TIME, Event
+from tests.batches import DECLARED, PLAIN, in_a_batch
 from tests.unit.messages import CE, message
 
 ALL = AccessProfile(name="support", sees_values=True)
@@ -52,6 +54,13 @@ def test_an_event_is_whole() -> None:
         "attributes": {"datacontenttype": "application/json", "subject": "S"},
         "data": {"name": "Erika"},
     }
+
+
+def test_a_member_of_a_batch_says_which_it_is_to_everybody() -> None:
+    whole = message(in_a_batch([PLAIN | {"id": "one"}, PLAIN | {"id": "two", "data": {"n": 2}}]).payload, properties=DECLARED)
+    found = [shown(read_event(one), profile) for profile in (ALL, LITTLE) for one in unfold([whole])]
+    assert [(one["id"], one["member"], one["members"]) for one in found] == [("one", 1, 2), ("two", 2, 2)] * 2
+    assert found[1]["data"] == {"n": 2}
 
 
 def test_a_viewer_gets_ids_types_and_times_and_the_names_of_what_is_hidden() -> None:

@@ -3,12 +3,13 @@
 import pytest
 
 from eventstore.drivers.database.log import DatabaseLog
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.scanning import partition_reader
 
 
 @pytest.fixture
-def log() -> DatabaseLog:
-    return DatabaseLog()
+def log() -> UnfoldedLog:
+    return UnfoldedLog(DatabaseLog())
 
 
 @pytest.fixture

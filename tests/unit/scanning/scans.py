@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, NewMessage, Topic
 from eventstore.scanning.progress import ScanProgress
@@ -18,7 +18,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 LONG = 60.0
 
 
-def publish(log: DatabaseLog, count: int, *, partitions: int = 1, start: int = 0, payload: bytes = b'{"n": %d}') -> Topic:
+def publish(log: UnfoldedLog, count: int, *, partitions: int = 1, start: int = 0, payload: bytes = b'{"n": %d}') -> Topic:
     """Publish events of this many aggregates, a second apart, with their numbers as payloads."""
     topic = log.create_topic("patients", partitions=partitions)
     messages = [message(number, payload % number if b"%d" in payload else payload) for number in range(start, start + count)]
@@ -67,7 +67,7 @@ def ids(*numbers: int) -> list[str]:
 class Held:
     """A log that reads on only when told to: ``let`` this many reads pass."""
 
-    def __init__(self, log: DatabaseLog) -> None:
+    def __init__(self, log: UnfoldedLog) -> None:
         self._log = log
         self._allowed = threading.Semaphore(0)
         self.reads = 0
@@ -86,7 +86,7 @@ class Held:
 
 
 @contextmanager
-def held(log: DatabaseLog) -> Iterator[Held]:
+def held(log: UnfoldedLog) -> Iterator[Held]:
     """Whatever a test leaves waiting is released at its end."""
     it = Held(log)
     try:

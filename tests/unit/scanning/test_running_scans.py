@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.envelope import read_event
 from eventstore.model.errors import TooManySearches
 from eventstore.scanning.progress import Ending
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
 @pytest.fixture
-def scans(log: DatabaseLog) -> Iterator[Scans]:
+def scans(log: UnfoldedLog) -> Iterator[Scans]:
     scans = Scans(log=log, read=read_event)
     yield scans
     scans.close()
@@ -25,7 +25,7 @@ def scans(log: DatabaseLog) -> Iterator[Scans]:
 # -- those of a process
 
 
-def test_another_search_of_the_same_person_ends_the_one_before(log: DatabaseLog, scans: Scans) -> None:
+def test_another_search_of_the_same_person_ends_the_one_before(log: UnfoldedLog, scans: Scans) -> None:
     topic = publish(log, 5)
     with held(log) as slow:
         first = scan_of(slow, topic, "type:x")
@@ -38,7 +38,7 @@ def test_another_search_of_the_same_person_ends_the_one_before(log: DatabaseLog,
         assert scans.get("anna", second_id) is not None
 
 
-def test_only_so_many_run_at_a_time(log: DatabaseLog) -> None:
+def test_only_so_many_run_at_a_time(log: UnfoldedLog) -> None:
     topic = publish(log, 5)
     scans = Scans(log=log, read=read_event, max_parallel=2)
     with held(log) as slow:
@@ -50,7 +50,7 @@ def test_only_so_many_run_at_a_time(log: DatabaseLog) -> None:
     scans.close()
 
 
-def test_beginning_anew_again_and_again_piles_up_no_threads(log: DatabaseLog) -> None:
+def test_beginning_anew_again_and_again_piles_up_no_threads(log: UnfoldedLog) -> None:
     topic = publish(log, 5)
     scans = Scans(log=log, read=read_event, max_parallel=3)
     with held(log) as slow:
@@ -73,7 +73,7 @@ def test_beginning_anew_again_and_again_piles_up_no_threads(log: DatabaseLog) ->
         scans.close()
 
 
-def test_closing_waits_for_those_that_were_replaced(log: DatabaseLog) -> None:
+def test_closing_waits_for_those_that_were_replaced(log: UnfoldedLog) -> None:
     topic = publish(log, 5)
     scans = Scans(log=log, read=read_event)
     with held(log) as slow:
@@ -86,7 +86,7 @@ def test_closing_waits_for_those_that_were_replaced(log: DatabaseLog) -> None:
         assert not second.holds_thread
 
 
-def test_closing_ends_all_of_them_and_frees_their_threads(log: DatabaseLog) -> None:
+def test_closing_ends_all_of_them_and_frees_their_threads(log: UnfoldedLog) -> None:
     topic = publish(log, 5)
     scans = Scans(log=log, read=read_event)
     with held(log) as slow:
@@ -99,7 +99,7 @@ def test_closing_ends_all_of_them_and_frees_their_threads(log: DatabaseLog) -> N
     assert all(not scan._thread.is_alive() for scan in mine)
 
 
-def test_ended_searches_are_forgotten_in_the_end(log: DatabaseLog, scans: Scans) -> None:
+def test_ended_searches_are_forgotten_in_the_end(log: UnfoldedLog, scans: Scans) -> None:
     topic = publish(log, 1)
     started = {}
     for number in range(60):
@@ -111,7 +111,7 @@ def test_ended_searches_are_forgotten_in_the_end(log: DatabaseLog, scans: Scans)
     assert kept[-1] == "p59"
 
 
-def test_it_leaves_no_trace_in_the_store(log: DatabaseLog) -> None:
+def test_it_leaves_no_trace_in_the_store(log: UnfoldedLog) -> None:
     topic = publish(log, 30, partitions=3)
     for newest_first in (True, False):
         assert ended(scan_of(log, topic, "type:x", newest_first=newest_first)).complete

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.models import MessageRow
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.envelope import read_event
 from eventstore.scanning.progress import ScanState
 from eventstore.search import parse_filter
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_it_finds_every_match_in_order_of_publishing_and_says_that_all_was_read(
-    log: DatabaseLog, small_pieces: None, partitions: int, newest_first: bool
+    log: UnfoldedLog, small_pieces: None, partitions: int, newest_first: bool
 ) -> None:
     topic = publish(log, 45, partitions=partitions)
     scan = scan_of(log, topic, "type:patient.even data.n>=10", newest_first=newest_first)
@@ -34,12 +34,12 @@ def test_it_finds_every_match_in_order_of_publishing_and_says_that_all_was_read(
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "There is no event to read."), (1, "Read all 1 event.")])
-def test_an_empty_topic_and_one_event_are_answers_too(log: DatabaseLog, count: int, words: str) -> None:
+def test_an_empty_topic_and_one_event_are_answers_too(log: UnfoldedLog, count: int, words: str) -> None:
     progress = ended(scan_of(log, publish(log, count), "type:nothing"))
     assert (progress.complete, progress.words, progress.matches) == (True, words, 0)
 
 
-def test_the_filters_verdict_is_every_events_own(log: DatabaseLog, small_pieces: None) -> None:
+def test_the_filters_verdict_is_every_events_own(log: UnfoldedLog, small_pieces: None) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)  # noqa: T201
     dice = random.Random(seed)
@@ -58,7 +58,7 @@ def test_the_filters_verdict_is_every_events_own(log: DatabaseLog, small_pieces:
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_what_is_published_meanwhile_is_not_read(log: DatabaseLog, small_pieces: None, newest_first: bool) -> None:
+def test_what_is_published_meanwhile_is_not_read(log: UnfoldedLog, small_pieces: None, newest_first: bool) -> None:
     topic = publish(log, 30)
 
     def ends_then_more(name: str) -> Any:
@@ -72,7 +72,7 @@ def test_what_is_published_meanwhile_is_not_read(log: DatabaseLog, small_pieces:
     assert "e-1000" not in scan.matches()
 
 
-def test_payloads_that_cannot_be_looked_into_are_counted_and_make_the_answer_incomplete(log: DatabaseLog) -> None:
+def test_payloads_that_cannot_be_looked_into_are_counted_and_make_the_answer_incomplete(log: UnfoldedLog) -> None:
     topic = publish(log, 3)
     publish(log, 2, start=3, payload=b"no json")
     progress = ended(scan_of(log, topic, "data.n>=0"))
@@ -81,7 +81,7 @@ def test_payloads_that_cannot_be_looked_into_are_counted_and_make_the_answer_inc
     assert progress.words == "Read all 5 events. 2 events could not be looked into: whether they match is not known."
 
 
-def test_hostile_messages_are_read_through(log: DatabaseLog) -> None:
+def test_hostile_messages_are_read_through(log: UnfoldedLog) -> None:
     from tests import hostile
 
     topic = log.create_topic("patients")
@@ -94,7 +94,7 @@ def test_hostile_messages_are_read_through(log: DatabaseLog) -> None:
 # -- where it begins and ends
 
 
-def test_nothing_published_before_a_time_is_read(log: DatabaseLog) -> None:
+def test_nothing_published_before_a_time_is_read(log: UnfoldedLog) -> None:
     topic = publish(log, 20, partitions=2)
     since = START + timedelta(seconds=15)
     for newest_first in (True, False):
@@ -107,7 +107,7 @@ def test_nothing_published_before_a_time_is_read(log: DatabaseLog) -> None:
     assert (later.read, later.complete) == (0, True)
 
 
-def test_a_lower_bound_on_the_events_time_saves_reading_what_was_published_a_day_before(log: DatabaseLog) -> None:
+def test_a_lower_bound_on_the_events_time_saves_reading_what_was_published_a_day_before(log: UnfoldedLog) -> None:
     topic = publish(log, 20)
     row = MessageRow.objects.order_by("number").first()
     assert row is not None
@@ -120,6 +120,6 @@ def test_a_lower_bound_on_the_events_time_saves_reading_what_was_published_a_day
     assert progress.since_is_derived
 
 
-def test_an_upper_bound_saves_nothing_since_events_are_imported_late(log: DatabaseLog) -> None:
+def test_an_upper_bound_saves_nothing_since_events_are_imported_late(log: UnfoldedLog) -> None:
     topic = publish(log, 5)
     assert ended(scan_of(log, topic, "time<1999-01-01")).read == 5

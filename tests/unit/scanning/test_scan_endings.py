@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eventstore.config.loading import Config
-from eventstore.drivers.database.log import DatabaseLog
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.model.errors import StoreUnreachable
 from eventstore.scanning.progress import Ending, ScanState
@@ -19,7 +19,7 @@ from tests.unit.scanning.scans import LONG, START, _With, ended, held, ids, publ
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
-def index(log: DatabaseLog) -> None:
+def index(log: UnfoldedLog) -> None:
     following = Following(
         storage=StorageOver(log), config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None
     )
@@ -28,7 +28,7 @@ def index(log: DatabaseLog) -> None:
 
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_a_stopped_search_goes_on_from_there_without_gap_or_double(
-    log: DatabaseLog, small_pieces: None, newest_first: bool
+    log: UnfoldedLog, small_pieces: None, newest_first: bool
 ) -> None:
     topic = publish(log, 47, partitions=3)
     found: list[str] = []
@@ -50,7 +50,7 @@ def test_a_stopped_search_goes_on_from_there_without_gap_or_double(
 
 
 @pytest.mark.parametrize("onward", ["x", "W10", "e30", "WyJuZXdlciIseyIwIjoiKzEifV0", "ä"])
-def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(log: DatabaseLog, onward: str) -> None:
+def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(log: UnfoldedLog, onward: str) -> None:
     progress = ended(scan_of(log, publish(log, 1), "type:x", onward=onward))
     assert progress.state is ScanState.FAILED
     assert "damaged" in progress.problem
@@ -65,7 +65,7 @@ def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(log: DatabaseLog, o
         (ScanLimits(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since nobody was looking any more."),
     ],
 )
-def test_each_bound_ends_it_and_says_so(log: DatabaseLog, limits: ScanLimits, ending: Ending, words: str) -> None:
+def test_each_bound_ends_it_and_says_so(log: UnfoldedLog, limits: ScanLimits, ending: Ending, words: str) -> None:
     topic = publish(log, 9)
     index(log)
     progress = ended(scan_of(log, topic, "type:patient.*", limits=limits))
@@ -76,7 +76,7 @@ def test_each_bound_ends_it_and_says_so(log: DatabaseLog, limits: ScanLimits, en
 # -- how far it is
 
 
-def test_how_many_there_are_is_what_the_index_counts(log: DatabaseLog) -> None:
+def test_how_many_there_are_is_what_the_index_counts(log: UnfoldedLog) -> None:
     topic = publish(log, 12, partitions=3)
     unknown = ended(scan_of(log, topic, "type:x"))
     assert unknown.expected is None
@@ -89,7 +89,7 @@ def test_how_many_there_are_is_what_the_index_counts(log: DatabaseLog) -> None:
     assert (behind.expected, behind.expected_at_least, behind.read) == (12, True, 15)
 
 
-def test_stopping_keeps_what_was_found_and_says_what_was_not_read(log: DatabaseLog, small_pieces: None) -> None:
+def test_stopping_keeps_what_was_found_and_says_what_was_not_read(log: UnfoldedLog, small_pieces: None) -> None:
     topic = publish(log, 30)
     index(log)
     with held(log) as slow:
@@ -112,7 +112,7 @@ def test_stopping_keeps_what_was_found_and_says_what_was_not_read(log: DatabaseL
     assert later.onward
 
 
-def test_a_store_that_goes_away_fails_it_with_what_was_read(log: DatabaseLog, small_pieces: None) -> None:
+def test_a_store_that_goes_away_fails_it_with_what_was_read(log: UnfoldedLog, small_pieces: None) -> None:
     topic = publish(log, 30)
     index(log)
     reads = []
@@ -133,7 +133,7 @@ def test_a_store_that_goes_away_fails_it_with_what_was_read(log: DatabaseLog, sm
 
 
 def test_what_nobody_expected_fails_it_aloud_and_without_a_word_of_the_payload(
-    log: DatabaseLog, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    log: UnfoldedLog, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("Erika Mustermann")

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.table_reads import TableReader
+from eventstore.drivers.unfolding import UnfoldedLog
 from eventstore.scanning import partition_reader
 from tests.unit.scanning.scans import _With, ended, publish, scan_of
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
-def test_pieces_are_bounded_whatever_the_payloads(log: DatabaseLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_are_bounded_whatever_the_payloads(log: UnfoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the first piece, and those after small payloads."""
     monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(log, 300, payload=b'"' + b"x" * 5_000 + b'"')
@@ -29,7 +29,7 @@ def test_pieces_are_bounded_whatever_the_payloads(log: DatabaseLog, monkeypatch:
     assert max(sizes) < 50_000 + 5_010
 
 
-def test_pieces_read_forward_grow_with_what_was_seen(log: DatabaseLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_read_forward_grow_with_what_was_seen(log: UnfoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(log, 300, payload=b'"' + b"x" * 5_000 + b'"')
     read, sizes = TableReader.read, list[int]()

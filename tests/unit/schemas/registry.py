@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore.model.events import Decoded, Message, Position
-from eventstore.model.schema_registry import Schema
+from eventstore.model.events import Message, Position
+from eventstore.model.schema_registry import Decoded, Schema
 from eventstore.schemas import Schemas
 from tests.unit.envelope.test_mapping import mappings
 from tests.unit.messages import PUBLISHED

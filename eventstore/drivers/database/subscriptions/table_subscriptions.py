@@ -17,6 +17,7 @@ from eventstore.model.subscriptions import (
     SubscriptionType,
     ignore_begin,
     ignore_move,
+    of_messages,
 )
 
 
@@ -60,7 +61,7 @@ class TableSubscriptions:
         for partition in sorted(targets):
             on_begin(partition)
         with self._session.use():
-            moves = listing.reset_cursor(topic, name, targets)
+            moves = listing.reset_cursor(topic, name, of_messages(targets))
         for move in moves:
             on_move(move)
 

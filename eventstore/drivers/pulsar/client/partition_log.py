@@ -122,8 +122,11 @@ class PartitionLog:
                 break
         return found
 
-    def backward(self, *, before: Position | None, limit: int, most_bytes: int | None = None) -> Sequence[Message]:
-        """Return at most ``limit`` messages, newest first, up to the one that fills ``most_bytes``.
+    def backward(
+        self, *, before: Position | None, limit: int, most_bytes: int | None = None, inclusive: bool = False
+    ) -> Sequence[Message]:
+        """Return at most ``limit`` messages before a position (``inclusive``: or at it), newest first, up to the one that
+        fills ``most_bytes``.
 
         Readers go forward only. So the log is read from some entries before the place up to it, and then from further
         back until there are enough, each range once. A chunked message that begins in one range and ends in the next
@@ -140,7 +143,7 @@ class PartitionLog:
         found: list[Any] = []
         room = inf if most_bytes is None else most_bytes
         step = 1 if place.batch > 0 else FIRST_STEP
-        bound: tuple[int, int, float] = place.order
+        bound: tuple[int, int, float] = (place.ledger, place.entry, place.order[2] + 0.5) if inclusive else place.order
         while len(found) < limit and room > 0 and upper > 0:
             lower = max(0, upper - step)
             ledger, entry = layout.at(lower)
@@ -174,8 +177,8 @@ class PartitionLog:
                 break
         return found
 
-    def first_since(self, when: datetime) -> Position | None:
-        """Return the position of the first message published at or after the instant.
+    def first_since(self, when: datetime) -> Message | None:
+        """Return the first message published at or after the instant.
 
         The broker finds the entry by bisection, which needs publish times that do not run backwards. If publishers'
         clocks differ, it is one of the places where the time is passed. All messages of a batch have the same publish
@@ -188,7 +191,7 @@ class PartitionLog:
         start = pulsar.MessageId(-1, ledger, entry, -1)
         for raw in self._from_id(start, inclusive=True, queue=1):
             if raw.publish_timestamp() >= milliseconds and time_of(raw.publish_timestamp()) is not None:
-                return self._messages().of(raw).position
+                return self._messages().of(raw)
         return None
 
     def first(self) -> Position | None:

@@ -17,6 +17,7 @@ from eventstore.model.subscriptions import (
     SubscriptionType,
     ignore_begin,
     ignore_move,
+    of_messages,
 )
 
 
@@ -59,7 +60,7 @@ class PulsarSubscriptions:
         on_move: OnMove = ignore_move,
     ) -> None:
         """The broker's cursor stands between entries: at an event inside a batch, its whole batch comes again."""
-        known = self._cluster.known(topic)
+        known, targets = self._cluster.known(topic), of_messages(targets)
         for partition, target in targets.items():
             if isinstance(target, Position):
                 checked(target, self._cluster.partition_log(known, partition))

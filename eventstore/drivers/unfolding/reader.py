@@ -1,0 +1,49 @@
+"""Follows one partition event by event, where the driver's reader goes message by message."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from eventstore.drivers.unfolding.members import may_hold_batches, unfold
+from eventstore.model.events import Message
+from eventstore.model.log import Reader
+
+
+class UnfoldedReader:
+    """See ``eventstore.model.log.Reader``. It keeps the events of its last messages for which a call had no room.
+
+    ``rest`` is what comes before the first message of ``reader``: the members after a position inside a message.
+    """
+
+    def __init__(self, reader: Reader, rest: Iterator[Message] | None = None) -> None:
+        self._reader, self._rest = reader, rest
+
+    @property
+    def incarnation(self) -> str:
+        return self._reader.incarnation
+
+    def read(self, *, limit: int, timeout: float) -> Sequence[Message]:
+        if self._rest is not None:
+            events = list(islice(self._rest, max(0, limit)))
+            if events or limit <= 0:
+                return events
+            self._rest = None
+        found = self._reader.read(limit=limit, timeout=timeout)
+        if not may_hold_batches(found):
+            return found
+        self._rest = unfold(found)
+        return list(islice(self._rest, limit))
+
+    def call_on_news(self, call: Callable[[], None]) -> None:
+        self._reader.call_on_news(call)
+
+    def close(self) -> None:
+        self._rest = None
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
