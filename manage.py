@@ -9,6 +9,8 @@ NOTHING_DONE = 2
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    if sys.argv[1:2] == ["serve"] and "--demo" in sys.argv:
+        os.environ["EVENTDESK_DEMO"] = "1"  # before the settings are read: serve would have to start again
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
