@@ -23,6 +23,7 @@ long each load lasts, and ``VIEWERS`` (50) is how many watch.
 """
 
 import multiprocessing
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -279,6 +280,7 @@ def _ground(folder: Path, rate: int, seconds: int, viewers: int) -> Iterator[Gro
     say("starting the broker, with its websockets")
     broker = LocalPulsar(folder / "broker", websockets=True, say=say)
     desk = Desk(folder, {"EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url})
+    desk.begin = subprocess.Popen  # its processes share no memory with others
     broker.start()
     try:
         for alias in ("default", "index", "store"):

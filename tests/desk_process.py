@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from scripts.ports import free_port
+from tests import forked
 from tests.desk_template import ROOT, copy_databases, plain_environment
 
 __all__ = ["ROOT", "Desk"]
@@ -40,6 +41,7 @@ class Desk:
         self.indexed = indexed
         self.environment = {**plain_environment(data), **(environment or {})}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.begin: Callable[..., subprocess.Popen[Any]] = forked.start
 
     def __enter__(self) -> Self:
         copy_databases(self.data, self.people)
@@ -63,15 +65,8 @@ class Desk:
 
     def manage(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a management command to its end."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
+        command = [sys.executable, "manage.py", *arguments]
+        done = forked.run(command, cwd=ROOT, env=self.environment, input=stdin, timeout=120)
         if check and done.returncode:
             raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
         return done
@@ -79,9 +74,8 @@ class Desk:
     def spawn(self, name: str, *command: str, stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
         """Start a process in the desk's environment. It ends with the desk."""
         log = (self.data / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=self.environment, stdin=stdin, stdout=stdout or log, stderr=log
-        )
+        whole = [sys.executable, *command]
+        process = self.begin(whole, cwd=ROOT, env=self.environment, stdin=stdin, stdout=stdout or log, stderr=log)
         log.close()
         self.processes[name] = process
         return process

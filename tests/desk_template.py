@@ -9,16 +9,16 @@ import fcntl
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.forked import INHERITED, ROOT, run
+
+__all__ = ["FILES", "ROOT", "RUN_FOLDER", "copy_databases", "plain_environment"]
 FILES = {"default": "desk.sqlite3", "index": "index.sqlite3", "store": "store.sqlite3"}
 """Alias → file in a data directory."""
-INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 RUN_FOLDER = "EVENTDESK_TEST_RUN"
 """The environment variable that holds the folder which all processes of a test run share."""
 
@@ -56,7 +56,7 @@ def _make(folder: Path, people: Sequence[str]) -> None:
     unfinished.mkdir()
     command = [sys.executable, "-m", "tests.desk_template", *people]
     environment = plain_environment(unfinished)
-    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120, check=False)
+    made = run(command, cwd=ROOT, env=environment, timeout=120)
     if made.returncode:
         raise AssertionError(f"the databases were not made: {made.stderr.decode()[-2000:]}")
     unfinished.rename(folder)

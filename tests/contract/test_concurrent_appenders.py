@@ -4,7 +4,6 @@ The follower matters: an event that becomes visible before a place that was alre
 """
 
 import os
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -17,6 +16,7 @@ from eventstore.model.errors import EventStoreError, VersionConflict
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
+from tests import forked
 from tests.contract.appender import publish
 from tests.contract.conftest import MakeTopic, OpenStorage
 from tests.contract.helpers import eventually, read_until, whole_log
@@ -75,7 +75,7 @@ def test_threads_and_processes_append_while_a_follower_reads(
     assert follower.standing.wait(60)
 
     processes = [
-        subprocess.Popen(
+        forked.start(
             [sys.executable, "-m", "tests.contract.appender", name, who, str(EACH)],
             cwd=ROOT,
             env={**os.environ, **address, "DJANGO_SETTINGS_MODULE": "dashboard.settings"},

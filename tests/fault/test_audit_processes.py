@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local_postgres import PostgresAddress
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def hammer(environment: dict[str, str]) -> None:
     """Run three processes of four threads, thirty acts each."""
     command = [sys.executable, "-m", "tests.fault.audit_hammer", "4", "30"]
-    processes = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    processes = [forked.start(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
     for process in processes:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
@@ -29,7 +30,9 @@ print(verify(), AuditEntry.objects.count(), AuditEntry.objects.values("previous"
 
 def whole_chain(environment: dict[str, str]) -> str:
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", VERIFY]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    done = forked.run(command, cwd=ROOT, env=environment, text=True)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout).strip()
 
 
 def test_processes_never_fork_the_chain_on_sqlite(tmp_path: Path) -> None:
@@ -41,7 +44,8 @@ def test_processes_never_fork_the_chain_on_sqlite(tmp_path: Path) -> None:
 
 def migrate(environment: dict[str, str]) -> None:
     command = [sys.executable, "manage.py", "migrate", "--database", "default", "--skip-checks", "-v", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    done = forked.run(command, cwd=ROOT, env=environment, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.postgres

@@ -23,6 +23,7 @@ class BrokenDesk(Desk):
 
 def test_a_desk_whose_web_server_does_not_start_leaves_no_indexer_behind(tmp_path: Path) -> None:
     desk = BrokenDesk(tmp_path)
+    desk.begin = subprocess.Popen  # its processes are told by their environment
     with pytest.raises(AssertionError, match="does not answer"), desk:
         pytest.fail("it has started")
     assert desk.processes == {}

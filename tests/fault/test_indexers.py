@@ -25,6 +25,7 @@ from eventstore.index.check.run import check_topic
 from eventstore.index.models import IndexedPartition
 from eventstore.model.storage import Storage
 from scripts.local_pulsar import LocalPulsar
+from tests import forked
 from tests.desk_process import ROOT
 from tests.stream_check import Document, assert_ordinals_gapless, assert_streams_read_back
 
@@ -60,7 +61,7 @@ class Indexers:
 
     def start(self) -> None:
         command = [sys.executable, "manage.py", "run_index", "--batch", str(self.batch)]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.address}, stdout=subprocess.DEVNULL)
+        process = forked.start(command, cwd=ROOT, env={**os.environ, **self.address}, stdout=subprocess.DEVNULL)
         self.running[process.pid] = process
 
     def kill(self, pid: int) -> None:

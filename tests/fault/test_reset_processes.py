@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests import forked
 from tests.fault.reset_hammer import EVENTS, PEOPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,12 +52,13 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     made |= {"EVENTDESK_DATA": str(tmp_path), **found}
     for alias in ("default", "index", "store"):
         command = [sys.executable, "manage.py", "migrate", "--database", alias, "--skip-checks", "-v", "0"]
-        subprocess.run(command, cwd=ROOT, env=made, check=True)
+        done = forked.run(command, cwd=ROOT, env=made, text=True)
+        assert done.returncode == 0, done.stderr
     return made
 
 
 def hammer(environment: dict[str, str], *arguments: str) -> Any:
-    done = subprocess.run([*HAMMER, *arguments], cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    done = forked.run([*HAMMER, *arguments], cwd=ROOT, env=environment, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -64,7 +66,7 @@ def hammer(environment: dict[str, str], *arguments: str) -> Any:
 def start(environment: dict[str, str], command: Sequence[str]) -> "subprocess.Popen[str]":
     """A process that has said that it is ready, and waits for a line."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    process = forked.start(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert process.stdout
     if not process.stdout.readline():
         raise AssertionError(process.communicate()[1])

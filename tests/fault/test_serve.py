@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.ports import free_port
+from tests import forked
 from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -69,16 +69,9 @@ def _end_all(running: list[Serving]) -> None:
 
 def manage(data: Path, *arguments: str, **environment: str) -> str:
     command = [sys.executable, "manage.py", *arguments]
-    result = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=demo_environment(data, EVENTDESK_DEMO="1", **environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = forked.run(command, cwd=ROOT, env=demo_environment(data, EVENTDESK_DEMO="1", **environment), text=True)
     assert result.returncode == 0, result.stderr
-    return result.stdout
+    return str(result.stdout)
 
 
 def shell(data: Path, code: str) -> str:
@@ -173,10 +166,11 @@ def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal
     assert "Traceback" not in serving.output
 
 
-def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(serving: Serving) -> None:
-    os.killpg(serving.process.pid, signal.SIGINT)
-    assert serving.ended() == 0
-    assert "Traceback" not in serving.output
+def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(lasting: Serving, started: list[Serving]) -> None:
+    os.killpg(lasting.process.pid, signal.SIGINT)
+    assert lasting.ended() == 0
+    assert "Traceback" not in lasting.output
+    started.clear()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +214,7 @@ def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(d
         tmp_path, "from dashboard.demo.history import *\nprint({k: len(v) for k, v in whole_history(started()).items()})"
     )
     for _ in range(2):
-        with subprocess.Popen(
+        with forked.start(
             [sys.executable, "manage.py", "seed_demo"], cwd=ROOT, env=demo_environment(tmp_path, EVENTDESK_DEMO="1")
         ) as seeding:
             written = tmp_path / "store.sqlite3-wal"

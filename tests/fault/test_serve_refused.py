@@ -1,30 +1,23 @@
 """What ``manage.py serve`` refuses before it starts anything."""
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.fault.serving import ROOT, SECONDS, demo_environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
 def refused(data: Path, *arguments: str, **environment: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "manage.py", "serve", *arguments],
-        cwd=ROOT,
-        env=demo_environment(data, **environment),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    command = [sys.executable, "manage.py", "serve", *arguments]
+    result = forked.run(command, cwd=ROOT, env=demo_environment(data, **environment), text=True, timeout=SECONDS)
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
-    return result.stderr
+    return str(result.stderr)
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Who indexes which partition: a lease is taken once, runs out, is given back, and shared fairly by all that live."""
 
 import os
-import subprocess
 import sys
 import threading
 from datetime import timedelta
@@ -17,6 +16,7 @@ from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.index.writing.partition import CheckpointMoved, Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.events import Topic
+from tests import forked
 from tests.indexing import event
 
 PATIENTS = Topic(name="patients", partitions=4)
@@ -148,7 +148,7 @@ def test_shares_are_as_equal_as_can_be_and_add_up(partitions: int, owners: int) 
 
 def test_the_lease_of_a_process_that_died_here_is_free_at_once(database: str) -> None:
     script = "from eventstore.index.indexer.lease_owner import new_owner; print(new_owner(), end='')"
-    died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    died = forked.run([sys.executable, "-c", script], text=True).stdout
     leases.heartbeat(died, wants_more=True)
     assert len(leases.take(died, free())) == 4
     assert leases.others("two") == []

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scripts.local_postgres import PostgresAddress
+from tests import forked
 from tests.desk_process import ROOT
 
 WRONG_STORES = {
@@ -26,18 +28,18 @@ WRONG_STORES = {
 
 def ended(data: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Run a command on an empty data directory. Returns the exit status, and standard error."""
+    return ended_of(forked.start, data, *arguments, **environment)
+
+
+def ended_of(
+    start: Callable[..., "subprocess.Popen[str]"], data: Path, *arguments: str, **environment: str
+) -> tuple[int, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    result = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={**kept, "EVENTDESK_DATA": str(data), **environment},
-        input="a-long-test-password\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return result.returncode, result.stderr
+    command = [sys.executable, "manage.py", *arguments]
+    own, pipe = {**kept, "EVENTDESK_DATA": str(data), **environment}, subprocess.PIPE
+    with start(command, cwd=ROOT, env=own, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        _, said = process.communicate("a-long-test-password\n", timeout=60)
+    return process.returncode, said
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def ended(data: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )
 def test_without_tables_a_command_names_what_makes_them(tmp_path: Path, arguments: tuple[str, ...], status: int) -> None:
-    ended_with, said = ended(tmp_path, *arguments)
+    ended_with, said = ended_of(subprocess.Popen, tmp_path, *arguments)
     assert ended_with == status, said
     assert "manage.py migrate --database" in said
     assert said.count("\n") == 1, said

@@ -1,10 +1,10 @@
 """A rebuild goes on beside what pages read, and takes its place at once, whatever is stopped, killed or published."""
 
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from django.db import connections
@@ -15,6 +15,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.index.rebuild.build import AnotherRebuild
 from eventstore.index.rebuild.remove_old import REMOVED
 from eventstore.index.rebuild.run import Rebuilt, discard, rebuild_topic, remove_old, unfinished
+from tests import forked
 from tests.index.check.checking import Shortened
 from tests.index.rebuild.rebuilding import COUNT, PARTITIONS, differences, events_shown, live, rebuild
 from tests.parts import StorageOver
@@ -136,10 +137,10 @@ def test_a_rebuild_that_is_killed_half_way_leaves_the_live_index_and_is_taken_up
         "s = DatabaseStorage()\n"
         "rebuild_topic(s, Config(), s.log.topic('patients'), wait, threading.Event(), batch=50)\n"
     )
-    child = subprocess.Popen(
+    child = forked.start(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
+        stdout=PIPE,
         env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "dashboard.settings"},
     )
     assert child.stdout is not None

@@ -1,0 +1,88 @@
+"""Processes that tests fork from one that has imported everything are like processes of an interpreter of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import forked
+from tests.contract.helpers import eventually
+from tests.forked import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are forked on Linux only")
+
+
+def told(code: str, *arguments: str, **options: Any) -> str:
+    done = forked.run([sys.executable, "-c", code, *arguments], text=True, **options)
+    assert (done.returncode, done.stderr) == (0, "")
+    return str(done.stdout)
+
+
+def test_it_has_its_own_environment_folder_arguments_and_input(tmp_path: Path) -> None:
+    code = "import os, sys; print(sorted(os.environ.items()), os.getcwd(), sys.argv, sys.stdin.read())"
+    seen = told(code, "a", "b", env={"TZ": "Asia/Tokyo", "ONE": "1"}, cwd=tmp_path, input="given")
+    assert seen == f"{[('ONE', '1'), ('TZ', 'Asia/Tokyo')]} {tmp_path} {['-c', 'a', 'b']} given\n"
+
+
+def test_it_begins_without_settings_threads_or_an_event_loop() -> None:
+    code = (
+        "import os, sys; from django.conf import settings\n"
+        "alone = os.listdir('/proc/self/task') == [str(os.getpid())]\n"
+        "print(settings.configured, 'twisted.internet.reactor' in sys.modules, alone)"
+    )
+    assert told(code, env={}) == "False False True\n"
+
+
+def test_it_is_a_child_of_this_process_with_its_exit_code_and_its_signals() -> None:
+    pipe = subprocess.PIPE
+    waiting = [sys.executable, "-c", "import os, sys; print(os.getppid(), flush=True); sys.stdin.read(); sys.exit(7)"]
+    with forked.start(waiting, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == f"{os.getpid()}\n"
+        assert process.poll() is None
+        assert os.getpgid(process.pid) == os.getpgrp()
+        process.communicate("")
+    assert process.returncode == 7
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with forked.start(waiting, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
+            assert process.stdout
+            process.stdout.readline()
+            os.killpg(process.pid, number)
+            _, errors = process.communicate()
+        assert process.returncode == -number
+        assert (b"KeyboardInterrupt" in errors) == (number == signal.SIGINT)
+
+
+def test_what_it_wrote_and_registered_is_done_at_its_end() -> None:
+    assert told("import atexit; atexit.register(print, 'last'); print('first')") == "first\nlast\n"
+    failed = forked.run([sys.executable, "-m", "tests.nothing"], cwd=ROOT, text=True)
+    assert failed.returncode == 1
+    assert "No module named tests.nothing" in failed.stderr
+
+
+def test_the_server_ends_with_the_process_that_has_it() -> None:
+    owner = (
+        "import sys; from tests import forked\n"
+        "forked.start([sys.executable, '-c', 'import os; print(os.getpgrp(), flush=True)']).wait()\n"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", owner]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        assert process.stdout
+        group = int(process.stdout.readline())
+        process.kill()
+    assert group == process.pid
+    assert eventually(lambda: _is_gone(group))
+
+
+def _is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False

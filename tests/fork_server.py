@@ -1,0 +1,143 @@
+"""A process that has imported what the processes of this project import, and forks one for each that a test starts.
+
+Python, Django and the libraries take a second of a processor to import, and a test run starts some 150 processes. This one
+imports what does not depend on the environment: no settings, no models, no event loop. A fork reads its environment and does
+the rest, as ``python manage.py …`` or ``python -m …`` would.
+
+``tests.forked`` starts it, with a Unix socket as its argument, and sends requests: JSON, with three file descriptors for the
+standard streams. The answer is the number of the new process, whose parent has ended by then.
+"""
+
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.forked import ROOT
+
+IMPORTED = (
+    "OpenSSL.SSL",
+    "autobahn.websocket.protocol",
+    "channels.layers",
+    "channels.security.websocket",
+    "channels.sessions",
+    "cryptography.x509",
+    "csp.middleware",
+    "daphne.http_protocol",
+    "dj_database_url",
+    "django.contrib.auth.decorators",
+    "django.contrib.auth.hashers",
+    "django.contrib.auth.password_validation",
+    "django.contrib.messages.middleware",
+    "django.contrib.sessions.backends.db",
+    "django.contrib.staticfiles.finders",
+    "django.core.handlers.asgi",
+    "django.core.management.commands.migrate",
+    "django.core.management.commands.shell",
+    "django.db.backends.postgresql.base",
+    "django.db.backends.sqlite3.base",
+    "django.db.migrations.operations",
+    "django.middleware.common",
+    "django.middleware.security",
+    "django.template.defaulttags",
+    "django.test",
+    "django_htmx.middleware",
+    "eventstore.actions",
+    "eventstore.config",
+    "eventstore.drivers.pulsar.storage",
+    "eventstore.envelope",
+    "eventstore.samples",
+    "eventstore.schemas",
+    "eventstore.search",
+    "numpy",
+    "service_identity",
+    "tqdm.std",
+    "twisted.internet.endpoints",
+    "whitenoise.middleware",
+)
+"""Each can be imported without settings, starts no thread and makes no event loop."""
+
+LARGEST_REQUEST = 200_000
+Run = Callable[[], object]
+
+
+def serve(calls: socket.socket) -> Run | None:
+    """Fork a process for each request until the other end is closed. In a forked process, return what it has to run."""
+    while True:
+        request, streams, _, _ = socket.recv_fds(calls, LARGEST_REQUEST, 3)
+        if not request:
+            return None
+        reading, writing = os.pipe()
+        between = os.fork()
+        if between == 0:
+            parent = os.getpid()
+            made = os.fork()
+            if made == 0:
+                while os.getppid() == parent:  # a moment, until it has ended
+                    time.sleep(0.001)
+                for number in (calls.detach(), reading, writing):
+                    os.close(number)
+                return _become(json.loads(request), streams)
+            os.write(writing, str(made).encode())
+            os._exit(0)
+        os.waitpid(between, 0)
+        calls.send(os.read(reading, 20))
+        for number in (reading, writing, *streams):
+            os.close(number)
+
+
+def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> Run:
+    """Make this process what a new interpreter would be, and return what it has to run."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if asked["session"]:
+        os.setsid()
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    at_once = bool(os.environ.get("PYTHONUNBUFFERED"))
+    for output in (sys.stdout, sys.stderr):
+        assert isinstance(output, io.TextIOWrapper)
+        output.reconfigure(line_buffering=at_once or output is sys.stderr)
+    gc.enable()
+    return _run_of(asked["command"])
+
+
+def _run_of(command: Sequence[str]) -> Run:
+    """What an interpreter with these arguments runs."""
+    first, *rest = command
+    if first == "-c":
+        code, *sys.argv[1:] = rest
+        sys.argv[0] = first
+        return lambda: exec(code, {"__name__": "__main__"})
+    if first == "-m":
+        sys.argv = rest
+        return lambda: runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    sys.argv = list(command)
+    return lambda: runpy.run_path(first, run_name="__main__")
+
+
+def main() -> Run | None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who wait for this one
+    gc.disable()
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()
+    return serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    if run := main():
+        run()
