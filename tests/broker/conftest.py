@@ -9,7 +9,7 @@ import pulsar
 import pytest
 
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from tests.namespaces import Broker
+from tests.namespaces import Broker, own_namespace
 
 MakeTopic = Callable[..., str]
 
@@ -27,6 +27,14 @@ def broker(pulsar_broker: Broker) -> Broker:
 @pytest.fixture
 def storage(broker: Broker) -> Iterator[PulsarStorage]:
     one = storage_of(broker)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def alone(broker: Broker) -> Iterator[PulsarStorage]:
+    """A storage that watches a namespace of its own: the index follows all that is watched, and other tests publish a lot."""
+    one = storage_of(broker, namespaces=(own_namespace(broker)["EVENTSTORE_NAMESPACES"],))
     yield one
     one.close()
 

@@ -18,6 +18,11 @@ from tests.safeguards import ONLY_LOOKING
 pytestmark = pytest.mark.broker
 
 
+@pytest.fixture
+def storage(alone: PulsarStorage) -> PulsarStorage:
+    return alone
+
+
 def desk_over(storage: PulsarStorage) -> Desk:
     """A desk as a new process has it, with nothing in memory."""
     return Desk(storage=storage, config=parse_config("", "desk.toml"), safeguards=ONLY_LOOKING)

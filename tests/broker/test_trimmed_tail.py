@@ -17,6 +17,11 @@ from tests.contract.helpers import eventually, numbered
 pytestmark = pytest.mark.broker
 
 
+@pytest.fixture
+def storage(alone: PulsarStorage) -> PulsarStorage:
+    return alone
+
+
 def taken(subscriber: TailSubscriber, count: int) -> tuple[list[int], Counts]:
     found: list[int] = []
 
