@@ -76,10 +76,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: the requests are in ``asked``."""
 
 
+POLL = 0.01
+"""Seconds within which such a server ends."""
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     with Recorder() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -95,8 +99,13 @@ def parts_of(path: str) -> list[str]:
     return path.removeprefix("/admin/v2/").split("/")
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-def test_a_topics_name_stays_one_part_of_the_path(recorder: Recorder, storage: PulsarStorage, trick: str) -> None:
+def test_a_topics_name_stays_one_part_of_the_path(recorder: Recorder, storage: PulsarStorage) -> None:
+    for trick in TRICKS:
+        recorder.asked.clear()
+        check_one_part(recorder, storage, trick)
+
+
+def check_one_part(recorder: Recorder, storage: PulsarStorage, trick: str) -> None:
     for name in (trick, f"public/default/{trick}", f"persistent://public/default/{trick}"):
         try:
             storage.log.topic(name)
@@ -109,27 +118,31 @@ def test_a_topics_name_stays_one_part_of_the_path(recorder: Recorder, storage: P
         assert not set(local) & set("?#\\\n\r\0 ;")
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-def test_a_tenant_or_namespace_out_of_a_url_goes_nowhere_else(recorder: Recorder, storage: PulsarStorage, trick: str) -> None:
-    for name in (f"{trick}/default/x", f"public/{trick}/x"):
-        with pytest.raises(EventStoreError):
-            storage.log.topic(name)
+def test_a_tenant_or_namespace_out_of_a_url_goes_nowhere_else(recorder: Recorder, storage: PulsarStorage) -> None:
+    for trick in TRICKS:
+        for name in (f"{trick}/default/x", f"public/{trick}/x"):
+            with pytest.raises(EventStoreError):
+                storage.log.topic(name)
+                pytest.fail(name)
     assert recorder.asked == [], "only watched namespaces are asked for"
 
 
-@pytest.mark.parametrize("trick", [trick for trick in TRICKS if "\x00" not in trick])
-def test_a_subscriptions_name_stays_one_part_of_the_path(recorder: Recorder, trick: str) -> None:
+def test_a_subscriptions_name_stays_one_part_of_the_path(recorder: Recorder) -> None:
     admin = Admin(url=recorder.url, token="", trust_certs="", certificate="", key="")
     topic = TopicName(tenant="public", namespace="default", local="documents")
-    admin.reset_cursor(topic, trick, "earliest")
-    admin.create_subscription(topic, trick, "latest")
+    for trick in TRICKS:
+        if "\x00" in trick:
+            continue
+        recorder.asked.clear()
+        admin.reset_cursor(topic, trick, "earliest")
+        admin.create_subscription(topic, trick, "latest")
+        assert len(recorder.asked) == 2, trick
+        for path in recorder.asked:
+            kind, tenant, namespace, local, word, name, *rest = parts_of(path)
+            assert (kind, tenant, namespace, local, word) == ("persistent", "public", "default", "documents", "subscription")
+            assert unquote(unquote(name)) == trick, "the broker decodes twice"
+            assert rest in ([], ["resetcursor"])
     admin.close()
-    assert len(recorder.asked) == 2
-    for path in recorder.asked:
-        kind, tenant, namespace, local, word, name, *rest = parts_of(path)
-        assert (kind, tenant, namespace, local, word) == ("persistent", "public", "default", "documents", "subscription")
-        assert unquote(unquote(name)) == trick, "the broker decodes twice"
-        assert rest in ([], ["resetcursor"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +157,7 @@ def test_a_redirection_to_another_path_is_not_followed(recorder: Recorder, stora
 
 def test_a_redirection_to_a_sister_broker_is_followed(recorder: Recorder, storage: PulsarStorage) -> None:
     with Recorder() as sister:
-        threading.Thread(target=sister.serve_forever, daemon=True).start()
+        threading.Thread(target=sister.serve_forever, args=(POLL,), daemon=True).start()
         path = "/admin/v2/persistent/public/default/x/partitions"
         recorder.answer = (307, {"location": f"{sister.url}{path}?authoritative=true"}, b"")
         sister.answer = (200, {}, b'{"partitions": 7}')
