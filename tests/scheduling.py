@@ -62,6 +62,7 @@ SECONDS = {
 
 TOGETHER = {
     "a broker of their own": (
+        "tests/broker/test_made_anew_index.py",
         "tests/broker/test_outage.py",
         "tests/browser/test_outage.py",
         "tests/fault/test_indexers.py",

@@ -3,7 +3,6 @@
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,6 @@ from eventstore.schemas import Schemas
 from scripts.local_pulsar import LocalPulsar
 from tests.broker.conftest import storage_of
 from tests.broker.made_anew import delete, make_partitioned, publish
-from tests.broker_fixture import started
 from tests.contract.helpers import eventually
 from tests.index.running_indexers import running
 from tests.namespaces import Broker, own_namespace
@@ -93,27 +91,19 @@ def test_topics_made_anew_at_once_are_read_by_their_own_schemas_and_indexed_besi
     assert [pointer.version for pointer in new] == [1] * topics
 
 
-@pytest.fixture
-def losing(tmp_path: Path) -> Iterator[LocalPulsar]:
-    """A broker of its own, which may lose its data."""
-    one = started(tmp_path / "broker")
-    yield one
-    one.kill()
-
-
-def test_a_broker_that_comes_back_with_an_empty_data_folder_has_only_new_topics(losing: LocalPulsar) -> None:
+def test_a_broker_that_comes_back_with_an_empty_data_folder_has_only_new_topics(own_pulsar_broker: LocalPulsar) -> None:
     """The new topics have higher, equal and lower ledgers than the old ones, and more, as many and fewer events."""
     names = [f"public/default/{letter}" for letter in "abc"]
     events = dict(zip(names, (60, OLD, 10), strict=True))
-    storage = storage_of(losing)
+    storage = storage_of(own_pulsar_broker)
     try:
         with running(storage):
-            publish_all(losing, dict.fromkeys(names, OLD), "customer")
+            publish_all(own_pulsar_broker, dict.fromkeys(names, OLD), "customer")
             assert eventually(lambda: all(lives(name) == (0, OLD) for name in names))
-            losing.kill()
-            shutil.rmtree(losing.setup.data)
-            losing.start()
-            publish_all(losing, dict(reversed(list(events.items()))), "mother")
+            own_pulsar_broker.kill()
+            shutil.rmtree(own_pulsar_broker.setup.data)
+            own_pulsar_broker.start()
+            publish_all(own_pulsar_broker, dict(reversed(list(events.items()))), "mother")
             assert eventually(lambda: all(lives(name) == (OLD, events[name]) for name in names))
         assert differences(storage) == []
         assert {one.topic: one.events for one in progress.made_anew()} == dict.fromkeys(names, OLD)
