@@ -11,6 +11,9 @@ from eventstore.model.subscriptions import Consumer
 PATIENCE = 30.0
 """Seconds after which something that must happen counts as not happening. Far more than it ever needs."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.03, 0.2
+"""Seconds between two looks: longer from look to look, as a look may cost the broker and this process 10 ms each."""
+
 
 def numbered(count: int, *, key: str | None = "k", start: int = 0) -> list[NewMessage]:
     """Return messages whose payloads are their numbers."""
@@ -48,10 +51,12 @@ def receive_until(consumer: Consumer, count: int) -> list[Message]:
 def eventually(holds: Callable[[], bool]) -> bool:
     """Return whether it becomes true within the patience. What a broker tells about itself may lag."""
     end = time.monotonic() + PATIENCE
+    pause = FIRST_PAUSE
     while not holds():
         if time.monotonic() > end:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.3 * pause, LONGEST_PAUSE)
     return True
 
 

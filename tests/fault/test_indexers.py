@@ -218,5 +218,5 @@ def _until(found: Callable[[], T], what: str) -> T:
     end = time.monotonic() + SECONDS
     while not (answer := found()):
         assert time.monotonic() < end, f"not within {SECONDS:.0f} s: {what}"
-        time.sleep(0.01)
+        time.sleep(0.03)
     return answer

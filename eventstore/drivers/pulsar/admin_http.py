@@ -79,10 +79,10 @@ class AdminHttp:
                 )
             return self._client
 
-    def _verify(self) -> ssl.SSLContext | bool:
+    def _verify(self) -> ssl.SSLContext:
         trust_certs, certificate, key = self._tls
-        if not self._url.startswith("https"):
-            return True
+        if not self._url.startswith("https"):  # nor does a redirection lead to it: load no authorities, which takes 30 ms
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context = ssl.create_default_context(cafile=trust_certs or None)
             if certificate:
