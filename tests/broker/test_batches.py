@@ -12,6 +12,7 @@ from eventstore.model.events import Message, NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
 from tests.broker.conftest import MakeTopic, publish_batch, roll_over
+from tests.contract.helpers import eventually
 
 pytestmark = pytest.mark.broker
 
@@ -60,6 +61,7 @@ def test_an_acknowledged_batch_covers_each_of_its_events_and_no_other(
         publish_batch(client, name, texts(start, start + 5))
     receive(storage, name, 15, acknowledge=5)
     places = [message.position for message in storage.log.read_forward(name, 0, limit=100)]
+    assert eventually(lambda: storage.subscriptions.named(name, "s").backlog == 2)
     [cursor] = storage.subscriptions.named(name, "s").cursors
     assert cursor.acknowledged is not None
     assert [place <= cursor.acknowledged for place in places] == [True] * 5 + [False] * 10
@@ -75,6 +77,7 @@ def test_a_batch_acknowledged_in_the_middle_is_a_hole(storage: PulsarStorage, cl
             found += consumer.receive(limit=15, timeout=5)
         for message in found[5:10]:
             consumer.acknowledge(message.position)
+    assert eventually(lambda: storage.subscriptions.named(name, "s").backlog == 2)
     [cursor] = storage.subscriptions.named(name, "s").cursors
     assert cursor.acknowledged is None
     [(start_place, end_place)] = cursor.holes

@@ -60,6 +60,7 @@ def test_the_compactors_cursor_is_the_brokers_own_and_is_reset_by_no_way(
     admin.put(f"persistent/{name}/compaction").raise_for_status()
     assert eventually(lambda: admin.get(f"persistent/{name}/compaction").json()["status"] == "SUCCESS")
     publish_singly(storage, name, 7)
+    assert eventually(lambda: [one.backlog for one in storage.subscriptions.of_topic(name)] == [7])
     [own] = storage.subscriptions.of_topic(name)
     assert (own.name, own.kind, own.backlog) == ("__compaction", SubscriptionKind.COMPACTION, 7)
     with pytest.raises(StoresOwn, match="own compaction"):

@@ -91,21 +91,19 @@ def test_they_are_listed_by_name(storage: Storage, topic: MakeTopic) -> None:
     assert [s.name for s in subscriptions_of(storage).of_topic(name)] == ["alpha", "middle", "zeta"]
 
 
-@pytest.mark.parametrize("kind", EVERY_TYPE)
-def test_consuming_makes_it_at_the_earliest_event_and_acknowledging_empties_it(
-    storage: Storage, topic: MakeTopic, kind: SubscriptionType
-) -> None:
+def test_consuming_makes_it_at_the_earliest_event_and_acknowledging_empties_it(storage: Storage, topic: MakeTopic) -> None:
     name = topic(partitions=2).name
     messages = [NewMessage(payload=str(number).encode(), key=f"k{number % 7}") for number in range(20)]
     positions = append_singly(storage, name, messages)
-    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="c") as consumer:
-        received = receive_until(consumer, 20)
-        assert sorted(m.position.encode() for m in received) == sorted(p.encode() for p in positions)
-        assert list(consumer.receive(limit=10, timeout=0.1)) == []
-        for message in received:
-            consumer.acknowledge(message.position)
-    assert backlog_becomes(storage, name, "s", 0)
-    assert all(acknowledged(storage, name, "s", positions))
+    for kind in EVERY_TYPE:
+        with subscriptions_of(storage).consume(name, f"of {kind}", type=kind, consumer="c") as consumer:
+            received = receive_until(consumer, 20)
+            assert sorted(m.position.encode() for m in received) == sorted(p.encode() for p in positions), kind
+            assert list(consumer.receive(limit=10, timeout=0.1)) == []
+            for message in received:
+                consumer.acknowledge(message.position)
+        assert backlog_becomes(storage, name, f"of {kind}", 0), kind
+        assert all(acknowledged(storage, name, f"of {kind}", positions)), kind
 
 
 def test_a_consumer_gets_what_the_log_holds(storage: Storage, topic: MakeTopic) -> None:
@@ -115,20 +113,18 @@ def test_a_consumer_gets_what_the_log_holds(storage: Storage, topic: MakeTopic) 
         assert receive_until(consumer, 1) == list(storage.log.read_forward(name, 0, limit=1))
 
 
-@pytest.mark.parametrize("kind", EVERY_TYPE)
-def test_what_was_not_acknowledged_comes_again_to_a_later_consumer(
-    storage: Storage, topic: MakeTopic, kind: SubscriptionType
-) -> None:
+def test_what_was_not_acknowledged_comes_again_to_a_later_consumer(storage: Storage, topic: MakeTopic) -> None:
     name = topic().name
     positions = append_singly(storage, name, numbered(6))
-    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="first") as consumer:
-        for message in receive_until(consumer, 6)[:4]:
-            consumer.acknowledge(message.position)
-    assert backlog_becomes(storage, name, "s", 2)
-    assert acknowledged(storage, name, "s", positions) == [True] * 4 + [False] * 2
-    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="second") as consumer:
-        assert payloads(receive_until(consumer, 2)) == texts(2, start=4)
-        assert list(consumer.receive(limit=10, timeout=0.1)) == []
+    for kind in EVERY_TYPE:
+        with subscriptions_of(storage).consume(name, f"of {kind}", type=kind, consumer="first") as consumer:
+            for message in receive_until(consumer, 6)[:4]:
+                consumer.acknowledge(message.position)
+        assert backlog_becomes(storage, name, f"of {kind}", 2), kind
+        assert acknowledged(storage, name, f"of {kind}", positions) == [True] * 4 + [False] * 2, kind
+        with subscriptions_of(storage).consume(name, f"of {kind}", type=kind, consumer="second") as consumer:
+            assert payloads(receive_until(consumer, 2)) == texts(2, start=4), kind
+            assert list(consumer.receive(limit=10, timeout=0.1)) == []
 
 
 def test_acknowledging_out_of_order_leaves_the_others_pending(storage: Storage, topic: MakeTopic) -> None:
