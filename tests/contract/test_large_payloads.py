@@ -62,7 +62,7 @@ def test_what_does_not_fit_any_more_is_not_held_by_the_one_who_did_not_get_it(st
         subscriptions_of(storage).consume(log, "s", type=SubscriptionType.SHARED, consumer="one") as one,
         subscriptions_of(storage).consume(log, "s", type=SubscriptionType.SHARED, consumer="two") as two,
     ):
-        found = [*payloads(one.receive(limit=1000, timeout=20)), *payloads(two.receive(limit=1000, timeout=20))]
+        found = [*payloads(one.receive(limit=1000, timeout=20)), *payloads(two.receive(limit=1000, timeout=1))]
         end = time.monotonic() + PATIENCE
         while len(found) < len(LARGE) and time.monotonic() < end:
             found += payloads(two.receive(limit=1000, timeout=0.2))

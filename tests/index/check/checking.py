@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 from django.db import connections
@@ -13,7 +14,7 @@ from eventstore.index.check.run import PartitionReport, check_topic
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import BlockRow
 from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
-from eventstore.model.events import NewMessage, Position
+from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge, Ends, Reader
 from eventstore.model.tokens import encode
 
@@ -28,10 +29,10 @@ class Shortened(DatabaseLog):
     lost: frozenset[int] = frozenset()
 
     def ends(self, topic: str) -> Sequence[Ends]:
-        found = []
+        found, lost = [], self.tokens_lost()
         for ends in super().ends(topic):
             there = self.read_forward(topic, ends.partition, limit=10_000)[self.gone :]
-            left = [message for message in there if message.position.token not in self.tokens_lost()]
+            left = [message for message in there if message.position.token not in lost]
             first, last = (left[0].position, left[-1].position) if left else (None, None)
             found.append(Ends(topic=topic, partition=ends.partition, first=first, last=last))
         return found
@@ -41,7 +42,12 @@ class Shortened(DatabaseLog):
             after = self.read_forward(topic, partition, limit=self.gone)[-1].position
         reader = super().open_reader(topic, partition, after=after)
         read = reader.read
-        reader.read = lambda **how: [one for one in read(**how) if one.position.token not in self.tokens_lost()]  # type: ignore[method-assign]
+
+        def there(**how: Any) -> Sequence[Message]:
+            lost = self.tokens_lost()
+            return [one for one in read(**how) if one.position.token not in lost]
+
+        reader.read = there  # type: ignore[method-assign]
         return reader
 
     def tokens_lost(self) -> set[str]:
