@@ -23,6 +23,8 @@ from tests.namespaces import Broker, own_namespace
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
 
 TOPICS, VIEWERS, EVENTS, PARTITIONS = 50, 10, 6, 3
+READERS = 2
+"""Of an event that comes after a pause: the indexer's that has the partition, and that of the web process with its viewer."""
 KEYS = [str(number) for number in range(EVENTS)]
 
 
@@ -86,15 +88,29 @@ def takes_all(open_viewers: Sequence[TailSubscriber], counts: list[int]) -> bool
     return counts == [TOPICS // VIEWERS * EVENTS] * VIEWERS
 
 
+def readers(admin: httpx.Client, topic: Deleted) -> int:
+    return sum(len(admin.get(f"persistent/{log}/stats").json().get("subscriptions", ())) for log in topic.logs)
+
+
 def is_unwatched(admin: httpx.Client, topic: Deleted) -> bool:
-    return not any(admin.get(f"persistent/{log}/stats").json().get("subscriptions") for log in topic.logs)
+    return not readers(admin, topic)
 
 
-def bring_its_readers_back(broker: Broker, admin: httpx.Client, namespace: str, topic: Deleted) -> None:
-    """Publish an event, and return while readers are connected because of it, and the publisher has gone."""
-    with closing(storage_of(broker, namespaces=(namespace,))) as storage:
-        storage.log.append(topic.name, [NewMessage(payload=b"{}", key=KEYS[0])])
-        assert eventually(lambda: not is_unwatched(admin, topic))
+def bring_its_readers_back(broker: Broker, admin: httpx.Client, namespace: str, topic: Deleted) -> int:
+    """Publish an event, and return while the readers that it brings are connected, and the publisher has gone. Returns how
+    many events it took: on a busy machine one reader may leave before the other comes.
+
+    A reader that is being opened at the moment of the deletion may create the topic anew (docs/point-at-your-pulsar.md).
+    """
+    for published in range(1, 20):
+        with closing(storage_of(broker, namespaces=(namespace,))) as storage:
+            storage.log.append(topic.name, [NewMessage(payload=b"{}", key=KEYS[0])])
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            if readers(admin, topic) == READERS:
+                return published
+            time.sleep(0.02)
+    pytest.fail(f"{topic.name} never had {READERS} readers at once")
 
 
 def is_gone(storage: PulsarStorage, topic: Deleted) -> bool:
@@ -127,21 +143,22 @@ def test_each_of_fifty_followed_topics_is_deleted_at_the_first_try_and_none_come
         open_viewers, counts = viewers(hubs, topics, watching[2]), [0] * VIEWERS
         assert eventually(lambda: takes_all(open_viewers, counts))
         assert eventually(lambda: indexed() == TOPICS * EVENTS)
+        late = 0
         for topic in sorted(topics, key=lambda one: not one.force):
             if topic.force:
-                bring_its_readers_back(broker, admin, namespace, topic)
+                late += bring_its_readers_back(broker, admin, namespace, topic)
             else:
                 assert eventually(partial(is_unwatched, admin, topic))
             answer = admin.delete(topic.path, params={"force": str(topic.force).lower()})
             assert answer.status_code == 204, (topic, answer.text)
         assert eventually(lambda: all(viewer.ended for viewer in open_viewers))
         # What a topic is, a process remembers for two seconds.
-        assert eventually(lambda: all(is_gone(watching[3], topic) for topic in topics))
+        gone = eventually(lambda: all(is_gone(watching[3], topic) for topic in topics))
+        assert gone, (listed(admin, namespace), [topic for topic in topics if not is_gone(watching[3], topic)])
         for second in range(seconds + 1):
             assert listed(admin, namespace) == {"": [], "/partitioned": []}
             if second % 10 == 0:
                 assert [topic.name for topic in topics if not is_gone(watching[3], topic)] == []
             time.sleep(1)
     assert IndexedPartition.objects.filter(live=True, gone_at=None).count() == 0
-    late = sum(topic.force for topic in topics)
     assert TOPICS * EVENTS <= indexed() <= TOPICS * EVENTS + late, "the index keeps what it knows of them"
