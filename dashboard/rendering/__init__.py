@@ -18,7 +18,7 @@ from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of, ordering_key_of
 from dashboard.rendering.event_row import render_row, render_rows, render_story
 from dashboard.rendering.hour_chart import HOURS, chart_hours
-from dashboard.rendering.links import aggregate_url, event_url
+from dashboard.rendering.links import aggregate_url, event_url, published_mark
 from dashboard.rendering.payload import MOST_BYTES, Payload, payload_of_event
 from dashboard.rendering.story import plain_story
 from dashboard.rendering.url_segments import address, segment
@@ -47,6 +47,7 @@ __all__ = [
     "ordering_key_of",
     "payload_of_event",
     "plain_story",
+    "published_mark",
     "render_row",
     "render_rows",
     "render_story",

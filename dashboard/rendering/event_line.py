@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from dashboard.privacy import DisplayValue
 from dashboard.rendering.anomaly_text import AnomalyText
+from dashboard.rendering.links import published_mark
 from eventstore.model import NO_TIME
 from eventstore.streams import Missing
 
@@ -72,6 +73,16 @@ class EventLine:
     @property
     def knows_published(self) -> bool:
         return self.published != NO_TIME
+
+    @property
+    def log_is_gone(self) -> bool:
+        """Whether the event lay in a log that is gone, so that its position means nothing in the topic of now."""
+        return self.missing is Missing.ANEW
+
+    @property
+    def published_mark(self) -> str:
+        """When it was published, for an address."""
+        return published_mark(self.published)
 
     @property
     def missing_text(self) -> str:

@@ -103,7 +103,7 @@ def _line(
     return EventLine(
         event_id=event_id,
         id_is_position=id_is_position,
-        url=event_url(event_id, position),
+        url=event_url(event_id, position, published if id_is_position or (pointer and pointer.ended_at) else None),
         position=position.encode(),
         topic=position.topic,
         partition=position.partition,

@@ -1,18 +1,30 @@
 """Addresses of the pages that an event's line links to. Built as text, because a page of fifty events needs a hundred."""
 
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus
 
 from dashboard.rendering.url_segments import address
 from eventstore.model import Position
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _quote = lru_cache(maxsize=256)(quote_plus)
 
 
-def event_url(event_id: str, position: Position) -> str:
-    """The page of the event at this position. The id alone does not do: it may exist twice, or not be indexed yet."""
+def event_url(event_id: str, position: Position, published: datetime | None = None) -> str:
+    """The page of the event at this position. The id alone does not do: it may exist twice, or not be indexed yet.
+
+    ``published`` goes with a position that stands in for an id, or that lay in a log which is gone: once a topic is made anew,
+    another event may lie there.
+    """
     at = f"{quote_plus(position.token)}%40{position.partition}%40{_quote(position.topic)}"
-    return f"{address('event', event_id)}?at={at}"
+    return f"{address('event', event_id)}?at={at}" + (f"&published={published_mark(published)}" if published else "")
+
+
+def published_mark(published: datetime) -> str:
+    """When an event was published, in an address: milliseconds since 1970."""
+    return str((published - EPOCH) // timedelta(milliseconds=1))
 
 
 def aggregate_url(type: str, id: str) -> str:

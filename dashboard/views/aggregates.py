@@ -11,7 +11,7 @@ from django.urls import path, reverse
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
-from dashboard.rendering import build_line, texts_of_kinds
+from dashboard.rendering import build_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
@@ -157,10 +157,12 @@ def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
 
 def _selected(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -> Row | None:
     """The event that the address names, if it belongs to this aggregate. Otherwise the newest on the page."""
-    on_page = {row.position.encode(): row for row in rows}
-    position = request.GET.get("event", "")
-    if position in on_page:
-        return on_page[position]
+    position, published = request.GET.get("event", ""), request.GET.get("published", "")
+    # The event of a log that is gone may have the same position as one of the topic of now.
+    for one in rows:
+        mark = published_mark(one.pointer.published) if one.pointer is not None else ""
+        if one.position.encode() == position and published in ("", mark):
+            return one
     if position:
         try:
             row = desk().streams.row_at(Position.decode(position))
@@ -168,7 +170,7 @@ def _selected(request: HttpRequest, aggregate: Aggregate, rows: Sequence[Row]) -
             row = None
         if row and row.pointer and (row.pointer.aggregate_type, row.pointer.aggregate_id) == (aggregate.type, aggregate.id):
             return row
-    return next(iter(on_page.values()), None)
+    return next(iter(rows), None)
 
 
 def _detail(row: Row | None, profile: AccessProfile) -> Detail | None:

@@ -1,7 +1,7 @@
 """One event: its envelope, its payload, its cause, and its effects."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,31 +10,36 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line
+from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, published_mark
 from dashboard.web import store_health
 from dashboard.web.event_detail import detail_of
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
-from eventstore.model import InvalidPosition, Pointer, Position, UnknownEvent
-from eventstore.streams import Row
+from eventstore.model import InvalidPosition, Position, UnknownEvent
+from eventstore.streams import Missing, Row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
-    """The event that an address names, and others with the same id. ``same_id`` are copies of one in derived topics."""
+    """The event that an address names, and others with the same id. ``same_id`` are copies of one in derived topics.
+
+    ``former`` are those that lay at its position before its topic was made anew, if the address may mean one of them.
+    """
 
     row: Row
     others: list[EventLine]
     same_id: list[EventLine]
+    former: list[tuple[EventLine, datetime | None]]
 
 
 @page("browse")
 def show(request: HttpRequest, id: str) -> HttpResponse:
-    match = _find(id, request.GET.get("at", ""))
+    match = _find(request, id)
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
     detail = detail_of(match.row, profile_of(request), limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match)}
+    context["former"] = match.former
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:
@@ -50,7 +55,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
 @page("see_payloads")
 def payload(request: HttpRequest, id: str) -> HttpResponse:
     """The message's bytes for download. A browser must never render them."""
-    row = _find(id, request.GET.get("at", "")).row
+    row = _find(request, id).row
     if row.event is None:
         raise UnknownEvent("The payload cannot be read now: the store is away, or retention has trimmed it.")
     response = HttpResponse(row.event.message.payload, content_type="application/octet-stream")
@@ -59,8 +64,12 @@ def payload(request: HttpRequest, id: str) -> HttpResponse:
     return response
 
 
-def _find(id: str, at: str) -> Match:
-    """The event with this id. ``at`` is its position, in case there are several or the index does not know it yet."""
+def _find(request: HttpRequest, id: str) -> Match:
+    """The event with this id. ``at`` is its position, in case there are several or the index does not know it yet.
+
+    ``published`` tells it from another one that lay there before, or lies there since: see ``event_url``.
+    """
+    at, published = request.GET.get("at", ""), request.GET.get("published", "")
     pointers = desk().index.with_event_id(id)
     if at:
         position = Position.decode(at)
@@ -69,22 +78,31 @@ def _find(id: str, at: str) -> Match:
     else:
         position = _position_in(id)
     row = desk().streams.row_at(position)
-    if _id_of(row) != id:
-        row = _in_the_past(pointers, position) or row
-    if _id_of(row) != id:
-        raise UnknownEvent("At this position lies another event than the address says. Search for the id instead.")
+    gone = [pointer for pointer in pointers if pointer.position == position and pointer.ended_at is not None]
+    if not _is_meant(row, id, published):
+        rows = desk().streams.rows_of(gone) if gone else []
+        row = next((one for one in rows if _is_meant(one, id, published)), row)
+    if not _is_meant(row, id, published):
+        raise UnknownEvent(
+            "At this position lies another event than the address says: its topic may have been made anew since. "
+            "Search for the id instead."
+        )
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
+    unsure = not published and row.missing is not Missing.ANEW
     return Match(
         row=row,
         others=[build_pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
         same_id=[build_pointer_line(pointer) for pointer in elsewhere if pointer.derived],
+        former=[(build_pointer_line(pointer), pointer.ended_at) for pointer in gone] if unsure else [],
     )
 
 
-def _in_the_past(pointers: Sequence[Pointer], position: Position) -> Row | None:
-    """The event of one of these pointers that lay at this position before its topic was made anew."""
-    gone = [pointer for pointer in pointers if pointer.position == position and pointer.ended_at is not None]
-    return desk().streams.rows_of(gone[:1])[0] if gone else None
+def _is_meant(row: Row, id: str, published: str) -> bool:
+    """Whether this is the event with this id that was published then (empty: at any time)."""
+    if row.event is not None:
+        return row.event.id == id and published in ("", published_mark(row.event.message.published))
+    pointer = row.pointer
+    return pointer is not None and pointer.event_id == id and published in ("", published_mark(pointer.published))
 
 
 def _copies(match: Match) -> dict[str, Any]:
@@ -119,7 +137,10 @@ def _id_of(row: Row) -> str:
 
 
 def _payload_url(row: Row) -> str:
-    return f"{reverse('event_payload', args=[_id_of(row)])}?{urlencode({'at': row.position.encode()})}"
+    query = {"at": row.position.encode()}
+    if row.event is not None and row.event.id_is_position:
+        query["published"] = published_mark(row.event.message.published)
+    return f"{reverse('event_payload', args=[_id_of(row)])}?{urlencode(query)}"
 
 
 urls = [

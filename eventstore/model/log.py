@@ -39,12 +39,21 @@ class Ends:
     """The first message and the last event of a partition now; both ``None`` if it is empty.
 
     A message that holds several events has the position of its last one: nothing lies before ``first.beginning``.
+
+    To find ``last`` a driver may have to read, and a store may be silent for a while. ``bound`` is a place behind which
+    nothing lies by the store's own word, from a driver that has such a word.
     """
 
     topic: str
     partition: int
     first: Position | None
     last: Position | None
+    bound: Position | None = None
+
+    @property
+    def farthest(self) -> Position | None:
+        """The last place at which an event may lie; ``None`` if the partition is empty for certain."""
+        return max((place for place in (self.last, self.bound) if place is not None), default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -100,6 +100,9 @@ class Cursor:
     """Where the cursor stands if nothing that is left lies before it, in a store whose logs do not all begin alike."""
     counters: tuple[int, ...] = ()
     """Counts that only grow while the store has the partition loaded. One that fell shows that it was loaded anew."""
+    log: tuple[int, str] | None = None
+    """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
+    number grows. ``None`` if the store does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

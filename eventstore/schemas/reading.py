@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as renewed
 from typing import Any
 
 import msgspec
@@ -23,7 +24,8 @@ REMEMBERED = 1_000
 AWAY_SECONDS = 5.0
 """How long a registry that did not answer is left alone."""
 MISSING_SECONDS = 60.0
-"""How long a missing schema version is remembered as missing. Another cluster may not have replicated it yet."""
+"""How long a missing schema version is remembered as missing, since another cluster may not have replicated it yet; and any
+version of a topic whose incarnation the store did not tell."""
 
 KEY_UNKNOWN = "the message's schema, which may have one for the key, cannot be looked up or used"
 NO_REGISTRY = "this store has no schema registry, so the payload is shown as it is"
@@ -83,6 +85,8 @@ class Schemas:
             known = self._known.get(key)
         if known is None or (known.until is not None and self._clock() >= known.until):
             known = self._found(registry, topic, version)
+            if not incarnation and known.until is None:  # perhaps of a topic that is made anew soon
+                known = renewed(known, until=self._clock() + MISSING_SECONDS)
             with self._lock:
                 self._known[key] = known
                 self._known.move_to_end(key)

@@ -46,6 +46,7 @@ class Sample:
     place: Position | None
     holes: Holes
     counters: tuple[int, ...]
+    log: tuple[int, str] | None
     at: datetime
     setback: Setback | None = None
 
@@ -74,6 +75,8 @@ class Samples:
 
 
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
+    if before is not None and _is_another_log(before.log, cursor.log):
+        before = None  # its topic was made anew: the cursor begins there
     setback = _setback(before, cursor, now) if before else None
     if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
         setback = before.setback
@@ -81,9 +84,14 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
         place=_place(cursor),
         holes=tuple(cursor.holes) if len(cursor.holes) <= MOST_HOLES else (),
         counters=cursor.counters,
+        log=cursor.log,
         at=now,
         setback=setback,
     )
+
+
+def _is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:
+    return before is not None and now is not None and now[1] != before[1] and now[0] <= before[0]
 
 
 def _setback(before: Sample, cursor: Cursor, now: datetime) -> Setback | None:

@@ -60,8 +60,8 @@ def other_logs(log: Log, topic: str, places: Places, named: Mapping[str, str], t
     beyond = {at for at, place in places.items() if at not in other and place > read_to.get(at, "")}
     if not beyond:
         return other
-    last = {end.partition: end.last.token for end in log.ends(topic) if end.last is not None}
-    return other | {at for at in beyond if places[at] > last.get(at, places[at])}
+    end_at = {end.partition: end.farthest.token for end in log.ends(topic) if end.farthest is not None}
+    return other | {at for at in beyond if places[at] > end_at.get(at, places[at])}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from math import inf
 from typing import Protocol
@@ -18,6 +17,7 @@ from django.db import connections
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.log import Edge, Log, Reader
+from eventstore.tail.partition_follower import LONGEST_PAUSE, SHORTEST_PAUSE, PartitionFollower
 from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
 from eventstore.tail.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
@@ -32,25 +32,12 @@ READY_SECONDS = 8.0
 LINGER_SECONDS = 20.0
 STOP_SECONDS = 5.0
 PROBE_SECONDS = 3.0
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 class Watcher(RingUser, Protocol):
     """Watches a topic. A thread of the tail calls ``wake``, which must not block."""
 
     wake: Callable[[], None]
-
-
-@dataclass(kw_only=True)
-class PartitionFollower:
-    """How far a partition's thread has read, whatever happens to its readers."""
-
-    partition: int
-    place: Position | Edge
-    pause: float = SHORTEST_PAUSE
-    outages: int = 0
-    """How often the store had been away when the reader was opened."""
-    announced: bool = False
 
 
 class TopicTail:
@@ -69,7 +56,10 @@ class TopicTail:
         """The partitions that cannot be read now. ``None`` stands for a store that does not answer."""
         self.incarnations: dict[int, str] = {}
         """By partition, which log of the topic's name it reads, as far as the store tells."""
+        self._was_away = False
+        """Whether the store was away since the partitions were last known to be the same."""
         self._outages = 0
+        """After how many of these times that could not be told."""
         self._failed: EventStoreError | None = None
         self._refused: EventStoreError | None = None
         self._forget = forget
@@ -268,12 +258,14 @@ class TopicTail:
         try:
             self._log.ping()
             partitions = self._log.topic(self.topic.name).partitions
+            if self._was_away:
+                self._look_for_other_logs()
         except (StoreClosed, UnknownTopic) as error:
             self._failed = error
             self.stop()
             return
         except StoreUnreachable:
-            self._outages += 1  # it may come back without its data: the readers are opened again, which shows it
+            self._was_away = True
             self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
         except EventStoreError as error:  # it answers, but refuses
@@ -282,6 +274,17 @@ class TopicTail:
         self._mark_away(None, False)
         if partitions != self.topic.partitions:
             self.stop()
+
+    def _look_for_other_logs(self) -> None:
+        """The store was away: stop if a partition is another one by now. What it does not tell, readers opened again show."""
+        told = True
+        for partition in range(self.topic.partitions):
+            now = self._log.incarnation(self.topic.name, partition)
+            told &= bool(now and self.incarnations.get(partition))
+            if self._is_made_anew(partition, now):
+                return
+        self._outages += not told
+        self._was_away = False
 
     def _mark_away(self, partition: int | None, away: bool) -> None:
         if (partition in self._away) == away:

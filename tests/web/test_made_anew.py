@@ -1,10 +1,14 @@
 """A topic that was deleted and made anew: every page says what of it is gone, and shows nothing old as new."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 
+from dashboard.rendering import event_url
 from eventstore.drivers.database.models import TopicRow
+from eventstore.model.events import NewMessage
 from tests.web.desk import Desk, attribute, opened_desk, text
 
 
@@ -51,3 +55,32 @@ def test_the_page_of_the_topic_shows_the_new_one_alone(desk: Desk) -> None:
     answer = desk.get("/topics/patients/")
     assert answer.status_code == 200
     assert set(attribute(answer, "data-event-id")) <= {"e-10", "e-11"}
+
+
+def test_a_row_of_the_old_life_opens_its_own_event_where_a_new_one_has_the_same_position(desk: Desk) -> None:
+    pointer = desk.faces.index.with_event_id("e-0")[0]
+    page = f"/aggregates/{pointer.aggregate_type}/{pointer.aggregate_id}/"
+    links = [unescape(link) for link in re.findall(r'data-line href="([^"#]*)', desk.get(page).content.decode())]
+    chosen = [attribute(desk.get(page + link), "data-detail") for link in links]
+    assert chosen == [["e-11"], ["e-10"], ["e-2"], ["e-1"], ["e-0"]]
+
+
+def test_a_link_to_an_event_without_an_id_never_shows_the_one_that_took_its_place(desk: Desk) -> None:
+    """The position stands in for its id. A link says when the event was published; one in an old ticket may not."""
+    (position,) = desk.log.append("patients", [NewMessage(payload=b"old", key="k")])
+    desk.index()
+    published = desk.log.fetch([position])[position].published
+    link, bare = event_url(position.encode(), position, published), event_url(position.encode(), position)
+    assert link in unescape(desk.get("/topics/patients/").content.decode())
+    assert attribute(desk.get(bare), "data-former") == []
+    TopicRow.objects.using("store").get(name="patients").delete()
+    desk.publish(2, start=10)
+    desk.log.append("patients", [NewMessage(payload=b"new", key="k")])
+    unindexed = desk.get(link)
+    assert (unindexed.status_code, "new" in text(unindexed)) == (200, False)
+    desk.index()
+    answers = [desk.get(link), desk.get(bare)]
+    assert [attribute(answer, "data-missing") for answer in answers] == [["anew"], []]
+    assert "Another event lay at this position until its topic was made anew" in text(answers[1])
+    assert unescape(re.findall(r'means <a href="([^"]*)', answers[1].content.decode())[0]) == link
+    assert "Watch from here" not in text(answers[0])

@@ -83,7 +83,8 @@ export function gapsOf(banner, begin, opened) {
       const { older } = frame.counts.skipped;
       if (first || changed) before = 0;
       if (first) open = null;
-      if (older !== before && (older === null || older > before)) noteOlder(older === null ? null : older - before);
+      const anew = older === null && frame.made_anew; // then it is unknown because of that, which the page says
+      if (older !== before && !anew && (older === null || older > before)) noteOlder(older === null ? null : older - before);
       before = older;
       const live = frame.state === "live";
       if (live) open = null;

@@ -71,6 +71,18 @@ const STATES = {
   away: ["away", "the store does not answer: trying again"],
 };
 
+// Topics that were deleted, or lost, and are there again under the same name: their places did not fit any more.
+function madeAnew(topics) {
+  const line = byId("tail-anew");
+  const names = topics.map((topic) => topic.slice(topic.lastIndexOf("/") + 1)).join(", ");
+  line.querySelector("[data-anew-topics]").textContent = names;
+  line.querySelector("[data-anew-topics]").title = topics.join(", ");
+  line.querySelector("[data-anew-many]").hidden = topics.length === 1;
+  line.querySelector("[data-anew-one]").hidden = topics.length > 1;
+  line.hidden = false;
+  rows.note(`From here upwards: ${names}, made anew`);
+}
+
 function received(frame, first) {
   refusal.hidden = true;
   const live = frame.state === "live";
@@ -85,6 +97,7 @@ function received(frame, first) {
     rows.note(frame.filter ? `From here upwards: ${frame.filter}` : "From here upwards: every event, without a filter");
     empty.textContent = "Nothing that matches yet. It appears here by itself.";
   }
+  if (frame.made_anew) madeAnew(frame.made_anew);
   if (frame.count) {
     rows.add(frame.rows, frame.count, from);
     lag = { ms: frame.lag_ms ?? 0, at: Date.now() };

@@ -46,7 +46,7 @@ def subscription_row(topic: str, name: str) -> SubscriptionRow:
 
 
 def find_subscription(topic: TopicRow, name: str) -> SubscriptionRow | None:
-    return None if _problem(name) else SubscriptionRow.objects.filter(topic=topic, name=name).first()
+    return None if _problem(name) else SubscriptionRow.objects.filter(topic=topic, name=name).select_related("topic").first()
 
 
 def unstorable(text: str) -> bool:

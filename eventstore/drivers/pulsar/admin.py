@@ -108,14 +108,25 @@ class Admin:
     def log_internals(self, log: TopicName) -> Json:
         return self._json_of(log, "internalStats")
 
-    def log_info(self, log: TopicName) -> Json:
+    def log_info(self, log: TopicName) -> Json | None:
         """Return what the broker's metadata tell of a log: when it was created, and its ledgers. Loads no topic.
 
-        Empty for a log that does not exist: 4.0 and 4.2 answer 500 then, not 404.
+        Empty for a log that does not exist; ``None`` if the broker cannot say, as while its metadata store is in trouble. 4.0
+        and 4.2 answer both with 500 and the same page, so then the log itself is asked for: 404 if there is none.
         """
         answer = self._http.send("GET", f"persistent/{log.path}/internal-info", known=(404, 500))
-        found: Json = parsed(answer) if answer.is_success else {}
-        return found
+        if answer.is_success:
+            found: Json = parsed(answer)
+            return found
+        if answer.status_code == 404:
+            return {}
+        try:
+            self.log_internals(log)
+        except UnknownTopic:
+            return {}
+        except StoreRefused:  # that is in trouble as well
+            return None
+        return None
 
     def last_message_id(self, log: TopicName) -> tuple[int, int, int]:
         """Return ledger, entry and place in the batch (-1: not in a batch). The entry is -1 if the log is empty."""

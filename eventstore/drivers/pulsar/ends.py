@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
-from eventstore.drivers.pulsar.ledgers import Layout, layout_of
-from eventstore.drivers.pulsar.positions import batched, place_of, unbatched
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, layout_of
+from eventstore.drivers.pulsar.positions import batched, place_of, unbatched, whole_entry
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Position
@@ -20,18 +20,20 @@ TOLD_SECONDS = 60.0
 LARGE = 64 * 1024
 """Average bytes of an entry above which a reader is cheaper: asking the broker what an entry is returns all of its
 payload."""
-NOT_PLAIN = (
-    "x-pulsar-num-batch-message",
+BATCH = "x-pulsar-num-batch-message"
+NOT_GIVEN = (
     "x-pulsar-num-chunks-from-msg",
     "x-pulsar-marker-type",
     "x-pulsar-txn-aborted",
     "x-pulsar-txn-uncommitted",
 )
-"""Headers of an entry that is not just one message which readers get."""
+"""Headers of an entry that readers do not get, or not now, or not by itself."""
 
-Key = tuple[str, str, int, int, str]
-"""A log, which end, the ledger and entry there, and when the log's newest ledger was created: a broker that lost its data
-gives the same numbers again."""
+Key = tuple[str, str, int, int, tuple[int, str]]
+"""A log, which end, the ledger and entry there, and ``Layout.newest``: a broker that lost its data gives the same numbers
+again."""
+Found = tuple[Position | None, bool]
+"""An event, and whether that is certain. What rests on a reader's silence alone is not remembered."""
 
 
 class EndsFinder:
@@ -61,30 +63,41 @@ class EndsFinder:
         layout = layout_of(told)
         if layout.last is None:
             return None
-        key = (partition_log.log.uri, "last", *layout.last, _newest(told))
-        return self._remembered(key, lambda: self._last(partition_log, told))
+        end, small = layout.last, has_small_entries(told)
+        key = (partition_log.log.uri, "last", *end, layout.newest)
+        return self._remembered(key, lambda: self._last(partition_log, end, small=small))
 
     def _of_one(self, partition_log: PartitionLog, told: Json) -> Ends:
+        topic, partition = partition_log.topic, partition_log.partition
         layout = layout_of(told)
-        first: Position | None = None
-        if layout.last is not None:
-            first = self._remembered((partition_log.log.uri, "first", *layout.at(0), _newest(told)), partition_log.first)
+        if layout.last is None:
+            return Ends(topic=topic, partition=partition, first=None, last=None)
+        begin = (partition_log.log.uri, "first", *layout.at(0), layout.newest)
+        first = self._remembered(begin, lambda: (partition_log.first(), True))
         last = self.last(partition_log, told)
-        return Ends(topic=partition_log.topic, partition=partition_log.partition, first=first, last=last)
+        return Ends(
+            topic=topic, partition=partition, first=first, last=last, bound=whole_entry(topic, partition, *layout.last)
+        )
 
-    def _last(self, partition_log: PartitionLog, told: Json) -> Position | None:
-        """Return the position of the last message.
+    def _last(self, partition_log: PartitionLog, end: Entry, *, small: bool) -> Found:
+        """Return the position of the last message. ``end`` is the log's last entry.
 
         The broker tells the last place in a batch, even of one that an open transaction holds back. An entry without a
         batch may be a piece of a message, or no message at all; what it is, the broker tells together with its payload. A
-        reader is used only if the entry is not plain, or is large.
+        reader is used only if the entry is not plain, or is large. If it gives nothing of the last entry, the broker is asked
+        what that is: a reader that is given nothing for some seconds may just have met a silent broker.
         """
         ledger, entry, batch = self._admin.last_message_id(partition_log.log)
         if batch >= 0 and not self._is_held_back(partition_log, ledger, entry):
-            return batched(partition_log.topic, partition_log.partition, ledger, entry, batch)
-        if batch < 0 <= entry and has_small_entries(told) and self._is_a_whole_message(partition_log, ledger, entry):
-            return unbatched(partition_log.topic, partition_log.partition, ledger, entry)
-        return partition_log.last()
+            return batched(partition_log.topic, partition_log.partition, ledger, entry, batch), True
+        told = self._headers(partition_log, ledger, entry) if batch < 0 <= entry and small else None
+        if told and (event := _event_in(partition_log, ledger, entry, told)) is not None:
+            return event, True
+        read = partition_log.last()
+        if read is not None and _entry_of(read) >= end:
+            return read, True
+        headers = self._headers(partition_log, *end)
+        return (read, False) if headers is None else (_event_in(partition_log, *end, headers) or read, True)
 
     def _is_held_back(self, partition_log: PartitionLog, ledger: int, entry: int) -> bool:
         """Whether an open transaction keeps the entry from readers. Without transactions this costs no request."""
@@ -94,22 +107,21 @@ class EndsFinder:
         last = self._admin.last_delivered(partition_log.log) if self._transactions[1] else None
         return last is not None and (ledger, entry) > last
 
-    def _is_a_whole_message(self, partition_log: PartitionLog, ledger: int, entry: int) -> bool:
+    def _headers(self, partition_log: PartitionLog, ledger: int, entry: int) -> Mapping[str, str] | None:
+        """Return what the broker tells of the entry; ``None`` if it cannot."""
         try:
             headers = self._admin.headers_of(partition_log.log, ledger, entry)
         except StoreUnreachable:  # perhaps the headers were too large for the connection; a reader will show
-            return False
-        if headers is None or f"{ledger}:{entry}" != headers.get("x-pulsar-message-id"):
-            return False
-        return not any(headers.get(name, "false") != "false" for name in NOT_PLAIN)
+            return None
+        return headers if headers and headers.get("x-pulsar-message-id") == f"{ledger}:{entry}" else None
 
-    def _remembered(self, key: Key, find: Callable[[], Position | None]) -> Position | None:
+    def _remembered(self, key: Key, find: Callable[[], Found]) -> Position | None:
         with self._lock:
             if key in self._found:
                 return self._found[key]
-        position = find()
-        if position is None:
-            return None  # perhaps the first piece of a message that is still being written
+        position, certain = find()
+        if position is None or not certain:
+            return position  # perhaps the first piece of a message that is still being written
         with self._lock:
             self._found[key] = position
             while len(self._found) > REMEMBERED:
@@ -117,8 +129,19 @@ class EndsFinder:
         return position
 
 
-def _newest(told: Json) -> str:
-    return str(told.get("lastLedgerCreatedTimestamp", ""))
+def _event_in(partition_log: PartitionLog, ledger: int, entry: int, headers: Mapping[str, str]) -> Position | None:
+    """Return the last event of an entry with these headers; ``None`` if it has none that readers get."""
+    topic, partition = partition_log.topic, partition_log.partition
+    if any(headers.get(name, "false") != "false" for name in NOT_GIVEN):
+        return None
+    if headers.get(BATCH, "").isdigit():
+        return batched(topic, partition, ledger, entry, int(headers[BATCH]) - 1)
+    return unbatched(topic, partition, ledger, entry)
+
+
+def _entry_of(position: Position) -> Entry:
+    place = place_of(position.token)
+    return place.ledger, place.entry
 
 
 def has_small_entries(told: Json) -> bool:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.model.errors import MadeAnew
+from eventstore.model.errors import MadeAnew, StoreUnreachable
 
 REMEMBERED = 10_000
 RECENT_SECONDS = 1.0
@@ -29,7 +29,8 @@ Identify = Callable[[int], str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogIdentity:
-    """What the broker told of a log at a time (monotonic). ``incarnation`` is empty if it cannot tell, or has no such log."""
+    """What the broker told of a log at a time (monotonic). ``incarnation`` is empty if there is no such log yet, or if the
+    broker's metadata keep no creation times."""
 
     incarnation: str
     ledgers: frozenset[int]
@@ -37,7 +38,10 @@ class LogIdentity:
 
 
 class Incarnations:
-    """What is known of the cluster's logs. Thread-safe."""
+    """What is known of the cluster's logs. Thread-safe.
+
+    An answer that tells nothing (``Admin.log_info``) never takes the place of one that did.
+    """
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
@@ -45,42 +49,58 @@ class Incarnations:
         self._known: OrderedDict[str, LogIdentity] = OrderedDict()
 
     def of(self, log: TopicName) -> LogIdentity:
-        """Return what the broker says of the log, or said within the last second."""
-        return self._asked_within(log, RECENT_SECONDS)
+        """Return what the broker says of the log, or said within the last second.
+
+        Raises ``StoreUnreachable`` if it cannot say: then nobody knows whose log would be read.
+        """
+        found = self._asked_within(log, RECENT_SECONDS)
+        if found is None:
+            raise _silent(log)
+        return found
 
     def of_ledger(self, log: TopicName, ledger: int) -> str:
-        """Return the incarnation to which a ledger belongs that a page has read; empty if the broker no longer tells."""
+        """Return the incarnation to which a ledger belongs that a page has read; empty if the broker does not tell."""
         known = self._asked_within(log, FRESH_SECONDS)
-        if ledger not in known.ledgers:
+        if known is None or ledger not in known.ledgers:
             known = self._ask(log)
-        return known.incarnation if ledger in known.ledgers else ""
+        return known.incarnation if known is not None and ledger in known.ledgers else ""
 
     def follow(self, log: TopicName, known: LogIdentity) -> Identify:
         """Return how a reader of this log, as it was when the reader was opened, finds out about each new ledger.
 
-        Raises ``MadeAnew`` for the first ledger of another log. The broker is asked only about ledgers that were not
-        there before.
+        Raises ``MadeAnew`` for the first ledger of another log, and ``StoreUnreachable`` for a ledger of which the broker
+        cannot say whose it is. The broker is asked only about ledgers that were not there before.
         """
         latest = known
 
         def identify(ledger: int) -> str:
             nonlocal latest
-            if ledger not in latest.ledgers:
-                found = self._ask(log)
-                check_same(log, latest.incarnation, found.incarnation)
-                latest = found if found.incarnation else latest
+            if ledger in latest.ledgers:
+                return latest.incarnation
+            found = self._ask(log)
+            if found is None:
+                raise _silent(log)
+            if latest.incarnation and found.incarnation != latest.incarnation:
+                raise _made_anew(log)  # or gone: nobody can tell whose ledger this was
+            if not latest.incarnation and ledger not in found.ledgers:
+                return ""
+            latest = found
             return latest.incarnation
 
         return identify
 
-    def _asked_within(self, log: TopicName, seconds: float) -> LogIdentity:
+    def _asked_within(self, log: TopicName, seconds: float) -> LogIdentity | None:
         with self._lock:
             known = self._known.get(log.uri)
         return known if known is not None and time.monotonic() - known.at < seconds else self._ask(log)
 
-    def _ask(self, log: TopicName) -> LogIdentity:
+    def _ask(self, log: TopicName) -> LogIdentity | None:
+        """Return what the broker says now; ``None`` if it cannot say."""
         at = time.monotonic()
-        found = _identity(self._admin.log_info(log), at)
+        told = self._admin.log_info(log)
+        if told is None:
+            return None
+        found = _identity(told, at)
         with self._lock:
             self._known[log.uri] = found
             self._known.move_to_end(log.uri)
@@ -92,7 +112,17 @@ class Incarnations:
 def check_same(log: TopicName, before: str, now: str) -> None:
     """Raise ``MadeAnew`` if these are two incarnations. An empty one is not known, and proves nothing."""
     if before and now and before != now:
-        raise MadeAnew(f"The topic {log} was deleted and made anew while it was read: open it again.")
+        raise _made_anew(log)
+
+
+def _made_anew(log: TopicName) -> MadeAnew:
+    return MadeAnew(f"The topic {log} was deleted and made anew while it was read: open it again.")
+
+
+def _silent(log: TopicName) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"The broker cannot say which log {log} is now: it answers, but its metadata store may not. Try again in a moment."
+    )
 
 
 def _identity(told: Json, at: float) -> LogIdentity:

@@ -12,9 +12,14 @@ Places = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """The ledgers that hold something, oldest first, as (ledger, entries)."""
+    """The ledgers that hold something, oldest first, as (ledger, entries).
+
+    ``newest`` is the ledger that was created last, even if it is empty, and when. In one log both grow together. A broker that
+    lost its data numbers ledgers anew: then the time grows, and the number may not.
+    """
 
     ledgers: Sequence[tuple[int, int]]
+    newest: tuple[int, str] = (-1, "")
 
     @property
     def last(self) -> tuple[int, int] | None:
@@ -60,4 +65,7 @@ def layout_of(internals: Mapping[str, Any]) -> Layout:
     known = {int(ledger["ledgerId"]): int(ledger["entries"]) for ledger in internals["ledgers"]}
     if int(open_ledger) in known:
         known[int(open_ledger)] = max(known[int(open_ledger)], int(last_entry) + 1)
-    return Layout(ledgers=tuple((ledger, entries) for ledger, entries in sorted(known.items()) if entries))
+    return Layout(
+        ledgers=tuple((ledger, entries) for ledger, entries in sorted(known.items()) if entries),
+        newest=(max(known, default=-1), str(internals.get("lastLedgerCreatedTimestamp", ""))),
+    )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from eventstore.index.indexer.failures import Answers, Narrowing, error_text, may_be_the_message
 from eventstore.index.indexer.made_anew import verify
-from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, open_partition
+from eventstore.index.writing.partition import CheckpointMoved, Memory, Partition, learn_incarnation, open_partition
 from eventstore.model.errors import StoreUnreachable, UnknownTopic, words_of
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
@@ -86,8 +86,8 @@ class AssignedPartition:
         if (writing.id, writing.epoch) != (self.row, self.epoch):
             raise CheckpointMoved("Another indexer has taken this partition over.")
         incarnation = storage.log.incarnation(self.topic.name, self.number)
-        verify(storage.log, writing, incarnation, was_gone=self.was_gone)
-        writing.incarnation = incarnation or writing.incarnation
+        if verify(storage.log, writing, incarnation, was_gone=self.was_gone):
+            learn_incarnation(writing, incarnation)
         after = writing.checkpoint.position or Edge.EARLIEST
         reader = storage.log.open_reader(self.topic.name, self.number, after=after)
         self.opened = OpenPartition(assigned=self, writing=writing, reader=reader)

@@ -34,15 +34,17 @@ class PartitionMadeAnew(EventStoreError):
     """The partition that was to be opened is another one than the one that was indexed. The text says what told."""
 
 
-def verify(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> None:
+def verify(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> bool:
     """Raise ``PartitionMadeAnew`` if the log is not the one that the partition's checkpoint lies in.
 
     ``incarnation`` is what the store says now. ``was_gone``: the store did not have the topic for a time. Costs a read of one
-    event if there is a checkpoint.
+    event if there is a checkpoint. Return whether the store has answered: silence proves nothing, neither that it is another
+    log nor that it is this one.
     """
-    why = _why(store, partition, incarnation, was_gone=was_gone)
+    why, answered = _told(store, partition, incarnation, was_gone=was_gone)
     if why:
         raise PartitionMadeAnew(f"{partition.topic.name} partition {partition.number} was made anew: {why}.")
+    return answered
 
 
 def why_another_log(store: Log, row: IndexedPartition) -> str:
@@ -95,25 +97,28 @@ def _cheap_sign(indexed: str, now: str, checkpoint: str, last: Position | None) 
     return ENDS_BEFORE if last is not None and last.token < checkpoint else ""
 
 
-def _why(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> str:
+def _told(store: Log, partition: Partition, incarnation: str, *, was_gone: bool) -> tuple[str, bool]:
+    """Return why this is another log, empty if nothing tells so, and whether the store has answered at all."""
     position = partition.checkpoint.position
     if position is None:
-        return ""
+        return "", True
     if why := _cheap_sign(partition.incarnation, incarnation, position.token, None):
-        return why
+        return why, True
     topic, number = partition.topic.name, partition.number
     found = store.read_forward(topic, number, after=position, inclusive=True, limit=1)
     if found and found[0].position == position:
-        return "" if _is_the_last_indexed(partition, found[0]) else OTHER_EVENT
+        return "" if _is_the_last_indexed(partition, found[0]) else OTHER_EVENT, True
     if not found:  # which proves nothing: a broker may be silent for a while
-        last = _end_of(store, topic, number)
-        if last is not None and last < position:
-            return ENDS_BEFORE
-    return CAME_BACK if was_gone and not (partition.incarnation and incarnation) else ""  # otherwise retention has trimmed it
+        end = _end_of(store, topic, number)
+        if end is not None:
+            return (ENDS_BEFORE, True) if end < position else ("", False)
+    unknown = not (partition.incarnation and incarnation)
+    return CAME_BACK if was_gone and unknown else "", True  # otherwise retention has trimmed it
 
 
 def _end_of(store: Log, topic: str, number: int) -> Position | None:
-    return {end.partition: end.last for end in store.ends(topic)}.get(number)
+    """Return the place behind which nothing lies, told without reading where the store can."""
+    return {end.partition: end.farthest for end in store.ends(topic)}.get(number)
 
 
 def _is_the_last_indexed(partition: Partition, message: Message) -> bool:

@@ -5,13 +5,13 @@ It only asks, and tells the indexer. However long the store takes to answer, rea
 
 import logging
 import time
-from collections.abc import Iterable
 
 from django.db import connections
 from django.utils import timezone
 
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.indexer import End, Indexer
+from eventstore.index.indexer.made_anew import verify
 from eventstore.model.errors import EventStoreError, StoreUnreachable, place_of
 from eventstore.model.storage import Storage
 
@@ -33,6 +33,8 @@ class Watch:
         self.storage, self.indexer, self.find = storage, indexer, find
         self._asked: dict[str, float] = {}
         self._topics_at = self._amounts_at = 0.0
+        self._was_away = False
+        """Whether the store was away since the open partitions were last known to be the same."""
 
     def run(self) -> None:
         try:
@@ -61,10 +63,11 @@ class Watch:
             log.warning("Looking for topics: %s", error)
             away = isinstance(error, StoreUnreachable)
             self.indexer.answers.note(time.monotonic(), away=away)
-            if away:  # it may come back without its data, or as another one
-                self._doubt(self.indexer.held_now())
+            self._was_away |= away
             return
         self.indexer.answers.note(time.monotonic(), away=False)
+        if self._was_away:
+            self._was_away = not self._doubt_others()
         if topics != self.indexer.topics:
             self.indexer.topics = topics
             self.indexer.rebalance_soon()
@@ -93,8 +96,10 @@ class Watch:
             for found in ends:
                 shard, end = (topic, found.partition), End(at=moment, last=found.last)
                 assigned, checkpoint = indexed.get(found.partition, (None, ""))
-                if assigned is not None and found.last is not None and found.last.token < checkpoint:
-                    self._doubt([assigned])
+                last, farthest = found.last.token if found.last else "", found.farthest
+                if assigned is not None and farthest is not None and last < checkpoint:
+                    if farthest.token < checkpoint:
+                        assigned.doubt()  # otherwise the store was silent, and its last event is not known
                 elif shard in held and (shard not in waiting or end.is_before(waiting[shard])):
                     self.indexer.ends[shard] = end
 
@@ -108,10 +113,26 @@ class Watch:
             and (position := opened.writing.checkpoint.position)
         }
 
-    def _doubt(self, assigned: Iterable[AssignedPartition]) -> None:
-        """Have these partitions opened again, which shows whether they are still the same."""
-        for one in assigned:
-            one.doubt()
+    def _doubt_others(self) -> bool:
+        """Have the partitions opened again that may be others by now: the store was away, and may have come back without its
+        data, with those of a backup, or as another one.
+
+        Return false if it is away again. To open all of them would cost far more than these two questions for each.
+        """
+        for assigned in self.indexer.held_now():
+            opened = assigned.opened  # read once: a reader thread may close it
+            if opened is None or self.indexer.over.is_set():
+                continue
+            try:
+                now = self.storage.log.incarnation(assigned.topic.name, assigned.number)
+                same = verify(self.storage.log, opened.writing, now, was_gone=False)
+            except StoreUnreachable:
+                return False
+            except EventStoreError:  # it is another one, or opening it says what is wrong
+                same = False
+            if not same or opened.writing.checkpoint.position is None:
+                assigned.doubt()
+        return True
 
     def _ask_for_amounts(self) -> None:
         """Ask how much waits in the partitions that are behind."""

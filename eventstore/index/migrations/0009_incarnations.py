@@ -1,4 +1,4 @@
-"""Which log of its name a row describes: a topic that was made anew gets new rows beside the old ones."""
+"""Which log of its name a row describes: a topic that was made anew gets new rows beside the old ones. There is no 0008."""
 
 from django.db import migrations, models
 

@@ -12,8 +12,9 @@ from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope.reading import Decode
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.leases import Leased
+from eventstore.index.indexer.made_anew import PartitionMadeAnew, verify
 from eventstore.index.models import IndexedPartition
-from eventstore.index.writing.partition import Memory
+from eventstore.index.writing.partition import Memory, Partition, open_partition
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
@@ -28,6 +29,10 @@ OnProgress = Callable[[int], object]
 
 class AnotherRebuild(EventStoreError):
     """Another process rebuilds this topic, or has taken this rebuild over."""
+
+
+class BegunOnAnother(EventStoreError):
+    """The topic was made anew since the rebuild began: what that has built describes a log that is gone."""
 
 
 class StillIndexed(EventStoreError):
@@ -103,6 +108,25 @@ def leased(row: IndexedPartition) -> Leased:
         owner=row.owner,
         free=False,
         checkpoint=row.checkpoint,
+    )
+
+
+def open_to_fill(work: Work, number: int) -> Partition:
+    """Open a partition of the new build. Raises ``BegunOnAnother`` if its checkpoint lies in another log of that name."""
+    writing = open_partition(work.topic, number, work.memory, build=work.build)
+    incarnation = work.storage.log.incarnation(work.topic.name, number)
+    try:
+        verify(work.storage.log, writing, incarnation, was_gone=False)
+    except PartitionMadeAnew as error:
+        raise begun_on_another(work, error) from error
+    return writing
+
+
+def begun_on_another(work: Work, error: Exception) -> BegunOnAnother:
+    name = work.topic.name
+    return BegunOnAnother(
+        f"{error} What this rebuild has built describes the old one; the live index is as it was. "
+        f"Begin the rebuild anew: rebuild_index --topic {name} --restart"
     )
 
 

@@ -21,6 +21,7 @@ from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.batch_queue import Batch, BatchQueue
 from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.index.indexer.made_anew import PartitionMadeAnew
 from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.run import BATCH, PATIENCE, STOPPED_WITHIN, THREADS
 from eventstore.index.models import IndexedPartition
@@ -29,6 +30,7 @@ from eventstore.index.rebuild.build import (
     OnProgress,
     StillIndexed,
     Work,
+    begun_on_another,
     leased,
     next_build,
     partitions_behind,
@@ -86,9 +88,9 @@ def rebuild_topic(
     """Build the topic's index again, going on with an unfinished rebuild, and make it live once it has caught up with the old
     one.
 
-    Raises ``AnotherRebuild`` if another process rebuilds the topic, and ``StoreUnreachable`` if the store stops delivering:
-    run it again to go on. Until the swap, and after any error, the old build stays live. ``remove_old`` removes what is left
-    of it.
+    Raises ``AnotherRebuild`` if another process rebuilds the topic, ``BegunOnAnother`` if the topic was made anew since an
+    unfinished rebuild began, and ``StoreUnreachable`` if the store stops delivering: run it again to go on. Until the swap,
+    and after any error, the old build stays live. ``remove_old`` removes what is left of it.
     """
     work = Work(
         storage=storage,
@@ -242,8 +244,10 @@ def _write_all(work: Work, queue: BatchQueue, assigned: Sequence[AssignedPartiti
         if batch is not None and not batch.opened.failed and _write(work, batch):
             moved = time.monotonic()
         update_goals(work)
+        errors = [error for one in assigned for error in one.errors]
+        if anew := next((error for error in errors if isinstance(error, PartitionMadeAnew)), None):
+            raise begun_on_another(work, anew)
         if time.monotonic() - moved > PATIENCE:
-            errors = [error for one in assigned for error in one.errors]
             raise errors[0] if errors else _standstill(work)
 
 

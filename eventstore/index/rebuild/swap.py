@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connections
 from django.db.models import F
 
-from eventstore.index.rebuild.build import AnotherRebuild, Work, rows_of
+from eventstore.index.rebuild.build import AnotherRebuild, Work, open_to_fill, rows_of
 from eventstore.index.rebuild.remove_old import abandon
 from eventstore.index.tables.database import atomic
 from eventstore.index.writing.envelope import events_in
 from eventstore.index.writing.guarding import prepare_events
-from eventstore.index.writing.partition import Memory, Partition, open_partition
+from eventstore.index.writing.partition import Memory, Partition
 from eventstore.index.writing.writer import write_prepared
 from eventstore.model.log import Edge, Reader
 
@@ -59,7 +59,7 @@ def swap_builds(work: Work) -> bool:
 
 
 def _open(work: Work, number: int, readers: ExitStack) -> _OpenPartition:
-    writing = open_partition(work.topic, number, work.memory, build=work.build)
+    writing = open_to_fill(work, number)
     after = writing.checkpoint.position or Edge.EARLIEST
     return _OpenPartition(
         writing=writing, reader=readers.enter_context(work.storage.log.open_reader(work.topic.name, number, after=after))

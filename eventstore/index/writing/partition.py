@@ -90,6 +90,19 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
     )
 
 
+def learn_incarnation(partition: Partition, incarnation: str) -> None:
+    """Keep which log the checkpoint lies in if its row does not know it yet, as one that an older version wrote.
+
+    A row without events gets it with the first one.
+    """
+    if partition.incarnation or not incarnation:
+        return
+    partition.incarnation = incarnation
+    if partition.checkpoint.position is not None:
+        rows = IndexedPartition.objects.filter(pk=partition.id, epoch=partition.epoch, incarnation="")
+        rows.update(incarnation=incarnation)
+
+
 def checkpoint_of(topic: Topic, partition: int) -> Checkpoint:
     """Return how far the index has got in the partition's live build."""
     row = current_partitions().filter(topic=topic.name, number=partition).first()

@@ -1,6 +1,7 @@
 """The tail's page at its limits: a restart, more than can be read, and somebody who may no longer watch."""
 
 import re
+import sqlite3
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
@@ -82,6 +83,25 @@ def _follow_the_link_to_the_gap(page: Page, gone: int, first: int, last: int) ->
     there = page.eval_on_selector_all("tr[data-event-id]", "(rows) => rows.map((row) => row.dataset.eventId)")
     assert f"e{gone}" in there  # the first that was missed; and what lies before it is what this page had shown
     assert set(there) <= {f"e{number}" for number in range(first - 1, last)}
+
+
+def test_a_topic_that_was_made_anew_while_the_page_was_away_is_named_and_shown_from_its_first_event(
+    running: Running, window: BrowserContext
+) -> None:
+    old = running.publish(2, "renewed")
+    page = follow(window, running, "topics/renewed/tail/")
+    expect_newest(page, old)
+    running.desk.end("web")
+    expect_state(page, "away")
+    with sqlite3.connect(running.desk.data / "store.sqlite3", timeout=20) as database:
+        database.execute("UPDATE store_topic SET name = 'old' WHERE name = 'renewed'")
+    new = running.publish(1, "renewed")
+    running.desk.start_web()
+    expect_state(page, "live")
+    expect(page.locator("#tail-anew")).to_contain_text("renewed was made anew while this page was away")
+    expect(page.locator("#tail-gone")).to_be_hidden()
+    assert page.locator("#tail-rows tr.tail-note").inner_text() == "From here upwards: renewed, made anew"
+    assert rows(page) == [f"e{new}", f"e{old}", f"e{old - 1}"]
 
 
 def test_of_more_than_can_be_read_it_shows_a_sample_and_says_so_and_how_far_it_is_behind(

@@ -45,8 +45,9 @@ def entries(told: Told) -> Entries:
     return Entries(cast("Admin", told))
 
 
-def internals(count: int, cursors: Mapping[str, Any]) -> dict[str, Any]:
+def internals(count: int, cursors: Mapping[str, Any], created: str = OPENED) -> dict[str, Any]:
     return {
+        "lastLedgerCreatedTimestamp": created,
         "entriesAddedCounter": count,
         "numberOfEntries": count,
         "totalSize": 50 * count,
@@ -64,10 +65,11 @@ def listed(
     *,
     count: int = 10,
     known: Entries | None = None,
+    created: str = OPENED,
     **stats: Any,
 ) -> dict[str, Subscription]:
     told = {"subscriptions": subscriptions, **stats}
-    found = as_told(known or entries(Told()), KNOWN, [told], [internals(count, cursors)])
+    found = as_told(known or entries(Told()), KNOWN, [told], [internals(count, cursors, created)])
     return {subscription.name: subscription for subscription in found}
 
 
@@ -136,6 +138,10 @@ def test_delayed_events_are_told_with_their_times_and_each_is_asked_for_once() -
         place = {entry: unbatched(str(NAME), 0, 5, entry) for entry in (7, 9)}
         assert cursor.due == {place[7]: later + timedelta(minutes=7), place[9]: later + timedelta(minutes=9)}
     assert admin.asked == [7, 8, 9]
+    admin.headers = {}
+    anew = "2026-11-29T18:00:00.000Z"
+    [cursor] = listed({"mailer": told}, {"mailer": "5:6"}, known=known, created=anew)["mailer"].cursors
+    assert (cursor.due, cursor.log) == ({}, (5, anew)), "a broker that lost its data gives the same numbers again"
 
 
 def test_where_nothing_is_delayed_and_no_transaction_is_open_no_entry_is_asked_for() -> None:

@@ -80,7 +80,7 @@ def test_a_layout_counts_across_ledgers_and_leaves_empty_ones_out() -> None:
             "ledgers": [{"ledgerId": 3, "entries": 2}, {"ledgerId": 5, "entries": 0}, {"ledgerId": 9, "entries": 0}],
         }
     )
-    assert layout == Layout(ledgers=((3, 2), (9, 2)))
+    assert layout == Layout(ledgers=((3, 2), (9, 2)), newest=(9, ""))
     assert (layout.entries, layout.last) == (4, (9, 1))
     assert [layout.at(place) for place in range(4)] == [(3, 0), (3, 1), (9, 0), (9, 1)]
     places = [(2, 7), (3, -1), (3, 0), (3, 9), (5, 0), (9, 0), (12, 0)]

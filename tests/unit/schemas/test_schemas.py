@@ -140,3 +140,12 @@ def test_a_topic_that_was_made_anew_is_read_by_its_own_version_0() -> None:
     registry.schemas = {(TOPIC, "0"): schema("AVRO", new)}
     second = schemas.decoded(message(written(new, {"mother": "Ada"}), incarnation="second"))
     assert [one and json.loads(one[0]) for one in (first, second)] == [{"customer": "Ada"}, {"mother": "Ada"}]
+
+
+def test_a_version_of_a_topic_whose_incarnation_is_not_told_is_looked_up_again_after_a_minute() -> None:
+    registry = Registry({(TOPIC, "0"): schema("AVRO", record(("customer", "string")))})
+    schemas = Schemas(registry, clock=lambda: registry.seconds)
+    for registry.seconds in (0.0, 59.0, 61.0):
+        schemas.decoded(message(b"", incarnation=""))
+        schemas.decoded(message(b"", incarnation="told"))
+    assert len(registry.asked) == 3

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionType
 from eventstore.subscriptions.samples import Samples, Setback
@@ -88,6 +90,26 @@ def test_a_cursor_before_which_everything_was_trimmed_did_not_go_back() -> None:
     watched.look(9)
     behind = Position(topic="patients", partition=0, token=place(9).token + "g", label="8:-1")
     assert watched.see(Cursor(partition=0, acknowledged=None, beginning=behind, backlog=0, counters=(500, 100))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ((20, "noon"), (5, "one"), False),
+        ((5, "noon"), (5, "one"), False),
+        ((5, "noon"), (6, "one"), True),
+        ((5, "noon"), (5, "noon"), True),
+        ((5, "noon"), None, True),
+    ],
+    ids=["lower", "equal", "grown", "the same", "untold"],
+)
+def test_a_cursor_in_a_topic_that_was_made_anew_did_not_go_back(
+    before: tuple[int, str], now: tuple[int, str] | None, said: bool
+) -> None:
+    watched = Watched()
+    watched.see(Cursor(partition=0, acknowledged=place(29), backlog=0, counters=(500, 100), log=before))
+    back = Cursor(partition=0, acknowledged=place(9), backlog=0, counters=(5, 1), log=now)
+    assert [bool(watched.see(back)) for _ in range(2)] == [said, said]
 
 
 def test_samples_are_bounded_and_the_oldest_give_way() -> None:

@@ -20,7 +20,7 @@ CLIENT = "Eventdesk's embedded store"
 
 
 def subscriptions(topic: str) -> Sequence[Subscription]:
-    rows = list(SubscriptionRow.objects.filter(topic=topic_row(topic)))
+    rows = list(SubscriptionRow.objects.filter(topic=topic_row(topic)).select_related("topic"))
     states = states_of(rows)
     return sorted((_subscription(topic, row, states[row.pk]) for row in rows), key=lambda one: one.name)
 
@@ -102,7 +102,7 @@ def _subscription(topic: str, row: SubscriptionRow, state: SubscriptionState) ->
         topic=topic,
         name=row.name,
         type=SubscriptionType(row.type),
-        cursors=[_cursor(topic, shard) for shard in state.shards],
+        cursors=[_cursor(topic, row.topic.incarnation, shard) for shard in state.shards],
         consumers=[_consumer(member, state) for member in state.members],
         moved=row.moved,
         delivered=row.delivered,
@@ -110,7 +110,7 @@ def _subscription(topic: str, row: SubscriptionRow, state: SubscriptionState) ->
     )
 
 
-def _cursor(topic: str, shard: ShardState) -> Cursor:
+def _cursor(topic: str, incarnation: str, shard: ShardState) -> Cursor:
     def place(number: int) -> Position:
         return position_of(topic, shard.partition, number)
 
@@ -121,6 +121,7 @@ def _cursor(topic: str, shard: ShardState) -> Cursor:
         # Something pending comes before each hole, so there is always a number before it.
         holes=[(place(first - 1), place(last)) for first, last in ranges.union(shard.holes)],
         moved=shard.moved,
+        log=(0, incarnation),
     )
 
 

@@ -109,6 +109,7 @@ class _Partition:
             delayed=delayed,
             due=self._due(done) if waits and delayed else {},
             behind=self._entries.behind(self._log, self.layout, done) if waits and self._has_open_transaction else None,
+            log=self.layout.newest if self.layout.newest[1][:4] > "1970" else None,
             counters=(_count(self.inside, "entriesAddedCounter"), _count(told, "msgOutCounter")),
         )
 

@@ -39,10 +39,13 @@ class Entries:
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, int, int], EntryTimes] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, int, tuple[int, str]], EntryTimes] = OrderedDict()
+        """By log, ledger, entry and ``Layout.newest``: a broker that lost its data gives the same numbers again."""
 
-    def times(self, log: TopicName, ledger: int, entry: int) -> EntryTimes:
-        key = (str(log), ledger, entry)
+    def times(self, log: TopicName, layout: Layout, place: int) -> EntryTimes:
+        """Return the times of the entry that has ``place`` others before it."""
+        ledger, entry = layout.at(place)
+        key = (str(log), ledger, entry, layout.newest)
         with self._lock:
             if key in self._known:
                 return self._known[key]
@@ -63,7 +66,7 @@ class Entries:
         """Return when the first waiting entries are to be delivered, of those that are delayed until then."""
         now, found = datetime.now(UTC), {}
         for place in islice(left_out(done, layout.entries), LOOKED_AT):
-            due = self.times(log, *layout.at(place)).due
+            due = self.times(log, layout, place).due
             if due is not None and due > now:
                 found[layout.at(place)] = due
         return found
@@ -76,7 +79,7 @@ class Entries:
         delivered = layout.count_up_to(*last)
         if delivered >= layout.entries or next(left_out(done, layout.entries), layout.entries) < delivered:
             return None
-        return OpenTransaction(since=self.times(log, *layout.at(delivered)).published)
+        return OpenTransaction(since=self.times(log, layout, delivered).published)
 
 
 def instant(text: str) -> datetime | None:

@@ -62,6 +62,37 @@ def test_a_store_that_gives_events_is_not_said_to_be_away_whatever_it_answers(
     assert tail.away, "it gave something a while ago"
 
 
+@pytest.mark.parametrize(
+    ("incarnation", "opened", "stopped"),
+    [(None, 0, False), ("another", 0, True), ("", 2, False)],
+    ids=["same", "anew", "untold"],
+)
+def test_after_an_outage_readers_are_opened_again_only_if_the_store_does_not_tell_whether_its_logs_are_the_same(
+    log: Faulty,
+    topic: Topic,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    incarnation: str | None,
+    opened: int,
+    stopped: bool,
+) -> None:
+    monkeypatch.setattr(topic_tail, "PROBE_SECONDS", 30.0)
+    (tail,) = hub.open([topic], Start(), lambda: None).tails
+    before = log.opened
+    log.answers = False
+    for _ in range(3):
+        tail._probe_store()
+    if incarnation is not None:
+        monkeypatch.setattr(log, "incarnation", lambda name, partition: incarnation)
+    log.answers = True
+    for _ in range(3):
+        tail._probe_store()
+    assert tail.stopped is stopped
+    assert eventually(lambda: log.opened == before + opened)
+    time.sleep(0.1)
+    assert log.opened == before + opened
+
+
 @pytest.mark.parametrize("error", [UnknownTopic, StoreClosed])
 def test_a_topic_that_is_gone_ends_its_tail(
     log: Faulty, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: type[EventStoreError]
