@@ -23,11 +23,22 @@ from tests.batches import Numbers, in_a_batch, members_of
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import read_until, receive_until
 from tests.indexing import pointers
+from tests.namespaces import own_namespace
 from tests.parts import subscriptions_of
+from tests.run_servers import BrokerAddress
 
 SIZES = (3, 0, 1, 2, 0, 7, 4)
 """Members of each message; 0: it is an event by itself. The log begins and ends with a batch."""
 EVENTS = sum(size or 1 for size in SIZES)
+
+
+@pytest.fixture
+def address(address: dict[str, str]) -> dict[str, str]:
+    """On a broker, a namespace of its own: the index follows all that is watched, and other tests publish a lot."""
+    if "PULSAR_ADMIN_URL" not in address:
+        return address
+    broker = BrokerAddress(service_url=address["EVENTSTORE_URL"], admin_url=address["PULSAR_ADMIN_URL"])
+    return {**address, **own_namespace(broker)}
 
 
 def filled(storage: Storage, topic: str) -> Numbers:

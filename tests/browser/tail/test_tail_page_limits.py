@@ -98,7 +98,8 @@ def test_a_topic_that_was_made_anew_while_the_page_was_away_is_named_and_shown_f
     new = running.publish(1, "renewed")
     running.desk.start_web()
     expect_state(page, "live")
-    expect(page.locator("#tail-anew")).to_contain_text("renewed was made anew while this page was away")
+    anew = page.locator("#tail-anew")
+    expect(anew).to_contain_text("renewed was made anew while this page was away", use_inner_text=True)
     expect(page.locator("#tail-gone")).to_be_hidden()
     assert page.locator("#tail-rows tr.tail-note").inner_text() == "From here upwards: renewed, made anew"
     assert rows(page) == [f"e{new}", f"e{old}", f"e{old - 1}"]
