@@ -1,7 +1,7 @@
 """Messages that hold several events, over every driver: each event once, for every reader, from every place."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -87,20 +87,17 @@ def test_fewer_events_than_asked_for_mean_the_end_or_that_they_fill_the_bytes(
     """The events of a batch are smaller together than their message: brackets and commas are nobody's."""
     name = topic().name
     numbers = filled(storage, name)
-    forward: list[Message] = []
-    while True:
-        after = forward[-1].position if forward else None
-        found = storage.log.read_forward(name, 0, after=after, limit=6, most_bytes=most)
-        forward += found
-        if len(found) < 6 and sum(len(one.payload) for one in found) < most:
-            break
-    backward: list[Message] = []
-    while True:
-        before = backward[-1].position if backward else None
-        found = storage.log.read_backward(name, 0, before=before, limit=6, most_bytes=most)
-        backward += found
-        if len(found) < 6 and sum(len(one.payload) for one in found) < most:
-            break
+
+    def to_the_end(read: Callable[[Position | None], Sequence[Message]]) -> list[Message]:
+        got: list[Message] = []
+        while True:
+            found = read(got[-1].position if got else None)
+            got += found
+            if len(found) < 6 and sum(len(one.payload) for one in found) < most:
+                return got
+
+    forward = to_the_end(lambda at: storage.log.read_forward(name, 0, after=at, limit=6, most_bytes=most))
+    backward = to_the_end(lambda at: storage.log.read_backward(name, 0, before=at, limit=6, most_bytes=most))
     assert (ids(forward), ids(backward)) == (numbers.ids, numbers.ids[::-1])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, layout_of
-from eventstore.drivers.pulsar.positions import batched, place_of, unbatched, whole_entry
+from eventstore.drivers.pulsar.positions import batched, entry_of, place_of, unbatched, whole_entry
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Position
@@ -94,7 +94,7 @@ class EndsFinder:
         if told and (event := _event_in(partition_log, ledger, entry, told)) is not None:
             return event, True
         read = partition_log.last()
-        if read is not None and _entry_of(read) >= end:
+        if read is not None and entry_of(read.token) >= end:
             return read, True
         headers = self._headers(partition_log, *end)
         return (read, False) if headers is None else (_event_in(partition_log, *end, headers) or read, True)
@@ -137,11 +137,6 @@ def _event_in(partition_log: PartitionLog, ledger: int, entry: int, headers: Map
     if headers.get(BATCH, "").isdigit():
         return batched(topic, partition, ledger, entry, int(headers[BATCH]) - 1)
     return unbatched(topic, partition, ledger, entry)
-
-
-def _entry_of(position: Position) -> Entry:
-    place = place_of(position.token)
-    return place.ledger, place.entry
 
 
 def has_small_entries(told: Json) -> bool:

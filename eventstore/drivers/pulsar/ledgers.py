@@ -69,3 +69,9 @@ def layout_of(internals: Mapping[str, Any]) -> Layout:
         ledgers=tuple((ledger, entries) for ledger, entries in sorted(known.items()) if entries),
         newest=(max(known, default=-1), str(internals.get("lastLedgerCreatedTimestamp", ""))),
     )
+
+
+def ledger_and_entry(text: str) -> Entry:
+    """Parse the broker's ``118:4021``; (-1, -1) if the text is empty or has no entry."""
+    ledger, _, entry = text.partition(":")
+    return (int(ledger), int(entry)) if entry else (-1, -1)

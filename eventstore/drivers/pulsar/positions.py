@@ -140,6 +140,12 @@ def place_of(token: str) -> Place:
     return Place(ledger=ledger, entry=entry, chunk=_chunk_id(chunk, ledger, entry))
 
 
+def entry_of(token: str) -> tuple[int, int]:
+    """Return the token's ledger and entry."""
+    place = place_of(token)
+    return place.ledger, place.entry
+
+
 def position_from(topic: str, partition: int, token: str) -> Position:
     """Return the position with its label. Raises ``InvalidPosition`` if the token is not this driver's."""
     return Position(topic=topic, partition=partition, token=token, label=place_of(token).label)

@@ -17,7 +17,7 @@ import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.connection import BrokerConnection
-from eventstore.drivers.pulsar.ledgers import layout_of
+from eventstore.drivers.pulsar.ledgers import layout_of, ledger_and_entry
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import order_of
 from eventstore.model.errors import place_of
@@ -185,7 +185,7 @@ def has_sent_all(internals: Json) -> bool:
     ``internalStats``."""
     end = layout_of(internals).last or (-1, -1)
     ours = [told for name, told in internals.get("cursors", {}).items() if name.startswith(READER_NAME)]
-    return bool(ours) and all(told.get("waitingReadOp") and _next_entry(told) > end for told in ours)
+    return bool(ours) and all(told.get("waitingReadOp") and ledger_and_entry(told["readPosition"]) > end for told in ours)
 
 
 def is_over(internals: Json, last: Any, losses: int) -> bool:
@@ -196,11 +196,6 @@ def is_over(internals: Json, last: Any, losses: int) -> bool:
         return end is None
     ledger, entry, batch = order_of(last.message_id())
     return (ledger, entry) == end and (batch < 0 or losses > 0)
-
-
-def _next_entry(cursor: Json) -> tuple[int, int]:
-    ledger, _, entry = str(cursor["readPosition"]).partition(":")
-    return int(ledger), int(entry)
 
 
 def next_ready(reader: Any) -> Any:

@@ -22,10 +22,11 @@ from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead, PrefetchShare
 from eventstore.drivers.pulsar.client.raw_readers import SETTLE_SECONDS, close_raw, open_raw
-from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, entry_of, is_all, start_after
+from eventstore.drivers.pulsar.client.resuming import Begin, RecentReads, is_all, start_after
 from eventstore.drivers.pulsar.connection import closed
 from eventstore.drivers.pulsar.incarnations import check_same
 from eventstore.drivers.pulsar.ledgers import layout_of
+from eventstore.drivers.pulsar.positions import entry_of
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Message
 from eventstore.model.log import READ_BYTES

@@ -17,7 +17,7 @@ import pulsar
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.client.asked_topics import End
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.positions import Place, place_of
+from eventstore.drivers.pulsar.positions import Place, entry_of, place_of
 
 ENTRIES_BACK = 100
 """A chunked message that began at most this many entries before the position is delivered in full."""
@@ -89,11 +89,6 @@ def start_after(
     if earlier is None or (unbroken is not None and unbroken <= earlier):
         return place.message_id(), False
     return pulsar.MessageId(-1, *max(earlier, floor or earlier), -1), True
-
-
-def entry_of(token: str) -> tuple[int, int]:
-    place = place_of(token)
-    return place.ledger, place.entry
 
 
 def is_all(token: str, end: tuple[int, int]) -> bool:

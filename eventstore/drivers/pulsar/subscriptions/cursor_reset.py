@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in, ledger_and_entry
+from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownSubscription, UnknownTopic
 from eventstore.model.events import Position

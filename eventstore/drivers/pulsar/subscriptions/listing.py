@@ -9,7 +9,7 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.raw_readers import READER_NAME
 from eventstore.drivers.pulsar.ends import has_small_entries
-from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
 from eventstore.drivers.pulsar.positions import unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
@@ -194,11 +194,6 @@ def _holes(
         end = _acknowledged(topic, partition, last, layout)
         if end is not None and start < end:
             yield start, end
-
-
-def ledger_and_entry(position: str) -> Entry:
-    ledger, _, entry = position.partition(":")
-    return (int(ledger), int(entry)) if entry else (-1, -1)
 
 
 def _count(told: Json, field: str) -> int:
