@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 MOST_MODULES, MOST_LINES, MOST_FUNCTION_LINES = 14, 300, 40
+DRIFTING = {"time.time", "datetime.now", "uuid.uuid4", "uuid4", "os.getpid", "random.random", "random.randbytes", "os.urandom"}
 Findings = dict[str, str]
 Floors = list[set[str]]
 
@@ -66,6 +67,30 @@ def long_functions(root: Path, *tops: str) -> Findings:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (function.end_lineno or 0) - function.lineno + 1) > MOST_FUNCTION_LINES
     }
+
+
+def drifting_parameters(root: Path, *tops: str) -> Findings:
+    """Parameter sets of tests that call what answers otherwise each second or run.
+
+    Their values become the tests' names, and pytest-xdist runs nothing where two workers find different names.
+    ``gzip.compress`` writes the time into its head, unless it is told another one.
+    """
+    return {
+        f"{path.relative_to(root).as_posix()}::{function.name}": f"{drifting} in its parameters names it otherwise each time"
+        for path in modules(root, *tops)
+        for function in statements(path)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for decorator in function.decorator_list
+        for drifting in _drifting(decorator)
+    }
+
+
+def _drifting(expression: ast.expr) -> Iterator[str]:
+    for call in ast.walk(expression):
+        if isinstance(call, ast.Call):
+            name = ast.unparse(call.func)
+            if name in DRIFTING or (name == "gzip.compress" and "mtime" not in {word.arg for word in call.keywords}):
+                yield name
 
 
 def unnamed_rooms(root: Path, page: str, *halves: str) -> Findings:

@@ -146,3 +146,7 @@ def test_no_module_is_long() -> None:
 
 def test_no_function_is_long() -> None:
     assert architecture.unexpected(architecture.long_functions(ROOT, *EVERYTHING), LONG_FUNCTIONS) == []
+
+
+def test_no_test_is_named_after_the_second_in_which_it_was_collected() -> None:
+    assert architecture.drifting_parameters(ROOT, "tests") == {}

@@ -131,6 +131,18 @@ def test_two_modules_that_import_each_other_are_a_circle(root: Path) -> None:
     assert "No circles BROKEN" in said
 
 
+@pytest.mark.parametrize("value", ["gzip.compress(b'')", "[b'x', (1, uuid4())]"])
+def test_a_parameter_that_is_another_one_each_second_is_found(root: Path, value: str) -> None:
+    write(
+        root,
+        "tests/test_x.py",
+        "@pytest.mark.parametrize('x', [gzip.compress(b'', mtime=0)])\ndef test_a(x): gzip.compress(x)\n",
+    )
+    assert architecture.drifting_parameters(root, "tests") == {}
+    write(root, "tests/test_y.py", f"@pytest.mark.parametrize('x', {value})\ndef test_b(x): ...\n")
+    assert list(architecture.drifting_parameters(root, "tests")) == ["tests/test_y.py::test_b"]
+
+
 def test_an_import_that_a_contract_leaves_out_of_account_is_found() -> None:
     excused = 'ignore_imports = ["shop.store -> shop.till"]'
     assert architecture.excused_imports(PYPROJECT) == {}

@@ -1,6 +1,5 @@
 """Messages in the forms that other systems write, from the store through the index to their pages."""
 
-import gzip
 import threading
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from dashboard import gateway
 from eventstore.config.loading import parse_config
 from eventstore.index.check.run import check_topic
 from eventstore.model.events import NewMessage, Position
-from tests.unit.messages import json
+from tests.unit.messages import gzipped, json
 from tests.web.desk import Desk, attribute, opened_desk, text
 
 CONFIG = """
@@ -49,7 +48,7 @@ SHAPES: list[tuple[str, bytes, dict[str, str], str, str]] = [
     ("member", b"[" + document("member") + b"]", BATCH, "k", "the only member of a batch"),
     ("utf16", '{"x":"shown"}'.encode("utf-16"), ce("ce_", "utf16", datacontenttype="a/json; charset=utf-16"), "k", "shown"),
     ("latin", '{"x":"grün"}'.encode("latin-1"), ce("ce_", "latin", datacontenttype="text/x;charset=latin1"), "k", "grün"),
-    ("gzip", gzip.compress(b'{"x":"shown"}'), ce("ce_", "gzip") | {"contentencoding": "gzip"}, "k", "Unpacked from gzip"),
+    ("gzip", gzipped(b'{"x":"shown"}'), ce("ce_", "gzip") | {"contentencoding": "gzip"}, "k", "Unpacked from gzip"),
     ("leap", b"{}", ce("ce_", "leap", time="2016-12-31T23:59:60Z"), "k", "The event's time is a leap second"),
     ("9999", b"{}", ce("ce_", "9999", time="9999-12-31T23:59:59Z"), "k", "outside the years 2 to 9998"),
     ("keyed", document("keyed").replace(b'"aggregateid":"a",', b""), {}, KEY, "1001"),

@@ -1,6 +1,5 @@
 """A message that holds a batch of CloudEvents becomes an event for each member, each alone."""
 
-import gzip
 from collections.abc import Mapping
 
 import pytest
@@ -12,7 +11,7 @@ from eventstore.envelope.documents import MOST_BATCH_BYTES, MOST_COMMAS, MOST_ME
 from eventstore.model.events import Message
 from eventstore.model.tokens import inside
 from tests.batches import DECLARED, PLAIN, members_of
-from tests.unit.messages import CE, json, message
+from tests.unit.messages import CE, gzipped, json, message
 
 THREE = [PLAIN | {"id": f"e{number}", "aggregateid": f"p{number}", "data": {"n": number}} for number in range(3)]
 
@@ -67,7 +66,7 @@ def test_a_byte_order_mark_and_white_space_make_no_difference(payload: bytes) ->
 @pytest.mark.parametrize(
     ("payload", "properties", "said"),
     [
-        (gzip.compress(json(THREE)), DECLARED | {"contentencoding": "gzip"}, "Unpacked from gzip"),
+        (gzipped(json(THREE)), DECLARED | {"contentencoding": "gzip"}, "Unpacked from gzip"),
         (json(THREE).decode().encode("utf-16"), {"content-type": DECLARED["content-type"] + "; charset=utf-16"}, "utf-16"),
     ],
 )
@@ -88,7 +87,7 @@ UNOPENED = {
     "too many": b"[" + b",".join([b"1"] * (MOST_MEMBERS + 1)) + b"]",
     "too many commas": b"[" + b"1," * (MOST_COMMAS + 1) + b"1]",
     "too large": b"[1," + b" " * MOST_BATCH_BYTES + b"2]",
-    "bomb": gzip.compress(json([PLAIN | {"data": "x" * 5_000_000}] * 2)),
+    "bomb": gzipped(json([PLAIN | {"data": "x" * 5_000_000}] * 2)),
 }
 
 

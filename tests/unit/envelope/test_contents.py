@@ -16,7 +16,7 @@ from eventstore.model.events import Event
 from eventstore.search.eval_context import UNREADABLE, EvalContext, document_of
 from tests.examples import examples
 from tests.unit.envelope.test_mapping import mappings
-from tests.unit.messages import CE, DOCUMENT, json, message
+from tests.unit.messages import CE, DOCUMENT, gzipped, json, message
 
 SEES = AccessProfile(name="t", sees_values=True)
 TEXT = '{"x":"\u00fc"}'
@@ -60,7 +60,7 @@ def test_a_byte_order_mark_says_how_to_read_a_text_and_is_left_out(payload: byte
         ("x".encode("utf-16"), "application/octet-stream; charset=utf-16"),
         (b"plain", "application/json; charset=utf-8"),
         (b"\x1f\x8b", "application/json"),
-        (gzip.compress(b"{}"), "application/gzip"),
+        (gzipped(b"{}"), "application/gzip"),
         (b"", "text/plain; charset=latin1"),
     ],
 )
