@@ -47,6 +47,25 @@ class ApiToken(models.Model):
         return f"{self.name} (API token)"
 
 
+class LoginAttempt(models.Model):
+    """A password that was tried, under each key that is limited: the name, and the address. One that was right is removed.
+
+    Written by ``dashboard.access.login_limit`` alone. ``key`` never holds a name that no account has: it may be a password.
+    """
+
+    key = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["key", "at"], name="login_attempt_key"),
+            models.Index(fields=["at"], name="login_attempt_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} at {self.at}"
+
+
 class State(models.TextChoices):
     """How far an act has come. An act is *intended* first; what a crash left so is settled as *unknown*."""
 

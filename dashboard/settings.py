@@ -27,6 +27,7 @@ HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").sp
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # only this machine may use a demo
 BEHIND_TLS = os.environ.get("EVENTDESK_TLS", "0" if DEMO else "1") == "1"
+PROXIES = os.environ.get("EVENTDESK_PROXIES", "")  # how many proxies add to X-Forwarded-For; "" is not known
 
 EVENTSTORE_URL = os.environ.get("EVENTSTORE_URL") or "database://"
 EVENTSTORE_NAMESPACES = os.environ.get("EVENTSTORE_NAMESPACES") or "public/default"

@@ -1,4 +1,4 @@
-"""The actions of the command line: accounts, API tokens and publishing. Importing this module registers them."""
+"""The actions of the command line: accounts, logins, API tokens and publishing. Importing this module registers them."""
 
 from dashboard.access.policy import ADMINS, NO_PAGE, Rule, allow
 from eventstore.actions import Action, Resource, Undo, register
@@ -6,6 +6,7 @@ from eventstore.importing import PUBLISH
 
 ACCOUNT = "account"
 API_TOKEN = "api_token"  # noqa: S105 - a kind of resource
+ADDRESS = "address"
 
 MANAGE_PEOPLE = register(
     Action(
@@ -14,6 +15,25 @@ MANAGE_PEOPLE = register(
         title="Make account",
         doing="is being changed",
         undo=Undo(possible=False, how="An account is never removed."),
+    )
+)
+LOG_IN = register(
+    Action(
+        name="log_in",
+        acts_on=frozenset({ACCOUNT}),
+        title="Log in",
+        doing="is being logged in",
+        undo=Undo(possible=False, how="Only failed logins are recorded."),
+    )
+)
+"""Nobody performs it: the login page records each one that failed."""
+ALLOW_LOGINS = register(
+    Action(
+        name="allow_logins",
+        acts_on=frozenset({ACCOUNT, ADDRESS}),
+        title="Allow logins again",
+        doing="is being allowed to log in again",
+        undo=Undo(possible=False, how="The limit applies again after the next failed logins."),
     )
 )
 MAKE_TOKEN = register(
@@ -35,12 +55,17 @@ REVOKE_TOKEN = register(
     )
 )
 
-for action in (PUBLISH, MANAGE_PEOPLE, MAKE_TOKEN, REVOKE_TOKEN):
+for action in (PUBLISH, MANAGE_PEOPLE, ALLOW_LOGINS, MAKE_TOKEN, REVOKE_TOKEN):
     allow(action, Rule(roles=ADMINS, via=NO_PAGE))
+allow(LOG_IN, Rule(roles=frozenset()))
 
 
 def account(name: str) -> Resource:
     return Resource(kind=ACCOUNT, name=name)
+
+
+def address(text: str) -> Resource:
+    return Resource(kind=ADDRESS, name=text)
 
 
 def api_token(name: str) -> Resource:

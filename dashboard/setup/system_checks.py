@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
+from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
 from eventstore.config import hash_key_problem
 from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
@@ -35,8 +36,7 @@ def serving_problems() -> list[str]:
         problems.append("DEBUG is for demo mode only.")
     if problem := hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY):
         problems.append(problem)
-    if problem := store_problem():
-        problems.append(problem)
+    problems += [problem for problem in (store_problem(), proxy_problem()) if problem]
     if settings.DEMO:
         return problems
     if not settings.SECRET_KEY_GIVEN:
@@ -45,9 +45,7 @@ def serving_problems() -> list[str]:
         problems.append(f"EVENTDESK_SECRET_KEY is too short: {SHORTEST_SECRET} characters at least.")
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
-    elif any(host.strip(".") in {"*", ""} for host in settings.HOSTS_GIVEN):
-        problems.append("EVENTDESK_HOSTS must name hosts: * would let anybody choose the address that pages and mails show.")
-    return problems
+    return problems + host_problems(settings.HOSTS_GIVEN)
 
 
 def store_problem() -> str:
@@ -76,6 +74,20 @@ def check_sqlite(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> 
             f"SQLite {sqlite3.sqlite_version} serves {', '.join(on_sqlite)}, with a rare corruption race between processes.",
             hint="Use PostgreSQL in production (DATABASE_URL, INDEX_DATABASE_URL, STORE_DATABASE_URL).",
             id="eventdesk.W001",
+        )
+    ]
+
+
+@register("eventdesk", deploy=True)
+def check_proxies(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Warn if clients' addresses are not known: then nothing limits the logins from one of them."""
+    if proxy_problem() or proxy_count() is not None:
+        return []
+    return [
+        Warning(
+            "Nothing says how many proxies are in front, so failed logins are limited by name and not by address.",
+            hint="Set EVENTDESK_PROXIES: 1 if one proxy adds each client's address to X-Forwarded-For.",
+            id="eventdesk.W002",
         )
     ]
 

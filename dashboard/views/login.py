@@ -1,9 +1,83 @@
-"""The login page, the only one without a login, and logging out, which needs a POST."""
+"""The login page, the only one without a login, and logging out, which needs a POST. Failures are recorded and limited."""
 
+import math
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
 from django.urls import path
 
+from dashboard.access import login_limit
+from dashboard.access.client_address import client_address
+from dashboard.access.command_actions import LOG_IN, account
+from dashboard.access.policy import PAGE
+from dashboard.auditing.safeguards import SAFEGUARDS
+from eventstore.actions import Actor, Ending, Outcome
+
+UNPROVEN = Actor(name="(not logged in)", via=PAGE)
+"""Who failed to log in: the name that was typed may be somebody else's. No account's name holds a space."""
+NO_ACCOUNT = "(a name that no account has)"
+"""Recorded instead of the name itself: people type passwords into that field."""
+TOO_MANY = "too_many"
+
+
+class LoginForm(AuthenticationForm):
+    """Django's, behind the limits. ``wait`` is set if the attempt was refused without looking at the password."""
+
+    wait: timedelta | None = None
+
+    def clean(self) -> dict[str, Any]:
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not name or not password or self.request is None:
+            return super().clean()
+        address = client_address(self.request)
+        attempt = login_limit.begin(name, address)
+        if isinstance(attempt, login_limit.Refused):
+            self.wait = attempt.wait
+            raise ValidationError(_wait_text(attempt.wait), code=TOO_MANY)
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            _record_failure(attempt, address)
+            raise
+        login_limit.succeeded(attempt)
+        return cleaned
+
+
+class Login(LoginView):
+    template_name = "login/index.html"
+    redirect_authenticated_user = True
+    authentication_form = LoginForm
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if isinstance(form, LoginForm) and form.wait is not None:
+            response.status_code = 429
+            response.headers["Retry-After"] = str(math.ceil(form.wait.total_seconds()))
+        return response
+
+
+def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
+    """On the audit record: whose account, from where, and what is refused from now on; never what was typed."""
+    refused = [key.partition(":")[0] for key in login_limit.reached(attempt)]
+    details = {"address": address or None}
+    if refused:
+        minutes = login_limit.WINDOW // timedelta(minutes=1)
+        what = " and ".join("this address" if kind == "address" else "this name" for kind in refused)
+        details["limit_reached"] = f"more logins for {what} are refused for up to {minutes} minutes"
+    act = SAFEGUARDS.record.intended(UNPROVEN, LOG_IN.name, account(attempt.account or NO_ACCOUNT), details)
+    SAFEGUARDS.record.ended(act, Outcome(ending=Ending.FAILED, reason="wrong name or password, or the account is not active"))
+
+
+def _wait_text(wait: timedelta) -> str:
+    minutes = math.ceil(wait / timedelta(minutes=1))
+    return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+
+
 urls = [
-    path("login/", LoginView.as_view(template_name="login/index.html", redirect_authenticated_user=True), name="login"),
+    path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

@@ -48,6 +48,13 @@ def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
         ({"hosts": "*"}, "must name hosts"),
         ({"hosts": "a.example,.*"}, "must name hosts"),
         ({"hosts": "."}, "must name hosts"),
+        ({"hosts": ".com"}, "every domain below 'com'"),
+        ({"hosts": "a.example,.com."}, "every domain below 'com'"),
+        ({"hosts": "*.example.org"}, r"write \.example\.org"),
+        ({"hosts": "a.example,desk*.example.org"}, "no pattern"),
+        ({"hosts": "https://desk.example.org"}, "no host name"),
+        ({"hosts": "desk.example.org/x"}, "no host name"),
+        ({"hosts": "a..example.org"}, "no host name"),
         ({"debug": True}, "DEBUG"),
     ],
 )
@@ -145,3 +152,23 @@ def test_a_broken_configuration_file_does_not_start_and_says_where(tmp_path: Pat
     assert "Traceback" not in result.stderr
     assert "desk.toml" in result.stderr
     assert "3" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["localhost", "desk.example.org", ".example.org", "desk.example.org.", "192.0.2.7", "[::1]"])
+def test_hosts_of_an_installations_own_are_taken(settings: Any, host: str) -> None:
+    installation(settings, hosts=host)
+    assert system_checks.serving_problems() == []
+
+
+@pytest.mark.parametrize("proxies", ["two", "-1", "10", "1.5", "²"])
+def test_a_number_of_proxies_that_is_none_may_not_serve(settings: Any, proxies: str) -> None:
+    installation(settings)
+    settings.PROXIES = proxies
+    assert "EVENTDESK_PROXIES must be a number" in " ".join(system_checks.serving_problems())
+
+
+def test_it_warns_that_addresses_are_not_limited_while_nobody_says_how_many_proxies_there_are(settings: Any) -> None:
+    settings.BEHIND_TLS = True
+    for proxies, warnings in (("", ["eventdesk.W002"]), ("0", []), ("1", [])):
+        settings.PROXIES = proxies
+        assert [warning.id for warning in system_checks.check_proxies(app_configs=None)] == warnings
