@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from dashboard.privacy import DisplayValue
 from dashboard.rendering.anomaly_text import AnomalyText
 from dashboard.rendering.links import published_mark
+from dashboard.rendering.text import spelled_position
 from eventstore.model import NO_TIME
 from eventstore.streams import Missing
 
@@ -26,7 +27,7 @@ MISSING_TEXT = {
 class EventLine:
     """What a line shows of an event.
 
-    - ``position`` is the encoded position, ``label`` the same for people.
+    - ``position`` is the encoded position, for addresses; ``place`` the same for people.
     - ``pieces`` are the story: texts and masked values in turn. ``tone`` is the colour of the dot, a number.
     - ``version`` is ``None`` for copies in derived topics and for messages that fit no envelope.
     - ``problem`` says why a message fits no envelope.
@@ -78,6 +79,11 @@ class EventLine:
     def log_is_gone(self) -> bool:
         """Whether the event lay in a log that is gone, so that its position means nothing in the topic of now."""
         return self.missing is Missing.ANEW
+
+    @property
+    def place(self) -> str:
+        """The position as pages show and copy it. Hostile names and all: make it visible where it is shown."""
+        return spelled_position(self.topic, self.partition, self.label)
 
     @property
     def published_mark(self) -> str:

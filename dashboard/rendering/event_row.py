@@ -59,7 +59,7 @@ def _row(line: EventLine, now: datetime) -> str:
             f"<td>{_aggregate(line)}</td>\n"
             f'<td class="what">{_story(line, line.url)}</td>\n'
             f'<td class="mono soft nowrap"><bdi>{_topic(line.topic)}-{line.partition}</bdi>'
-            f' <bdi class="nowrap">{escape(visible(line.label))}</bdi> {copy_tag(line.position, "position")}</td>\n</tr>\n'
+            f' <bdi class="nowrap">{escape(visible(line.label))}</bdi> {copy_tag(line.place, "position")}</td>\n</tr>\n'
         )
     except Exception as error:  # noqa: BLE001 -- see above
         words = escape(reported(error, f"{line.topic} partition {line.partition}, {line.label}"))

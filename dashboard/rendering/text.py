@@ -4,6 +4,8 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from eventstore.model import Position
+
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LEADING_CODE = re.compile(r"^([A-Z]+\d+)(?=[A-Z][a-z])")
 _PLAIN_WORD = re.compile(r"[^\W_]+", re.UNICODE)
@@ -82,6 +84,16 @@ def _control_picture(match: "re.Match[str]") -> str:
 def short_topic(name: str) -> str:
     """The topic without its tenant and namespace."""
     return visible(name.rpartition("/")[2] or name)
+
+
+def position_words(position: Position) -> str:
+    """The position as pages show and copy it: ``documents-1 333``."""
+    return spelled_position(position.topic, position.partition, position.label)
+
+
+def spelled_position(topic: str, partition: int, label: str) -> str:
+    """The position with this label. Copied, it has to be what ``desk().index`` reads, so nothing in it is made visible."""
+    return f"{topic.rpartition('/')[2] or topic}-{partition} {label}"
 
 
 def format_number(value: int | float | None) -> str:

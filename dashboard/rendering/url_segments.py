@@ -8,6 +8,7 @@ string has exactly one segment.
 
 import re
 from functools import lru_cache
+from urllib.parse import unquote
 
 from django.urls import get_script_prefix, register_converter, reverse
 
@@ -40,6 +41,22 @@ def unsegment(escaped: str) -> str:
     if segment(text) != escaped:
         raise ValueError("not a segment: the same name is escaped in another way")
     return text
+
+
+def respelled(raw_path: bytes) -> str:
+    """The path with names escaped as here, of one with names that are percent-encoded (``encodeURIComponent``).
+
+    ``raw_path`` is as the client sent it: only there an encoded slash in a name differs from one between two names. Empty if
+    nothing is percent-encoded, or a name is not UTF-8.
+    """
+    if b"%" not in raw_path:
+        return ""
+    try:
+        parts = raw_path.decode("ascii").split("/")
+        names = [segment(unquote(part, errors="strict")) if "%" in part else part for part in parts]
+    except UnicodeDecodeError:
+        return ""
+    return "/".join(names if names[-1] == "" else [*names, ""])
 
 
 def address(page: str, *names: str) -> str:

@@ -10,15 +10,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard.gateway import desk
-from dashboard.rendering.text import visible
+from dashboard.rendering.text import position_words, visible
 from dashboard.subscriptions.cursor_reset_text import event_words
 from dashboard.templatetags.desk import when
 from eventstore.actions import Confirmation
-from eventstore.model import Edge, InvalidPosition, Position, Topic
+from eventstore.model import Edge, Topic
 from eventstore.streams import Row
 from eventstore.subscriptions import Target
 
 LONGEST_REASON = 500
+MOST_WAYS = 4
+"""Positions of a label alone that are named."""
 
 
 class WrongTarget(ValueError):
@@ -72,7 +74,7 @@ class ConfirmationForm(forms.Form):
 
 
 def aim_of(given: QueryDict, topic: Topic) -> Aim:
-    """Where the cursor goes. Raises ``WrongTarget`` or ``InvalidPosition`` if that is missing or invalid."""
+    """Where the cursor goes. Raises ``WrongTarget`` if that is missing or invalid."""
     to = given.get("to", "")
     if to == "earliest":
         return Aim(to=to, target=Edge.EARLIEST, words="the first event")
@@ -99,7 +101,7 @@ def _time(text: str) -> datetime:
 
 
 def _row(text: str, topic: Topic) -> Row:
-    """A position as it is copied from a list, or the id of an event that the index knows once in this topic."""
+    """A position in any form that a page shows, or the id of an event that the index knows once in this topic."""
     if not text.isprintable() or not text:  # also what no database can be asked for: NUL, halves of surrogate pairs
         raise WrongTarget("Give the event's id or its position: both are copied from its page or from a list.")
     here = [found.position for found in desk().index.with_event_id(text) if found.position.topic == topic.name]
@@ -107,8 +109,10 @@ def _row(text: str, topic: Topic) -> Row:
         return desk().streams.row_at(here[0])
     if here:
         raise WrongTarget("This topic holds several events of this id. Give the position of the one that is meant.")
-    try:
-        position = Position.decode(text)
-    except InvalidPosition as error:
-        raise WrongTarget("The index knows no event of this id in this topic, and it is no position either.") from error
-    return desk().streams.row_at(position)
+    positions = desk().index.positions_spelled(text, topic.name)
+    if len(positions) > 1:
+        ways = ", ".join(visible(position_words(position)) for position in positions[:MOST_WAYS])
+        raise WrongTarget(f"Several partitions have this position. Say which is meant: {ways}.")
+    if not positions:
+        raise WrongTarget("The index knows no event of this id in this topic, and it is no position in this topic either.")
+    return desk().streams.row_at(positions[0])

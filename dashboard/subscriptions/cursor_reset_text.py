@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from dashboard.auditing.acts import Act
 from dashboard.models import State
 from dashboard.rendering import fact_text
-from dashboard.rendering.text import humanize_type, short_topic, visible
+from dashboard.rendering.text import humanize_type, position_words, visible
 from dashboard.templatetags.desk import ident
 from eventstore.actions import Ending, Outcome, Part
 from eventstore.model import Edge
@@ -26,7 +26,7 @@ def event_words(row: Row) -> SafeString:
     type_of, aggregate_type, aggregate_id = of
     place = format_html(
         '<bdi class="mono">{}</bdi>',
-        f"{short_topic(row.position.topic)}-{row.position.partition} · {visible(row.position.label)}",
+        visible(position_words(row.position)),
     )
     if row.event is not None and (member := row.event.message.member):
         place = format_html("{} (member {} of {}: the whole message comes again)", place, member.number, member.count)

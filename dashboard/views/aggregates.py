@@ -13,6 +13,8 @@ from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import build_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
+from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_form import EnteredFilter
@@ -32,20 +34,39 @@ def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     too_long = len(text) > LONGEST_QUERY
     hits = global_search.search(text, profile_of(request)) if text and not too_long else None
-    if hits and hits.only() and not wants_fragment(request):
-        return redirect(hits.only())
+    subscriptions = _subscriptions(text, bool(hits)) if hits is not None else []
+    only = _only(hits, subscriptions)
+    if only and not wants_fragment(request):
+        return redirect(only)
     types = [] if text else desk().index.aggregate_types()
     health = store_health.current_index_health()
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
+        "subscriptions": subscriptions,
         "types": types,
-        "payload_searches": _payload_searches(request, text) if hits is not None and not hits else [],
+        "topic_searches": _topic_searches(request, text) if hits is not None and not hits and not subscriptions else [],
         "index_health": health,
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
+
+
+def _subscriptions(text: str, found: bool) -> list[Line]:
+    """The subscriptions whose name begins with the text. If the index has ``found`` something, the store is not asked."""
+    known = backlog_cache.last_known() if found else backlog_cache.gathered_or_last_known()[0]
+    lines = known.of_services if known is not None else []
+    return [line for line in lines if line.subscription.name.lower().startswith(text.lower())][: global_search.MOST_HITS]
+
+
+def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str:
+    """The address of the only thing that was found; empty if there are several or none."""
+    if hits is None or len(subscriptions) > 1 or (hits and subscriptions):
+        return ""
+    if not subscriptions:
+        return hits.only()
+    return reverse("subscription", args=[subscriptions[0].topic.name, subscriptions[0].subscription.name])
 
 
 @page("browse")
@@ -142,15 +163,17 @@ def _page_size() -> int:
     return settings.EVENTDESK.limits.page_size
 
 
-def _payload_searches(request: HttpRequest, text: str) -> list[tuple[str, str]]:
-    """The topics whose payloads can be searched for the text, largest first, each with the address of that search."""
-    if not profile_of(request).sees_values:
-        return []
+def _topic_searches(request: HttpRequest, text: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The largest topics, each with the searches that read it for the text: what they look at, and their address."""
+    sees_values = profile_of(request).sees_values
     topics = [topic for topic in desk().index.topics().values() if topic.kind == TopicKind.EVENTS and topic.gone_at is None]
     topics.sort(key=lambda topic: -topic.events)
-    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    ways = global_search.filters_for(text, sees_values=sees_values)
     return [
-        (topic.topic, f"{reverse('topic', args=[topic.topic])}?{urlencode({'filter': quoted})}")
+        (
+            topic.topic,
+            [(words, f"{reverse('topic', args=[topic.topic])}?{urlencode({'filter': filter})}") for words, filter in ways],
+        )
         for topic in topics[:MOST_TOPICS]
     ]
 

@@ -16,7 +16,12 @@ from dashboard.web.event_detail import MOST_TOGETHER
 from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
-_SEPARATOR = re.compile(r"\s*[/:]\s*|\s+")
+_SEPARATOR = re.compile(r"\s*[/:]\s*|\s+|[-_#]")
+"""Between an aggregate type and an id. Hyphens as in subjects, ``loan-173688``: only behind a type that exists."""
+SHORTEST_TYPE = 3
+"""Characters of a text that is looked for in event types."""
+_BARE = re.compile(r'[^\s()"*]+')
+"""What needs no quotes as a value of a filter, so that a ``*`` may follow."""
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb<>"
 _TRAILING = ".,;:"
 
@@ -31,9 +36,18 @@ class ValueHits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EventTypeHit:
+    """An event type whose name holds the text, and the addresses of its events in each topic, by the topic's name."""
+
+    name: str
+    topics: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Hits:
-    """What a text may mean: aggregates whose id begins with it, events with this id, a conversation, events with this
-    searchable value (only for people who may see payloads), aggregate types and topics of this name.
+    """What a text may mean: aggregates whose id begins with it, events with this id or at this position, a conversation,
+    events with this searchable value (only for people who may see payloads), aggregate types and topics of this name, and
+    event types that hold it.
 
     ``text`` is what was searched for: the text as typed, or cleaned. ``in_other_case``: if nothing was found, the text in
     lower or upper case, if that finds something.
@@ -42,10 +56,12 @@ class Hits:
     text: str
     aggregates: Sequence[Aggregate] = ()
     events: Sequence[EventLine] = ()
+    places: Sequence[EventLine] = ()
     conversation: Sequence[EventLine] = ()
     values: Sequence[ValueHits] = ()
     types: Sequence[AggregateType] = ()
     topics: Sequence[IndexedTopic] = ()
+    event_types: Sequence[EventTypeHit] = ()
     in_other_case: str = ""
     most: int = MOST_HITS
     most_together: int = MOST_TOGETHER
@@ -55,9 +71,10 @@ class Hits:
         if not all(hits.matches.all_aggregates for hits in self.values):
             return ""
         urls = [aggregate_url(aggregate.type, aggregate.id) for aggregate in self.aggregates]
-        urls += [line.url for line in (*self.events, *self.conversation)]
+        urls += [line.url for line in (*self.events, *self.places, *self.conversation)]
         urls += [reverse("aggregate_type", args=[type.name]) for type in self.types]
         urls += [reverse("topic", args=[topic.topic]) for topic in self.topics]
+        urls += [url for type in self.event_types for _, url in type.topics]
         # People search for a value to find the aggregate that has it.
         urls += {line.aggregate_url for hits in self.values for line in hits.lines}
         return urls[0] if len(urls) == 1 else ""
@@ -71,7 +88,8 @@ class Hits:
         return [(type, f"{reverse('aggregate_type', args=[type])}?{urlencode({'q': self.text})}") for type in types]
 
     def __bool__(self) -> bool:
-        return bool(self.aggregates or self.events or self.conversation or self.values or self.types or self.topics)
+        lists = (self.aggregates, self.events, self.places, self.conversation, self.values, self.types, self.topics)
+        return any(lists) or bool(self.event_types)
 
 
 def search(text: str, profile: AccessProfile) -> Hits:
@@ -102,6 +120,7 @@ def _look_up(
         text=text,
         aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
         events=[build_pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
+        places=[build_pointer_line(pointer) for pointer in desk().index.at_spelled(text)],
         conversation=[build_pointer_line(pointer) for pointer in desk().index.conversation(text)],
         values=_values(text) if profile.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
@@ -109,10 +128,43 @@ def _look_up(
     if hits.aggregates:
         return hits
     if _SEPARATOR.search(text):
-        return replace(hits, aggregates=_aggregates_of_named_type(text, types()))
+        hits = replace(hits, aggregates=_aggregates_of_named_type(text, types()))
     if hits:
         return hits
-    return replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
+    hits = replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
+    return hits if hits else replace(hits, event_types=_event_types(text))
+
+
+def _event_types(text: str) -> list[EventTypeHit]:
+    """The event types that hold the text, as they are written or in plain words ("document uploaded")."""
+    found = desk().index.event_types_like(text.split()) if len(text) >= SHORTEST_TYPE else {}
+    return [
+        EventTypeHit(name=name, topics=[(topic, _events_of(name, topic)) for topic in topics])
+        for name, topics in found.items()
+        if text.lower() in name.lower() or text.lower() in humanize_type(name).lower()
+    ]
+
+
+def _events_of(type: str, topic: str) -> str:
+    return f"{reverse('topic', args=[topic])}?{urlencode({'filter': f'type={quoted(type)}'})}"
+
+
+def filters_for(text: str, *, sees_values: bool) -> list[tuple[str, str]]:
+    """What a search that reads a topic can look for: in words, and as a filter. Only what this person may filter by."""
+    words = text.split()
+    ways = []
+    if sees_values:
+        ways.append(("all these words" if len(words) > 1 else "anywhere", " ".join(map(quoted, words))))
+        ways += [("this phrase", quoted(text))] if len(words) > 1 else []
+        ways += [("subject", f"subject:{quoted(text)}"), ("key", f"key:{quoted(text)}")]
+    if _BARE.fullmatch(text):
+        ways.append(("event ids that begin so", f"id:{text}*"))
+    return ways
+
+
+def quoted(text: str) -> str:
+    """The text as a value of a filter, whatever it holds."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _is_named(topic: IndexedTopic, text: str) -> bool:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import Resolver404, resolve
 
+from dashboard.rendering.url_segments import respelled
 from dashboard.web.pages import not_found, problem, problem_of
 from eventstore.model import EventStoreError
 
@@ -18,7 +20,7 @@ class DeskMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        response = _link_of_another_system(request) or self.get_response(request)
         response.setdefault("Cache-Control", "no-store, private")
         return response
 
@@ -33,3 +35,21 @@ class DeskMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return problem(request, problem_of(exception)) if isinstance(exception, EventStoreError) else None
+
+
+def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:
+    """Lead an address whose names are percent-encoded to the page that it means. Nothing if it is an address of ours."""
+    raw = bytes(getattr(request, "scope", {}).get("raw_path") or b"")
+    path = respelled(raw) if request.method in ("GET", "HEAD") else ""
+    if not path or _is_page(request.path_info) or not _is_page(path.removeprefix(request.META.get("SCRIPT_NAME", ""))):
+        return None
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponseRedirect(f"{path}?{query}" if query else path)
+
+
+def _is_page(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True

@@ -5,6 +5,8 @@ from typing import Any
 
 import pulsar
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.resuming import FEWEST_BACK
@@ -15,7 +17,9 @@ from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
 from tests.broker.conftest import MakeTopic, publish_batch
+from tests.namespaces import Broker, own_namespace
 from tests.run_servers import BrokerAddress
+from tests.web.desk import opened_desk
 
 pytestmark = pytest.mark.broker
 
@@ -45,6 +49,17 @@ def test_its_position_finds_it_again_and_no_other(storage: PulsarStorage, log: t
     assert storage.log.fetch([travelled])[places[1]].payload == LARGE
     assert storage.log.position(name, 0, travelled.token).label == places[1].label
     assert set(storage.log.fetch(places)) == set(places)
+
+
+@pytest.mark.usefixtures("desk_databases")
+def test_what_a_page_copies_of_its_position_finds_it_though_a_part_is_missing(pulsar_broker: Broker) -> None:
+    with override_settings(**own_namespace(pulsar_broker)), opened_desk() as desk:
+        topic = desk.log.create_topic(f"{settings.EVENTSTORE_NAMESPACES}/letters").name
+        places = desk.log.append(topic, [NewMessage(payload=payload, key="k") for payload in (b"before", LARGE, b"behind")])
+        desk.index()
+        for place in places:
+            for copied in (f"letters-0 {place.label}", place.label):
+                assert [pointer.position for pointer in desk.faces.index.at_spelled(copied)] == [place]
 
 
 def test_reading_resumes_at_it_behind_it_and_before_it(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:

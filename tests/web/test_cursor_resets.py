@@ -105,9 +105,9 @@ def test_to_one_event_by_its_position_or_by_its_id(desk: Desk) -> None:
         answer = desk.get(preview_url("position", position=given))
         assert attribute(answer, "data-again") == ["3"]
         assert "Reset mailer to “Patient registered”" in text(answer)
-        assert f"an event of patient 4711 at patients-0 · {positions[5].label}" in text(answer)
+        assert f"an event of patient 4711 at patients-0 {positions[5].label}" in text(answer)
     landed = desk.get(desk.client().post(post_url(), confirmed(answer))["Location"])
-    assert f"reset to “Patient registered” of patient 4711 at patients-0 · {positions[5].label}: 3 events" in text(landed)
+    assert f"reset to “Patient registered” of patient 4711 at patients-0 {positions[5].label}: 3 events" in text(landed)
     assert [position.token for position in desk.handle(1)] == [positions[5].token]
 
 

@@ -68,7 +68,7 @@ def test_who_sees_no_payload_finds_nothing_by_a_value_and_is_not_told_of_any(des
             answer = search(desk, asked, role="viewer")
             assert "Nothing found" in text(answer)
             assert "p-1" not in answer.content.decode()
-            assert "city" not in text(answer).partition("Looked for:")[2]
+            assert "city" not in text(answer).partition("Searched for")[2]
         assert "or a value" not in desk.get("/", "viewer").content.decode()
 
 
@@ -79,5 +79,5 @@ def test_the_box_says_which_values_it_looks_for_and_so_does_the_answer(desk: Des
         assert "Find an aggregate, event or correlation id, or a value: city, email" in unescape(
             desk.get("/").content.decode()
         )
-        assert "an event whose city or email is this, a topic and an aggregate type" in text(search(desk, "nobody"))
-    assert "exactly this id, a topic and an aggregate type" in text(search(desk, "nobody"))
+        assert "events whose city or email is this, and topics" in text(search(desk, "nobody"))
+    assert "at this position, and topics" in text(search(desk, "nobody"))

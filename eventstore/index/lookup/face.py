@@ -9,6 +9,7 @@ from dataclasses import replace
 from eventstore.config.searchable_values import Searchable, lookup_forms
 from eventstore.index.lookup import anomaly_lookup, hour_counts, progress, queries
 from eventstore.index.lookup.labels import labelled, with_label
+from eventstore.index.lookup.spelled import labelled_anywhere, pointers_spelled, positions_spelled
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.model.anomalies import Anomaly
 from eventstore.model.errors import InvalidPosition
@@ -26,6 +27,7 @@ class IndexFace:
     aggregates_anywhere = staticmethod(queries.aggregates_anywhere)
     aggregate = staticmethod(queries.aggregate)
     hours = staticmethod(hour_counts.hours_of)
+    event_types_like = staticmethod(hour_counts.event_types_like)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
     made_anew = staticmethod(progress.made_anew)
 
@@ -52,6 +54,20 @@ class IndexFace:
     def with_event_id(self, event_id: str) -> Sequence[Pointer]:
         """The events of this id, at most 20: originals first. More than one original is worth a warning."""
         return self._labelled(queries.by_event_id(event_id))
+
+    def at_spelled(self, text: str) -> Sequence[Pointer]:
+        """The events at the position that this text is, in any form that a page, a frame or the broker's tools show. A label
+        alone counts if it is of several numbers (``118:4021``)."""
+        topics = self.topics()
+        found = positions_spelled(self._log, text, topics) or labelled_anywhere(self._log, text, topics.values())
+        return self._labelled(pointers_spelled(found))
+
+    def positions_spelled(self, text: str, topic: str) -> Sequence[Position]:
+        """The positions in this topic that the text may mean. One alone counts whether it is indexed or not. A label alone
+        may mean one in each partition: of those, the indexed ones count."""
+        found = positions_spelled(self._log, text, self.topics(), topic)
+        indexed = [pointer.position for pointer in self._labelled(pointers_spelled(found))]
+        return indexed or (found if len(found) == 1 else [])
 
     def with_value(self, text: str) -> Mapping[str, ValueMatches]:
         """The events that have this text as a declared searchable value: by the value's name, each by time, at most 200, with

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from django.db.models import Max, Q, Sum
 
 from eventstore.index.lookup.pointers import time_of
-from eventstore.index.models import HourCount, current_partitions
+from eventstore.index.models import HourCount, NameRow, current_partitions
 from eventstore.index.tables.blocks import TIMELESS
 from eventstore.index.tables.names import Names
 
 HOUR = 3_600_000_000
+MOST_TYPES, MOST_NAMES = 20, 200
+"""Event types that one text finds, and names that are looked at for it."""
 
 
 def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence[tuple[datetime, Mapping[str, int]]]:
@@ -41,6 +43,21 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
     for row in found:
         by_hour.setdefault(row["hour"], {})[texts[row["type_id"]]] = row["total"]
     return [(time_of(hour * HOUR), types) for hour, types in by_hour.items()]
+
+
+def event_types_like(words: Sequence[str], limit: int = MOST_TYPES) -> Mapping[str, Sequence[str]]:
+    """Return the event types whose name holds all of these words, in upper or lower case, with the topics that have events
+    of them, both by name."""
+    names = NameRow.objects.all()
+    for word in words:
+        names = names.filter(text__icontains=word)
+    numbers = dict(names.order_by("text").values_list("pk", "text")[:MOST_NAMES]) if words else {}
+    rows = HourCount.objects.filter(type_id__in=numbers, partition_id__in=current_partitions().values("pk"))
+    topics = dict(current_partitions().values_list("pk", "topic"))
+    found: dict[str, set[str]] = {}
+    for type, partition in rows.values_list("type_id", "partition_id").distinct():
+        found.setdefault(numbers[type], set()).add(topics.get(partition, ""))
+    return {name: sorted(found[name] - {""}) for name in sorted(found)[:limit]}
 
 
 def _hour_of(moment: datetime) -> int:

@@ -93,7 +93,7 @@ def test_the_publish_time_is_said_where_it_is_another(late: int, said: bool) -> 
 
 
 def test_a_line_offers_its_position_for_copying() -> None:
-    assert f'data-copy="{PLACE.encode()}"' in render_row(build_line(row(event()), SUPPORT))
+    assert 'data-copy="documents-2 118:4021:3"' in render_row(build_line(row(event()), SUPPORT))
 
 
 def test_whether_a_value_is_there_is_hidden_too() -> None:

@@ -117,7 +117,7 @@ def test_a_row_is_one_row_and_holds_its_texts_as_text(text: str, other: dict[str
         assert set(attributes) <= ATTRIBUTES[tag], tag
     data = (shown.event_id, shown.aggregate_id, shown.aggregate_type, shown.position, str(shown.version or ""))
     assert tuple(row.all("tr")[0][name] for name in ROW_DATA) == data
-    assert [button["data-copy"] for button in row.all("button")] == [shown.position]
+    assert [button["data-copy"] for button in row.all("button")] == [shown.place]
     hrefs = [shown.aggregate_url, shown.url] if shown.aggregate_id else [shown.url]
     assert [link["href"] for link in row.all("a")] == hrefs
     read_by_people = row.text + "".join(attributes.get("title") or "" for _, attributes in row.tags)

@@ -5,7 +5,7 @@ from django.urls import reverse, set_script_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rendering.url_segments import SegmentConverter, address, segment, unsegment
+from dashboard.rendering.url_segments import SegmentConverter, address, respelled, segment, unsegment
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~")
@@ -61,6 +61,24 @@ def test_a_text_is_refused_or_is_the_one_way_to_write_its_name(written: str) -> 
 def test_what_is_never_written_is_refused(malformed: str) -> None:
     with pytest.raises(ValueError):
         unsegment(malformed)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (b"/aggregates/ticket/Case%202237/", "/aggregates/ticket/Case~202237/"),
+        (b"/aggregates/ticket/Case%202237", "/aggregates/ticket/Case~202237/"),
+        (b"/aggregates/a%2Fb/c%25d~20/", "/aggregates/a~2Fb/c~25d~7E20/"),
+        (b"/aggregates/%C3%BC/x/", "/aggregates/~C3~BC/x/"),
+        (b"/aggregates/%2E%2E/x/", "/aggregates/~2E~2E/x/"),
+        (b"/aggregates/%00/x/", "/aggregates/~00/x/"),
+        (b"/aggregates/%FF/x/", ""),
+        (b"/aggregates/%E2%82/x/", ""),
+        (b"/aggregates/ticket/Case~202237/", ""),
+    ],
+)
+def test_names_that_are_percent_encoded_are_spelled_as_segments(raw: bytes, path: str) -> None:
+    assert respelled(raw) == path
 
 
 def test_the_url_converter_is_the_same_pair() -> None:
