@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -26,6 +26,8 @@ PATIENCE = 0.8
 """Seconds that a page waits for first matches before it is sent without them."""
 LONGEST_SHOWN = 4_096
 """Characters of an invalid filter that stay in its field."""
+LONGEST_IN_ADDRESS = 8_192
+"""Bytes of a filter as it is encoded in an address. A login page's address has it encoded twice, in up to 16,384 bytes."""
 OLDEST_FIRST = "oldest"
 
 
@@ -90,8 +92,8 @@ def entered_filter(request: HttpRequest) -> EnteredFilter:
     return read_filter(request.GET.get("filter", ""), profile_of(request))
 
 
-def read_filter(text: str, profile: AccessProfile) -> EnteredFilter:
-    """Like ``entered_filter``, for a filter from elsewhere."""
+def read_filter(text: str, profile: AccessProfile, *, in_address: bool = True) -> EnteredFilter:
+    """Like ``entered_filter``, for a filter from elsewhere. ``in_address``: the page will keep it in its address."""
     text = text.strip()
     if not text:
         return EnteredFilter()
@@ -99,6 +101,8 @@ def read_filter(text: str, profile: AccessProfile) -> EnteredFilter:
         filter = parse_filter(text)
     except InvalidFilter as error:
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
+    if in_address and (size := len(quote_plus(filter.text))) > LONGEST_IN_ADDRESS:
+        return EnteredFilter(text=text[:LONGEST_SHOWN], problem=_too_long(size), status=HTTPStatus.BAD_REQUEST)
     if filter.reads_payload and not profile.sees_values:
         return EnteredFilter(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
     return EnteredFilter(text=filter.text, filter=None if filter.empty else filter)
@@ -156,6 +160,13 @@ def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:
         onward_url=f"{page}?{urlencode({**query, **order, **onward})}" if onward else "",
         turned_url=f"{page}?{urlencode({**query, **turned})}",
         index_url=f"{reverse('aggregates')}?{urlencode({'q': search.filter.known_as})}" if search.filter.known_as else "",
+    )
+
+
+def _too_long(size: int) -> str:
+    return (
+        f"This filter is too long for an address: encoded it has {size:,} bytes, and {LONGEST_IN_ADDRESS:,} fit. "
+        "Letters outside ASCII take up to twelve bytes each."
     )
 
 

@@ -107,7 +107,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         except InvalidBegin as error:
             await self._end(BAD_REQUEST, str(error))
             return
-        entered = filter_form.read_filter(self.begin.filter, self.framing.profile)
+        entered = self._read_filter(self.begin.filter)
         if entered.problem:
             await self._end(BAD_REQUEST, entered.problem)
             return
@@ -117,11 +117,14 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _change_filter(self, text: str, begin: Begin, sender: FrameSender) -> None:
         """Use this filter from the next frame on. If it is invalid, keep the old one and report that with the next frame."""
-        entered = filter_form.read_filter(text, self.framing.profile)
+        entered = self._read_filter(text)
         if entered.problem:
             sender.refuse_filter(entered.problem)
         else:
             sender.request_filter((filter_of(begin, entered.filter), entered.text))
+
+    def _read_filter(self, text: str) -> filter_form.EnteredFilter:
+        return filter_form.read_filter(text, self.framing.profile, in_address=not self.framing.whole_events)
 
     # -- the tail
 
