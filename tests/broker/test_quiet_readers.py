@@ -28,6 +28,7 @@ class Broker:
         self.now, self.silent_until = 100.0, 0.0
         self.log: list[RawObject] = []
         self.markers = self.opened = self.read = 0
+        self.calls: list[str] = []
         self.connected = False
         self.is_connected = lambda: True
         self.connection = SimpleNamespace(check_open=lambda: None, lost=lambda: None)
@@ -40,6 +41,10 @@ class Broker:
         return (self.log[-1].message_id().entry_id() + 1 if self.log else 0) + self.markers
 
     def look_up(self) -> dict[str, Any]:
+        self.calls.append("look up")
+        return self.told()
+
+    def told(self) -> dict[str, Any]:
         entries = self.entries()
         known = [{"ledgerId": LEDGER, "entries": entries}]
         return {"lastConfirmedEntry": f"{LEDGER}:{entries - 1}", "ledgers": known, "state": "LedgerOpened"}
@@ -53,6 +58,7 @@ class Broker:
     def open(self, connection: Any, log: Any, start: Any, **given: Any) -> Any:
         self.next = 0 if start is None else self._place(start.entry_id(), given["inclusive"])
         self.opened, self.connected = self.opened + 1, True
+        self.calls.append("open")
         return self
 
     def _place(self, entry: int, inclusive: bool) -> int:
@@ -75,9 +81,9 @@ class Broker:
     def end_since(self, moment: float) -> tuple[End]:
         return (self.end(),)
 
-    def await_end(self, is_news: Callable[[End], bool], deadline: float) -> tuple[Any, float] | None:
+    def await_end(self, is_news: Callable[[End], bool], deadline: float) -> Any:
         if is_news(self.end()):
-            return self.look_up(), self.now
+            return self.told()
         self.now = max(self.now, deadline)
         return None
 
@@ -235,3 +241,14 @@ def test_an_error_at_the_first_message_is_raised_and_the_message_comes_again(bro
         reader.read(limit=9, timeout=0.1)
     [message] = reader.read(limit=9, timeout=0.1)
     assert (message.payload, message.incarnation, message.published) == (b"x", "made", time_of(PUBLISHED))
+
+
+def test_the_topic_is_looked_up_immediately_before_each_reader_whatever_was_told_a_moment_ago(broker: Broker) -> None:
+    """One that is opened after the topic has been deleted creates it anew."""
+    reader = reader_of(broker)
+    for payload in (b"a", b"b", b"c"):
+        broker.publish(data=payload)
+        assert read(reader, broker, seconds=60) == [payload]
+    opened = [number for number, call in enumerate(broker.calls) if call == "open"]
+    assert len(opened) == 3
+    assert [broker.calls[number - 1] for number in opened] == ["look up"] * 3

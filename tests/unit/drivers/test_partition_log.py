@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -50,16 +51,34 @@ def together(work: Callable[[], Any], admin: CountingAdmin) -> list[Any]:
 
 def log_of(admin: CountingAdmin) -> PartitionLog:
     return PartitionLog(
-        cast(Any, None), cast(Any, admin), TopicName(tenant="public", namespace="default", local="orders"), NAME, 0
+        cast(Any, SimpleNamespace(client=lambda: None)),
+        cast(Any, admin),
+        TopicName(tenant="public", namespace="default", local="orders"),
+        NAME,
+        0,
     )
 
 
-def test_threads_that_read_one_log_look_it_up_once() -> None:
+def test_threads_that_read_one_log_look_it_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_log, "LOOKED_UP_SECONDS", 60.0)
     admin = CountingAdmin()
     log = log_of(admin)
     answers = together(log.looked_up, admin)
     assert [answer["answer"] for answer in answers] == [1] * THREADS
     assert admin.asked == 1
+
+
+def test_the_client_is_made_ready_before_the_question_for_the_topic_may_go_as_soon_as_it_is_answered() -> None:
+    done: list[str] = []
+
+    def log_internals(log: TopicName) -> dict[str, Any]:
+        done.append("look up")
+        return {"state": "LedgerOpened"}
+
+    connection: Any = SimpleNamespace(client=lambda: done.append("client"))
+    admin: Any = SimpleNamespace(log_internals=log_internals)
+    PartitionLog(connection, admin, TopicName(tenant="public", namespace="default", local="orders"), NAME, 0).look_up()
+    assert done == ["client", "look up"]
 
 
 def test_while_one_thread_looks_it_up_again_the_others_go_on_with_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from eventstore.drivers.pulsar.admin_http import Growth
 from eventstore.drivers.pulsar.client import arrivals as asking
 from eventstore.drivers.pulsar.client.arrivals import Arrivals, PartitionNews
 from eventstore.drivers.pulsar.client.asked_topics import AskedPartition
-from eventstore.drivers.pulsar.client.raw_readers import ReaderGuard
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.model.errors import StoreClosed, StoreUnreachable
 
@@ -65,8 +64,7 @@ def follow() -> Iterator[Callable[..., list[PartitionNews]]]:
 
 
 def end_of(news: PartitionNews) -> Any:
-    told = news.await_end(lambda end: end is not None, monotonic() + SECONDS)
-    return told and told[0]
+    return news.await_end(lambda end: end is not None, monotonic() + SECONDS)
 
 
 @pytest.mark.parametrize("answer", [[{"x": 1}], [["a"]], [{"lastConfirmedEntry": "x", "ledgers": []}], KeyError("partitions")])
@@ -152,11 +150,11 @@ def test_of_many_partitions_only_those_are_asked_for_that_have_grown_and_are_wai
         assert admin.asked == [], "their sizes are as they were"
         admin.sizes = [(500, 5), (600, 6), (600, 5), (500, 6)]
         found = news[2].await_end(lambda end: end != (7, 4), monotonic() + SECONDS)
-        assert found and found[0] == told(6)
+        assert found == told(6)
         assert came.wait(SECONDS)
         assert sorted(set(admin.asked)) == ["t-partition-2", "t-partition-3"], "nobody waits for the second one"
         found = news[1].await_end(lambda end: end != (7, 4), monotonic() + SECONDS)
-        assert found and found[0] == told(6)
+        assert found == told(6)
     finally:
         admin.closed = True
         for one in news:
@@ -207,27 +205,3 @@ def test_one_slow_answer_does_not_put_off_the_next_question(
         with arrivals.lock:
             arrivals._plan(topic, 1000.0 - took)
     assert topic.earliest == pytest.approx(1000.0 + asking.EFFORT * 0.01)
-
-
-def test_a_reader_that_fails_does_not_end_the_guard_of_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    closed = threading.Event()
-
-    class Odd:
-        def is_connected(self) -> bool:
-            raise ValueError("odd")
-
-    class Lost:
-        def __init__(self) -> None:
-            self._reader = self
-
-        def is_connected(self) -> bool:
-            return False
-
-        def close(self) -> None:
-            closed.set()
-
-    guard = ReaderGuard()
-    guard.watch(Odd())
-    guard.watch(Lost())
-    assert closed.wait(SECONDS)
-    assert "Guarding a reader: an unforeseen ValueError" in caplog.text

@@ -178,9 +178,9 @@ class PartitionNews:
             self._arrivals.ask_by(self._topic, now)
             return None
 
-    def await_end(self, is_news: Callable[[End], bool], deadline: float) -> tuple[Json, float] | None:
-        """Wait until the partition's end is news, and return its ``internalStats`` and when they were asked for (monotonic);
-        ``None`` if it is not by the deadline. Raises what the broker answered instead, such as ``UnknownTopic``."""
+    def await_end(self, is_news: Callable[[End], bool], deadline: float) -> Json | None:
+        """Wait until the partition's end is news, and return its ``internalStats``; ``None`` if it is not by the deadline.
+        Raises what the broker answered instead, such as ``UnknownTopic``."""
         topic, partition = self._topic, self._partition
         with self._arrivals.lock:
             while True:
@@ -192,7 +192,7 @@ class PartitionNews:
                 if topic.error is not None:
                     raise type(topic.error)(*topic.error.args)
                 if is_news(partition.end):
-                    return partition.internals, partition.told
+                    return partition.internals
                 if deadline <= now:
                     return None
                 partition.changed.wait(deadline - now)

@@ -33,7 +33,7 @@ End = tuple[int, int] | None
 class AskedPartition:
     """What the broker told last of one partition."""
 
-    __slots__ = ("asked", "calls", "changed", "end", "growth", "internals", "known", "stale", "told", "wanted_until")
+    __slots__ = ("asked", "calls", "changed", "end", "growth", "internals", "known", "stale", "wanted_until")
 
     def __init__(self, lock: threading.RLock) -> None:
         self.changed = threading.Condition(lock)
@@ -44,8 +44,8 @@ class AskedPartition:
         """Whether ``growth`` was told."""
         self.stale = False
         """Whether it has grown since the ``internals``."""
-        self.asked = self.told = -inf
-        """When the question began that says that ``end`` is the end, and the one that brought ``internals`` (monotonic)."""
+        self.asked = -inf
+        """When the question began that says that ``end`` is the end (monotonic)."""
         self.wanted_until = 0.0
         self.calls: list[Callable[[], None]] = []
         """What is to be called once the end has moved."""
@@ -64,11 +64,11 @@ class AskedPartition:
             self.stale = held != int(self.internals.get("totalSize", 0))
         self.growth, self.known = growth, True
 
-    def take(self, internals: Json, began: float) -> bool:
-        """Take what was asked for at ``began``, and return whether its end has moved."""
+    def take(self, internals: Json) -> bool:
+        """Take what the broker told, and return whether the end has moved."""
         end = layout_of(internals).last
         moved = end != self.end
-        self.internals, self.end, self.told, self.stale = internals, end, began, False
+        self.internals, self.end, self.stale = internals, end, False
         return moved
 
 
@@ -104,7 +104,7 @@ class AskedTopic:
         self.error = None
         for number, internals in told.items():
             partition = self.partitions[number]
-            if partition.take(internals, told_at):
+            if partition.take(internals):
                 self.changed_at = told_at
                 partition.changed.notify_all()
                 calls += partition.calls

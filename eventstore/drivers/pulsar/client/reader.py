@@ -46,8 +46,6 @@ open."""
 SHORTEST_DOUBT, LONGEST_DOUBT = 2.0, 30.0
 """For so long a reader counts an end behind its last event as read. Mostly there is nothing to deliver: markers, pieces of a
 message. But a broker that pauses, or reads a ledger from a slow store, is silent as well. So the reader comes back."""
-FRESH_SECONDS = 0.05
-"""A topic that was asked for within this time need not be looked up again before a reader is opened."""
 ARRIVE_SECONDS = 0.1
 """For so long a reader that has just been opened waits for an event, since it was opened because there is one, and for the
 next message after one that came again."""
@@ -178,17 +176,13 @@ class PulsarReader:
             if self._not_before > time.monotonic():
                 return False
         if self._lost:
-            internals = self._source.look_up()
+            self._source.look_up()
             # A broker that lost its data numbers ledgers anew, so their numbers do not tell.
             check_same(self._source.log, self.incarnation, self._begin.ask_incarnation())
-            self._connect_if_news(internals)
-            self._lost = False
-            return self._reader is not None
-        told = self._news.await_end(self._is_news, deadline)
-        if told is None:
+        elif self._news.await_end(self._is_news, deadline) is None:
             return False
-        internals, asked = told
-        self._connect_if_news(internals if time.monotonic() - asked < FRESH_SECONDS else self._source.look_up())
+        self._connect_if_news(self._source.look_up())
+        self._lost = False
         return self._reader is not None
 
     def _is_news(self, end: End) -> bool:

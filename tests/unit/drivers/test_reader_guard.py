@@ -1,0 +1,56 @@
+"""The guard closes the readers that the broker has disconnected; what one of them does holds up no other."""
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from eventstore.drivers.pulsar.client.raw_readers import SWITCH_SECONDS, ReaderGuard
+
+
+class RawReader:
+    """A client's reader that has been disconnected, as the guard sees it. Closing it is never answered."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._reader = self
+        self.closed = threading.Event()
+        self._error = error
+
+    def is_connected(self) -> bool:
+        if self._error:
+            raise self._error
+        return False
+
+    def close_async(self, callback: Any) -> None:
+        assert callback is None
+        self.closed.set()
+
+    def close(self) -> None:
+        threading.Event().wait()
+
+
+@pytest.fixture
+def guard() -> ReaderGuard:
+    return ReaderGuard()
+
+
+def test_a_reader_whose_closing_is_never_answered_holds_up_no_other(guard: ReaderGuard) -> None:
+    readers = [RawReader() for _ in range(3)]
+    for reader in readers:
+        guard.watch(reader)
+    assert all(reader.closed.wait(10) for reader in readers)
+
+
+def test_a_reader_that_fails_unforeseen_holds_up_no_other(guard: ReaderGuard, caplog: pytest.LogCaptureFixture) -> None:
+    failing, reader = RawReader(ValueError("secret")), RawReader()
+    guard.watch(failing)
+    guard.watch(reader)
+    assert reader.closed.wait(10)
+    assert "an unforeseen ValueError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_busy_threads_give_the_interpreter_to_the_guard_soon(guard: ReaderGuard) -> None:
+    guard.watch(RawReader())
+    assert sys.getswitchinterval() <= SWITCH_SECONDS
