@@ -56,7 +56,7 @@ _TEXTS = (
     AnomalyText(
         kind=Anomaly.UNREADABLE,
         badge="fits no envelope",
-        title="Fits no envelope",
+        title="Unrecognised format",
         one="message fits no envelope",
         many="messages fit no envelope",
         means="The message is neither a CloudEvent nor what its topic's mapping describes, or cannot be read at all: it "

@@ -84,4 +84,4 @@ def _hour(begins: datetime, types: Mapping[str, int], first: datetime, most: int
 
 
 def _name(type: str) -> str:
-    return humanize_type(type) if type else "Fits no envelope"
+    return humanize_type(type) if type else "Unrecognised format"

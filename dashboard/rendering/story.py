@@ -16,6 +16,8 @@ from eventstore.model import Event
 PAYLOAD_LIMIT = 256_000
 """Bytes of a payload that is parsed for a story. A longer one gets the words of its type only."""
 LONGEST_VALUE = 80
+MOST_VALUES = 10
+"""Values of a list that a story names."""
 LONGEST_CACHED = 200
 """Characters of a type whose words are cached."""
 UNREADABLE = "Unreadable message"
@@ -71,8 +73,18 @@ def _fill(part: Placeholder, event: Event, document: object, profile: AccessProf
     if not can_see(part.path, profile):
         return MASKED  # before the look-up: even whether there is a value must stay hidden
     value = _attribute(event, part.path) if part.expression is None else _search(part, document)
-    text = display_value(value, part.path, profile)
+    text = display_value(_in_words(value), part.path, profile)
     return shorten(text, LONGEST_VALUE) or NOT_GIVEN if isinstance(text, str) else text
+
+
+def _in_words(value: Any) -> Any:
+    """A list of simple values as one text, and how many there are of others: a line is no place for JSON."""
+    if not isinstance(value, dict | list):
+        return value
+    if isinstance(value, dict) or any(isinstance(one, dict | list) for one in value):
+        return f"({len(value):,} value{'' if len(value) == 1 else 's'})"
+    named = [one if isinstance(one, str) else msgspec.json.encode(one).decode() for one in value[:MOST_VALUES]]
+    return ", ".join([*named, "…"] if len(value) > MOST_VALUES else named)
 
 
 def _search(part: Placeholder, document: object) -> Any:

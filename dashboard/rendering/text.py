@@ -23,12 +23,15 @@ def humanize_type(event_type: str) -> str:
     """Put an event type or aggregate type into plain words.
 
     ``com.example.events.user.created`` becomes "User created", ``permits.T02CheckConfirmation`` becomes "T02 check
-    confirmation", and ``DocumentUploaded`` becomes "Document uploaded". A type without any word is returned unchanged.
+    confirmation", ``DocumentUploaded`` "Document uploaded", ``LoanASubmitted`` "Loan A submitted", and ``ORDER_PLACED`` "Order
+    placed". A type without any word is returned unchanged.
     """
-    words = _split(_last_names(event_type.strip()))
+    name = _last_names(event_type.strip())
+    words = _split(name)
     if not words:
         return shorten(visible(event_type.strip()), LONGEST_TYPE) or NO_TYPE
-    text = " ".join(word if _is_code(word) else word.lower() for word in words)
+    in_capitals = name.isupper() and len(words) > 1
+    text = " ".join(word.lower() if in_capitals and word.isalpha() else _in_a_sentence(word) for word in words)
     return shorten(text[:1].upper() + text[1:], LONGEST_TYPE)
 
 
@@ -49,9 +52,9 @@ def _split(name: str) -> list[str]:
     return [word for piece in _PLAIN_WORD.findall(spaced) for word in _HUMP.split(piece) if word]
 
 
-def _is_code(word: str) -> bool:
-    """Abbreviations and codes keep their capitals: T02, ID, GP."""
-    return len(word) > 1 and word.isupper()
+def _in_a_sentence(word: str) -> str:
+    """Abbreviations, codes and lone letters keep their capitals: T02, ID, GP, the A of "Loan A"."""
+    return word if word.isupper() else word.lower()
 
 
 def shorten(text: str, length: int = 24) -> str:

@@ -79,16 +79,14 @@ def aim_of(given: QueryDict, topic: Topic) -> Aim:
     if to == "earliest":
         return Aim(to=to, target=Edge.EARLIEST, words="the first event")
     if to == "latest":
-        return Aim(to=to, target=Edge.LATEST, words="what comes from now on")
+        return Aim(to=to, target=Edge.LATEST, words="new events only")
     if to == "time":
         time = _time(given.get("time", ""))
         return Aim(to=to, target=time, words=format_html("events published since {}", when(time, "exact")), time=time)
     if to == "position":
         row = _row(given.get("position", "").strip(), topic)
         return Aim(to=to, target=row.position, words=event_words(row), row=row)
-    raise WrongTarget(
-        "Choose where the subscription shall go on: the first event, a time, one event, or what comes from now on."
-    )
+    raise WrongTarget("Choose where to restart: the first event, a time, one event, or new events only.")
 
 
 def _time(text: str) -> datetime:

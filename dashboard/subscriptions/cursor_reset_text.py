@@ -29,7 +29,7 @@ def event_words(row: Row) -> SafeString:
         visible(position_words(row.position)),
     )
     if row.event is not None and (member := row.event.message.member):
-        place = format_html("{} (member {} of {}: the whole message comes again)", place, member.number, member.count)
+        place = format_html("{} (member {} of {}: the whole message is redelivered)", place, member.number, member.count)
     if not aggregate_id:
         return format_html("the message at {}", place)
     aggregate = format_html("<bdi>{}</bdi> {}", visible(aggregate_type), ident(aggregate_id))
@@ -45,30 +45,29 @@ def place_words(move: Move) -> str:
 
 def count_words(plan: ResetPlan, count: int | None) -> str:
     if count is None:
-        return "nobody knows how many events"
+        return "an unknown number of events"
     number = "no" if count == 0 and not plan.at_least else f"{count:,}"
     return ("at least " if plan.at_least else "") + number + (" event" if count == 1 else " events")
 
 
 def touched_words(plan: ResetPlan) -> str:
-    """What the act does, for its button and its message: "1,204 events come again"."""
+    """What the act does, for its button and its message: "1,204 events redelivered"."""
     again, passed_over = plan.again, plan.passed_over
     if again is None or passed_over is None:
-        return "not known how many events come again"
-    verb = "is" if passed_over == 1 else "are"
+        return "an unknown number of events redelivered"
     if passed_over and not again:
-        return f"{count_words(plan, passed_over)} {verb} never delivered"
-    text = f"{count_words(plan, again)} {'comes' if again == 1 else 'come'} again"
-    return f"{text}, {passed_over:,} {verb} never delivered" if passed_over else text
+        return f"{count_words(plan, passed_over)} never delivered"
+    text = f"{count_words(plan, again)} redelivered"
+    return f"{text}, {passed_over:,} never delivered" if passed_over else text
 
 
 def reset_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
-    """A reset on the record: from where to where, and what came again."""
+    """A reset on the record: from where to where, and what was redelivered."""
     details = act.details
     facts = [("From", _places(details.get("from"), partitions)), ("To", _places(details.get("to"), partitions))]
     again, passed_over = details.get("events_again"), details.get("events_passed_over")
-    verb = {State.DONE: "came", State.PARTLY_DONE: "were to come"}.get(act.state, "would come")
-    facts.append(("Events", f"{_count(again)} {verb} again, {_count(passed_over)} passed over"))
+    verb = {State.DONE: "redelivered", State.PARTLY_DONE: "to be redelivered"}.get(act.state, "would be redelivered")
+    facts.append(("Events", f"{_count(again)} {verb}, {_count(passed_over)} skipped"))
     consumers = details.get("consumers")
     if consumers:
         moved = act.state in (State.DONE, State.PARTLY_DONE)

@@ -22,7 +22,7 @@ NEXT_EVENTS = 10
 
 TYPE_MEANS = {
     SubscriptionType.EXCLUSIVE: "One consumer receives everything, in order; a second one is refused.",
-    SubscriptionType.FAILOVER: "One consumer a partition receives everything, in order; the others stand by.",
+    SubscriptionType.FAILOVER: "One active consumer per partition, in order; others on standby.",
     SubscriptionType.SHARED: "Events are dealt out to all consumers: no order is kept, not even within one aggregate.",
     SubscriptionType.KEY_SHARED: "Events are dealt out by key: each aggregate's events go to one consumer, in order.",
     SubscriptionType.UNKNOWN: "The store keeps no type while nobody is connected: the next consumer decides it.",
@@ -147,7 +147,7 @@ def _has_other_entries(backlog: Backlog) -> bool:
 
 def _how_counted(backlog: Backlog) -> str:
     return {
-        Counted.STORE: "counted by the store, exactly",
+        Counted.STORE: "exact count",
         Counted.INDEX: "counted by the index",
         Counted.INDEX_BEHIND: "counted by the index, which has not caught up: there may be more",
         Counted.ENTRIES: "the broker's entries, where a batch of events is one: the index does not know this topic yet",

@@ -88,7 +88,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
 def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
-        advice = "Search for the first characters of the id at the top. Capitals and small letters are different."
+        advice = "Search for the first characters of the id at the top. Search is case-sensitive."
         return problem(request, _unknown("aggregate", advice))
     entered = filter_form.entered_filter(request)
     events, filtered = _events(request, aggregate, entered)

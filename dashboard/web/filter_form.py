@@ -173,5 +173,5 @@ def _too_long(size: int) -> str:
 def _not_by_values() -> str:
     return (
         "Your role sees ids, types and times, so you can filter by type, aggregate, id, correlation, causation and time. "
-        f"Looking into payloads, texts, keys and properties takes the role {who_may('see_payloads')}."
+        f"Filtering by payloads, texts, keys and properties requires the role {who_may('see_payloads')}."
     )

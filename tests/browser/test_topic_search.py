@@ -127,7 +127,7 @@ def test_a_viewer_is_told_what_may_be_asked_for(desk: Desk, chromium: Browser) -
     context.add_cookies(session_cookies(desk, "viewer"))
     page = context.new_page()
     ask(desk, page, "data.n>=0")
-    expect(page.get_by_role("alert")).to_contain_text("takes the role support")
+    expect(page.get_by_role("alert")).to_contain_text("requires the role support")
     expect(page.locator("#search-rows tr")).to_have_count(0)
     ask(desk, page, "id:e7")
     expect(page.locator("#search-rows tr")).to_have_count(1, timeout=30_000)

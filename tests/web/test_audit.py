@@ -53,7 +53,7 @@ def test_an_act_is_told_in_words(desk: Desk) -> None:
     assert "Reset cursor of mailer on patients" in seen
     assert "SUP-8812" in seen
     assert "Frompartition0:7:12:0" in seen.replace(" ", ""), "nobody knows how many partitions the topic has"
-    assert "1,204 came again, none passed over" in seen
+    assert "1,204 redelivered, none skipped" in seen
     assert "worker-7" in seen
     assert attribute(answer, "data-state") == ["done"]
     assert f'id="act-{number}"' in answer.content.decode()

@@ -20,8 +20,8 @@ def test_a_preview_counts_what_comes_again_and_touches_nothing(desk: Desk) -> No
     assert answer.status_code == 200
     assert attribute(answer, "data-again") == ["6"]
     assert attribute(answer, "data-passed-over") == ["0"]
-    assert "Reset mailer: 6 events come again" in text(answer)
-    assert "a preview: nothing has been moved" in text(answer)
+    assert "Reset mailer: 6 events redelivered" in text(answer)
+    assert "preview: nothing has changed" in text(answer)
     assert waiting(desk) == 4
     assert not AuditEntry.objects.exists(), "looking is not an act"
 
@@ -32,13 +32,13 @@ def test_what_would_never_be_delivered_is_warned_of_and_on_the_button(desk: Desk
     answer = desk.get(preview_url("latest"))
     assert attribute(answer, "data-passed-over") == ["4"]
     assert "will never be delivered" in text(answer)
-    assert "Reset mailer: 4 events are never delivered" in text(answer)
+    assert "Reset mailer: 4 events never delivered" in text(answer)
 
 
 def test_consumers_that_will_be_disconnected_are_named(desk: Desk) -> None:
     desk.publish(2)
     desk.subscribe()
-    assert "no consumer is disconnected" in text(desk.get(preview_url("earliest")))
+    assert "so none is disconnected" in text(desk.get(preview_url("earliest")))
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
         assert "1 consumer will be disconnected, and must connect again: worker-7" in text(desk.get(preview_url("earliest")))
 
@@ -50,7 +50,7 @@ def test_confirmed_it_moves_and_the_subscription_receives_again(desk: Desk) -> N
     assert answer.status_code == 302
     assert answer["Location"] == reverse("subscription", args=[TOPIC, NAME])
     landed = desk.get(answer["Location"])
-    assert "mailer was reset to the first event: 10 events come again." in text(landed)
+    assert "mailer was reset to the first event: 10 events redelivered." in text(landed)
     assert attribute(landed, "data-backlog") == ["10"]
     assert len(desk.handle(10)) == 10
     assert attribute(desk.get(answer["Location"], fragment=True), "data-backlog") == ["0"]
@@ -87,7 +87,7 @@ def test_to_a_time_it_goes_to_the_first_event_published_since(desk: Desk) -> Non
     assert attribute(answer, "datetime")[0] == "2020-01-01T00:00:00+00:00", "the reader's own zone is the browser's to write"
     landed = desk.get(desk.client().post(post_url(), confirmed(answer))["Location"])
     assert waiting(desk) == 4
-    assert "mailer was reset to events published since 1 Jan 2020, 00:00:00.000 UTC: 4 events come again." in text(landed)
+    assert "mailer was reset to events published since 1 Jan 2020, 00:00:00.000 UTC: 4 events redelivered." in text(landed)
     assert attribute(landed, "datetime")[0] == "2020-01-01T00:00:00+00:00"
 
 
@@ -115,7 +115,7 @@ def test_one_event_moves_its_own_partition_alone_and_the_page_says_so(desk: Desk
     positions = desk.publish(20, partitions=3, key="k{}")
     desk.subscribe(handled=20)
     answer = desk.get(preview_url("position", position=positions[0].encode()))
-    assert "The other partitions stay where they are" in text(answer)
+    assert "The other partitions do not move" in text(answer)
 
 
 WRONG = [
@@ -182,7 +182,7 @@ def test_above_the_limit_the_name_must_be_typed(desk: Desk, monkeypatch: pytest.
     desk.publish(4)
     desk.subscribe(handled=4)
     preview = desk.get(preview_url("earliest"))
-    assert "this touches more than 3 events" in text(preview)
+    assert "this affects more than 3 events" in text(preview)
     answer = desk.client().post(post_url(), confirmed(preview, typed=typed))
     assert answer.status_code == 422
     assert 'id="typed-error"' in answer.content.decode()

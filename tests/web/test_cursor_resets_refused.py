@@ -148,4 +148,4 @@ def test_a_subscription_that_starts_at_the_latest_edge_has_nothing_to_come_again
     desk.subscribe(start=Edge.LATEST)
     answer = desk.get(preview_url("latest"))
     assert attribute(answer, "data-again") == ["0"]
-    assert "No events that were acknowledged will come again" in text(answer)
+    assert "No event will be redelivered" in text(answer)

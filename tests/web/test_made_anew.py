@@ -83,4 +83,4 @@ def test_a_link_to_an_event_without_an_id_never_shows_the_one_that_took_its_plac
     assert [attribute(answer, "data-missing") for answer in answers] == [["anew"], []]
     assert "Another event lay at this position until its topic was made anew" in text(answers[1])
     assert unescape(re.findall(r'means <a href="([^"]*)', answers[1].content.decode())[0]) == link
-    assert "Watch from here" not in text(answers[0])
+    assert "Follow from here" not in text(answers[0])

@@ -83,7 +83,7 @@ def test_the_brokers_own_cursor_comes_last_is_explained_and_offers_no_reset(desk
     assert "the broker's own for compaction" in text(listed)
     shown = desk.get(page("__compaction"))
     assert "The broker’s own cursor for compaction of patients" in text(shown)
-    assert "Nobody resets this cursor" in text(shown)
+    assert "This cursor cannot be reset" in text(shown)
     assert "Reset cursor…" not in text(shown)
     assert "cursor-resets" not in shown.content.decode()
     overview = desk.get("/")

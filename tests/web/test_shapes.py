@@ -99,4 +99,4 @@ def check_members(desk: Desk, whole: Position) -> None:
     desk.subscribe(topic="shapes", handled=len(SHAPES) + 2)
     aim = f"/topics/shapes/subscriptions/mailer/cursor-resets/new/?to=position&position={quote(bad.encode())}"
     page = text(desk.get(aim))
-    assert "The event is member 2 of 3 in one message, and the whole message comes again." in page
+    assert "The event is member 2 of 3 in one message, and the whole message is redelivered." in page

@@ -151,7 +151,7 @@ def test_what_could_not_be_looked_into_is_counted(desk: Desk, monkeypatch: pytes
     monkeypatch.setattr(type(desk.log), "fetch", lambda *_: {})
     answer = filtered(desk, "data.n>=0")
     assert attribute(answer, "data-unknown") == ["3"]
-    assert "3 events could not be looked into: whether they match is not known." in text(answer)
+    assert "3 events could not be checked: whether they match is not known." in text(answer)
     assert attribute(filtered(desk, "type:*"), "data-event-id") == ["e-2", "e-1", "e-0"]
 
 
@@ -194,7 +194,7 @@ def test_whoever_may_not_see_values_cannot_find_them_out_by_filtering(desk: Desk
     desk.publish(3)
     refused = filtered(desk, filter, "viewer")
     assert refused.status_code == 403
-    assert "takes the role support, approver or admin" in text(refused)
+    assert "requires the role support, approver or admin" in text(refused)
     assert attribute(refused, "data-event-id") == []
     assert attribute(refused, "data-read") == []
 

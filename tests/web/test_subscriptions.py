@@ -173,7 +173,7 @@ def test_only_who_may_sees_the_reset_and_others_read_who_could(desk: Desk) -> No
         assert "Preview…" in text(desk.get(url(), role))
     seen = text(desk.get(url(), "viewer"))
     assert "Preview…" not in seen
-    assert "takes the role support, approver or admin" in seen
+    assert "requires the role support, approver or admin" in seen
 
 
 def test_a_viewer_sees_no_value_of_an_event(desk: Desk) -> None:

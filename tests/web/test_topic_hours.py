@@ -22,7 +22,7 @@ def test_the_topics_page_counts_its_events_by_hour_and_type(desk: Desk) -> None:
     answer = desk.get("/topics/patients/")
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["3"], ["5"])
     assert "Email changed 3 Patient registered 2" in text(answer).replace("  ", " ").replace("3Patient", "3 Patient")
-    assert "Fits no envelope" not in text(answer), "it has no time but that of its publishing: years later"
+    assert "Unrecognised format" not in text(answer), "it has no time but that of its publishing: years later"
 
 
 def test_of_messages_that_fit_no_envelope_alone_the_hours_count_when_they_were_published(desk: Desk) -> None:
@@ -31,7 +31,7 @@ def test_of_messages_that_fit_no_envelope_alone_the_hours_count_when_they_were_p
     desk.index()
     answer = desk.get("/topics/patients/")
     assert (attribute(answer, "data-hours"), attribute(answer, "data-total")) == (["1"], ["3"])
-    assert "Fits no envelope 3" in text(answer)
+    assert "Unrecognised format 3" in text(answer)
 
 
 def test_hours_without_an_event_are_left_out_and_the_last_24_are_those_up_to_the_latest_event(desk: Desk) -> None:

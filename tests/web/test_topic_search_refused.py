@@ -144,7 +144,7 @@ def test_whoever_may_not_see_values_cannot_find_them_out_by_filtering(desk: Desk
     gateway.desk().scans.close()
     refused = filtered(desk, filter, "viewer")
     assert refused.status_code == 403
-    assert "takes the role support, approver or admin" in text(refused)
+    assert "requires the role support, approver or admin" in text(refused)
     assert attribute(refused, "data-event-id") == []
     assert attribute(refused, "data-search") == []
     assert gateway.desk().scans._scans == {}

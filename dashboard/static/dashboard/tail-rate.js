@@ -32,8 +32,7 @@ export function rateOf(line, svg) {
     const sum = over(now, length);
     const rate = said(sum.published / length);
     words.textContent =
-      `${rate} ${rate === "1" ? "event" : "events"} a second published` +
-      (filtered ? ` · ${said(sum.matched / length)} a second match` : "");
+      `${rate} events/s` + (filtered ? ` · ${said(sum.matched / length)}/s match` : "");
     sample.hidden = sum.sampled === 0;
     if (sum.sampled) {
       const one = Math.max(2, Math.round((sum.shown + sum.sampled) / Math.max(1, sum.shown)));

@@ -107,9 +107,9 @@ function received(frame, first) {
 
 function setPaused(value) {
   paused = value;
-  pauseButton.querySelector(".label").textContent = paused ? "Go on" : "Pause";
+  pauseButton.querySelector(".label").textContent = paused ? "Resume" : "Pause";
   rows.pause(paused);
-  counts.say(paused ? "Paused" : "Going on");
+  counts.say(paused ? "Paused" : "Resumed");
   write();
 }
 

@@ -194,7 +194,7 @@ def test_several_topics_and_one_aggregate_are_followed_in_one_tail(running: Runn
     page.get_by_role("link", name="Watch several live").click()
     page.get_by_label(TOPIC).check()
     page.get_by_label("scans").check()
-    page.get_by_label("what comes from now on").check()
+    page.get_by_label("new events only").check()
     page.get_by_role("button", name="Watch live").click()
     expect_state(page, "live")
     aggregate = window.new_page()

@@ -49,7 +49,7 @@ def test_a_reset_says_from_where_to_where_and_what_came_again() -> None:
     assert told == {
         "From": "7:12:0",
         "To": "earliest",
-        "Events": "1,204 came again, none passed over",
+        "Events": "1,204 redelivered, none skipped",
         "Disconnected": "w",
     }
 
@@ -61,7 +61,7 @@ def test_a_reset_that_failed_does_not_say_that_anything_came_again() -> None:
         state=State.FAILED,
         outcome={"reason": "The broker does not answer."},
     )
-    assert told["Events"] == "3 would come again, 1 passed over"
+    assert told["Events"] == "3 would be redelivered, 1 skipped"
     assert told["Failed"] == "The broker does not answer."
     assert "Disconnected" not in told
 
@@ -123,7 +123,7 @@ def test_an_act_that_was_partly_done_names_each_part() -> None:
     assert told["Partition 0"] == "done"
     assert told["Partition 1"] == "failed: No right."
     assert told["Stopped by"] == "No right."
-    assert told["Events"] == "3 were to come again, none passed over"
+    assert told["Events"] == "3 to be redelivered, none skipped"
     assert told["Disconnected"] == "w"
 
 

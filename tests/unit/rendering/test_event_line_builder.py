@@ -57,6 +57,23 @@ def test_a_story_is_filled_from_payload_and_attributes() -> None:
     assert plain_story(line.pieces) == "Document uploaded by the practice for 4711 (Mrs Miller)"
 
 
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (b'{"name": "Mrs Miller", "born": 1970}', "(2 values)"),
+        (b'[{"name": "Mrs Miller"}]', "(1 value)"),
+        (b'["GP", "nurse", 3, true, null]', "GP, nurse, 3, true, null"),
+        (b"[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"),
+        (b"[]", NOT_GIVEN),
+        (b"{}", "(0 values)"),
+        (b"1.5", "1.5"),
+    ],
+)
+def test_no_story_shows_json(by: bytes, said: str) -> None:
+    line = build_line(row(event(data=b'{"by": ' + by + b"}")), SUPPORT)
+    assert plain_story(line.pieces) == f"Document uploaded by {said} for 4711 (Mrs Miller)"
+
+
 def test_each_value_of_a_story_is_masked_on_its_own() -> None:
     line = build_line(row(event()), VIEWER)
     assert line.pieces == ("Document uploaded by ", MASKED, " for ", "4711", " (", MASKED, ")")

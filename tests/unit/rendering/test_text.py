@@ -25,6 +25,13 @@ from dashboard.rendering import text
         ("....", "...."),
         ("<script>alert(1)</script>", "Script"),
         ("a/b", "A b"),
+        ("LoanASubmitted", "Loan A submitted"),
+        ("ReleaseC", "Release C"),
+        ("ORDER_PLACED", "Order placed"),
+        ("W_COMPLETEREN AANVRAAG", "W completeren aanvraag"),
+        ("T02_CHECK", "T02 check"),
+        ("shop.ORDER.PLACED", "PLACED"),
+        ("GP", "GP"),
         ("💊", "💊"),
     ],
 )

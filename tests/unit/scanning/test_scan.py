@@ -78,7 +78,7 @@ def test_payloads_that_cannot_be_looked_into_are_counted_and_make_the_answer_inc
     progress = ended(scan_of(log, topic, "data.n>=0"))
     assert (progress.matches, progress.unknown, progress.complete) == (3, 2, False)
     assert progress.state is ScanState.FINISHED
-    assert progress.words == "Read all 5 events. 2 events could not be looked into: whether they match is not known."
+    assert progress.words == "Read all 5 events. 2 events could not be checked: whether they match is not known."
 
 
 def test_hostile_messages_are_read_through(log: UnfoldedLog) -> None:
