@@ -1,8 +1,10 @@
 """The filters and tags of every template, registered as builtins. Their input may be hostile, so all of it is escaped."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,6 +13,7 @@ from dashboard.privacy import DisplayValue
 from dashboard.rendering import render_row, render_story, text
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
+from dashboard.web.completeness import notices_of
 from eventstore.model import NO_TIME
 
 register = template.Library()
@@ -52,6 +55,15 @@ def ago(value: datetime | None) -> SafeString | str:
 def value(masked_or_text: DisplayValue, length: int = 0) -> SafeString:
     """The mark of a masked value, or the isolated text, shortened to ``length`` characters unless that is 0."""
     return SafeString(value_tag(masked_or_text, length))
+
+
+@register.inclusion_tag("components/_notices.html", takes_context=True)
+def notices(context: Context, again: bool = False) -> dict[str, Any]:
+    """What this page's answers may lack now. A page that says itself what the index lacks has ``says_index`` in its context.
+
+    ``again``: for a fragment, in which they replace those of the page. Then nothing is announced.
+    """
+    return {**notices_of(context.flatten()), "again": again}
 
 
 @register.simple_tag

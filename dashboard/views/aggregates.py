@@ -15,7 +15,7 @@ from dashboard.rendering import build_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
-from dashboard.web import filter_form, global_search, store_health
+from dashboard.web import completeness, filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
@@ -47,7 +47,6 @@ def index(request: HttpRequest) -> HttpResponse:
         "subscriptions": subscriptions,
         "types": types,
         "topic_searches": _topic_searches(request, text) if hits is not None and not hits and not subscriptions else [],
-        "index_health": health,
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
@@ -79,7 +78,7 @@ def of_type(request: HttpRequest, type: str) -> HttpResponse:
     return render(
         request,
         "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": aggregates, "index_health": store_health.current_index_health()},
+        {"type": type, "prefix": prefix, "page": aggregates},
         fragment="aggregates/_list.html",
     )
 
@@ -102,7 +101,6 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "filtered": filtered,
         "lines": [build_line(row, profile) for row in events.items],
         "detail": _detail(selected, profile),
-        "index_health": store_health.current_index_health(),
     }
     payloads_missing = any(row.event is None for row in events.items)
     return render(
@@ -201,8 +199,7 @@ def _detail(row: Row | None, profile: AccessProfile) -> Detail | None:
 
 
 def _unknown(what: str, advice: str) -> Problem:
-    index = store_health.current_index_health()
-    late = " The index is still catching up: it may come." if index.behind is None else ""
+    late = " The index lacks events now: it may come." if completeness.standing().incomplete else ""
     return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
 
 

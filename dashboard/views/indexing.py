@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from dashboard.gateway import desk
 from dashboard.rendering.text import NO_VALUE, format_duration, format_number
+from dashboard.web import completeness
+from dashboard.web.completeness import INDEX_MAY_LAG
 from dashboard.web.pages import page, render
 from dashboard.web.store_health import troubled_partitions
 from eventstore.model import TopicKind, TopicProgress
-
-KEEPS_UP = 60.0
-"""A topic that is fewer seconds behind counts as up to date."""
 
 MOST_MADE_ANEW = 50
 MOST_TROUBLED = 50
@@ -22,6 +21,8 @@ MOST_TROUBLED = 50
 
 Mark = tuple[str, str, str]
 UNATTENDED: Mark = ("bad", "✕", "nobody indexes it")
+NOT_KNOWN: Mark = ("warn", "▲", "not known now")
+"""While the store is away: what was indexed may be all there is, or not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,10 +51,10 @@ class Line:
 
 @page("browse")
 def indexing(request: HttpRequest) -> HttpResponse:
-    now = timezone.now()
+    now, how = timezone.now(), completeness.standing()
     whole, topics = desk().index.progress()
     fails = {one.topic for one in desk().index.troubled()}
-    lines = [_line(topic, now, fails=topic.topic in fails) for topic in topics]
+    lines = [_line(topic, now, fails=topic.topic in fails, away=how.store_away) for topic in topics]
     watched = [line for line in lines if line.gone_at is None]
     made_anew = desk().index.made_anew()
     context = {
@@ -62,20 +63,23 @@ def indexing(request: HttpRequest) -> HttpResponse:
         "lines": lines,
         "watched": watched,
         "whole": whole,
-        "waiting": _waiting(whole.behind, exact=whole.exact),
+        "waiting": NOT_KNOWN[2] if how.store_away else _waiting(whole.behind, exact=whole.exact),
         "behind": _behind(_seconds_behind(whole.caught_up_at, now)),
         "rate": _rate(whole.rate),
         "to_go": _to_go(whole.seconds_to_go),
-        "percent": _percent(whole.fraction),
+        "percent": "" if how.store_away else _percent(whole.fraction),
         **troubled_partitions(MOST_TROUBLED),
         "late": sum(line.mark[0] != "ok" for line in watched),
         "unattended": sum(line.mark == UNATTENDED for line in watched),
+        "running": how.index.indexers if how.index else 0,
+        "standing": how,
+        "tries_again": True,
         "as_of": now,
     }
     return render(request, "indexing/index.html", context, fragment="indexing/_progress.html")
 
 
-def _line(topic: TopicProgress, now: datetime, *, fails: bool) -> Line:
+def _line(topic: TopicProgress, now: datetime, *, fails: bool, away: bool) -> Line:
     progress = topic.progress
     kind = desk().config.topics.of(topic.topic)
     seconds = _seconds_behind(progress.caught_up_at, now)
@@ -83,11 +87,11 @@ def _line(topic: TopicProgress, now: datetime, *, fails: bool) -> Line:
         topic=topic.topic,
         derived="" if topic.kind == TopicKind.EVENTS else topic.kind,
         now="" if kind == topic.kind else kind,
-        mark=_mark(topic, seconds, fails=fails),
-        bar=progress.fraction,
-        percent=_percent(progress.fraction),
+        mark=_mark(topic, seconds, fails=fails, away=away),
+        bar=None if away else progress.fraction,
+        percent="" if away else _percent(progress.fraction),
         indexed=progress.indexed,
-        waiting=_waiting(progress.behind, exact=progress.exact),
+        waiting=NOT_KNOWN[2] if away else _waiting(progress.behind, exact=progress.exact),
         behind=_behind(seconds),
         indexed_until=progress.published if progress.behind else None,
         rate=_rate(progress.rate),
@@ -98,13 +102,13 @@ def _line(topic: TopicProgress, now: datetime, *, fails: bool) -> Line:
     )
 
 
-def _mark(topic: TopicProgress, seconds: float | None, *, fails: bool) -> Mark:
-    """Tone, symbol, and word. ``fails``: the indexer fails again and again in one of its partitions."""
+def _mark(topic: TopicProgress, seconds: float | None, *, fails: bool, away: bool) -> Mark:
+    """Tone, symbol, and word. ``fails``: the indexer fails again and again in a partition. ``away``: the store is away."""
     if topic.gone_at is not None:
         return "info", "○", "gone from the store"
-    if fails:
-        return "bad", "✕", "fails"
-    if seconds is not None and seconds < KEEPS_UP:
+    if fails or away:
+        return ("bad", "✕", "fails") if fails else NOT_KNOWN
+    if seconds is not None and seconds <= INDEX_MAY_LAG:
         return "ok", "✓", "up to date"
     if not topic.indexers:
         return UNATTENDED

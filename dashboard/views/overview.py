@@ -13,10 +13,9 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
-from dashboard.rendering.text import format_duration
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from dashboard.web import store_health
+from dashboard.web import completeness, store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
@@ -32,8 +31,6 @@ MOST_TROUBLED = 5
 MOST_MADE_ANEW = 5
 MADE_ANEW_LATELY = timedelta(days=7)
 """How long a topic that was made anew is listed here. The page of the index names it always."""
-INDEX_MAY_LAG = 60.0
-"""Seconds that the index may be behind without being listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,11 +79,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     snapshot, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page reports it, and tries again by itself
-    index = store_health.current_index_health()
+    now = completeness.standing()
+    index = now.index or store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []
     stuck = [line for line in lines if line.backlog.state is State.STUCK]
     held = [line for line in lines if _held_long(line)]
-    of_index = _from_the_index(index)
+    of_index = {**_from_the_index(index), "index_notice": now.index_notice, "standing": now, "says_index": True}
     context = {
         **of_index,
         "snapshot": snapshot,
@@ -102,7 +100,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             [
                 len(stuck),
                 len(held),
-                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "troubled", "index_behind")),
+                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")),
                 bool(snapshot and snapshot.unavailable_topics),
             ]
         ),
@@ -124,7 +122,6 @@ def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:
         "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
         **troubled_partitions(MOST_TROUBLED),
         "index": index,
-        "index_behind": _index_behind(index),
     }
 
 
@@ -191,17 +188,6 @@ def _dead_letters() -> DeadLetters | None:
 def _newest(kind: Anomaly) -> EventLine | None:
     lines = desk().index.anomalies(kind, limit=1).items
     return build_pointer_line(lines[0].pointer) if lines else None
-
-
-def _index_behind(index: store_health.IndexHealth) -> str:
-    """Why the index needs attention. Empty if it keeps up."""
-    if not index.topics:
-        return "The index has not read any topic yet."
-    if index.behind is None:
-        return "The index is still catching up for the first time."
-    if index.behind > INDEX_MAY_LAG:
-        return f"The index is {format_duration(index.behind)} behind."
-    return ""
 
 
 def _waiting(lines: Sequence[Line]) -> Waiting:

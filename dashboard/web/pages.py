@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render as django_render
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
@@ -153,6 +154,8 @@ def render(
         content["away"] = str(away)
     partial = bool(fragment) and wants_fragment(request)
     response = django_render(request, fragment if partial else template, content, status=status)
+    if partial:
+        response.write(render_to_string("components/_notices_again.html", content, request))
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -222,8 +225,6 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without context processors, because these query databases, which may be the cause."""
-    from django.template.loader import render_to_string
-
     text = render_to_string("errors/bare.html", {"title": "Something went wrong in Eventdesk", "server_error": True})
     return HttpResponse(text, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -24,23 +24,32 @@ PATIENCE = 0.4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreHealth:
-    """``reachable`` is ``None`` before the store's first answer. ``words`` name the store, or the problem."""
+    """``reachable`` is ``None`` before the store's first answer. ``words`` name the store, or the problem.
+
+    ``topics``: how many topics it has, asked only while the index knows none; ``None`` if it was not asked or did not tell.
+    """
 
     reachable: bool | None
     words: str
     as_of: datetime
+    topics: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexHealth:
     """How far the index is. ``topics`` and ``events`` count everything indexed.
 
-    ``behind`` is the number of seconds since every partition of the store was caught up, or ``None`` if one never was.
+    ``behind`` is the number of seconds since every partition of the store was caught up, or ``None`` if one never was;
+    ``known_at`` is that moment. ``waiting`` counts the events that wait, as indexers noted last; ``None`` if a partition has
+    no count. ``indexers`` counts those that run.
     """
 
     topics: int
     events: int
     behind: float | None
+    known_at: datetime | None
+    waiting: int | None
+    indexers: int
 
 
 class StoreWatch:
@@ -96,15 +105,20 @@ def current_store_health() -> StoreHealth:
 
 def current_index_health() -> IndexHealth:
     """How far the index is. Ignores topics that the store no longer has: the index can never catch up with them."""
-    topics = desk().index.topics().values()
-    caught_up = [topic.caught_up_at for topic in topics if topic.gone_at is None]
-    known = [moment for moment in caught_up if moment is not None]
+    index = desk().index
+    topics = index.topics().values()
+    watched = [topic for topic in topics if topic.gone_at is None]
+    known = [topic.caught_up_at for topic in watched if topic.caught_up_at is not None]
+    waiting = [topic.waiting for topic in watched if topic.waiting is not None]
     now = timezone.now()
-    all_known = bool(topics) and len(known) == len(caught_up)
+    known_at = min(known, default=now) if topics and len(known) == len(watched) else None
     return IndexHealth(
         topics=len(topics),
         events=sum(topic.events for topic in topics),
-        behind=max(0.0, (now - min(known, default=now)).total_seconds()) if all_known else None,
+        behind=None if known_at is None else max(0.0, (now - known_at).total_seconds()),
+        known_at=known_at,
+        waiting=sum(waiting) if len(waiting) == len(watched) else None,
+        indexers=index.running_indexers(),
     )
 
 
@@ -124,9 +138,17 @@ def ask_store() -> StoreHealth:
     try:
         words = desk().log.ping()
     except (EventStoreError, DatabaseError) as error:
-        reason = str(error) if isinstance(error, EventStoreError) else "its database does not answer"
+        reason = str(error) if isinstance(error, EventStoreError) else "Its database does not answer."
         return StoreHealth(reachable=False, words=reason, as_of=timezone.now())
-    return StoreHealth(reachable=True, words=words, as_of=timezone.now())
+    return StoreHealth(reachable=True, words=words, as_of=timezone.now(), topics=_topics_if_none_is_indexed())
+
+
+def _topics_if_none_is_indexed() -> int | None:
+    """How many topics the store has, if the index knows none: nothing to read is not the same as nothing read."""
+    try:
+        return None if desk().index.topics() else len(desk().log.topics())
+    except (EventStoreError, DatabaseError):
+        return None  # it answers, and does not tell its topics: the pages that need them say why
 
 
 def outage_now() -> StoreUnreachable | None:

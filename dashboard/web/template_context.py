@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboard.access import policy
 from dashboard.models import Person
-from dashboard.rendering.text import format_duration
-from dashboard.web import filter_form, store_health
+from dashboard.web import completeness, filter_form
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +47,7 @@ _BELOW = {
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """The variables that every template may use. Only ``foot`` queries anything, and only when it is used.
+    """The variables that every template may use. Only ``standing`` queries anything, and only when it is used.
 
     ``may`` maps each action to whether this person may do it. ``searchable`` are names of values that the search box includes.
     """
@@ -62,29 +60,8 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},
         "places": places(request) if known else [],
         "searchable": filter_form.searchable_names(person) if isinstance(person, Person) else [],
-        "foot": SimpleLazyObject(foot),
+        "standing": SimpleLazyObject(completeness.standing),
     }
-
-
-def foot() -> dict[str, Any]:
-    """The state of the index and the store now, in words."""
-    try:
-        index = store_health.current_index_health()
-    except DatabaseError:
-        return {"index": "index does not answer", "index_ok": False, "store": None}
-    return {
-        "index": _index_words(index),
-        "index_ok": index.behind is not None and index.behind < 60,
-        "store": store_health.current_store_health(),
-    }
-
-
-def _index_words(index: store_health.IndexHealth) -> str:
-    if not index.topics:
-        return "index: no topic read yet"
-    if index.behind is None:
-        return "index catching up"
-    return f"index {format_duration(index.behind)} behind"
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:

@@ -94,7 +94,8 @@ class IndexedTopic:
     """How far the index is in one topic.
 
     ``caught_up_at``: the oldest of its partitions' last caught-up moments. ``gone_at``: since when the watched part of
-    the store no longer has the topic, so that nothing of it can be caught up.
+    the store no longer has the topic, so that nothing of it can be caught up. ``waiting``: events that wait to be indexed, as
+    indexers noted last; ``None`` if one of its partitions is not counted.
     """
 
     topic: str
@@ -103,6 +104,7 @@ class IndexedTopic:
     events: int
     caught_up_at: datetime | None
     gone_at: datetime | None = None
+    waiting: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

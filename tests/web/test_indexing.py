@@ -95,7 +95,7 @@ def test_where_events_wait_and_nobody_indexes_it_says_what_to_start(desk: Desk) 
         answer = desk.get(PAGE)
         assert attribute(answer, "data-state") == ["nobody indexes it"]
         assert "Nobody indexes 1 topic." in text(answer)
-        assert "No indexer runs where topics wait." in text(answer)
+        assert "and no indexer runs." in text(answer)
 
 
 def test_an_indexer_that_does_not_get_on_is_told_from_one_that_does(desk: Desk) -> None:

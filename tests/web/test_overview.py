@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.subscriptions import backlog_cache
 from dashboard.web import store_health
+from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
 from tests.indexing import publish_everything_at
@@ -38,7 +39,7 @@ def everything_happened_long_ago() -> None:
 def test_a_new_installation_says_what_to_start_and_has_no_figures_made_up(desk: Desk) -> None:
     answer = desk.get("/")
     assert answer.status_code == 200
-    assert "The index has not read any topic yet" in text(answer)
+    assert "Connected to embedded store on SQLite" in text(answer)
     assert "No subscription yet" in text(answer)
     assert figure(answer.content.decode(), "indexed") == "0"
 
@@ -142,10 +143,13 @@ def test_many_dead_letter_topics_are_listed_bounded_with_most_first(desk: Desk) 
 
 def test_an_index_that_has_fallen_behind_is_worth_a_line(desk: Desk) -> None:
     desk.publish(1)
-    IndexedPartition.objects.using("index").update(caught_up_at=datetime.now(UTC) - timedelta(minutes=10))
+    ten_minutes_ago = datetime.now(UTC) - timedelta(minutes=10)
+    IndexedPartition.objects.using("index").update(caught_up_at=ten_minutes_ago, behind=0)
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["index"]
-    assert "The index is 10 minutes behind." in text(answer)
+    assert "The index is 10 minutes behind, and no indexer runs." in text(answer)
+    leases.heartbeat("one", wants_more=False)
+    assert "The index is 10 minutes behind. Lists" in text(desk.get("/"))
     IndexedPartition.objects.using("index").update(caught_up_at=None)
     assert "still catching up for the first time" in text(desk.get("/"))
 

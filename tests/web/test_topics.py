@@ -147,7 +147,7 @@ def test_while_the_store_is_away_the_index_says_what_it_knows(desk: Desk, monkey
         monkeypatch.setattr(type(desk.log), name, away)
     answer = desk.get(SHOW)
     assert answer.status_code == 200
-    assert "The event store does not answer (Pulsar does not answer.): what you see is what the index knew" in text(answer)
+    assert "The event store does not answer. What you see is what the index knew" in text(answer)
     assert '<meta http-equiv="refresh" content="5">' in answer.content.decode()
     assert attribute(answer, "data-event-id") == ["e-2", "e-1", "e-0"]
     listed = desk.get("/topics/")

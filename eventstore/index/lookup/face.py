@@ -30,6 +30,7 @@ class IndexFace:
     event_types_like = staticmethod(hour_counts.event_types_like)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
     made_anew = staticmethod(progress.made_anew)
+    running_indexers = staticmethod(progress.running_indexers)
 
     def __init__(self, *, log: Log, searchables: tuple[Searchable, ...] = (), hash_key: str = "") -> None:
         """``searchables`` are the declared searchable values; ``hash_key`` is the secret by which they are hashed."""

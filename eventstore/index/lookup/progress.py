@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from eventstore.index.models import IndexedPartition, current_partitions
+from eventstore.index.models import IndexedPartition, IndexerRow, current_partitions
 from eventstore.index.tables import sql
 from eventstore.model.events import Position
 from eventstore.model.progress import IndexProgress, TopicMadeAnew, TopicProgress, TroubledPartition
@@ -22,6 +23,11 @@ def topics() -> list[TopicProgress]:
     now = timezone.now()
     rows = sorted(current_partitions().defer("checkpoint"), key=lambda row: row.topic)
     return [_topic(name, list(some), now) for name, some in groupby(rows, key=lambda row: row.topic)]
+
+
+def running_indexers() -> int:
+    """Return how many indexers run, whether or not they have a partition. One that was killed counts for some seconds."""
+    return IndexerRow.objects.filter(until__gt=Now()).count()
 
 
 def made_anew() -> list[TopicMadeAnew]:

@@ -42,6 +42,8 @@ def indexed_topics() -> list[IndexedTopic]:
             oldest_caught_up=Min("caught_up_at", filter=watched),
             caught_up=Count("caught_up_at", filter=watched),
             went=Max("gone_at"),
+            waiting=Sum("behind", filter=watched),
+            counted=Count("behind", filter=watched),
         )
         .order_by("topic")
     )
@@ -53,6 +55,7 @@ def indexed_topics() -> list[IndexedTopic]:
             events=row["events"],
             caught_up_at=row["oldest_caught_up"] if row["caught_up"] == row["watched"] else None,
             gone_at=None if row["watched"] else row["went"],
+            waiting=(row["waiting"] or 0) if row["counted"] == row["watched"] else None,
         )
         for row in rows
     ]
