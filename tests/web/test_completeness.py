@@ -38,6 +38,7 @@ UNTRUE: Mapping[str, Sequence[str]] = {
     "empty": [
         "up to date",
         "0 of 0",
+        "every subscription",
         "issue",
         "All clear",
         "run_index",

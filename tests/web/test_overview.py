@@ -149,7 +149,7 @@ def test_an_index_that_has_fallen_behind_is_worth_a_line(desk: Desk) -> None:
     assert attribute(answer, "data-attention") == ["index"]
     assert "The index is 10 minutes behind, and no indexer runs." in text(answer)
     leases.heartbeat("one", wants_more=False)
-    assert "The index is 10 minutes behind. Lists" in text(desk.get("/"))
+    assert "The index is 10 minutes behind.Lists of" in text(desk.get("/"))
     IndexedPartition.objects.using("index").update(caught_up_at=None)
     assert "still catching up for the first time" in text(desk.get("/"))
 
