@@ -1,7 +1,7 @@
 """The filters and tags of every template, registered as builtins. Their input may be hostile, so all of it is escaped."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import template
 from django.template import Context
@@ -63,7 +63,7 @@ def notices(context: Context, again: bool = False) -> dict[str, Any]:
 
     ``again``: for a fragment, in which they replace those of the page. Then nothing is announced.
     """
-    return {**notices_of(context.flatten()), "again": again}
+    return {**notices_of(cast(dict[str, Any], context.flatten())), "again": again}
 
 
 @register.simple_tag
