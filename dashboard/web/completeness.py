@@ -50,13 +50,13 @@ class Notice:
 class Standing:
     """The store, the index (``None``: its database does not answer) and what answers may lack because of them."""
 
-    store: StoreHealth | None
+    of_store: StoreHealth | None
     index: IndexHealth | None
     notices: Sequence[Notice] = ()
 
     @property
     def store_away(self) -> bool:
-        return self.store is not None and self.store.reachable is False
+        return self.of_store is not None and self.of_store.reachable is False
 
     @property
     def no_topics(self) -> bool:
@@ -87,9 +87,9 @@ def standing() -> Standing:
     try:
         index = current_index_health()
     except DatabaseError:
-        return Standing(store=None, index=None, notices=(INDEX_AWAY,))
+        return Standing(of_store=None, index=None, notices=(INDEX_AWAY,))
     store = current_store_health()
-    return Standing(store=store, index=index, notices=tuple(_notices(store, index)))
+    return Standing(of_store=store, index=index, notices=tuple(_notices(store, index)))
 
 
 INDEX_AWAY = Notice(
@@ -193,15 +193,15 @@ def notices_of(context: Mapping[str, Any]) -> dict[str, Any]:
         return {"notices": ()}
     now: Standing = context["standing"]
     shown = list(now.notices)
-    if away and not now.store_away and now.store and now.index:
-        shown = [_store_away(now.store, now.index)]  # it answers again: this page does not know that
+    if away and not now.store_away and now.of_store and now.index:
+        shown = [_store_away(now.of_store, now.index)]  # it answers again: this page does not know that
     if context.get("says_index"):
         shown = [notice for notice in shown if not notice.of_index]
     if getattr(context.get("problem"), "again", False):
         shown = []  # the page says nothing but this
     return {
         "notices": shown,
-        "reason": away or (now.store.words if now.store else ""),
+        "reason": away or (now.of_store.words if now.of_store else ""),
         "known_at": context.get("known_at") or (now.index.known_at if now.index else None),
         "tries_again": bool(away) or bool(context.get("tries_again")),
     }
