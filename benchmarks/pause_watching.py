@@ -154,7 +154,7 @@ def tail_of(port: int, topic: str, token: str) -> Iterator[Arrivals]:
                 frame = json.loads(connection.recv(0.5))
             except TimeoutError:
                 continue
-            connection.send(json.dumps({"ack": frame["frame"]}))
+            connection.send(json.dumps({"ack": frame["frame"], "mark": frame["mark"]}))
             arrivals.note(time.time(), len(frame["events"]))
 
     taking = threading.Thread(target=take, daemon=True)
@@ -185,7 +185,7 @@ def _following(address: str, token: str) -> Any:
         connection.send('{"begin":{}}')
         first = json.loads(connection.recv(READY_SECONDS))
         if "frame" in first:
-            connection.send(json.dumps({"ack": first["frame"]}))
+            connection.send(json.dumps({"ack": first["frame"], "mark": first["mark"]}))
             return connection
         connection.close()
         say(f"the desk answered: {first.get('problem')}")

@@ -84,12 +84,14 @@ class _Event(Struct, gc=False):
 
 class _Frame(Struct, gc=False):
     frame: int
+    mark: str
     events: list[_Event]
     counts: dict[str, Any]
 
 
 class _PageFrame(Struct, gc=False):
     frame: int
+    mark: str
     rows: str
     counts: dict[str, Any]
 
@@ -171,7 +173,7 @@ async def _connected(watching: Watching, url: str) -> ClientConnection:
         first = json.loads(await connection.recv())
         if "frame" not in first:
             raise SystemExit(f"the desk answered: {first.get('problem')}")
-        await connection.send('{"ack":1}')
+        await connection.send(json.dumps({"ack": 1, "mark": first["mark"]}))
     return connection
 
 
@@ -179,7 +181,7 @@ async def _read_json(connection: ClientConnection, seen: Seen, expected: int) ->
     while seen.events < expected:
         frame = _frame(await connection.recv(decode=False))
         now = time.time()
-        await connection.send(f'{{"ack":{frame.frame}}}')
+        await connection.send(f'{{"ack":{frame.frame},"mark":"{frame.mark}"}}')
         payloads = [event.data for event in frame.events]
         seen.note([payload.n for payload in payloads], [payload.at for payload in payloads], now)
         seen.counts = frame.counts
@@ -190,7 +192,7 @@ async def _read_page(connection: ClientConnection, seen: Seen, expected: int) ->
     while True:
         frame = _page_frame(await connection.recv(decode=False))
         now = time.time()
-        await connection.send(f'{{"ack":{frame.frame}}}')
+        await connection.send(f'{{"ack":{frame.frame},"mark":"{frame.mark}"}}')
         rows = _ROW.findall(frame.rows)
         seen.note([int(number) for number, _ in rows], [float(published) for _, published in rows], now)
         seen.counts = frame.counts

@@ -75,7 +75,7 @@ class Follower:
             return None
         self.frames.append(said)
         if acknowledge:
-            await self.say(ack=said["frame"])
+            await self.say(ack=said["frame"], mark=said["mark"])
         return said
 
     async def next(self, *, acknowledge: bool = True) -> Frame:

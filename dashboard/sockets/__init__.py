@@ -1,1 +1,2 @@
-"""Websockets: who may open one (``handshake``, ``origin_check``), whose it is (``session``), and a room for each page."""
+"""Websockets: who may open one (``handshake``, ``origin_check``), whose it is (``session``), which are open
+(``open_sockets``), and a room for each page."""

@@ -50,6 +50,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Rows of a list."""
     payload_cache_megabytes: Annotated[int, Meta(ge=0, le=100_000)] = 64
     """Memory of each web process for events that pages have read in the last minute. 0 turns the cache off."""
+    tails_per_person: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    """Live tails that one person, or one API token, may have open at the same time in a web process."""
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -177,7 +177,7 @@ def tailed(desk: Desk, topic: Topic, slowest: Slowest) -> int:
                 take = subscriber.take()
                 for framing in framings:
                     for number, content in enumerate(divide_take(take, framing), 1):
-                        frame_text(number, content, framing)
+                        frame_text(number, content, framing, "mark")
             given += sum(len(piece.entries) for piece in take.pieces)
             assert take.state != "away"
     finally:

@@ -143,7 +143,7 @@ class Script(threading.Thread):
                 self.numbers += [event["data"]["n"] for event in said["events"]]
                 self._places |= said["places"]
                 self._counts = said["counts"]
-                await socket.send(json.dumps({"ack": said["frame"]}))
+                await socket.send(json.dumps({"ack": said["frame"], "mark": said["mark"]}))
                 self.begun.set()
 
     def _note_skipped(self) -> None:

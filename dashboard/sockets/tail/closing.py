@@ -15,6 +15,8 @@ The tail has stopped, for instance because its topic got more partitions. Or the
 the person may now see more or less than before.
 """
 NOT_ALLOWED, NO_SUCH_TOPIC, BAD_REQUEST, STORE_UNREACHABLE, INTERNAL_ERROR = 4403, 4404, 4400, 4503, 4500
+TOO_MANY_SOCKETS = 4429
+"""This person or token has as many open sockets as one may have."""
 STORE_REFUSES = 4502
 """The store answers, but refuses to open the tail. Trying again does not help."""
 

@@ -7,16 +7,21 @@ import asyncio
 import logging
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard import privacy
 from dashboard.access import policy
+from dashboard.gateway import shared
+from dashboard.models import ApiToken
 from dashboard.sockets.handshake import JSON
+from dashboard.sockets.open_sockets import OpenSockets, watched_of
 from dashboard.sockets.session import current_account
 from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
 from dashboard.sockets.tail.closing import (
@@ -25,6 +30,7 @@ from dashboard.sockets.tail.closing import (
     INTERNAL_ERROR,
     NOT_ALLOWED,
     STORE_UNREACHABLE,
+    TOO_MANY_SOCKETS,
     close_code,
 )
 from dashboard.sockets.tail.frames import Framing
@@ -39,6 +45,12 @@ log = logging.getLogger(__name__)
 
 CHECK_RIGHTS_EVERY = CHECK_TOPICS_EVERY = 10.0
 BEGINS_WITHIN = 60.0
+NO_MARK = (
+    'An acknowledgement repeats the mark of its frame: {"ack": <frame>, "mark": "<mark>"}. '
+    "This client speaks protocol 1, and the desk speaks protocol 2: update it, or load the page again."
+)
+WRONG_MARK = "This acknowledges no frame that is on its way: repeat the frame's number and its mark."
+TOO_MANY = "You have {most} live tails open, which is the most for one {kind} on this web process: close one."
 
 
 class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -54,6 +66,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.lock = threading.Lock()
         self.disconnected = False
         self.tasks: set[asyncio.Task[None]] = set()
+        self.rights_changed = asyncio.Event()
+        self.all_open = shared(OpenSockets)
         account = await current_account(self.scope)
         if account is None or not policy.allows(account, "tail"):
             await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
@@ -61,6 +75,13 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         for_scripts = JSON in self.scope["subprotocols"]
         self.framing = Framing(whole_events=for_scripts, profile=privacy.profile_of(account))
         await self.accept(subprotocol=JSON if for_scripts else None)
+        most = settings.EVENTDESK.limits.tails_per_person
+        watched = watched_of(self.scope, account)
+        if self.all_open.count(watched.account) >= most:
+            kind = "token" if isinstance(account, ApiToken) else "person"
+            await self._end(TOO_MANY_SOCKETS, TOO_MANY.format(most=most, kind=kind))
+            return
+        self.all_open.add(watched, self.rights_changed.set)
         self._spawn(self._keep_checking_rights())
         self._spawn(self._expect_begin())
 
@@ -68,6 +89,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         with self.lock:
             self.disconnected = True
             subscriber = self.subscriber
+        self.all_open.discard(self.rights_changed.set)
         for task in self.tasks:
             task.cancel()
         if subscriber is not None:
@@ -84,9 +106,11 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.ending:
             return
         match decode_message(text_data):
+            case {"ack": int(number), "mark": str(mark), **other} if not other and not isinstance(number, bool):
+                if self.sender is None or not self.sender.acknowledge(number, mark):
+                    await self._end(BAD_REQUEST, WRONG_MARK)
             case {"ack": int(number), **other} if not other and not isinstance(number, bool):
-                if self.sender is not None:
-                    self.sender.acknowledge(number)
+                await self._end(BAD_REQUEST, NO_MARK)
             case {"filter": str(text), **other} if not other and self.begin is not None and self.sender is not None:
                 self._change_filter(text, self.begin, self.sender)
             case {"begin": message, **other} if not other and self.begin is None:
@@ -172,9 +196,12 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     # -- the end
 
     async def _keep_checking_rights(self) -> None:
-        """Ask the database again and again if the person or token may still watch, because roles change and sessions end."""
+        """Ask the database if the person or token may still watch: at once when it changes there, and again and again."""
         while True:
-            await asyncio.sleep(CHECK_RIGHTS_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_RIGHTS_EVERY):
+                    await self.rights_changed.wait()
+            self.rights_changed.clear()
             try:
                 account = await current_account(self.scope)
                 allowed = account is not None and policy.allows(account, "tail")

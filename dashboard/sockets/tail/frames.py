@@ -15,6 +15,8 @@ from dashboard.sockets.tail.frame_parts import MOST_BYTES, Part, parts_of, place
 from dashboard.sockets.tail.json_text import json_text
 from eventstore.tail import Counts, Piece, Take
 
+PROTOCOL = 2
+"""The version of the messages both ways. Since 2, acknowledgements repeat their frame's mark."""
 BYTES_BESIDE_EVENTS = 1_000
 """Bytes of a frame beside its events, roughly."""
 
@@ -133,22 +135,22 @@ def _places_after(runs: Sequence[Run]) -> dict[str, str]:
     return places
 
 
-def frame_text(number: int, content: FrameContent, framing: Framing) -> str:
-    """The frame as JSON. Its events or rows come last."""
+def frame_text(number: int, content: FrameContent, framing: Framing, mark: str) -> str:
+    """The frame as JSON. Its mark comes last, so that whoever repeats it has read the frame to its end."""
     head = (
         f'{{"frame":{number},"count":{content.count},"counts":{_counts_text(content.counts)},'
         f'"lag_ms":{json_text(content.lag_ms)},"state":"{content.state}",'
         f'"places":{json_text(content.places)},"filter":{json_text(framing.filter)},'
     )
     if number == 1:
-        head += f'"topics":{json_text(framing.topics)},'
+        head += f'"protocol":{PROTOCOL},"topics":{json_text(framing.topics)},'
         if content.made_anew:
             head += f'"made_anew":{json_text(list(content.made_anew))},'
     # Joined in one step: copying a text of this size once more takes twice the time.
     if framing.whole_events:
         separated = chain.from_iterable(zip(repeat(","), content.texts))
-        return "".join((head, '"events":[', *islice(separated, 1, None), "]}"))
-    return "".join((head, '"rows":"', *content.texts, '"}'))
+        return "".join((head, '"events":[', *islice(separated, 1, None), '],"mark":"', mark, '"}'))
+    return "".join((head, '"rows":"', *content.texts, '","mark":"', mark, '"}'))
 
 
 def _counts_text(counts: Counts) -> str:

@@ -62,10 +62,11 @@ class FrameSender:
         self.has_news, self.news_at = True, time.monotonic()
         self.wake_up.set()
 
-    def acknowledge(self, number: int) -> None:
-        """Note that the client has dealt with every frame up to ``number``."""
-        self.window.acknowledge(number, time.monotonic())
+    def acknowledge(self, number: int, mark: str) -> bool:
+        """Note that the client has dealt with every frame up to ``number``. ``False`` if that frame has another mark."""
+        valid = self.window.acknowledge(number, mark, time.monotonic())
         self.wake_up.set()
+        return valid
 
     def request_filter(self, filter: NamedFilter) -> None:
         """Apply this filter from the next frame on."""
@@ -155,8 +156,8 @@ class FrameSender:
     def next_frame(self) -> str:
         """Take the next frame from the outbox and count it as sent."""
         content = self.outbox.popleft()
-        self.window.send(content.bytes, time.monotonic())
-        return frame_text(self.window.sent, content, self.framing)
+        mark = self.window.send(content.bytes, time.monotonic())
+        return frame_text(self.window.sent, content, self.framing, mark)
 
 
 def problem_text(problem: str) -> str:

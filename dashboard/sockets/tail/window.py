@@ -3,8 +3,12 @@
 The window is needed because daphne's ``send`` gives no back-pressure and keeps everything that is not read. A reader begins
 with little room and gets as much more as it acknowledges, up to one full frame. So a reader that never reads costs no more
 than its first frame, and one that reads soon gets large frames. A slow acknowledgement resets the room.
+
+Each frame ends with a random mark, which its acknowledgement must repeat. A reader cannot acknowledge what it has not read.
 """
 
+import hmac
+import secrets
 from collections import deque
 
 MOST_UNACKNOWLEDGED = 3
@@ -22,8 +26,8 @@ class Window:
         self.room = FIRST_ROOM
         self.bytes = 0
         """Bytes on their way now."""
-        self._on_the_way: deque[tuple[int, float]] = deque()
-        """The bytes of each frame, and when it was sent."""
+        self._on_the_way: deque[tuple[int, float, str]] = deque()
+        """The bytes of each frame, when it was sent, and its mark."""
 
     def fits(self, size: int = 0) -> bool:
         """Whether a frame of ``size`` bytes may go out now. Size 0 asks if it is worth making a frame.
@@ -36,15 +40,30 @@ class Window:
             return False
         return self.bytes + size <= self.room if size else 2 * self.bytes <= self.room
 
-    def send(self, size: int, now: float) -> None:
+    def send(self, size: int, now: float) -> str:
+        """Count a frame as sent. Returns its mark."""
+        mark = secrets.token_urlsafe(9)
         self.sent += 1
         self.bytes += size
-        self._on_the_way.append((size, now))
+        self._on_the_way.append((size, now, mark))
+        return mark
 
-    def acknowledge(self, number: int, now: float) -> None:
-        """Note that the reader has dealt with every frame up to ``number``."""
-        while self.acknowledged < min(number, self.sent):
+    def acknowledge(self, number: int, mark: str, now: float) -> bool:
+        """Note that the reader has dealt with every frame up to ``number``, whose mark it repeats.
+
+        Returns ``False``, and notes nothing, if no frame on its way has this number and mark. A frame that was acknowledged
+        before may be acknowledged again.
+        """
+        if 0 < number <= self.acknowledged:
+            return True
+        place = number - self.acknowledged - 1
+        if not 0 <= place < len(self._on_the_way):
+            return False
+        if not hmac.compare_digest(self._on_the_way[place][2].encode(), mark.encode("utf-8", "surrogatepass")):
+            return False
+        while self.acknowledged < number:
             self.acknowledged += 1
-            size, sent_at = self._on_the_way.popleft()
+            size, sent_at, _ = self._on_the_way.popleft()
             self.bytes -= size
             self.room = FIRST_ROOM if now - sent_at > LATE else min(MOST_ROOM, self.room + size)
+        return True

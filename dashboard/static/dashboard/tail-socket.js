@@ -9,10 +9,12 @@ const BAD_REQUEST = 4400;
 const STORE_AWAY = 4503;
 const BEGIN_AGAIN = 4012;
 const NOT_ALLOWED = 4403;
+const TOO_MANY = 4429;
 const FINAL = {
   [BAD_REQUEST]: "this page is out of date: load it again",
   [NOT_ALLOWED]: "you may no longer watch: log in again",
   4404: "this topic is gone",
+  [TOO_MANY]: "too many live tails of yours are open",
   4502: "the store does not let this be watched",
 };
 const AWAY = {
@@ -78,7 +80,7 @@ export function follow(address, begin, on, { filterStands, masking }) {
       inForce = said.filter;
       if (wanted === inForce) wanted = null;
       on.frame(said, first);
-      mine.send(JSON.stringify({ ack: said.frame }));
+      mine.send(JSON.stringify({ ack: said.frame, mark: said.mark }));
     });
     mine.addEventListener("close", (event) => {
       if (socket === mine) lost(event.code, { opened, asked, why });

@@ -27,7 +27,7 @@ def take_of(numbers: range, counts: Counts, *, size: int = 10) -> Take:
 
 
 def read(content: FrameContent, framing: Framing) -> dict[str, Any]:
-    return dict(json.loads(frame_text(1, content, framing)))
+    return dict(json.loads(frame_text(1, content, framing, "mark")))
 
 
 def test_a_take_that_fits_is_one_frame_with_its_counts_and_places() -> None:

@@ -30,11 +30,12 @@ EVENTS = 3_000
 
 def test_with_three_frames_on_their_way_there_is_no_fourth_however_small() -> None:
     window = Window()
+    marks = []
     for _ in range(MOST_UNACKNOWLEDGED):
         assert window.fits(1)
-        window.send(1, 0.0)
+        marks.append(window.send(1, 0.0))
     assert not window.fits()
-    window.acknowledge(1, 0.1)
+    assert window.acknowledge(1, marks[0], 0.1)
     assert window.fits()
 
 
@@ -42,41 +43,48 @@ def test_there_is_room_for_what_was_acknowledged_up_to_a_bound() -> None:
     window, sent = Window(), list[int]()
     while window.room < MOST_ROOM:
         sent.append(window.room)
-        window.send(sent[-1], 0.0)
+        mark = window.send(sent[-1], 0.0)
         assert not window.fits()
-        window.acknowledge(window.sent, 0.1)
+        window.acknowledge(window.sent, mark, 0.1)
     assert sent == [FIRST_ROOM << times for times in range(len(sent))]
-    window.send(MOST_ROOM, 1.0)
-    window.acknowledge(window.sent, 1.1)
+    mark = window.send(MOST_ROOM, 1.0)
+    window.acknowledge(window.sent, mark, 1.1)
     assert window.room == MOST_ROOM
 
 
 def test_what_is_larger_than_every_bound_goes_alone() -> None:
     window = Window()
-    window.send(10, 0.0)
+    mark = window.send(10, 0.0)
     assert not window.fits(2 * MOST_ROOM)
-    window.acknowledge(1, 0.1)
+    window.acknowledge(1, mark, 0.1)
     assert window.fits(2 * MOST_ROOM)
 
 
 def test_who_takes_long_is_back_at_the_beginning() -> None:
     window = Window()
-    window.send(FIRST_ROOM, 0.0)
-    window.acknowledge(1, 1.0)
+    window.acknowledge(1, window.send(FIRST_ROOM, 0.0), 1.0)
     assert window.room == 2 * FIRST_ROOM
-    window.send(FIRST_ROOM, 2.0)
-    window.acknowledge(2, 2.1 + LATE)
+    window.acknowledge(2, window.send(FIRST_ROOM, 2.0), 2.1 + LATE)
     assert window.room == FIRST_ROOM
 
 
-@pytest.mark.parametrize("number", [-1, 0, 99])
-def test_a_number_of_no_frame_changes_nothing_that_was_not_sent(number: int) -> None:
+def test_the_mark_of_a_later_frame_acknowledges_those_before_it() -> None:
     window = Window()
-    window.send(5, 0.0)
-    window.acknowledge(number, 0.1)
-    assert (window.acknowledged, window.bytes) == ((1, 0) if number > 0 else (0, 5))
-    window.acknowledge(0, 0.2)
-    assert window.sent == 1
+    marks = [window.send(5, 0.0) for _ in range(3)]
+    assert len(set(marks)) == 3
+    assert window.acknowledge(3, marks[2], 0.1)
+    assert (window.acknowledged, window.bytes) == (3, 0)
+    assert window.acknowledge(2, "anything", 0.2), "it is acknowledged already"
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, 2, 3, 99])
+@pytest.mark.parametrize("mark", ["", "made-up", "\ud800", "of another frame"])
+def test_who_does_not_know_the_mark_of_a_frame_acknowledges_nothing(number: int, mark: str) -> None:
+    window = Window()
+    marks = [window.send(5, 0.0), window.send(5, 0.0)]
+    other = {1: marks[1], 2: marks[0]}.get(number, marks[0])
+    assert not window.acknowledge(number, other if mark == "of another frame" else mark, 0.1)
+    assert (window.acknowledged, window.bytes, window.sent) == (0, 10, 2)
 
 
 # -- the sender
@@ -119,7 +127,8 @@ class Reader:
     async def _receive(self, text: str) -> None:
         self.texts.append(text)
         if self.acknowledges:
-            self.sender.acknowledge(json.loads(text)["frame"])
+            frame = json.loads(text)
+            assert self.sender.acknowledge(frame["frame"], frame["mark"])
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         self.tasks.add(asyncio.create_task(work))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_who_acknowledges_nothing_gets_three_frames_and_no_more(watched: Watched
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(connection.recv(), 1)
             assert follower.problems == []
-            await follower.say(ack=3)
+            await follower.say(ack=3, mark=follower.frames[-1]["mark"])
             await follower.until_count(8)
             return len(follower.frames), follower.ids, follower.problems
 
@@ -76,6 +77,46 @@ def test_who_acknowledges_nothing_gets_three_frames_and_no_more(watched: Watched
     assert len(problems) == 1
     assert frames >= 4
     assert ids == [f"e{number}" for number in range(8)]
+
+
+def test_a_client_that_acknowledges_without_reading_is_cut_off(watched: Watched) -> None:
+    blind = [json.dumps({"ack": number, "mark": "guessed"}) for number in range(1, 4)]
+    code, problems = closed_after(watched.script(), '{"begin":{"from":{"last":1}}}', *blind)
+    assert code == 4400
+    assert "no frame that is on its way" in problems[0]
+
+
+def test_a_client_of_the_old_protocol_is_told_what_to_send(watched: Watched) -> None:
+    async def work() -> tuple[int | None, Follower]:
+        async with following(watched.script()) as follower:
+            await follower.say(ack=1)
+            return await follower.close_code(), follower
+
+    code, follower = run(work)
+    assert code == 4400
+    assert follower.frames[0]["protocol"] == 2
+    assert "An acknowledgement repeats the mark of its frame" in follower.problems[0]
+    assert "protocol 1" in follower.problems[0]
+
+
+@pytest.mark.parametrize("way", ["page", "script"])
+def test_a_person_or_token_has_a_bounded_number_of_sockets(watched: Watched, way: str) -> None:
+    opened = watched.page if way == "page" else watched.script
+
+    async def work() -> tuple[int | None, list[str]]:
+        async with AsyncExitStack() as stack:
+            for _ in range(20):
+                await stack.enter_async_context(following(opened(by="viewer")))
+            async with opened(by="viewer") as connection, opened(by="support"):
+                follower = Follower(connection)
+                code = await follower.close_code()
+        async with following(opened(by="viewer")):  # those that were closed do not count
+            return code, follower.problems
+
+    code, problems = run(work)
+    assert code == 4429
+    assert "You have 20 live tails open" in problems[0]
+    assert ("person" if way == "page" else "token") in problems[0]
 
 
 NONSENSE = [

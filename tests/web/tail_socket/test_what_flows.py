@@ -220,7 +220,7 @@ def test_of_a_burst_that_no_buffer_holds_a_script_gets_every_event(watched: Watc
             publishing = asyncio.create_task(asyncio.to_thread(watched.publisher.publish, "burst", 1, count))
             await follower.next(acknowledge=False)  # and is slow to begin with
             await publishing
-            await follower.say(ack=follower.frames[-1]["frame"])
+            await follower.say(ack=follower.frames[-1]["frame"], mark=follower.frames[-1]["mark"])
             await follower.until_count(count)
             return follower
 

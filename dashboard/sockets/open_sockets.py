@@ -1,0 +1,126 @@
+"""The open sockets of this process: how many an account has, and whether it may still have them.
+
+One task asks the database about all of their accounts at once, each second, with at most three queries. It wakes the sockets
+of an account whose row has changed: a login that ended, a person who was disabled or has another role, a token that was
+revoked. Accounts change in other processes, such as commands, so a signal alone would not tell. A change in this process is
+told by a signal, at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError
+from django.db.models.signals import post_delete, post_save
+
+from dashboard.models import ApiToken, Person
+from dashboard.sockets.session import HASH_IN_SCOPE, Account
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY = 1.0
+Wake = Callable[[], object]
+State = Mapping[tuple[str, object], object]
+"""What decides about access, for each account and session. What is gone is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Whose a socket is: a person by a session, or a token. ``account`` is "person" or "token", and its key."""
+
+    account: tuple[str, int]
+    session: str = ""
+
+
+def watched_of(scope: Mapping[str, Any], account: Account) -> Watched:
+    if HASH_IN_SCOPE in scope:
+        return Watched(("token", account.pk))
+    return Watched(("person", account.pk), scope["session"].session_key)
+
+
+class OpenSockets:
+    """All of this process, which has one event loop for them. ``shared(OpenSockets)`` is the one object."""
+
+    def __init__(self) -> None:
+        self._open: dict[Wake, Watched] = {}
+        self._asked: set[Wake] = set()
+        """Those that the newest state is about."""
+        self._state: State = {}
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def count(self, account: tuple[str, int]) -> int:
+        """How many sockets of this person or token are open."""
+        return sum(1 for watched in self._open.values() if watched.account == account)
+
+    def add(self, watched: Watched, wake: Wake) -> None:
+        """Count a socket as open. ``wake`` is called once soon, and when what decides about its access has changed."""
+        self._open[wake] = watched
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+
+    def discard(self, wake: Wake) -> None:
+        self._open.pop(wake, None)
+
+    async def _watch(self) -> None:
+        """Ask until no socket is open."""
+        loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+        def note(**_: Any) -> None:
+            loop.call_soon_threadsafe(self._changed.set)
+
+        told_by = [(signal, model) for signal in (post_save, post_delete) for model in (Person, ApiToken, Session)]
+        for signal, model in told_by:
+            signal.connect(note, sender=model)
+        try:
+            while self._open:
+                self._changed.clear()
+                await self._ask()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_EVERY):
+                        await self._changed.wait()
+        finally:
+            for signal, model in told_by:
+                signal.disconnect(note, sender=model)
+
+    async def _ask(self) -> None:
+        """Wake the sockets whose state has changed, and those that were never asked about: it may have changed before.
+
+        If the database does not answer, nothing happens here. Each socket asks for itself too, more seldom, and closes then.
+        """
+        asked = dict(self._open)
+        try:
+            state: State = await database_sync_to_async(state_of)(set(asked.values()))
+        except DatabaseError as error:
+            log.info("open sockets could not be checked: %s", type(error).__name__)
+            return
+        for wake, watched in asked.items():
+            keys = (watched.account, ("session", watched.session))
+            if wake not in self._asked or any(self._state.get(key) != state.get(key) for key in keys):
+                wake()
+        self._asked, self._state = set(asked), state
+
+
+def state_of(watched: Collection[Watched]) -> State:
+    """What decides about the access of these, as the database has it now."""
+    now = datetime.now(UTC)
+    people = {key for kind, key in (each.account for each in watched) if kind == "person"}
+    tokens = {key for kind, key in (each.account for each in watched) if kind == "token"}
+    sessions = {each.session for each in watched if each.session}
+    state: dict[tuple[str, object], object] = {}
+    if people:
+        rows = Person.objects.filter(pk__in=people).values_list("pk", "is_active", "role", "password")
+        state |= {("person", pk): rest for pk, *rest in rows}
+    if sessions:
+        kept = Session.objects.filter(session_key__in=sessions, expire_date__gt=now).values_list("session_key", flat=True)
+        state |= {("session", key): True for key in kept}
+    if tokens:
+        state |= {("token", token.pk): (token.in_force(now), token.role) for token in ApiToken.objects.filter(pk__in=tokens)}
+    return state
