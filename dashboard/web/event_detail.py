@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -21,6 +22,7 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
+from dashboard.web.known_extensions import meanings
 from eventstore.envelope import unreadable_event
 from eventstore.model import NOT_THE_MESSAGE, STORES_PROPERTIES, Event, EventStoreError, Pointer, Position, reported
 from eventstore.streams import Row
@@ -53,11 +55,16 @@ _CORE_ATTRIBUTES = frozenset({"source", "subject", "datacontenttype", "dataschem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """A name and a value, either of which may be masked. ``copy`` is the text of the copy button, if there is one."""
+    """A name and a value, either of which may be masked. ``copy`` is the text of the copy button, if there is one.
+
+    ``note`` says what it means; ``url`` is where the value leads, on another system.
+    """
 
     name: DisplayValue
     value: DisplayValue
     copy: str = ""
+    note: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +190,17 @@ def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
         ("Content type", event.content_type, "content_type"),
         ("Sequence", event.sequence, "sequence"),
     )
-    return [_fact(name, value, path, profile) for name, value, path in candidates if value]
+    known = [_fact(name, value, path, profile) for name, value, path in candidates if value]
+    return [*known, *_extension_facts(event, profile)]
+
+
+def _extension_facts(event: Event, profile: AccessProfile) -> list[Fact]:
+    """The extensions whose meaning is documented. A profile that may not see one learns nothing of it."""
+    return [
+        replace(_fact(each.label, each.value, f"attributes.{each.attribute}", profile), note=each.note, url=each.url)
+        for each in meanings(event.attributes, datetime.now(UTC))
+        if can_see(f"attributes.{each.attribute}", profile)
+    ]
 
 
 def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:

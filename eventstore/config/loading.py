@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from eventstore.config.links import Links, checked_links
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds, checked
@@ -59,6 +60,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    links: Links = Links()
     topics: TopicKinds = BY_NAME
     mapping: tuple[MappingTable, ...] = ()
     searchable: tuple[SearchableTable, ...] = ()
@@ -70,6 +72,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     installation: Installation = Installation()
     limits: Limits = Limits()
+    links: Links = Links()
     topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
     searchables: tuple[Searchable, ...] = ()
@@ -126,6 +129,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
     return Config(
         installation=file.installation,
         limits=file.limits,
+        links=checked_links(file.links),
         topics=checked(file.topics),
         mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
         searchables=compile_searchables(file.searchable),

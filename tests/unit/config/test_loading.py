@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from eventstore.config.links import Links
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
 from eventstore.config.searchable_values import SearchableTable
 from eventstore.config.stories import InvalidStory, Placeholder, story_parts
@@ -55,11 +56,12 @@ def test_the_example_writes_down_the_true_defaults() -> None:
 def test_every_field_is_documented() -> None:
     expected = {f"installation.{field.name}" for field in msgspec.structs.fields(Installation)}
     expected |= {f"limits.{field.name}" for field in msgspec.structs.fields(Limits)}
+    expected |= {f"links.{field.name}" for field in msgspec.structs.fields(Links)}
     expected |= {f"topics.{field.name}" for field in msgspec.structs.fields(TopicKinds)}
     expected |= {f"mapping.{field.name}" for field in msgspec.structs.fields(MappingTable)}
     expected |= {f"searchable.{field.name}" for field in msgspec.structs.fields(SearchableTable)}
     documented = set(
-        re.findall(r"^\| `((?:installation|limits|topics|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE)
+        re.findall(r"^\| `((?:installation|limits|links|topics|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE)
     )
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):
@@ -68,7 +70,7 @@ def test_every_field_is_documented() -> None:
 
 def test_the_documented_defaults_are_the_true_ones() -> None:
     rows = re.findall(r"^\| `(\w+)\.(\w+)` \| `([^`]+)` \|", DOCUMENTATION, re.MULTILINE)
-    assert len(rows) == 8
+    assert len(rows) == 9
     for section, name, default in rows:
         config = parse_config(f"[{section}]\n{name} = {default}\n", "desk.toml")
         assert getattr(config, section) == getattr(Config(), section), name
@@ -101,6 +103,13 @@ MISTAKES = {
     "a dotted key": ("limits.page_size = 0\n", 1, "limits.page_size"),
     "an unknown kind": ('[installation]\nkind = "demo"\n', 2, "DEMO, STAGING, PRODUCTION"),
     "an empty name": ('[installation]\nname = ""\n', 2, "installation.name"),
+    "a link to no trace": (
+        '[links]\ntrace = "https://traces.example.org/"\n',
+        2,
+        "links.trace: expected an address with {trace_id}",
+    ),
+    "a link that is a script": ('[links]\ntrace = "javascript:alert({trace_id})"\n', 2, "links.trace: expected an address"),
+    "a link with an unknown part": ('[links]\ntrace = "https://x/{trace_id}{y}"\n', 2, "links.trace: expected an address"),
     "a section that is a number": ("limits = 3\n", 1, "expected a table"),
     "a mapping without topics": ('[[mapping]]\ntype = { from = "key" }\n', 1, "mapping[0].topics: this key is required"),
     "a mapping for no topic": ('[[mapping]]\ntopics = []\ntype = { from = "key" }\n', 2, "mapping[0].topics"),
