@@ -35,16 +35,25 @@ class Act:
 
 
 def acts(
-    before: int | None = None, limit: int = 50, *, actor: str = "", action: str = "", on: Resource | Q | None = None
+    before: int | None = None,
+    limit: int = 50,
+    *,
+    actor: str = "",
+    action: str = "",
+    text: str = "",
+    on: Resource | Q | None = None,
 ) -> Sequence[Act]:
     """At most ``limit`` acts, newest first, begun before the act numbered ``before``; an empty filter takes all.
 
-    ``on`` takes acts on this very resource, or on those that a ``resource_filter`` describes.
+    ``text`` takes those whose reason or other details hold it, ``on`` those on this very resource, or on those that a
+    ``resource_filter`` describes.
     """
     wanted = {name: storable(value) for name, value in {"actor": actor, "action": action}.items() if value}
     begun = AuditEntry.objects.filter(state=State.INTENDED, **wanted)
     if on is not None:
         begun = begun.filter(about(on) if isinstance(on, Resource) else on)
+    if text:
+        begun = begun.filter(details__icontains=json.dumps(text)[1:-1])  # as ``entries.canonical`` wrote it
     if before is not None:
         begun = begun.filter(number__lt=before)
     return _with_ends(list(begun.order_by("-number")[:limit]))

@@ -70,17 +70,29 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
 
 @page("browse")
 def of_type(request: HttpRequest, type: str) -> HttpResponse:
-    query = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before")}
+    query = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before", "order", "latest")}
     prefix = query["q"].strip()
-    aggregates = desk().index.aggregates(type, prefix=prefix, after=query["after"], before=query["before"], limit=_page_size())
+    whole = next((one for one in desk().index.aggregate_types() if one.name == type), None)
+    sortable = whole is not None and whole.aggregates <= desk().index.most_sorted
+    by_id = not sortable or query["order"] == "id" or any(query[name] for name in ("q", "after", "before"))
+    if by_id:
+        aggregates = desk().index.aggregates(
+            type, prefix=prefix, after=query["after"], before=query["before"], limit=_page_size()
+        )
+    else:
+        aggregates = desk().index.latest_aggregates(type, before=query["latest"], limit=_page_size())
     if not aggregates.items and not any(query.values()):
         return problem(request, _unknown("aggregate type", "Look in the list of aggregate types, or search at the top."))
-    return render(
-        request,
-        "aggregates/of_type.html",
-        {"type": type, "prefix": prefix, "page": aggregates},
-        fragment="aggregates/_list.html",
-    )
+    context = {
+        "type": type,
+        "whole": whole,
+        "sortable": sortable,
+        "by_id": by_id,
+        "prefix": prefix,
+        "page": aggregates,
+        "from_the_latest": not query["latest"],
+    }
+    return render(request, "aggregates/of_type.html", context, fragment="aggregates/_list.html")
 
 
 @page("browse")

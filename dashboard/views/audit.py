@@ -22,20 +22,22 @@ from eventstore.model import IndexedTopic
 ACTS = 50
 MOST_SPACES = 20
 """Spaces in an old address that are tried as the end of the topic's name."""
-FILTERS = ("actor", "action", "topic", "name", "scope")
+FILTERS = ("actor", "action", "topic", "name", "text", "scope")
 
 
 class Filter(forms.Form):
     """Which acts to show. Every field is optional.
 
-    ``topic`` may be a short name. ``name`` is a subscription's, an aggregate's id, an account's or a token's. ``scope`` is how
-    addresses of the first release named a topic, or a topic and a subscription, in one text; they still work.
+    ``topic`` may be a short name. ``name`` is a subscription's, an aggregate's id, an account's or a token's. ``text`` is a
+    part of the reason or of other details. ``scope`` is how addresses of the first release named a topic, or a topic and a
+    subscription, in one text; they still work.
     """
 
     actor = forms.CharField(required=False, max_length=500)
     action = forms.CharField(required=False, max_length=500)
     topic = forms.CharField(required=False, max_length=4096)
     name = forms.CharField(required=False, max_length=4096)
+    text = forms.CharField(required=False, max_length=500)
     scope = forms.CharField(required=False, max_length=4096)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62)
     act = forms.UUIDField(required=False)
@@ -74,7 +76,8 @@ def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:
     if given["act"] is not None:
         act = act_of(given["act"])
         return [act] if act else [], None
-    matching = acts(before=given["before"], limit=ACTS + 1, actor=given["actor"], action=given["action"], on=on)
+    wanted = {name: given[name] for name in ("actor", "action", "text")}
+    matching = acts(before=given["before"], limit=ACTS + 1, on=on, **wanted)
     on_page = list(matching[:ACTS])
     return on_page, on_page[-1].number if len(matching) > ACTS else None
 

@@ -4,6 +4,7 @@ The page itself holds no events. Its script opens the websocket and begins as ``
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -128,21 +129,24 @@ def several(request: HttpRequest) -> HttpResponse:
         topics, why = _topics_of(type, id)
     if why:
         return _choose(request, watched, why)
+    if len(topics) > MOST_TOPICS:
+        return _choose(request, replace(watched, named=[topic.name for topic in topics[:MOST_TOPICS]]), too_many=len(topics))
     named = [topic.name for topic in topics] if names else []
     return _show(request, replace(watched, topics=topics, named=named), reverse("tails"))
 
 
 def _topics_of(type: str, id: str) -> tuple[list[Topic], str]:
-    """The topics in which the index knows events of this aggregate, or why it cannot be followed."""
+    """The topics in which the index knows events of this aggregate, those with most first, or why it cannot be followed."""
     aggregate = desk().index.aggregate(type, id)
     if aggregate is None:
         return [], "The index knows no event of this aggregate yet, so it is not known where it will come. Choose its topics."
-    names = _existing({stream.topic for stream in aggregate.streams})
+    events: Counter[str] = Counter()
+    for stream in aggregate.streams:
+        events[stream.topic] += stream.events
+    names = _existing(events)
     if not names:
         return [], "The topics in which the index knows events of this aggregate are gone. Choose others."
-    if len(names) > MOST_TOPICS:
-        return [], f"It has events in {len(names)} topics; a tail follows at most {MOST_TOPICS}."
-    return [Topic(name=name) for name in names], ""
+    return [Topic(name=name) for name in sorted(names, key=lambda name: (-events[name], name))], ""
 
 
 def _existing(names: Collection[str]) -> list[str]:
@@ -179,8 +183,9 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
     return response
 
 
-def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpResponse:
-    """The page to choose topics. Those that the address names are already chosen."""
+def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many: int = 0) -> HttpResponse:
+    """The page to choose topics. Those that ``watched`` names are already chosen. ``too_many``: in how many topics the
+    aggregate has events, if one tail cannot follow them all."""
     try:
         topics, away = desk().log.topics(), None
     except StoreUnreachable as error:
@@ -196,6 +201,7 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "") -> HttpRe
         "most": MOST_LAST,
         "most_topics": MOST_TOPICS,
         "problem": problem,
+        "too_many": too_many,
     }
     return render(request, "tail/choose.html", context, status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, away=away)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -54,11 +54,35 @@ def test_a_type_is_searched_by_prefix_on_the_page_and_as_a_fragment(desk: Desk) 
 def test_a_type_is_paged_by_id_both_ways(desk: Desk, settings: Any) -> None:
     settings.EVENTDESK = parse_config("[limits]\npage_size = 3\n", "test.toml")
     desk.publish(7, key="p-{}")
-    assert attribute(desk.get("/aggregates/patient/"), "data-aggregate-id") == ["p-0", "p-1", "p-2"]
+    assert attribute(desk.get("/aggregates/patient/?order=id"), "data-aggregate-id") == ["p-0", "p-1", "p-2"]
     assert attribute(desk.get("/aggregates/patient/?after=p-2"), "data-aggregate-id") == ["p-3", "p-4", "p-5"]
     assert attribute(desk.get("/aggregates/patient/?after=p-5"), "data-aggregate-id") == ["p-6"]
     assert attribute(desk.get("/aggregates/patient/?before=p-6"), "data-aggregate-id") == ["p-3", "p-4", "p-5"]
-    assert "after=p-2" in desk.get("/aggregates/patient/").content.decode()
+    assert "after=p-2" in desk.get("/aggregates/patient/?order=id").content.decode()
+
+
+def test_a_type_is_listed_by_its_latest_event_and_says_how_many_there_are(desk: Desk, settings: Any) -> None:
+    settings.EVENTDESK = parse_config("[limits]\npage_size = 3\n", "test.toml")
+    desk.publish(7, partitions=3, key="p-{}")
+    desk.publish(1, partitions=3, key="p-2", start=7)
+    first = desk.get("/aggregates/patient/")
+    assert "7 aggregates of the type patient" in text(first)
+    assert attribute(first, "data-aggregate-id") == ["p-2", "p-6", "p-5"]
+    (older,) = [url for url in attribute(first, "href") if "latest=" in url]
+    second = desk.get("/aggregates/patient/" + older)
+    assert attribute(second, "data-aggregate-id") == ["p-4", "p-3", "p-1"]
+    (older,) = [url for url in attribute(second, "href") if "latest=" in url]
+    assert attribute(desk.get("/aggregates/patient/" + older), "data-aggregate-id") == ["p-0"]
+    for damaged in ("x", "1", "1" * 30 + ":p", "٣:p"):
+        assert desk.get("/aggregates/patient/?" + urlencode({"latest": damaged})).status_code == 400, damaged
+
+
+def test_a_type_of_too_many_aggregates_is_listed_by_id_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(3, key="p-{}")
+    monkeypatch.setattr(desk.faces.index, "most_sorted", 2)
+    answer = desk.get("/aggregates/patient/")
+    assert attribute(answer, "data-aggregate-id") == ["p-0", "p-1", "p-2"]
+    assert "too many aggregates to list them by their latest activity" in text(answer)
 
 
 @pytest.mark.parametrize("url", ["/aggregates/nothing/", "/aggregates/patient/nobody/", "/aggregates/~/~/"])

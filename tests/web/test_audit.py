@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -88,6 +89,16 @@ def test_it_is_filtered_by_person_action_and_what_it_was_done_to(desk: Desk) -> 
     assert shown("?scope=document") == shown("?scope=documents+sea") == []
     assert shown("?actor=anna&action=publish") == []
     assert "Nothing fits this filter" in text(desk.get(AUDIT + "?actor=nobody"))
+
+
+def test_its_reasons_are_searched_whatever_signs_they_hold(desk: Desk) -> None:
+    act("anna", reason='SUP-8812: "Müller" was lost \\ twice')
+    act("ben", reason="SUP-9000")
+    for asked in ("SUP-8812", "sup-8812", '"Müller"', "lost \\ twice"):
+        assert attribute(desk.get(AUDIT + "?" + urlencode({"text": asked})), "data-actor") == ["anna"], asked
+    assert attribute(desk.get(AUDIT + "?text=SUP"), "data-actor") == ["ben", "anna"]
+    for asked in ("%", "SUP_8812", "SUP-1"):
+        assert attribute(desk.get(AUDIT + "?" + urlencode({"text": asked})), "data-actor") == [], asked
 
 
 def test_one_act_has_an_address_of_its_own(desk: Desk) -> None:

@@ -40,7 +40,7 @@ def test_consumers_that_will_be_disconnected_are_named(desk: Desk) -> None:
     desk.subscribe()
     assert "so none is disconnected" in text(desk.get(preview_url("earliest")))
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
-        assert "1 consumer will be disconnected, and must connect again: worker-7" in text(desk.get(preview_url("earliest")))
+        assert "1 consumer will be disconnected, and must reconnect: worker-7" in text(desk.get(preview_url("earliest")))
 
 
 def test_confirmed_it_moves_and_the_subscription_receives_again(desk: Desk) -> None:

@@ -119,6 +119,18 @@ def test_an_aggregate_is_followed_from_now_wherever_the_index_knows_it(desk: Des
     assert begin(desk.get("/tail/?aggregate_type=patient&aggregate_id=nobody&topic=patients"))["topics"] == [TOPIC]
 
 
+def test_an_aggregate_in_more_topics_than_one_tail_follows_has_the_fullest_ones_chosen(desk: Desk) -> None:
+    desk.publish(3, topic="scans")
+    for number in range(21):
+        desk.publish(1, topic=f"letters-{number:02}", start=10 + number)
+    page = desk.get("/tail/?aggregate_type=patient&aggregate_id=4711")
+    assert page.status_code == 200
+    assert "It has events in 22 topics; a tail follows at most 20." in text(page)
+    chosen = [line for line in page.content.decode().split("<div") if " checked" in line and 'name="topic"' in line]
+    assert len(chosen) == 20
+    assert any('value="scans"' in line for line in chosen)
+
+
 def test_an_aggregate_is_followed_though_a_topic_of_it_is_gone(desk: Desk) -> None:
     desk.publish(1, topic=TOPIC)
     desk.publish(1, topic="scans")

@@ -24,6 +24,8 @@ class IndexFace:
 
     aggregate_types = staticmethod(queries.aggregate_types)
     aggregates = staticmethod(queries.aggregates)
+    latest_aggregates = staticmethod(queries.latest_aggregates)
+    most_sorted = queries.MOST_SORTED
     aggregates_anywhere = staticmethod(queries.aggregates_anywhere)
     aggregate = staticmethod(queries.aggregate)
     hours = staticmethod(hour_counts.hours_of)

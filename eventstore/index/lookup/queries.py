@@ -26,6 +26,8 @@ from eventstore.model.merge import Item, MergeSource
 from eventstore.model.pointers import Aggregate, AggregateType, IndexedTopic, Pointer, StreamSummary
 
 SAME_CONVERSATION = 200
+MOST_SORTED = 50_000
+"""Aggregates of a type up to which they are listed by their latest event. There is no index for that order."""
 MOST_CANDIDATES = 400
 
 
@@ -79,6 +81,35 @@ def aggregate_types() -> list[AggregateType]:
     )
     texts = Names().texts_of(row["type_id"] for row in rows)
     return sorted((aggregate_type(row, texts[row["type_id"]]) for row in rows), key=attrgetter("name"))
+
+
+def latest_aggregates(type: str, *, before: str = "", limit: int) -> Page[Aggregate]:
+    """Return a type's aggregates, the one with the latest event first. ``older`` is the ``before`` of the next page.
+
+    Every aggregate of the type is looked at, so ask only for types with at most ``MOST_SORTED`` of them.
+    """
+    number = Names().known(type)
+    if number is None:
+        return Page(items=[])
+    rows = live_streams().filter(type=number).values("aggregate_id").annotate(latest=Max("last_time"))
+    if before:
+        time, id = _latest_page(before)
+        rows = rows.filter(Q(latest__lt=time) | Q(latest=time, aggregate_id__gt=id))
+    found = list(rows.order_by("-latest", "aggregate_id").values_list("aggregate_id", "latest")[: limit + 1])
+    more, found = len(found) > limit, found[:limit]
+    return Page(
+        items=read_aggregates([(number, id) for id, _ in found]),
+        older=f"{found[-1][1]}:{found[-1][0]}" if more else None,
+    )
+
+
+def _latest_page(token: str) -> tuple[int, str]:
+    """The time and the id that a page of ``latest_aggregates`` ends with."""
+    time, mark, id = token.partition(":")
+    digits = time.removeprefix("-")
+    if mark and digits.isascii() and digits.isdigit() and len(digits) < 19:
+        return int(time), id
+    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
 
 
 def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = "", limit: int) -> Page[Aggregate]:
