@@ -21,13 +21,19 @@ help:
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or newer is needed: give it as PYTHON=…'; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
+
+# A .venv without pip (made with --without-pip, or cut off while it was made) is of no use.
+with_pip = @$(BIN)/python -m pip --version >/dev/null 2>&1 \
+	|| { echo '$(VENV) has no pip that works: making it anew.'; $(PYTHON) -m venv --clear $(VENV); }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(with_pip)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(with_pip)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 

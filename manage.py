@@ -9,6 +9,7 @@ NOTHING_DONE = 2
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    os.umask(0o077)  # what commands and the processes of serve write in the data directory is their owner's alone
     if sys.argv[1:2] == ["serve"] and "--demo" in sys.argv:
         os.environ["EVENTDESK_DEMO"] = "1"  # before the settings are read: serve would have to start again
     from django.core.management import execute_from_command_line

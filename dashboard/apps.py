@@ -4,6 +4,9 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+from dashboard.setup.private_files import on_connection
 
 T = TypeVar("T")
 
@@ -28,6 +31,7 @@ class DashboardConfig(AppConfig):
         self._shared: dict[Callable[[], Any], Any] = {}
 
     def ready(self) -> None:
+        connection_created.connect(on_connection, dispatch_uid="dashboard.private_files")
         for module in REGISTER_THEMSELVES:
             import_module(module)
 

@@ -25,12 +25,12 @@ MAX_REJECTED = 1000
 """Rejected lines that a summary keeps. It counts all of them."""
 _BATCH_BYTES = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
-_GZIP = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
+_GZIP, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ONE_A_LINE = "Write one event a line, for example with: jq -c"
 IS_A_LIST = f"The file is a JSON list. {_ONE_A_LINE} '.[]'"
 IS_INDENTED = f"The file's JSON takes several lines for an event. {_ONE_A_LINE} ."
+IS_NO_GZIP = "The file is called .gz and is no gzip file: it may have been damaged when it was copied."
 IS_UTF_16 = "The file is in UTF-16. Save it as UTF-8."
 
 
@@ -82,22 +82,21 @@ class ImportSummary:
             self.rejected.append(line)
 
 
-def parse_lines(file: BinaryFile) -> Iterator[Line]:
-    """Yield every line that is not blank, in order: its message, or why there is none.
+def parse_lines(file: BinaryFile, *, packed: bool = False) -> Iterator[Line]:
+    """Yield every line that is not blank, in order: its message, or why there is none. gzip is recognised by its first bytes.
 
-    gzip is recognised by its first bytes. If a gzip file is cut off or damaged, the last line says so. A file that holds a
-    JSON list, indented JSON or UTF-16 gives one rejected line that says so, and no other.
-    """
+    If that is cut off or damaged, the last line says so. A single rejected line stands for a JSON list, indented JSON, UTF-16,
+    and what is ``packed`` (named as gzip) and neither gzip nor JSON."""
     number = 0
     held: tuple[int, bytes] | None = None
-    """The first line, if it begins an object that it does not end: the next line tells whether the file is indented."""
+    """The first line, if it begins an object that it does not end: the next line tells if the file is indented."""
     try:
         for number, text in enumerate(_lines(_plain(file)), start=1):
             line = (text.removeprefix(_BOM) if number == 1 else text).strip() if text is not None else None
             if line == b"":
                 continue
             first, held = held, None
-            if reason := _no_lines(number, line, first):
+            if reason := _no_lines(number, line, first, packed=packed):
                 yield Rejected(number=first[0] if first else number, reason=reason)
                 return
             if first:
@@ -112,8 +111,10 @@ def parse_lines(file: BinaryFile) -> Iterator[Line]:
         yield Rejected(number=number + 1, reason="The gzip file is cut off or damaged here: what follows cannot be read.")
 
 
-def _no_lines(number: int, line: bytes | None, first: tuple[int, bytes] | None) -> str:
+def _no_lines(number: int, line: bytes | None, first: tuple[int, bytes] | None, *, packed: bool) -> str:
     """Return why the file does not hold one event a line, as far as its first two lines tell; otherwise empty."""
+    if packed and number == 1 and (line or b"")[:1] not in (b"{", b"["):
+        return IS_NO_GZIP
     if line is None:
         return ""
     if number == 1 and line[:2] in _UTF_16:
@@ -250,8 +251,7 @@ def _plain(file: BinaryFile) -> Iterator[bytes]:
         yield from iter(lambda: joined.read(_CHUNK), b"")
         return
     with gzip.GzipFile(fileobj=joined, mode="rb") as unpacked:  # type: ignore[call-overload]
-        # read1 returns what comes before a damaged part; read would lose it
-        yield from iter(lambda: unpacked.read1(_CHUNK), b"")
+        yield from iter(lambda: unpacked.read1(_CHUNK), b"")  # read would lose what comes before a damaged part
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:

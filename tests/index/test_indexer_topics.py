@@ -11,9 +11,11 @@ from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer import leases, topic_watch
 from eventstore.index.indexer import run as following_module
+from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.log import Ends
 from tests.contract.helpers import eventually
@@ -77,6 +79,39 @@ def test_no_topic_is_noted_as_gone_while_the_store_does_not_tell_which_there_are
     with running(storage):
         assert eventually(lambda: storage.log.refusals < 990)
     assert gone() == set()
+
+
+def test_a_store_that_refuses_again_and_again_is_told_once_and_when_it_answers_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = StorageOver(RefusingAtFirst())
+    storage.log.refusals = 0
+    published(storage, 3)
+    storage.log.refusals = 20
+    with running(storage):
+        assert eventually(lambda: indexed() == 3)
+    told = [record.getMessage() for record in caplog.records if "Looking for topics" in record.getMessage()]
+    assert len(told) == 2, told
+    assert told[1] == "Looking for topics: the store answers again."
+
+
+def test_a_partition_that_fails_again_and_again_is_told_once_and_when_it_works(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = DatabaseStorage()
+    published(storage, 3)
+    opening, failures = AssignedPartition.open, [StoreUnreachable("It is away.")] * 5
+
+    def fail(self: AssignedPartition, *arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return opening(self, *arguments)
+
+    monkeypatch.setattr(AssignedPartition, "open", fail)
+    with running(storage):
+        assert eventually(lambda: indexed() == 3)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("documents partition 0")]
+    assert told == ["documents partition 0: trying again: It is away.", "documents partition 0: works again."]
 
 
 def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:

@@ -134,6 +134,7 @@ def test_only_an_admin_makes_people_in_their_own_name() -> None:
 
 @pytest.mark.parametrize("name", ["patients.ndjson", "patients.ndjson.gz"])
 def test_a_file_goes_in_whole_into_the_topic_of_its_name(store: dict[str, str], tmp_path: Path, name: str) -> None:
+    gateway.desk().log.create_topic("patients")
     status, out, err = run("import_events", a_file(tmp_path, events(1200), name))
     assert (status, err) == (0, "")
     assert "1200 events of" in out
@@ -146,8 +147,8 @@ def test_a_file_goes_in_whole_into_the_topic_of_its_name(store: dict[str, str], 
 
 def test_an_import_that_is_run_twice_says_what_was_already_there(store: dict[str, str], tmp_path: Path) -> None:
     file = a_file(tmp_path, events(20))
-    run("import_events", file)
-    status, out, _ = run("import_events", file, "--topic", "patients")
+    run("import_events", file, "--topic", "patients")
+    status, out, _ = run("import_events", file)
     assert status == 0
     assert "0 events" in out
     assert "20 were already there" in out
@@ -158,7 +159,7 @@ def test_bad_lines_are_told_by_number_and_the_rest_goes_in(
     store: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [*events(3), b"{broken secret", b"[]", b'{"specversion": "1.0"}', b"\xff\xfe", *events(6)[3:]]
-    status, out, _ = run("import_events", a_file(tmp_path, lines))
+    status, out, _ = run("import_events", a_file(tmp_path, lines), "--topic", "patients")
     said = capsys.readouterr().err
     assert status == 1
     assert [line.split(":")[0] for line in said.splitlines()] == ["line 4", "line 5", "line 6", "line 7"]
@@ -169,7 +170,8 @@ def test_bad_lines_are_told_by_number_and_the_rest_goes_in(
 
 
 def test_an_empty_file_is_imported_as_nothing(store: dict[str, str], tmp_path: Path) -> None:
-    assert run("import_events", a_file(tmp_path, []))[:2] == (0, "0 events imported into patients.\n")
+    arguments = (a_file(tmp_path, []), "--topic", "patients")
+    assert run("import_events", *arguments)[:2] == (0, "0 events imported into patients.\n")
 
 
 def test_what_cannot_be_begun_ends_with_two_and_a_sentence(store: dict[str, str], tmp_path: Path) -> None:
@@ -179,8 +181,9 @@ def test_what_cannot_be_begun_ends_with_two_and_a_sentence(store: dict[str, str]
         (str(tmp_path / "none.ndjson"),): "cannot be read",
         (str(tmp_path),): "cannot be read",
         ("-",): "--topic",
-        (file, "--as", "support"): "support may not",
-        (file, "--as", "stranger"): "no active person",
+        (file,): "There is no topic 'patients', and none is made .* import_events .*patients.ndjson --topic patients",
+        (file, "--topic", "patients", "--as", "support"): "support may not",
+        (file, "--topic", "patients", "--as", "stranger"): "no active person",
         (file, "--topic", "a\0b"): "NUL|character|name",
     }.items():
         with pytest.raises(CommandError, match=said) as refused:
@@ -214,7 +217,7 @@ def test_an_import_that_the_store_ends_is_recorded_with_what_was_imported_before
 ) -> None:
     monkeypatch.setattr(gateway.desk().log, "append", failing_after(batches, StoreRefused("The disk is full.")))
     with pytest.raises(CommandError, match=f"The disk is full. {500 * batches} events were imported before that."):
-        run("import_events", a_file(tmp_path, events(1200)))
+        run("import_events", a_file(tmp_path, events(1200)), "--topic", "patients")
     (act,) = acts()
     assert act.state == state
     assert act.outcome.get("imported", 0) == 500 * batches == len(held("patients"))

@@ -1,5 +1,6 @@
 """Import a file of CloudEvents JSON, one event on each line, into the configured store."""
 
+import shlex
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,7 +15,7 @@ from dashboard.running.signals import StoppableFile
 from eventstore.actions import Ending, Part, Running, topic_resource
 from eventstore.importing import PUBLISH, ImportSummary, import_messages, parse_lines
 from eventstore.management import stopping_by_signal
-from eventstore.model import EventStoreError
+from eventstore.model import EventStoreError, UnknownTopic
 
 REFUSED = 2
 SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
@@ -28,7 +29,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="the file; - is standard input")
-        parser.add_argument("--topic", default="", help="into this topic, made where it is missing (default: the file's name)")
+        parser.add_argument(
+            "--topic", default="", help="into this topic, made if it is missing (default: one named like the file)"
+        )
         parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
         add_as_option(parser)
 
@@ -37,7 +40,9 @@ class Command(BaseCommand):
         try:
             name = topic or topic_of(file)
             with _open(file) as source, stopping_by_signal() as stop, _bar(file, progress) as bar:
-                summary = self.run(StoppableFile(source, stop, bar.update), name, actor, bar)
+                if not topic:
+                    _refuse_to_make(name, file)
+                summary = self.run(StoppableFile(source, stop, bar.update), name, actor, bar, file)
         except EventStoreError as error:
             raise CommandError(str(error), returncode=REFUSED) from error
         except OSError as error:
@@ -48,14 +53,14 @@ class Command(BaseCommand):
         if summary.rejected_count:
             sys.exit(1)
 
-    def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]") -> ImportSummary:
+    def run(self, source: StoppableFile, name: str, actor: str, bar: "tqdm[Any]", file: str) -> ImportSummary:
         """The import as one recorded act. A stop ends it after the current batch."""
         here = desk()
         with here.actions.perform(command_line_actor(actor), PUBLISH, topic_resource(name), {}) as act:
             progress = Progress(bar, act)
             topic = here.log.create_topic(name)
             try:
-                lines = source.until_stopped(parse_lines(source))
+                lines = source.until_stopped(parse_lines(source, packed=file.lower().endswith(".gz")))
                 summary = import_messages(here.log, topic.name, lines, on_progress=progress.show)
             except KeyboardInterrupt:  # it was waiting for input: everything before has been imported
                 summary = progress.last
@@ -122,6 +127,17 @@ def counted(count: int, what: str) -> str:
 
 def before(imported: int) -> str:
     return f"{counted(imported, 'event')} {'was' if imported == 1 else 'were'}"
+
+
+def _refuse_to_make(name: str, file: str) -> None:
+    """Raise ``CommandError`` if there is no such topic: one is made only if it is named."""
+    try:
+        desk().log.topic(name)
+    except UnknownTopic as error:
+        command = f".venv/bin/python manage.py import_events {shlex.quote(file)} --topic {shlex.quote(name)}"
+        raise CommandError(
+            f"There is no topic {name!r}, and none is made from a file's name. To make it: {command}", returncode=REFUSED
+        ) from error
 
 
 def _open(file: str) -> Any:

@@ -4,6 +4,7 @@ A broker's redirection to a sister broker is followed only to the same path.
 """
 
 import os
+import re
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,9 @@ class AdminHttp:
             return StoreRefused(NO_PERMISSION)
         if answer.status_code in (502, 503, 504):
             return self._unreachable()
+        if answer.status_code == 500 and is_starting(answer):
+            where = httpx.URL(self._url).netloc.decode()
+            return StoreUnreachable(f"The broker at {where} is starting. Nothing is lost: it answers in a moment.")
         return StoreRefused(f"The broker refuses this ({answer.status_code}): {reason_of(answer)}")
 
     def close(self) -> None:
@@ -139,6 +143,16 @@ def _no_admin_api() -> StoreRefused:
     return StoreRefused("What answers is not Pulsar's admin API: check PULSAR_ADMIN_URL.")
 
 
+LONGEST_REASON = 20_000
+"""Characters of a reason that are looked at: a stack trace may be long."""
+_STARTING = re.compile(
+    r"not (?:yet )?(?:ready|initiali[sz]ed|started)|still starting"
+    r"|because the return value of \"org\.apache\.pulsar\.broker\.PulsarService\.get\w+\(\)\" is null"
+    r"|because \"this\.(?:pulsar|brokerService|namespaceService|loadManager)\" is null",
+    re.IGNORECASE,
+)
+
+
 class _Sizes(Struct):
     storageSize: int  # the broker's own names
     msgInCounter: int
@@ -159,6 +173,19 @@ def sizes_in(answer: httpx.Response) -> Mapping[str, Growth]:
     except (DecodeError, ValueError) as error:
         raise _no_admin_api() from error
     return {name: (one.storageSize, one.msgInCounter) for name, one in found.partitions.items()}
+
+
+def is_starting(answer: httpx.Response) -> bool:
+    """Whether a 500 is that of a broker whose services are not all there yet.
+
+    It opens its admin API first. Until they are there, it answers with the NullPointerException of the service that it misses
+    (its name is in the reason), or says that one is not ready or not initialised.
+    """
+    try:
+        text = str(answer.json().get("reason", ""))
+    except (ValueError, AttributeError):
+        text = answer.text[:LONGEST_REASON]  # before its error handlers are there, the broker sends a page of Jetty's
+    return _STARTING.search(text[:LONGEST_REASON]) is not None
 
 
 def reason_of(answer: httpx.Response) -> str:

@@ -1,5 +1,6 @@
 """A partition that this process has leased, and its open reader."""
 
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from eventstore.model.errors import StoreUnreachable, UnknownTopic, words_of
 from eventstore.model.events import Topic
 from eventstore.model.log import Edge, Reader
 from eventstore.model.storage import Storage
+
+log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two reads of an idle partition: at first, and in the end."""
@@ -64,6 +67,8 @@ class AssignedPartition:
     """Whether the store did not have it for a time before it was leased."""
     errors: list[Exception] = field(default_factory=list)
     """The last error, while it is waited out."""
+    told: str = ""
+    """What the log said last of its errors, until it works again."""
     failures: int = 0
     """How often it has failed in a row."""
     failing_since: float = 0.0
@@ -164,6 +169,9 @@ class AssignedPartition:
         """Forget the errors. The next one starts a new backoff."""
         self.trouble, self.failures, self.works = 0.0, 0, True
         self.errors.clear()
+        if self.told:
+            self.told = ""
+            log.warning("%s: works again.", self)
 
     def __str__(self) -> str:
         return f"{self.topic.name} partition {self.number}"

@@ -121,15 +121,22 @@ class Readers:
 
 
 def log_failure(assigned: AssignedPartition, error: Exception) -> None:
-    """Log what holds a partition up. The text of an unforeseen error is left out, because it may quote a payload."""
+    """Log what holds a partition up, once in the same words. The text of an unforeseen error is left out, because it may
+    quote a payload."""
     if isinstance(error, CheckpointMoved | UnknownTopic):  # a topic that is gone is released with the next list of topics
         log.info("%s: %s", assigned, error)
-    elif isinstance(error, EventStoreError):
-        log.warning("%s: trying again: %s", assigned, error)
+        return
+    level = logging.WARNING
+    if isinstance(error, EventStoreError):
+        text = f"trying again: {error}"
     elif isinstance(error, DatabaseError):
-        log.warning("%s: trying again: %s", assigned, database_error_text(error))
+        text = f"trying again: {database_error_text(error)}"
     else:
-        log.error("%s: trying again after an unforeseen %s at %s", assigned, type(error).__name__, place_of(error))
+        level = logging.ERROR
+        text = f"trying again after an unforeseen {type(error).__name__} at {place_of(error)}"
+    if text != assigned.told:
+        assigned.told = text
+        log.log(level, "%s: %s", assigned, text)
 
 
 def _close(assigned: AssignedPartition) -> None:

@@ -33,6 +33,8 @@ class Watch:
         self.storage, self.indexer, self.find = storage, indexer, find
         self._asked: dict[str, float] = {}
         self._topics_at = self._amounts_at = 0.0
+        self._trouble = ""
+        """The warning that was logged last, while it holds."""
         self._was_away = False
         """Whether the store was away since the open partitions were last known to be the same."""
 
@@ -60,11 +62,16 @@ class Watch:
         try:
             topics = {topic.name: topic for topic in self.storage.log.topics()}
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
-            log.warning("Looking for topics: %s", error)
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                log.warning("Looking for topics: %s", error)
             away = isinstance(error, StoreUnreachable)
             self.indexer.answers.note(time.monotonic(), away=away)
             self._was_away |= away
             return
+        if self._trouble:
+            self._trouble = ""
+            log.warning("Looking for topics: the store answers again.")
         self.indexer.answers.note(time.monotonic(), away=False)
         if self._was_away:
             self._was_away = not self._doubt_others()

@@ -1,0 +1,48 @@
+"""A 500 of a broker that is starting is told from other errors of its admin API."""
+
+import httpx
+import pytest
+
+from eventstore.drivers.pulsar.admin_http import AdminHttp, is_starting
+
+UNEXPECTED = "\n --- An unexpected error occurred in the server ---\n\nMessage: {}\n\nStacktrace:\n\njava.lang.X: {}\n\tat x"
+NO_SERVICE = (
+    'Cannot invoke "org.apache.pulsar.broker.namespace.NamespaceService.getListOfTopics()" because the return value of '
+    '"org.apache.pulsar.broker.PulsarService.getNamespaceService()" is null'
+)
+STARTING = [
+    UNEXPECTED.format(NO_SERVICE, NO_SERVICE),
+    "Namespace service is not ready for acquiring ownership",
+    "Broker is still starting",
+    "Web service not initialized",
+]
+OTHERS = [
+    UNEXPECTED.format("Metadata store timed out", "Metadata store timed out"),
+    'Cannot invoke "String.length()" because "name" is null',
+    "Topic has no ready producers",
+    "",
+]
+
+
+def answer(reason: str) -> httpx.Response:
+    return httpx.Response(500, json={"reason": reason})
+
+
+@pytest.mark.parametrize("reason", STARTING)
+def test_a_broker_whose_services_are_not_there_yet_is_starting(reason: str) -> None:
+    assert is_starting(answer(reason))
+    assert is_starting(httpx.Response(500, text=f"<html>{reason}</html>"))
+
+
+@pytest.mark.parametrize("reason", OTHERS)
+def test_another_500_is_not(reason: str) -> None:
+    assert not is_starting(answer(reason))
+
+
+def test_a_page_waits_for_a_broker_that_is_starting() -> None:
+    http = AdminHttp.__new__(AdminHttp)
+    http._url = "http://broker.example:8080/admin"
+    assert str(http._refusal(answer(STARTING[0]))) == (
+        "The broker at broker.example:8080 is starting. Nothing is lost: it answers in a moment."
+    )
+    assert str(http._refusal(answer(OTHERS[0]))).startswith("The broker refuses this (500)")

@@ -1,0 +1,51 @@
+"""``make`` with a virtual environment that is of no use."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.desk_template import ROOT
+
+ANEW = """#!/bin/sh
+echo "$@" >> calls
+mkdir -p .venv/bin
+printf '#!/bin/sh\\nexit 0\\n' > .venv/bin/python
+chmod +x .venv/bin/python
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    program(tmp_path / "python-of-the-system", ANEW)
+    return tmp_path
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def install(checkout: Path) -> tuple[str, list[str]]:
+    made = subprocess.run(
+        ["make", "install", "PYTHON=./python-of-the-system"], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    calls = checkout / "calls"
+    return made.stdout, [line for line in calls.read_text().splitlines() if "venv" in line] if calls.exists() else []
+
+
+def test_a_venv_without_pip_is_made_anew(checkout: Path) -> None:
+    program(checkout / ".venv" / "bin" / "python", "#!/bin/sh\nexit 1\n")
+    said, calls = install(checkout)
+    assert ".venv has no pip that works: making it anew." in said
+    assert calls == ["-m venv --clear .venv"]
+
+
+def test_one_that_works_stays(checkout: Path) -> None:
+    program(checkout / ".venv" / "bin" / "python", "#!/bin/sh\nexit 0\n")
+    said, calls = install(checkout)
+    assert ("anew" in said, calls) == (False, [])
