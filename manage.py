@@ -18,7 +18,8 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except DatabaseError as error:
-        from eventstore.management.configured import NO_TABLES, lacks_tables
+        from eventstore.index.tables.database import lacks_tables
+        from eventstore.management.configured import NO_TABLES
 
         if not lacks_tables(error):
             raise

@@ -1,10 +1,10 @@
 """Health checks for machines: whether the process answers, and whether it is ready for requests."""
 
-from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
 from dashboard.web import store_health
 
 
@@ -16,22 +16,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the databases and the store answer, otherwise 503. Names those that do not, but not their addresses."""
-    reachable = {alias: _is_reachable(alias) for alias in ("default", "index")}
+    """200 if the databases answer and have their tables, and the store answers, otherwise 503.
+
+    Names those that do not, but not their addresses.
+    """
+    states = {alias: state_of(alias) for alias in databases_in_use()}
     # A result that is some seconds old will do. Anonymous requests must not make the desk query the broker each time.
-    reachable["store"] = store_health.current_store_health().reachable is True
-    ready = all(reachable.values())
-    words = {name: "ok" if fine else "does not answer" for name, fine in reachable.items()}
-    return JsonResponse({"ready": ready, **words}, status=200 if ready else 503)
-
-
-def _is_reachable(alias: str) -> bool:
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    return True
+    if states.setdefault("store", DatabaseState.OK) is DatabaseState.OK:
+        answers = store_health.current_store_health().reachable is True
+        states["store"] = DatabaseState.OK if answers else DatabaseState.NO_ANSWER
+    ready = all(state is DatabaseState.OK for state in states.values())
+    return JsonResponse({"ready": ready, **states}, status=200 if ready else 503)
 
 
 urls = [

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.rendering.text import format_duration, format_number
+from dashboard.setup.database_state import DatabaseState, migrate_command, state_of
 from dashboard.web.store_health import IndexHealth, StoreHealth, current_index_health, current_store_health
 
 INDEX_MAY_LAG = 60.0
@@ -87,18 +88,22 @@ def standing() -> Standing:
     try:
         index = current_index_health()
     except DatabaseError:
-        return Standing(of_store=None, index=None, notices=(INDEX_AWAY,))
+        return Standing(of_store=None, index=None, notices=(_index_away(),))
     store = current_store_health()
     return Standing(of_store=store, index=index, notices=tuple(_notices(store, index)))
 
 
-INDEX_AWAY = Notice(
-    name="index-away",
-    tone="bad",
-    title="The index's database does not answer.",
-    text="Aggregates, searches and counts are not known now.",
-    foot="index does not answer",
-)
+def _index_away() -> Notice:
+    state = state_of("index")
+    lacking = state is DatabaseState.NO_TABLES
+    return Notice(
+        name="index-away",
+        tone="bad",
+        title=f"The index's database {state if lacking else DatabaseState.NO_ANSWER}.",
+        text="Aggregates, searches and counts are not known now.",
+        foot="index does not answer",
+        commands=(migrate_command("index"), RUN_INDEX) if lacking else (),
+    )
 
 
 def _notices(store: StoreHealth, index: IndexHealth) -> list[Notice]:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, resolve
 
 from dashboard.rendering.url_segments import respelled
+from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import not_found, problem, problem_of
 from eventstore.model import EventStoreError
 
@@ -14,7 +16,7 @@ _NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
 
 
 class DeskMiddleware:
-    """Keep pages out of caches, and turn errors of the store into pages that explain them."""
+    """Keep pages out of caches, and turn errors of the store and of databases into pages that explain them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -34,6 +36,8 @@ class DeskMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, DatabaseError):
+            return database_problem(request)
         return problem(request, problem_of(exception)) if isinstance(exception, EventStoreError) else None
 
 

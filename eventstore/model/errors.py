@@ -86,6 +86,10 @@ class LeaseLost(EventStoreError):
     """The lock on a resource ran out and passed to somebody else: no further step is taken."""
 
 
+class IndexReplaced(EventStoreError):
+    """The index's database is another one than the indexer began with: its file was removed or replaced."""
+
+
 class InvalidConfiguration(EventStoreError):
     """The configuration file or an address in the environment cannot be used; the text says where."""
 

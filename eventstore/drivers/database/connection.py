@@ -48,7 +48,7 @@ def close_in_thread() -> None:
         connection.close()
 
 
-_NO_TABLES = "The embedded store has no tables yet. Run: manage.py migrate --database store"
+_NO_TABLES = "The embedded store has no tables yet. Run: python manage.py migrate --database store"
 
 
 def _sentence(error: Exception) -> str:

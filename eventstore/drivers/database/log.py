@@ -10,6 +10,7 @@ from django.db import connections
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.database import appending, table_reads, topics
 from eventstore.drivers.database.connection import STORE, Session
+from eventstore.drivers.database.models import TopicRow
 from eventstore.drivers.database.positions import number_in, position_labelled, position_of
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities, Reader
@@ -26,8 +27,8 @@ class DatabaseLog:
         self._turn = itertools.count()
 
     def ping(self) -> str:
-        with self._session.use(), connections[STORE].cursor() as cursor:
-            cursor.execute("SELECT 1")
+        with self._session.use():
+            TopicRow.objects.using(STORE).exists()  # and not "SELECT 1": a file that was removed comes back without tables
             return f"embedded store on {_product()}"
 
     # -- topics

@@ -27,6 +27,7 @@ from eventstore.index.indexer.made_anew import end_those_made_anew
 from eventstore.index.indexer.reader_threads import Readers
 from eventstore.index.indexer.throughput import Meter
 from eventstore.index.indexer.topic_watch import Watch
+from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
 from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.storage import Storage
@@ -61,10 +62,15 @@ class Following:
 
 
 def run_until_stopped(following: Following) -> None:
-    """Index every topic, including new ones, until ``stop`` is set. Errors are logged and waited out."""
+    """Index every topic, including new ones, until ``stop`` is set. Errors are logged and waited out.
+
+    Raises ``IndexReplaced`` if the index's file was removed or replaced, and the ``DatabaseError`` if tables are missing.
+    """
+    file = opened_file()
     with _indexer(following) as indexer:
         _start(following, indexer, find=True)
         while not following.stop.is_set():
+            require_same_file(file)
             try:
                 indexer.step(STEP)
             except DatabaseError as error:
@@ -99,9 +105,10 @@ def index_until_caught_up(following: Following) -> int:
 
 
 def _until_done(following: Following, indexer: Indexer) -> None:
-    last_state, moved = "", time.monotonic()
+    last_state, moved, file = "", time.monotonic(), opened_file()
     trouble: DatabaseError | None = None
     while indexer.left and not following.stop.is_set():
+        require_same_file(file)
         try:
             indexer.step(STEP)
         except DatabaseError as error:
@@ -115,7 +122,12 @@ def _until_done(following: Following, indexer: Indexer) -> None:
 
 
 def _recover_from(error: DatabaseError) -> None:
-    """Wait for the index's database, which is away or busy. What was to be noted is noted at the next step."""
+    """Wait for the index's database, which is away or busy. What was to be noted is noted at the next step.
+
+    Nothing is waited for if tables are missing: they do not come back by themselves.
+    """
+    if lacks_tables(error):
+        raise error
     log.warning("The index's database: trying again: %s", database_error_text(error))
     connections.close_all()
 

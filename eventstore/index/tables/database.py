@@ -3,10 +3,17 @@
 The router finds the database of a model by the app label. Raw SQL and transactions have no model, so they come here.
 """
 
-from django.db import connections, transaction
+from pathlib import Path
+
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from eventstore.model.errors import IndexReplaced
+
 ALIAS = "index"
+_TEXTS_OF_SQLITE = ("no such table", "no such column", "has no column named")
+_CODES_OF_POSTGRESQL = frozenset({"42P01", "42703"})
+"""Undefined table and undefined column. Both databases raise these kinds of errors for other reasons as well."""
 
 
 def connection() -> BaseDatabaseWrapper:
@@ -17,3 +24,38 @@ def connection() -> BaseDatabaseWrapper:
 def atomic() -> transaction.Atomic:
     """Return a context manager that runs its block in one transaction of the index's database."""
     return transaction.atomic(using=ALIAS)
+
+
+def lacks_tables(error: DatabaseError) -> bool:
+    """Return whether the error was raised because a database was not migrated."""
+    code = getattr(error.__cause__, "sqlstate", None)
+    return code in _CODES_OF_POSTGRESQL or any(words in str(error) for words in _TEXTS_OF_SQLITE)
+
+
+def file_identity() -> tuple[int, int] | None:
+    """Return the device and inode of the index's SQLite file, (0, 0) if there is none now; ``None`` for PostgreSQL.
+
+    A process that has a file open goes on writing into it after it was removed, and nobody else sees what it writes.
+    """
+    if connection().vendor != "sqlite":
+        return None
+    try:
+        found = Path(connection().settings_dict["NAME"]).stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def opened_file() -> tuple[int, int] | None:
+    """Open the index's database, and return the ``file_identity`` of what was opened."""
+    connection().ensure_connection()
+    return file_identity()
+
+
+def require_same_file(file: tuple[int, int] | None) -> None:
+    """Raise ``IndexReplaced`` if another file than this one, or none, is there now."""
+    if file is not None and file_identity() != file:
+        raise IndexReplaced(
+            f"The index's file {connection().settings_dict['NAME']} was removed or replaced while this indexer wrote to it. "
+            "If the file was removed, run: python manage.py migrate --database index. Then start the indexer again."
+        )
