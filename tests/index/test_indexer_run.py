@@ -16,6 +16,7 @@ from eventstore.index.indexer import indexer as indexer_module
 from eventstore.index.indexer import reader_threads
 from eventstore.index.indexer import run as following_module
 from eventstore.index.indexer.run import index_until_caught_up
+from eventstore.index.indexer.throughput import IndexerStatus
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.value_lookup import by_value
 from eventstore.index.models import IndexedPartition, IndexerRow
@@ -93,6 +94,17 @@ def test_an_empty_partition_is_caught_up() -> None:
     storage.log.create_topic("documents")
     assert index_until_caught_up(following(storage, threading.Event())) == 0
     assert IndexedPartition.objects.get().caught_up_at is not None
+
+
+def test_a_run_that_has_caught_up_ends_with_saying_so() -> None:
+    """The last measurement is older than the end: it said that all partitions are behind, at 89 %."""
+    storage = DatabaseStorage()
+    published(storage, 30, partitions=3)
+    told: list[IndexerStatus] = []
+    index_until_caught_up(following(storage, threading.Event(), on_status=told.append))
+    last = told[-1].progress
+    assert (last.partitions, last.caught_up, last.behind) == (3, 3, 0)
+    assert set(IndexedPartition.objects.values_list("behind", flat=True)) <= {0, None}
 
 
 def test_nothing_to_follow_is_caught_up_at_once() -> None:

@@ -10,8 +10,8 @@ from django.utils import timezone
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer import indexer as indexer_module
 from eventstore.index.indexer import leases
-from eventstore.index.indexer.indexer import IndexerStatus
 from eventstore.index.indexer.run import index_until_caught_up
+from eventstore.index.indexer.throughput import IndexerStatus
 from eventstore.index.lookup import progress, queries
 from eventstore.index.models import IndexedPartition, IndexerRow
 from eventstore.model.events import Topic

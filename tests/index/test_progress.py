@@ -1,16 +1,20 @@
 """How far the index is: what is measured, noted and told."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from tqdm import tqdm
 
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition
-from eventstore.index.indexer.indexer import IndexerStatus
-from eventstore.index.indexer.throughput import Meter
+from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.lookup import progress
 from eventstore.index.models import IndexedPartition
+from eventstore.management.commands import run_index
 from eventstore.management.commands.run_index import status_text
 from eventstore.model.events import Topic
 from eventstore.model.log import Amounts
@@ -96,7 +100,41 @@ def test_counted_events_are_not_multiplied() -> None:
 def test_the_command_says_how_it_stands() -> None:
     caught_up = one(partitions=10, caught_up=10, behind=0, published=None)
     assert status_text(IndexerStatus(progress=caught_up, elsewhere=0), NOW) == "caught up"
+    assert status_text(IndexerStatus(progress=caught_up, elsewhere=0, store_away=True), NOW) == "the store does not answer"
+    assert status_text(IndexerStatus(progress=progress.combined([]), elsewhere=0), NOW) == "no topics yet"
     behind = one(partitions=10, caught_up=7, behind=1)
     assert status_text(IndexerStatus(progress=behind, elsewhere=4), NOW) == (
         "3 of 10 partitions behind, by 2:00:00 of publish time; 4 with other indexers"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "total"),
+    [
+        (IndexerStatus(progress=one(behind=5), elsewhere=0), 7),
+        (IndexerStatus(progress=one(behind=0), elsewhere=0), 2),
+        (IndexerStatus(progress=one(behind=None), elsewhere=0), None),
+        (IndexerStatus(progress=one(behind=0), elsewhere=0, store_away=True), None),
+        (IndexerStatus(progress=progress.combined([]), elsewhere=0), None),
+    ],
+)
+def test_the_bar_has_a_total_only_where_it_is_known(status: IndexerStatus, total: int | None) -> None:
+    with tqdm(file=StringIO(), initial=2) as bar:
+        run_index._show(bar, status)
+        assert bar.total == total
+
+
+def test_a_partition_of_which_nothing_is_known_yet_is_not_caught_up(desk_databases: dict[str, str]) -> None:
+    """It is not open, or the store has not told where it ends."""
+    leases.make_partitions([Topic(name="a", partitions=2)], known=[])
+    meter = Meter(exact=True)
+    held = [AssignedPartition(topic=Topic(name="a", partitions=2), number=n, row=n + 1, epoch=1) for n in range(2)]
+    open_one: Any = SimpleNamespace(writing=SimpleNamespace(checkpoint=SimpleNamespace(next_ordinal=70)))
+    held[1].opened = open_one
+    meter.note(held, [])
+    assert meter.now is not None
+    assert (meter.now.partitions, meter.now.caught_up, meter.now.behind, meter.now.indexed) == (2, 0, None, 70)
+    held[1].end_known = True
+    meter._note_at = 0.0
+    meter.note(held[1:], [])
+    assert (meter.now.caught_up, meter.now.behind) == (1, 0)

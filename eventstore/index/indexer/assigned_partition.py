@@ -80,6 +80,8 @@ class AssignedPartition:
     """Whether something came while a thread had it. Belongs to the schedule."""
     published: datetime | None = None
     """When the last indexed event was published."""
+    end_known: bool = False
+    """Whether an end that the store has told since it was leased is indexed. Until then nobody knows what waits."""
 
     def open(self, storage: Storage, memory: Memory) -> OpenPartition:
         """Open the partition at its checkpoint.
@@ -160,6 +162,7 @@ class AssignedPartition:
 
     def note_end(self) -> None:
         """Note that the store's end of the partition is indexed. If its reader works, no message is left to fail."""
+        self.end_known = True
         opened = self.opened  # read once: a reader thread may close it
         if opened is not None and opened.idle and opened.all_written:
             self.narrowing = Narrowing()

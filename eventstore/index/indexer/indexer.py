@@ -21,11 +21,10 @@ from eventstore.index.indexer.failures import Answers
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import begin_anew
 from eventstore.index.indexer.reader_threads import Readers, log_failure
-from eventstore.index.indexer.throughput import Meter
+from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.lookup import progress
 from eventstore.index.writing.writer import write_prepared
 from eventstore.model.events import Position, Topic
-from eventstore.model.progress import IndexProgress
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +59,9 @@ class End:
         return other.last is not None and (self.last is None or self.last.token < other.last.token)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexerStatus:
-    """How this process is doing. ``elsewhere`` counts the partitions that other indexers have, or nobody yet."""
-
-    progress: IndexProgress
-    elsewhere: int
-
-
 class Indexer:
-    """Belongs to the writing thread. The watching thread replaces ``topics``, fills ``ends`` and notes ``answers``.
+    """Belongs to the writing thread. The watching thread replaces ``topics``, fills ``ends``, notes ``answers`` and
+    ``store_away``.
 
     ``done`` returns whether the work on a partition is over. Such a partition is released and not taken again. With ``done``,
     every partition that is left counts as behind; without it, only those that are late.
@@ -93,6 +85,7 @@ class Indexer:
         self.ends: dict[Shard, End] = {}
         """Ends that have not been reached yet."""
         self.answers = Answers()
+        self.store_away = False
         self.held: dict[int, AssignedPartition] = {}
         self.total = 0
         self.left: list[Leased] = []
@@ -276,7 +269,8 @@ class Indexer:
         held = self.held_now()
         self.meter.note(held, self.late())
         if self.meter.now is not None:
-            self.on_status(IndexerStatus(progress=self.meter.now, elsewhere=len(self.left) - len(held)))
+            elsewhere = len(self.left) - len(held)
+            self.on_status(IndexerStatus(progress=self.meter.now, elsewhere=elsewhere, store_away=self.store_away))
 
     def _forget_streams(self) -> None:
         """Keep the streams in memory within the limit. Dropped ones are read again when needed."""

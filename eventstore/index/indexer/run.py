@@ -8,9 +8,10 @@ thread (``topic_watch``) looks for topics, and asks where they end.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.db import DatabaseError, connections
 from django.utils import timezone
@@ -20,16 +21,18 @@ from eventstore.config.searchable_values import ValuesOf
 from eventstore.index.indexer import gc_tuning
 from eventstore.index.indexer.batch_queue import BatchQueue
 from eventstore.index.indexer.failures import database_error_text
-from eventstore.index.indexer.indexer import End, Indexer, IndexerStatus
+from eventstore.index.indexer.indexer import End, Indexer
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import end_those_made_anew
 from eventstore.index.indexer.reader_threads import Readers
-from eventstore.index.indexer.throughput import Meter
+from eventstore.index.indexer.throughput import IndexerStatus, Meter
 from eventstore.index.indexer.topic_watch import Watch
+from eventstore.index.lookup import progress
 from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
 from eventstore.index.writing.partition import Memory
 from eventstore.model.errors import EventStoreError, StoreUnreachable
+from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -37,8 +40,8 @@ log = logging.getLogger(__name__)
 BATCH = 20_000
 THREADS = 4
 STEP = 0.25
-PATIENCE = 30.0
-"""Seconds without progress after which an indexer that should come to an end gives up."""
+PATIENCE = 120.0
+"""Seconds without progress after which an indexer that should come to an end gives up. A broker's restart took 50."""
 STOPPED_WITHIN = 4.0
 
 
@@ -57,6 +60,8 @@ class Following:
     """Largest number of events in a transaction."""
     threads: int = THREADS
     """Number of reader threads."""
+    patience: float | None = None
+    """Seconds without progress after which ``index_until_caught_up`` gives up; ``None``: ``PATIENCE``."""
     values_of: ValuesOf | None = None
     owner: str = field(default_factory=new_owner)
 
@@ -82,7 +87,7 @@ def index_until_caught_up(following: Following) -> int:
 
     The goal is each topic's end at the start; later events may wait for the next run. Other indexers may take part: the
     partitions that they have are waited for, and taken over if they stop. Raises an ``EventStoreError`` or ``DatabaseError``
-    if nothing has moved for half a minute.
+    if nothing has moved for ``following.patience`` seconds.
     """
     moment = timezone.now()
     topics = {topic.name: topic for topic in following.storage.log.topics()}
@@ -101,7 +106,18 @@ def index_until_caught_up(following: Following) -> int:
         if indexer.left:
             _start(following, indexer, find=False)
             _until_done(following, indexer)
+        if not indexer.left:
+            _tell_the_end(following, topics, moment)
     return indexer.total
+
+
+def _tell_the_end(following: Following, topics: Mapping[str, Topic], moment: datetime) -> None:
+    """Note that nothing waits of what was there at this moment, and tell so: the last measurement is older than the end."""
+    progress.note_nothing_waits(following.owner, moment)
+    told = progress.combined([one.progress for one in progress.topics() if one.topic in topics])
+    following.on_status(
+        IndexerStatus(progress=replace(told, caught_up=told.partitions, behind=0, published=None), elsewhere=0)
+    )
 
 
 def _until_done(following: Following, indexer: Indexer) -> None:
@@ -117,7 +133,7 @@ def _until_done(following: Following, indexer: Indexer) -> None:
         state = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
         if state != last_state:
             last_state, moved, trouble = state, time.monotonic(), None
-        elif time.monotonic() - moved > PATIENCE:
+        elif time.monotonic() - moved > (following.patience or PATIENCE):
             raise trouble or _standstill(indexer)
 
 

@@ -16,6 +16,18 @@ INERTIA = 0.5
 """Weight of the previous rate in the next one."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexerStatus:
+    """How this process is doing. ``elsewhere`` counts the partitions that other indexers have, or nobody yet.
+
+    ``store_away``: the store did not answer the last question, so nothing can be said of what waits.
+    """
+
+    progress: IndexProgress
+    elsewhere: int
+    store_away: bool = False
+
+
 @dataclass(kw_only=True, slots=True)
 class Measured:
     """What is measured of one partition. ``first`` and ``last`` are what the store told, and how many events were indexed
@@ -45,7 +57,8 @@ class Meter:
         self.exact = exact
         """Whether the store counts events."""
         self.now: IndexProgress | None = None
-        """The progress of all partitions that this process has, as of the last note."""
+        """The progress of all partitions that this process has, as of the last note. Those that are not open yet, and those
+        whose end the store has not told yet, are not caught up, and what waits in them is not known."""
         self._measured: dict[int, Measured] = {}
         self._note_at = 0.0
 
@@ -99,7 +112,7 @@ class Meter:
         progress.note(changed)
         for row, one in changed.items():
             self._measured[row].noted, self._measured[row].noted_at = one, moment
-        self.now = progress.combined(list(found.values()))
+        self.now = progress.combined([_as_far_as_known(one, found.get(one.row), late=one in late) for one in held])
 
     def _progress(
         self, measured: Measured, assigned: AssignedPartition, indexed: int, moment: float, behind: bool
@@ -122,3 +135,18 @@ class Meter:
             caught_up_at=None,
             published=assigned.published if behind else None,
         )
+
+
+def _as_far_as_known(assigned: AssignedPartition, measured: IndexProgress | None, *, late: bool) -> IndexProgress:
+    if measured is not None and (late or assigned.end_known):
+        return measured
+    return IndexProgress(
+        partitions=1,
+        caught_up=0,
+        indexed=measured.indexed if measured else 0,
+        behind=None,
+        exact=True,
+        rate=measured.rate if measured else 0.0,
+        caught_up_at=None,
+        published=None,
+    )

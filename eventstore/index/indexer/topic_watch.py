@@ -68,11 +68,13 @@ class Watch:
             away = isinstance(error, StoreUnreachable)
             self.indexer.answers.note(time.monotonic(), away=away)
             self._was_away |= away
+            self.indexer.store_away = away
             return
         if self._trouble:
             self._trouble = ""
             log.warning("Looking for topics: the store answers again.")
         self.indexer.answers.note(time.monotonic(), away=False)
+        self.indexer.store_away = False
         if self._was_away:
             self._was_away = not self._doubt_others()
         if topics != self.indexer.topics:
@@ -158,7 +160,10 @@ class Watch:
                 amounts = self.storage.log.amounts(topic, {number: at.position for number, (_, at) in checkpoints.items()})
             except EventStoreError as error:
                 log.info("%s: asking how much waits: %s", topic, error)
+                self.indexer.store_away |= isinstance(error, StoreUnreachable) and not self.find
                 continue
+            if not self.find:  # otherwise it is known from looking for topics
+                self.indexer.store_away = False
             for number, found in amounts.items():
                 assigned, checkpoint = checkpoints[number]
                 self.indexer.meter.observe(assigned, found, checkpoint.next_ordinal)

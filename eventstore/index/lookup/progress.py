@@ -72,6 +72,12 @@ def note_caught_up(rows: Sequence[int], moment: datetime) -> None:
         some.filter(Q(caught_up_at__isnull=True) | Q(caught_up_at__lt=moment)).update(caught_up_at=moment)
 
 
+def note_nothing_waits(owner: str, moment: datetime) -> None:
+    """Note that nothing waits in the partitions that were indexed up to this moment and that no other indexer has."""
+    rows = current_partitions().filter(caught_up_at__gte=moment, behind__gt=0, owner__in=("", owner))
+    rows.update(behind=0, measured_at=Now())
+
+
 def note(measured: Mapping[int, IndexProgress]) -> None:
     """Write how far each of these partition rows is."""
     if not measured:

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,8 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from eventstore.config.searchable_values import require_hash_key, values_by
-from eventstore.index.indexer.indexer import IndexerStatus
-from eventstore.index.indexer.run import BATCH, THREADS, Following, index_until_caught_up, run_until_stopped
+from eventstore.index.indexer.run import BATCH, PATIENCE, THREADS, Following, index_until_caught_up, run_until_stopped
+from eventstore.index.indexer.throughput import IndexerStatus
 from eventstore.index.tables.sql import MOST_EVENTS
 from eventstore.management.configured import configured_storage, error_message
 from eventstore.management.stopping import Stop, stopping_by_signal
@@ -28,38 +29,43 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--until-caught-up", action="store_true", help="end when there is nothing new")
+        patience = f"with --until-caught-up: seconds without progress after which it gives up ({PATIENCE:.0f})"
+        parser.add_argument("--patience", type=float, help=patience)
         parser.add_argument("--batch", type=int, default=BATCH, help="events a transaction, at most (%(default)s)")
         parser.add_argument("--threads", type=int, default=THREADS, help="threads that read (%(default)s)")
 
         parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
 
-    def handle(self, *args: Any, until_caught_up: bool, batch: int, threads: int, progress: bool, **options: Any) -> None:
+    def handle(self, *args: Any, batch: int, threads: int, patience: float | None, **options: Any) -> None:
         if not 1 <= batch <= MOST_A_BATCH:
             raise CommandError(f"--batch takes a number from 1 to {MOST_A_BATCH}.")
         if not 1 <= threads <= MOST_THREADS:
             raise CommandError(f"--threads takes a number from 1 to {MOST_THREADS}.")
+        if patience is not None and not 0 < patience < float("inf"):
+            raise CommandError("--patience takes a number of seconds above 0.")
         try:
             require_hash_key(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         except InvalidConfiguration as error:
             raise CommandError(str(error)) from error
         with stopping_by_signal() as stop:
-            self.index(stop, until_caught_up=until_caught_up, batch=batch, threads=threads, progress=progress)
+            self.index(stop, options, batch=batch, threads=threads, patience=patience)
 
-    def index(self, stop: Stop, *, until_caught_up: bool, batch: int, threads: int, progress: bool) -> None:
+    def index(self, stop: Stop, options: Mapping[str, Any], *, batch: int, threads: int, patience: float | None) -> None:
         storage = configured_storage()
-        with tqdm(unit=" events", desc="index", disable=not progress and not sys.stderr.isatty()) as bar:
+        with tqdm(unit=" events", desc="index", disable=not options["progress"] and not sys.stderr.isatty()) as bar:
             following = Following(
                 storage=storage,
                 config=settings.EVENTDESK,
                 stop=stop,
                 batch=batch,
                 threads=threads,
+                patience=patience,
                 values_of=values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY),
                 on_batch=lambda topic, partition, events: _advance(bar, events),
                 on_status=lambda status: _show(bar, status),
             )
             try:
-                if until_caught_up:
+                if options["until_caught_up"]:
                     total = index_until_caught_up(following)
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
@@ -82,13 +88,18 @@ def _advance(bar: "tqdm[Any]", events: int) -> None:
 def _show(bar: "tqdm[Any]", status: IndexerStatus) -> None:
     """Show beside the bar what is left, and how the indexer is doing."""
     behind = status.progress.behind
-    bar.total = None if behind is None else bar.n + behind
+    known = behind is not None and status.progress.partitions and not status.store_away
+    bar.total = bar.n + (behind or 0) if known else None
     bar.set_postfix_str(status_text(status, timezone.now()), refresh=True)
 
 
 def status_text(status: IndexerStatus, now: datetime) -> str:
     """Return how this indexer is doing, in a few words."""
     progress = status.progress
+    if status.store_away:
+        return "the store does not answer"
+    if not progress.partitions and not status.elsewhere:
+        return "no topics yet"
     late = progress.partitions - progress.caught_up
     words = f"{late} of {progress.partitions} partitions behind" if late else "caught up"
     if progress.published:
