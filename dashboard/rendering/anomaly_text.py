@@ -93,7 +93,8 @@ _TEXTS = (
         many="sequence numbers skip some",
         means="The publisher's number of the event (sequence, or the mapping's version) leaves some out within its stream.",
         advice="Look in the stream whether the missing ones come later: then they were published out of order. Else they were "
-        "never published, or lie in another topic if the publisher numbers over several.",
+        "never published, or lie in another stream: a publisher with one counter for all its aggregates skips numbers in each "
+        "of them, and then this says nothing about lost events.",
         path=SEQUENCE,
     ),
     AnomalyText(
