@@ -19,9 +19,13 @@ TITLES = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "This address is too long",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "This request has too long a header",
 }
+ADVICE = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: "Go back, and shorten what you typed.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "Delete this site's cookies in your browser, and try again.",
+}
 HINTS = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "An address may have 16,384 bytes. Letters outside ASCII take up to twelve bytes each.",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "A header may have 16,384 bytes. Deleting this site's cookies may help.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "A header may have 16,384 bytes.",
 }
 
 
@@ -47,7 +51,8 @@ def _answer(channel: Any, rest: bytes) -> None:
 
 
 def _response(status: HTTPStatus) -> bytes:
-    page = render_to_string("errors/bare.html", {"title": TITLES[status], "hint": HINTS[status]}).encode()
+    context = {"title": TITLES[status], "advice": ADVICE[status], "hint": HINTS[status]}
+    page = render_to_string("errors/bare.html", context).encode()
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Length": str(len(page)),

@@ -70,6 +70,7 @@ def test_an_address_that_is_too_long_gets_a_page(desk: Desk, size: int) -> None:
     answer = exchange(desk, request(f"GET /login/?q={'x' * size} HTTP/1.1"))
     assert status(answer) == 414
     assert b"This address is too long" in answer
+    assert b"shorten what you typed" in answer
     assert exchange(desk, request("GET /healthz HTTP/1.1")).endswith(b"ok")
 
 
