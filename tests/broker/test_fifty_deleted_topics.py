@@ -139,8 +139,9 @@ def indexed() -> int:
 def test_each_of_fifty_followed_topics_is_deleted_at_the_first_try_and_none_comes_back(
     broker: Broker, watching: Sequence[PulsarStorage], admin: httpx.Client, namespace: str, seconds: int, connected: bool
 ) -> None:
-    """``connected``: those deleted by force are deleted while readers are connected. On a busy machine one in fifty then comes
-    back now and then, which is not solved (docs/point-at-your-pulsar.md)."""
+    """``connected``: those deleted by force are deleted while readers are connected. On a very busy machine one may then come
+    back, made anew by a third reader that is just being opened, or by one that was closed too late
+    (docs/point-at-your-pulsar.md)."""
     topics = published(broker, namespace)
     hubs = [Hub(log=storage.log, read=lambda message: read_event(message, ())) for storage in watching[2:]]
     with ExitStack() as stack:
