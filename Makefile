@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
 	@echo 'make test     everything: lint, types, and every test but the soak'
-	@echo 'make check    lint, types and unit tests, in under a minute'
+	@echo 'make check    lint, types and the quick unit tests, in half a minute'
 	@echo 'make soak     the long kill and load tests, and all tests that need a broker on Pulsar 4.2.4'
 	@echo 'make pulsar   a local Pulsar broker, in the foreground (PULSAR_VERSION=…)'
 	@echo 'make bench NAME=import    a benchmark (EVENTS=… scales it)'
@@ -52,9 +52,10 @@ lint: install-dev
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
 # Unit tests compute all the time: a worker for each of two processors. The others wait for processes half of the time, and there
-# are three workers. All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their examples.
+# are three workers. All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check
+# names the ten tests that took longest: one that takes more than half a second is to be marked as slow, or made faster.
 check: install-dev
-	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak' -n 2 --dist loadfile
+	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n 2 --dist loadfile --durations 10
 
 test: install-dev
 	@scripts/system_packages.sh

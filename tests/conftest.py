@@ -5,10 +5,11 @@ real broker asks for ``pulsar_broker``, one of a real PostgreSQL for ``store_on_
 ``index_on_postgres``.
 """
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from tests.scheduling import LongestFirst
 pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
 OWNED = pytest.StashKey[RunServers]()
 SOCKET = "run_servers_socket"
+NEW_OBJECTS = 10_000
+"""So many make Python look for cycles that are garbage, instead of 700. A serving process has 20,000."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +67,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if OWNED in config.stash:
         config.stash[OWNED].end()
         shutil.rmtree(os.environ.pop(RUN_FOLDER), ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays until the end, and Python need not look through it for garbage again and again.
+
+    That took a seventh of the processor time of unit tests, and two thirds of the time to parse the project's modules.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

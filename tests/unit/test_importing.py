@@ -167,6 +167,7 @@ def test_something_behind_a_gzip_file_is_damage_too() -> None:
     assert isinstance(found[-1], Rejected)
 
 
+@pytest.mark.slow
 @pytest.mark.permit
 def test_every_line_of_the_permit_file_is_good_and_reads_back_as_it_was() -> None:
     with permit_file().open("rb") as file:

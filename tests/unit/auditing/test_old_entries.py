@@ -78,6 +78,7 @@ def record_of_the_first_release(transactional_db: None) -> Any:
         call_command("migrate", "dashboard", database="default", verbosity=0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("record_of_the_first_release")
 def test_a_record_of_the_first_release_verifies_and_goes_on() -> None:
     assert verify() is None
@@ -86,6 +87,7 @@ def test_a_record_of_the_first_release_verifies_and_goes_on() -> None:
     assert [entry.hash_version for entry in AuditEntry.objects.order_by("number")] == [1] * 10 + [2] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("record_of_the_first_release")
 def test_old_acts_are_found_by_what_they_acted_on() -> None:
     an_act()
@@ -100,6 +102,7 @@ def test_old_acts_are_found_by_what_they_acted_on() -> None:
     assert [act.number for act in acts(on=Resource(kind="store", name="patients, documents"))] == [5]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("record_of_the_first_release")
 @pytest.mark.parametrize(
     "statement",

@@ -216,6 +216,7 @@ def test_quoted_and_dotted_keys_are_found() -> None:
     assert [line_of(text, ("stories", *keys)) for keys in (["a.b"], ['c"d'], ["e", "f"])] == [2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_process_with_an_invalid_file_does_not_start_and_says_why_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text("[limits]\npage_size = 900\n", encoding="utf-8")

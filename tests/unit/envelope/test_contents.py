@@ -107,6 +107,7 @@ def test_a_structured_event_may_be_packed_and_in_another_charset() -> None:
     assert (event.problem, event.id, event.data) == ("", "e-1", b"[1]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [ALWAYS_UNPACKED, ALWAYS_UNPACKED + 1, 50_000_000])
 def test_a_bomb_is_cut_at_the_limit_and_says_so(size: int) -> None:
     packed = gzip.compress(b"0" * size)

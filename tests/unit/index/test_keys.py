@@ -57,6 +57,7 @@ def test_the_links_of_one_text_differ(text: str) -> None:
     assert len({hashed(KEY, text, link) for link in Link}) == len(Link)
 
 
+@pytest.mark.slow
 def test_of_many_uuids_hardly_two_share_a_hash() -> None:
     """Two of a hundred thousand among 2**48 meet once in fifty-six thousand runs; a poor mixing of bits shows at once."""
     texts = [str(uuid4()) for _ in range(100_000)]

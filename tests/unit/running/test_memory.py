@@ -50,6 +50,8 @@ def test_what_was_freed_is_the_systems_again() -> None:
 
 def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_collected_all_the_same() -> None:
     before = gc.get_threshold()
+    of_the_tests = gc.get_freeze_count()
+    gc.unfreeze()
     try:
         memory.freeze_loaded_objects()
         assert gc.get_freeze_count() > 1_000
@@ -59,5 +61,6 @@ def test_what_a_serving_process_has_loaded_is_passed_by_and_later_cycles_are_col
         del cycle
         assert gc.collect() >= 1
     finally:
-        gc.unfreeze()
+        if not of_the_tests:
+            gc.unfreeze()
         gc.set_threshold(*before)

@@ -99,6 +99,7 @@ def test_closing_ends_all_of_them_and_frees_their_threads(log: UnfoldedLog) -> N
     assert all(not scan._thread.is_alive() for scan in mine)
 
 
+@pytest.mark.slow
 def test_ended_searches_are_forgotten_in_the_end(log: UnfoldedLog, scans: Scans) -> None:
     topic = publish(log, 1)
     started = {}

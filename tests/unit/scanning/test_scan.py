@@ -39,6 +39,7 @@ def test_an_empty_topic_and_one_event_are_answers_too(log: UnfoldedLog, count: i
     assert (progress.complete, progress.words, progress.matches) == (True, words, 0)
 
 
+@pytest.mark.slow
 def test_the_filters_verdict_is_every_events_own(log: UnfoldedLog, small_pieces: None) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)  # noqa: T201

@@ -12,6 +12,7 @@ from tests.unit.scanning.scans import _With, ended, publish, scan_of
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 
+@pytest.mark.slow
 def test_pieces_are_bounded_whatever_the_payloads(log: UnfoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the first piece, and those after small payloads."""
     monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
@@ -29,6 +30,7 @@ def test_pieces_are_bounded_whatever_the_payloads(log: UnfoldedLog, monkeypatch:
     assert max(sizes) < 50_000 + 5_010
 
 
+@pytest.mark.slow
 def test_pieces_read_forward_grow_with_what_was_seen(log: UnfoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_reader, "MOST_BYTES", 100_000)
     topic = publish(log, 300, payload=b'"' + b"x" * 5_000 + b'"')

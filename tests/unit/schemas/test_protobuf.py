@@ -154,6 +154,7 @@ def test_what_is_no_such_protobuf_message_does_not_fit() -> None:
             reader(payload)
 
 
+@pytest.mark.slow
 def test_a_deep_or_a_large_protobuf_message_is_refused() -> None:
     reader = protobuf_reader(patient_definition())
     nested = b""

@@ -60,6 +60,7 @@ def forgotten() -> Iterator[None]:
     cost_budget.forget()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", CATASTROPHIC.values(), ids=CATASTROPHIC.keys())
 def test_a_catastrophic_expression_is_stopped_after_few_events(text: str) -> None:
     events = Counted(event({"x": LETTERS}), MANY)
@@ -68,6 +69,7 @@ def test_a_catastrophic_expression_is_stopped_after_few_events(text: str) -> Non
     assert events.asked < MANY / 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ORDINARY.values(), ids=ORDINARY.keys())
 def test_an_ordinary_filter_may_look_at_as_much_as_there_is(text: str) -> None:
     events = Counted(event({"x": LETTERS}), MANY)

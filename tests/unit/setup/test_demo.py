@@ -28,6 +28,7 @@ END = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOPIC, NAME = "documents", "app-timeline"
 
 
+@pytest.mark.slow
 def test_the_newest_document_of_patient_4711_waits_behind_the_one_that_is_not_understood() -> None:
     documents = whole_history(END)["documents"]
     (poison,) = [place for place, message in enumerate(documents) if not understood(message)]
@@ -36,6 +37,7 @@ def test_the_newest_document_of_patient_4711_waits_behind_the_one_that_is_not_un
     assert partition_of(documents[poison].key or "", PARTITIONS["documents"]) == partition_of("4711", PARTITIONS["documents"])
 
 
+@pytest.mark.slow
 def test_patient_4711_has_a_history_in_two_topics() -> None:
     found = {name: [m for m in messages if m.key == "4711"] for name, messages in whole_history(END).items()}
     assert {name for name, messages in found.items() if messages} == {"patients", "documents"}
@@ -99,6 +101,7 @@ def until(true: Callable[[], bool], stop: threading.Event) -> None:
     raise AssertionError("it did not come to that")
 
 
+@pytest.mark.slow
 def test_the_index_finds_nothing_odd_in_the_demos_history_but_what_is_meant_to_be(desk: Desk) -> None:
     for topic, messages in whole_history(END).items():
         desk.log.create_topic(topic, partitions=PARTITIONS[topic])
@@ -174,6 +177,7 @@ def test_outside_of_demo_mode_nothing_made_up_is_written(settings: Any, command:
             call_command(*command)
 
 
+@pytest.mark.slow
 def test_a_history_that_the_store_ends_is_recorded_with_the_topics_that_are_complete(
     desk: Desk, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_the_demo_makes_its_own_secrets_and_keeps_them(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("demo", "hosts"), [("1", "localhost,127.0.0.1,[::1]"), ("0", "desk.example.org")])
 def test_a_demo_answers_to_names_of_the_loopback_alone(tmp_path: Path, demo: str, hosts: str) -> None:
     """This holds however the web server was started, and whatever its address."""
@@ -142,6 +143,7 @@ def test_an_old_sqlite_in_production_is_a_warning(settings: Any, monkeypatch: py
     assert system_checks.check_sqlite(app_configs=None) == []
 
 
+@pytest.mark.slow
 def test_a_broken_configuration_file_does_not_start_and_says_where(tmp_path: Path) -> None:
     file = tmp_path / "desk.toml"
     file.write_text('[installation]\nname = "x"\nkind = "SOMETHING"\n')

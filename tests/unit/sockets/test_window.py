@@ -154,6 +154,7 @@ class Reader:
         return sum(json.loads(text)["count"] for text in self.texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [Start(last=10_000), Start()])
 @pytest.mark.parametrize("for_scripts", [True, False])
 def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
@@ -176,6 +177,7 @@ def test_one_that_never_reads_is_sent_little_and_little_is_kept_for_it(
     assert sum(reader.sizes) + kept <= A_VIEWER
 
 
+@pytest.mark.slow
 def test_one_that_reads_gets_every_event_soon_and_large_frames(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +192,7 @@ def test_one_that_reads_gets_every_event_soon_and_large_frames(
     assert max(reader.sizes) > 256 * 1024
 
 
+@pytest.mark.slow
 def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +208,7 @@ def test_while_frames_go_out_what_they_took_of_the_memory_is_given_back(
     assert reader.texts
 
 
+@pytest.mark.slow
 def test_a_tail_that_has_ended_waits_for_nobody_that_does_not_read(
     storage: DatabaseStorage, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

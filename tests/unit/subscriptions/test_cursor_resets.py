@@ -89,6 +89,7 @@ def test_what_was_acknowledged_out_of_order_counts_as_acknowledged(storage: Data
     assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)) == (0, 5)
 
 
+@pytest.mark.slow
 def test_however_many_ranges_were_acknowledged_out_of_order_the_index_is_asked_the_same_few_times(
     storage: DatabaseStorage,
 ) -> None:
@@ -141,6 +142,7 @@ def test_an_empty_topic_is_reset_without_touching_anything(storage: DatabaseStor
     assert counts(plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_the_counts_are_what_really_comes_again_and_what_never_comes(storage: DatabaseStorage, seed: int) -> None:
     """Counted against the subscription itself: waiting before, waiting after."""

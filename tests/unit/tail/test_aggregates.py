@@ -55,6 +55,7 @@ def index(log: DatabaseLog) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_topic_that_the_places_do_not_name_begins_with_its_first_event_there(
     log: DatabaseLog, hub: Hub, monkeypatch: pytest.MonkeyPatch, complete: bool

@@ -58,6 +58,7 @@ def entry(number: int) -> Entry:
     )
 
 
+@pytest.mark.slow
 def test_the_sealing_drops_it_and_goes_on_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     ring, results = Ring({0: ""}), Looks(monkeypatch)
     dear = ring.watch(RingUser(), parse_filter(DEAR), 500).ring_filter
@@ -69,6 +70,7 @@ def test_the_sealing_drops_it_and_goes_on_for_the_others(monkeypatch: pytest.Mon
     assert (other.problem, other.total, results.of["type:t1"]) == ("", CHUNKS * OF_A_CHUNK / 2, CHUNKS * OF_A_CHUNK)
 
 
+@pytest.mark.slow
 def test_a_ring_is_not_looked_through_by_it_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     ring, results = Ring({0: ""}), Looks(monkeypatch)
     for chunk in range(CHUNKS):
@@ -86,6 +88,7 @@ def large(count: int) -> list[NewMessage]:
     return [NewMessage(payload=b'"' + b"x" * 5_000 + b'"', key="k") for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_event(
     hub: Hub, topic: Topic, complete: bool
@@ -98,6 +101,7 @@ def test_a_subscriber_that_watches_live_with_it_is_told_and_another_gets_every_e
         eventually(lambda: dear.take().counts.published == 600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_subscriber_that_catches_up_with_it_is_told(
     hub: Hub, topic: Topic, complete: bool, monkeypatch: pytest.MonkeyPatch

@@ -130,6 +130,7 @@ def test_what_was_read_before_the_store_went_away_is_given(
     assert watching.until(39).numbers == list(range(40))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indexed", [True, False])
 def test_nothing_left_of_what_was_missed_is_counted_or_said(
     log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch, indexed: bool
@@ -234,6 +235,7 @@ def test_a_page_goes_over_to_a_ring_that_alone_has_what_waits(
     assert page.until(33).numbers == list(range(4, 34))
 
 
+@pytest.mark.slow
 def test_what_a_start_asked_for_is_given_however_much_it_is(
     log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +250,7 @@ def test_what_a_start_asked_for_is_given_however_much_it_is(
     assert back.numbers == list(range(110, 120))
 
 
+@pytest.mark.slow
 def test_a_page_that_does_not_come_nearer_is_taken_to_the_end(
     log: Trimming, hub: Hub, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

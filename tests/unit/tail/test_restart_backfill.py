@@ -75,6 +75,7 @@ class Back:
 COUNT = 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complete", [True, False])
 def test_what_many_missed_is_read_once(log: Counted, topic: Topic, hub: Hub, complete: bool) -> None:
     start = places_now(log, topic)
@@ -114,6 +115,7 @@ def test_who_was_a_little_before_or_behind_the_first_gets_what_it_missed_and_no_
         assert (back.counts.matched, back.counts.older) == (len(back.numbers), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cause", ["too many", "too large", "trimmed", "unnamed"])
 def test_what_is_too_much_or_may_be_gone_is_left_to_those_who_were_there(
     log: Counted, topic: Topic, hub: Hub, monkeypatch: pytest.MonkeyPatch, cause: str

@@ -75,6 +75,7 @@ def test_several_topics_that_have_little_together_are_shown_whole() -> None:
     assert counts.shown == counts.published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [dict.fromkeys(range(20), 100), {0: 1_000} | dict.fromkeys(range(1, 20), 4)])
 def test_of_a_flood_from_several_topics_a_page_is_shown_a_sample_of_each(rates: dict[int, int]) -> None:
     busy = Busy(20)

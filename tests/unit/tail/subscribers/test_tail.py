@@ -34,6 +34,7 @@ def test_a_partitions_order_stands_whatever_the_publish_times_say(log: DatabaseL
     assert watch(topic, Start(places={"documents#0": ""})).until(4).numbers == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_each_start_begins_where_it_says_and_gives_what_was_missed_in_order(
     log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

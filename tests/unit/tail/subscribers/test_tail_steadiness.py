@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 EVERYTHING = take_bounds(2_000, None, complete=True)
 
 
+@pytest.mark.slow
 def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
     log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_page_that_fell_off_the_ring_is_told_of_every_event_it_passed(
     assert page.places == filtered.places == script.places == fast.places
 
 
+@pytest.mark.slow
 def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
     log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +67,7 @@ def test_while_the_store_is_away_a_subscriber_says_so_and_then_goes_on(
     assert page.subscriber.ended and not page.subscriber.has_pending
 
 
+@pytest.mark.slow
 def test_much_that_waits_is_given_a_takes_worth_at_a_time_and_said_to_take_long(
     log: DatabaseLog, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_subscriber_that_was_closed_takes_nothing_and_leaves_nothing_behind(lo
     assert [dict(chunk.results) for chunk in tail.ring.since(0).chunks] == [{}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [500, pytest.param(10_000, marks=pytest.mark.soak)])
 def test_nothing_is_missed_or_doubled_whatever_subscribers_do(
     log: DatabaseLog, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int
