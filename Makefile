@@ -14,7 +14,7 @@ help:
 	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
 	@echo 'make test     everything: lint, types, and every test but the soak'
 	@echo 'make check    lint, types and the quick unit tests, in half a minute'
-	@echo 'make soak     the long kill and load tests, and all tests that need a broker on Pulsar 4.2.4'
+	@echo 'make soak     the long kill and load tests, property tests at length, and all tests that need a broker on Pulsar 4.2.4'
 	@echo 'make pulsar   a local Pulsar broker, in the foreground (PULSAR_VERSION=…)'
 	@echo 'make bench NAME=import    a benchmark (EVENTS=… scales it)'
 
@@ -61,9 +61,11 @@ test: install-dev
 	@scripts/system_packages.sh
 	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n 3 --dist loadfile
 
-# The second run is every test that needs a broker, long or not, on the newer version of Pulsar.
+# The second run is the property tests with all of their examples; the third is every test that needs a broker, long or not, on
+# the newer version of Pulsar.
 soak: install-dev
 	@$(BIN)/pytest -m soak
+	@EVENTDESK_TESTS=thorough $(BIN)/pytest -m hypothesis -n 2 --dist loadfile
 	@exec env PULSAR_VERSION=4.2.4 $(BIN)/pytest -m broker
 
 pulsar: install

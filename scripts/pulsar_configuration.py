@@ -19,6 +19,10 @@ READ_AHEAD_BYTES = 256 * 1024
 """What the bookie reads ahead of an entry. Its own is 1000 entries without a bound in bytes: one event in the middle of a
 topic then costs 60 ms, not 5."""
 
+EVICTIONS_A_SECOND = 5
+"""How often a short-lived broker looks for old entries in its cache. Its own is 100 times, which takes a fifth of what an idle
+broker takes of a processor."""
+
 # Pulsar's own file names an appender whose jar is only in a distribution: without it, 4.2.4 writes no log.
 LOG_CONFIGURATION = """Configuration:
   status: error
@@ -110,6 +114,8 @@ def settings(setup: BrokerSetup) -> Mapping[str, str]:
         chosen["brokerDeduplicationEnabled"] = "true"
     if setup.transactions:
         chosen["transactionCoordinatorEnabled"] = "true"
+    if setup.short_lived:
+        chosen["managedLedgerCacheEvictionFrequency"] = str(EVICTIONS_A_SECOND)
     return chosen
 
 

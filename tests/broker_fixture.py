@@ -14,6 +14,8 @@ from scripts.local_pulsar import LocalPulsar
 from scripts.pulsar_distribution import NEWER_VERSION, chosen_version
 from tests.run_servers import FIND, BrokerAddress, NotAvailable, new_broker
 
+OWN = pytest.StashKey[LocalPulsar]()
+
 
 @pytest.fixture(scope="session")
 def pulsar_broker(pytestconfig: pytest.Config) -> BrokerAddress:
@@ -28,11 +30,30 @@ def newer_pulsar_broker(pytestconfig: pytest.Config) -> BrokerAddress:
 
 
 @pytest.fixture(scope="session")
-def own_pulsar_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
-    """A broker that no other worker uses, for tests that stop it. Such a test starts it again."""
+def broker_to_stop(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[LocalPulsar]:
+    """The broker of ``own_pulsar_broker``, which may have ended since."""
     broker = started(tmp_path_factory.mktemp("pulsar"))
+    pytestconfig.stash[OWN] = broker
     yield broker
-    broker.kill()  # nobody reads its data again, and a clean end may take half a minute
+    broker.kill()
+
+
+@pytest.fixture
+def own_pulsar_broker(broker_to_stop: LocalPulsar) -> LocalPulsar:
+    """A broker that no other worker uses, for tests that stop it. Such a test starts it again."""
+    if not broker_to_stop.running():
+        broker_to_stop.start()
+    return broker_to_stop
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End that broker where the next test does not need it. It would keep a processor busy for a fortieth of the time.
+
+    Nobody reads its data again, and a clean end may take half a minute.
+    """
+    if OWN in item.config.stash and "own_pulsar_broker" not in getattr(nextitem, "fixturenames", ()):
+        item.config.stash[OWN].kill()
 
 
 def started(data: Path, *, version: str | None = None, **options: Any) -> LocalPulsar:

@@ -18,8 +18,9 @@ import pytest
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
+from django.test import TransactionTestCase
 
-from tests.databases import database_environment
+from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.run_servers import FIND, RunServers, finder
@@ -112,10 +113,10 @@ def django_db_keepdb() -> bool:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
-    """After each test Django empties the databases as if they had just been migrated. That made content types and permissions
-    anew, which nothing here uses, and took longer than most tests."""
+    """Migrating made content types and permissions, which nothing here uses."""
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    TransactionTestCase._fixture_teardown = emptied  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
-"""Where the test databases are, in the form that another process understands."""
+"""Where the test databases are, in the form that another process understands, and how a test leaves them empty."""
 
+from functools import cache
 from urllib.parse import quote
 
+from django.core.management.color import no_style
 from django.db import connections
+from django.test import TransactionTestCase
 
 VARIABLES = {"default": "DATABASE_URL", "index": "INDEX_DATABASE_URL", "store": "STORE_DATABASE_URL"}
 
@@ -19,3 +22,18 @@ def database_url(alias: str) -> str:
 def database_environment() -> dict[str, str]:
     """Return the environment variables with which another process uses the databases of this test."""
     return {variable: database_url(alias) for alias, variable in VARIABLES.items()}
+
+
+def emptied(test: TransactionTestCase) -> None:
+    """Empty the test's databases, as Django does after a test by its command ``flush``.
+
+    The command looks for modules and tables each time, which takes three times as long as to empty them.
+    """
+    for alias in test._databases_names(include_mirrors=False):  # type: ignore[attr-defined]
+        operations = connections[alias].ops
+        operations.execute_sql_flush(operations.sql_flush(no_style(), _tables(alias)))
+
+
+@cache
+def _tables(alias: str) -> list[str]:
+    return connections[alias].introspection.django_table_names(only_existing=True)
