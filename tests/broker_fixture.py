@@ -13,6 +13,7 @@ import pytest
 from scripts.local_pulsar import LocalPulsar
 from scripts.pulsar_distribution import NEWER_VERSION, chosen_version
 from tests.run_servers import FIND, BrokerAddress, NotAvailable, new_broker
+from tests.scheduling import group
 
 OWN = pytest.StashKey[LocalPulsar]()
 
@@ -48,11 +49,11 @@ def own_pulsar_broker(broker_to_stop: LocalPulsar) -> LocalPulsar:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """End that broker where the next test does not need it. It would keep a processor busy for a fortieth of the time.
+    """End that broker after the last of the files that share it. Idle, it keeps a processor busy for a fortieth of the time.
 
     Nobody reads its data again, and a clean end may take half a minute.
     """
-    if OWN in item.config.stash and "own_pulsar_broker" not in getattr(nextitem, "fixturenames", ()):
+    if OWN in item.config.stash and (nextitem is None or group(nextitem.nodeid) != group(item.nodeid)):
         item.config.stash[OWN].kill()
 
 

@@ -1,4 +1,4 @@
-"""How many random examples a property test tries: a third in ``make test``, a tenth in ``make check``, all in ``make soak``."""
+"""How many examples a property test tries: a tenth in ``make check``, a third in ``make test``, all in ``make soak``."""
 
 import os
 

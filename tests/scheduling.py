@@ -80,12 +80,17 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
     """``--dist loadfile`` in this order. A file without a known duration counts by the number of its tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return GROUPS.get(file, file)
+        return group(nodeid)
 
     def _assign_work_unit(self, node: Any) -> None:
         self.workqueue.move_to_end(max(self.workqueue, key=lambda scope: seconds(self.workqueue[scope])), last=False)
         super()._assign_work_unit(node)
+
+
+def group(test: str) -> str:
+    """What this test's file shares with others, or the file; the test is given by its node id."""
+    file = test.partition("::")[0]
+    return GROUPS.get(file, file)
 
 
 def seconds(tests: Iterable[str]) -> float:
