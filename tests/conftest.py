@@ -93,11 +93,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """Each process of a run has SQLite files of its own, so that they do not meet: copies of the run's migrated databases."""
+    """Each process of a run has SQLite files of its own, so that they do not meet: copies of the run's migrated databases.
+
+    Nothing has to outlive a power cut. Waiting for the disk when connections close took 5 ms for each file.
+    """
     folder = Path(tempfile.mkdtemp(prefix="databases-", dir=os.environ[RUN_FOLDER]))
     copy_databases(folder)
     for alias in _sqlite_aliases():
         settings.DATABASES[alias]["TEST"]["NAME"] = str(folder / FILES[alias])
+        settings.DATABASES[alias]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
 def _sqlite_aliases() -> list[str]:
