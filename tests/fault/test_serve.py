@@ -144,6 +144,7 @@ until(at_poison, "app-timeline has read everything before its poison again")
 """
 
 
+@pytest.mark.soak  # tests/unit/setup/test_demo.py moves the cursor of one of them in the test's own process
 def test_after_a_cursor_reset_the_demos_consumers_receive_again(lasting: Serving, data: Path) -> None:
     shell(data, RESET % SECONDS)
     assert lasting.process.poll() is None
