@@ -25,7 +25,7 @@ TYPE_MEANS = {
     SubscriptionType.FAILOVER: "One active consumer per partition, in order; others on standby.",
     SubscriptionType.SHARED: "Events are dealt out to all consumers: no order is kept, not even within one aggregate.",
     SubscriptionType.KEY_SHARED: "Events are dealt out by key: each aggregate's events go to one consumer, in order.",
-    SubscriptionType.UNKNOWN: "The store keeps no type while nobody is connected: the next consumer decides it.",
+    SubscriptionType.UNKNOWN: "The store keeps no type while no consumer is connected: the next consumer decides it.",
 }
 OWN_MEANS = {
     SubscriptionKind.COMPACTION: "It marks how far the topic is compacted. What waits behind it is compacted next.",
@@ -101,7 +101,7 @@ def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable |
 
 
 def _load_the_page() -> HttpResponse:
-    """For a fragment whose store is away: the whole page says so, and tries again by itself."""
+    """For a fragment whose store is away: the whole page says so, and retries automatically."""
     return HttpResponse(headers={"HX-Refresh": "true"})
 
 

@@ -20,7 +20,7 @@ MOST_TROUBLED = 50
 """Partitions in which the indexer fails that are named; the others are counted."""
 
 Mark = tuple[str, str, str]
-UNATTENDED: Mark = ("bad", "✕", "nobody indexes it")
+UNATTENDED: Mark = ("bad", "✕", "no indexer")
 NOT_KNOWN: Mark = ("warn", "▲", "not known now")
 """While the store is away: what was indexed may be all there is, or not."""
 

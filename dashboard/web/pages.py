@@ -53,7 +53,7 @@ class Problem:
     text: str
     advice: str = ""
     again: bool = False
-    """Whether the page tries again by itself."""
+    """Whether the page retries automatically."""
     link: tuple[str, str] | None = None
     """Where to look instead: the link's text, and the name of its URL."""
 
@@ -146,7 +146,7 @@ def render(
 ) -> HttpResponse:
     """Render the page, or its fragment if htmx asks for one.
 
-    ``away`` means that the store did not answer, so the page shows what the index knows. It says so and tries again by itself.
+    ``away`` means that the store did not answer, so the page shows what the index knows. It says so and retries automatically.
     """
     content = dict(context)
     if away is not None:

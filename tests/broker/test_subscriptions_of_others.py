@@ -88,7 +88,7 @@ def test_a_functions_subscription_is_recognised_and_shown_and_reset_by_its_name_
     consumer.close()
     storage.subscriptions.reset_cursor(name, FUNCTION, {0: positions[2]})
     reset = until(storage, name, FUNCTION, lambda found: found.backlog == 3)
-    assert reset.kind is SubscriptionKind.FUNCTION, "by its name, as nobody is connected"
+    assert reset.kind is SubscriptionKind.FUNCTION, "by its name, as no consumer is connected"
 
 
 def test_delayed_events_and_expired_ones_in_a_consumers_hands_are_told(

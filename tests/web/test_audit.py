@@ -44,7 +44,7 @@ def act(actor: str = "anna", on: Resource = MAILER, action: str = "reset_cursor"
 
 
 def test_an_empty_record_says_what_will_be_in_it(desk: Desk) -> None:
-    assert "Nobody has acted yet" in text(desk.get(AUDIT))
+    assert "No entries yet" in text(desk.get(AUDIT))
 
 
 def test_an_act_is_told_in_words(desk: Desk) -> None:

@@ -134,7 +134,7 @@ def test_a_partition_that_fails_again_and_again_is_named_with_its_position_and_r
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "words"), [("", "than its beginning"), ("zz", "a position that is none of this store")]
+    ("checkpoint", "words"), [("", "than its beginning"), ("zz", "a position that does not belong to this store")]
 )
 def test_a_checkpoint_without_a_label_is_said_in_words(desk: Desk, checkpoint: str, words: str) -> None:
     in_trouble(desk, checkpoint=checkpoint)

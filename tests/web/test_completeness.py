@@ -32,8 +32,17 @@ SAID_ON_EVERY_PAGE: Mapping[str, Sequence[str]] = {
     "well": ["index up to date"],
 }
 UNTRUE: Mapping[str, Sequence[str]] = {
-    "away": ["up to date", "Nobody indexes", "run_index", "Nothing found", "All clear", "catching up", "Nothing. ", "100 %"],
-    "behind": ["up to date", "Nobody indexes", "run_index", "Nothing found", "All clear"],
+    "away": [
+        "up to date",
+        "No indexer runs for",
+        "run_index",
+        "Nothing found",
+        "All clear",
+        "catching up",
+        "Nothing. ",
+        "100 %",
+    ],
+    "behind": ["up to date", "No indexer runs for", "run_index", "Nothing found", "All clear"],
     "absent": ["up to date", "Nothing found", "All clear", "catching up", "just begun", "No anomalies in 0"],
     "empty": [
         "up to date",

@@ -93,8 +93,8 @@ def test_where_events_wait_and_nobody_indexes_it_says_what_to_start(desk: Desk) 
     for nobody in ({"owner": ""}, {"leased_until": long_ago}):
         leased("patients", behind=3, caught_up_at=long_ago, **nobody)
         answer = desk.get(PAGE)
-        assert attribute(answer, "data-state") == ["nobody indexes it"]
-        assert "Nobody indexes 1 topic." in text(answer)
+        assert attribute(answer, "data-state") == ["no indexer"]
+        assert "No indexer runs for 1 topic." in text(answer)
         assert "and no indexer runs." in text(answer)
 
 

@@ -60,7 +60,7 @@ def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(de
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck"]
     seen = text(answer)
-    assert "mailer has not moved for 3 hours: nobody is connected" in seen
+    assert "mailer has not moved for 3 hours: no consumer is connected" in seen
     assert "6 events of patients wait behind Patient registered of patient 4711" in seen
     body = answer.content.decode()
     assert 'href="/events/e-4/?at=' in body
@@ -76,7 +76,7 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck", "anomalies"]
     assert attribute(answer, "data-anomaly") == ["unreadable"]
-    assert "1 event of patients waits behind a message that fits no envelope" in text(answer)
+    assert "1 event of patients waits behind an unrecognised message" in text(answer)
     assert "1 message fits no envelope" in text(answer)
 
 

@@ -86,7 +86,7 @@ def test_a_phantom_is_explained_and_no_alarm(desk: Desk) -> None:
     make_old(desk)
     answer = desk.get(LIST)
     assert attribute(answer, "data-state") == ["phantom"]
-    assert "nobody ever acknowledges it" in text(answer)
+    assert "never acknowledged" in text(answer)
     assert "A phantom." in text(desk.get(url(name="liiklus-end-offsets-reader")))
 
 
@@ -142,7 +142,7 @@ def test_where_nothing_waits_it_says_so(desk: Desk) -> None:
 def test_connected_consumers_are_listed_and_their_absence_is_said(desk: Desk) -> None:
     desk.publish(2)
     desk.subscribe()
-    assert "Nobody is connected" in text(desk.get(url()))
+    assert "No consumer is connected" in text(desk.get(url()))
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7"):
         assert "worker-7" in text(desk.get(url()))
 

@@ -95,7 +95,7 @@ function received(frame, first) {
   if (changed) {
     byId("tail-since").textContent = `${clock()}, when the filter was changed`;
     rows.note(frame.filter ? `From here upwards: ${frame.filter}` : "From here upwards: every event, without a filter");
-    empty.textContent = "Nothing that matches yet. It appears here by itself.";
+    empty.textContent = "Nothing that matches yet. It appears here.";
   }
   if (frame.made_anew) madeAnew(frame.made_anew);
   if (frame.count) {

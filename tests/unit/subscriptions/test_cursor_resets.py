@@ -210,7 +210,7 @@ def test_the_digest_changes_with_the_subscriptions_type(storage: DatabaseStorage
 
 
 def test_members_that_come_and_go_leave_a_confirmation_good(storage: DatabaseStorage) -> None:
-    """A broker keeps no type where nobody is connected."""
+    """A broker keeps no type where no consumer is connected."""
     published(storage, 6)
     plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     with_nobody = replace(plan, type=SubscriptionType.UNKNOWN)
