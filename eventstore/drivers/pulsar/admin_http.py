@@ -7,7 +7,8 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,7 +17,7 @@ from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
 from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
-from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
 
 Growth = tuple[int, int]
 """Two sizes of a partition of which one changes with each entry: the bytes that it holds (``totalSize`` in its
@@ -24,6 +25,54 @@ Growth = tuple[int, int]
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 MOST_REDIRECTIONS = 3
+
+
+PROBE = httpx.Timeout(2.0)
+ASK_AGAIN = 1.0
+"""Seconds after a probe that was not answered until the next one."""
+
+
+class Silence:
+    """What the threads of a process tell each other of a broker that accepts connections and answers nothing.
+
+    Each call would wait for the timeout. So the first one that did asks a small question (``probe`` returns whether it is
+    answered). If it is not, all other calls are refused at once, until one of them has asked it again with success: one at a
+    time.
+    """
+
+    def __init__(self, probe: Callable[[], bool]) -> None:
+        self._probe = probe
+        self._lock = threading.Lock()
+        self._silent = self._asking = False
+        self._asked_at = 0.0
+
+    def asked_ago(self) -> float | None:
+        """Return ``None`` if a call may go ahead, or the seconds since the broker was asked and did not answer."""
+        with self._lock:
+            if not self._silent:
+                return None
+            ago = time.monotonic() - self._asked_at
+            if self._asking or ago < ASK_AGAIN:
+                return ago
+            self._asking = True
+        return None if self._ask() else 0.0
+
+    def note_timeout(self) -> None:
+        """Call when a call was not answered in time: is it only that call, or the broker?"""
+        with self._lock:
+            if self._asking:
+                return
+            self._asking = True
+        self._ask()
+
+    def _ask(self) -> bool:
+        answered = False
+        try:
+            answered = self._probe()
+        finally:
+            with self._lock:
+                self._asking, self._silent, self._asked_at = False, not answered, time.monotonic()
+        return answered
 
 
 class AdminHttp:
@@ -37,6 +86,7 @@ class AdminHttp:
         self._client: httpx.Client | None = None
         self._process = 0
         self._closed = False
+        self._silence = Silence(self._answers)
 
     def send(
         self,
@@ -55,6 +105,8 @@ class AdminHttp:
         ``api`` is the version of the admin API that has the path.
         """
         client = self._open_client()
+        if (ago := self._silence.asked_ago()) is not None:
+            raise self._unreachable(ago)
         try:
             where = f"{self._url}/admin/{api}/{path}"
             request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
@@ -62,6 +114,8 @@ class AdminHttp:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
+            if isinstance(error, httpx.TimeoutException):
+                self._silence.note_timeout()
             raise self._unreachable() from error
         if answer.is_success or answer.status_code in known:
             return answer
@@ -94,10 +148,19 @@ class AdminHttp:
             ) from error
         return context
 
-    def _unreachable(self) -> StoreUnreachable:
+    def _answers(self) -> bool:
+        """Return whether the broker answers a small question, whatever it says."""
+        try:
+            self._open_client().get(f"{self._url}/admin/v2/brokers/version", timeout=PROBE)
+        except (httpx.TransportError, httpx.InvalidURL, StoreClosed):
+            return False
+        return True
+
+    def _unreachable(self, asked_ago: float | None = None) -> StoreUnreachable:
         where = httpx.URL(self._url).netloc.decode()
+        asked = "" if asked_ago is None else f" (asked {asked_ago:.0f} s ago)"
         return StoreUnreachable(
-            f"The broker's admin API at {where} does not answer. Nothing is lost: try again when it is back, "
+            f"The broker's admin API at {where} does not answer{asked}. Nothing is lost: try again when it is back, "
             "or check PULSAR_ADMIN_URL."
         )
 
