@@ -1,5 +1,6 @@
 """How far the index has got: plain values for pages and commands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,10 +70,11 @@ class TopicMadeAnew:
     """A topic that was deleted or lost since it was indexed, and whose name another one has now.
 
     ``at``: when the index noticed it last. ``why``: what told, in words. ``events``: how many indexed events lie in logs of
-    this name that are gone.
+    this name that are gone. ``partitions``: the numbers of those made anew, if the topic has others as well.
     """
 
     topic: str
     at: datetime
     why: str
     events: int
+    partitions: Sequence[int] = ()

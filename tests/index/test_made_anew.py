@@ -59,7 +59,7 @@ def test_a_topic_made_anew_is_indexed_beside_the_old_one_whether_shorter_equal_o
     assert difference(storage) == ""
     (one,) = progress.made_anew()
     assert (one.topic, one.events) == ("documents", 30)
-    assert one.why == f"documents partition 0 was made anew: {made_anew.CREATED}."
+    assert one.why == f"{made_anew.CREATED}."
     assert [topic.events for topic in queries.indexed_topics()] == [count]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.rendering import event_url
 from eventstore.drivers.database.models import TopicRow
+from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
 from tests.web.desk import Desk, attribute, opened_desk, text
 
@@ -27,8 +28,16 @@ def test_the_overview_and_the_page_of_the_index_say_so(desk: Desk) -> None:
     for page in ("/", "/index/"):
         answer = desk.get(page)
         assert (attribute(answer, "data-made-anew"), attribute(answer, "data-events")) == (["patients"], ["3"])
-        assert "patients was made anew" in text(answer)
+        assert text(answer).count("was made anew") == 1
+        assert "patients was made anew, detected" in text(answer)
+        assert ": the store created it later than what was indexed. 3 indexed events" in text(answer)
     assert attribute(desk.get("/index/"), "data-indexed") == ["2"]
+
+
+def test_a_partition_is_named_where_the_topic_has_others(desk: Desk) -> None:
+    old = IndexedPartition.objects.using("index").get(topic="patients", ended_at__isnull=False)
+    IndexedPartition.objects.using("index").create(topic="patients", number=1, kind=old.kind, build=old.build)
+    assert "Partition 0 of patients was made anew, detected" in text(desk.get("/index/"))
 
 
 def test_an_old_event_stays_findable_without_its_payload_beside_a_new_one_at_its_position(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """How far the index is: what pages and commands read, and what indexers note for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -36,11 +36,11 @@ def made_anew() -> list[TopicMadeAnew]:
     by_topic: dict[str, list[IndexedPartition]] = {}
     for row in rows:
         by_topic.setdefault(row.topic, []).append(row)
-    return [
-        TopicMadeAnew(topic=topic, at=some[0].ended_at, why=some[0].ended_why, events=sum(row.next_ordinal for row in some))
-        for topic, some in by_topic.items()
-        if some[0].ended_at is not None
-    ]
+    ours = IndexedPartition.objects.filter(live=True, topic__in=sorted(by_topic)).values_list("topic", "number").distinct()
+    numbers: dict[str, set[int]] = {}
+    for topic, number in ours:
+        numbers.setdefault(topic, set()).add(number)
+    return [_made_anew(some, numbers[topic]) for topic, some in by_topic.items()]
 
 
 def troubled() -> list[TroubledPartition]:
@@ -99,6 +99,20 @@ def _topic(name: str, rows: Sequence[IndexedPartition], now: datetime) -> TopicP
         progress=combined([_partition(row, now) for row in watched or rows]),
         gone_at=None if watched else max((row.gone_at for row in rows if row.gone_at), default=None),
         indexers=len({row.owner for row in rows if row.owner and row.leased_until and row.leased_until > now}),
+    )
+
+
+def _made_anew(rows: Sequence[IndexedPartition], numbers: Collection[int]) -> TopicMadeAnew:
+    """What is told of these ended rows of a topic whose partitions have these numbers."""
+    last = rows[0]
+    assert last.ended_at is not None
+    ended = sorted({row.number for row in rows})
+    return TopicMadeAnew(
+        topic=last.topic,
+        at=last.ended_at,
+        why=last.ended_why.removeprefix(f"{last.topic} partition {last.number} was made anew: "),
+        events=sum(row.next_ordinal for row in rows),
+        partitions=ended if len(ended) < len(numbers) else (),
     )
 
 
