@@ -8,10 +8,9 @@ import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.client.arrivals import Arrivals
-from eventstore.drivers.pulsar.client.grouping import group_near
 from eventstore.drivers.pulsar.client.key_metadata import is_set_as_bytes
 from eventstore.drivers.pulsar.client.messages import Messages
-from eventstore.drivers.pulsar.client.parallel import in_parallel
+from eventstore.drivers.pulsar.client.parallel import group_near, in_parallel
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.client.prefetch import FetchAhead
 from eventstore.drivers.pulsar.client.publishing import Publisher

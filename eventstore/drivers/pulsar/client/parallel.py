@@ -1,4 +1,5 @@
-"""One small thread pool for the whole process, for reads whose results are needed together.
+"""How scattered positions are read: in groups that one reader reads through, and several groups at the same time, in one small
+thread pool for the whole process.
 
 However many pages are opened at the same time, at most ``MAX_PARALLEL`` readers are open for them: each costs the broker a
 cursor and the client memory. More than eight were no faster on a broker with two cores.
@@ -10,7 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from eventstore.drivers.pulsar.positions import Place, place_of
+from eventstore.model.events import Position
+
 MAX_PARALLEL = 8
+
+NEAR, NEAR_FIRSTS, NEAR_BATCHED = 32, 4, 1
+"""Entries from one wanted message to the next up to which reading through is cheaper than a new reader: for messages
+without batches, for the first messages of a batch (which may hold one message, or a thousand), and for other messages
+in batches."""
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -50,3 +59,23 @@ def in_parallel(do: Callable[[Given], Found], items: Sequence[Given]) -> Sequenc
     if len(items) < 2:
         return [do(item) for item in items]
     return list(_threads.map(do, items))
+
+
+def group_near(positions: Sequence[Position]) -> Sequence[Sequence[Position]]:
+    """Group the sorted positions of one partition so that each group is worth reading through with one reader."""
+    groups: list[list[Position]] = []
+    before: Place | None = None
+    for position in positions:
+        place = place_of(position.token)
+        if before is not None and _is_near(before, place):
+            groups[-1].append(position)
+        else:
+            groups.append([position])
+        before = place
+    return groups
+
+
+def _is_near(one: Place, other: Place) -> bool:
+    furthest = max(one.batch, other.batch)
+    reach = NEAR if furthest < 0 else NEAR_FIRSTS if furthest == 0 else NEAR_BATCHED
+    return one.ledger == other.ledger and other.first_entry[1] - one.entry <= reach
