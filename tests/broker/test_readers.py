@@ -1,13 +1,15 @@
 """Our readers leave nothing behind on the broker, and are never taken for someone's backlog."""
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import pulsar
 import pytest
 
-from eventstore.drivers.pulsar.client import prefetch, raw_readers, reader
+from eventstore.drivers.pulsar.client import closing, prefetch, raw_readers, reader
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
@@ -50,6 +52,74 @@ def test_an_open_reader_is_not_durable_and_has_our_name(storage: PulsarStorage, 
         assert told["isDurable"] is False
         assert list(storage.subscriptions.of_topic(name)) == []
     assert eventually(lambda: subscriptions(admin, name) == {})
+
+
+class Watched:
+    """The native part of a reader or consumer. Notes the thread in which it is closed."""
+
+    def __init__(self, own: Any, closed_in: list[int]) -> None:
+        self._own, self._closed_in = own, closed_in
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def close_async(self, done: Callable[[Any], None] | None) -> None:
+        self._closed_in.append(threading.get_ident())
+        self._own.close_async(done)
+
+    def close(self) -> None:
+        self._closed_in.append(threading.get_ident())
+        self._own.close()
+
+
+def receiving_thread(client: pulsar.Client) -> int:
+    """The thread in which this client gets answers, unless they come too soon."""
+    found: list[int] = []
+    while not found or found[-1] == threading.get_ident():
+        answered = threading.Event()
+
+        def answer(result: Any, partitions: Any, answered: threading.Event = answered) -> None:
+            found.append(threading.get_ident())
+            answered.set()
+
+        client._client.get_topic_partitions_async("persistent://public/default/any-partition-0", answer)
+        assert answered.wait(20)
+    return found[-1]
+
+
+def test_readers_and_consumers_are_closed_in_the_one_thread_that_receives(
+    client: pulsar.Client, topic: MakeTopic, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere the client's heap is damaged if the first chunk of a message arrives in the same moment (``closing``)."""
+    one, sharded = topic(), topic(partitions=2)
+    closed_in: list[int] = []
+    for _ in range(2):
+        reader = client.create_reader(f"persistent://{one}", pulsar.MessageId.earliest)
+        monkeypatch.setattr(reader, "_reader", Watched(reader._reader, closed_in))
+        closing.close_reader(reader)
+        for name in (one, sharded):
+            consumer = client.subscribe(f"persistent://{name}", "mail")
+            monkeypatch.setattr(consumer, "_consumer", Watched(consumer._consumer, closed_in))
+            closing.close_consumer(consumer)
+    assert closed_in == [receiving_thread(client)] * 6
+    assert client._consumers == []
+    assert subscriptions(admin, one)["mail"]["consumers"] == []
+
+
+def test_what_is_open_is_closed_before_the_connection_is(
+    storage: PulsarStorage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same thread, too: a reader that is read at that moment may get its first chunk."""
+    name = topic()
+    closed_in: list[int] = []
+    storage.log.append(name, [NewMessage(payload=b"1")])
+    storage.log.open_reader(name, 0, after=Edge.EARLIEST)
+    client = storage._cluster.connection.client()
+    receiving = receiving_thread(client)
+    [reader] = client._consumers
+    monkeypatch.setattr(reader, "_reader", Watched(reader._reader, closed_in))
+    storage.close()
+    assert closed_in[0] == receiving  # the guard closes it again
 
 
 @pytest.mark.parametrize("batch", [True, False])

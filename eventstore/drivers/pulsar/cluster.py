@@ -5,6 +5,7 @@ from functools import partial
 
 from eventstore.config.topic_kinds import TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
+from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.incarnations import Incarnations
@@ -37,7 +38,7 @@ class Cluster:
         return PartitionLog(self.connection, self.admin, log, str(known.name), partition, identify)
 
     def close(self) -> None:
-        self.connection.close()
+        self.connection.close(closing.close_all)
         self.admin.close()
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -129,10 +129,12 @@ class BrokerConnection:
         known = _OTHER_ERRORS.get(kind)
         return type(known)(str(known)) if known else self.unreachable()
 
-    def close(self) -> None:
+    def close(self, close_all: Callable[[Any], None]) -> None:
+        """Close the client, and before it, with ``close_all``, what it has open."""
         with self._lock:
             client, self._client, self._closed = self._client, None, True
         if client is not None and self._process == os.getpid():
+            close_all(client)
             try:
                 client.close()
             except pulsar.PulsarException:

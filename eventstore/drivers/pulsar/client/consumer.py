@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pulsar
 
+from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.raw_readers import QUEUE
 from eventstore.drivers.pulsar.client.reader import patience_behind
@@ -125,7 +126,4 @@ class PulsarConsumer:
             self._consumer = self._subscribe()
 
     def _let_go(self) -> None:
-        try:
-            self._consumer.close()
-        except pulsar.PulsarException:
-            return  # the broker is away, and removes a consumer whose connection is gone
+        closing.close_consumer(self._consumer)

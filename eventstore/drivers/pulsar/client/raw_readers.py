@@ -20,6 +20,7 @@ from typing import Any
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
+from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.connection import BrokerConnection
 from eventstore.drivers.pulsar.ledgers import layout_of, ledger_and_entry
 from eventstore.drivers.pulsar.names import TopicName
@@ -126,14 +127,6 @@ def _is_safe(reader: Any) -> bool:
     return False
 
 
-def end_raw(reader: Any) -> None:
-    """Close the client's reader; harmless if it is closed already."""
-    try:
-        reader._reader.close()
-    except pulsar.PulsarException:
-        return  # the broker is away, and removes a reader by itself
-
-
 guard = ReaderGuard()
 os.register_at_fork(after_in_child=guard.forget)
 
@@ -160,10 +153,7 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
 
 def close_raw(reader: Any) -> None:
     guard.leave(reader)
-    try:
-        reader.close()
-    except pulsar.PulsarException:
-        end_raw(reader)  # the broker is away, and removes a reader by itself
+    closing.close_reader(reader)
 
 
 def until_the_end(
