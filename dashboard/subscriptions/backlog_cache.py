@@ -124,8 +124,8 @@ class BacklogSnapshot:
 
     @property
     def services_first(self) -> Sequence[Line]:
-        """All lines, the store's own cursors last."""
-        return sorted(self.lines, key=lambda line: line.of_the_store)
+        """All lines: services' with the worst first, and then the store's own cursors."""
+        return [*self.worst_first, *(line for line in self.lines if line.of_the_store)]
 
     @property
     def worst_first(self) -> Sequence[Line]:

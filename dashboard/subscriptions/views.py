@@ -37,7 +37,7 @@ OWN_MEANS = {
 
 @page("browse")
 def subscriptions(request: HttpRequest) -> HttpResponse:
-    """All subscriptions, or one topic's (``?topic=``), by topic and name: rows stay where they are while one reads."""
+    """All subscriptions, or one topic's (``?topic=``), the worst first."""
     wanted = request.GET.get("topic", "")
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):

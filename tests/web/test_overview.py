@@ -120,6 +120,7 @@ def test_dead_letters_are_counted_topic_by_topic_without_asking_the_store(desk: 
     desk.index()
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["dead-letters"]
+    assert ">View dead letters<" in answer.content.decode()
     assert attribute(answer, "data-events") == ["4", "1"]
     seen = text(answer)
     assert "1 issue." in seen
