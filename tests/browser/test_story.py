@@ -125,7 +125,7 @@ def reset_its_cursor(story: Story) -> None:
     page.get_by_label(re.compile("first event|earliest", re.IGNORECASE)).first.check()
     page.get_by_role("button", name=re.compile("preview", re.IGNORECASE)).click()
     expect(page.locator("main")).to_contain_text(re.compile(rf"\b{HANDLED}\b"))
-    page.get_by_label(re.compile("^Why")).fill("SUP-8812: document not in the app")
+    page.get_by_label(re.compile("^Reason")).fill("SUP-8812: document not in the app")
     page.get_by_role("button", name=re.compile("^Reset app-timeline")).click()
     expect(page.locator("[data-subscription='app-timeline'][data-backlog]").first).to_have_attribute(
         "data-backlog", str(TOTAL + 1)
