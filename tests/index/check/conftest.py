@@ -3,6 +3,7 @@
 import pytest
 
 from eventstore.index.check import keys
+from tests.databases import filled_once
 from tests.index.check.checking import COUNT, Shortened, catch_up, publish
 from tests.parts import StorageOver
 
@@ -12,7 +13,11 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """A store with a topic of which everything is indexed; keys are compared in either way."""
     monkeypatch.setattr(keys, "WORTH_READING", 1 if request.param == "whole segments" else 1 << 40)
     storage = StorageOver(Shortened())
-    storage.log.create_topic("patients")
-    publish(storage, COUNT)
-    catch_up(storage)
+
+    def fill() -> None:
+        storage.log.create_topic("patients")
+        publish(storage, COUNT)
+        catch_up(storage)
+
+    filled_once("a topic of which everything is indexed", fill)
     return storage
