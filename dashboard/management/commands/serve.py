@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import sys
 import urllib.error
@@ -78,11 +79,11 @@ class Command(BaseCommand):
 
     def seed(self, supervisor: Supervisor) -> bool:
         """Write the demo's history, but only into the embedded store. Returns whether it is there."""
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         if not demo.own_store():
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
-            self.say("EVENTDESK_DEMO=1 manage.py seed_demo --yes-into-this-store")
+            self.say(f"EVENTDESK_DEMO=1 {shlex.join(manage)} seed_demo --yes-into-this-store")
             return False
-        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         steps = ["seed_demo", "run_index --until-caught-up"]
         if is_seeded(desk().log):
             self.say("The demo history is there already.")

@@ -100,7 +100,7 @@ function received(frame, first) {
   if (frame.made_anew) madeAnew(frame.made_anew);
   if (frame.count) {
     rows.add(frame.rows, frame.count, from);
-    lag = { ms: frame.lag_ms ?? 0, at: Date.now() };
+    lag = frame.lag_ms === null ? { ms: 0, at: 0 } : { ms: frame.lag_ms, at: Date.now() };
   }
   stand(...STATES[frame.state]);
 }

@@ -40,8 +40,8 @@ class Take:
       of them.
     - ``incarnations``: in the first take, what a subscriber that comes back says beside its places, by ``incarnation_key``.
     - ``made_anew``: in the first take, the topics whose places did not fit any more. They are given from their first event.
-    - ``lag_ms``: from the publishing of the newest event given last until it was given; ``None`` before the first
-      event.
+    - ``lag_ms``: from the publishing of the newest event of this take until it was given; ``None`` without events, and
+      for the last of those that were there before the subscriber came.
     """
 
     pieces: Sequence[Piece]

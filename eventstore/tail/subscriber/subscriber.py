@@ -50,7 +50,7 @@ class TailSubscriber:
         self._catchup = StoreCatchup(log, cursors, self._counts, complete=complete)
         self._lock = threading.Lock()
         self._closed = self._begun = False
-        self._lag: int | None = None
+        self._since = datetime.now(UTC)
         self._try_again = 0.0
 
     @property
@@ -91,7 +91,6 @@ class TailSubscriber:
                     pieces = self._take(room)
                 except StoreUnreachable:
                     away, self._try_again = True, time.monotonic() + RETRY_SECONDS
-            self._update_lag(pieces)
             return Take(
                 pieces=pieces,
                 counts=self._counts.snapshot(),
@@ -99,7 +98,7 @@ class TailSubscriber:
                 incarnations={k: v for cursor in self._cursors for k, v in cursor.incarnations.items()} if first else {},
                 made_anew=self.made_anew if first else (),
                 places=begun | self._new_places(),
-                lag_ms=self._lag,
+                lag_ms=self._lag_of(pieces),
                 state="away" if away else self._state(),
             )
 
@@ -164,12 +163,14 @@ class TailSubscriber:
     def _state(self) -> TailState:
         return "catching up" if self.takes_long else "live"
 
-    def _update_lag(self, pieces: Sequence[Piece]) -> None:
-        if pieces:
-            newest = max(piece.entries[-1].message.published for piece in pieces)
-            if newest == NO_TIME:
-                return
-            self._lag = max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
+    def _lag_of(self, pieces: Sequence[Piece]) -> int | None:
+        """Return the lag of these events in milliseconds; ``None`` if there are none, or if they are the last of those that
+        were there before the subscriber came: it is not behind because nothing has been published since.
+        """
+        newest = max((piece.entries[-1].message.published for piece in pieces), default=NO_TIME)
+        if newest == NO_TIME or (newest < self._since and not self.takes_long):
+            return None
+        return max(0, int((datetime.now(UTC) - newest).total_seconds() * 1000))
 
 
 def _is_shown(pending: PendingSlice, share: PageShare | None) -> bool:
