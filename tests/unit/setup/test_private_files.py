@@ -20,6 +20,7 @@ def modes(folder: Path) -> Mapping[str, str]:
     return {path.name: stat.filemode(path.stat().st_mode) for path in folder.glob("*.sqlite3*")}
 
 
+@pytest.mark.slow
 def test_what_migrate_makes_in_a_folder_that_others_may_read_is_its_owners_alone(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     made = run(

@@ -64,6 +64,7 @@ def test_what_is_unsafe_may_not_serve(settings: Any, wrong: dict[str, Any], said
         system_checks.require_serving_settings()
 
 
+@pytest.mark.slow
 def test_the_web_application_itself_refuses_to_load_unsafely(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     installation(settings, secret="")
     monkeypatch.delitem(sys.modules, "dashboard.asgi", raising=False)
