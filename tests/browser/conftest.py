@@ -37,15 +37,12 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--in-process-gpu",
-    "--renderer-process-limit=1",
     "--disable-features=" + ",".join(["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", *BY_PLAYWRIGHT]),
 ]
 """Without a sandbox, because containers and CI run as root, and without services that contact other hosts.
 
 Each window makes two pages of its own for the suggestions below the address, which nobody sees here. Without them a new window
-takes a quarter of a second of a processor instead of half a second and more. Drawing in the browser's own process saves a
-seventh of the rest, and one process for all windows a quarter.
+takes a quarter of a second of a processor instead of half a second and more.
 """
 
 LogIn = Callable[[Desk, str], Page]
