@@ -142,7 +142,7 @@ def test_a_topic_that_is_indexed_as_another_kind_than_it_is_says_so(desk: Desk) 
     IndexedPartition.objects.using("index").update(kind="dead-letter")
     seen = text(desk.get(PAGE))
     assert "events now" in seen
-    assert "indexed as dead-letter: rebuild_index --topic" in seen
+    assert "indexed as dead-letter: python manage.py rebuild_index --topic" in seen
 
 
 def test_htmx_gets_what_changes_alone_and_asks_again(desk: Desk) -> None:
