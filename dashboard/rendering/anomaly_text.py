@@ -55,10 +55,10 @@ class AnomalyFinding:
 _TEXTS = (
     AnomalyText(
         kind=Anomaly.UNREADABLE,
-        badge="fits no envelope",
+        badge="unrecognised format",
         title="Unrecognised format",
-        one="message fits no envelope",
-        many="messages fit no envelope",
+        one="message in an unrecognised format",
+        many="messages in an unrecognised format",
         means="The message is neither a CloudEvent nor what its topic's mapping describes, or cannot be read at all: it "
         "belongs to no aggregate.",
         advice="Open it to see its bytes and why. Where a whole topic is unreadable, give it a mapping in the configuration "

@@ -69,7 +69,7 @@ def build_pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> 
         id_is_position=pointer.unreadable,
         published=pointer.published,
         pieces=(UNREADABLE if pointer.unreadable else type_words(pointer.type),),
-        problem="fits no envelope: open it to see why" if pointer.unreadable else "",
+        problem="unrecognised format: open it to see why" if pointer.unreadable else "",
         missing=missing,
         member=MEMBER.format(number) if (number := pointer.position.member) else "",
     )

@@ -85,7 +85,7 @@ def problem_of(names: Iterable[str], texts: Collection[str]) -> str:
 
 def misfit_event(message: Message, reason: str) -> Event:
     """Make the event that stands for a message that fits no envelope: its bytes, its position as id, and the reason."""
-    return stand_in_event(message, f"fits no envelope: {reason}")
+    return stand_in_event(message, f"unrecognised format: {reason}")
 
 
 def unreadable_event(message: Message, words: str) -> Event:

@@ -129,7 +129,7 @@ class ScanProgress:
         if not self.unknown:
             return ""
         match = "it matches" if self.unknown == 1 else "they match"
-        return f"{_events(self.unknown)} could not be looked into: whether {match} is not known."
+        return f"{_events(self.unknown)} could not be checked: whether {match} is not known."
 
 
 def _events(count: int) -> str:

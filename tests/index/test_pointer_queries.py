@@ -125,7 +125,7 @@ def test_a_conversation_and_its_effects_are_found_among_others_of_the_same_text(
             event(1, correlation="x"),
             event(2, causation="x"),
             event(3, correlation="x", causation="x"),
-            event(4, correlation="y", problem="fits no envelope"),
+            event(4, correlation="y", problem="unrecognised format"),
         ],
         topic=PATIENTS,
     )

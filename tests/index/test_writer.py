@@ -183,7 +183,7 @@ def test_events_are_counted_by_type_and_hour_of_their_own_time() -> None:
 
 
 def test_what_fits_no_envelope_gets_an_ordinal_and_a_mark_but_no_version() -> None:
-    index([event(0), event(1, problem="fits no envelope: it is empty"), event(2)], topic=PATIENTS)
+    index([event(0), event(1, problem="unrecognised format: it is empty"), event(2)], topic=PATIENTS)
     found = queries.at(place(1))
     assert found is not None
     assert (found.ordinal, found.version, found.unreadable, found.aggregate_id) == (1, None, True, "")

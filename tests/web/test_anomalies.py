@@ -53,8 +53,8 @@ def test_every_kind_has_its_words() -> None:
     assert set(ANOMALY_TEXTS) == set(Anomaly)
     assert all(words.kind is kind for kind, words in ANOMALY_TEXTS.items())
     assert len({words.badge for words in ANOMALY_TEXTS.values()}) == len(ANOMALY_TEXTS)
-    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1) == "1 message fits no envelope"
-    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1001) == "1,001 messages fit no envelope"
+    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1) == "1 message in an unrecognised format"
+    assert ANOMALY_TEXTS[Anomaly.UNREADABLE].counted(1001) == "1,001 messages in an unrecognised format"
     assert [words.kind for words in texts_of_kinds(["time-goes-back", "schema"])] == [Anomaly.SCHEMA, Anomaly.TIME_GOES_BACK]
 
 

@@ -104,7 +104,7 @@ def test_a_message_that_fits_no_envelope_says_why_and_shows_its_bytes(desk: Desk
     for url in (at(position.encode(), position), reverse("event", args=[position.encode()])):
         answer = desk.get(url)
         assert answer.status_code == 200
-        assert "fits no envelope" in text(answer)
+        assert "unrecognised format" in text(answer)
         assert "00 ff 72 61 77" in text(answer)
         assert "Position (stands in for an id)" in text(answer)
         assert "Event id" not in text(answer)

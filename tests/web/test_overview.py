@@ -77,14 +77,14 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     assert attribute(answer, "data-attention") == ["stuck", "anomalies"]
     assert attribute(answer, "data-anomaly") == ["unreadable"]
     assert "1 event of patients waits behind an unrecognised message" in text(answer)
-    assert "1 message fits no envelope" in text(answer)
+    assert "1 message in an unrecognised format" in text(answer)
 
 
 def test_very_many_unreadable_messages_are_all_counted(desk: Desk) -> None:
     desk.log.create_topic("patients")
     desk.log.append("patients", [NewMessage(payload=b"\xff", key="k")] * 1001)
     desk.index()
-    assert "1,001 messages fit no envelope" in text(desk.get("/"))
+    assert "1,001 messages in an unrecognised format" in text(desk.get("/"))
 
 
 def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:

@@ -113,7 +113,7 @@ def test_what_cannot_be_taken_apart_stays_one_event_that_says_why(name: str) -> 
 def test_one_bad_member_is_unreadable_alone(bad: object, why: str) -> None:
     events = [read_event(one) for one in unfold([batch(json([THREE[0], bad, THREE[2]]))])]
     assert [event.id for event in events] == ["e0", events[1].position.encode(), "e2"]
-    said = "fits no envelope: it is member 2 of 3 in a batch of CloudEvents, but of this member: "
+    said = "unrecognised format: it is member 2 of 3 in a batch of CloudEvents, but of this member: "
     assert events[1].problem.startswith(said + why)
     assert [event.problem for event in (events[0], events[2])] == ["", ""]
 

@@ -127,7 +127,7 @@ def test_what_is_cut_is_never_taken_for_the_whole() -> None:
     assert EvalContext(event).text_is_cut
     assert b'"data_base64"' in event_as_json(event, SEES)
     mapped = read_event(message(packed, properties=GZIP), mappings('type = { from = "json", path = "@" }'))
-    assert mapped.problem == "fits no envelope: its payload is gzip and holds more than its topic's mapping may unpack"
+    assert mapped.problem == "unrecognised format: its payload is gzip and holds more than its topic's mapping may unpack"
 
 
 def test_a_hundred_thousand_files_in_one_payload_are_not_all_opened() -> None:

@@ -77,7 +77,7 @@ def test_flattened_rows_transactions_and_schema_changes_are_read() -> None:
     begun = {"status": "BEGIN", "id": "555:1", "ts_ms": 1732865000123, "event_count": None}
     assert read("debezium", json(begun), '{"id":"555:1"}').type == "transaction.BEGIN"
     assert read("debezium", json({"source": SOURCE, "ts_ms": 1, "ddl": "ALTER …"})).type == "schema.changed"
-    assert read("debezium", json({"id": 1})).problem == "fits no envelope: its topic's mapping finds no type in it"
+    assert read("debezium", json({"id": 1})).problem == "unrecognised format: its topic's mapping finds no type in it"
 
 
 def test_a_key_of_several_columns_is_their_json() -> None:
@@ -189,4 +189,4 @@ def test_no_message_breaks_a_form(
     for written in (payload, b'{"%s":%s,"op":"c"}' % (member.encode(), payload)):
         event = read(form, written, key, properties)
         assert event.id
-        assert event.problem.startswith("fits no envelope: ") if event.problem else event.type
+        assert event.problem.startswith("unrecognised format: ") if event.problem else event.type

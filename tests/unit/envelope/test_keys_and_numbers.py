@@ -57,7 +57,7 @@ def test_a_mapping_can_take_the_ordering_key_before_the_key() -> None:
 
 def test_an_ordering_key_that_is_no_text_names_nothing() -> None:
     """All such keys read alike, so that their events would be one aggregate."""
-    assert keyed(None, UNREADABLE_KEY, properties=CE).problem == "fits no envelope: it has neither aggregateid nor a key"
+    assert keyed(None, UNREADABLE_KEY, properties=CE).problem == "unrecognised format: it has neither aggregateid nor a key"
     text = 'type = { from = "value", value = "T" }\naggregate_id = { from = "ordering_key" }'
     assert keyed("k", UNREADABLE_KEY, text).aggregate_id == "k"
 

@@ -116,7 +116,7 @@ def test_a_mapping_that_is_asked_before_the_envelope_wins_and_leaves_the_rest_to
     assert read(text, json(DOCUMENT | {"t": "mapped"})).type == "mapped"
     assert read(text, b"{}", properties=CE).type == "PatientRegistered"
     assert read(text, json(DOCUMENT)).type == "PatientRegistered"
-    assert read(text, b"{}").problem == "fits no envelope: its topic's mapping finds no type in it"
+    assert read(text, b"{}").problem == "unrecognised format: its topic's mapping finds no type in it"
     assert read_event(message(b'{"t": "mapped"}', properties=CE, topic="other"), mappings(text)).type == "PatientRegistered"
 
 

@@ -73,7 +73,7 @@ def test_every_generated_message_of_the_oldest_form_is_read() -> None:
 )
 def test_what_is_not_the_oldest_form_after_all_says_why(key: str | None, payload: bytes, why: str) -> None:
     event = read_event(message(payload, key=key, topic="users"), OLDEST)
-    assert event.problem == f"fits no envelope: {why}"
+    assert event.problem == f"unrecognised format: {why}"
     assert event.data == payload
 
 

@@ -79,7 +79,9 @@ def test_half_a_surrogate_pair_is_data_like_any_other_but_no_part_of_an_envelope
     assert read_event(message(document % b"")).data == b'{"a":"\\ud800 \\\\ud800"}'
     problem = read_event(message(document % b',"subject":"\\udfff"', properties=STRUCTURED)).problem
     assert problem.endswith("one of its texts is not valid Unicode")
-    assert read_event(message(document % b",", properties=STRUCTURED)).problem.startswith("fits no envelope: it is declared")
+    assert read_event(message(document % b",", properties=STRUCTURED)).problem.startswith(
+        "unrecognised format: it is declared"
+    )
 
 
 def test_base64_data_is_decoded() -> None:
@@ -114,7 +116,7 @@ def test_a_byte_order_mark_before_a_structured_event_is_left_out(properties: dic
 @pytest.mark.parametrize("spelling", ["content-type", "Content-Type"])
 def test_a_declared_structured_event_that_is_none_says_so(spelling: str) -> None:
     event = read_event(message(b"[1]", properties={spelling: "application/cloudevents+json"}))
-    assert event.problem.startswith("fits no envelope: it is declared as application/cloudevents+json")
+    assert event.problem.startswith("unrecognised format: it is declared as application/cloudevents+json")
 
 
 BATCH = {"content-type": "application/cloudevents-batch+json; charset=utf-8"}
@@ -124,7 +126,7 @@ def test_a_batch_of_several_events_is_named_for_what_it_is() -> None:
     payload = json([DOCUMENT, DOCUMENT | {"id": "e-2"}])
     event = read_event(message(payload, properties=BATCH))
     assert event.problem == (
-        "fits no envelope: it is a batch of 2 CloudEvents in one message, where one event a message can be read"
+        "unrecognised format: it is a batch of 2 CloudEvents in one message, where one event a message can be read"
     )
     assert event.data == payload
     assert "a batch of no CloudEvents" in read_event(message(b"[]", properties=BATCH)).problem
@@ -140,7 +142,7 @@ def test_a_batch_of_one_is_its_event() -> None:
 def test_what_is_declared_as_a_batch_and_is_none_says_so(payload: bytes) -> None:
     event = read_event(message(payload, properties=BATCH))
     assert event.problem.startswith(
-        "fits no envelope: it is declared as application/cloudevents-batch+json, but of its payload"
+        "unrecognised format: it is declared as application/cloudevents-batch+json, but of its payload"
     )
 
 
@@ -155,7 +157,7 @@ def test_a_property_called_position_stays_a_property() -> None:
 def test_a_required_attribute_that_is_missing_or_empty_is_named(name: str, value: str | None) -> None:
     properties = {k: v for k, v in CE.items() if k != f"ce_{name}"} | ({} if value is None else {f"ce_{name}": value})
     event = read_event(message(b"secret", properties=properties))
-    assert event.problem == f"fits no envelope: its CloudEvents attribute {name} is missing or empty"
+    assert event.problem == f"unrecognised format: its CloudEvents attribute {name} is missing or empty"
     assert (event.id, event.id_is_position, event.stream) == ("11@0@public/default/patients", True, None)
     assert (event.type, event.attributes, event.data) == ("", {}, b"secret")
 
@@ -165,8 +167,8 @@ def test_another_specversion_fits_no_envelope() -> None:
 
 
 def test_an_event_of_nobody_fits_no_envelope() -> None:
-    assert read_event(message(key=None, properties=CE)).problem == "fits no envelope: it has neither aggregateid nor a key"
-    assert read_event(message(key="", properties=CE)).problem == "fits no envelope: it has neither aggregateid nor a key"
+    assert read_event(message(key=None, properties=CE)).problem == "unrecognised format: it has neither aggregateid nor a key"
+    assert read_event(message(key="", properties=CE)).problem == "unrecognised format: it has neither aggregateid nor a key"
 
 
 @pytest.mark.parametrize("name", ["id", "type", "aggregatetype", "aggregateid", "correlationid", "causationid", "sequence"])
@@ -212,7 +214,9 @@ def test_both_spellings_of_the_correlation_are_read() -> None:
 )
 def test_a_declared_document_against_the_rules_fits_no_envelope(members: dict[str, Any]) -> None:
     event = read_event(message(json(DOCUMENT | members), properties=STRUCTURED))
-    assert event.problem.startswith("fits no envelope: it is declared as application/cloudevents+json, but of its payload: ")
+    assert event.problem.startswith(
+        "unrecognised format: it is declared as application/cloudevents+json, but of its payload: "
+    )
 
 
 def test_data_that_is_nested_deeply_is_kept_in_every_mode() -> None:
@@ -225,7 +229,7 @@ def test_data_that_is_nested_deeply_is_kept_in_every_mode() -> None:
 @pytest.mark.parametrize("data", [b"[" * 20_000, DEEP[:-1] + b"}", DEEP + b"]", b'{"a":' * 20_000, b"[" * 2_000_000])
 def test_data_that_is_nested_deeply_and_broken_fits_no_envelope(data: bytes) -> None:
     event = read_event(message(json(DOCUMENT)[:-1] + b',"data":' + data + b"}", properties=STRUCTURED))
-    assert event.problem.startswith("fits no envelope: ")
+    assert event.problem.startswith("unrecognised format: ")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ def test_what_fits_no_envelope_keeps_its_bytes_and_says_why(payload: bytes) -> N
     event = read_event(message(payload, properties={"trace": "t"}))
     assert event.data == payload
     assert event.problem == (
-        "fits no envelope: it has no ce_ properties, its payload is no CloudEvents JSON, "
+        "unrecognised format: it has no ce_ properties, its payload is no CloudEvents JSON, "
         "and the configuration has no mapping for its topic"
     )
 

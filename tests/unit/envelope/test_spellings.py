@@ -102,12 +102,12 @@ def test_an_incomplete_envelope_under_another_prefix_is_left_to_the_mapping() ->
     mapped = read_event(message(properties=properties), mappings('type = { from = "property", name = "ce-type" }'))
     assert (mapped.problem, mapped.type) == ("", "T")
     alone = read_event(message(properties=properties))
-    assert alone.problem == "fits no envelope: its CloudEvents attribute source is missing or empty"
+    assert alone.problem == "unrecognised format: its CloudEvents attribute source is missing or empty"
 
 
 def test_properties_that_only_begin_alike_are_no_envelope() -> None:
     event = read_event(message(properties={"ceiling": "1", "ce": "2", "cloudEvents": "3", "ce_": "4", "ce-tenant": "5"}))
-    assert event.problem.startswith("fits no envelope: it has no ce_ properties")
+    assert event.problem.startswith("unrecognised format: it has no ce_ properties")
 
 
 prefixes = st.sampled_from(["ce_", "ce-", "CE_", "cloudEvents:", "cloudEvents_", "Ce_", "c", ""])

@@ -72,7 +72,7 @@ def test_every_attribute_of_generated_events_reads_back_as_it_was() -> None:
 def test_generated_misfits_fit_no_envelope() -> None:
     problems = [read_event(stored(new), MAPPINGS).problem for new in misfits(1)]
     assert len(problems) == 4
-    assert all(problem.startswith("fits no envelope: ") for problem in problems)
+    assert all(problem.startswith("unrecognised format: ") for problem in problems)
 
 
 texts = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=40)
@@ -129,7 +129,7 @@ def test_no_message_breaks_the_reading(payload: bytes, key: str | None, properti
     assert event.id
     assert event.time.utcoffset() is not None
     if event.problem:
-        assert event.problem.startswith("fits no envelope: ")
+        assert event.problem.startswith("unrecognised format: ")
         assert (event.data, event.stream, event.id_is_position) == (payload, None, True)
     else:
         assert event.type

@@ -180,7 +180,7 @@ def test_a_tombstone_and_an_encrypted_payload_are_said_to_be_so() -> None:
 
 def test_what_fits_no_envelope_says_why_and_names_no_aggregate() -> None:
     found = shown(read_event(message(b"raw", key="k")))
-    assert found["problem"].startswith("fits no envelope")
+    assert found["problem"].startswith("unrecognised format")
     assert "aggregateid" not in found
     assert (found["id"], found["key"]) == (found["position"], "k")
     masked = shown(read_event(message(b"raw", key="k")), LITTLE)

@@ -146,7 +146,7 @@ def test_an_event_without_a_pointer_is_not_indexed_yet() -> None:
 
 
 def test_what_fits_no_envelope_says_why_and_belongs_to_nobody() -> None:
-    line = build_line(row(event(type="", problem="fits no envelope: it has no type")), SUPPORT)
+    line = build_line(row(event(type="", problem="unrecognised format: it has no type")), SUPPORT)
     assert line.pieces == (UNREADABLE,)
     assert (line.aggregate_id, line.aggregate_url) == ("", "")
     assert "no type" in line.problem
@@ -155,8 +155,8 @@ def test_what_fits_no_envelope_says_why_and_belongs_to_nobody() -> None:
 def test_the_key_is_an_id_only_where_it_is_the_aggregates() -> None:
     assert build_line(row(event()), VIEWER).key == "4711"
     assert build_line(row(event(key="user_4711")), VIEWER).key is MASKED
-    assert build_line(row(event(problem="fits no envelope")), VIEWER).key is MASKED
-    assert build_line(row(event(problem="fits no envelope")), SUPPORT).key == "4711"
+    assert build_line(row(event(problem="unrecognised format")), VIEWER).key is MASKED
+    assert build_line(row(event(problem="unrecognised format")), SUPPORT).key == "4711"
 
 
 def test_a_line_renders_without_a_request_and_names_what_scripts_look_for() -> None:

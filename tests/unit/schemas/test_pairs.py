@@ -144,7 +144,7 @@ def test_the_key_of_a_tombstone_and_of_an_encrypted_message_is_decoded() -> None
 
 def test_a_message_without_a_key_has_none() -> None:
     event = keyed(separated("AVRO", USER), None)
-    assert event.problem == "fits no envelope: it has neither aggregateid nor a key"
+    assert event.problem == "unrecognised format: it has neither aggregateid nor a key"
     assert (event.message.key, event.notes[:-1]) == (None, ())
 
 

@@ -87,7 +87,7 @@ def test_a_mapping_reads_the_document_of_an_avro_message() -> None:
 def test_a_mapped_message_that_does_not_fit_its_schema_says_so() -> None:
     schemas = Schemas(Registry({(TOPIC, "0"): schema("AVRO", record(("eventType", "string")))}))
     event = read_event(message(b"\xff"), BY_EVENT_TYPE, schemas.decoded)
-    assert event.problem == "fits no envelope: its payload cannot be read by its schema"
+    assert event.problem == "unrecognised format: its payload cannot be read by its schema"
     assert event.schema is not None
     assert "its schema version 0 is Avro, and the payload does not fit it" in event.schema.problem
     assert event.data == b"\xff"

@@ -44,7 +44,7 @@ def unreadable(data: bytes = b"\x00junk", *, key: str | None = "k-1", properties
         id_is_position=True,
         time=PUBLISHED,
         data=data,
-        problem="fits no envelope: it is a test",
+        problem="unrecognised format: it is a test",
     )
 
 
