@@ -53,10 +53,15 @@ def respelled(raw_path: bytes) -> str:
         return ""
     try:
         parts = raw_path.decode("ascii").split("/")
-        names = [segment(unquote(part, errors="strict")) if "%" in part else part for part in parts]
+        names = [segment(_decoded(part)) if "%" in part else part for part in parts]
     except UnicodeDecodeError:
         return ""
     return "/".join(names if names[-1] == "" else [*names, ""])
+
+
+def _decoded(part: str) -> str:
+    """The name in a percent-encoded part. Escapes of ours count in it as well, so that a ``~`` can be written as ``~7E``."""
+    return unquote(re.sub("~([0-9A-F]{2})", r"%\1", part), errors="strict")
 
 
 def address(page: str, *names: str) -> str:

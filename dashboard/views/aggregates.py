@@ -19,10 +19,12 @@ from dashboard.web import completeness, filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
-from eventstore.model import Aggregate, Page, Position, TopicKind, UnknownEvent
+from eventstore.model import Aggregate, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
+LONGEST_PAGE_TOKEN = LONGEST_QUERY + 32
+"""Characters of an id with a time before it."""
 LONGEST_KEPT = 4_096
 """Characters of a filter or page token that a line's link includes."""
 MOST_TOPICS = 6
@@ -54,7 +56,10 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _subscriptions(text: str, found: bool) -> list[Line]:
     """The subscriptions whose name begins with the text. If the index has ``found`` something, the store is not asked."""
-    known = backlog_cache.last_known() if found else backlog_cache.gathered_or_last_known()[0]
+    try:
+        known = backlog_cache.last_known() if found else backlog_cache.gathered_or_last_known()[0]
+    except EventStoreError:  # it refuses the list: what the index and the offers find must not suffer
+        known = backlog_cache.last_known()
     lines = known.of_services if known is not None else []
     return [line for line in lines if line.subscription.name.lower().startswith(text.lower())][: global_search.MOST_HITS]
 
@@ -70,11 +75,11 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
 
 @page("browse")
 def of_type(request: HttpRequest, type: str) -> HttpResponse:
-    query = {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("q", "after", "before", "order", "latest")}
+    query = {name: request.GET.get(name, "")[:LONGEST_PAGE_TOKEN] for name in ("q", "after", "before", "latest")}
     prefix = query["q"].strip()
     whole = next((one for one in desk().index.aggregate_types() if one.name == type), None)
     sortable = whole is not None and whole.aggregates <= desk().index.most_sorted
-    by_id = not sortable or query["order"] == "id" or any(query[name] for name in ("q", "after", "before"))
+    by_id = not sortable or request.GET.get("order") == "id" or any(query[name] for name in ("q", "after", "before"))
     if by_id:
         aggregates = desk().index.aggregates(
             type, prefix=prefix, after=query["after"], before=query["before"], limit=_page_size()

@@ -52,14 +52,22 @@ def test_its_position_finds_it_again_and_no_other(storage: PulsarStorage, log: t
 
 
 @pytest.mark.usefixtures("desk_databases")
-def test_what_a_page_copies_of_its_position_finds_it_though_a_part_is_missing(pulsar_broker: Broker) -> None:
+def test_what_a_page_or_a_tool_shows_of_its_position_finds_it_though_a_part_is_missing(
+    pulsar_broker: Broker, client: Any
+) -> None:
     with override_settings(**own_namespace(pulsar_broker)), opened_desk() as desk:
         topic = desk.log.create_topic(f"{settings.EVENTSTORE_NAMESPACES}/letters").name
         places = desk.log.append(topic, [NewMessage(payload=payload, key="k") for payload in (b"before", LARGE, b"behind")])
+        publish_batch(client, topic, [b"one", b"two"])
         desk.index()
         for place in places:
             for copied in (f"letters-0 {place.label}", place.label):
                 assert [pointer.position for pointer in desk.faces.index.at_spelled(copied)] == [place]
+        first = desk.log.read_backward(topic, 0, limit=2)[1].position
+        entry = first.label.removesuffix(":0")
+        assert entry != first.label
+        assert [pointer.position for pointer in desk.faces.index.at_spelled(entry)] == [first], "its entry is a batch"
+        assert desk.faces.index.positions_spelled(entry, topic) == [first]
 
 
 def test_reading_resumes_at_it_behind_it_and_before_it(storage: PulsarStorage, log: tuple[str, list[Position]]) -> None:

@@ -73,6 +73,7 @@ def test_a_type_is_listed_by_its_latest_event_and_says_how_many_there_are(desk: 
     assert attribute(second, "data-aggregate-id") == ["p-4", "p-3", "p-1"]
     (older,) = [url for url in attribute(second, "href") if "latest=" in url]
     assert attribute(desk.get("/aggregates/patient/" + older), "data-aggregate-id") == ["p-0"]
+    assert desk.get("/aggregates/nothing/?order=id").status_code == 404
     for damaged in ("x", "1", "1" * 30 + ":p", "٣:p"):
         assert desk.get("/aggregates/patient/?" + urlencode({"latest": damaged})).status_code == 400, damaged
 

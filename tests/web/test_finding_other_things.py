@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from eventstore.model.errors import StoreRefused
 from tests.web.desk import Desk, attribute, text
 from tests.web.finding import search
 from tests.web.resetting import preview_url
@@ -91,6 +92,25 @@ def test_several_words_are_offered_as_words_and_as_a_phrase(desk: Desk) -> None:
         '"Erika" "\\"M\\""', '"Erika \\"M\\""', 'subject:"Erika \\"M\\""', 'key:"Erika \\"M\\""'
     ]  # fmt: skip
     assert filters(search(desk, "7c01"), "patients") == ['"7c01"', 'subject:"7c01"', 'key:"7c01"', "id:7c01*"]
+
+
+def test_a_text_that_is_too_long_for_a_position_is_refused_at_once(desk: Desk) -> None:
+    desk.publish(1)
+    desk.subscribe()
+    answer = desk.get(preview_url("position", position="a" + " " * 100_000 + "x"))
+    assert "it is no position in this topic either" in text(answer)
+
+
+def test_a_store_that_refuses_its_subscriptions_takes_no_search_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(1)
+
+    def refused() -> None:
+        raise StoreRefused("The token is not valid any more.")
+
+    monkeypatch.setattr(desk.faces.log, "topics", refused)
+    answer = search(desk, "nobody")
+    assert answer.status_code == 200
+    assert filters(answer, "patients")
 
 
 def test_who_sees_no_payloads_is_offered_only_what_they_may_filter_by(desk: Desk) -> None:

@@ -44,6 +44,19 @@ def test_what_is_no_page_is_led_nowhere(raw: str) -> None:
     assert asked(raw).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("raw", "page", "names"),
+    [
+        ("/aggregates/org%2Fpermit/", "aggregate_type", ["org/permit"]),
+        ("/events/x%2fpayload/", "event", ["x/payload"]),
+        ("/topics/x%2Ftail/", "topic", ["x/tail"]),
+        ("/topics/x%2Ftail", "topic", ["x/tail"]),
+    ],
+)
+def test_a_slash_within_a_name_makes_no_other_page_of_it(raw: str, page: str, names: list[str]) -> None:
+    assert asked(raw).headers.get("Location") == reverse(page, args=names)
+
+
 def test_an_address_of_ours_that_something_on_the_way_encoded_once_more_stays() -> None:
     assert asked("/aggregates/ticket/Case%7E202237/").status_code == 200
 

@@ -23,7 +23,7 @@ UNKNOWN_NUMBER, NO_NUMBER = -2, -1
 
 _SEQUENCE = frozenset({Anomaly.SEQUENCE_SKIPS, Anomaly.SEQUENCE_GOES_BACK})
 _WORDS = {
-    Anomaly.UNREADABLE: "it fits no envelope",
+    Anomaly.UNREADABLE: "its format is not recognised",
     Anomaly.SCHEMA: "its payload does not decode by its schema",
     Anomaly.SEQUENCE_SKIPS: "its sequence skips",
     Anomaly.SEQUENCE_GOES_BACK: "its sequence goes back",

@@ -63,13 +63,13 @@ class IndexFace:
         alone counts if it is of several numbers (``118:4021``)."""
         topics = self.topics()
         found = positions_spelled(self._log, text, topics) or labelled_anywhere(self._log, text, topics.values())
-        return self._labelled(pointers_spelled(found))
+        return self._labelled(pointers_spelled(self._log, found))
 
     def positions_spelled(self, text: str, topic: str) -> Sequence[Position]:
         """The positions in this topic that the text may mean. One alone counts whether it is indexed or not. A label alone
         may mean one in each partition: of those, the indexed ones count."""
         found = positions_spelled(self._log, text, self.topics(), topic)
-        indexed = [pointer.position for pointer in self._labelled(pointers_spelled(found))]
+        indexed = [pointer.position for pointer in self._labelled(pointers_spelled(self._log, found))]
         return indexed or (found if len(found) == 1 else [])
 
     def with_value(self, text: str) -> Mapping[str, ValueMatches]:

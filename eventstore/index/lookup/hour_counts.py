@@ -48,7 +48,7 @@ def hours_of(topic: str, hours: int, before: datetime | None = None) -> Sequence
 def event_types_like(words: Sequence[str], limit: int = MOST_TYPES) -> Mapping[str, Sequence[str]]:
     """Return the event types whose name holds all of these words, in upper or lower case, with the topics that have events
     of them, both by name."""
-    names = NameRow.objects.all()
+    names = NameRow.objects.filter(pk__in=HourCount.objects.values("type_id"))  # not those of aggregate types
     for word in words:
         names = names.filter(text__icontains=word)
     numbers = dict(names.order_by("text").values_list("pk", "text")[:MOST_NAMES]) if words else {}

@@ -8,6 +8,7 @@ They are ``documents-1 333`` (what pages show and copy), ``documents-1 · 333``,
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from eventstore.index.lookup.labels import with_label
 from eventstore.index.lookup.pointers import last_ordinals, pointers_at
 from eventstore.index.lookup.queries import partition_row
 from eventstore.model.errors import InvalidPosition
@@ -17,6 +18,8 @@ from eventstore.model.pointers import IndexedTopic, Pointer
 
 MOST_PARTITIONS = 500
 """Partitions in which a label alone is looked up."""
+LONGEST = 2048
+"""Characters of a position; longer ones are none."""
 _SPELLED = re.compile(r"(?P<topic>.+?)(?:-partition-|\s+partition\s+|-)(?P<partition>\d{1,9})(?:\s*[·,]\s*|\s+)(?P<label>\S+)")
 _BEHIND = "i"
 """Appended to a message's token, it sorts behind what a driver may have added to it, and before everything else."""
@@ -29,6 +32,8 @@ def positions_spelled(log: Log, text: str, topics: Mapping[str, IndexedTopic], t
     a place in any of its partitions. Without it, a label alone does not count.
     """
     text = text.strip()
+    if len(text) > LONGEST:
+        return []
     found = [*_encoded(log, text), *_written(log, text, topics)]
     if not found and topic in topics:
         found = [*_in_partitions(log, text, [topics[topic]])]
@@ -40,9 +45,13 @@ def labelled_anywhere(log: Log, text: str, topics: Iterable[IndexedTopic]) -> Se
     return _in_partitions(log, text.strip(), topics) if ":" in text else []
 
 
-def pointers_spelled(positions: Sequence[Position]) -> Sequence[Pointer]:
-    """The indexed events at these positions. The label of a message in chunks does not tell all of its position."""
-    found = [pointer for position in positions for pointer in _at(position)]
+def pointers_spelled(log: Log, positions: Sequence[Position]) -> Sequence[Pointer]:
+    """The indexed events at these positions.
+
+    The label of a message in chunks does not tell all of its position. That of an entry which holds a batch (``118:4021``)
+    begins those of its events (``118:4021:0``), and means the first of them.
+    """
+    found = [pointer for position in positions for pointer in _at(log, position)]
     return list({pointer.position: pointer for pointer in found}.values())
 
 
@@ -70,10 +79,15 @@ def _in_partitions(log: Log, text: str, topics: Iterable[IndexedTopic]) -> Seque
     return [position for position in there if position is not None]
 
 
-def _at(position: Position) -> Sequence[Pointer]:
+def _at(log: Log, position: Position) -> Sequence[Pointer]:
     row = partition_row(position.topic, position.partition)
     if row is None:
         return []
     (last,) = last_ordinals(row.pk, [position.token + _BEHIND])
-    found = pointers_at([(row.pk, last)]) if last >= 0 else []
-    return [pointer for pointer in found if pointer.position.token.startswith(position.token)]
+    there = {pointer.ordinal: pointer for pointer in pointers_at([(row.pk, last), (row.pk, last + 1)])}
+    if last in there and there[last].position.token.startswith(position.token):
+        return [there[last]]
+    following = there.get(last + 1)
+    if following is None or not with_label(log, following.position).label.startswith(f"{position.label}:"):
+        return []
+    return [following]

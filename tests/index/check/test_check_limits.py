@@ -114,7 +114,7 @@ def test_anomalies_are_judged_again(storage: StorageOver[Shortened]) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("unreadable", "it fits no envelope, and the index does not note it"),
+        ("unreadable", "its format is not recognised, and the index does not note it"),
         ("sequence-skips", "its sequence skips, and the index does not note it"),
         ("sequence-goes-back", "its sequence goes back, and the index does not note it"),
         ("time-goes-back", "its time goes back, and the index does not note it"),

@@ -152,8 +152,11 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
 
 
 def close_raw(reader: Any) -> None:
-    guard.leave(reader)
-    closing.close_reader(reader)
+    """Close it, guarded until it is: closing asks the broker first, and the topic may be deleted meanwhile."""
+    try:
+        closing.close_reader(reader)
+    finally:
+        guard.leave(reader)
 
 
 def until_the_end(
