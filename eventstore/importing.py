@@ -91,12 +91,13 @@ def parse_lines(file: BinaryFile, *, packed: bool = False) -> Iterator[Line]:
     held: tuple[int, bytes] | None = None
     """The first line, if it begins an object that it does not end: the next line tells if the file is indented."""
     try:
-        for number, text in enumerate(_lines(_plain(file)), start=1):
+        joined = _Joined(file)
+        for number, text in enumerate(_lines(_plain(joined)), start=1):
             line = (text.removeprefix(_BOM) if number == 1 else text).strip() if text is not None else None
             if line == b"":
                 continue
             first, held = held, None
-            if reason := _no_lines(number, line, first, packed=packed):
+            if reason := _no_lines(number, line, first, packed=packed and not joined.is_gzip):
                 yield Rejected(number=first[0] if first else number, reason=reason)
                 return
             if first:
@@ -113,12 +114,12 @@ def parse_lines(file: BinaryFile, *, packed: bool = False) -> Iterator[Line]:
 
 def _no_lines(number: int, line: bytes | None, first: tuple[int, bytes] | None, *, packed: bool) -> str:
     """Return why the file does not hold one event a line, as far as its first two lines tell; otherwise empty."""
+    if number == 1 and line is not None and line[:2] in _UTF_16:
+        return IS_UTF_16
     if packed and number == 1 and (line or b"")[:1] not in (b"{", b"["):
         return IS_NO_GZIP
     if line is None:
         return ""
-    if number == 1 and line[:2] in _UTF_16:
-        return IS_UTF_16
     if number == 1 and line[:1] == b"[":
         return IS_A_LIST
     return IS_INDENTED if first and line[:1] == b'"' else ""
@@ -227,11 +228,13 @@ def _parse(number: int, text: bytes | None) -> Line:
 
 
 class _Joined:
-    """A file whose first bytes were already read."""
+    """A file whose first two bytes were already read: they tell if it is gzip."""
 
-    def __init__(self, head: bytes, file: BinaryFile) -> None:
-        self.head = head
-        self.file = file
+    def __init__(self, file: BinaryFile) -> None:
+        self.head, self.file = b"", file
+        while len(self.head) < len(_GZIP) and (more := file.read(len(_GZIP) - len(self.head))):
+            self.head += more
+        self.is_gzip = self.head == _GZIP
 
     def read(self, size: int = -1, /) -> bytes:
         if self.head and size >= 0:
@@ -241,13 +244,9 @@ class _Joined:
         return head + self.file.read(size)
 
 
-def _plain(file: BinaryFile) -> Iterator[bytes]:
+def _plain(joined: _Joined) -> Iterator[bytes]:
     """Yield the file's bytes in pieces, unpacked if they are gzip."""
-    head = b""
-    while len(head) < len(_GZIP) and (more := file.read(len(_GZIP) - len(head))):
-        head += more
-    joined = _Joined(head, file)
-    if head != _GZIP:
+    if not joined.is_gzip:
         yield from iter(lambda: joined.read(_CHUNK), b"")
         return
     with gzip.GzipFile(fileobj=joined, mode="rb") as unpacked:  # type: ignore[call-overload]
