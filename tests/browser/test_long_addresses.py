@@ -72,3 +72,33 @@ def test_a_filter_that_fits_the_address_and_not_the_pages_links_is_refused_in_wo
     assert answer is not None
     assert answer.status == 400
     expect(page.locator("#filter-problem")).to_contain_text("encoded it has 10,800 bytes, and 8,192 fit")
+
+
+FORM = """([fields, size]) => {
+  const form = Object.assign(document.createElement("form"), { id: "made", innerHTML: fields });
+  document.body.prepend(form);
+  form.elements.long.value = "x".repeat(size);
+}"""
+HIDDEN = '<input type="hidden" name="long">'
+
+
+def test_a_form_with_nothing_to_shorten_says_so_at_its_button(desk: Desk, page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{desk.url}topics/documents/")
+    before = page.url
+    page.evaluate(FORM, [f"{HIDDEN}<button>Send</button>", 9_000])
+    page.click("#made button")
+    assert "too long for an address" in page.eval_on_selector("#made button", "(button) => button.validationMessage")
+    assert (page.url, errors) == (before, [])
+
+
+@pytest.mark.parametrize("field", ['<input type="number" name="n">', '<input type="radio" name="r" checked>'])
+def test_where_a_hidden_field_is_the_long_one_any_change_takes_the_message_away(desk: Desk, page: Page, field: str) -> None:
+    page.goto(f"{desk.url}topics/documents/")
+    page.evaluate(FORM, [f'{HIDDEN}{field}<input type="checkbox"><button>Send</button>', 9_000])
+    invalid = page.locator("#made > :invalid")
+    page.click("#made button")
+    expect(invalid).to_have_count(1)
+    page.check("#made [type=checkbox]")
+    expect(invalid).to_have_count(0)

@@ -1,4 +1,5 @@
-// A form that would make an address too long for the server says so at its longest field, and is not sent.
+// A form that would make an address too long for the server says so at the longest field that can be changed, or else at its
+// button, and is not sent. Any change in the form takes the message away.
 const LONGEST = 8192; // bytes of a query; as in dashboard/web/filter_form.py
 
 document.addEventListener("submit", (event) => {
@@ -9,11 +10,13 @@ document.addEventListener("submit", (event) => {
   if (size <= LONGEST) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const fields = [...form.elements].filter((field) => field.name && field.setCustomValidity && field.type !== "hidden");
-  const field = fields.reduce((longest, each) => (each.value.length > longest.value.length ? each : longest));
+  const fields = [...form.elements].filter((field) => field.name && field.willValidate);
+  const longest = (one, other) => (other.value.length > one.value.length ? other : one);
+  const field = fields.reduce(longest, fields[0] ?? event.submitter);
+  if (!field) return; // sent by a script: nobody reads a message
   const words = `This is too long for an address: encoded it has ${size.toLocaleString("en-GB")} bytes, and ` +
     `${LONGEST.toLocaleString("en-GB")} fit. Letters outside ASCII take up to twelve bytes each.`;
   field.setCustomValidity(words);
-  field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+  form.addEventListener("input", () => field.setCustomValidity(""), { once: true });
   field.reportValidity();
 }, { capture: true });
