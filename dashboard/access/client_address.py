@@ -26,7 +26,7 @@ def client_address(request: HttpRequest) -> str:
 
 def network_of(address: str) -> str:
     """What is limited together: an IPv4 address itself, and the /64 of an IPv6 address, which one client has to itself."""
-    parsed = ip_address(address)
+    parsed = _unmapped(ip_address(address))
     return str(parsed) if isinstance(parsed, IPv4Address) else str(ip_network((parsed, 64), strict=False))
 
 
@@ -41,5 +41,10 @@ def _parsed(text: str) -> str:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return NOT_KNOWN
+    return str(_unmapped(address))
+
+
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address of one that is written as IPv6 (``::ffff:203.0.113.7``); every other one as it is."""
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(inner or address)
+    return inner or address

@@ -47,3 +47,7 @@ def test_behind_proxies_what_they_added_counts(settings: Any, proxies: str, forw
 def test_one_clients_ipv6_addresses_are_limited_together() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1") != network_of("2001:db8:0:1::1")
     assert network_of("198.51.100.7") != network_of("198.51.100.8")
+
+
+def test_an_ipv4_address_that_is_written_as_ipv6_is_limited_as_what_it_is() -> None:
+    assert network_of("::ffff:203.0.113.7") == network_of("203.0.113.7") != network_of("::ffff:203.0.113.8")
