@@ -32,7 +32,8 @@ def host_problems(hosts: Sequence[str]) -> list[str]:
     """Why these are no hosts of an installation's own, one sentence each: anybody could choose the address that pages show.
 
     Django takes ``desk.example.org`` for itself, and ``.example.org`` for that domain and all below it. It knows no other
-    pattern: ``*.example.org`` would fit no request.
+    pattern: ``*.example.org`` would fit no request. It compares hosts without their port: one
+    that has a port fits none either.
     """
     problems = []
     for host in hosts:
@@ -45,4 +46,6 @@ def host_problems(hosts: Sequence[str]) -> list[str]:
             problems.append(f"EVENTDESK_HOSTS: {host!r} would let in every domain below {labels[0]!r}. Name your own domain.")
         elif any(sign in host for sign in "/ @") or "" in labels:
             problems.append(f"EVENTDESK_HOSTS: {host!r} is no host name. Name hosts without a scheme or a path.")
+        elif ":" in host.rpartition("]")[2]:
+            problems.append(f"EVENTDESK_HOSTS: {host!r} has a colon. Name hosts without a port, and IPv6 addresses as [::1].")
     return problems

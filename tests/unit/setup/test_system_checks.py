@@ -55,6 +55,10 @@ def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
         ({"hosts": "https://desk.example.org"}, "no host name"),
         ({"hosts": "desk.example.org/x"}, "no host name"),
         ({"hosts": "a..example.org"}, "no host name"),
+        ({"hosts": "desk.example.org:8000"}, "without a port"),
+        ({"hosts": "a.example,.example.org:443"}, "without a port"),
+        ({"hosts": "[::1]:8000"}, "without a port"),
+        ({"hosts": "::1"}, r"IPv6 addresses as \[::1\]"),
         ({"debug": True}, "DEBUG"),
     ],
 )
