@@ -18,13 +18,20 @@ WINDOW = timedelta(minutes=15)
 PER_NAME = 10
 PER_ADDRESS = 50
 """More than for a name: the people of an office may share one address."""
+RECORDED_OF_NOBODY = 200
+"""Failures on the audit record in a window with neither an account nor a known address. Each may have a name of its own."""
+_NOBODY = "nobody"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit."""
+    """One try that counts. ``account`` is the name, if an account has it; ``limits`` are pairs of a key and its limit.
+
+    ``of_nobody`` has neither an account nor a known address.
+    """
 
     account: str
+    of_nobody: bool
     rows: Sequence[int]
     limits: Sequence[tuple[str, int]]
 
@@ -50,7 +57,7 @@ def begin(name: str, address: str) -> Attempt | Refused:
     if ends:
         LoginAttempt.objects.filter(pk__in=rows).delete()
         return Refused(wait=max(max(ends) - now, timedelta(seconds=1)))
-    return Attempt(account=account, rows=rows, limits=limits)
+    return Attempt(account=account, of_nobody=not account and address == NOT_KNOWN, rows=rows, limits=limits)
 
 
 def succeeded(attempt: Attempt) -> None:
@@ -59,9 +66,24 @@ def succeeded(attempt: Attempt) -> None:
     allow_name(attempt.account)
 
 
+def goes_on_record(attempt: Attempt) -> bool:
+    """Whether this failure is recorded: of those of nobody, a number in each window, or one client could fill the record.
+
+    Past it they are answered as before: if they were refused, whoever is not refused would have an account.
+    """
+    if not attempt.of_nobody:
+        return True
+    row = LoginAttempt.objects.create(key=_NOBODY, at=datetime.now(UTC))
+    if _full_until(_NOBODY, RECORDED_OF_NOBODY, own=[row.pk]) is None:
+        return True
+    row.delete()
+    return False
+
+
 def reached(attempt: Attempt) -> Sequence[str]:
-    """What is refused from now on: the keys of this attempt that have reached their limit."""
-    return [key for key, limit in attempt.limits if _full_until(key, limit) is not None]
+    """The keys of this attempt that have reached their limit: refused from now on, or of nobody, and no longer recorded."""
+    limits = [*attempt.limits, *([(_NOBODY, RECORDED_OF_NOBODY)] if attempt.of_nobody else [])]
+    return [key for key, limit in limits if _full_until(key, limit) is not None]
 
 
 def allow_name(name: str) -> int:

@@ -21,6 +21,13 @@ UNPROVEN = Actor(name="(not logged in)", via=PAGE)
 """Who failed to log in: the name that was typed may be somebody else's. No account's name holds a space."""
 NO_ACCOUNT = "(a name that no account has)"
 """Recorded instead of the name itself: people type passwords into that field."""
+LIMITS = {
+    "name": "logins for this name are refused",
+    "unknown": "logins for this name are refused",
+    "address": "logins for this address are refused",
+    "nobody": "failures without an account and an address are not recorded",
+}
+"""What follows once a limit is reached, by the first word of its key."""
 TOO_MANY = "too_many"
 
 
@@ -61,13 +68,14 @@ class Login(LoginView):
 
 
 def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
-    """On the audit record: whose account, from where, and what is refused from now on; never what was typed."""
-    refused = [key.partition(":")[0] for key in login_limit.reached(attempt)]
+    """On the audit record: whose account, from where, and what a limit does from now on; never what was typed."""
+    if not login_limit.goes_on_record(attempt):
+        return
     details = {"address": address or None}
-    if refused:
+    if reached := login_limit.reached(attempt):
         minutes = login_limit.WINDOW // timedelta(minutes=1)
-        what = " and ".join("this address" if kind == "address" else "this name" for kind in refused)
-        details["limit_reached"] = f"more logins for {what} are refused for up to {minutes} minutes"
+        what = " and ".join(LIMITS[key.partition(":")[0]] for key in reached)
+        details["limit_reached"] = f"more {what} for up to {minutes} minutes"
     act = SAFEGUARDS.record.intended(UNPROVEN, LOG_IN.name, account(attempt.account or NO_ACCOUNT), details)
     SAFEGUARDS.record.ended(act, Outcome(ending=Ending.FAILED, reason="wrong name or password, or the account is not active"))
 

@@ -131,6 +131,24 @@ def test_the_failure_that_reaches_the_limit_says_so_and_refused_ones_write_nothi
     assert "198.51.100.7" in client.get("/audit/?action=log_in").content.decode()
 
 
+def test_made_up_names_from_unknown_addresses_cannot_fill_the_record_and_are_answered_as_accounts_are(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.PROXIES, settings.BEHIND_TLS = "", True
+    monkeypatch.setattr(login_limit, "RECORDED_OF_NOBODY", 3)
+    people.support()
+    assert [answer(f"name-{number}").status_code for number in range(6)] == [200] * 6
+    assert len(acts()) == 3
+    assert "without an account and an address are not recorded for up to 15 minutes" in acts()[0].details["limit_reached"]
+    assert "limit_reached" not in acts()[1].details
+    assert answer("support").status_code == 200
+    assert (acts()[0].resource, len(acts())) == (account("support"), 4)
+    assert answer("support", PASSWORD).status_code == 302
+    LoginAttempt.objects.update(at=LoginAttempt.objects.earliest("at").at - WINDOW)
+    answer("name-7")
+    assert len(acts()) == 5, "the record takes them again in the next window"
+
+
 @pytest.mark.parametrize("option", ["--name", "--address"])
 def test_an_admin_lets_a_person_or_an_address_log_in_again(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     people.support()
