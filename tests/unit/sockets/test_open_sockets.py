@@ -15,6 +15,8 @@ from dashboard.sockets.open_sockets import OpenSockets, Watched
 from tests import people
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
+NEVER = 60.0
+"""Seconds after which nobody will be woken any more."""
 
 
 def session() -> str:
@@ -43,7 +45,7 @@ def woken(watched: dict[str, Watched], change: Callable[[], object]) -> set[str]
         for wake in wakes.values():
             everybody.discard(wake)
 
-    asyncio.run(work())
+    asyncio.run(asyncio.wait_for(work(), NEVER))
     return set(heard)
 
 
