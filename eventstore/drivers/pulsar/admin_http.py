@@ -46,16 +46,15 @@ class Silence:
         self._silent = self._asking = False
         self._asked_at = 0.0
 
-    def asked_ago(self) -> float | None:
-        """Return ``None`` if a call may go ahead, or the seconds since the broker was asked and did not answer."""
+    def refuses(self) -> bool:
+        """Return whether a call must not go ahead, because the broker was asked and did not answer."""
         with self._lock:
             if not self._silent:
-                return None
-            ago = time.monotonic() - self._asked_at
-            if self._asking or ago < ASK_AGAIN:
-                return ago
+                return False
+            if self._asking or time.monotonic() - self._asked_at < ASK_AGAIN:
+                return True
             self._asking = True
-        return None if self._ask() else 0.0
+        return not self._ask()
 
     def note_timeout(self) -> None:
         """Call when a call was not answered in time: is it only that call, or the broker?"""
@@ -105,8 +104,8 @@ class AdminHttp:
         ``api`` is the version of the admin API that has the path.
         """
         client = self._open_client()
-        if (ago := self._silence.asked_ago()) is not None:
-            raise self._unreachable(ago)
+        if self._silence.refuses():
+            raise self._unreachable()
         try:
             where = f"{self._url}/admin/{api}/{path}"
             request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
@@ -114,7 +113,7 @@ class AdminHttp:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
-            if isinstance(error, httpx.TimeoutException):
+            if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.PoolTimeout):
                 self._silence.note_timeout()
             raise self._unreachable() from error
         if answer.is_success or answer.status_code in known:
@@ -129,6 +128,7 @@ class AdminHttp:
                 raise closed()
             if self._client is None or self._process != os.getpid():
                 self._process = os.getpid()
+                self._silence = Silence(self._answers)  # after a fork, the thread that asks is in the parent alone
                 self._client = httpx.Client(
                     headers=self._headers, timeout=TIMEOUT, verify=self._verify(), trust_env=False, follow_redirects=False
                 )
@@ -149,18 +149,23 @@ class AdminHttp:
         return context
 
     def _answers(self) -> bool:
-        """Return whether the broker answers a small question, whatever it says."""
+        """Return whether the broker answers a small question, whatever it says.
+
+        Without a free connection it is not asked. Then it counts as answering: the calls that have the connections will tell.
+        """
         try:
             self._open_client().get(f"{self._url}/admin/v2/brokers/version", timeout=PROBE)
+        except httpx.PoolTimeout:
+            return True
         except (httpx.TransportError, httpx.InvalidURL, StoreClosed):
             return False
         return True
 
-    def _unreachable(self, asked_ago: float | None = None) -> StoreUnreachable:
+    def _unreachable(self) -> StoreUnreachable:
+        """Return the error in the same words each time: a warning is logged again when its words change."""
         where = httpx.URL(self._url).netloc.decode()
-        asked = "" if asked_ago is None else f" (asked {asked_ago:.0f} s ago)"
         return StoreUnreachable(
-            f"The broker's admin API at {where} does not answer{asked}. Nothing is lost: try again when it is back, "
+            f"The broker's admin API at {where} does not answer. Nothing is lost: try again when it is back, "
             "or check PULSAR_ADMIN_URL."
         )
 
