@@ -10,8 +10,9 @@ from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.storage import Storage
 
 NO_TABLES = (
-    "A database lacks tables, or has those of an older version. Run these first: python manage.py migrate --database default, "
-    "--database index and, for the embedded store, --database store."
+    "A database lacks tables, or has those of an older version. Run this first (the last part for the embedded store only): "
+    "python manage.py migrate --database default && python manage.py migrate --database index && "
+    "python manage.py migrate --database store"
 )
 
 

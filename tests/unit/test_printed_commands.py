@@ -14,12 +14,15 @@ PAGES = tuple(ROOT.glob("templates/**/*.html"))
 MESSAGES = tuple(path for half in ("dashboard", "eventstore") for path in ROOT.glob(f"{half}/**/*.py"))
 FILLED_IN = re.compile(r"\{\{?[^{}\n]*\}\}?")
 """What a template or an f-string puts in."""
-PRINTED = re.compile(r"(\S*\s|)manage\.py ([a-z_]+)((?: (?:--[a-z-]+|[\w./~@+-]*[\w/]))*)")
+JOINED = re.compile(r'"\s*\n\s*f?"')
+"""Between two lines of one text in Python."""
+PRINTED = re.compile(r"(\S*\s|)manage\.py ([a-z_]+)((?: (?!# |&&)[^\s`<>\"'()]+)*)")
+"""The whole of what can be pasted: up to a comment, the next command, or the end of the line, text, code or brackets."""
 
 
 def printed(paths: tuple[Path, ...]) -> set[tuple[str, str, str]]:
     """What stands before ``manage.py``, the command, and its arguments."""
-    texts = (FILLED_IN.sub("NAME", path.read_text(encoding="utf-8").replace("\\\n", " ")) for path in paths)
+    texts = (FILLED_IN.sub("NAME", JOINED.sub("", path.read_text(encoding="utf-8")).replace("\\\n", " ")) for path in paths)
     return {(before.strip(), name, more.strip()) for text in texts for before, name, more in PRINTED.findall(text)}
 
 
@@ -31,6 +34,7 @@ def command(name: str) -> BaseCommand:
 def test_a_printed_command_exists_and_takes_its_arguments(name: str, arguments: str) -> None:
     assert name in get_commands()
     options = [word for word in arguments.split() if word.startswith("--")]
+    assert not re.search(r"[.,:;]( |$)", arguments), "the punctuation would be pasted too"
     parser = command(name).create_parser("manage.py", name)
     known = {option for action in parser._actions for option in action.option_strings}
     assert set(options) <= known

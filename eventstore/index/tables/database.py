@@ -57,5 +57,5 @@ def require_same_file(file: tuple[int, int] | None) -> None:
     if file is not None and file_identity() != file:
         raise IndexReplaced(
             f"The index's file {connection().settings_dict['NAME']} was removed or replaced while this indexer wrote to it. "
-            "If the file was removed, run: python manage.py migrate --database index. Then start the indexer again."
+            "Start the indexer again. If the file was removed, first run: python manage.py migrate --database index"
         )
