@@ -14,7 +14,7 @@ from eventstore.index.indexer import run as following_module
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.lookup import queries
-from eventstore.index.models import IndexedPartition, IndexerRow
+from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Topic
 from eventstore.model.log import Ends
@@ -115,17 +115,22 @@ def test_a_partition_that_fails_again_and_again_is_told_once_and_when_it_works(
 
 
 def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:
-    storage, narrow = DatabaseStorage(), StorageOver(Watched())
-    narrow.log.hidden = frozenset({"permits"})
+    storage = DatabaseStorage()
     published(storage, 3)
     published(storage, 3, topic="permits")
-    with running(storage, "wide"):
-        assert eventually(lambda: indexed("permits") == 3)
-        with running(narrow, "narrow"):
-            assert eventually(lambda: set(IndexerRow.objects.values_list("owner", flat=True)) == {"wide", "narrow"})
-            published(storage, 2, topic="permits")
-            assert eventually(lambda: indexed("permits") == 5)
-            assert gone() == set()
+    topics = {topic.name: topic for topic in storage.log.topics()}
+    never = threading.Event()
+    with (
+        following_module._indexer(following(storage, never, owner="wide")) as wide,
+        following_module._indexer(following(storage, never, owner="narrow")) as narrow,
+    ):
+        wide.topics, narrow.topics = topics, {"documents": topics["documents"]}
+        wide.rebalance()
+        narrow.rebalance()
+        assert gone() == set()
+        wide.leave()
+        narrow.rebalance()
+        assert gone() == {"permits"}, "nobody watches it now"
 
 
 def test_topics_that_change_in_the_middle_of_a_look_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

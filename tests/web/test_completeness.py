@@ -108,6 +108,12 @@ WITHOUT_A_STORE = ("/subscriptions/", "/topics/patients/subscriptions/mailer/")
 """Pages of what the store alone knows. While it is away they are nothing but an error, which says so."""
 
 
+@pytest.fixture(autouse=True)
+def lasting_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The indexer that runs does so until the last page was asked, however long that takes."""
+    monkeypatch.setattr(leases, "LEASE", timedelta(hours=1))
+
+
 def indexed(desk: Desk) -> None:
     desk.publish(5)
     desk.subscribe(handled=5)
@@ -125,7 +131,7 @@ def the_store_is_away(desk: Desk) -> AbstractContextManager[Any]:
 def the_index_is_behind(desk: Desk) -> AbstractContextManager[Any]:
     indexed(desk)
     desk.log.append("patients", [event(number) for number in range(5, 8)])
-    then, lease = datetime.now(UTC) - timedelta(minutes=10), datetime.now(UTC) + timedelta(minutes=1)
+    then, lease = datetime.now(UTC) - timedelta(minutes=10), datetime.now(UTC) + timedelta(hours=1)
     IndexedPartition.objects.using("index").update(caught_up_at=then, behind=3, owner="one", leased_until=lease)
     return override_settings()
 

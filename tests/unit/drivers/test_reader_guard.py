@@ -2,11 +2,13 @@
 
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from eventstore.drivers.pulsar.client.raw_readers import SWITCH_SECONDS, ReaderGuard
+from tests.contract.helpers import eventually
 
 
 class RawReader:
@@ -51,6 +53,16 @@ def test_a_reader_that_fails_unforeseen_holds_up_no_other(guard: ReaderGuard, ca
     assert "secret" not in caplog.text
 
 
-def test_busy_threads_give_the_interpreter_to_the_guard_soon(guard: ReaderGuard) -> None:
+@pytest.fixture
+def switch_interval() -> Iterator[float]:
+    """Python's own, which other tests' guards have changed."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+    yield sys.getswitchinterval()
+    sys.setswitchinterval(before)
+
+
+def test_busy_threads_give_the_interpreter_to_the_guard_soon(guard: ReaderGuard, switch_interval: float) -> None:
     guard.watch(RawReader())
+    assert eventually(lambda: sys.getswitchinterval() < switch_interval)
     assert sys.getswitchinterval() <= SWITCH_SECONDS
