@@ -32,44 +32,57 @@ def close_consumer(consumer: pulsar.Consumer) -> None:
 
 
 def close_all(client: pulsar.Client) -> None:
-    """Close what the client has open, before it is closed itself; nothing more once the broker does not answer."""
+    """Close what the client has open, before it is closed itself.
+
+    Nothing more is closed here once the broker does not answer, or after ``MOST_SECONDS`` for all.
+    """
+    until = time.monotonic() + MOST_SECONDS
     for opened in list(client._consumers):
         own = opened._reader if isinstance(opened, pulsar.Reader) else opened._consumer
-        if opened.is_connected() and not _closed_in_receiving_thread(client._client, own, waits=True):
+        if not opened.is_connected():
+            continue
+        closing = _closed_in_receiving_thread(client._client, own, waits=True, until=until)
+        if closing is None or closing.unanswered:
             return
 
 
 def _close(opened: Any, own: Any, *, waits: bool) -> None:
-    if not (opened.is_connected() and _closed_in_receiving_thread(opened._client._client, own, waits=waits)):
+    until = time.monotonic() + MOST_SECONDS
+    if not (opened.is_connected() and _closed_in_receiving_thread(opened._client._client, own, waits=waits, until=until)):
         with suppress(pulsar.PulsarException):  # the broker is away, and removes it by itself
             own.close()
     with suppress(ValueError):
         opened._client._consumers.remove(opened)  # as its own ``close`` does
 
 
-def _closed_in_receiving_thread(client: Any, own: Any, *, waits: bool) -> bool:
-    """Return whether it was closed there. If not, the broker is away, and nothing arrives that could be in the way.
+def _closed_in_receiving_thread(client: Any, own: Any, *, waits: bool, until: float) -> "_Closing | None":
+    """Return how it was closed there, or ``None``. Then the broker is away, and nothing arrives that could be in the way.
 
     The way into that thread is the answer to a question. Asked is how many partitions the topic has, as the client does before
     it opens a reader. Any answer will do. The question makes no topic anew: before the broker deletes one, it disconnects its
     readers.
     """
     for number in range(MOST_TRIES):
+        if (left := until - time.monotonic()) <= 0:
+            return None
         closing = _Closing(own, waits=waits)
         client.get_topic_partitions_async(own.topic(), closing.begin)
-        if not closing.ended.wait(MOST_SECONDS):
-            return False
+        if not closing.ended.wait(left):
+            return None
         if closing.begun:
-            return True
+            return closing
         time.sleep(PAUSE_SECONDS * 2**number)
-    return False
+    return None
 
 
 class _Closing:
-    """Closes what was opened when the answer comes, unless it comes in the thread that asked."""
+    """Closes what was opened when the answer comes, unless it comes in the thread that asked.
+
+    If the broker does not answer, the client does so itself after its own limit: then it is ``unanswered``.
+    """
 
     def __init__(self, opened: Any, *, waits: bool) -> None:
-        self.begun, self.ended = False, threading.Event()
+        self.begun, self.unanswered, self.ended = False, False, threading.Event()
         self._opened, self._waits, self._asking = opened, waits, threading.get_ident()
 
     def begin(self, result: Any, partitions: Any) -> None:
@@ -80,4 +93,5 @@ class _Closing:
             self.ended.set()
 
     def _end(self, result: Any) -> None:
+        self.unanswered = result == pulsar.Result.Timeout
         self.ended.set()
