@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eventstore.drivers.pulsar.client import closing, raw_readers
 from eventstore.drivers.pulsar.client.raw_readers import SWITCH_SECONDS, ReaderGuard
 from tests.contract.helpers import eventually
 
@@ -51,6 +52,35 @@ def test_a_reader_that_fails_unforeseen_holds_up_no_other(guard: ReaderGuard, ca
     assert reader.closed.wait(10)
     assert "an unforeseen ValueError" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_reader_is_not_closed_by_two_at_once(guard: ReaderGuard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its owner closes it, it looks disconnected. A second close then kept the first from telling the broker."""
+    monkeypatch.setattr(raw_readers, "guard", guard)
+    monkeypatch.setattr(raw_readers, "LOOK_SECONDS", 0.001)
+    guarded: list[bool] = []
+    leaving, later = RawReader(), RawReader()
+    connected = threading.Event()
+    connected.set()
+    monkeypatch.setattr(leaving, "is_connected", connected.is_set)
+
+    def close_reader(reader: Any) -> None:
+        connected.clear()
+        guarded.append(reader in guard._readers)
+        guard.watch(later)
+        assert later.closed.wait(10), "the guard has looked since"
+
+    monkeypatch.setattr(closing, "close_reader", close_reader)
+    guard.watch(leaving)
+    raw_readers.close_raw(leaving)
+    assert guarded == [False]
+    assert not leaving.closed.is_set()
+
+
+def test_a_look_that_began_before_its_owner_left_closes_nothing(guard: ReaderGuard) -> None:
+    reader = RawReader()
+    assert not guard._is_safe(reader)
+    assert not reader.closed.is_set()
 
 
 @pytest.fixture

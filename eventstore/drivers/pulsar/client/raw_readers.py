@@ -67,8 +67,8 @@ class LostReader(Exception):
 class ReaderGuard:
     """Thread-safe. A forked child starts with an empty one.
 
-    Each time that its thread waits, it may get the interpreter back much later. So a look takes no lock, and closing waits for
-    no answer.
+    Each time that its thread waits, it may get the interpreter back much later. So a look at a connected reader takes no lock,
+    and closing waits for no answer.
     """
 
     def __init__(self) -> None:
@@ -98,13 +98,29 @@ class ReaderGuard:
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         try:
             while readers := self._open_readers():
-                if lost := [reader for reader in readers if not _is_safe(reader)]:
+                if lost := [reader for reader in readers if not self._is_safe(reader)]:
                     self.leave(*lost)
                 time.sleep(LOOK_SECONDS)
         except BaseException:
             with self._changed:
                 self._runs = False
             raise
+
+    def _is_safe(self, reader: Any) -> bool:
+        """Close the reader if it is disconnected, and return whether it still has to be guarded.
+
+        To the client's eyes a reader is disconnected as well while its owner closes it. A second close at that moment lets go
+        of the connection before the first has told the broker, where the reader would stay. So who has left is not closed.
+        """
+        try:
+            if reader.is_connected():
+                return True
+            with self._changed:
+                if any(reader is one for one in self._readers):
+                    reader._reader.close_async(None)
+        except Exception as error:  # noqa: BLE001 -- whatever one reader does, the others are guarded
+            log.error("Guarding a reader: an unforeseen %s at %s", type(error).__name__, place_of(error))
+        return False
 
     def _open_readers(self) -> Sequence[Any]:
         """Return the readers that are open, once there is one; none if none came for some time."""
@@ -114,17 +130,6 @@ class ReaderGuard:
             if not self._readers and not self._changed.wait_for(lambda: bool(self._readers), IDLE_SECONDS):
                 self._runs = False
             return self._readers
-
-
-def _is_safe(reader: Any) -> bool:
-    """Close the reader if it is disconnected, and return whether it still has to be guarded."""
-    try:
-        if reader.is_connected():
-            return True
-        reader._reader.close_async(None)
-    except Exception as error:  # noqa: BLE001 -- whatever one reader does, the others are guarded
-        log.error("Guarding a reader: an unforeseen %s at %s", type(error).__name__, place_of(error))
-    return False
 
 
 guard = ReaderGuard()
@@ -152,11 +157,9 @@ def open_raw(connection: BrokerConnection, log: TopicName, start: Any, *, inclus
 
 
 def close_raw(reader: Any) -> None:
-    """Close it, guarded until it is: closing asks the broker first, and the topic may be deleted meanwhile."""
-    try:
-        closing.close_reader(reader)
-    finally:
-        guard.leave(reader)
+    """Close it. The guard lets go of it first, since two threads must not close it at once."""
+    guard.leave(reader)
+    closing.close_reader(reader)
 
 
 def until_the_end(
