@@ -77,7 +77,7 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
 def of_type(request: HttpRequest, type: str) -> HttpResponse:
     query = {name: request.GET.get(name, "")[:LONGEST_PAGE_TOKEN] for name in ("q", "after", "before", "latest")}
     prefix = query["q"].strip()
-    whole = next((one for one in desk().index.aggregate_types() if one.name == type), None)
+    whole = desk().index.aggregate_type_named(type)
     sortable = whole is not None and whole.aggregates <= desk().index.most_sorted
     by_id = not sortable or request.GET.get("order") == "id" or any(query[name] for name in ("q", "after", "before"))
     if by_id:

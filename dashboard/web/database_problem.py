@@ -29,6 +29,7 @@ def database_problem(request: HttpRequest) -> HttpResponse | None:
     text = render_to_string(
         "errors/database.html",
         {
+            "title": "A database is not usable",
             "problems": [f"{NAMES[alias]} {state}." for alias, state in troubled.items()],
             "commands": [migrate_command(alias) for alias, state in troubled.items() if state is DatabaseState.NO_TABLES],
         },

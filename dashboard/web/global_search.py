@@ -120,7 +120,7 @@ def _look_up(
         text=text,
         aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
         events=[build_pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
-        places=[build_pointer_line(pointer) for pointer in desk().index.at_spelled(text)],
+        places=[build_pointer_line(pointer) for pointer in desk().index.at_spelled(text, topics())],
         conversation=[build_pointer_line(pointer) for pointer in desk().index.conversation(text)],
         values=_values(text) if profile.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],

@@ -45,9 +45,11 @@ def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:
     """Lead an address whose names are percent-encoded to the page that it means. Nothing if it is an address of ours."""
     raw = bytes(getattr(request, "scope", {}).get("raw_path") or b"")
     path = respelled(raw) if request.method in ("GET", "HEAD") else ""
+    if not path:
+        return None
     # A slash within a name makes another page of the decoded path: /topics/x%2Ftail/ is the topic "x/tail".
-    ours = _is_page(request.path_info) and b"%2f" not in raw.lower()
-    if not path or ours or not _is_page(path.removeprefix(request.META.get("SCRIPT_NAME", ""))):
+    ours = b"%2f" not in raw.lower() and _is_page(request.path_info)
+    if ours or not _is_page(path.removeprefix(request.META.get("SCRIPT_NAME", ""))):
         return None
     query = request.META.get("QUERY_STRING", "")
     return HttpResponseRedirect(f"{path}?{query}" if query else path)

@@ -62,11 +62,15 @@ def test_what_a_page_or_a_tool_shows_of_its_position_finds_it_though_a_part_is_m
         desk.index()
         for place in places:
             for copied in (f"letters-0 {place.label}", place.label):
-                assert [pointer.position for pointer in desk.faces.index.at_spelled(copied)] == [place]
+                assert [pointer.position for pointer in desk.faces.index.at_spelled(copied, desk.faces.index.topics())] == [
+                    place
+                ]
         first = desk.log.read_backward(topic, 0, limit=2)[1].position
         entry = first.label.removesuffix(":0")
         assert entry != first.label
-        assert [pointer.position for pointer in desk.faces.index.at_spelled(entry)] == [first], "its entry is a batch"
+        assert [pointer.position for pointer in desk.faces.index.at_spelled(entry, desk.faces.index.topics())] == [first], (
+            "its entry is a batch"
+        )
         assert desk.faces.index.positions_spelled(entry, topic) == [first]
 
 

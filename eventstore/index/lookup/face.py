@@ -23,6 +23,7 @@ class IndexFace:
     """``desk.index``. Works while the store is away. Every answer is bounded; pointers come with the labels of positions."""
 
     aggregate_types = staticmethod(queries.aggregate_types)
+    aggregate_type_named = staticmethod(queries.aggregate_type_named)
     aggregates = staticmethod(queries.aggregates)
     latest_aggregates = staticmethod(queries.latest_aggregates)
     most_sorted = queries.MOST_SORTED
@@ -58,10 +59,9 @@ class IndexFace:
         """The events of this id, at most 20: originals first. More than one original is worth a warning."""
         return self._labelled(queries.by_event_id(event_id))
 
-    def at_spelled(self, text: str) -> Sequence[Pointer]:
+    def at_spelled(self, text: str, topics: Mapping[str, IndexedTopic]) -> Sequence[Pointer]:
         """The events at the position that this text is, in any form that a page, a frame or the broker's tools show. A label
-        alone counts if it is of several numbers (``118:4021``)."""
-        topics = self.topics()
+        alone counts if it is of several numbers (``118:4021``). ``topics`` are those of ``topics()``."""
         found = positions_spelled(self._log, text, topics) or labelled_anywhere(self._log, text, topics.values())
         return self._labelled(pointers_spelled(self._log, found))
 
@@ -142,9 +142,5 @@ class IndexFace:
 
 
 def _number(page_token: str) -> int | None:
-    """The number that a page of anomalies ends with; ``InvalidPosition`` for what no page ever gave out."""
-    if not page_token:
-        return None
-    if page_token.isascii() and page_token.isdigit() and len(page_token) < 19:
-        return int(page_token)
-    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
+    """The number that a page of anomalies ends with."""
+    return queries.page_number(page_token) if page_token else None

@@ -74,8 +74,19 @@ def topic_named(name: str) -> IndexedTopic | None:
 
 def aggregate_types() -> list[AggregateType]:
     """Return the aggregate types, by name."""
+    return _counted(TypeCount.objects.all())
+
+
+def aggregate_type_named(name: str) -> AggregateType | None:
+    """Return this aggregate type alone. Counting the aggregates of all types takes as much longer as there are types."""
+    number = Names().known(name)
+    return next(iter(_counted(TypeCount.objects.filter(type_id=number))), None) if number is not None else None
+
+
+def _counted(counts: QuerySet[TypeCount]) -> list[AggregateType]:
+    """The types of these counts, by name."""
     rows = (
-        TypeCount.objects.filter(partition_id__in=_live_partitions().values("pk"))
+        counts.filter(partition_id__in=_live_partitions().values("pk"))
         .values("type_id")
         .annotate(streams=Sum("streams"), total=Sum("events"), latest=Max("last_time"), partitions=Count("partition_id"))
     )
@@ -106,10 +117,8 @@ def latest_aggregates(type: str, *, before: str = "", limit: int) -> Page[Aggreg
 def _latest_page(token: str) -> tuple[int, str]:
     """The time and the id that a page of ``latest_aggregates`` ends with."""
     time, mark, id = token.partition(":")
-    digits = time.removeprefix("-")
-    if mark and digits.isascii() and digits.isdigit() and len(digits) < 19:
-        return int(time), id
-    raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
+    number = page_number(time.removeprefix("-") if mark else "")
+    return (-number if time.startswith("-") else number), id
 
 
 def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = "", limit: int) -> Page[Aggregate]:
@@ -175,15 +184,16 @@ def _merge_source(row: StreamRow) -> MergeSource[Pointer]:
         return [Item(place=str(pointer.ordinal), time=pointer.time, value=pointer) for pointer in found]
 
     def forward(place: str | None, inclusive: bool, limit: int) -> list[Item[Pointer]]:
-        return items(ordinals_on(stretch, 0 if place is None else _ordinal(place) + (not inclusive), limit))
+        return items(ordinals_on(stretch, 0 if place is None else page_number(place) + (not inclusive), limit))
 
     def backward(place: str | None, limit: int) -> list[Item[Pointer]]:
-        return items(ordinals_back(stretch, None if place is None else _ordinal(place), limit))
+        return items(ordinals_back(stretch, None if place is None else page_number(place), limit))
 
     return MergeSource(forward=forward, backward=backward)
 
 
-def _ordinal(place: str) -> int:
+def page_number(place: str) -> int:
+    """Return the number in a page's token; ``InvalidPosition`` for what no page ever gave out."""
     if place.isascii() and place.isdigit() and len(place) < 19:
         return int(place)
     raise InvalidPosition("This page's address is damaged. Go back to the list and start again.")
