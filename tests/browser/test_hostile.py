@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import time
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Dialog, Page, expect
 
 from tests import hostile
 from tests.browser.conftest import LogIn
+from tests.browser.waiting import PATIENCE, until_it_has
 from tests.desk_process import Desk
 
 TOPIC = "hostile"
@@ -128,7 +130,8 @@ def publish_into_topics(desk: Desk) -> dict[str, str]:
 
 def links_of_topics(page: Page, desk: Desk, wanted: set[str]) -> dict[str, str]:
     """The addresses of these topics' pages, from the list of topics. A broker's list is slightly old."""
-    for _ in range(40):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         page.goto(f"{desk.url}topics/")
         names = attributes(page, "tr[data-topic]", "data-topic")
         if wanted <= set(names):
@@ -168,16 +171,8 @@ def streams_lead_back(page: Page, desk: Desk, harm: list[str]) -> None:
         older.click()
     assert set(links) == set(hostile.NAMES)
     for name, url in links.items():
-        wait_until_indexed(page, desk.url.rstrip("/") + url)
+        address = desk.url.rstrip("/") + url
+        until_it_has(page, address)
+        page.goto(address)
         assert attributes(page, "[data-event-id][data-version]", "data-event-id") == [name]
         assert_harmless(page, harm)
-
-
-def wait_until_indexed(page: Page, url: str) -> None:
-    """Request the address outside of the page until it exists. The browser reports a missing page, which counts as harm."""
-    for _ in range(50):
-        if page.request.get(url).ok:
-            page.goto(url)
-            return
-        page.wait_for_timeout(200)
-    raise AssertionError(f"the index does not know {url}")

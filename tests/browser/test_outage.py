@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from scripts.local_pulsar import LocalPulsar
 from tests.browser.conftest import LogIn
+from tests.browser.waiting import until_it_has
 from tests.desk_process import Desk
 from tests.namespaces import own_namespace
 
@@ -41,9 +42,8 @@ def test_pages_say_that_the_broker_is_away_and_recover_by_themselves(
 ) -> None:
     publish(desk, 1)
     stream = log_in(desk, "support")
+    until_it_has(stream, f"{desk.url}aggregates/document/d1/", "e1")
     stream.goto(f"{desk.url}aggregates/document/d1/")
-    stream.wait_for_timeout(1500)
-    stream.reload()
     expect(stream.locator('[data-event-id="e1"]')).to_have_count(1)
     tail = stream.context.new_page()
     tail.goto(f"{desk.url}topics/{TOPIC}/tail/")

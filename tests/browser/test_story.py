@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import LogIn
+from tests.browser.waiting import PATIENCE, until_it_has
 from tests.desk_process import Desk
 from tests.pulsar_stores import on_each_pulsar
 
@@ -88,6 +90,8 @@ def test_from_the_phone_call_to_the_audit_entry(desk: Desk, log_in: LogIn) -> No
 
 def find_the_customers_document_and_read_its_history(story: Story) -> None:
     page, mine, other = story.page, story.mine, f"d-1-{story.topic[-6:]}"
+    for document, last in ((mine, story.events[-2]), (other, story.events[-1])):
+        until_it_has(page, f"{story.desk.url}aggregates/document/{document}/", str(last["id"]))
     page.get_by_role("link", name="Aggregates").first.click()
     page.get_by_role("link", name=re.compile("document", re.IGNORECASE)).first.click()
     expect(page.locator(f'[data-aggregate-id="{other}"]')).to_have_count(1)
@@ -150,8 +154,7 @@ def find_out_from_the_record_who_did_it_and_why(story: Story) -> None:
 
 def _reload_until_counted(page: Page, row: Locator, waiting: int) -> None:
     """Reload until the figure is right. It comes from the index, which has the last event a moment after the tail."""
-    for _ in range(40):
-        if row.get_attribute("data-backlog") == str(waiting):
-            return
+    until = time.monotonic() + PATIENCE
+    while row.get_attribute("data-backlog") != str(waiting) and time.monotonic() < until:
         page.wait_for_timeout(500)
         page.reload()
