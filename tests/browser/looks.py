@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 Scheme = Literal["light", "dark"]
 WIDE: tuple[int, Scheme] = (1400, "light")
 NARROW: tuple[int, Scheme] = (360, "dark")
 """A width in pixels, and a color scheme."""
+VIOLATIONS = """() => axe.run({ resultTypes: ["violations"] })
+  .then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 200)}`))"""
 BEYOND_THE_EDGE = """(selector) => [...document.querySelectorAll(selector)]
   .filter((found) => found.getClientRects().length && found.getBoundingClientRect().right > innerWidth)
   .map((found) => found.textContent.trim())"""
@@ -32,8 +34,9 @@ def wrong_in_either_look(page: Page) -> Iterator[str]:
 
 
 def _wrong(page: Page) -> Iterator[str]:
-    for found in Axe().run(page).response["violations"]:
-        yield f"{found['id']}: {found['nodes'][0]['html'][:200]}"
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    yield from page.evaluate(VIOLATIONS)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         yield "scrolls sideways"
     for selector in ("table.stacks td, table.stacks tbody th", ".places a"):
