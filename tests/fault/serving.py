@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from scripts.ports import free_port
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90.0
@@ -26,13 +27,16 @@ def demo_environment(data: Path, **more: str) -> dict[str, str]:
 
 
 class Serving:
+    """``serve`` itself is forked (``tests.forked``), its children are not; a ``command`` in its place is not forked either."""
+
     def __init__(self, environment: Mapping[str, str], command: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.lines: list[str] = []
-        self.process = subprocess.Popen(
+        demo = {} if command else {"EVENTDESK_DEMO": "1"}  # without, it would begin again as a process that has it
+        self.process: subprocess.Popen[str] = (subprocess.Popen if command else forked.start)(
             command or [sys.executable, "manage.py", "serve", "--demo"],
             cwd=ROOT,
-            env={"PORT": str(self.port), **environment},
+            env={"PORT": str(self.port), **environment, **demo},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

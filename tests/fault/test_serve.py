@@ -21,13 +21,8 @@ CHILDREN = ("run_index", "daphne", "run_demo_traffic")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which the demo was started once and ended."""
-    directory = tmp_path_factory.mktemp("demo")
-    with Serving(demo_environment(directory)) as serving:
-        serving.until_ready()
-        serving.process.send_signal(signal.SIGTERM)
-        assert serving.ended() == 0
-    return directory
+    """The data directory, which is empty at first."""
+    return tmp_path_factory.mktemp("demo")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +35,9 @@ def started(data: Path) -> Iterator[list[Serving]]:
 
 @pytest.fixture
 def lasting(data: Path, started: list[Serving]) -> Serving:
-    """For a test that leaves it running. The next such test gets the same."""
+    """If a test leaves it running, the next one gets the same."""
+    if started and started[0].process.poll() is not None:
+        started.pop().__exit__()
     if not started:
         started.append(Serving(demo_environment(data)))
     return started[0].until_ready()
@@ -48,7 +45,9 @@ def lasting(data: Path, started: list[Serving]) -> Serving:
 
 @pytest.fixture
 def alone(data: Path, started: list[Serving]) -> Path:
-    """The data directory, in which nothing runs."""
+    """The data directory, in which the demo has run and nothing runs."""
+    if not started and not (data / "demo-logins").exists():
+        started.append(Serving(demo_environment(data)).until_ready())
     _end_all(started)
     return data
 
@@ -63,8 +62,9 @@ def serving(alone: Path) -> Iterator[Serving]:
 def _end_all(running: list[Serving]) -> None:
     while running:
         with running.pop() as serving:
-            serving.process.send_signal(signal.SIGTERM)
-            assert serving.ended() == 0
+            if serving.process.poll() is None:
+                serving.process.send_signal(signal.SIGTERM)
+                assert serving.ended() == 0
 
 
 def manage(data: Path, *arguments: str, **environment: str) -> str:
@@ -99,11 +99,6 @@ def test_it_answers_on_loopback_only_and_keeps_its_secrets_to_its_owner(lasting:
     for name in ("demo-logins", "demo-secret-key"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
     assert [login.split()[0] for login in lasting.logins] == ["viewer-1", "support-1", "approver-1", "admin-1"]
-
-
-def test_a_second_start_has_the_same_logins_and_no_second_history(data: Path, lasting: Serving) -> None:
-    assert lasting.logins == (data / "demo-logins").read_text().splitlines()
-    assert "already" in lasting.output
 
 
 def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) -> None:
@@ -150,28 +145,38 @@ def test_after_a_cursor_reset_the_demos_consumers_receive_again(lasting: Serving
     assert lasting.process.poll() is None
 
 
-def test_another_data_directory_has_other_passwords(data: Path, tmp_path: Path) -> None:
+def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(lasting: Serving) -> None:
+    os.killpg(lasting.process.pid, signal.SIGINT)
+    assert lasting.ended() == 0
+    assert "Traceback" not in lasting.output
+
+
+def test_a_second_start_has_the_same_logins_and_no_second_history(alone: Path, lasting: Serving) -> None:
+    assert lasting.logins == (alone / "demo-logins").read_text().splitlines()
+    assert "already" in lasting.output
+
+
+def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line(lasting: Serving) -> None:
+    os.kill(lasting.child("daphne"), signal.SIGKILL)
+    assert lasting.ended() == 128 + signal.SIGKILL
+    assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in lasting.output
+
+
+def test_another_data_directory_has_other_passwords(alone: Path, tmp_path: Path) -> None:
     code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
     manage(tmp_path, "migrate", "-v", "0")
     fresh = shell(tmp_path, code).splitlines()
     assert len(fresh) == 4
-    assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
+    assert not set(fresh) & set((alone / "demo-logins").read_text().splitlines())
 
 
-@pytest.mark.soak  # the demo of all tests here ends by SIGTERM
+@pytest.mark.soak  # SIGTERM ends the demo of the last test here in the short run
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
     serving.process.send_signal(number)
     assert serving.ended() == 0
     assert "has ended" in serving.output
     assert "Traceback" not in serving.output
-
-
-def test_ctrl_c_which_goes_to_the_whole_group_ends_everything_cleanly(lasting: Serving, started: list[Serving]) -> None:
-    os.killpg(lasting.process.pid, signal.SIGINT)
-    assert lasting.ended() == 0
-    assert "Traceback" not in lasting.output
-    started.clear()
 
 
 @pytest.mark.parametrize(
@@ -201,14 +206,8 @@ def test_a_kill_leaves_no_orphan(serving: Serving) -> None:
     assert serving.ended() == -signal.SIGKILL  # and none of the children is left
 
 
-def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line(serving: Serving) -> None:
-    os.kill(serving.child("daphne"), signal.SIGKILL)
-    assert serving.ended() == 128 + signal.SIGKILL
-    assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in serving.output
-
-
-def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(data: Path, tmp_path: Path) -> None:
-    shutil.copy(data / "demo-started", tmp_path)
+def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(alone: Path, tmp_path: Path) -> None:
+    shutil.copy(alone / "demo-started", tmp_path)
     manage(tmp_path, "migrate", "--database", "store", "-v", "0")
     manage(tmp_path, "migrate", "-v", "0")
     whole = shell(
