@@ -12,17 +12,18 @@ OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
 """A short life: compile little, and start no collector's threads."""
 
 Order = Callable[[str], None]
-"""``begin``, ``single VALUE``, ``batch VALUE …`` (as many as a batch holds), ``ordinary VALUE``, ``commit`` or ``abort``.
+"""``topic NAME`` comes first, and then ``begin``, ``single VALUE``, ``batch VALUE …`` (as many as a batch holds),
+``ordinary VALUE``, ``commit`` or ``abort``.
 
 Returns when the broker has confirmed it.
 """
 
 
 @contextmanager
-def publishing(service_url: str, topic: str, *, in_batch: int) -> Iterator[Order]:
-    """Run a producer of this topic, whose batches hold ``in_batch`` messages. What it left open ends with its time-out."""
+def publishing(service_url: str, *, in_batch: int) -> Iterator[Order]:
+    """Run a publisher whose batches hold ``in_batch`` messages. What it leaves open ends with its time-out."""
     libraries = f"{distribution(DEFAULT_VERSION) / 'lib'}/*"
-    command = ["java", *OPTIONS, "-cp", libraries, str(PROGRAM), service_url, topic, str(in_batch)]
+    command = ["java", *OPTIONS, "-cp", libraries, str(PROGRAM), service_url, str(in_batch)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -30,17 +31,13 @@ def publishing(service_url: str, topic: str, *, in_batch: int) -> Iterator[Order
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
 
-        def confirmed() -> None:
-            while (line := stdout.readline()).strip() != "done":
-                assert line, "the producer has ended: run it by hand to see why"
-
         def order(text: str) -> None:
             stdin.write(f"{text}\n")
             stdin.flush()
-            confirmed()
+            while (line := stdout.readline()).strip() != "done":
+                assert line, "the publisher has ended: run it by hand to see why"
 
         try:
-            confirmed()
             yield order
         finally:
             process.kill()

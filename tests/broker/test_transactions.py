@@ -32,10 +32,16 @@ def name(storage: PulsarStorage, topic: MakeTopic) -> str:
     return topic()
 
 
-@pytest.fixture
-def order(broker: Broker, name: str) -> Iterator[Order]:
-    with publishing(broker.service_url, f"persistent://{name}", in_batch=3) as one:
+@pytest.fixture(scope="module")
+def publisher(broker: Broker) -> Iterator[Order]:
+    with publishing(broker.service_url, in_batch=3) as one:
         yield one
+
+
+@pytest.fixture
+def order(publisher: Order, name: str) -> Order:
+    publisher(f"topic persistent://{name}")
+    return publisher
 
 
 def read(reader: Reader, count: int) -> list[bytes]:

@@ -5,19 +5,25 @@ import java.util.concurrent.TimeUnit;
 import org.apache.pulsar.client.api.*;
 import org.apache.pulsar.client.api.transaction.Transaction;
 
-/** Publishes to one topic, within a transaction where one is open. Takes an order a line, and answers each with "done". */
+/**
+ * Publishes to one topic after another, within a transaction where one is open. Takes an order a line, and answers each with
+ * "done".
+ */
 public class Transactions {
   public static void main(String[] given) throws Exception {
+    Producer<byte[]> single = null;
+    Producer<byte[]> batches = null;
+    Transaction open = null;
     try (PulsarClient client = PulsarClient.builder().serviceUrl(given[0]).enableTransaction(true).build();
-        Producer<byte[]> single = producer(client, given[1]).enableBatching(false).create();
-        Producer<byte[]> batches = producer(client, given[1]).batchingMaxMessages(Integer.parseInt(given[2]))
-            .batchingMaxPublishDelay(1, TimeUnit.HOURS).create();
         Scanner orders = new Scanner(System.in, StandardCharsets.UTF_8)) {
-      Transaction open = null;
-      answer();
       while (orders.hasNextLine()) {
         String[] words = orders.nextLine().split(" ");
         switch (words[0]) {
+          case "topic" -> {
+            single = producer(client, words[1]).enableBatching(false).create();
+            batches = producer(client, words[1]).batchingMaxMessages(Integer.parseInt(given[1]))
+                .batchingMaxPublishDelay(1, TimeUnit.HOURS).create();
+          }
           case "begin" -> open = client.newTransaction().withTransactionTimeout(5, TimeUnit.MINUTES).build().get();
           case "ordinary" -> message(single, null, words[1]).send();
           case "single" -> message(single, open, words[1]).send();
@@ -30,7 +36,8 @@ public class Transactions {
           case "abort" -> open.abort().get();
           default -> throw new IllegalArgumentException(words[0]);
         }
-        answer();
+        System.out.println("done");
+        System.out.flush();
       }
     }
   }
@@ -42,10 +49,5 @@ public class Transactions {
   static TypedMessageBuilder<byte[]> message(Producer<byte[]> producer, Transaction open, String value) {
     TypedMessageBuilder<byte[]> message = open == null ? producer.newMessage() : producer.newMessage(open);
     return message.value(value.getBytes(StandardCharsets.UTF_8));
-  }
-
-  static void answer() {
-    System.out.println("done");
-    System.out.flush();
   }
 }
