@@ -18,6 +18,7 @@ from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Topic
+from tests.databases import filled_once
 from tests.examples import examples
 from tests.indexing import event, index
 
@@ -30,41 +31,49 @@ AGGREGATES = ("busy", "steady", "seldom", "early", "late", "once")
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """The ordinals of each aggregate's events in partition 0, and where its keys lie."""
+    """The ordinals of each aggregate's events in partition 0, and where its keys lie. ``seed`` makes the same log again."""
 
+    seed: int
     ordinals: Mapping[str, list[int]]
     stretches: Mapping[str, Stretch]
 
 
+WRITTEN: dict[object, Log] = {}
+
+
 @pytest.fixture(params=[(1, 16), (7, 16), (100, 256), (10_000, 16)], ids=str)
 def log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Log:
-    """Two partitions that are written in turns, in batches of any size; segments and blocks are small."""
+    """Two partitions that are written in turns, in batches of any size; segments and blocks are small. No test changes it."""
     a_segment, full = request.param
     monkeypatch.setattr(duplicates, "EVENTS_PER_SEGMENT", a_segment)
     monkeypatch.setattr(duplicates, "BITS", 1 << 12)
     monkeypatch.setattr(stream_keys, "MOST_SEGMENTS", 20)
     for module in (blocks, pointers, duplicates, stream_keys, partition_state):
         monkeypatch.setattr(module, "FULL", full)
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201
+    filled_once(("stream keys", request.param), lambda: WRITTEN.update({request.param: written(random.randrange(2**32))}))
+    print(f"seed {WRITTEN[request.param].seed}")  # noqa: T201
+    return WRITTEN[request.param]
+
+
+def written(seed: int) -> Log:
     chance = random.Random(seed)
     memory = Memory()
     partitions = [open_partition(PATIENTS, number, memory) for number in range(2)]
     ordinals: dict[str, list[int]] = {name: [] for name in AGGREGATES}
-    written = [0, 0]
-    while written[0] < EVENTS:
+    lengths = [0, 0]
+    while lengths[0] < EVENTS:
         partition = chance.choice(partitions)
         batch = []
         for _ in range(chance.choice([1, 20, 60])):
-            number = written[partition.number]
+            number = lengths[partition.number]
             name = aggregate_of(number, chance)
             if partition.number == 0:
                 ordinals[name].append(number)
             batch.append(event(number, partition=partition.number, aggregate=("patient", name)))
-            written[partition.number] += 1
+            lengths[partition.number] += 1
         write_batch(partition, batch)
     rows = StreamRow.objects.using("index").filter(partition__number=0).select_related("partition")
-    return Log(ordinals=ordinals, stretches={row.aggregate_id: stretch_of(row) for row in rows})
+    return Log(seed=seed, ordinals=ordinals, stretches={row.aggregate_id: stretch_of(row) for row in rows})
 
 
 def aggregate_of(number: int, chance: random.Random) -> str:
