@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
@@ -87,29 +89,35 @@ def index_on_postgres(desk_databases: dict[str, str], index_tables_on_postgres: 
         _empty("index")
 
 
+KEPT: dict[tuple[str, str], BaseDatabaseWrapper] = {}
+"""Alias and URL → this thread's connection. To connect takes PostgreSQL longer than most tests do."""
+
+
 @contextmanager
 def alias_on(alias: str, url: str) -> Iterator[None]:
     """Point a database alias elsewhere: for this thread at once, for others when they connect."""
-    before = connections.settings[alias]
+    before, connection = connections.settings[alias], connections[alias]
     # Django completes the settings of a whole set of databases, which must have a default.
-    completed = connections.configure_settings({"default": {}, alias: database(url, Path())})
-    _switch(alias, completed[alias])
+    connections.settings[alias] = connections.configure_settings({"default": {}, alias: database(url, Path())})[alias]
+    del connections[alias]  # the next use makes one by the new settings
+    if (kept := KEPT.get((alias, url))) and kept.connection and kept.is_usable():
+        connections[alias] = kept
     try:
         yield
     finally:
-        _switch(alias, before)
+        KEPT[alias, url] = connections[alias]
+        connections.settings[alias], connections[alias] = before, connection
 
 
 def _empty(alias: str) -> None:
     """As Django's ``flush``, which truncates: that takes a fifth of a second, however little there is, and this no time."""
-    names = connections[alias].introspection.django_table_names(only_existing=True, include_views=False)
     with transaction.atomic(alias), connections[alias].cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # in any order, whatever refers to what
-        for name in names:
-            cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+        cursor.execute(_deleting(alias))
 
 
-def _switch(alias: str, config: dict[str, object]) -> None:
-    connections[alias].close()
-    connections.settings[alias] = config
-    del connections[alias]  # the wrapper of this thread; the next use makes one by the new settings
+@cache
+def _deleting(alias: str) -> str:
+    """What empties the alias's tables, in any order, whatever refers to what."""
+    names = connections[alias].introspection.django_table_names(only_existing=True, include_views=False)
+    deletions = [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)).as_string() for name in names]
+    return "; ".join(["SET LOCAL session_replication_role = replica", *deletions])
