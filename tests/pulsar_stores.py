@@ -18,10 +18,10 @@ CHOSEN, NEWER = "pulsar", f"pulsar-{NEWER_VERSION}"
 FIXTURES = {CHOSEN: "pulsar_broker", NEWER: "newer_pulsar_broker"}
 
 
-def on_each_pulsar() -> "list[ParameterSet]":
-    """The stores as parameters: the chosen version, and the newer one if that is another."""
+def on_each_pulsar(*marks: pytest.MarkDecorator) -> "list[ParameterSet]":
+    """The stores as parameters, with these marks: the chosen version, and the newer one if that is another."""
     names = [CHOSEN] if chosen_version() == NEWER_VERSION else [CHOSEN, NEWER]
-    return [pytest.param(name, marks=pytest.mark.broker) for name in names]
+    return [pytest.param(name, marks=[pytest.mark.broker, *marks]) for name in names]
 
 
 def broker_of(request: pytest.FixtureRequest) -> Broker | None:

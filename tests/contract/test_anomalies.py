@@ -35,7 +35,7 @@ MAPPED = parse_config(
 )
 
 
-@pytest.fixture
+@pytest.fixture(params=["database", *on_each_pulsar()])
 def address(request: pytest.FixtureRequest, desk_databases: dict[str, str]) -> dict[str, str]:
     if broker := broker_of(request):
         return {**desk_databases, **own_namespace(broker)}
@@ -47,9 +47,6 @@ def storage(address: dict[str, str]) -> Iterator[Storage]:
     opened = storage_from(address)
     yield opened
     opened.close()
-
-
-pytestmark = pytest.mark.parametrize("address", ["database", *on_each_pulsar()], indirect=True)
 
 
 def index(storage: Storage, config: Config | None = None) -> Desk:
@@ -195,6 +192,7 @@ def test_generated_permits_have_none(storage: Storage) -> None:
 
 
 @pytest.mark.permit
+@pytest.mark.parametrize("address", ["database", *on_each_pulsar(pytest.mark.soak)], indirect=True)
 def test_the_permit_files_streams_have_none(storage: Storage) -> None:
     documents = documents_of(permit_file())
     assert len(documents) == 8577

@@ -6,6 +6,7 @@ The follower matters: an event that becomes visible before a place that was alre
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from eventstore.model.storage import Storage
 from tests import forked
 from tests.contract.appender import publish
 from tests.contract.conftest import MakeTopic, OpenStorage
-from tests.contract.helpers import eventually, read_until, whole_log
+from tests.contract.helpers import PATIENCE, read_until, whole_log
 
 ROOT = Path(__file__).resolve().parents[2]
 EACH = 100
@@ -38,12 +39,10 @@ class Follower(threading.Thread):
         readers = [self.storage.log.open_reader(self.topic, n, after=Edge.EARLIEST) for n in range(self.partitions)]
         self.standing.set()
 
-        def all_there() -> bool:
+        end = time.monotonic() + PATIENCE
+        while sum(map(len, self.seen)) < self.count and time.monotonic() < end:
             for reader, seen in zip(readers, self.seen, strict=True):
-                seen.extend(reader.read(limit=7, timeout=0.001))
-            return sum(map(len, self.seen)) >= self.count
-
-        eventually(all_there)
+                seen.extend(reader.read(limit=7, timeout=0.02))
         for reader in readers:
             reader.close()
 

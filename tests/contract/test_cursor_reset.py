@@ -175,8 +175,9 @@ def test_an_error_of_the_one_who_is_told_ends_the_reset(storage: Storage, topic:
 
 
 @pytest.mark.parametrize("kind", list(SubscriptionType)[:4])
+@pytest.mark.parametrize("resets", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_while_a_consumer_acknowledges_at_once_nobody_says_that_a_moved_cursor_was_not_moved(
-    storage: Storage, topic: MakeTopic, kind: SubscriptionType
+    storage: Storage, topic: MakeTopic, kind: SubscriptionType, resets: int
 ) -> None:
     name = topic().name
     append_singly(storage, name, numbered(3))
@@ -193,7 +194,7 @@ def test_while_a_consumer_acknowledges_at_once_nobody_says_that_a_moved_cursor_w
     thread = threading.Thread(target=consume)
     thread.start()
     try:
-        for _ in range(5):
+        for _ in range(resets):
             assert backlog_becomes(storage, name, "s", 0)
             moves: list[CursorMove] = []
             subscriptions_of(storage).reset_cursor(name, "s", {0: Edge.EARLIEST}, on_move=moves.append)

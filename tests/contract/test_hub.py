@@ -11,10 +11,16 @@ from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.storage import Storage
-from eventstore.tail import Hub, Start, TailSubscriber, Take, place_key
+from eventstore.tail import Hub, Start, TailSubscriber, Take, place_key, topic_tail
 from eventstore.tail.subscriber.cursor import MOST_PENDING
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import PATIENCE, eventually
+
+
+@pytest.fixture(autouse=True)
+def soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tail that is stopped ends with its readers' wait of half a second, more than most of these tests take."""
+    monkeypatch.setattr(topic_tail, "WAIT", 0.05)
 
 
 @pytest.fixture
