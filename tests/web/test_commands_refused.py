@@ -58,7 +58,8 @@ def ended_of(
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )
 def test_without_tables_a_command_names_what_makes_them(tmp_path: Path, arguments: tuple[str, ...], status: int) -> None:
-    ended_with, said = ended_of(subprocess.Popen, tmp_path, *arguments)
+    as_people_do = arguments[0] == "run_index"  # one of them: the others are the same but for their imports
+    ended_with, said = ended_of(subprocess.Popen if as_people_do else forked.start, tmp_path, *arguments)
     assert ended_with == status, said
     assert "manage.py migrate --database" in said
     assert said.count("\n") == 1, said

@@ -3,7 +3,7 @@
 import random
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,13 +11,16 @@ import pytest
 
 from eventstore.model.errors import InvalidFilter
 from eventstore.search import limits, parse_filter, parsing
+from tests.examples import examples
 from tests.unit.search.ebnf import Deriver, Name, Written, choices_in, names_in, rules_of
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/filters.md").read_text(encoding="utf-8")
 GRAMMAR = textwrap.dedent((parsing.__doc__ or "").partition("::\n\n")[2].partition("\n\nBetween the symbols")[0]).strip()
 RULES = rules_of(GRAMMAR)
 
-FILTERS = 1_000
+FILTERS = examples(1_000)
+MOST_FILTERS = 20_000
+"""So many are derived at most until each choice of each rule was used."""
 
 SIGNS = frozenset(["(", ")", ":", "=", "!=", "<", "<=", ">", ">=", "~"])
 IN_ANY_CASE = frozenset(re.findall(r'"(\w\w+)"', GRAMMAR.partition("\n\n")[0]))
@@ -110,10 +113,14 @@ def within_limits(symbols: Sequence[str]) -> bool:
     return written <= limits.MOST_TERMS and symbols.count("~") <= limits.MOST_EXPRESSIONS
 
 
+def unused_by(deriver: Deriver) -> Collection[object]:
+    return {use for rule in RULES.values() for use in choices_in(rule)} - deriver.used
+
+
 def derived(deriver: Deriver) -> Iterator[str]:
     """Texts of the grammar that keep within the limits on their number of characters, terms and expressions."""
     made = 0
-    while made < FILTERS:
+    while made < FILTERS or (unused_by(deriver) and made < MOST_FILTERS):
         symbols = [cased(deriver.chance, symbol) for symbol in deriver.symbols(Name("filter"))]
         text = joined(deriver.chance, symbols)
         if len(text) <= limits.MOST_CHARACTERS and within_limits(symbols):
@@ -131,7 +138,7 @@ def test_every_text_that_the_grammar_derives_is_a_filter() -> None:
             parse_filter(text)
         except InvalidFilter as error:
             pytest.fail(f"with seed {seed}, {text!r} is refused: {error}")
-    unused = {use for rule in RULES.values() for use in choices_in(rule)} - deriver.used
+    unused = unused_by(deriver)
     assert not unused, f"with seed {seed}, no text used these"
 
 
