@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.auditing.acts import Act
+from dashboard.auditing.entries import storable
 from dashboard.models import State
 from dashboard.rendering.text import format_number, humanize_type, shorten
 from eventstore.actions import Action, action_named
@@ -33,7 +34,7 @@ STATE_MEANING = {
     State.DONE: "",
     State.PARTLY_DONE: "Some parts were done, others were not.",
     State.FAILED: "",
-    State.UNKNOWN: "The process that did it ended half-way: nobody recorded how it went.",
+    State.UNKNOWN: "The process that did it ended half-way, so its result was not recorded.",
     State.INTENDED: "Begun, and not ended yet: it is being done at this moment, or its process has just ended.",
 }
 
@@ -62,6 +63,12 @@ class AuditLine:
     @property
     def mark(self) -> tuple[str, str, str]:
         return MARKS[self.act.state]
+
+    @property
+    def subscription(self) -> str:
+        """The subscription's own name, for its address. Its column keeps some names only in an altered form."""
+        kept, told = self.act.resource.subscription, self.act.details.get("subscription")
+        return told if isinstance(told, str) and storable(told) == kept else kept
 
     @property
     def state_meaning(self) -> str:

@@ -13,6 +13,9 @@ from dashboard.web.pages import not_found, problem, problem_of
 from eventstore.model import EventStoreError
 
 _NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
+_NEVER_SENT = re.compile("[\ud800-\udfff]")
+OF_THE_STORE = "name"
+"""The part of a path that names a subscription. Pulsar takes any name, and only Pulsar is asked for it."""
 
 
 class DeskMiddleware:
@@ -29,11 +32,13 @@ class DeskMiddleware:
     def process_view(
         self, request: HttpRequest, view: object, args: Sequence[object], names: Mapping[str, object]
     ) -> HttpResponse | None:
-        """Answer 404 to NUL and halves of surrogate pairs. No name contains them, and databases fail on them."""
-        texts = [*names.values(), *(text for texts in request.GET.lists() for text in texts[1])]
+        """Answer 404 to NUL and halves of surrogate pairs. Databases fail on them, and no other name than a subscription's
+        contains a NUL."""
+        texts = [text for name, text in names.items() if name != OF_THE_STORE]
+        texts += [text for texts in request.GET.lists() for text in texts[1]]
         if any(isinstance(text, str) and _NEVER_IN_NAMES.search(text) for text in texts):
             return not_found(request, Http404())
-        return None
+        return not_found(request, Http404()) if _NEVER_SENT.search(str(names.get(OF_THE_STORE, ""))) else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, DatabaseError):

@@ -91,6 +91,38 @@ def test_a_functions_subscription_is_recognised_and_shown_and_reset_by_its_name_
     assert reset.kind is SubscriptionKind.FUNCTION, "by its name, as no consumer is connected"
 
 
+def test_a_subscription_of_any_name_that_the_broker_takes_is_found_and_reset_by_it(
+    storage: PulsarStorage, client: Any, topic: MakeTopic
+) -> None:
+    name = topic()
+    positions = publish_singly(storage, name, 3)
+    names = [
+        "nul\0",
+        "line\nbreak",
+        "carriage\rreturn",
+        "tab\t",
+        "\x7f",
+        "\x1b[31m",
+        "%00",
+        "a%2Fb",
+        "a/b",
+        " ",
+        "..a",
+        "a;b=c",
+    ]
+    for each in names:
+        consumer = client.subscribe(f"persistent://{name}", each, initial_position=pulsar.InitialPosition.Earliest)
+        for _ in positions:
+            consumer.acknowledge(consumer.receive(20_000))
+        consumer.close()
+    assert {found.name for found in storage.subscriptions.of_topic(name)} == set(names)
+    for each in names:
+        handled = until(storage, name, each, lambda found: found.backlog == 0)
+        assert handled.cursors[0].acknowledged is not None, f"its cursor is found by its name: {each!r}"
+        storage.subscriptions.reset_cursor(name, each, {0: positions[1]})
+        assert until(storage, name, each, lambda found: found.backlog == 2).name == each
+
+
 def test_delayed_events_and_expired_ones_in_a_consumers_hands_are_told(
     storage: PulsarStorage, client: Any, admin: httpx.Client, topic: MakeTopic
 ) -> None:
