@@ -15,6 +15,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 NO_VALUE = "\N{EN DASH}"
 """Shown where there is no value."""
 NO_TYPE = "Event without a type"
+RECENT = timedelta(days=300)
+"""Times further away than this are shown with their year, and to the minute."""
 LONGEST_TYPE = 120
 """Characters of a type in plain words."""
 
@@ -149,9 +151,27 @@ def format_time(at: datetime, style: str, now: datetime) -> str:
         return f"{_day(at)} {at.year}, {at:%H:%M:%S}{fraction} UTC"
     if style == "clock" and at.date() == now.astimezone(UTC).date():
         return f"{at:%H:%M:%S}"
-    if abs(now - at) < timedelta(days=300):
+    if abs(now - at) < RECENT:
         return f"{_day(at)}, {at:%H:%M:%S}"
     return f"{_day(at)} {at.year}, {at:%H:%M}"
+
+
+def format_fine(at: datetime, style: str, now: datetime) -> str:
+    """What makes ``format_time`` exact to a millisecond, if it stands behind it: ``.123``, or ``:05.123`` behind a minute."""
+    at = at.astimezone(UTC)
+    if style == "exact":
+        return ""
+    return f".{at.microsecond // 1000:03}" if _shows_seconds(at, style, now) else f":{at:%S}.{at.microsecond // 1000:03}"
+
+
+def in_one_second(first: datetime, second: datetime, now: datetime) -> bool:
+    """Whether two different times read the same in a list."""
+    return first != second and format_time(first, "day", now) == format_time(second, "day", now)
+
+
+def _shows_seconds(at: datetime, style: str, now: datetime) -> bool:
+    is_todays = style == "clock" and at.date() == now.astimezone(UTC).date()
+    return is_todays or abs(now - at) < RECENT
 
 
 def _day(at: datetime) -> str:

@@ -39,7 +39,7 @@ from eventstore.subscriptions import RESET_CURSOR, ResetPlan
 CHANGED = "The subscription has changed since you looked. Nothing was moved: this is what would happen now."
 HEADLINES = {
     Ending.PARTLY_DONE: "It was partly done.",
-    Ending.UNKNOWN: "It cannot be told whether this was done.",
+    Ending.UNKNOWN: "Whether this was done is not known.",
     Ending.FAILED: "The store did not do this.",
 }
 LOOK_FIRST = "Look at the subscription's cursors before you try again."
@@ -147,9 +147,16 @@ def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationF
         backlog_cache.forget()
     if performed.outcome.ending is not Ending.DONE:
         return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
+    level = messages.WARNING if _may_lose(performed.plan, wanted.aim) else messages.SUCCESS
     touched = touched_words(performed.plan)
-    messages.success(request, format_html("{} was reset to {}: {}.", visible(wanted.name), wanted.aim.words, touched))
+    words = format_html("{} was reset to {}: {}.", visible(wanted.name), wanted.aim.words, touched)
+    messages.add_message(request, level, words)
     return _to_subscription(wanted)
+
+
+def _may_lose(plan: ResetPlan, aim: Aim) -> bool:
+    """Whether events were skipped, or may have been: no banner in green then."""
+    return plan.passed_over != 0 or (plan.at_least and aim.to != "earliest")
 
 
 def _not_begun(request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm, busy: str) -> HttpResponse:

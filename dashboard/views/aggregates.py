@@ -17,6 +17,7 @@ from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web import completeness, filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
+from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
 from eventstore.model import Aggregate, EventStoreError, Page, Position, TopicKind, UnknownEvent
@@ -42,16 +43,25 @@ def index(request: HttpRequest) -> HttpResponse:
         return redirect(only)
     types = [] if text else desk().index.aggregate_types()
     health = store_health.current_index_health()
+    offers = hits is not None and not hits and not subscriptions
     context = {
         "search_text": text[:LONGEST_QUERY],
         "too_long": too_long and LONGEST_QUERY,
         "hits": hits,
         "subscriptions": subscriptions,
         "types": types,
-        "topic_searches": _topic_searches(request, text) if hits is not None and not hits and not subscriptions else [],
+        "topic_searches": _topic_searches(request, text) if offers else [],
+        "example": _example() if offers else "",
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
+
+
+def _example() -> str:
+    """An aggregate as one may search for it, with its type before its id. Empty if there is none."""
+    types = sorted(desk().index.aggregate_types(), key=lambda known: -known.events)
+    found = desk().index.aggregates(types[0].name, limit=1).items if types else ()
+    return f"{found[0].type} {found[0].id}" if found else ""
 
 
 def _subscriptions(text: str, found: bool) -> list[Line]:
@@ -110,13 +120,15 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     events, filtered = _events(request, aggregate, entered)
     profile = profile_of(request)
     selected = _selected(request, aggregate, events.items)
+    lines = [build_line(row, profile) for row in events.items]
     context = {
         **_about(aggregate),
         **_paging(request, entered, filtered),
         "page": events,
         "filter": entered,
         "filtered": filtered,
-        "lines": [build_line(row, profile) for row in events.items],
+        "lines": lines,
+        "examples": examples_of(lines),
         "detail": _detail(selected, profile),
     }
     payloads_missing = any(row.event is None for row in events.items)
@@ -216,7 +228,7 @@ def _detail(row: Row | None, profile: AccessProfile) -> Detail | None:
 
 
 def _unknown(what: str, advice: str) -> Problem:
-    late = " The index lacks events now: it may come." if completeness.standing().incomplete else ""
+    late = " Not everything is indexed now: it may appear later." if completeness.standing().incomplete else ""
     return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
 
 

@@ -19,7 +19,7 @@ from dashboard.web.store_health import IndexHealth, StoreHealth, current_index_h
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being called so."""
 RUN_INDEX = "python manage.py run_index"
-IMPORT = "python manage.py import_events events.ndjson --topic documents"
+IMPORT = "python manage.py import_events events.ndjson --topic my-topic"
 LISTS_ARE_COMPLETE = (
     "Lists of a topic's events come from the store and are complete. "
     "Aggregates, searches and counts may lack the newest events."
@@ -153,7 +153,7 @@ def _unread(index: IndexHealth) -> Notice:
         name="no-indexer",
         tone="warn",
         title="The index has not read any topic yet, and no indexer runs.",
-        text="Aggregates, searches and counts know nothing until one has read the topics. Start it:",
+        text="Aggregates, searches and counts are empty until an indexer has read the topics. Start it:",
         foot="no indexer runs",
         commands=(RUN_INDEX,),
     )
@@ -165,7 +165,7 @@ def _nobody_indexes(index: IndexHealth) -> Notice:
         name="no-indexer",
         tone="warn",
         title=f"{known}, and no indexer runs.",
-        text=f"{LISTS_ARE_COMPLETE} Start it again; it goes on where it ended:",
+        text=f"{LISTS_ARE_COMPLETE} Start it again; it resumes where it stopped:",
         foot="no indexer runs",
         commands=(RUN_INDEX,),
     )

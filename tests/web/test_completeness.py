@@ -41,8 +41,9 @@ UNTRUE: Mapping[str, Sequence[str]] = {
         "catching up",
         "Nothing. ",
         "100 %",
+        "No anomalies in",
     ],
-    "behind": ["up to date", "No indexer runs for", "run_index", "Nothing found", "All clear"],
+    "behind": ["No anomalies in", "up to date", "No indexer runs for", "run_index", "Nothing found", "All clear"],
     "absent": ["up to date", "Nothing found", "All clear", "catching up", "just begun", "No anomalies in 0"],
     "empty": [
         "up to date",
@@ -83,10 +84,10 @@ PAGES: Mapping[str, Mapping[str, str]] = {
         "well": "Nothing found",
     },
     "/aggregates/patient/": {},
-    "/aggregates/patient/4711/": {"absent": "The index lacks events now: it may come."},
+    "/aggregates/patient/4711/": {"absent": "Not everything is indexed now: it may appear later."},
     "/aggregates/patient/0815/": {
-        "away": "The index lacks events now: it may come.",
-        "behind": "The index lacks events now: it may come.",
+        "away": "Not everything is indexed now: it may appear later.",
+        "behind": "Not everything is indexed now: it may appear later.",
         "well": "The index knows no such aggregate.",
     },
     "/anomalies/": {

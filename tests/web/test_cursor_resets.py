@@ -56,6 +56,15 @@ def test_confirmed_it_moves_and_the_subscription_receives_again(desk: Desk) -> N
     assert attribute(desk.get(answer["Location"], fragment=True), "data-backlog") == ["0"]
 
 
+def test_a_reset_that_skipped_events_is_not_told_in_green(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=6)
+    lost = desk.get(reset(desk, "latest")["Location"]).content.decode()
+    assert ("banner-success" in lost, "banner-warning" in lost, "4 events never delivered" in lost) == (False, True, True)
+    kept = desk.get(reset(desk, "earliest")["Location"]).content.decode()
+    assert ("banner-success" in kept, "banner-warning" in kept) == (True, False)
+
+
 def test_the_record_says_who_what_from_where_to_where_and_why(desk: Desk) -> None:
     positions = desk.publish(10)
     desk.subscribe(handled=6)
