@@ -4,11 +4,13 @@ They are written as text, because a busy tail makes thousands of them a second. 
 through ``visible`` first, so that no value can change the writing direction of the line.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
 
 from dashboard.privacy import DisplayValue, Masked
-from dashboard.rendering.text import format_exact, format_time, shorten, visible
+from dashboard.rendering.text import format_exact, format_fine, format_time, in_one_second, shorten, visible
 from eventstore.model import NO_TIME
 
 TIME_UNKNOWN = '<span class="soft">time unknown</span>'
@@ -19,13 +21,21 @@ LONGEST_UNBROKEN = 24
 def time_tag(at: datetime, style: str, now: datetime) -> str:
     """A ``<time>`` in UTC, with the exact time as its title. times.js converts it to the reader's time zone.
 
-    For ``NO_TIME``, words.
+    ``data-fine`` is shown behind it in a list with ``data-burst``: see ``has_burst``. For ``NO_TIME``, words.
     """
     if at == NO_TIME:
         return TIME_UNKNOWN
     at = at.astimezone(UTC)
     exact, text = format_exact(at), format_time(at, style, now)
-    return f'<time datetime="{at.isoformat()}" title="{exact}" data-style="{style}">{text}</time>'
+    fine = "" if style == "exact" else f' data-fine="{format_fine(at, style, now)}"'
+    return f'<time datetime="{at.isoformat()}" title="{exact}" data-style="{style}"{fine}>{text}</time>'
+
+
+def has_burst(times: Sequence[datetime], now: datetime) -> bool:
+    """Whether two neighbours among the times of a list would read the same, though they differ. The list then shows
+    milliseconds. Equal times need none."""
+    known = [at for at in times if at != NO_TIME]
+    return any(in_one_second(at, after, now) for at, after in pairwise(known))
 
 
 def id_tag(id: str, length: int = LONGEST_UNBROKEN) -> str:

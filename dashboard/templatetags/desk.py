@@ -1,5 +1,6 @@
 """The filters and tags of every template, registered as builtins. Their input may be hostile, so all of it is escaped."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.privacy import DisplayValue
 from dashboard.rendering import render_row, render_story, text
-from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, id_tag, time_tag, value_tag
+from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 from dashboard.web.completeness import notices_of
 from eventstore.model import NO_TIME
@@ -49,6 +50,12 @@ def ago(value: datetime | None) -> SafeString | str:
     age = text.format_age((timezone.now() - at).total_seconds())
     tag = '<time datetime="{}" title="{}" data-style="ago">{}</time>'
     return format_html(tag, at.isoformat(), text.format_exact(at), age)
+
+
+@register.filter
+def bursts(lines: Sequence[Any] | None, field: str = "time") -> bool:
+    """Whether the list shows milliseconds, because two neighbouring lines of events would show the same second."""
+    return has_burst([getattr(getattr(line, "event", line), field) for line in lines or ()], timezone.now())
 
 
 @register.filter

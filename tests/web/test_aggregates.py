@@ -127,7 +127,10 @@ def test_an_aggregate_of_several_topics_is_merged_and_says_which_is_whose(desk: 
     answer = desk.get(PATIENT)
     assert attribute(answer, "data-event-id") == ["e-3", "e-2", "e-1", "e-0"]
     assert attribute(answer, "data-version") == ["2", "1", "2", "1"]
-    assert "2 streams, merged by time" in text(answer)
+    said = text(answer)
+    assert "2 streams, merged by time" in said
+    assert said.count("of documents-0") == 2 + 1, "the version of each row and of the selected event says whose it is"
+    assert said.count("of patients-0") == 2
 
 
 def test_a_stream_is_paged_both_ways(desk: Desk, settings: Any) -> None:

@@ -51,7 +51,7 @@ def test_an_event_that_the_index_does_not_know_yet_is_found_at_its_position(desk
     position = put(desk, 1)
     answer = desk.get(at("e-1", position))
     assert answer.status_code == 200
-    assert "The index has not come to this event yet" in text(answer)
+    assert "This event is not indexed yet" in text(answer)
     assert desk.get("/events/e-1/").status_code == 404
 
 
@@ -85,8 +85,8 @@ def test_cause_effects_and_conversation_lead_to_each_other(desk: Desk) -> None:
     put(desk, 3, correlationid="c-1", causationid="e-2", type="DocumentShared")
     desk.index()
     said = text(desk.get("/events/e-2/"))
-    assert "Caused byPatient registered (1)" in said
-    assert "Led toDocument shared (2)" in said
+    assert "Caused byPatient registered version 1 of patients-0" in said
+    assert "Led toDocument shared version 2 of patients-0" in said
     assert "3 events with the correlation id c-1" in said
     assert "Caused by" not in text(desk.get("/events/e-1/"))
 

@@ -23,12 +23,34 @@
     const at = new Date(element.dateTime);
     if (element.dataset.style === "ago" || Number.isNaN(at.getTime())) return;
     element.textContent = text(at, element.dataset.style);
+    if (element.dataset.fine) element.dataset.fine = fine(at, element.textContent);
+  };
+
+  // What makes the text exact to a millisecond: shown in lists with data-burst.
+  const fine = (at, shown) => {
+    const thousandth = `.${String(at.getMilliseconds()).padStart(3, "0")}`;
+    return shown.split(":").length > 2 ? thousandth : `:${two(at.getSeconds())}${thousandth}`;
+  };
+
+  // A list with two neighbouring rows of events that show the same second shows milliseconds from then on.
+  const ROW = "tr[data-position], li[data-position]";
+  const timeOf = (row) => (row?.matches(ROW) ? row.querySelector("time:not(.published *)") : null);
+  const lookForBurst = (row) => {
+    const list = row.closest("table, ol");
+    if (!list || "burst" in list.dataset) return;
+    const own = timeOf(row);
+    if (!own) return;
+    const others = [timeOf(row.previousElementSibling), timeOf(row.nextElementSibling)];
+    const same = (other) => other && other.dateTime !== own.dateTime && other.textContent === own.textContent;
+    if (others.some(same)) list.dataset.burst = "";
   };
 
   const within = (root) => {
     if (root.matches?.("time[datetime]")) rewrite(root);
     root.querySelectorAll?.("time[datetime]").forEach(rewrite);
     root.querySelectorAll?.("form[data-zoned]").forEach(zoned);
+    if (root.matches?.(ROW)) lookForBurst(root);
+    root.querySelectorAll?.(ROW).forEach(lookForBurst);
   };
 
   // A form's local time travels as an instant: the visible field is the reader's zone, the sent one carries its offset.

@@ -40,6 +40,21 @@ def test_what_is_new_waits_in_sight_of_whoever_reads_further_down(running: Runni
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_rows_of_one_second_show_milliseconds(running: Running, window: BrowserContext) -> None:
+    page = follow(window, running)
+    expect(page.locator("#tail-rows tr")).to_have_count(50)
+    page.evaluate(
+        """() => {
+          const rows = [...document.querySelectorAll("#tail-rows tr")].slice(0, 2).map((row) => row.cloneNode(true));
+          rows.forEach((row, number) => { row.querySelector("time").dateTime = `2026-01-31T09:20:39.00${number}Z`; });
+          document.querySelector("#tail-rows").append(...rows);
+        }"""
+    )
+    expect(page.locator("table[data-burst] #tail-rows")).to_have_count(1)
+    last = page.locator("#tail-rows tr:last-child time").first
+    assert last.evaluate("(time) => getComputedStyle(time, '::after').content") in ('".001"', '":39.001"')
+
+
 def test_space_pauses_and_goes_on_and_the_page_keeps_so_many_rows(running: Running, window: BrowserContext) -> None:
     page = follow(window, running)
     expect(page.locator("#tail-rows tr")).to_have_count(50)

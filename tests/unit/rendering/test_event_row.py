@@ -32,7 +32,7 @@ ROW_DATA = ("data-event-id", "data-aggregate-id", "data-aggregate-type", "data-p
 ATTRIBUTES = {
     "tr": {*ROW_DATA},
     "td": {"class"},
-    "time": {"datetime", "title", "data-style"},
+    "time": {"datetime", "title", "data-style", "data-fine"},
     "a": {"class", "href", "data-line"},
     "span": {"class", "title", "aria-hidden", "data-anomaly", "role", "aria-label"},
     "bdi": {"class", "title"},

@@ -31,7 +31,7 @@ def test_an_ordering_key_is_shown_like_a_key() -> None:
     assert (key_of(beside, ALL), ordering_key_of(beside, ALL)) == ("k", "order-7")
     assert (key_of(alone, LITTLE), ordering_key_of(alone, LITTLE)) == ("", "order-7")
     assert ordering_key_of(beside, LITTLE) is MASKED
-    assert "no text" in str(ordering_key_of(keyed("k", UNREADABLE_KEY), LITTLE))
+    assert "not text" in str(ordering_key_of(keyed("k", UNREADABLE_KEY), LITTLE))
 
 
 def test_a_key_that_is_binary_or_may_be_is_said_so() -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard.rendering import text
+from dashboard.rendering.tags import has_burst
+from eventstore.model import NO_TIME
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,29 @@ def test_times_are_shorter_the_nearer_they_are() -> None:
     assert text.format_time(now, "exact", now) == "22 Nov 2026, 21:10:14.201 UTC"
     assert text.format_exact(now) == "2026-11-22 21:10:14.201 UTC"
     assert text.format_exact(datetime(1, 1, 2, tzinfo=UTC)) == "0001-01-02 00:00:00 UTC"
+
+
+def test_what_makes_a_shown_time_exact_to_a_millisecond() -> None:
+    now = datetime(2026, 11, 22, 21, 10, 14, 201_900, tzinfo=UTC)
+    long_ago = now - timedelta(days=400)
+    shown = {
+        text.format_time(at, style, now) + text.format_fine(at, style, now) for at, style in ((now, "clock"), (now, "day"))
+    }
+    assert shown == {"21:10:14.201", "22 Nov, 21:10:14.201"}
+    assert text.format_time(long_ago, "clock", now) + text.format_fine(long_ago, "clock", now) == "18 Oct 2025, 21:10:14.201"
+    assert text.format_fine(now, "exact", now) == ""
+
+
+def test_a_list_shows_milliseconds_where_two_neighbours_would_read_the_same() -> None:
+    now = datetime(2026, 11, 22, 21, 10, 14, 201_000, tzinfo=UTC)
+    second, millisecond = timedelta(seconds=1), timedelta(milliseconds=1)
+    assert has_burst([now + second, now + millisecond, now], now)
+    assert not has_burst([now, now + second, now + millisecond * 2], now), "only neighbours are taken for each other"
+    assert not has_burst([now, now], now), "milliseconds would not tell them apart either"
+    assert has_burst([now, NO_TIME, now + millisecond], now), "an unknown time stands between them"
+    assert not has_burst([], now)
+    before_1970 = datetime(1968, 5, 1, 9, 0, 1, tzinfo=UTC)
+    assert has_burst([before_1970, before_1970 + second], now), "that far away, times are shown to the minute"
 
 
 def test_sizes_are_exact_while_they_are_small() -> None:
