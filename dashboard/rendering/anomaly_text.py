@@ -71,7 +71,7 @@ _TEXTS = (
         one="payload does not decode by its schema",
         many="payloads do not decode by their schemas",
         means="The payload cannot be read by the schema version that its message names.",
-        advice="Consumers that read by schema stumble here as well. See whether a subscription is stuck at it, and tell the "
+        advice="Consumers that read by schema fail on it too. See whether a subscription is stuck at it, and tell the "
         "publisher: the schema was changed without a new version, or is missing in the registry.",
         path=SCHEMA,
     ),
@@ -81,7 +81,7 @@ _TEXTS = (
         title="Same id twice",
         one="event has an id that came before in its topic",
         many="events have an id that came before in their topic",
-        means="An earlier event of the topic has the same id: the publisher sent it again, or gives ids out twice.",
+        means="An earlier event of the topic has the same id: the publisher sent it again, or uses ids twice.",
         advice="Open it and compare it with the other. If they say the same, a consumer that is not idempotent has handled it "
         "twice; if not, one of the two may have been taken for a duplicate.",
     ),

@@ -17,7 +17,7 @@ from eventstore.streams import Missing, Row
 
 TONES, NO_TONE = 6, 3
 MEMBER = "member {:,}"
-BINARY_KEY = "bytes that are no text, which cannot be read here"
+BINARY_KEY = "bytes that are not text, which cannot be read here"
 
 
 def build_line(row: Row, profile: AccessProfile) -> EventLine:
@@ -147,7 +147,7 @@ def key_of(event: Event, profile: AccessProfile) -> DisplayValue:
 
 
 def ordering_key_of(event: Event, profile: AccessProfile) -> DisplayValue:
-    """The message's ordering key, as ``key_of``. One that is no text cannot be read, and is said to be so."""
+    """The message's ordering key, as ``key_of``. One that is not text cannot be read, and is said to be so."""
     key = event.message.ordering_key
     return BINARY_KEY if key == UNREADABLE_KEY else _shown_key(key, event, profile)
 

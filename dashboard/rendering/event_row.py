@@ -65,7 +65,7 @@ def _row(line: EventLine, now: datetime) -> str:
         words = escape(reported(error, f"{line.topic} partition {line.partition}, {line.label}"))
         return (
             f'<tr data-position="{escape(line.position)}"><td class="full" colspan="4">'
-            f"{WARNING} This message cannot be shown: Eventdesk was not made for something in it ({words}).</td></tr>\n"
+            f"{WARNING} This message cannot be shown: Eventdesk cannot handle something in it ({words}).</td></tr>\n"
         )
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from dashboard.rendering.text import humanize_type
+from eventstore.model import MiddleHours, OutlyingEvents
 
 HOURS = 24
 HEIGHT = 40
@@ -45,6 +46,34 @@ class HourChart:
     width: int = HOURS * WIDTH
     height: int = HEIGHT
     bar: int = WIDTH - GAP
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutlyingLink:
+    """A few events far from all others: when (``word`` says at, from, or up to), and the filter that finds them."""
+
+    events: int
+    word: str
+    at: datetime
+    filter: str
+
+
+def outlying_links(middle: MiddleHours) -> Sequence[OutlyingLink]:
+    """Link to the events that lie before and after the topic's middle hours."""
+    links = []
+    if few := middle.earlier:
+        links.append(_outlying_link(few, "up to", few.last, f"time<{_in_a_filter(few.last + HOUR)}"))
+    if few := middle.later:
+        links.append(_outlying_link(few, "from", few.first, f"time>={_in_a_filter(few.first)}"))
+    return links
+
+
+def _outlying_link(few: OutlyingEvents, word: str, at: datetime, filter: str) -> OutlyingLink:
+    return OutlyingLink(events=few.events, word="at" if few.first == few.last else word, at=at, filter=filter)
+
+
+def _in_a_filter(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ").zfill(17)
 
 
 def chart_hours(counts: Sequence[tuple[datetime, Mapping[str, int]]]) -> HourChart | None:

@@ -98,7 +98,7 @@ def _payload_of(event: Event, profile: AccessProfile, limit: int) -> Payload:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a payload does to its page, its bytes can be shown
         words = reported(error, event.position.where)
-        note = f"Eventdesk was not made for something in it ({words}): shown in hexadecimal."
+        note = f"Eventdesk cannot handle something in it ({words}): shown in hexadecimal."
         return replace(_binary(event.data, ""), note=note)
 
 
@@ -125,7 +125,7 @@ def payload_of(data: bytes, content_type: str, profile: AccessProfile, limit: in
 def _textual(data: bytes, text: str, content_type: str, shown: int) -> Payload:
     """``text`` holds the first ``shown`` bytes of ``data``."""
     declared = _declares_json(content_type)
-    valid, note = False, "Shown as text: it is no JSON."
+    valid, note = False, "Shown as text: it is not JSON."
     if declared or not content_type or text.lstrip(" \t\r\n")[:1] in ("{", "["):
         valid, remark = _check_json(data)
         note = remark if valid or declared else note
@@ -197,9 +197,9 @@ def _escape(match: "re.Match[str]") -> str:
 
 
 def _binary(data: bytes, content_type: str) -> Payload:
-    note = "These bytes are no text: shown in hexadecimal."
+    note = "These bytes are not text: shown in hexadecimal."
     if _declares_json(content_type):
-        note = "It is declared as JSON, but these bytes are no text: shown in hexadecimal."
+        note = "It is declared as JSON, but these bytes are not text: shown in hexadecimal."
     first = data[:HEX_BYTES]
     return Payload(kind="binary", size=len(data), shown=len(first), html=format_html("{}", hex_lines(first)), note=note)
 

@@ -39,13 +39,15 @@ def host_problems(hosts: Sequence[str]) -> list[str]:
     for host in hosts:
         labels = host.strip(".").split(".")
         if host.strip(".") in {"*", ""}:
-            problems.append("EVENTDESK_HOSTS must name hosts: * would let anybody choose the address that pages show.")
+            problems.append("EVENTDESK_HOSTS must name hosts: * would let anyone choose the address that pages show.")
         elif "*" in host:
-            problems.append(f"EVENTDESK_HOSTS: {host!r} is no pattern here. For a domain and all below it write .example.org.")
+            problems.append(
+                f"EVENTDESK_HOSTS: {host!r} is not a valid pattern. For a domain and all below it write .example.org."
+            )
         elif host.startswith(".") and len(labels) == 1:
             problems.append(f"EVENTDESK_HOSTS: {host!r} would let in every domain below {labels[0]!r}. Name your own domain.")
         elif any(sign in host for sign in "/ @") or "" in labels:
-            problems.append(f"EVENTDESK_HOSTS: {host!r} is no host name. Name hosts without a scheme or a path.")
+            problems.append(f"EVENTDESK_HOSTS: {host!r} is not a host name. Name hosts without a scheme or a path.")
         elif ":" in host.rpartition("]")[2]:
             problems.append(f"EVENTDESK_HOSTS: {host!r} has a colon. Name hosts without a port, and IPv6 addresses as [::1].")
     return problems

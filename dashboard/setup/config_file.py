@@ -1,14 +1,13 @@
 """Chooses the configuration: the named file or, in demo mode without one, the demo's.
 
-The demo's name, banner, and thresholds are for the demo's own store. A broker has real users. There the banner shows the
-broker's address, so that nobody takes it for a demo and resets the wrong cursor, and the ordinary thresholds apply.
+The demo's file is for the demo's own store. A broker has real users and other events. There the defaults apply, as the demo's
+mappings, stories and searchable values would be wrong, and the banner shows the broker's address, so that nobody takes it for
+a demo and resets the wrong cursor.
 
 Knows nothing of Django, because the settings module imports it.
 """
 
-from msgspec.structs import replace
-
-from eventstore.config import Config, Installation, Kind, Limits, load_config
+from eventstore.config import Config, Installation, Kind, load_config
 
 LONGEST_NAME = 60
 
@@ -22,10 +21,9 @@ def configuration(path: str, *, demo_path: str, store_url: str) -> Config:
     """The configuration of this process. ``demo_path`` is the demo's file, or empty outside of demo mode."""
     if path or not demo_path:
         return load_config(path)
-    config = load_config(demo_path)
     if is_embedded(store_url):
-        return config
-    return replace(config, installation=Installation(name=_banner_name(store_url), kind=Kind.BROKER), limits=Limits())
+        return load_config(demo_path)
+    return Config(installation=Installation(name=_banner_name(store_url), kind=Kind.BROKER))
 
 
 def _banner_name(store_url: str) -> str:

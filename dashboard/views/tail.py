@@ -19,6 +19,7 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.rendering.text import format_number, humanize_type
 from dashboard.web import filter_form
+from dashboard.web.filter_examples import FilterExamples, examples_of_topic
 from dashboard.web.pages import page, profile_of, render
 from eventstore.model import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
@@ -31,7 +32,7 @@ WRONG_TIME = "Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-2
 WRONG_NUMBER = f"Give a number of events from 1 to {MOST_LAST:,}."
 WRONG_PLACE = "This position cannot be watched from: it is damaged, or of another topic. Open the event again from a list."
 TOO_LONG = f"No aggregate has a type or an id of more than {LONGEST_NAME:,} characters: choose topics instead."
-WRONG_START = "Begin from now, from the last events, from a time or from a position."
+WRONG_START = "Start from now, from the last events, from a time or from a position."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +170,7 @@ def _show(request: HttpRequest, watched: Watched, page: str) -> HttpResponse:
         "page": page,
         "type_words": humanize_type(watched.aggregate_type),
         "filter": entered,
+        "examples": examples_of_topic(watched.topics[0]) if watched.topics else FilterExamples(),
         "start": start,
         "most": MOST_LAST,
         "live": f"{page}live/",

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering import HOURS, build_line, chart_hours
+from dashboard.rendering import HOURS, build_line, chart_hours, outlying_links
 from dashboard.web import filter_form, store_health
+from dashboard.web.filter_examples import examples_of, examples_of_topic
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import page, page_token_of, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
@@ -68,6 +69,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     except StoreUnreachable as error:
         events, away = _from_index(known_topic), error
     profile = profile_of(request)
+    lines = [build_line(row, profile) for row in events.items]
     return render(
         request,
         "topics/show.html",
@@ -75,7 +77,8 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "topic": known_topic,
             "indexed": indexed,
             "page": events,
-            "lines": [build_line(row, profile) for row in events.items],
+            "lines": lines,
+            "examples": examples_of(lines),
             "copies": 0 if known_topic.derived else count_copies(events.items),
             "since": since,
             "since_problem": problem,
@@ -89,16 +92,26 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
 
 
 def _hours(topic: Topic, before: str) -> dict[str, Any]:
-    """The chart of the topic's last hours, or of those before the time that a link names, and where the next ones end."""
+    """The chart of the topic's last hours, or of those before the time that a link names, and where the next ones end.
+
+    The last hours are those of the middle, so that one event with a wrong time does not hide all others.
+    """
     moment, _ = _since(before)
-    chart = chart_hours(desk().index.hours(topic.name, HOURS, before=moment))
+    middle = desk().index.middle_hours(topic.name) if moment is None else None
+    chart = chart_hours(desk().index.hours(topic.name, HOURS, before=middle.ends if middle else moment))
     earlier = desk().index.hours(topic.name, 1, before=chart.begins) if chart else ()
-    return {"hours": chart, "hours_before": moment, "hours_earlier": chart.begins if chart and earlier else None}
+    return {
+        "hours": chart,
+        "hours_before": moment,
+        "hours_earlier": chart.begins if chart and earlier else None,
+        "hours_outlying": outlying_links(middle) if middle else (),
+    }
 
 
 def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known: Mapping[str, Any]) -> HttpResponse:
     """The matches found so far. Nothing if the filter is invalid, because the whole list would look like a result."""
     context: dict[str, Any] = {**known, "topic": topic, "filter": entered, "search_problem": entered.problem}
+    context["examples"] = examples_of_topic(topic)
     if entered.filter is None or known["since_problem"]:
         return render(request, "topics/show.html", context, status=entered.status)
     try:

@@ -38,7 +38,16 @@ from eventstore.model.events import (
     TopicKind,
 )
 from eventstore.model.log import Edge, Log
-from eventstore.model.pointers import Aggregate, AggregateType, AnomalyLine, IndexedTopic, Pointer, ValueMatches
+from eventstore.model.pointers import (
+    Aggregate,
+    AggregateType,
+    AnomalyLine,
+    IndexedTopic,
+    MiddleHours,
+    OutlyingEvents,
+    Pointer,
+    ValueMatches,
+)
 from eventstore.model.process_identity import Fate, Process, fate, this_process
 from eventstore.model.progress import TopicMadeAnew, TopicProgress, TroubledPartition
 from eventstore.model.storage import Storage
@@ -66,9 +75,11 @@ __all__ = [
     "Log",
     "MadeAnew",
     "Message",
+    "MiddleHours",
     "NewMessage",
     "NotAllowed",
     "NotSupported",
+    "OutlyingEvents",
     "Page",
     "Pointer",
     "Position",

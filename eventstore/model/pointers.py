@@ -116,3 +116,24 @@ class AnomalyLine:
     kind: str
     detail: str
     pointer: Pointer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutlyingEvents:
+    """A few events far from all others. ``first`` and ``last`` are the beginnings of their first and last hour."""
+
+    events: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MiddleHours:
+    """When most of a topic's events happened: before ``ends``, the end of an hour; ``None`` if there are no events.
+
+    A few events that lie far away are ``earlier`` or ``later``. So are all that claim a later time than the present hour.
+    """
+
+    ends: datetime | None = None
+    earlier: OutlyingEvents | None = None
+    later: OutlyingEvents | None = None

@@ -115,7 +115,7 @@ class ScanProgress:
             Ending.MATCHES: f"Stopped at {self.matches:,} match{'' if self.matches == 1 else 'es'}, {after}.",
             Ending.EVENTS: f"Stopped {after}: no search reads more at once.",
             Ending.SECONDS: f"Stopped {after}: no search takes longer than this.",
-            Ending.UNWATCHED: f"Ended {after}, since nobody was looking any more.",
+            Ending.UNWATCHED: f"Ended {after}, since its page was no longer open.",
             Ending.REPLACED: f"Ended {after}, since you began another search.",
             Ending.FILTER: f"Ended {after}. {self.problem}",
             Ending.STORE: f"The store broke off {after}. {self.problem}",

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from django.db import DatabaseError, connections
@@ -57,8 +57,9 @@ class Scan(Generic[T]):
     payload.
 
     It reads the events that existed at the start. A lower bound on the events' own time (``Filter.since``) saves
-    reading what was published more than ``MARGIN`` earlier, because an event is published after it happened. An upper
-    bound saves nothing, because an event may be published long after it happened.
+    reading what was published more than ``MARGIN`` earlier, because an event is published after it happened. A bound in the
+    future saves nothing: whoever asks for it looks for events whose time is wrong. Nor does an upper bound, because an event
+    may be published long after it happened.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Scan(Generic[T]):
         self.request = request
         self.limits = limits or ScanLimits()
         self._log, self._read, self._keep = log, read, keep
+        self._made = datetime.now(UTC)
         self._cost_budget = CostBudget(request.filter)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -147,7 +149,7 @@ class Scan(Generic[T]):
     def since(self) -> datetime | None:
         """What was published before this time is not read; ``None`` if everything is."""
         event_time, published = self.request.filter.since, self.request.published_since
-        derived = None if event_time is None else _earlier(event_time)
+        derived = None if event_time is None or event_time > self._made else _earlier(event_time)
         return max((moment for moment in (derived, published) if moment is not None), default=None)
 
     # -- the thread

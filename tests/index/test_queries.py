@@ -3,14 +3,17 @@
 ``tests/contract/test_index_on_postgres.py`` asks the same of PostgreSQL.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from eventstore.index.lookup import queries
+from eventstore.index.lookup import hour_counts, queries
 from eventstore.index.models import IndexedPartition, StreamRow
 from eventstore.index.tables.names import Names
 from eventstore.index.writing.prepared_batch import microseconds
+from eventstore.model.pointers import MiddleHours, OutlyingEvents
 from tests.hostile import NAMES
 from tests.index.asking import PATIENTS, found, plans_of
 from tests.indexing import START, event, index
@@ -155,3 +158,15 @@ def test_a_page_of_aggregates_costs_as_many_queries_as_a_line_of_it() -> None:
         return len(captured)
 
     assert asked(50) == asked(1)
+
+
+def test_the_middle_hours_of_a_topic_leave_out_a_few_events_far_from_all_others() -> None:
+    assert hour_counts.middle_of("patients") == MiddleHours()
+    before_1970 = [datetime(1968, 2, 1 + number // 8, number % 8, 30, tzinfo=UTC) for number in range(24)]
+    far = [datetime(1901, 1, 1, 23, 30, tzinfo=UTC), datetime(2099, 1, 1, 5, 30, tzinfo=UTC)]
+    index([event(number, time=time) for number, time in enumerate([*before_1970, *far])], topic=PATIENTS)
+    middle = hour_counts.middle_of("patients")
+    assert middle.ends == datetime(1968, 2, 3, 8, tzinfo=UTC)
+    assert [sum(types.values()) for _, types in hour_counts.hours_of("patients", 24, before=middle.ends)] == [1] * 8
+    hours = [time.replace(minute=0) for time in far]
+    assert [middle.earlier, middle.later] == [OutlyingEvents(events=1, first=hour, last=hour) for hour in hours]

@@ -1,5 +1,6 @@
 """A topic's hours: how many events of which type each had, and links that step through them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,3 +94,32 @@ def test_links_step_back_through_the_hours_and_leave_out_the_days_without_any(de
     assert seen == [(["1"], False), (["1"], True), (["2"], True)]
     assert attribute(desk.get(f"{SHOW}?before=nonsense"), "data-total") == ["1"]
     assert "data-total" not in desk.get(f"{SHOW}?before=2024-05-01T09:59").content.decode()
+
+
+OUTLYING = ["1970-01-01T00:00:00Z", "2024-11-02T08:10:00Z", "2099-01-01T05:30:00Z"]
+
+
+def test_a_few_events_far_from_all_others_do_not_decide_which_hours_are_shown_and_are_named(desk: Desk) -> None:
+    publish_at(desk, [f"2011-05-{1 + number // 10:02}T{10 + number % 10}:10:00Z" for number in range(40)])
+    assert "data-outlying" not in desk.get(SHOW).content.decode()
+    publish_at(desk, OUTLYING, start=40)
+    answer = desk.get(SHOW)
+    assert attribute(answer, "data-total") == ["10"], "the last day of the forty"
+    assert attribute(answer, "data-outlying") == ["1", "2"]
+    assert "Far from all others: 1 event at 1 Jan 1970, 00:00 and 2 events from 2 Nov 2024, 08:00." in text(answer)
+    links = [href for href in attribute(answer, "href") if href.startswith("?filter=time")]
+    assert [attribute(desk.get(SHOW + link), "data-event-id") for link in links] == [["e-40"], ["e-42", "e-41"]]
+
+
+def test_the_only_events_are_shown_whatever_time_they_claim(desk: Desk) -> None:
+    publish_at(desk, OUTLYING[2:] * 3)
+    answer = desk.get(SHOW)
+    assert (attribute(answer, "data-total"), "data-outlying" in answer.content.decode()) == (["3"], False)
+
+
+def publish_at(desk: Desk, times: Sequence[str], start: int = 0) -> None:
+    desk.log.create_topic(TOPIC)
+    for number, time in enumerate(times, start):
+        properties = {**event(number).properties, "ce_time": time}
+        desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    desk.index()

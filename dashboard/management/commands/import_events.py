@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--topic", default="", help="into this topic, made if it is missing (default: one named like the file)"
         )
-        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar even if this is not a terminal")
         add_as_option(parser)
 
     def handle(self, *args: Any, file: str, topic: str, progress: bool, actor: str = "", **options: Any) -> None:

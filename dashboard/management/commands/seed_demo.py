@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--yes-into-this-store",
             action="store_true",
-            help="write into the broker that EVENTSTORE_URL names: it is somebody's, and events cannot be taken back",
+            help="write into the broker that EVENTSTORE_URL names: other people use it, and events cannot be removed again",
         )
         add_as_option(parser)
 

@@ -83,6 +83,7 @@ class Command(BaseCommand):
         if not demo.own_store():
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
             self.say(f"EVENTDESK_DEMO=1 {shlex.join(manage)} seed_demo --yes-into-this-store")
+            self.say("Its story lines and searchable values come with EVENTDESK_CONFIG=examples/demo.toml.")
             return False
         steps = ["seed_demo", "run_index --until-caught-up"]
         if is_seeded(desk().log):
@@ -113,7 +114,7 @@ def _again_in_demo_mode() -> None:
 
 def _refuse_unsafe(wanted_demo: bool, bind: str) -> None:
     if (wanted_demo or settings.DEMO) and bind not in (LOOPBACK, "localhost", "::1"):
-        raise CommandError("Demo mode listens on loopback only: leave --bind away.")
+        raise CommandError("Demo mode listens on loopback only: omit --bind.")
     if problems := serving_problems():
         raise CommandError(" ".join(problems))
 

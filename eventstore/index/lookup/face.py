@@ -30,6 +30,7 @@ class IndexFace:
     aggregates_anywhere = staticmethod(queries.aggregates_anywhere)
     aggregate = staticmethod(queries.aggregate)
     hours = staticmethod(hour_counts.hours_of)
+    middle_hours = staticmethod(hour_counts.middle_of)
     event_types_like = staticmethod(hour_counts.event_types_like)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
     made_anew = staticmethod(progress.made_anew)

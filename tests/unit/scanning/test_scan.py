@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from eventstore.drivers.database.models import MessageRow
 from eventstore.drivers.unfolding import UnfoldedLog
@@ -119,6 +120,14 @@ def test_a_lower_bound_on_the_events_time_saves_reading_what_was_published_a_day
     assert progress.read == 19
     assert progress.since == START + timedelta(seconds=5) - timedelta(days=1)
     assert progress.since_is_derived
+
+
+def test_a_bound_in_the_future_saves_nothing_since_it_asks_for_wrong_times(log: UnfoldedLog) -> None:
+    topic = publish(log, 3)
+    wrong = message(3, b"{}")
+    log.append("patients", [replace(wrong, properties={**wrong.properties, "ce_time": "2099-01-01T05:30:00Z"})])
+    progress = ended(scan_of(log, topic, "time>=2099-01-01"))
+    assert (progress.matches, progress.read, progress.since) == (1, 4, None)
 
 
 def test_an_upper_bound_saves_nothing_since_events_are_imported_late(log: UnfoldedLog) -> None:

@@ -62,7 +62,7 @@ def test_a_damaged_place_to_go_on_from_is_said_to_be_damaged(log: UnfoldedLog, o
         (ScanLimits(matches=3), Ending.MATCHES, "Stopped at 3 matches, after 3 of 9 events."),
         (ScanLimits(events=4), Ending.EVENTS, "Stopped after 4 of 9 events: no search reads more at once."),
         (ScanLimits(seconds=-1), Ending.SECONDS, "Stopped after 1 of 9 events: no search takes longer than this."),
-        (ScanLimits(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since nobody was looking any more."),
+        (ScanLimits(unwatched=-1), Ending.UNWATCHED, "Ended after 1 of 9 events, since its page was no longer open."),
     ],
 )
 def test_each_bound_ends_it_and_says_so(log: UnfoldedLog, limits: ScanLimits, ending: Ending, words: str) -> None:
