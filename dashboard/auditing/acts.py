@@ -83,6 +83,11 @@ def resource_filter(*, topics: Sequence[str] = (), name: str = "") -> Q:
     return chosen
 
 
+def aggregate_types() -> Sequence[str]:
+    """The types of the aggregates that were ever acted on."""
+    return list(AuditEntry.objects.exclude(aggregate_type="").order_by().values_list("aggregate_type", flat=True).distinct())
+
+
 def _with_ends(begun: Sequence[AuditEntry]) -> Sequence[Act]:
     ends = AuditEntry.objects.filter(act__in=[entry.act for entry in begun]).exclude(state=State.INTENDED)
     last = {entry.act: entry for entry in ends.order_by("number")}

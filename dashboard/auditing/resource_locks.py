@@ -50,7 +50,7 @@ class DatabaseLease:
         with transaction.atomic(durable=True):
             held = _mine(self.lease).update(until=Now() + LEASE)
         if not held:
-            raise LeaseLost(f"The lock on {self.resource.title} ran out and somebody else has it now. Nothing more was done.")
+            raise LeaseLost(f"The lock on {self.resource.title} expired, and someone else has it now. Nothing more was done.")
 
     def release(self) -> None:
         with transaction.atomic(durable=True):

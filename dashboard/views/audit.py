@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.http import urlencode
 
-from dashboard.auditing.acts import Act, act_of, acts, resource_filter
+from dashboard.auditing.acts import Act, act_of, acts, aggregate_types, resource_filter
 from dashboard.auditing.entries import storable
 from dashboard.auditing.verification import verify
 from dashboard.gateway import desk
 from dashboard.models import AuditHead
 from dashboard.rendering import audit_line
+from dashboard.web.named_things import Named, named, topics_named
 from dashboard.web.pages import Problem, page, problem, render
 from eventstore.actions import registered
 from eventstore.model import IndexedTopic
@@ -22,19 +23,22 @@ from eventstore.model import IndexedTopic
 ACTS = 50
 MOST_SPACES = 20
 """Spaces in an old address that are tried as the end of the topic's name."""
-FILTERS = ("actor", "action", "topic", "name", "text", "scope")
+FILTERS = ("actor", "action", "on", "text", "topic", "name", "scope")
+OLDER_FILTERS = ("topic", "name", "scope")
 
 
 class Filter(forms.Form):
     """Which acts to show. Every field is optional.
 
-    ``topic`` may be a short name. ``name`` is a subscription's, an aggregate's id, an account's or a token's. ``text`` is a
-    part of the reason or of other details. ``scope`` is how addresses of the first release named a topic, or a topic and a
-    subscription, in one text; they still work.
+    ``on`` names what was acted on, in any form (``named_things``). ``text`` is a part of the reason or of other details.
+    ``topic``, ``name`` and ``scope`` are how earlier addresses named what was acted on; they still work. ``topic`` may be a
+    short name; ``name`` is a subscription's, an aggregate's id, an account's or a token's; ``scope`` is a topic, or a topic
+    and a subscription, in one text.
     """
 
     actor = forms.CharField(required=False, max_length=500)
     action = forms.CharField(required=False, max_length=500)
+    on = forms.CharField(required=False, max_length=4096)
     topic = forms.CharField(required=False, max_length=4096)
     name = forms.CharField(required=False, max_length=4096)
     text = forms.CharField(required=False, max_length=500)
@@ -58,10 +62,13 @@ def audit(request: HttpRequest) -> HttpResponse:
         )
     given = form.cleaned_data
     indexed = desk().index.topics()
-    matching, older = _acts(given, _on(given, indexed))
+    meant = named(given["on"], indexed, aggregate_types()) if given["on"] else None
+    matching, older = _acts(given, _on(given, indexed) & (_on_what_is(meant) if meant else Q()))
     context = {
         "lines": [audit_line(act, _partitions(act, indexed)) for act in matching],
         "given": given,
+        "given_earlier": [(name, given[name]) for name in OLDER_FILTERS if given[name]],
+        "of_event": meant is not None and meant.of_event,
         "filtered": any(given[name] for name in (*FILTERS, "act")),
         "actions": sorted(((action.name, action.title) for action in registered()), key=lambda pair: pair[1]),
         "older": f"?{urlencode({**_kept(given), 'before': str(older)})}" if older else "",
@@ -83,24 +90,33 @@ def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:
 
 
 def _on(given: dict[str, Any], indexed: Mapping[str, IndexedTopic]) -> Q:
-    topics = _written_out(given["topic"], indexed) if given["topic"] else []
+    topics = topics_named(given["topic"], indexed) if given["topic"] else []
     chosen = resource_filter(topics=topics, name=given["name"])
     return chosen & _in_one_text(given["scope"], indexed) if given["scope"] else chosen
 
 
-def _in_one_text(scope: str, indexed: Mapping[str, IndexedTopic]) -> Q:
-    """A topic and all in it, an account, a token, or "documents app-timeline": any of its spaces may be the one between."""
-    chosen = resource_filter(topics=_written_out(scope, indexed)) | Q(name=storable(scope))
-    words = scope.split(" ")
-    for place in range(1, min(len(words), MOST_SPACES)):
-        topic, name = " ".join(words[:place]), " ".join(words[place:])
-        chosen |= resource_filter(topics=_written_out(topic, indexed), name=name)
+def _on_what_is(meant: Named) -> Q:
+    """Acts on whatever the text may mean."""
+    chosen = Q(pk__in=[])
+    if meant.topics:
+        chosen |= resource_filter(topics=meant.topics)
+    for name in meant.names:
+        chosen |= resource_filter(name=name)
+    for topics, name in meant.within:
+        chosen |= resource_filter(topics=topics, name=name)
+    for type, id in meant.aggregates:
+        chosen |= Q(aggregate_type=storable(type), aggregate_id=storable(id))
     return chosen
 
 
-def _written_out(topic: str, indexed: Mapping[str, IndexedTopic]) -> list[str]:
-    """The topic as typed, and all topics with this short name."""
-    return [topic, *(name for name in indexed if name.rpartition("/")[2] == topic)]
+def _in_one_text(scope: str, indexed: Mapping[str, IndexedTopic]) -> Q:
+    """A topic and all in it, an account, a token, or "documents app-timeline": any of its spaces may be the one between."""
+    chosen = resource_filter(topics=topics_named(scope, indexed)) | Q(name=storable(scope))
+    words = scope.split(" ")
+    for place in range(1, min(len(words), MOST_SPACES)):
+        topic, name = " ".join(words[:place]), " ".join(words[place:])
+        chosen |= resource_filter(topics=topics_named(topic, indexed), name=name)
+    return chosen
 
 
 def _partitions(act: Act, indexed: Mapping[str, IndexedTopic]) -> int:

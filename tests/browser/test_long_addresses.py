@@ -31,7 +31,7 @@ def page(desk: Desk, chromium: Browser) -> Iterator[Page]:
 FIELDS = {
     "topics/documents/": ["#search", "#filter"],
     "topics/documents/tail/": ["#filter"],
-    "audit/": ["#actor", "#topic", "#name"],
+    "audit/": ["#actor", "#on", "#text"],
 }
 
 
