@@ -30,7 +30,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ONE_A_LINE = "Write one event a line, for example with: jq -c"
 IS_A_LIST = f"The file is a JSON list. {_ONE_A_LINE} '.[]'"
 IS_INDENTED = f"The file's JSON takes several lines for an event. {_ONE_A_LINE} ."
-IS_NO_GZIP = "The file is called .gz and is no gzip file: it may have been damaged when it was copied."
+IS_NO_GZIP = "The file is called .gz and is not a gzip file: it may have been damaged when it was copied."
 IS_UTF_16 = "The file is in UTF-16. Save it as UTF-8."
 
 
@@ -223,7 +223,7 @@ def _parse(number: int, text: bytes | None) -> Line:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever one line does to its reader, the others are imported
         words = reported(error, f"line {number}")
-        return Rejected(number=number, reason=f"Eventdesk was not made for something in it ({words}).")
+        return Rejected(number=number, reason=f"Eventdesk cannot handle something in it ({words}).")
     return Accepted(number=number, id=message.properties[f"{PREFIX}id"], message=message)
 
 

@@ -29,7 +29,7 @@ def command_line_actor(name: str = "") -> Actor:
     if not name:
         return Actor(name=f"{_system_user()} (command line)", via=SHELL)
     if not Person.objects.filter(username=name, is_active=True).exists():
-        raise NotAllowed(f"There is no active person {name!r}. Make one with create_user, or leave --as away.")
+        raise NotAllowed(f"There is no active person {name!r}. Make one with create_user, or omit --as.")
     return Actor(name=name, via=COMMAND_LINE)
 
 

@@ -99,7 +99,7 @@ class Line:
 
     @property
     def unattended(self) -> bool:
-        """Nobody is connected (only to be said of a store that lists its consumers)."""
+        """No consumer is connected (only to be said of a store that lists its consumers)."""
         return not self.subscription.consumers and not self.of_the_store
 
 

@@ -112,5 +112,5 @@ def _row(text: str, topic: Topic) -> Row:
         ways = ", ".join(visible(position_words(position)) for position in positions[:MOST_WAYS])
         raise WrongTarget(f"Several partitions have this position. Say which is meant: {ways}.")
     if not positions:
-        raise WrongTarget("The index knows no event of this id in this topic, and it is no position in this topic either.")
+        raise WrongTarget("The index knows no event of this id in this topic, and it is not a position in this topic either.")
     return desk().streams.row_at(positions[0])

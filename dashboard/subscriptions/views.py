@@ -141,7 +141,7 @@ def _kind_means(line: Line) -> str:
 
 
 def _has_other_entries(backlog: Backlog) -> bool:
-    """Whether the broker counts entries that are no events. Each event is in one entry, so there are never more entries."""
+    """Whether the broker counts entries that are not events. Each event is in one entry, so there are never more entries."""
     return backlog.counted is Counted.INDEX and backlog.entries is not None and backlog.entries > backlog.waiting
 
 

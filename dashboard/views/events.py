@@ -84,8 +84,7 @@ def _find(request: HttpRequest, id: str) -> Match:
         row = next((one for one in rows if _is_meant(one, id, published)), row)
     if not _is_meant(row, id, published):
         raise UnknownEvent(
-            "At this position lies another event than the address says: its topic may have been made anew since. "
-            "Search for the id instead."
+            "Another event is at this position now: its topic may have been made anew since. Search for the id instead."
         )
     elsewhere = [pointer for pointer in pointers if pointer.position != row.position]
     unsure = not published and row.missing is not Missing.ANEW
@@ -126,7 +125,7 @@ def _position_in(id: str) -> Position:
         return Position.decode(id)
     except InvalidPosition:
         raise UnknownEvent(
-            "The index knows no event with this id. It may not have come so far yet, or the id may be cut off."
+            "The index knows no event with this id. It may not be indexed yet, or the id may be cut off."
         ) from None
 
 

@@ -158,7 +158,7 @@ def filters_for(text: str, *, sees_values: bool) -> list[tuple[str, str]]:
         ways += [("this phrase", quoted(text))] if len(words) > 1 else []
         ways += [("subject", f"subject:{quoted(text)}"), ("key", f"key:{quoted(text)}")]
     if _BARE.fullmatch(text):
-        ways.append(("event ids that begin so", f"id:{text}*"))
+        ways.append(("event ids that begin with it", f"id:{text}*"))
     return ways
 
 

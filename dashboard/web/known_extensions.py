@@ -66,7 +66,7 @@ def _note(attribute: str, value: str, now: datetime) -> str:
 
 
 def trace_url(traceparent: str) -> str:
-    """Where the configuration says that this trace is shown. Empty if it does not, or if this is no trace."""
+    """Where the configuration says that this trace is shown. Empty if it does not, or if this is not a trace."""
     found, template = _TRACE.fullmatch(traceparent), settings.EVENTDESK.links.trace
     if not found or not template:
         return ""

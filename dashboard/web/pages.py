@@ -75,7 +75,7 @@ _KINDS = (
         UnknownTopic,
         HTTPStatus.NOT_FOUND,
         "No such topic",
-        "A topic appears here by itself soon after it has been created.",
+        "New topics appear automatically within seconds.",
         text="The store has no topic of this name, or this installation does not watch it.",
         link=("All topics", "topics"),
     ),
@@ -87,11 +87,11 @@ _KINDS = (
     _Kind(
         StoresOwn,
         HTTPStatus.CONFLICT,
-        "This cursor is not yours to move",
+        "This cursor cannot be moved",
         link=("All subscriptions", "subscriptions"),
     ),
     _Kind(StalePlan, HTTPStatus.CONFLICT, "It has changed since you looked"),
-    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Somebody else is doing this now"),
+    _Kind(ResourceBusy, HTTPStatus.CONFLICT, "Someone else is doing this now"),
     _Kind(StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE, "The event store does not answer"),
 )
 OTHER = _Kind(EventStoreError, HTTPStatus.BAD_GATEWAY, "The event store did not do this")
@@ -210,7 +210,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
             status=HTTPStatus.NOT_FOUND,
             title="There is no such page",
             text="The address may have been cut off when it was copied.",
-            advice="Search for the id at the top, or begin with one of the places on the left.",
+            advice="Search for the id at the top, or start from one of the places on the left.",
         ),
     )
 

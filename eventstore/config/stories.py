@@ -85,5 +85,5 @@ def _expression(path: str) -> ParsedResult:
         return jmespath.compile(inner)
     except (JMESPathError, RecursionError) as error:
         raise InvalidStory(
-            f"{{{path}}} is no JMESPath expression after data: try {{data.name}} or {{data.list[0]}}"
+            f"{{{path}}} is not a JMESPath expression after data: try {{data.name}} or {{data.list[0]}}"
         ) from error

@@ -63,7 +63,7 @@ def _parts(address: str, variable: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as error:
-        raise InvalidConfiguration(f"{variable} is no address: write it as in docs/point-at-your-pulsar.md.") from error
+        raise InvalidConfiguration(f"{variable} is not an address: write it as in docs/point-at-your-pulsar.md.") from error
 
 
 def _is_namespace(pattern: str) -> bool:

@@ -54,7 +54,7 @@ def split_document(document: bytes) -> tuple[dict[str, str], bytes, str]:
 
 
 def batch_members(document: bytes) -> list[msgspec.Raw]:
-    """Return the members of a JSON batch (a list of CloudEvents) as they are written. Raises ``Misfit`` if it is no JSON list,
+    """Return the members of a JSON batch (a list of CloudEvents) as they are written. Raises ``Misfit`` if it is no list,
     or exceeds one of the bounds.
 
     A member may be anything that is JSON.
@@ -66,7 +66,7 @@ def batch_members(document: bytes) -> list[msgspec.Raw]:
     try:
         members = _LIST.decode(document.removeprefix(BOM))
     except msgspec.ValidationError as error:
-        raise Misfit("it is no JSON list") from error
+        raise Misfit("it is not a JSON list") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Misfit(f"it is not valid JSON{_place(error)}") from error
     except RecursionError as error:
@@ -86,7 +86,7 @@ def _members(document: bytes) -> dict[str, msgspec.Raw]:
     try:
         return _MEMBERS.decode(document)
     except msgspec.ValidationError as error:
-        raise Misfit("it is no JSON object") from error
+        raise Misfit("it is not a JSON object") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if _is_json_but_for_surrogates(document):
             return _scanned_members(document)
@@ -138,7 +138,7 @@ def _string(text: bytes) -> str:
 def _decoded(raw: msgspec.Raw) -> bytes:
     text = bytes(raw)
     if text[:1] != b'"':
-        raise Misfit("its data_base64 is no text")
+        raise Misfit("its data_base64 is not text")
     try:
         return base64.b64decode(_string(text), validate=True)
     except (binascii.Error, ValueError) as error:

@@ -187,7 +187,7 @@ def _extension(name: str, table: SourceTable, path: KeyPath) -> Source:
     if not _is_attribute(name):
         raise KeyProblem(path, "expected the name of a CloudEvents attribute: small letters and digits, such as tenant")
     if name in _TAKEN:
-        raise KeyProblem(path, f"{name} is no extension: see docs/configuration.md for the part that fills it")
+        raise KeyProblem(path, f"{name} is not an extension: see docs/configuration.md for the part that fills it")
     if table.pattern:
         raise KeyProblem((*path, "pattern"), "an extension takes the whole text: leave the pattern out")
     return msgspec.structs.replace(_compile(name, table, path), extension=True)

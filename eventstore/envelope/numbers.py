@@ -47,4 +47,4 @@ def _number(text: str) -> float | None:
 
 def refuse(constant: str) -> Never:
     """Refuse NaN and the infinities, which Python's parser takes and JSON has not."""
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

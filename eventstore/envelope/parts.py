@@ -48,7 +48,7 @@ def time_or_stand_in(text: str, message: Message, read: Clock = read_time) -> tu
 
 
 def readable(key: str | None) -> str:
-    """Return the key; empty for one that is no text. All such keys read alike, so that they name nothing."""
+    """Return the key; empty for one that is not text. All such keys read alike, so that they name nothing."""
     return "" if key is None or key == UNREADABLE_KEY else key
 
 
@@ -90,7 +90,7 @@ def misfit_event(message: Message, reason: str) -> Event:
 
 def unreadable_event(message: Message, words: str) -> Event:
     """Make the event that stands for a message at which an unforeseen error was raised, in these words."""
-    return stand_in_event(message, f"cannot be read: Eventdesk was not made for something in it ({words})")
+    return stand_in_event(message, f"cannot be read: Eventdesk cannot handle something in it ({words})")
 
 
 def stand_in_event(message: Message, problem: str) -> Event:

@@ -14,7 +14,7 @@ from eventstore.model.events import Event, Message
 from eventstore.model.schema_registry import Decoded
 
 _NO_ENVELOPE = (
-    "it has no ce_ properties, its payload is no CloudEvents JSON, and the configuration has no mapping for its topic"
+    "it has no ce_ properties, its payload is not CloudEvents JSON, and the configuration has no mapping for its topic"
 )
 
 _ENCRYPTED = "its payload is encrypted, and its properties alone do not make it an event"

@@ -97,7 +97,7 @@ def _sets(names: Sequence[str], properties: Mapping[str, str]) -> tuple[dict[str
 
 
 def unquoted(text: str) -> str:
-    r"""Return the text that this JSON string holds (``"a\/b"`` is ``a/b``); the text itself if it is no JSON string."""
+    r"""Return the text that this JSON string holds (``"a\/b"`` is ``a/b``); the text itself if it is not a JSON string."""
     if len(text) < 2 or not text.startswith('"') or not text.endswith('"'):
         return text
     try:

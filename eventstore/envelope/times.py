@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_FORMATTED = 100
 """Characters of a time in a format of a mapping's own."""
 
-NOT_RFC_3339 = "The event's time is no RFC 3339 time"
+NOT_RFC_3339 = "The event's time is not an RFC 3339 time"
 OUT_OF_RANGE = "The event's time lies outside the years 2 to 9998, which are all that can be kept"
 LEAP_SECOND = "The event's time is a leap second: the last microsecond before it stands in for it."
 
@@ -81,7 +81,9 @@ def clock_of_unit(unit: Unit) -> Clock:
         if not _is_number(text):
             time, said = read_time(text)
             return (
-                (time, said) if time or said == OUT_OF_RANGE else (None, f"The event's time is no number of {unit} since 1970")
+                (time, said)
+                if time or said == OUT_OF_RANGE
+                else (None, f"The event's time is not a number of {unit} since 1970")
             )
         try:
             time = _EPOCH + timedelta(microseconds=int(Decimal(text) * _MICROSECONDS[unit]))

@@ -36,10 +36,10 @@ def to_message(attributes: Mapping[str, str], data: bytes) -> NewMessage:
     """
     texts = {shown: attributes[name] for name, shown in _CHECKED.items() if attributes.get(name)}
     if problem := required_problem(attributes) or text_problem(texts):
-        raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
+        raise InvalidMessage(f"This is not a CloudEvent that can be stored: {problem}.")
     key = attributes.get("aggregateid") or attributes.get("subject") or ""
     if problem := text_problem({"key": key}) if key else _NO_AGGREGATE:
-        raise InvalidMessage(f"This is no CloudEvent that can be stored: {problem}.")
+        raise InvalidMessage(f"This is not a CloudEvent that can be stored: {problem}.")
     return NewMessage(
         payload=data,
         key=key,
@@ -55,7 +55,7 @@ def document_to_message(document: bytes) -> NewMessage:
     try:
         attributes, data, _ = split_document(document)
     except Misfit as misfit:
-        raise InvalidMessage(f"This is no CloudEvent that can be stored: {misfit}.") from misfit
+        raise InvalidMessage(f"This is not a CloudEvent that can be stored: {misfit}.") from misfit
     return to_message(attributes, data)
 
 

@@ -77,7 +77,7 @@ def avro_reader(definition: bytes) -> Read:
     except RecursionError as error:
         raise UnusableSchema("it is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnusableSchema("it is no JSON") from error
+        raise UnusableSchema("it is not JSON") from error
 
     def read(data: bytes) -> Any:
         given = Input(data)

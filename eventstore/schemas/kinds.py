@@ -109,7 +109,7 @@ def _parts(definition: bytes) -> Mapping[str, Any]:
     try:
         found = msgspec.json.decode(definition)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnusableSchema("it is no JSON") from error
+        raise UnusableSchema("it is not JSON") from error
     if not isinstance(found, dict):
         raise UnusableSchema("it has no key and value")
     return found

@@ -11,7 +11,7 @@ from eventstore.schemas.decode_budget import MOST_PAYLOAD, DecodeError, Read
 from eventstore.schemas.logical import bytes_as_text
 
 BINARY = "base64:"
-"""Begins a key that is no text, so that it is never taken for the key that is written like its base64."""
+"""Begins a key that is not text, so that it is never taken for the key that is written like its base64."""
 
 ReadKey = Callable[[str], str]
 """Returns the key that a message's key stands for. Raises ``DecodeError``."""
@@ -24,7 +24,7 @@ def check_json(data: bytes) -> None:
     try:
         _JSON.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError("it is no JSON") from error
+        raise DecodeError("it is not JSON") from error
 
 
 def check_text(data: bytes) -> None:

@@ -56,7 +56,7 @@ def protobuf_reader(definition: bytes) -> Read:
         try:
             return _document(message_class.FromString(data), DecodeBudget(), 0)
         except (ProtobufDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError("it is no such Protobuf message") from error
+            raise DecodeError("it is not such a Protobuf message") from error
 
     return read
 

@@ -29,7 +29,7 @@ version of a topic whose incarnation the store did not tell."""
 
 KEY_UNKNOWN = "the message's schema, which may have one for the key, cannot be looked up or used"
 NO_REGISTRY = "this store has no schema registry, so the payload is shown as it is"
-_UNFORESEEN = "its reader met what it was not made for"
+_UNFORESEEN = "its reader cannot handle something in it"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,9 +73,7 @@ def _next(text: str, place: int) -> tuple[Token, int]:
         return Token(column=column, term=WrittenTerm(value=value, quoted=True, column=column)), end
     word = _WORD.match(text, place)
     if not word:
-        raise problem(
-            'a field has to stand before this sign, as in type:PatientRegistered, or quotes around a text: "a=b"', column
-        )
+        raise problem('a field has to stand before this sign, as in type:NAME, or quotes around a text: "a=b"', column)
     operator = _OPERATOR.match(text, word.end())
     if operator:
         return _field_term(text, word[0], operator[1], operator.end(), column)

@@ -124,7 +124,7 @@ class _Parser:
             return Not(self.one(depth + 1))
         if token.sign is Sign.OPEN:
             return self.group(depth + 1, token.column)
-        raise problem('a term is missing here, such as type:PatientRegistered or "some words"', token.column)
+        raise problem('a term is missing here, such as type:NAME or "some words"', token.column)
 
     def group(self, depth: int, column: int) -> Tree:
         tree = self.either(depth)

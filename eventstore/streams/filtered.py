@@ -49,7 +49,7 @@ def filtered(
 ) -> FilteredStream[R]:
     """Return a page of at least ``limit`` matches (at most ``PIECE`` more), if there are that many within the limits."""
     if page_token and decode_page_token(page_token)[0] != "older":
-        raise InvalidPosition("A filtered list goes on to older events only. Go back to its beginning.")
+        raise InvalidPosition("A filtered list continues to older events only. Go back to its beginning.")
     rows: list[R] = []
     read = unknown = 0
     until = time.monotonic() + MOST_SECONDS

@@ -19,7 +19,7 @@ def first_published(type: str, id: str) -> Mapping[str, datetime]:
         firsts = [item.value for source in queries.stream_sources(type, id).values() for item in source.forward(None, True, 1)]
     except DatabaseError as error:
         connection().close()  # Django does not reopen a broken connection by itself
-        raise StoreUnreachable("The index does not answer now. Trying again helps.") from error
+        raise StoreUnreachable("The index does not answer now. Try again.") from error
     found: dict[str, datetime] = {}
     for pointer in firsts:
         topic = pointer.position.topic

@@ -103,7 +103,7 @@ class TopicTail:
             if not in_time or self.stopped:
                 self.stop()
                 raise self._refused or StoreUnreachable(
-                    f"The store does not let {self.topic.name} be followed now. Trying again helps."
+                    f"The store does not let {self.topic.name} be followed now. Try again."
                 )
 
     def stop(self) -> None:

@@ -89,7 +89,7 @@ def test_a_search_is_stopped_and_gone_on_with(desk: Desk, page: Page) -> None:
     first = ids(page)
     read = int(str(standing.get_attribute("data-read")))
     assert 0 < read < EVENTS
-    page.get_by_role("link", name="Search on from here").click()
+    page.get_by_role("link", name="Continue this search").click()
     expect(standing).to_have_attribute("data-state", "finished", timeout=120_000)
     expect(standing).to_contain_text(f"Read the remaining {EVENTS - read:,} events.")
     assert first + ids(page) == FOUND

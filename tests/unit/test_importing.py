@@ -69,7 +69,7 @@ def test_a_bad_line_is_rejected_with_its_number_and_reason_and_the_rest_goes_on(
     reasons = rejected(content)
     assert [number for number, _ in reasons] == [2, 3, 4, 5, 6, 7]
     said = [
-        *("not valid JSON", "not valid JSON", "no JSON object", "attribute id is missing"),
+        *("not valid JSON", "not valid JSON", "not a JSON object", "attribute id is missing"),
         *("its id holds control characters", "it has neither aggregateid nor subject"),
     ]
     assert all(part in reason for part, (_, reason) in zip(said, reasons, strict=True))

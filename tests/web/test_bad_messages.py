@@ -16,7 +16,7 @@ from eventstore.model.events import NO_TIME, Message, Position
 from eventstore.model.log import Edge, Reader
 from tests.web.desk import Desk, attribute, opened_desk, text
 
-NOTE = "Its publish time is unknown: its publisher wrote -5, which is no time in milliseconds since 1970."
+NOTE = "Its publish time is unknown: its publisher wrote -5, which is not a time in milliseconds since 1970."
 SECRET = "Erika Mustermann"
 PAGES = ("/", "/topics/", "/topics/patients/", "/aggregates/", "/aggregates/patient/4711/", "/index/", "/anomalies/")
 

@@ -55,7 +55,7 @@ def test_a_label_alone_is_taken_where_only_one_partition_has_it_and_asked_about_
     assert "Several partitions have this position. Say which is meant: patients-0 0, patients-1 0, patients-2 0." in text(
         several
     )
-    assert "it is no position in this topic either" in text(desk.get(preview_url("position", position="4711")))
+    assert "it is not a position in this topic either" in text(desk.get(preview_url("position", position="4711")))
 
 
 def test_a_subscription_is_found_by_the_beginning_of_its_name(desk: Desk) -> None:
@@ -98,7 +98,7 @@ def test_a_text_that_is_too_long_for_a_position_is_refused_at_once(desk: Desk) -
     desk.publish(1)
     desk.subscribe()
     answer = desk.get(preview_url("position", position="a" + " " * 100_000 + "x"))
-    assert "it is no position in this topic either" in text(answer)
+    assert "it is not a position in this topic either" in text(answer)
 
 
 def test_a_store_that_refuses_its_subscriptions_takes_no_search_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

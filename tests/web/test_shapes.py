@@ -92,7 +92,7 @@ def check_members(desk: Desk, whole: Position) -> None:
     for number, (id, place, content) in enumerate(members, 1):
         page = text(desk.get(f"{reverse('event', args=[id])}?at={quote(place.encode())}"))
         assert f"This is member {number} of 3 in one message" in page
-        assert ("it is member 2 of 3 in a batch of CloudEvents, but of this member: it is no JSON object" in page) == (
+        assert ("it is member 2 of 3 in a batch of CloudEvents, but of this member: it is not a JSON object" in page) == (
             place is bad
         )
         assert desk.get(f"{reverse('event_payload', args=[id])}?at={quote(place.encode())}").content == content

@@ -45,7 +45,7 @@ def test_a_search_that_stopped_at_its_bound_goes_on_from_there(desk: Desk) -> No
     first = filtered(desk, "type:*", search=attribute(begun, "data-search")[0])
     assert "not complete 200 matches Stopped at 200 matches, after 200 of 240 events." in text(first)
     assert "Older events were not read." in text(first)
-    [onward] = re.findall(r'href="([^"]+)">Search on from here', first.content.decode())
+    [onward] = re.findall(r'href="([^"]+)">Continue this search', first.content.decode())
     onward = onward.replace("&amp;", "&")
     resumed = desk.get(onward)
     join_all()

@@ -52,7 +52,7 @@ _OTHER_ERRORS: dict[str, EventStoreError] = {
     "OperationNotSupported": StoreRefused("The broker cannot do this: see its log for the reason."),
     "UnsupportedVersionError": StoreRefused("The broker is too old for this: 2.10 or later is needed."),
     "InvalidConfiguration": StoreRefused("The client refuses these settings: check the address and the TLS files."),
-    "InvalidUrl": StoreRefused("EVENTSTORE_URL is no address that the client understands: write pulsar://host:6650."),
+    "InvalidUrl": StoreRefused("EVENTSTORE_URL is not an address that the client understands: write pulsar://host:6650."),
     "MessageTooBig": InvalidMessage("The message is larger than the broker takes: keep its key and properties small."),
     "InvalidMessage": InvalidMessage("The client cannot send this message as it is."),
     "InvalidTopicName": InvalidName("The broker refuses this topic's name: choose another."),

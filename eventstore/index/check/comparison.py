@@ -132,7 +132,7 @@ def _skip_trimmed(check: PartitionCheck, columns: Columns, place: int, head: str
 
 
 def _not_in_store(check: PartitionCheck, head: str | None) -> str:
-    goes_on = f"goes on with {check.log.label(head)}" if head else "ends before it"
+    goes_on = f"continues with {check.log.label(head)}" if head else "ends before it"
     return f"the index has it, and the store does not: the store {goes_on}"
 
 

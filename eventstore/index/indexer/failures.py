@@ -84,7 +84,7 @@ def error_text(error: Exception) -> str:
         return str(error)
     if isinstance(error, DatabaseError):
         return f"The index's database does not take it ({database_error_text(error)})."
-    return f"Something that Eventdesk was not made for ({words_of(error)})."
+    return f"Something that Eventdesk cannot handle ({words_of(error)})."
 
 
 def database_error_text(error: DatabaseError) -> str:

@@ -156,7 +156,7 @@ def _standstill(indexer: Indexer) -> Exception:
                 return error
     left = indexer.left[0]
     return StoreUnreachable(
-        f"Nothing more came of partition {left.number} of {left.topic} before its end. Run this again to go on."
+        f"Nothing more came of partition {left.number} of {left.topic} before its end. Run this again to continue."
     )
 
 
@@ -187,7 +187,7 @@ def _indexer(following: Following, done: Callable[[Leased], bool] | None = None)
         try:
             indexer.leave()
         except DatabaseError as error:
-            log.warning("The leases were not given back, and end by themselves: %s", type(error).__name__)
+            log.warning("The leases were not given back, and expire within seconds: %s", type(error).__name__)
         readers.queue.close()
         readers.stop(STOPPED_WITHIN)
         if threading.current_thread() is not threading.main_thread():

@@ -252,7 +252,7 @@ def _write_all(work: Work, queue: BatchQueue, assigned: Sequence[AssignedPartiti
 
 
 def _standstill(work: Work) -> StoreUnreachable:
-    return StoreUnreachable(f"Nothing more came of {work.topic.name} before its end. Run this again to go on.")
+    return StoreUnreachable(f"Nothing more came of {work.topic.name} before its end. Run this again to continue.")
 
 
 def _write(work: Work, batch: Batch) -> bool:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--topic", default="", help="only this one")
-        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar even if this is not a terminal")
 
     def handle(self, *args: Any, topic: str, progress: bool, **options: Any) -> None:
         storage = configured_storage(FAILED)

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--topic", default="", help="only this one")
-        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar even if this is not a terminal")
         begun = parser.add_mutually_exclusive_group()
         begun.add_argument(
             "--restart", action="store_true", help="throw away what an unfinished rebuild has built, and begin anew"
@@ -117,7 +117,7 @@ class Command(BaseCommand):
         begun = run.unfinished(topic.name)
         done = run.events_of(topic.name, begun) if begun is not None else 0
         if begun is not None:
-            self.stdout.write(f"{topic.name}: going on after {done:,} events")
+            self.stdout.write(f"{topic.name}: continuing after {done:,} events")
         total = max(run.events_of(topic.name, None), done)
         values_of = values_by(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
         with tqdm(total=total, initial=done, unit=" events", unit_scale=True, desc=topic.name, disable=self.hidden) as bar:
@@ -125,7 +125,7 @@ class Command(BaseCommand):
         if not found.live:
             self.stdout.write(
                 f"{topic.name}: stopped after {found.events:,} of {found.before:,} events. Pages read what they did before. "
-                "Run this again to go on, or with --discard to throw it away."
+                "Run this again to continue, or with --discard to throw it away."
             )
             return
         fewer = found.before - found.events

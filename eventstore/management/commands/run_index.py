@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--batch", type=int, default=BATCH, help="events a transaction, at most (%(default)s)")
         parser.add_argument("--threads", type=int, default=THREADS, help="threads that read (%(default)s)")
 
-        parser.add_argument("--progress", action="store_true", help="show the progress bar although this is no terminal")
+        parser.add_argument("--progress", action="store_true", help="show the progress bar even if this is not a terminal")
 
     def handle(self, *args: Any, batch: int, threads: int, patience: float | None, **options: Any) -> None:
         if not 1 <= batch <= MOST_A_BATCH:

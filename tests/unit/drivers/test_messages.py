@@ -51,7 +51,7 @@ def test_a_publish_time_that_is_none_is_unknown_and_a_note_says_what_was_written
     message = read(publish_timestamp=wire)
     assert message.published == NO_TIME
     assert message.notes == (
-        f"Its publish time is unknown: its publisher wrote {written}, which is no time in milliseconds since 1970.",
+        f"Its publish time is unknown: its publisher wrote {written}, which is not a time in milliseconds since 1970.",
     )
 
 

@@ -103,10 +103,10 @@ def test_what_cannot_be_taken_apart_stays_one_event_that_says_why(name: str) -> 
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (3, "it is no JSON object"),
-        (None, "it is no JSON object"),
-        ("text", "it is no JSON object"),
-        (THREE, "it is no JSON object"),
+        (3, "it is not a JSON object"),
+        (None, "it is not a JSON object"),
+        ("text", "it is not a JSON object"),
+        (THREE, "it is not a JSON object"),
         ({"id": {}}, "the attribute id is an object or a list"),
     ],
 )

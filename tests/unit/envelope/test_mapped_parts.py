@@ -46,9 +46,9 @@ def test_a_number_is_a_time_in_the_declared_unit(unit: str, ts: Any, time: datet
 @pytest.mark.parametrize(
     ("ts", "why"),
     [
-        ("2024-11-29T07:23:20", "The event's time is no number of milliseconds since 1970"),
-        ("yesterday", "The event's time is no number of milliseconds since 1970"),
-        ("1" * 26, "The event's time is no number of milliseconds since 1970"),
+        ("2024-11-29T07:23:20", "The event's time is not a number of milliseconds since 1970"),
+        ("yesterday", "The event's time is not a number of milliseconds since 1970"),
+        ("1" * 26, "The event's time is not a number of milliseconds since 1970"),
         (253402300800000, "The event's time lies outside the years 2 to 9998, which are all that can be kept"),
         (10**24, "The event's time lies outside the years 2 to 9998, which are all that can be kept"),
         ("1e99", "The event's time lies outside the years 2 to 9998, which are all that can be kept"),
@@ -137,7 +137,7 @@ def test_a_mapping_that_is_asked_before_the_envelope_wins_and_leaves_the_rest_to
         ('before = "everything"', "'everything' is none of the words expected here: envelope"),
         ('form = "debezum"', "'debezum' is none of the words expected here: debezium, debezium-outbox, kurrentdb, spring"),
         ('extensions.Tenant = { from = "key" }', "extensions.Tenant: expected the name of a CloudEvents attribute"),
-        ('extensions.subject = { from = "key" }', "extensions.subject: subject is no extension"),
+        ('extensions.subject = { from = "key" }', "extensions.subject: subject is not an extension"),
         ('extensions.a = { from = "key", pattern = "(?P<id>.)" }', "extensions.a.pattern: an extension takes the whole text"),
         ('extensions.a = { from = "json" }', 'extensions.a.path: from = "json" needs path'),
         ('source = { from = "somewhere" }', "'somewhere' is none of the words expected here: key, ordering_key"),

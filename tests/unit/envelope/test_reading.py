@@ -239,7 +239,7 @@ def test_what_fits_no_envelope_keeps_its_bytes_and_says_why(payload: bytes) -> N
     event = read_event(message(payload, properties={"trace": "t"}))
     assert event.data == payload
     assert event.problem == (
-        "unrecognised format: it has no ce_ properties, its payload is no CloudEvents JSON, "
+        "unrecognised format: it has no ce_ properties, its payload is not CloudEvents JSON, "
         "and the configuration has no mapping for its topic"
     )
 

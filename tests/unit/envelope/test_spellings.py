@@ -63,7 +63,7 @@ def test_a_time_of_amqp_counts_milliseconds_and_one_that_spring_declares_as_json
     spring = spelled("ce-", time="1795942800.123000000") | {"spring_json_header_types": types}
     assert (read_event(message(properties=spring)).time, read_event(message(properties=spring)).notes) == (when, ())
     kafka = read_event(message(properties=spelled("ce_", time="1795942800123")))
-    assert kafka.notes == ("The event's time is no RFC 3339 time: the publish time stands in for it.",)
+    assert kafka.notes == ("The event's time is not an RFC 3339 time: the publish time stands in for it.",)
 
 
 @pytest.mark.parametrize("declared", ["", "{", "[]", "null", '{"\\ud800": 1}', "[" * 10_000, '{"a": 1}' * 50_000])

@@ -33,7 +33,7 @@ def test_times_are_read_as_rfc_3339_has_them(text: str, time: datetime) -> None:
 def test_any_other_time_is_stood_in_for_with_a_note(text: str) -> None:
     event = read_event(message(properties=CE | {"ce_time": text}))
     assert event.time == PUBLISHED
-    assert event.notes == ("The event's time is no RFC 3339 time: the publish time stands in for it.",)
+    assert event.notes == ("The event's time is not an RFC 3339 time: the publish time stands in for it.",)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,7 @@ def test_a_message_on_which_its_reading_fails_is_an_unreadable_event(caplog: pyt
 
     written = replace(message(b'{"a": 1}', properties=CE), schema_version="3")
     event = read_event(written, decode=decode)
-    assert event.problem.startswith(
-        "cannot be read: Eventdesk was not made for something in it (KeyError at test_unforeseen.py:"
-    )
+    assert event.problem.startswith("cannot be read: Eventdesk cannot handle something in it (KeyError at test_unforeseen.py:")
     assert (event.id, event.data, event.stream) == (written.position.encode(), written.payload, None)
     assert "secret" not in caplog.text + event.problem
 

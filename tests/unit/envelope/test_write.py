@@ -41,7 +41,7 @@ def test_the_key_is_the_aggregate_else_the_subject() -> None:
     ("document", "why"),
     [
         (b"", "not valid JSON"),
-        (b"[]", "no JSON object"),
+        (b"[]", "not a JSON object"),
         (b"{}", "attribute id is missing"),
         (json(DOCUMENT | {"specversion": "0.3"}), "specversion is not 1.0"),
         (json(DOCUMENT | {"id": None}), "attribute id is missing"),

@@ -50,7 +50,7 @@ def test_a_definition_that_cannot_be_used_is_said_once_and_for_all() -> None:
     for _ in range(3):
         found = schemas.decoded(message(b"x"))
         assert found is not None
-        assert found[1].problem == "its schema version 0 is Avro, and its definition cannot be used: it is no JSON"
+        assert found[1].problem == "its schema version 0 is Avro, and its definition cannot be used: it is not JSON"
     assert len(registry.asked) == 1
 
 
@@ -116,7 +116,7 @@ def test_a_reader_that_fails_as_nobody_foresaw_is_a_problem_in_fixed_words(monke
     for kind in (schema("AVRO", b"bad"), schema("AVRO", b"good"), schema("JSON")):
         data, use, *_ = decoded(kind, b"Erika")
         assert (data, use.converted, use.unanswered) == (b"Erika", False, False)
-        assert "its reader met what it was not made for" in use.problem
+        assert "its reader cannot handle something in it" in use.problem
         assert "Erika" not in use.problem
         assert use.kind in ("Avro", "JSON")
 

@@ -27,7 +27,7 @@ def join(subscription: SubscriptionRow, type: SubscriptionType, name: str) -> Me
             )
         if type is SubscriptionType.EXCLUSIVE:
             raise StoreRefused(
-                f"The subscription {shown(subscription.name)} is exclusive and somebody is connected. Disconnect them first."
+                f"The subscription {shown(subscription.name)} is exclusive and a consumer is connected. Disconnect it first."
             )
     SubscriptionRow.objects.filter(pk=subscription.pk).update(type=type.value)
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
 """Converts the client's messages to the event store's.
 
 A publisher may write any number of 64 bits as a time, and any bytes as a text. Nothing that one message holds raises an
-error here: what is no time becomes ``NO_TIME`` or ``None``, what is no text a replacement character, and a note says so. A
+error here: what is no time becomes ``NO_TIME`` or ``None``, what is not text a replacement character, and a note says so. A
 message on which the client itself fails keeps its position and gets a ``problem``.
 """
 
@@ -20,11 +20,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AFTER_ALL = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 """The first millisecond that counts as no time. In the year 9999 a time zone could carry a time beyond the calendar."""
 
-NO_PUBLISH_TIME = "Its publish time is unknown: its publisher wrote {}, which is no time in milliseconds since 1970."
-NO_EVENT_TIME = "Its message's event time is left out: its publisher wrote {}, which is no time in milliseconds since 1970."
+NO_PUBLISH_TIME = "Its publish time is unknown: its publisher wrote {}, which is not a time in milliseconds since 1970."
+NO_EVENT_TIME = "Its message's event time is left out: its publisher wrote {}, which is not a time in milliseconds since 1970."
 NO_SCHEMA_VERSION = "Its schema version is left out, and its payload shown as it is: its publisher wrote no number of 8 bytes."
 NO_ENTRY = "Its publish time, its schema or its producer is unknown: the client of the store fails on it."
-NOT_TEXT = "Its key, its ordering key or a property is no UTF-8 text: it is shown as \ufffd."
+NOT_TEXT = "Its key, its ordering key or a property is not UTF-8 text: it is shown as \ufffd."
 UNREADABLE = "cannot be read: the client of the store fails on it ({})"
 SCHEMA_VERSION_BYTES = 8
 _NO_TEXTS: Mapping[str, str] = {UNREADABLE_KEY: UNREADABLE_KEY}
