@@ -57,6 +57,13 @@ def rate(count: int, work: Callable[[], object]) -> float:
     return count / max(time.perf_counter() - begun, SHORTEST)
 
 
+def resident(pid: int) -> int:
+    """Return the kilobytes of memory that a process occupies."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    return kilobytes
+
+
 def report(figures: Mapping[str, float | int]) -> None:
     """Print the last line: figures by name, the versions, the cores of the machine."""
     rounded = {name: round(value, 3) for name, value in figures.items()}

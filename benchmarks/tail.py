@@ -36,7 +36,7 @@ from urllib.parse import quote
 import numpy as np
 
 from benchmarks.index import apart
-from benchmarks.running import SHORTEST, report, say, scale, setting
+from benchmarks.running import SHORTEST, report, resident, say, scale, setting
 from benchmarks.tail_publishing import publish
 from benchmarks.tail_watching import Seen, Watching, watch
 from scripts.local_pulsar import LocalPulsar
@@ -209,9 +209,11 @@ def _watched(ground: Ground, kind: str, times: float, *, viewers: int = 0, secon
         watched = pool.submit(watch, watching, ready, over)
         while not (ready.wait(1.0) or watched.done()):
             pass
+        if watched.done():
+            watched.result()  # says who could not connect, and why
         begun, published_at, sent = pool.submit(publish, ground.broker.service_url, topic, rate, expected).result()
         time.sleep(SETTLING)
-        kilobytes = _resident(ground)
+        kilobytes = resident(ground.desk.processes["web"].pid)
         over.set()
         run = Run(
             rate=rate,
@@ -230,16 +232,7 @@ def _say_how_it_went(run: Run, kind: str) -> None:
     p50, p99 = run.percentile(50), run.percentile(99)
     say(f"{len(run.seen)} {kind} at {run.rate:,}/s: {run.per_second:,.0f} events/s, p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
     if not run.rate_reached:
-        say(
-            f"NOT REACHED: {run.published_per_second:,.0f} events a second were published, of {run.rate:,} that were asked for"
-        )
-
-
-def _resident(ground: Ground) -> int:
-    """Return the kilobytes of the web server's memory."""
-    status = Path(f"/proc/{ground.desk.processes['web'].pid}/status").read_text()
-    (kilobytes,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-    return kilobytes
+        say(f"NOT REACHED: {run.published_per_second:,.0f} of {run.rate:,} events a second were published")
 
 
 def _all_in_order(seen: Seen, expected: int) -> bool:
@@ -279,7 +272,9 @@ def _headers(ground: Ground, kind: str) -> tuple[tuple[str, str], ...]:
 def _ground(folder: Path, rate: int, seconds: int, viewers: int) -> Iterator[Ground]:
     say("starting the broker, with its websockets")
     broker = LocalPulsar(folder / "broker", websockets=True, say=say)
-    desk = Desk(folder, {"EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url})
+    (limits := folder / "limits.toml").write_text(f"[limits]\ntails_per_person = {max(CROWD, viewers)}\n")
+    addresses = {"EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url}
+    desk = Desk(folder, addresses | {"EVENTDESK_CONFIG": str(limits)})
     desk.begin = subprocess.Popen  # its processes share no memory with others
     broker.start()
     try:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.json import Decoder
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.running import say
 
@@ -145,13 +146,15 @@ async def _watch(watching: Watching, ready: Signal, published: Signal) -> list[S
 
     told = asyncio.create_task(asyncio.to_thread(published.wait))
     over = asyncio.create_task(time_is_over())
-    viewers = [asyncio.create_task(one(url)) for url in watching.urls]
-    await opened.wait()
-    ready.set()
     try:
-        return await asyncio.gather(*viewers)
+        async with asyncio.TaskGroup() as group:
+            viewers = [group.create_task(one(url)) for url in watching.urls]
+            await opened.wait()
+            ready.set()
+        return [viewer.result() for viewer in viewers]
     finally:
         over.cancel()
+        published.set()  # if a viewer is refused, the thread that waits for it would keep this process from ending
 
 
 async def _connected(watching: Watching, url: str) -> ClientConnection:
@@ -170,9 +173,12 @@ async def _connected(watching: Watching, url: str) -> ClientConnection:
     )
     if watching.kind != "endpoint":
         await connection.send('{"begin":{}}')
-        first = json.loads(await connection.recv())
+        try:
+            first = json.loads(await connection.recv())
+        except ConnectionClosed as closed:
+            raise RuntimeError(f"the desk closed a tail before its first frame: {closed}") from None
         if "frame" not in first:
-            raise SystemExit(f"the desk answered: {first.get('problem')}")
+            raise RuntimeError(f"the desk answered: {first.get('problem')}")
         await connection.send(json.dumps({"ack": 1, "mark": first["mark"]}))
     return connection
 
