@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, numbered, started, topic_of
-from eventstore.model import Consumer, EventStoreError, Log, Message, NewMessage, Position, Subscriptions
+from eventstore.model import Consumer, EventStoreError, Log, Message, NewMessage, Position, Subscriptions, ToldOnce
 from eventstore.samples import health_history
 
 logger = logging.getLogger(__name__)
@@ -46,11 +46,13 @@ def run(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> None:
 
 def publish(log: Log, stop: threading.Event) -> None:
     chance = random.Random()  # noqa: S311 - how long to wait, no secret
+    told = ToldOnce(logger, "demo publisher")
     for topic, event in _new_events(stop):
         try:
             log.append(topic, [as_message(event)])
+            told.over()
         except EventStoreError as error:
-            logger.warning("demo publisher: %s", error)
+            told.tell(str(error))
             stop.wait(PAUSE_AFTER_ERROR)
         if stop.wait(chance.uniform(0.2, 1.8) / EVENTS_A_SECOND):
             return

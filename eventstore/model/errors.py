@@ -138,6 +138,26 @@ def reported(error: Exception, where: str) -> str:
     return words_of(error)
 
 
+class ToldOnce:
+    """The warnings of something that is tried again until it works. Each is logged once for as long as it holds.
+
+    For one thread. ``tell`` logs a text unless it was told last. ``over`` logs that it works again, if anything was told.
+    """
+
+    def __init__(self, logger: logging.Logger, what: str) -> None:
+        self._logger, self._what, self._told = logger, what, ""
+
+    def tell(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self._logger.warning("%s: %s", self._what, text)
+
+    def over(self, text: str = "works again.") -> None:
+        if self._told:
+            self._told = ""
+            self._logger.warning("%s: %s", self._what, text)
+
+
 def words_of(error: Exception) -> str:
     """Return the kind of the error and where in the code it was raised: "KeyError at reading.py:40"."""
     return f"{type(error).__name__} at {PurePath(place_of(error)).name}"

@@ -1,12 +1,16 @@
 """How far a thread of a tail has read its partition."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
+from eventstore.model.errors import ToldOnce
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds until a reader is opened again after an error: at first, and in the end."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -19,3 +23,14 @@ class PartitionFollower:
     outages: int = 0
     """``TopicTail._outages`` when the reader was opened."""
     announced: bool = False
+    told: ToldOnce = field(default_factory=lambda: telling("A tail"))
+
+    def next_pause(self) -> float:
+        """Return how long to wait now; the next wait is twice as long, up to ``LONGEST_PAUSE``."""
+        now, self.pause = self.pause, min(self.pause * 2, LONGEST_PAUSE)
+        return now
+
+
+def telling(what: str) -> ToldOnce:
+    """What logs the warnings of a tail."""
+    return ToldOnce(logger, what)

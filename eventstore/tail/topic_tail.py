@@ -17,7 +17,7 @@ from django.db import connections
 from eventstore.model.errors import EventStoreError, StoreClosed, StoreRefused, StoreUnreachable, UnknownTopic, place_of
 from eventstore.model.events import Event, Message, Position, Topic
 from eventstore.model.log import Edge, Log, Reader
-from eventstore.tail.partition_follower import LONGEST_PAUSE, SHORTEST_PAUSE, PartitionFollower
+from eventstore.tail.partition_follower import SHORTEST_PAUSE, PartitionFollower, telling
 from eventstore.tail.pieces import Entry, EventParser, ask_for_schemas
 from eventstore.tail.read_buffer import ReadBuffer
 from eventstore.tail.restart_backfill import by_time, read_missed
@@ -62,8 +62,7 @@ class TopicTail:
         """After how many of these times that could not be told."""
         self._failed: EventStoreError | None = None
         self._refused: EventStoreError | None = None
-        self._forget = forget
-        self._log = log
+        self._forget, self._log, self._told = forget, log, telling(f"The tail of {topic.name} asks the store")
         self.parser = EventParser(read)
         self._buffer = ReadBuffer({})
         self._lock = threading.Lock()
@@ -206,12 +205,11 @@ class TopicTail:
                 self._failed = error
                 self.stop()
             except EventStoreError as error:
-                logger.warning("tail of %s partition %s: %s", self.topic.name, partition, type(error).__name__)
+                follower.told.tell(f"{self.topic.name} partition {partition}: {type(error).__name__}")
                 self._refused = error if isinstance(error, StoreRefused) else None
                 self._mark_away(partition, True)
                 self._stop_if_abandoned()
-                self._stop.wait(follower.pause)
-                follower.pause = min(follower.pause * 2, LONGEST_PAUSE)
+                self._stop.wait(follower.next_pause())
             except Exception as error:  # noqa: BLE001 -- a partition that is not read must not look like a quiet one
                 self._fail(error)
             finally:
@@ -230,6 +228,7 @@ class TopicTail:
     def _read_until_stopped(self, reader: Reader, follower: "PartitionFollower") -> None:
         while not self._stop.is_set() and follower.outages == self._outages:
             messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
+            follower.told.over(f"{self.topic.name} partition {follower.partition}: works again.")
             self._mark_away(follower.partition, False)
             if messages:
                 self._last_read_at = time.monotonic()
@@ -269,8 +268,9 @@ class TopicTail:
             self._mark_away(None, self._last_read_at < asked_at - PROBE_SECONDS)  # unless it delivers events all the same
             return
         except EventStoreError as error:  # it answers, but refuses
-            logger.warning("tail of %s, asked about: %s", self.topic.name, type(error).__name__)
+            self._told.tell(type(error).__name__)
             return
+        self._told.over()
         self._mark_away(None, False)
         if partitions != self.topic.partitions:
             self.stop()

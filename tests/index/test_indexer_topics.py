@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer import leases, topic_watch
 from eventstore.index.indexer import run as following_module
 from eventstore.index.indexer.assigned_partition import AssignedPartition
+from eventstore.index.indexer.indexer import Indexer
 from eventstore.index.indexer.run import index_until_caught_up
 from eventstore.index.lookup import queries
 from eventstore.index.models import IndexedPartition
@@ -112,6 +114,32 @@ def test_a_partition_that_fails_again_and_again_is_told_once_and_when_it_works(
         assert eventually(lambda: indexed() == 3)
     told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("documents partition 0")]
     assert told == ["documents partition 0: trying again: It is away.", "documents partition 0: works again."]
+
+
+@pytest.mark.parametrize("to_an_end", [False, True])
+def test_an_index_database_that_is_away_again_and_again_is_told_once_and_when_it_answers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, to_an_end: bool
+) -> None:
+    storage = DatabaseStorage()
+    published(storage, 3)
+    step, failures = Indexer.step, [OperationalError("the disk is full")] * 5
+
+    def fail(self: Indexer, timeout: float) -> None:
+        if failures:
+            raise failures.pop()
+        step(self, timeout)
+
+    monkeypatch.setattr(Indexer, "step", fail)
+    if to_an_end:
+        index_until_caught_up(following(storage, threading.Event()))
+    else:
+        with running(storage):
+            assert eventually(lambda: indexed() == 3)
+    told = [record.getMessage() for record in caplog.records if "index's database" in record.getMessage()]
+    assert told == [
+        "The index's database: trying again: OperationalError: the disk is full",
+        "The index's database: answers again.",
+    ]
 
 
 def test_what_another_indexer_watches_is_not_gone_for_one_that_does_not() -> None:

@@ -31,7 +31,7 @@ from eventstore.index.indexer.topic_watch import Watch
 from eventstore.index.lookup import progress
 from eventstore.index.tables.database import lacks_tables, opened_file, require_same_file
 from eventstore.index.writing.partition import Memory
-from eventstore.model.errors import EventStoreError, StoreUnreachable
+from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
 
@@ -72,14 +72,12 @@ def run_until_stopped(following: Following) -> None:
     Raises ``IndexReplaced`` if the index's file was removed or replaced, and the ``DatabaseError`` if tables are missing.
     """
     file = opened_file()
+    told = ToldOnce(log, "The index's database")
     with _indexer(following) as indexer:
         _start(following, indexer, find=True)
         while not following.stop.is_set():
             require_same_file(file)
-            try:
-                indexer.step(STEP)
-            except DatabaseError as error:
-                _recover_from(error)
+            _step(indexer, told)
 
 
 def index_until_caught_up(following: Following) -> int:
@@ -123,13 +121,10 @@ def _tell_the_end(following: Following, topics: Mapping[str, Topic], moment: dat
 def _until_done(following: Following, indexer: Indexer) -> None:
     last_state, moved, file = "", time.monotonic(), opened_file()
     trouble: DatabaseError | None = None
+    told = ToldOnce(log, "The index's database")
     while indexer.left and not following.stop.is_set():
         require_same_file(file)
-        try:
-            indexer.step(STEP)
-        except DatabaseError as error:
-            _recover_from(error)
-            trouble = error
+        trouble = _step(indexer, told) or trouble
         state = f"{indexer.total} {[leased.checkpoint for leased in indexer.left]}"
         if state != last_state:
             last_state, moved, trouble = state, time.monotonic(), None
@@ -137,15 +132,21 @@ def _until_done(following: Following, indexer: Indexer) -> None:
             raise trouble or _standstill(indexer)
 
 
-def _recover_from(error: DatabaseError) -> None:
-    """Wait for the index's database, which is away or busy. What was to be noted is noted at the next step.
+def _step(indexer: Indexer, told: ToldOnce) -> DatabaseError | None:
+    """Take one step, and return the error if the index's database is away or busy: the next step notes what this one did not.
 
     Nothing is waited for if tables are missing: they do not come back by themselves.
     """
-    if lacks_tables(error):
-        raise error
-    log.warning("The index's database: trying again: %s", database_error_text(error))
-    connections.close_all()
+    try:
+        indexer.step(STEP)
+    except DatabaseError as error:
+        if lacks_tables(error):
+            raise
+        told.tell(f"trying again: {database_error_text(error)}")
+        connections.close_all()
+        return error
+    told.over("answers again.")
+    return None
 
 
 def _standstill(indexer: Indexer) -> Exception:

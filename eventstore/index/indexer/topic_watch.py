@@ -12,7 +12,7 @@ from django.utils import timezone
 from eventstore.index.indexer.assigned_partition import AssignedPartition
 from eventstore.index.indexer.indexer import End, Indexer
 from eventstore.index.indexer.made_anew import verify
-from eventstore.model.errors import EventStoreError, StoreUnreachable, place_of
+from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, place_of
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ class Watch:
         self.storage, self.indexer, self.find = storage, indexer, find
         self._asked: dict[str, float] = {}
         self._topics_at = self._amounts_at = 0.0
-        self._trouble = ""
-        """The warning that was logged last, while it holds."""
+        self._told = ToldOnce(log, "Looking for topics")
         self._was_away = False
         """Whether the store was away since the open partitions were last known to be the same."""
 
@@ -62,17 +61,13 @@ class Watch:
         try:
             topics = {topic.name: topic for topic in self.storage.log.topics()}
         except EventStoreError as error:  # a token that expired or a broker's 500 passes, and what is known goes on meanwhile
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                log.warning("Looking for topics: %s", error)
+            self._told.tell(str(error))
             away = isinstance(error, StoreUnreachable)
             self.indexer.answers.note(time.monotonic(), away=away)
             self._was_away |= away
             self.indexer.store_away = away
             return
-        if self._trouble:
-            self._trouble = ""
-            log.warning("Looking for topics: the store answers again.")
+        self._told.over("the store answers again.")
         self.indexer.answers.note(time.monotonic(), away=False)
         self.indexer.store_away = False
         if self._was_away:

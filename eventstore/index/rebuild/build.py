@@ -1,5 +1,6 @@
 """A rebuild in progress: its rows, its leases and its goals."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from eventstore.index.indexer.leases import Leased
 from eventstore.index.indexer.made_anew import PartitionMadeAnew, verify
 from eventstore.index.models import IndexedPartition
 from eventstore.index.writing.partition import Memory, Partition, open_partition
-from eventstore.model.errors import EventStoreError
+from eventstore.model.errors import EventStoreError, ToldOnce
 from eventstore.model.events import Topic
 from eventstore.model.storage import Storage
+
+log = logging.getLogger(__name__)
 
 GOALS_SECONDS = 2.0
 """Seconds after which the goals are read again from the live build and the store."""
@@ -64,6 +67,7 @@ class Work:
     """Partitions whose live build has events at the end that the store no longer has."""
     goals_due: float = 0.0
     renewal_due: float = 0.0
+    told: ToldOnce = field(default_factory=lambda: ToldOnce(log, "The swap of a rebuild"))
 
 
 def rows_of(topic: str) -> "QuerySet[IndexedPartition]":
@@ -123,10 +127,9 @@ def open_to_fill(work: Work, number: int) -> Partition:
 
 
 def begun_on_another(work: Work, error: Exception) -> BegunOnAnother:
-    name = work.topic.name
     return BegunOnAnother(
         f"{error} What this rebuild has built describes the old one; the live index is as it was. "
-        f"Begin the rebuild anew: rebuild_index --topic {name} --restart"
+        f"Begin the rebuild anew: rebuild_index --topic {work.topic.name} --restart"
     )
 
 

@@ -1,6 +1,5 @@
 """Swap the old build for the new one: in one transaction, and with no event fewer than the old one has by then."""
 
-import logging
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,8 +16,6 @@ from eventstore.index.writing.guarding import prepare_events
 from eventstore.index.writing.partition import Memory, Partition
 from eventstore.index.writing.writer import write_prepared
 from eventstore.model.log import Edge, Reader
-
-log = logging.getLogger(__name__)
 
 LOCKED = 3.0
 """Longest time, in seconds, that the old build's rows are locked while the last events are read."""
@@ -46,7 +43,7 @@ def swap_builds(work: Work) -> bool:
     except _NotReached:
         pass
     except DatabaseError as error:
-        log.warning("%s: trying the swap again: %s", work.topic.name, type(error).__name__)
+        work.told.tell(f"trying again: {work.topic.name}: {type(error).__name__}")
         connections.close_all()
     else:
         return True
