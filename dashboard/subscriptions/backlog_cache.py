@@ -86,6 +86,14 @@ class Line:
         return format_duration((self.backlog.as_of - since).total_seconds()) if since else ""
 
     @property
+    def moved(self) -> datetime | None:
+        """When it last moved; of a stuck one, where it is stuck: other partitions may move, and then say nothing of these."""
+        stuck = [cursor for cursor in self.subscription.cursors if cursor.partition in self.backlog.stuck_partitions]
+        if not stuck:
+            return self.subscription.moved
+        return min((cursor.moved for cursor in stuck if cursor.moved), default=None)
+
+    @property
     def still_where(self) -> str:
         """Which partitions of a stuck one do not move: "partition 1"; empty where the topic has but one."""
         if self.topic.partitions == 1 or not self.backlog.stuck_partitions:

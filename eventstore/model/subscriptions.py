@@ -90,6 +90,8 @@ class Cursor:
     backlog: int
     holes: Sequence[tuple[Position, Position]] = ()
     moved: datetime | None = None
+    placed: datetime | None = None
+    """When the store made or loaded the cursor, or a later time; it has not moved since if ``moved`` is unknown."""
     delayed: int = 0
     """How much of ``backlog`` is to be delivered at a later time, by its publisher's wish."""
     due: Mapping[Position, datetime] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NO_TIME, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
-from eventstore.subscriptions.samples import Setback
+from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing
 
 INDEX_IS_FRESH = timedelta(seconds=10)
 
@@ -84,9 +84,9 @@ def backlog_of(
     subscription: Subscription,
     capabilities: SubscriptionCapabilities,
     stuck_after: timedelta,
-    setbacks: Sequence[Setback] = (),
+    seen: Seen = NOTHING_SEEN,
 ) -> Backlog:
-    """Count what waits behind the subscription's cursors, now."""
+    """Count what waits behind the subscription's cursors, now. ``seen`` is what this process saw of them before."""
     now = timezone.now()
     indexed = queries.partition_rows(subscription.topic)
     handled = _handled(subscription, capabilities, indexed)
@@ -94,7 +94,8 @@ def backlog_of(
     first = _first_in_each(subscription, indexed, handled) if waiting else {}
     timed = [pointer for pointers in first.values() for pointer in pointers[:1] if pointer.published != NO_TIME]
     oldest = min(timed, key=lambda pointer: pointer.published, default=None)
-    stuck = {} if _is_nobodys(subscription) else _standing_still(subscription, _heads(subscription, first), now - stuck_after)
+    heads = {} if _is_nobodys(subscription) else _heads(subscription, first)
+    stuck = _standing_still(subscription, heads, now - stuck_after, seen)
     state = _state(subscription, waiting, stuck=bool(stuck))
     return Backlog(
         subscription=subscription,
@@ -109,7 +110,7 @@ def backlog_of(
         as_of=now,
         delayed_until=_delayed_until(subscription) if state is State.DELAYED else None,
         held_since=_held_since(subscription) if state is State.HELD_BACK else None,
-        setbacks=setbacks,
+        setbacks=seen.setbacks,
     )
 
 
@@ -215,7 +216,9 @@ def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -
     return found
 
 
-def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], limit: datetime) -> dict[int, datetime]:
+def _standing_still(
+    subscription: Subscription, heads: Mapping[int, Pointer], limit: datetime, seen: Seen
+) -> dict[int, datetime]:
     """Partition → since when its cursor stands, of those that have let an event wait since before ``limit``.
 
     Each partition is judged alone: one bad event stops its own partition, while the others go on. Where the index does not
@@ -228,10 +231,22 @@ def _standing_still(subscription: Subscription, heads: Mapping[int, Pointer], li
         if head is None or head.published == NO_TIME:
             continue
         # An event that came just now has not been kept waiting, however long the cursor stood still before it.
-        since = max(cursor.moved, head.published) if cursor.moved else head.published
-        if since < limit:
-            standing[cursor.partition] = since
+        stands = _stands_since(cursor, seen.standing.get(cursor.partition))
+        if stands is not None and max(stands, head.published) < limit:
+            standing[cursor.partition] = max(stands, head.published)
     return standing
+
+
+def _stands_since(cursor: Cursor, seen: Standing | None) -> datetime | None:
+    """Since when the cursor has certainly stood where it stands; ``None`` if nothing tells.
+
+    The store tells when it last moved, or when it was placed if it never has. If it tells neither, the time counts from this
+    process's first look. What this process saw move counts as well: the store's clock may be behind.
+    """
+    told = cursor.moved or cursor.placed
+    if seen is None:
+        return told
+    return max(told, seen.since) if told and seen.moved else told or seen.since
 
 
 def _state(subscription: Subscription, waiting: int, *, stuck: bool) -> State:

@@ -66,5 +66,5 @@ class SubscriptionFace:
         return subscriptions_of(self._storage)
 
     def _backlog(self, subscription: Subscription) -> Backlog:
-        setbacks = self._samples.see(subscription, timezone.now())
-        return backlog_of(subscription, self.capabilities, self._stuck_after, setbacks)
+        seen = self._samples.see(subscription, timezone.now())
+        return backlog_of(subscription, self.capabilities, self._stuck_after, seen)

@@ -7,8 +7,8 @@ the two are told apart. Samples are kept in this process, for as long as it runs
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from eventstore.model.events import Position
@@ -42,13 +42,37 @@ class Setback:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Since when a cursor stands where it stands, as far as this process has seen.
+
+    ``moved``: it stood elsewhere at the look of that time. Otherwise that was the first look, and it may have stood for long.
+    """
+
+    since: datetime
+    moved: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     place: Position | None
     holes: Holes
     counters: tuple[int, ...]
     log: tuple[int, str] | None
     at: datetime
+    standing: Standing
     setback: Setback | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What earlier looks at a subscription tell: the setbacks that it has not made up for yet, and by partition since when
+    each cursor stands."""
+
+    setbacks: Sequence[Setback] = ()
+    standing: Mapping[int, Standing] = field(default_factory=dict)
+
+
+NOTHING_SEEN = Seen()
 
 
 class Samples:
@@ -59,19 +83,20 @@ class Samples:
         self._lock = threading.Lock()
         self._last: OrderedDict[tuple[str, str, int], Sample] = OrderedDict()
 
-    def see(self, subscription: Subscription, now: datetime) -> Sequence[Setback]:
-        """Note where the cursors stand, and return the setbacks that they have not made up for yet."""
-        found = []
+    def see(self, subscription: Subscription, now: datetime) -> Seen:
+        """Note where the cursors stand, and return what is known from earlier looks."""
+        found, standing = [], {}
         with self._lock:
             for cursor in subscription.cursors:
                 key = (subscription.topic, subscription.name, cursor.partition)
                 sample = _next(self._last.pop(key, None), cursor, now)
                 self._last[key] = sample
+                standing[cursor.partition] = sample.standing
                 if sample.setback:
                     found.append(sample.setback)
             while len(self._last) > self._most:
                 self._last.popitem(last=False)
-        return found
+        return Seen(setbacks=found, standing=standing)
 
 
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
@@ -81,6 +106,7 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
     if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
         setback = before.setback
     return Sample(
+        standing=_standing(before, cursor, now),
         place=_place(cursor),
         holes=tuple(cursor.holes) if len(cursor.holes) <= MOST_HOLES else (),
         counters=cursor.counters,
@@ -88,6 +114,12 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
         at=now,
         setback=setback,
     )
+
+
+def _standing(before: Sample | None, cursor: Cursor, now: datetime) -> Standing:
+    if before is None:
+        return Standing(since=now, moved=False)
+    return before.standing if before.place == _place(cursor) else Standing(since=before.at, moved=True)
 
 
 def _is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:

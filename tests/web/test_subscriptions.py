@@ -74,6 +74,34 @@ def test_one_that_stands_still_is_called_stuck_and_one_that_moved_just_now_is_no
     assert attribute(desk.get(LIST), "data-state") == ["stuck"]
 
 
+def test_one_that_was_made_just_now_of_old_events_is_not_called_stuck(desk: Desk) -> None:
+    from eventstore.drivers.database.models import MessageRow
+
+    desk.publish(3)
+    then = datetime.now(UTC) - timedelta(hours=1)
+    publish_everything_at(then)
+    MessageRow.objects.using("store").update(published=then)
+    desk.subscribe()
+    for page in (LIST, url(), "/"):
+        answer = desk.get(page)
+        assert set(attribute(answer, "data-state")) == {"catching up"}, page
+        assert "stuck" not in attribute(answer, "data-attention"), page
+
+
+def test_beside_stuck_stands_when_it_last_moved_there_and_not_where_other_partitions_move(desk: Desk) -> None:
+    from eventstore.drivers.database.models import CursorRow
+
+    desk.publish(20, partitions=2, key="k{}")
+    desk.subscribe(handled=20)
+    make_old(desk)
+    zero = CursorRow.objects.using("store").filter(partition__number=0)
+    CursorRow.objects.using("store").filter(partition__number=1).update(acknowledged=0, holes="[]")
+    zero.update(moved=datetime.now(UTC))
+    for page in (LIST, "/"):
+        seen = text(desk.get(page))
+        assert "1 hour ago" in seen and "just now" not in seen, page
+
+
 def test_a_subscription_of_a_derived_topic_is_marked(desk: Desk) -> None:
     desk.publish(1, topic="patients-DLQ")
     desk.subscribe("mailer", topic="patients-DLQ")

@@ -91,7 +91,9 @@ class CursorRow(models.Model):
     holes = models.TextField(default="[]")
     """What is acknowledged after it, as JSON: disjoint ``[first, last]`` pairs in order, both ends included."""
     moved = models.DateTimeField(null=True)
-    """When ``acknowledged`` last moved."""
+    """When ``acknowledged`` last moved; ``None``: never since ``placed``."""
+    placed = models.DateTimeField(null=True)
+    """When the cursor was made; ``None`` if an older version made it."""
 
     class Meta:
         db_table = "store_cursor"

@@ -108,3 +108,24 @@ def test_closing_the_storage_disconnects_its_consumers(storage: Storage, topic: 
     other.close()
     assert list(subscriptions_of(storage).named(topic, "s").consumers) == []
     consumer.close()
+
+
+@pytest.mark.parametrize("kind", [EXCLUSIVE, FAILOVER, SHARED, KEY_SHARED])
+def test_a_partition_that_is_never_empty_keeps_no_other_waiting(storage: Storage, kind: SubscriptionType) -> None:
+    name = storage.log.create_topic("fair", partitions=2).name
+    storage.log.append(name, numbered(40, key=None))
+    with subscriptions_of(storage).consume(name, "s", type=kind, consumer="c") as consumer:
+        four = [message.position.partition for message in consumer.receive(limit=4, timeout=0)]
+        one_by_one = [consumer.receive(limit=1, timeout=0)[0].position.partition for _ in range(4)]
+        rest = consumer.receive(limit=100, timeout=0)
+    assert sorted(four) == [0, 0, 1, 1]
+    assert sorted(one_by_one) == [0, 0, 1, 1]
+    assert len(rest) == 32
+
+
+def test_a_cursor_says_since_when_it_stands_before_it_has_moved(storage: Storage, topic: str) -> None:
+    before = datetime.now(UTC)
+    subscriptions_of(storage).create(topic, "s", type=SHARED, start=Edge.EARLIEST)
+    [cursor] = subscriptions_of(storage).named(topic, "s").cursors
+    assert cursor.moved is None
+    assert cursor.placed is not None and before <= cursor.placed <= datetime.now(UTC)

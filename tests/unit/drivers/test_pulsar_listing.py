@@ -192,3 +192,11 @@ def test_no_count_of_the_brokers_is_below_zero() -> None:
     [found] = as_told(entries(Told()), partitioned, statistics, [{}, {}])
     assert (found.unacked, [cursor.backlog for cursor in found.cursors]) == (3, [0, 2])
     assert [each.unacked for each in found.consumers] == [0]
+
+
+def test_a_cursor_that_has_not_moved_since_the_broker_loaded_it_has_stood_since_then() -> None:
+    """After a restart 4.0.8 and 4.2.4 tell no move (0) until the next one; the cursor's ledger began at the load, or later."""
+    cursor = {"markDeletePosition": "5:3", "lastLedgerSwitchTimestamp": OPENED}
+    found = listed({"mailer": {"msgBacklog": 6, "lastMarkDeleteAdvancedTimestamp": 0}}, {"mailer": cursor})
+    [stands] = found["mailer"].cursors
+    assert (stands.moved, stands.placed) == (None, instant(OPENED))

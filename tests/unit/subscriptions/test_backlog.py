@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -195,7 +196,8 @@ def test_one_partition_that_stands_is_enough_however_fast_the_others_move() -> N
 
 def test_one_that_has_never_moved_is_stuck_once_its_oldest_event_is_old() -> None:
     indexed(3)
-    assert backlog_of(subscription(cursor(None, 3, moved=None)), BROKER, LIMIT).state is State.STUCK
+    never = replace(cursor(None, 3, moved=None), placed=LONG_AGO)
+    assert backlog_of(subscription(never), BROKER, LIMIT).state is State.STUCK
 
 
 def test_one_that_has_never_moved_and_whose_events_nobody_knows_is_not_called_stuck() -> None:

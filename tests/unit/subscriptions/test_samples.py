@@ -32,7 +32,7 @@ class Watched:
     def see(self, cursor: Cursor, name: str = "mailer") -> Sequence[Setback]:
         self.minute += 1
         subscription = Subscription(topic="patients", name=name, type=SubscriptionType.SHARED, cursors=[cursor])
-        return self.samples.see(subscription, NOON + timedelta(minutes=self.minute))
+        return self.samples.see(subscription, NOON + timedelta(minutes=self.minute)).setbacks
 
 
 def test_progress_is_no_setback() -> None:

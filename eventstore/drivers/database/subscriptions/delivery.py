@@ -13,17 +13,40 @@ LOOK_AHEAD = 2_000
 
 
 def pick(state: SubscriptionState, type: SubscriptionType, me: int, limit: int) -> dict[int, list[int]]:
-    """Return at most ``limit`` numbers for the member ``me``, by the index of their shard in ``state.shards``."""
-    picked: dict[int, list[int]] = {}
+    """Return at most ``limit`` numbers for the member ``me``, by the index of their shard in ``state.shards``.
+
+    The shards get equal shares, as far as they have something for it.
+    """
     members = [member.pk for member in state.members]
     if me not in members:
-        return picked
-    for place, shard in enumerate(state.shards):
-        numbers = list(islice(_for_member(shard, type, members, me), limit))
-        if numbers:
-            picked[place] = numbers
-            limit -= len(numbers)
+        return {}
+    picked: dict[int, list[int]] = {}
+    turns = [(place, _for_member(state.shards[place], type, members, me)) for place in _in_turn(state, me)]
+    while turns and limit > 0:
+        share = max(1, limit // len(turns))
+        left = []
+        for place, numbers in turns:
+            taken = list(islice(numbers, min(share, limit)))
+            limit -= len(taken)
+            if taken:
+                picked.setdefault(place, []).extend(taken)
+                left.append((place, numbers))
+        turns = left
     return picked
+
+
+def _in_turn(state: SubscriptionState, me: int) -> list[int]:
+    """Return the indexes of the shards in the order in which the member gets from them.
+
+    Those of which it holds least come first, and of these the one that has stood for longest. So a partition that is never
+    empty keeps no other waiting, however few messages the member asks for.
+    """
+
+    def turn(place: int) -> tuple[int, float]:
+        shard = state.shards[place]
+        return ranges.size(shard.held.get(me, [])), shard.moved.timestamp() if shard.moved else 0.0
+
+    return sorted(range(len(state.shards)), key=turn)
 
 
 def _for_member(shard: ShardState, type: SubscriptionType, members: Sequence[int], me: int) -> Iterator[int]:

@@ -48,6 +48,7 @@ def made_subscription(topic: TopicRow, name: str, type: SubscriptionType, start:
                 CursorRow(
                     subscription=row,
                     partition=partition,
+                    placed=datetime.now(UTC),
                     acknowledged=partition.next_number - 1 if start is Edge.LATEST else -1,
                 )
                 for partition in PartitionRow.objects.filter(topic=topic)
@@ -121,6 +122,7 @@ def _cursor(topic: str, incarnation: str, shard: ShardState) -> Cursor:
         # Something pending comes before each hole, so there is always a number before it.
         holes=[(place(first - 1), place(last)) for first, last in ranges.union(shard.holes)],
         moved=shard.moved,
+        placed=shard.placed,
         log=(0, incarnation),
     )
 

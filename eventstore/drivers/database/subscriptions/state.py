@@ -24,6 +24,7 @@ class ShardState:
     end: int
     """The number of the last message; -1 if there is none."""
     moved: datetime | None = None
+    placed: datetime | None = None
     held: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
@@ -81,5 +82,6 @@ def _shard(cursor: CursorRow, held: dict[int, list[tuple[int, int]]]) -> ShardSt
         holes=ranges.loads(cursor.holes),
         end=cursor.partition.next_number - 1,
         moved=cursor.moved,
+        placed=cursor.placed,
         held=held,
     )

@@ -106,6 +106,7 @@ class _Partition:
             backlog=backlog,
             holes=list(_holes(self._topic, self.number, holes, self.layout)),
             moved=_latest([told], "lastMarkDeleteAdvancedTimestamp"),
+            placed=instant(str(standing.get("lastLedgerSwitchTimestamp", ""))),
             delayed=delayed,
             due=self._due(done) if waits and delayed else {},
             behind=self._entries.behind(self._log, self.layout, done) if waits and self._has_open_transaction else None,

@@ -1,0 +1,63 @@
+"""Since when a cursor stands: only what has certainly stood for long enough is called stuck."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from eventstore.model.events import Topic
+from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, SubscriptionType
+from eventstore.subscriptions.backlog import Backlog, State, backlog_of
+from eventstore.subscriptions.samples import NOTHING_SEEN, Samples, Seen, Standing
+from tests.indexing import event, index, place
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+NOW = datetime.now(UTC)
+LONG_AGO, LIMIT = NOW - timedelta(days=3), timedelta(minutes=2)
+BROKER = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
+
+
+def judged(*, moved: datetime | None = None, placed: datetime | None = None, seen: Seen = NOTHING_SEEN) -> Backlog:
+    """A cursor behind which events of long ago wait."""
+    index([event(number) for number in range(3)], topic=Topic(name="patients"))
+    cursor = Cursor(partition=0, acknowledged=place(0), backlog=2, moved=moved, placed=placed)
+    asked = Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor])
+    return backlog_of(asked, BROKER, LIMIT, seen)
+
+
+def standing(since: datetime, *, moved: bool) -> Seen:
+    return Seen(standing={0: Standing(since=since, moved=moved)})
+
+
+def test_one_that_was_made_just_now_is_not_stuck_however_old_the_events_are_at_which_it_begins() -> None:
+    assert judged(placed=NOW).state is State.CATCHING_UP
+
+
+def test_one_that_was_made_or_loaded_long_ago_and_has_not_moved_since_is_stuck_at_the_first_look() -> None:
+    found = judged(placed=LONG_AGO, seen=standing(NOW, moved=False))
+    assert (found.state, found.stuck_since) == (State.STUCK, LONG_AGO)
+
+
+def test_where_the_store_tells_neither_one_look_is_too_short_an_observation() -> None:
+    assert judged(seen=standing(NOW, moved=False)).state is State.CATCHING_UP
+    found = judged(seen=standing(LONG_AGO, moved=False))
+    assert (found.state, found.stuck_since) == (State.STUCK, LONG_AGO)
+
+
+def test_one_that_this_process_saw_move_is_not_stuck_though_the_clock_of_the_store_is_behind() -> None:
+    assert judged(moved=LONG_AGO, seen=standing(NOW, moved=True)).state is State.CATCHING_UP
+
+
+def test_one_that_this_process_looks_at_for_the_first_time_is_judged_by_what_the_store_tells() -> None:
+    assert judged(moved=LONG_AGO, seen=standing(NOW, moved=False)).state is State.STUCK
+
+
+def test_a_cursor_stands_since_the_last_look_that_found_it_elsewhere() -> None:
+    samples, minutes = Samples(), [NOW + timedelta(minutes=minute) for minute in range(5)]
+    found = []
+    for at, minute in zip((1, 1, 4, 4, 4), minutes, strict=True):
+        cursor = Cursor(partition=0, acknowledged=place(at), backlog=9)
+        looked_at = Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor])
+        found.append(samples.see(looked_at, minute).standing[0])
+    first, moved = Standing(since=minutes[0], moved=False), Standing(since=minutes[1], moved=True)
+    assert found == [first, first, moved, moved, moved]
