@@ -93,8 +93,8 @@ _TEXTS = (
         many="sequence numbers skip some",
         means="The publisher's number of the event (sequence, or the mapping's version) leaves some out within its stream.",
         advice="Look in the stream whether the missing ones come later: then they were published out of order. Else they were "
-        "never published, or lie in another stream: a publisher with one counter for all its aggregates skips numbers in each "
-        "of them, and then this says nothing about lost events.",
+        "never published, or lie in another topic or partition. A publisher that has one counter for all its aggregates is "
+        "recognised by its numbers, but not before it has written two aggregates in turn.",
         path=SEQUENCE,
     ),
     AnomalyText(

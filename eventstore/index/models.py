@@ -62,6 +62,8 @@ class IndexedPartition(models.Model):
     read, and it is never written again."""
     ended_why = models.TextField(default="")
     """What told, in words."""
+    counters = models.TextField(default="")
+    """What the sequence numbers of its sources count (``tables.sequences``), as JSON; no source is named."""
     trouble = models.TextField(default="")
     """Why its indexer has failed again and again behind the checkpoint; empty while it gets on. No payload."""
     trouble_since = models.DateTimeField(null=True)
@@ -111,6 +113,7 @@ class StreamRow(models.Model):
     last_types = models.TextField()
     """The numbers of its latest events' types, newest first."""
     last_sequence = models.TextField(default="")
+    """The last sequence number of each source (``tables.sequences.last_numbers``)."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["aggregate_id", "type", "partition"], name="one_row_a_stream")]

@@ -87,6 +87,9 @@ class Aggregate:
     anomalies: Mapping[str, int] = field(default_factory=dict)
     """How many of its events have an anomaly, by kind. Only set if one aggregate was asked for."""
     streams: Sequence[StreamSummary] = ()
+    counted_per_source: bool = False
+    """Whether a publisher has one sequence counter over all of its aggregates, so that this one's numbers leave some out. Only
+    set if one aggregate was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

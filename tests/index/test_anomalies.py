@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eventstore.index.lookup import anomaly_lookup, queries
 from eventstore.index.models import AnomalyCount
 from eventstore.index.tables.blocks import FULL
-from eventstore.index.writing.anomalies import LONGEST_NUMBER
+from eventstore.index.tables.sequences import LONGEST_NUMBER
 from eventstore.index.writing.partition import Memory, open_partition
 from eventstore.index.writing.writer import write_batch
 from eventstore.model.anomalies import Anomaly

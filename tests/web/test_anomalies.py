@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.http import HttpResponse
 from django.urls import reverse
+from msgspec.structs import replace
 
 from dashboard.privacy import MASKED, AccessProfile
 from dashboard.rendering import anomaly_text
@@ -16,7 +17,7 @@ from eventstore.model.anomalies import Anomaly
 from eventstore.model.events import NewMessage
 from tests import hostile
 from tests.planted import FOUND, cloud_event, plant
-from tests.web.desk import Desk, attribute, opened_desk, text
+from tests.web.desk import Desk, attribute, event, opened_desk, text
 
 LIST = "/anomalies/"
 SKIPS = "/anomalies/sequence-skips/"
@@ -105,7 +106,9 @@ def test_of_an_id_that_came_twice_the_list_leads_to_both(planted: Desk) -> None:
 def test_a_kinds_list_is_paged_both_ways(desk: Desk, settings: object) -> None:
     settings.EVENTDESK = parse_config("[limits]\npage_size = 3\n", "test.toml")  # type: ignore[attr-defined]
     desk.log.create_topic("orders")
-    desk.log.append("orders", [cloud_event(f"e-{number}", "o", 2 * number) for number in range(9)])
+    desk.log.append(
+        "orders", [cloud_event("e", "o", 1), *(cloud_event(f"e-{number}", "o", 2 + 2 * number) for number in range(9))]
+    )
     desk.index()
     seen, url = [], SKIPS
     while url:
@@ -248,3 +251,16 @@ def test_hostile_names_are_text_here_too(desk: Desk) -> None:
     body = answer.content.decode()
     assert "<script>window" not in body
     assert "<img" not in body
+
+
+def test_an_aggregate_whose_publisher_counts_per_source_says_so_once_and_misses_nothing(desk: Desk) -> None:
+    desk.log.create_topic("patients")
+    for number in range(1, 9):
+        one = event(number, key=("ada", "bob", "eve")[number % 3])
+        desk.log.append("patients", [replace(one, properties={**one.properties, "ce_sequence": str(number)})])
+    desk.index()
+    page = desk.get("/aggregates/patient/ada/")
+    assert attribute(page, "data-sequences") == ["per-source"]
+    assert "Sequence: counted per source" in text(page)
+    assert "sequence skips" not in text(page)
+    assert desk.faces.index.anomaly_counts() == {}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from eventstore.index.check.events import Difference
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import TIMELESS, UNREADABLE, Columns
+from eventstore.index.tables.sequences import Counters, last_numbers, source_key, with_number
 from eventstore.index.writing.anomalies import LATE, check_sequence
 from eventstore.index.writing.streams import BEFORE_ALL, Stream
 from eventstore.model.anomalies import Anomaly
@@ -58,6 +59,12 @@ class AnomalyCheck:
     """By stream: the latest time of its events."""
     numbers: ByStream = field(default_factory=lambda: ByStream(UNKNOWN_NUMBER))
     """By stream: the last sequence number that its publisher gave."""
+    sources: ByStream = field(default_factory=lambda: ByStream(0))
+    """By stream: the source of that number, as a number."""
+    of_several: dict[int, str] = field(default_factory=dict)
+    """By stream of several sources: the last number of each."""
+    counters: Counters | None = field(default_factory=dict)
+    """What sources count; ``None``: unknown since events were trimmed."""
 
 
 def anomalies_differ(check: AnomalyCheck, first: int, columns: Columns, events: Sequence[Event | None]) -> list[Difference]:
@@ -123,19 +130,36 @@ def _judge_time(check: AnomalyCheck, stream: int, time: int) -> _Judged:
 def _judge_sequence(check: AnomalyCheck, stream: int, version: int, event: Event | None, place: int) -> _Judged:
     """Undecided from a trimmed event on, because the last number before it is unknown."""
     if event is None:
-        check.numbers[stream] = UNKNOWN_NUMBER
+        check.numbers[stream], check.counters = UNKNOWN_NUMBER, None
         return _Judged(undecided=_SEQUENCE)
     if version == 1:
         check.numbers[stream] = NO_NUMBER
-    before = check.numbers[stream]
-    if before == UNKNOWN_NUMBER:
+    if check.numbers[stream] == UNKNOWN_NUMBER:
         return _Judged(undecided=_SEQUENCE)
     if not event.sequence:
         return _NOTHING
-    state = Stream(id=stream, key=("", ""), type=0, last_sequence="" if before == NO_NUMBER else str(before))
-    detected = check_sequence(state, event.sequence, place)
-    check.numbers[stream] = int(state.last_sequence or NO_NUMBER)
-    return _Judged(frozenset({detected.kind})) if detected else _NOTHING
+    source = source_key(event.source)
+    state = Stream(id=stream, key=("", ""), type=0, last_sequence=_last_sequence(check, stream))
+    detected = check_sequence(state, event.sequence, place, source, check.counters)
+    _keep(check, stream, state.last_sequence)
+    undecided = frozenset({Anomaly.SEQUENCE_SKIPS}) if source and check.counters is None else frozenset()
+    return _Judged(frozenset({detected.kind}) if detected else frozenset(), undecided)
+
+
+def _last_sequence(check: AnomalyCheck, stream: int) -> str:
+    """The last numbers of the stream, as the writer keeps them."""
+    number, source = check.numbers[stream], check.sources[stream]
+    if number == NO_NUMBER:
+        return ""
+    return check.of_several.get(stream) or with_number({}, f"{source:08x}" if source else "", str(number))
+
+
+def _keep(check: AnomalyCheck, stream: int, text: str) -> None:
+    numbers = last_numbers(text)
+    for source, number in numbers.items():
+        check.numbers[stream], check.sources[stream] = int(number), int(source or "0", 16)
+    if len(numbers) > 1:
+        check.of_several[stream] = text
 
 
 def _noted(partition: int, first: int, last: int) -> Mapping[int, set[Anomaly]]:

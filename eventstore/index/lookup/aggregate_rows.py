@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.models import StreamRow
 from eventstore.index.tables.names import Names
+from eventstore.index.tables.sequences import counters_in, last_numbers
 from eventstore.model.pointers import Aggregate, AggregateType, StreamSummary
 
 MOST_COUNTED_APART = 20_000
@@ -60,6 +61,12 @@ def read_aggregates(keys: Sequence[tuple[int, str]]) -> list[Aggregate]:
 
 def _last_types(row: StreamRow) -> list[int]:
     return msgspec.json.decode(row.last_types, type=list[int])
+
+
+def counted_per_source(row: StreamRow) -> bool:
+    """Whether one of the stream's sources has one sequence counter over all of its aggregates. Reads the partition's row."""
+    counters = counters_in(row.partition.counters)
+    return any(counters[source].of_source for source in last_numbers(row.last_sequence) if source in counters)
 
 
 def build_aggregate(

@@ -1,6 +1,7 @@
 """Query the index. Every result is limited, and a page goes on from the last item seen, never from a number of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -8,6 +9,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from eventstore.index.lookup.aggregate_rows import (
     aggregate_type,
     build_aggregate,
+    counted_per_source,
     id_begins_with,
     live_streams,
     read_aggregates,
@@ -155,7 +157,8 @@ def aggregate(type: str, id: str) -> Aggregate | None:
     if not rows:
         return None
     summaries = [_summary(row) for row in rows]
-    return build_aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
+    found = build_aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
+    return replace(found, counted_per_source=any(map(counted_per_source, rows)))
 
 
 def _summary(row: StreamRow) -> StreamSummary:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eventstore.index.tables import sql
+from eventstore.index.tables.sequences import Counters, counter_of, last_numbers, number_in, with_number
 from eventstore.index.writing.streams import Stream
 from eventstore.model.anomalies import Anomaly
 
@@ -24,30 +25,33 @@ class DetectedAnomaly:
     detail: str = ""
 
 
-LONGEST_NUMBER = 18
-"""Digits: the largest count that fits 64 bits with certainty."""
-
-
-def check_sequence(stream: Stream, sequence: str, place: int) -> DetectedAnomaly | None:
-    """Compare an event's sequence with the one before it in the stream, and remember it.
+def check_sequence(
+    stream: Stream, sequence: str, place: int, source: str = "", counters: Counters | None = None
+) -> DetectedAnomaly | None:
+    """Compare an event's sequence with the one before it of the same source in the stream, and remember it.
 
     A stream may begin with any number, because retention may have removed its beginning. A sequence that is not a whole number
-    is ignored.
+    is ignored. Where the source has one counter over all of its aggregates, no number is missing from a stream.
+    ``source`` is a key (``sequences.source_key``); ``counters`` are the partition's, and change.
     """
-    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= LONGEST_NUMBER):
+    number = number_in(sequence)
+    if number is None:
         return None
-    before, stream.last_sequence = stream.last_sequence, sequence
-    if not before:
+    counter = counter_of(counters, source) if counters is not None else None
+    was_unknown = counter is not None and counter.tells_nothing
+    if counter is not None:
+        counter.add(stream.id, number)
+    numbers = last_numbers(stream.last_sequence)
+    before = numbers.get(source)
+    if before is not None and number <= int(before):
+        stream.last_sequence = with_number(numbers, source, before)
+        detail = f"{sequence} comes behind {before}"
+        return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_GOES_BACK, stream=stream.id, detail=detail)
+    stream.last_sequence = with_number(numbers, source, sequence)
+    if before is None or number == int(before) + 1 or (counter is not None and (counter.of_source or was_unknown)):
         return None
-    step = int(sequence) - int(before)
-    if step == 1:
-        return None
-    if step > 1:
-        missing = f"{before} is followed by {sequence}: {step - 1:,} missing"
-        return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_SKIPS, stream=stream.id, detail=missing)
-    stream.last_sequence = before
-    detail = f"{sequence} comes behind {before}"
-    return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_GOES_BACK, stream=stream.id, detail=detail)
+    missing = f"{before} is followed by {sequence}: {number - int(before) - 1:,} missing"
+    return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_SKIPS, stream=stream.id, detail=missing)
 
 
 def earlier_by(microseconds: int) -> str:

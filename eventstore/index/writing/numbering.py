@@ -46,7 +46,7 @@ def _assign_streams(partition: Partition, prepared: PreparedBatch, segment: int)
     """Give each event its stream and version, save the streams, and return the anomalies in order of place."""
     found, begun = streams.streams_of(partition.id, prepared.aggregates, partition.known, segment, partition.memory.names)
     detected = _add_events(prepared, found)
-    detected += _check_sequences(prepared, found)
+    detected += _check_sequences(partition, prepared, found)
     detected += _of_messages(prepared)
     met = [stream for stream in found if stream is not None]
     touched = {stream.id: stream for stream in met}.values()
@@ -75,12 +75,14 @@ def _add_events(prepared: PreparedBatch, found: Sequence[Stream | None]) -> list
     return detected
 
 
-def _check_sequences(prepared: PreparedBatch, found: Sequence[Stream | None]) -> list[DetectedAnomaly]:
+def _check_sequences(partition: Partition, prepared: PreparedBatch, found: Sequence[Stream | None]) -> list[DetectedAnomaly]:
     """Return the events whose sequence skips or goes back in their stream."""
     detected = []
-    for place, sequence in prepared.sequences.items():
+    for place, (sequence, source) in prepared.sequences.items():
         stream = found[place]
-        if stream is not None and (anomaly := anomalies.check_sequence(stream, sequence, place)):
+        if stream is None:
+            continue
+        if anomaly := anomalies.check_sequence(stream, sequence, place, source, partition.counters):
             detected.append(anomaly)
     return detected
 

@@ -10,6 +10,7 @@ from eventstore.index.tables.blocks import FULL, Columns, decoded
 from eventstore.index.tables.keys import Key
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
+from eventstore.index.tables.sequences import Counters, counters_in
 from eventstore.index.writing import streams
 from eventstore.index.writing.duplicates import DuplicateDetector
 from eventstore.model.errors import EventStoreError
@@ -56,6 +57,7 @@ class Partition:
     """Which log of its name the checkpoint lies in, as far as known."""
     tail: Columns
     """The events of the last block, while it is not full."""
+    counters: Counters
     known: streams.Known = field(default_factory=OrderedDict)
 
 
@@ -87,6 +89,7 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         key=index_key(),
         incarnation=row.incarnation,
         tail=_tail(row),
+        counters=counters_in(row.counters),
     )
 
 

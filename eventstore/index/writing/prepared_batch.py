@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.keys import Hashes, Key, Link, hashes
+from eventstore.index.tables.sequences import source_key
 from eventstore.index.writing.copy_origin import original_of
 from eventstore.index.writing.streams import AggregateKey
 from eventstore.model.events import NO_TIME, Event, Message, Position, Topic
@@ -49,7 +50,8 @@ class PreparedBatch:
     """Events of each type in each hour since 1970."""
     unreadable: Mapping[int, str]
     schema_problems: Mapping[int, str]
-    sequences: Mapping[int, str]
+    sequences: Mapping[int, tuple[str, str]]
+    """Each with the key of its source."""
     values: Mapping[int, Sequence[Stored]]
     last: Position
     published: datetime | None
@@ -85,7 +87,7 @@ def prepare_batch(topic: Topic, key: Key, events: Sequence[Event], values: Seque
             for place, event in enumerate(events)
             if event.schema is not None and event.schema.problem and not event.schema.unanswered
         },
-        sequences={place: event.sequence for place, event in enumerate(events) if event.sequence},
+        sequences={place: (event.sequence, source_key(event.source)) for place, event in enumerate(events) if event.sequence},
         values={place: found for place, found in enumerate(values) if found},
         last=events[-1].message.position,
         published=next((one.message.published for one in reversed(events) if one.message.published != NO_TIME), None),

@@ -7,7 +7,7 @@ import numpy as np
 from django.utils import timezone
 
 from eventstore.index.models import IndexedPartition, current_partitions
-from eventstore.index.tables import sql
+from eventstore.index.tables import sequences, sql
 from eventstore.index.tables.blocks import Block, blocks_of
 from eventstore.index.tables.database import atomic
 from eventstore.index.tables.keys import value_hash
@@ -98,7 +98,8 @@ def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: Prep
     row.checkpoint, row.next_ordinal, row.segment = prepared.last.token, row.next_ordinal + len(prepared), segment
     row.indexed_published_at = prepared.published or row.indexed_published_at
     row.incarnation = partition.incarnation = prepared.incarnation or partition.incarnation
-    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation"])
+    row.counters = sequences.kept(partition.counters)
+    row.save(update_fields=["checkpoint", "next_ordinal", "segment", "indexed_published_at", "incarnation", "counters"])
     partition.checkpoint = Checkpoint(position=prepared.last, next_ordinal=row.next_ordinal)
     partition.segment = segment
 

@@ -111,6 +111,22 @@ def test_anomalies_are_judged_again(storage: StorageOver[Shortened]) -> None:
     assert difference(storage) == ""
 
 
+def test_what_sources_count_is_judged_again_as_it_was(storage: StorageOver[Shortened]) -> None:
+    """One counter over three aggregates, beside a source that counts each by itself and leaves one number out."""
+    base, counted = message(1), [0, 0, 0]
+    for number in range(1, 40):
+        counted[number % 3] += 2 if number == 30 else 1
+        for source, sequence in (("/one", number), ("/each", counted[number % 3])):
+            own = {"ce_id": f"{source}-{number}", "ce_source": source, "ce_sequence": str(sequence)}
+            properties = {**base.properties, **own, "ce_aggregateid": f"o-{number % 3}"}
+            storage.log.append("patients", [NewMessage(payload=b"{}", key="o", properties=properties)])
+    catch_up(storage)
+    assert bulk.query("SELECT count(*) FROM index_anomalyrow WHERE kind = 'sequence-skips'", []) == [(1,)]
+    for gone in (0, 300, COUNT + 20):
+        storage.log.gone = gone
+        assert difference(storage) == ""
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
