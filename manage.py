@@ -18,12 +18,11 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except DatabaseError as error:
-        from eventstore.index.tables.database import lacks_tables
-        from eventstore.management.configured import NO_TABLES
+        from eventstore.management.configured import error_message
 
-        if not lacks_tables(error):
+        if not (text := error_message(error, "")):
             raise
-        print(f"CommandError: {NO_TABLES}", file=sys.stderr)  # noqa: T201
+        print(f"CommandError: {text}", file=sys.stderr)  # noqa: T201
         sys.exit(NOTHING_DONE)
 
 

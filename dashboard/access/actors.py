@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from dashboard.access.policy import COMMAND_LINE, SHELL
 from dashboard.models import Person
 from eventstore.actions import Actor
+from eventstore.config import shell_command
 from eventstore.model import NotAllowed
 
 
@@ -29,7 +30,8 @@ def command_line_actor(name: str = "") -> Actor:
     if not name:
         return Actor(name=f"{_system_user()} (command line)", via=SHELL)
     if not Person.objects.filter(username=name, is_active=True).exists():
-        raise NotAllowed(f"There is no active person {name!r}. Make one with create_user, or omit --as.")
+        make = shell_command("create_user", name, "--role", "support")
+        raise NotAllowed(f"There is no active person {name!r}. Omit --as, or make one: {make}")
     return Actor(name=name, via=COMMAND_LINE)
 
 

@@ -10,6 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from dashboard.setup.databases import OWN_DATABASE
+from eventstore.config import shell_command
 
 ALIASES = ("default", "index", "store")
 Migration = tuple[str, str]
@@ -41,7 +42,7 @@ def state_of(alias: str) -> DatabaseState:
 
 
 def migrate_command(alias: str) -> str:
-    return f"python manage.py migrate --database {alias}"
+    return shell_command("migrate", "--database", alias)
 
 
 @cache

@@ -15,6 +15,7 @@ from dashboard.rendering import render_row, render_story, text
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 from dashboard.web.completeness import notices_of
+from eventstore.config import shell_command
 from eventstore.model import NO_TIME
 
 register = template.Library()
@@ -28,6 +29,12 @@ register.filter("short_topic", text.short_topic)
 register.filter("segment", to_segment)
 register.filter("event_row", render_row)
 register.simple_tag(render_story, name="story_line")
+
+
+@register.simple_tag(name="shell_command")
+def command_to_paste(name: str, *arguments: str) -> str:
+    """A command as it is pasted into a shell."""
+    return text.visible(shell_command(name, *arguments))
 
 
 @register.filter

@@ -61,6 +61,7 @@ def indexing(request: HttpRequest) -> HttpResponse:
         "made_anew": made_anew[:MOST_MADE_ANEW],
         "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
         "lines": lines,
+        "gone": next((line.topic for line in lines if line.gone_at), ""),
         "watched": watched,
         "whole": whole,
         "waiting": NOT_KNOWN[2] if how.store_away else _waiting(whole.behind, exact=whole.exact),

@@ -15,11 +15,12 @@ from django.db import DatabaseError
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.setup.database_state import DatabaseState, migrate_command, state_of
 from dashboard.web.store_health import IndexHealth, StoreHealth, current_index_health, current_store_health
+from eventstore.config import shell_command
 
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being called so."""
-RUN_INDEX = "python manage.py run_index"
-IMPORT = "python manage.py import_events events.ndjson --topic my-topic"
+RUN_INDEX = shell_command("run_index")
+IMPORT = shell_command("import_events", "events.ndjson", "--topic", "my-topic")
 LISTS_ARE_COMPLETE = (
     "Lists of a topic's events come from the store and are complete. "
     "Aggregates, searches and counts may lack the newest events."

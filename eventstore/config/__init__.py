@@ -1,7 +1,18 @@
 """The configuration file: read once, checked as a whole, and handed on as plain values. See docs/configuration.md."""
 
+from eventstore.config.commands import OF_THE_STORE, shell_command
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
 from eventstore.config.searchable_values import hash_key_problem
 from eventstore.config.stories import Placeholder
 
-__all__ = ["Config", "Installation", "Kind", "Limits", "Placeholder", "hash_key_problem", "load_config"]
+__all__ = [
+    "OF_THE_STORE",
+    "Config",
+    "Installation",
+    "Kind",
+    "Limits",
+    "Placeholder",
+    "hash_key_problem",
+    "load_config",
+    "shell_command",
+]

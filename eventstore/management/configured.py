@@ -4,16 +4,11 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from eventstore.config.commands import shell_command
 from eventstore.drivers.opening import open_storage
 from eventstore.index.tables.database import lacks_tables
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.storage import Storage
-
-NO_TABLES = (
-    "A database lacks tables, or has those of an older version. Run this first (the last part for the embedded store only): "
-    "python manage.py migrate --database default && python manage.py migrate --database index && "
-    "python manage.py migrate --database store"
-)
 
 
 def configured_storage(failed: int = 1) -> Storage:
@@ -31,4 +26,11 @@ def configured_storage(failed: int = 1) -> Storage:
 
 def error_message(error: DatabaseError, otherwise: str) -> str:
     """Return the message for this error: that tables are missing, or else the command's own text."""
-    return NO_TABLES if lacks_tables(error) else otherwise
+    return _no_tables() if lacks_tables(error) else otherwise
+
+
+def _no_tables() -> str:
+    embedded = settings.EVENTSTORE_URL.startswith("database:")
+    aliases = ("default", "index", "store") if embedded else ("default", "index")
+    commands = [shell_command("migrate", "--database", alias) for alias in aliases]
+    return f"A database lacks tables, or has those of an older version. Run this first: {' && '.join(commands)}"

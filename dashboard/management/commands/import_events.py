@@ -1,6 +1,5 @@
 """Import a file of CloudEvents JSON, one event on each line, into the configured store."""
 
-import shlex
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,6 +12,7 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.gateway import desk
 from dashboard.running.signals import StoppableFile
 from eventstore.actions import Ending, Part, Running, topic_resource
+from eventstore.config import shell_command
 from eventstore.importing import PUBLISH, ImportSummary, import_messages, parse_lines
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError, UnknownTopic
@@ -134,7 +134,7 @@ def _refuse_to_make(name: str, file: str) -> None:
     try:
         desk().log.topic(name)
     except UnknownTopic as error:
-        command = f".venv/bin/python manage.py import_events {shlex.quote(file)} --topic {shlex.quote(name)}"
+        command = shell_command("import_events", file, "--topic", name)
         raise CommandError(
             f"There is no topic {name!r}, and none is made from a file's name. To make it: {command}", returncode=REFUSED
         ) from error

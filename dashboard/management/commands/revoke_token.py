@@ -10,6 +10,7 @@ from dashboard.access.actors import add_as_option, command_line_actor
 from dashboard.access.command_actions import REVOKE_TOKEN, api_token
 from dashboard.auditing.safeguards import SAFEGUARDS
 from eventstore.actions import perform
+from eventstore.config import shell_command
 from eventstore.model import EventStoreError
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, name: str, actor: str = "", **options: Any) -> None:
         if not any(token.name == name for token in tokens.in_force()):
-            raise CommandError(f"There is no token {name!r} in force. See list_tokens.")
+            raise CommandError(f"There is no token {name!r} in force. To see those that are: {shell_command('list_tokens')}")
         try:
             with perform(SAFEGUARDS, command_line_actor(actor), REVOKE_TOKEN, api_token(name), {}):
                 tokens.revoke(name)

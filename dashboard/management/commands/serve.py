@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import socket
 import sys
 import urllib.error
@@ -23,6 +22,7 @@ from dashboard.gateway import close, desk
 from dashboard.models import AuditEntry
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
+from eventstore.config import OF_THE_STORE, shell_command
 from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         if not demo.own_store():
             self.say("EVENTSTORE_URL names a broker: nothing is written into it. To put the demo history there by hand:")
-            self.say(f"EVENTDESK_DEMO=1 {shlex.join(manage)} seed_demo --yes-into-this-store")
+            self.say(shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE))
             self.say("Its story lines and searchable values come with EVENTDESK_CONFIG=examples/demo.toml.")
             return False
         steps = ["seed_demo", "run_index --until-caught-up"]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
+from eventstore.config.commands import shell_command
 from eventstore.index.indexer import leases
 from eventstore.index.indexer.assigned_partition import AssignedPartition, OpenPartition
 from eventstore.index.indexer.batch_queue import Batch
@@ -261,8 +262,8 @@ class Indexer:
     def _warn_of_other_kinds(self, topics: Mapping[str, Topic], wanted: Iterable[Leased]) -> None:
         other = {leased.topic: leased.kind for leased in wanted if leased.kind is not topics[leased.topic].kind}
         for name in sorted(other.keys() - self._other_kinds):
-            is_now = topics[name].kind
-            log.warning("%s is indexed as %s, and is %s now: rebuild_index --topic %s", name, other[name], is_now, name)
+            is_now, rebuild = topics[name].kind, shell_command("rebuild_index", "--topic", name)
+            log.warning("%s is indexed as %s, and is %s now. To rebuild it: %s", name, other[name], is_now, rebuild)
         self._other_kinds = set(other)
 
     def _measure(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Max, QuerySet
 
+from eventstore.config.commands import shell_command
 from eventstore.config.loading import Config
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope.reading import Decode
@@ -129,7 +130,7 @@ def open_to_fill(work: Work, number: int) -> Partition:
 def begun_on_another(work: Work, error: Exception) -> BegunOnAnother:
     return BegunOnAnother(
         f"{error} What this rebuild has built describes the old one; the live index is as it was. "
-        f"Begin the rebuild anew: rebuild_index --topic {work.topic.name} --restart"
+        f"Begin the rebuild anew: {shell_command('rebuild_index', '--topic', work.topic.name, '--restart')}"
     )
 
 
