@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.rendering.text import format_duration, format_number
+from dashboard.setup.config_file import is_embedded
 from dashboard.setup.database_state import DatabaseState, migrate_command, state_of
 from dashboard.web.store_health import IndexHealth, StoreHealth, current_index_health, current_store_health
-from eventstore.config import shell_command
+from eventstore.config import OF_THE_STORE, shell_command
 
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being called so."""
@@ -130,14 +131,18 @@ def _store_away(store: StoreHealth, index: IndexHealth) -> Notice:
 
 
 def _no_topics(store: StoreHealth, index: IndexHealth) -> Notice:
-    where = f" in {settings.EVENTSTORE_NAMESPACES}" if settings.EVENTSTORE_URL.startswith("pulsar") else ""
+    broker = not is_embedded(settings.EVENTSTORE_URL)
+    where = f" in {settings.EVENTSTORE_NAMESPACES}" if broker else ""
+    seed = [shell_command("seed_demo", "--yes-into-this-store", environment=OF_THE_STORE)] if broker and settings.DEMO else []
     return Notice(
         name="no-topics",
         tone="info",
         title=f"Connected to {store.words}, no topics{where} yet.",
-        text="A topic appears here within seconds of its first event. To bring in events from a file:",
+        text="A topic appears here within seconds of its first event. To bring in "
+        + ("the demo\u2019s invented events, or " if seed else "")
+        + "events from a file:",
         foot="index: nothing to read yet",
-        commands=(IMPORT,) if index.indexers else (IMPORT, RUN_INDEX),
+        commands=(*seed, IMPORT) if index.indexers else (*seed, IMPORT, RUN_INDEX),
     )
 
 
