@@ -1,4 +1,4 @@
-"""Health checks for machines: whether the process answers, and whether it is ready for requests."""
+"""For machines: whether the process answers, whether it is ready for requests, and that crawlers are to list nothing."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -6,6 +6,12 @@ from django.views.decorators.http import require_safe
 
 from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
 from dashboard.web import store_health
+
+ROBOTS = """\
+# Every answer says noindex in its X-Robots-Tag. A crawler has to read an answer to know.
+User-agent: *
+Disallow:
+"""
 
 
 @require_safe
@@ -29,7 +35,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": ready, **states}, status=200 if ready else 503)
 
 
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """What crawlers ask for first. It forbids nothing: who may not read a page does not learn that it must not be listed."""
+    return HttpResponse(ROBOTS, content_type="text/plain")
+
+
 urls = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("robots.txt", robots, name="robots"),
 ]

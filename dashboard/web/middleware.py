@@ -19,7 +19,10 @@ OF_THE_STORE = "name"
 
 
 class DeskMiddleware:
-    """Keep pages out of caches, and turn errors of the store and of databases into pages that explain them."""
+    """Keep pages out of caches and search engines, and turn errors of the store and of databases into pages that explain them.
+
+    An address alone tells something: it names aggregates.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,6 +30,7 @@ class DeskMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = _link_of_another_system(request) or self.get_response(request)
         response.setdefault("Cache-Control", "no-store, private")
+        response["X-Robots-Tag"] = "noindex, nofollow"
         return response
 
     def process_view(

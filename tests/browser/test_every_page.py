@@ -1,90 +1,37 @@
 """Every page in light and dark, wide and narrow, without JavaScript, by keyboard, and without axe violations."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from urllib.error import HTTPError
+from urllib.request import OpenerDirector
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.login_form import PEOPLE, Cookies, session_cookies
-from tests.browser.looks import WIDE, look, wrong_in_either_look
+from dashboard import urls
+from tests.browser.addresses import EVENT, EVERY_PAGE, FOREIGN, LOGIN, NO_PAGES, NOT_FOUND, WITH_A_SEARCH, names_of
+from tests.browser.box_examples import BROKEN, FOUND, SOUND
+from tests.browser.furnished import furnished_desk
+from tests.browser.login_form import Cookies, session_cookies
+from tests.browser.looks import MEASURE, WIDE, look, wrong_at_any_width, wrong_in_either_look
 from tests.browser.tail.page import expect_state
 from tests.desk_process import Desk
-
-EVENT = "e3"
-PAGES = (
-    "",
-    "topics/",
-    "topics/documents/",
-    "topics/documents/tail/",
-    "tail/",
-    "aggregates/",
-    "aggregates/document/",
-    "aggregates/document/d1/",
-    "aggregates/?q=nothing-like-it",
-    f"events/{EVENT}/",
-    "subscriptions/",
-    "topics/documents/subscriptions/app-timeline/",
-    "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
-    "audit/",
-    "topics/no-such-topic/",
-)
-NOTICED = (
-    "anomalies/",
-    "anomalies/sequence-skips/",
-    "anomalies/duplicate-id/",
-    "anomalies/unreadable/",
-    "anomalies/schema/",
-    "anomalies/sequence-skips/?type=order&id=skips",
-    "index/",
-    "topics/orders/",
-    "aggregates/order/skips/",
-    "aggregates/order/",
-    "aggregates/?q=twice-1",
-    "events/skips-5/",
-    "events/twice-1/",
-    "events/clean-2/",
-)
-"""Pages that show anomalies, the progress of the index, and copies with their originals."""
+from tests.logging_in import session_of
+from tests.people import PASSWORD
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """One desk with a few documents and a subscription that has handled some of them."""
-    with Desk(tmp_path_factory.mktemp("desk"), people=PEOPLE) as running:
-        running.manage("import_events", "-", "--topic", "documents", stdin=documents())
-        planting = running.spawn("planting", "-m", "tests.browser.planting", "orders")
-        assert planting.wait(timeout=60) == 0
-        running.processes.pop("planting")
-        running.manage("run_index", "--until-caught-up")
-        process = running.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "3")
-        assert process.wait(timeout=60) == 0
-        running.processes.pop("projection")
+    with furnished_desk(tmp_path_factory.mktemp("desk")) as running:
         yield running
-
-
-def documents() -> bytes:
-    lines = []
-    for number in range(8):
-        document = {
-            "specversion": "1.0",
-            "id": f"e{number}",
-            "type": "DocumentUploaded" if number % 2 else "com.example.events.document.shared",
-            "source": "/documents",
-            "time": f"2026-03-0{number + 1}T10:00:00Z",
-            "aggregatetype": "document",
-            "aggregateid": f"d{number % 2}",
-            "correlationid": "c-1",
-            "causationid": f"e{number - 1}" if number else "e0",
-            "data": {"practice": "88-12", "pages": number, "nested": {"list": [1, 2.50, None, True]}},
-        }
-        lines.append(json.dumps(document).encode() + b"\n")
-    return b"".join(lines)
 
 
 @pytest.fixture(scope="module")
 def session_cookie(desk: Desk) -> Cookies:
     return session_cookies(desk, "support")
+
+
+OTHERS = ("viewer", "approver", "admin")
 
 
 def open_context(chromium: Browser, cookies: Cookies, **options: object) -> BrowserContext:
@@ -93,7 +40,17 @@ def open_context(chromium: Browser, cookies: Cookies, **options: object) -> Brow
     return context
 
 
-def test_no_page_has_an_axe_violation_or_scrolls_sideways_and_every_cell_and_place_is_in_sight(
+def open_on(page: Page, desk: Desk, path: str) -> None:
+    look(page, *WIDE)
+    page.goto(desk.url + path)
+    if path.endswith("/tail/"):
+        expect_state(page, "live")
+        expect(page.locator("#tail-rows tr")).to_have_count(8)
+    if path == WITH_A_SEARCH:
+        expect(page.locator("#search-standing")).to_have_attribute("data-state", "finished")
+
+
+def test_no_page_has_an_axe_violation_or_a_wrong_box_at_any_width(
     desk: Desk, chromium: Browser, session_cookie: Cookies
 ) -> None:
     context = open_context(chromium, session_cookie)
@@ -101,15 +58,54 @@ def test_no_page_has_an_axe_violation_or_scrolls_sideways_and_every_cell_and_pla
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    for path in (*PAGES, *NOTICED):
-        look(page, *WIDE)
-        page.goto(desk.url + path)
-        if path.endswith("/tail/"):
-            expect_state(page, "live")
-            expect(page.locator("#tail-rows tr")).to_have_count(8)
-        problems += wrong_in_either_look(page)
+    for path in (*EVERY_PAGE, NOT_FOUND):
+        open_on(page, desk, path)
+        problems += [] if path in FOREIGN else wrong_in_either_look(page)  # by their markup, these are like others
+        problems += wrong_at_any_width(page)
+    context.clear_cookies()
+    page.goto(desk.url + LOGIN)
+    problems += [*wrong_in_either_look(page), *wrong_at_any_width(page)]
     context.close()
     assert problems == []
+
+
+def test_what_other_roles_see_differently_has_no_wrong_box_either(desk: Desk, chromium: Browser) -> None:
+    support, *openers = (session_of(desk, role, PASSWORD)[0] for role in ("support", *OTHERS))
+    known = {path: structure(support, desk.url + path) for path in EVERY_PAGE}
+    problems: list[str] = []
+    for role, opener in zip(OTHERS, openers, strict=True):
+        context = open_context(chromium, session_cookies(desk, role))
+        page = context.new_page()
+        for path in EVERY_PAGE:
+            if not path or structure(opener, desk.url + path) != known[path]:
+                page.goto(desk.url + path)
+                problems += wrong_at_any_width(page)
+        context.close()
+    assert problems == []
+
+
+def structure(opener: OpenerDirector, url: str) -> Sequence[str]:
+    """The tags below a page's head, in order, with their classes. Where they are alike, so are the boxes."""
+    try:
+        text = opener.open(url, timeout=30).read().decode()
+    except HTTPError as refused:
+        text = refused.read().decode()
+    return re.findall(r'<(?:!--|/?[a-z0-9]+(?: class="[^"]*")?)', text.partition("<main")[2])
+
+
+def test_every_page_of_the_url_table_is_looked_at() -> None:
+    looked_at = names_of((*EVERY_PAGE, LOGIN))
+    assert looked_at | set(NO_PAGES) == {pattern.name for pattern in urls.urlpatterns}
+    assert not looked_at & set(NO_PAGES)
+
+
+def test_the_measure_finds_each_kind_of_wrong_box_and_no_other(chromium: Browser) -> None:
+    page = chromium.new_page(viewport={"width": 800, "height": 900})
+    page.set_content(BROKEN)
+    assert sorted(page.evaluate(MEASURE, 800)) == sorted(FOUND)
+    page.set_content(SOUND)
+    assert page.evaluate(MEASURE, 800) == []
+    page.close()
 
 
 def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, session_cookie: Cookies) -> None:

@@ -14,7 +14,7 @@ from dashboard.web.pages import MARK
 from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
-OPEN = {"login", "healthz", "readyz"}
+OPEN = {"login", "healthz", "readyz", "robots"}
 POSTED = {"cursor_resets", "search_stops"}
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable"}

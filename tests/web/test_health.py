@@ -25,6 +25,14 @@ def test_alive_asks_nothing_of_anybody() -> None:
     assert (answer.status_code, answer.content) == (200, b"ok")
 
 
+def test_no_answer_is_to_be_listed_by_search_engines_and_they_may_read_that() -> None:
+    robots = Client().get("/robots.txt")
+    assert (robots.status_code, robots.headers["Content-Type"]) == (200, "text/plain")
+    assert b"Disallow:\n" in robots.content
+    for path in ("/login/", "/", "/nowhere/", "/healthz", "/robots.txt"):
+        assert Client().get(path).headers["X-Robots-Tag"] == "noindex, nofollow"
+
+
 def test_ready_names_databases_and_store(desk: Desk) -> None:
     answer = Client().get("/readyz")
     assert answer.status_code == 200

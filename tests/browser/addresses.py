@@ -1,0 +1,68 @@
+"""Every page of the desk that the tests of looks open: relative addresses, for the desk of ``tests.browser.furnished``."""
+
+from collections.abc import Iterable
+
+from django.urls import resolve
+
+EVENT = "e3"
+LOGIN = "login/"
+PAGES = (
+    "",
+    "topics/",
+    "topics/documents/",
+    "topics/documents/tail/",
+    "tail/",
+    "aggregates/",
+    "aggregates/document/",
+    "aggregates/document/d1/",
+    "aggregates/?q=nothing-like-it",
+    f"events/{EVENT}/",
+    "subscriptions/",
+    "topics/documents/subscriptions/app-timeline/",
+    "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
+    "audit/",
+)
+NOT_FOUND = "topics/no-such-topic/"
+NOTICED = (
+    "anomalies/",
+    "anomalies/sequence-skips/",
+    "anomalies/duplicate-id/",
+    "anomalies/unreadable/",
+    "anomalies/schema/",
+    "anomalies/sequence-skips/?type=order&id=skips",
+    "index/",
+    "topics/orders/",
+    "aggregates/order/skips/",
+    "aggregates/order/",
+    "aggregates/?q=twice-1",
+    "events/skips-5/",
+    "events/twice-1/",
+    "events/clean-2/",
+)
+"""Pages that show anomalies, the progress of the index, and copies with their originals."""
+FOREIGN = (
+    "topics/loans/",
+    "aggregates/LOAN_CASE/",
+    "aggregates/LOAN_CASE/Case~202237/",
+    "events/log-3/",
+    "aggregates/?q=Case+2237",
+)
+"""Pages of events as foreign systems name and date them."""
+WITH_A_SEARCH = "topics/documents/?filter=data.pages%3E1"
+EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
+NO_PAGES = {
+    "logout": "only posted",
+    "cursor_resets": "only posted; what it shows after a refusal is the page of the preview",
+    "search": "a fragment; others are redirected to the topic's page",
+    "search_stops": "only posted",
+    "event_payload": "a download",
+    "healthz": "for machines",
+    "readyz": "for machines",
+    "robots": "for machines",
+}
+"""Names of the URL table that no person looks at, with the reason."""
+
+
+def names_of(addresses: Iterable[str]) -> set[str | None]:
+    """The names by which the URL table knows them."""
+    return {resolve("/" + address.partition("?")[0]).url_name for address in addresses}
