@@ -14,7 +14,8 @@ help:
 	@echo 'make run      the dashboard with demo people and a demo history, on http://127.0.0.1:8000/ (PORT=…)'
 	@echo 'make test     everything: lint, types, and every test but the soak'
 	@echo 'make check    lint, types and the quick unit tests, in half a minute'
-	@echo 'make soak     the long kill and load tests, property tests at length, and all tests that need a broker on Pulsar 4.2.4'
+	@echo 'make soak     the long kill and load tests, Lighthouse on every page (needs Node), property tests at length, and all tests that'
+	@echo '              need a broker on Pulsar 4.2.4'
 	@echo 'make pulsar   a local Pulsar broker, in the foreground (PULSAR_VERSION=…)'
 	@echo 'make bench NAME=import    a benchmark (EVENTS=… scales it)'
 

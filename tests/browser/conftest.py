@@ -48,7 +48,7 @@ takes a quarter of a second of a processor instead of half a second and more.
 LogIn = Callable[[Desk, str], Page]
 
 
-def _chromium() -> str:
+def chromium_program() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
@@ -62,7 +62,7 @@ def _chromium() -> str:
 def chromium() -> Iterator[Browser]:
     """One for each module. While Playwright's loop runs in this thread, other modules could use neither Django nor asyncio."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_program(), args=FLAGS)
         yield browser
         browser.close()
 

@@ -1,0 +1,62 @@
+// Measures pages with Lighthouse: node measure.mjs FOLDER, where FOLDER holds node_modules. Reads one JSON object from its input:
+//   chromium, flags     the browser's program and its options
+//   cookies             [{name, value, url, …}] of somebody who is logged in, or []
+//   pages               addresses
+//   form                "desktop" or "mobile"
+//   runs                how often a page is measured at most
+//   skipped             names of audits that are left out
+// Writes one JSON object a page to its output, as soon as the page is measured: {url, runs, scores, lost}. The points of a category
+// are the best of all runs, since another process on the machine can only make a page slower; lost names what cost points.
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+const modules = createRequire(`${process.argv[2]}/`);
+const load = (name) => import(pathToFileURL(modules.resolve(name)));
+const [{ default: lighthouse }, { default: desktop }, chromeLauncher, puppeteer] = await Promise.all(
+  ["lighthouse", "lighthouse/core/config/desktop-config.js", "chrome-launcher", "puppeteer-core"].map(load),
+);
+
+const read = async () => {
+  const parts = [];
+  for await (const part of process.stdin) parts.push(part);
+  return JSON.parse(Buffer.concat(parts));
+};
+
+const lost = ({ audits }, { auditRefs }) =>
+  auditRefs
+    .filter(({ id, weight }) => weight > 0 && audits[id].score !== null && audits[id].score < 1)
+    .map(({ id }) => {
+      const { score, displayValue, errorMessage, details } = audits[id];
+      const first = details?.items?.[0];
+      const where = first?.node?.snippet ?? first?.description ?? first?.href ?? first?.issueType ?? "";
+      return [id, score, displayValue, errorMessage, where].filter((part) => part || part === 0).join(" ");
+    });
+
+const measure = async (asked, port, url, best) => {
+  const flags = { port, output: "json", logLevel: "error", skipAudits: asked.skipped };
+  const { lhr } = await lighthouse(url, flags, asked.form === "desktop" ? desktop : undefined);
+  if (lhr.runtimeError) throw new Error(`${url}: ${lhr.runtimeError.code}: ${lhr.runtimeError.message}`);
+  best.runs += 1;
+  for (const [name, category] of Object.entries(lhr.categories)) {
+    const points = Math.round(100 * (category.score ?? 0));
+    if (points <= (best.scores[name] ?? -1)) continue;
+    best.scores[name] = points;
+    best.lost[name] = points < 100 ? lost(lhr, category) : [];
+  }
+};
+
+const asked = await read();
+const chrome = await chromeLauncher.launch({ chromePath: asked.chromium, chromeFlags: asked.flags, logLevel: "silent" });
+try {
+  const browser = await puppeteer.connect({ browserURL: `http://127.0.0.1:${chrome.port}`, defaultViewport: null });
+  for (const cookie of asked.cookies) await browser.setCookie(cookie);
+  for (const url of asked.pages) {
+    const best = { url, runs: 0, scores: {}, lost: {} };
+    do await measure(asked, chrome.port, url, best);
+    while (best.runs < asked.runs && Object.values(best.scores).some((points) => points < 100));
+    process.stdout.write(`${JSON.stringify(best)}\n`);
+  }
+  await browser.disconnect();
+} finally {
+  chrome.kill();
+}
