@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared
 from dashboard.rendering.text import format_duration, format_number
-from dashboard.web import store_health
+from dashboard.web import place_counts, store_health
 from eventstore.desk import Desk
 from eventstore.model import EventStoreError, StoreUnreachable, Subscription, SubscriptionKind, Topic, UnknownTopic
 from eventstore.subscriptions import Backlog, Counted, State
@@ -106,6 +107,17 @@ class Line:
         return f"partitions {', '.join(numbers[:-1])} and {numbers[-1]}"
 
     @property
+    def stuck(self) -> bool:
+        return self.backlog.state is State.STUCK
+
+    @property
+    def held_long(self) -> bool:
+        """A transaction has been open in front of it for longer than an event may wait."""
+        since = self.backlog.held_since
+        stuck_after = timedelta(seconds=settings.EVENTDESK.limits.stuck_after_seconds)
+        return since is not None and since < self.backlog.as_of - stuck_after
+
+    @property
     def unattended(self) -> bool:
         """No consumer is connected (only to be said of a store that lists its consumers)."""
         return not self.subscription.consumers and not self.of_the_store
@@ -171,6 +183,7 @@ class BacklogCache:
                 self._failed = (timezone.now(), error)
                 raise
             self._failed = None
+            _note(self.last)
             return self.last
 
     def forget(self) -> None:
@@ -221,6 +234,13 @@ def severity_key(line: Line) -> tuple[int, int, str, str]:
     backlog = line.backlog
     magnitude = (backlog.waiting >> EVERYDAY).bit_length()
     return (WORST_FIRST.get(backlog.state, 1), -magnitude, line.topic.name, backlog.subscription.name)
+
+
+def _note(found: BacklogSnapshot) -> None:
+    """Let every page say how many subscriptions there are, unless some are unknown, and how many need attention."""
+    total = None if found.unavailable_topics or not desk().subscriptions.supported else len(found.of_services)
+    attention = sum(line.stuck or line.held_long for line in found.of_services)
+    place_counts.note("subscriptions", total=total, attention=attention, as_of=found.as_of)
 
 
 def _gather(asked: Desk) -> BacklogSnapshot:

@@ -15,6 +15,8 @@ from dashboard.rendering import render_row, render_story, text
 from dashboard.rendering.tags import LONGEST_UNBROKEN, TIME_UNKNOWN, copy_tag, has_burst, id_tag, time_tag, value_tag
 from dashboard.rendering.url_segments import segment as to_segment
 from dashboard.web.completeness import notices_of
+from dashboard.web.place_counts import count_of
+from dashboard.web.template_context import Place
 from eventstore.config import shell_command
 from eventstore.model import NO_TIME
 
@@ -78,6 +80,12 @@ def notices(context: Context, again: bool = False) -> dict[str, Any]:
     ``again``: for a fragment, in which they replace those of the page. Then nothing is announced.
     """
     return {**notices_of(cast(dict[str, Any], context.flatten())), "again": again}
+
+
+@register.inclusion_tag("components/_place_count.html", takes_context=True)
+def place_count(context: Context, place: Place, again: bool = False) -> dict[str, Any]:
+    """The number beside a place on the left, if it is known. ``again``: for a fragment, in which it replaces the page's."""
+    return {"place": place, "count": count_of(place.name, context["standing"]), "again": again}
 
 
 @register.simple_tag

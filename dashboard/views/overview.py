@@ -1,11 +1,10 @@
 """What needs attention now, worst first, and then the state of everything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
@@ -15,7 +14,7 @@ from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from dashboard.web import completeness, store_health
+from dashboard.web import completeness, place_counts, store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
@@ -82,9 +81,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = completeness.standing()
     index = now.index or store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []
-    stuck = [line for line in lines if line.backlog.state is State.STUCK]
-    held = [line for line in lines if _held_long(line)]
+    stuck = [line for line in lines if line.stuck]
+    held = [line for line in lines if line.held_long]
     of_index = {**_from_the_index(index), "index_notice": now.index_notice, "standing": now, "says_index": True}
+    attention = _count_issues(snapshot, len(stuck) + len(held), of_index)
     context = {
         **of_index,
         "snapshot": snapshot,
@@ -96,20 +96,23 @@ def overview(request: HttpRequest) -> HttpResponse:
         "subscriptions": len(snapshot.of_services) if snapshot else 0,
         "waiting": _waiting(lines) if snapshot else None,
         "healthy": snapshot.counted(State.HEALTHY) if snapshot else 0,
-        "attention": sum(
-            [
-                len(stuck),
-                len(held),
-                *(bool(of_index[name]) for name in ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")),
-                bool(snapshot and snapshot.unavailable_topics),
-            ]
-        ),
+        "attention": attention,
         "supported": desk().subscriptions.supported,
         "lists_consumers": desk().subscriptions.lists_consumers,
         "known_at": _known_at(snapshot),
     }
     status = 503 if away and not _knows_anything(snapshot, index) else 200
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
+
+
+def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, of_index: Mapping[str, Any]) -> int:
+    """How many issues the page lists. Every other page says it, too, if the subscriptions are among them."""
+    kinds = ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")
+    issues = of_subscriptions + sum(bool(of_index[kind]) for kind in kinds)
+    if snapshot is not None:
+        issues += bool(snapshot.unavailable_topics)
+        place_counts.note("overview", attention=issues, as_of=snapshot.as_of)
+    return issues
 
 
 def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:
@@ -134,13 +137,6 @@ def _known_at(snapshot: BacklogSnapshot | None) -> datetime | None:
         return snapshot.as_of
     moments = [topic.caught_up_at for topic in desk().index.topics().values() if topic.caught_up_at]
     return max(moments) if moments else None
-
-
-def _held_long(line: Line) -> bool:
-    """Whether a transaction has been open in front of it for longer than an event may wait."""
-    since = line.backlog.held_since
-    stuck_after = timedelta(seconds=settings.EVENTDESK.limits.stuck_after_seconds)
-    return since is not None and since < line.backlog.as_of - stuck_after
 
 
 def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:

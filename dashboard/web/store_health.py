@@ -37,7 +37,7 @@ class StoreHealth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexHealth:
-    """How far the index is. ``topics`` and ``events`` count everything indexed.
+    """How far the index is. ``topics`` and ``events`` count everything indexed, ``watched`` the topics that are not gone.
 
     ``behind`` is the number of seconds since every partition of the store was caught up, or ``None`` if one never was;
     ``known_at`` is that moment. ``waiting`` counts the events that wait, as indexers noted last; ``None`` if a partition has
@@ -45,6 +45,7 @@ class IndexHealth:
     """
 
     topics: int
+    watched: int
     events: int
     behind: float | None
     known_at: datetime | None
@@ -114,6 +115,7 @@ def current_index_health() -> IndexHealth:
     known_at = min(known, default=now) if topics and len(known) == len(watched) else None
     return IndexHealth(
         topics=len(topics),
+        watched=len(watched),
         events=sum(topic.events for topic in topics),
         behind=None if known_at is None else max(0.0, (now - known_at).total_seconds()),
         known_at=known_at,

@@ -15,9 +15,13 @@ from dashboard.web import completeness, filter_form
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """One of the places on the left. ``here`` is its aria-current: ``page`` on that page, ``true`` on the pages below it."""
+    """One of the places on the left. ``here`` is its aria-current: ``page`` on that page, ``true`` on the pages below it.
+
+    ``name`` is the name of its URL.
+    """
 
     label: str
+    name: str
     url: str
     here: str
 
@@ -77,5 +81,5 @@ def places(request: HttpRequest, under: str = "") -> list[Place]:
     for label, url_name, action in _PLACES:
         if policy.allows(request.user, action):
             here = "page" if name == url_name else "true" if above == url_name else ""
-            places.append(Place(label=label, url=reverse(url_name), here=here))
+            places.append(Place(label=label, name=url_name, url=reverse(url_name), here=here))
     return places

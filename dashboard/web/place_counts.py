@@ -1,0 +1,58 @@
+"""The numbers beside the places on the left, from what pages have found out anyway: no number asks the store or a database.
+
+A number that nobody has found out lately is left out.
+"""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from dashboard.gateway import shared
+from dashboard.web.completeness import Standing
+
+LASTS = timedelta(minutes=2)
+"""How long a number is shown after it was found out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceCount:
+    """How many things a place has, and how many of them need attention; ``None`` if unknown. ``as_of``: when it was found."""
+
+    total: int | None = None
+    attention: int | None = None
+    as_of: datetime | None = None
+
+
+class PlaceCounts:
+    """The last numbers that pages of this process have found out, by the URL name of the place. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, PlaceCount] = {}
+
+    def note(self, place: str, count: PlaceCount) -> None:
+        with self._lock:
+            self._counts[place] = count
+
+    def known(self, place: str) -> PlaceCount | None:
+        with self._lock:
+            count = self._counts.get(place)
+        return count if count and count.as_of and timezone.now() - count.as_of < LASTS else None
+
+
+def note(place: str, *, total: int | None = None, attention: int, as_of: datetime) -> None:
+    """Call when a page has found out how many things a place has."""
+    shared(PlaceCounts).note(place, PlaceCount(total=total, attention=attention, as_of=as_of))
+
+
+def count_of(place: str, standing: Standing) -> PlaceCount | None:
+    """The number beside the place of this URL name; ``None`` if it has none, or it is unknown.
+
+    ``standing`` is what the foot of the page shows: with it the number of topics is known as well.
+    """
+    if place != "topics":
+        return shared(PlaceCounts).known(place)
+    index = standing.index
+    return PlaceCount(total=index.watched) if index and index.watched else None
