@@ -1,5 +1,7 @@
 """Logging in: who may and who may not, and logging out."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -54,6 +56,20 @@ def test_a_name_comes_back_escaped_and_a_password_not_at_all() -> None:
     body = Client().post(LOGIN, {"username": '"><script>x', "password": "secret-typed"}).content.decode()
     assert "<script>x" not in body
     assert "secret-typed" not in body
+
+
+def test_after_a_failure_the_name_stays_and_the_password_has_the_focus_and_the_reason() -> None:
+    first = Client().get(LOGIN).content.decode()
+    failed = Client().post(LOGIN, {"username": "support", "password": "wrong"}).content.decode()
+    name, password = (re.compile(f'<input id="id_{field}"[^>]*>') for field in ("username", "password"))
+    assert "autofocus" in name.findall(first)[0]
+    assert "autofocus" not in password.findall(first)[0]
+    assert 'value="support"' in name.findall(failed)[0]
+    assert "autofocus" not in name.findall(failed)[0]
+    assert all(
+        said in password.findall(failed)[0] for said in (" autofocus", 'aria-describedby="login-error"', 'aria-invalid="true"')
+    )
+    assert re.search(r'id="login-error" role="alert"><p>.*Wrong name or password', failed)
 
 
 def test_without_the_token_nobody_logs_in() -> None:
