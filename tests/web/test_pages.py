@@ -61,7 +61,7 @@ def test_an_unknown_topic_speaks_to_who_reads_the_page_and_leads_to_the_list(des
     answer = desk.get("/topics/no-such-topic/")
     assert answer.status_code == 404
     assert "create it first" not in text(answer)
-    assert '<a class="button" href="/topics/">All topics</a>' in answer.content.decode()
+    assert '<a class="button button-main" href="/topics/">All topics</a>' in answer.content.decode()
 
 
 def test_only_a_store_that_is_away_is_tried_again_by_the_page_itself() -> None:
