@@ -19,6 +19,10 @@ from eventstore.streams import Row
 from eventstore.subscriptions import Target
 
 LONGEST_REASON = 500
+CHOICES = {"earliest": "the first event", "time": "a time", "position": "one event", "latest": "new events only"}
+"""What the form calls each place to restart from."""
+FIELDS = {name: CHOICES[name] for name in ("time", "position")}
+"""The choices that have a field, which has the choice's own name."""
 MOST_WAYS = 4
 """Positions of a label alone that are named."""
 
@@ -74,8 +78,9 @@ class ConfirmationForm(forms.Form):
 
 
 def aim_of(given: QueryDict, topic: Topic) -> Aim:
-    """Where the cursor goes. Raises ``WrongTarget`` if that is missing or invalid."""
+    """Where the cursor goes. Raises ``WrongTarget`` if that is missing or invalid, or another choice is filled in."""
     to = given.get("to", "")
+    _refuse_unchosen(given, to)
     if to == "earliest":
         return Aim(to=to, target=Edge.EARLIEST, words="the first event")
     if to == "latest":
@@ -87,6 +92,22 @@ def aim_of(given: QueryDict, topic: Topic) -> Aim:
         row = _row(given.get("position", "").strip(), topic)
         return Aim(to=to, target=row.position, words=event_words(row), row=row)
     raise WrongTarget("Choose where to restart: the first event, a time, one event, or new events only.")
+
+
+def _refuse_unchosen(given: QueryDict, to: str) -> None:
+    """Without a script, filling a field does not choose what it belongs to, and the fields of all choices are sent."""
+    for name, choice in FIELDS.items():
+        if name != to and given.get(name, "").strip():
+            chosen = f"“{CHOICES[to]}” is chosen" if to in CHOICES else "nothing is chosen"
+            raise WrongTarget(f"You filled in the field of “{choice}”, but {chosen}. Choose “{choice}”, or empty its field.")
+
+
+def given_time(given: QueryDict) -> datetime | None:
+    """The time as it was filled in, for the form that is shown again; ``None`` if it is none."""
+    try:
+        return _time(given.get("time", ""))
+    except WrongTarget:
+        return None
 
 
 def _time(text: str) -> datetime:

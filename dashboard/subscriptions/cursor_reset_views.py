@@ -20,7 +20,7 @@ from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
 from dashboard.subscriptions import backlog_cache
-from dashboard.subscriptions.cursor_reset_forms import LONGEST_REASON, Aim, ConfirmationForm, WrongTarget, aim_of
+from dashboard.subscriptions.cursor_reset_forms import LONGEST_REASON, Aim, ConfirmationForm, WrongTarget, aim_of, given_time
 from dashboard.subscriptions.cursor_reset_text import count_words, outcome_sentences, place_words, touched_words
 from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Ending, Outcome, Resource, outcome_of_error, subscription_resource
@@ -215,6 +215,7 @@ def _choose_again(request: HttpRequest, topic: Topic, name: str, given: QueryDic
         "name": name,
         "to": given.get("to", ""),
         "given_position": given.get("position", ""),
+        "given_time": given_time(given),
         "problem": problem,
     }
     return render(request, "cursor_resets/choose.html", context, status=400)

@@ -108,11 +108,10 @@ def overview(request: HttpRequest) -> HttpResponse:
 def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, of_index: Mapping[str, Any]) -> int:
     """How many issues the page lists. Every other page says it, too, if the subscriptions are among them."""
     kinds = ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")
-    issues = of_subscriptions + sum(bool(of_index[kind]) for kind in kinds)
+    others = sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
     if snapshot is not None:
-        issues += bool(snapshot.unavailable_topics)
-        place_counts.note("overview", attention=issues, as_of=snapshot.as_of)
-    return issues
+        place_counts.note("overview", attention=others, as_of=snapshot.as_of)
+    return of_subscriptions + others
 
 
 def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:

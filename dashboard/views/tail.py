@@ -37,13 +37,17 @@ WRONG_START = "Start from now, from the last events, from a time or from a posit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Where a tail begins. If ``problem`` says what is wrong with the choice, it does not begin."""
+    """Where a tail begins. If ``problem`` says what is wrong with the choice, it does not begin.
+
+    ``unused``: a time is filled in as well, and something else is chosen.
+    """
 
     kind: str = "now"
     last: int = LAST
     time: datetime | None = None
     position: str = ""
     problem: str = ""
+    unused: bool = False
 
     @property
     def words(self) -> str:
@@ -215,6 +219,11 @@ def _start(request: HttpRequest, watched: Watched) -> Start:
     begins now, because the last events of its topics are rarely its own.
     """
     kind = request.GET.get("from", "").strip() or ("now" if watched.aggregate_id else "last")
+    unused = kind != "time" and bool(request.GET.get("time", "").strip())
+    return replace(_chosen(request, watched, kind), unused=unused)
+
+
+def _chosen(request: HttpRequest, watched: Watched, kind: str) -> Start:
     match kind:
         case "now":
             return Start()

@@ -43,7 +43,7 @@ class PlaceCounts:
 
 
 def note(place: str, *, total: int | None = None, attention: int, as_of: datetime) -> None:
-    """Call when a page has found out how many things a place has."""
+    """Call when a page has found out how many things a place has; for the overview, its issues but those of subscriptions."""
     shared(PlaceCounts).note(place, PlaceCount(total=total, attention=attention, as_of=as_of))
 
 
@@ -52,7 +52,18 @@ def count_of(place: str, standing: Standing) -> PlaceCount | None:
 
     ``standing`` is what the foot of the page shows: with it the number of topics is known as well.
     """
-    if place != "topics":
-        return shared(PlaceCounts).known(place)
-    index = standing.index
-    return PlaceCount(total=index.watched) if index and index.watched else None
+    known = shared(PlaceCounts).known
+    if place == "topics":
+        index = standing.index
+        return PlaceCount(total=index.watched) if index and index.watched else None
+    if place == "overview":
+        return _issues(known(place), known("subscriptions"))
+    return known(place)
+
+
+def _issues(others: PlaceCount | None, subscriptions: PlaceCount | None) -> PlaceCount | None:
+    """All issues: those of subscriptions as other pages know them as well, so that no two places contradict each other."""
+    if others is None or subscriptions is None:
+        return None
+    attention = (others.attention or 0) + (subscriptions.attention or 0)
+    return PlaceCount(attention=attention, as_of=others.as_of)

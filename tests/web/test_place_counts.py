@@ -57,6 +57,13 @@ def test_what_needs_attention_is_counted_as_the_overview_counts_it_with_a_mark_a
     assert after["subscriptions"] == "▲ 1 to attend to 2"
 
 
+def test_a_subscription_that_has_stuck_since_the_overview_was_seen_is_among_its_issues_at_once(desk: Desk) -> None:
+    assert numbers(desk.get("/"))["overview"] == ""
+    everything_is_stuck()
+    after = numbers(desk.get("/subscriptions/"))
+    assert (after["overview"], after["subscriptions"]) == ("▲ 1 to attend to", "▲ 1 to attend to 2")
+
+
 def test_a_fragment_brings_the_numbers_of_its_page_with_it(desk: Desk) -> None:
     everything_is_stuck()
     fragment = desk.get("/", fragment=True)
