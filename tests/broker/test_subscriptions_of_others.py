@@ -96,20 +96,7 @@ def test_a_subscription_of_any_name_that_the_broker_takes_is_found_and_reset_by_
 ) -> None:
     name = topic()
     positions = publish_singly(storage, name, 3)
-    names = [
-        "nul\0",
-        "line\nbreak",
-        "carriage\rreturn",
-        "tab\t",
-        "\x7f",
-        "\x1b[31m",
-        "%00",
-        "a%2Fb",
-        "a/b",
-        " ",
-        "..a",
-        "a;b=c",
-    ]
+    names = ["nul\0", "line\r\nbreak\t", "\x1b[31m\x7f", "%00"]  # beside the hostile names of every store
     for each in names:
         consumer = client.subscribe(f"persistent://{name}", each, initial_position=pulsar.InitialPosition.Earliest)
         for _ in positions:
