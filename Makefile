@@ -57,17 +57,17 @@ lint: install-dev
 # are three workers. All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check
 # names the ten tests that took longest: one that takes more than half a second is to be marked as slow, or made faster.
 check: install-dev
-	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' --workers 2 --durations 10
+	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n 2 --dist loadfile --durations 10
 
 test: install-dev
 	@scripts/system_packages.sh
-	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' --workers 3
+	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n 3 --dist loadfile
 
 # The second run is the property tests with all of their examples; the third is every test that needs a broker, long or not, on
 # the newer version of Pulsar.
 soak: install-dev
 	@$(BIN)/pytest -m soak
-	@EVENTDESK_TESTS=thorough $(BIN)/pytest -m hypothesis --workers 2
+	@EVENTDESK_TESTS=thorough $(BIN)/pytest -m hypothesis -n 2 --dist loadfile
 	@exec env PULSAR_VERSION=4.2.4 $(BIN)/pytest -m broker
 
 pulsar: install

@@ -9,9 +9,9 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -24,10 +24,11 @@ from tests.databases import database_environment, emptied
 from tests.desk_template import FILES, RUN_FOLDER, copy_databases
 from tests.examples import examples
 from tests.run_servers import FIND, RunServers, finder
-from tests.scheduling import AT_BEGIN
+from tests.scheduling import LongestFirst
 
-pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture", "tests.workers"]
+pytest_plugins = ["tests.broker_fixture", "tests.postgres_fixture"]
 OWNED = pytest.StashKey[RunServers]()
+SOCKET = "run_servers_socket"
 NEW_OBJECTS = 10_000
 """So many make Python look for cycles that are garbage, instead of 700. A serving process has 20,000."""
 
@@ -35,14 +36,15 @@ NEW_OBJECTS = 10_000
 def pytest_configure(config: pytest.Config) -> None:
     """No test is timed. Passwords of test accounts need no protection, and a strong hash would take most of the time.
 
-    The process that the run was started as owns its servers. A worker asks it for them.
+    A worker of pytest-xdist finds the run's servers at its controller. Every other process owns them.
     """
-    os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="eventdesk-run-")  # the workers have the same
-    config.stash[OWNED] = servers = RunServers(Path(os.environ[RUN_FOLDER]))
-    config.stash[FIND] = servers.find
-    if config.getoption("workers") > 1:
-        begin: Callable[[], object] = partial(_find_at_owner, config, servers.socket())
-        config.stash[AT_BEGIN] = begin
+    given: Mapping[str, Any] | None = getattr(config, "workerinput", None)
+    if given is None:
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="eventdesk-run-")  # the workers get it with the environment
+        config.stash[OWNED] = RunServers(Path(os.environ[RUN_FOLDER]))
+        config.stash[FIND] = config.stash[OWNED].find
+    else:
+        config.stash[FIND] = finder(given[SOCKET])
     same_examples = os.environ.get("CI") == "true"  # a change is judged by what it does, not by chance
     hypothesis.settings.register_profile(
         "desk", deadline=None, derandomize=same_examples, max_examples=examples()
@@ -51,8 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def _find_at_owner(config: pytest.Config, socket: str) -> None:
-    config.stash[FIND] = finder(socket)
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The controller tells each worker, before it starts, where to find the run's servers."""
+    node.workerinput[SOCKET] = node.config.stash[OWNED].socket()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

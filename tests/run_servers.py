@@ -1,7 +1,8 @@
 """The servers that all tests of a run share: Pulsar brokers and one PostgreSQL. Each is started when a test first needs it.
 
-The process that the run was started as owns them. Its workers ask it for an address over a Unix socket. The owner ends the
-servers when the run ends. If the owner is killed, the servers end by themselves.
+The process that the run was started as owns them: pytest itself, or with pytest-xdist the controller, which outlives its
+workers. A worker asks the owner for an address over a Unix socket. The owner ends the servers when the run ends. If the owner
+is killed, the servers end by themselves.
 """
 
 import threading

@@ -1,16 +1,15 @@
-"""The order in which workers get the test files: the longest first.
+"""The order in which pytest-xdist hands out the test files: the longest first.
 
 A file of minutes that begins last keeps one worker busy while the others have ended. Files that share an expensive fixture are
 handed out together, so that one worker runs them all.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
+from typing import Any
 
-import pytest
+from xdist.scheduler import LoadFileScheduling
 
-AT_BEGIN = pytest.StashKey[Callable[[], object]]()
-"""What each worker calls first, if it is set."""
 SECONDS = {
     "tests/browser/test_every_page.py": 129,
     "tests/browser/test_story.py": 105,
@@ -82,16 +81,16 @@ TOGETHER = {
 GROUPS = {file: what for what, files in TOGETHER.items() for file in files}
 SECONDS_OF_A_TEST = 0.1
 
-Unit = list[int]
-"""The numbers of tests that one worker runs one after another: a file's, or those of files that share something."""
 
+class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
+    """``--dist loadfile`` in this order. A file without a known duration counts by the number of its tests."""
 
-def longest_first(tests: Sequence[str]) -> list[Unit]:
-    """All tests, given by their node ids. A file without a known duration counts by the number of its tests."""
-    units: dict[str, Unit] = {}
-    for number, test in enumerate(tests):
-        units.setdefault(group(test), []).append(number)
-    return sorted(units.values(), key=lambda unit: seconds(tests[number] for number in unit), reverse=True)
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        self.workqueue.move_to_end(max(self.workqueue, key=lambda scope: seconds(self.workqueue[scope])), last=False)
+        super()._assign_work_unit(node)
 
 
 def group(test: str) -> str:

@@ -72,7 +72,7 @@ def long_functions(root: Path, *tops: str) -> Findings:
 def drifting_parameters(root: Path, *tops: str) -> Findings:
     """Parameter sets of tests that call what answers otherwise each second or run.
 
-    Their values become the tests' names: such a test cannot be run again by its name.
+    Their values become the tests' names, and pytest-xdist runs nothing where two workers find different names.
     ``gzip.compress`` writes the time into its head, unless it is told another one.
     """
     return {

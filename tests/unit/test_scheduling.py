@@ -1,15 +1,44 @@
 """The longest test files are handed out first, and those that share something expensive together."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from tests.scheduling import GROUPS, SECONDS, TOGETHER, longest_first
+from tests.scheduling import GROUPS, SECONDS, TOGETHER, LongestFirst
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Worker:
+    """Stands in for a worker of pytest-xdist: it runs each test as soon as it gets it."""
+
+    shutting_down = False
+
+    def __init__(self) -> None:
+        self.waiting: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.waiting += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
 def order(tests: list[str]) -> list[str]:
     """The order in which one worker gets these tests."""
-    return [tests[number] for unit in longest_first(tests) for number in unit]
+    options: Any = SimpleNamespace(
+        getvalue=lambda name: ["popen"] if name == "tx" else False, option=SimpleNamespace(loadscopereorder=True)
+    )
+    scheduler, worker = LongestFirst(options), Worker()
+    scheduler.add_node(worker)
+    scheduler.add_node_collection(worker, tests)
+    scheduler.schedule()
+    ran = []
+    while worker.waiting:
+        index = worker.waiting.pop(0)
+        ran.append(tests[index])
+        scheduler.mark_test_complete(worker, index)
+    return ran
 
 
 def test_the_longest_file_comes_first_whatever_its_name_and_number_of_tests() -> None:
