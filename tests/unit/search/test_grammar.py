@@ -129,6 +129,7 @@ def derived(deriver: Deriver) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis  # the soak runs these with all examples
 def test_every_text_that_the_grammar_derives_is_a_filter() -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
