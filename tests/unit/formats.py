@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eventstore.config import load_config
+from eventstore.drivers.unfolding.members import Unfolded
 from eventstore.envelope import read_event
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.schema_registry import Schema
@@ -33,10 +34,12 @@ def recording(name: str) -> Mapping[str, Any]:
     return content
 
 
-def as_read(name: str) -> Event:
-    """The event that the desk makes of a recording, with its schema and the mappings of ``examples/formats.toml``."""
+def as_read(name: str) -> Sequence[Event]:
+    """The events that the desk makes of a recording, with its schema and the mappings of ``examples/formats.toml``: of a batch
+    several."""
     recorded = recording(name)
-    return read_event(_message(recorded), load_config(str(MAPPINGS)).mappings, Schemas(_Registry(recorded)).decoded)
+    mappings, decode = load_config(str(MAPPINGS)).mappings, Schemas(_Registry(recorded)).decoded
+    return [read_event(message, mappings, decode) for message in Unfolded(_message(recorded)).from_first()]
 
 
 def _message(recorded: Mapping[str, Any]) -> Message:
@@ -69,8 +72,14 @@ class _Registry:
         )
 
 
-def described(event: Event) -> str:
-    """What the page's table says of this event, in the third column."""
+def described(events: Sequence[Event]) -> str:
+    """What the page's table says of these events of one message, in the third column."""
+    if len(events) == 1:
+        return _described(events[0])
+    return f"{len(events)} events. {' '.join(_described(event) for event in events)}"
+
+
+def _described(event: Event) -> str:
     if event.problem:
         return f"{event.problem[0].upper()}{event.problem[1:]}."
     time = "its publish time" if event.time == PUBLISHED else event.time.isoformat(timespec="milliseconds")

@@ -1,10 +1,14 @@
 """A 500 of a broker that is starting is told from other errors of its admin API."""
 
+import json
+from pathlib import Path
+
 import httpx
 import pytest
 
 from eventstore.drivers.pulsar.admin_http import AdminHttp, is_starting
 
+RECORDED = json.loads((Path(__file__).parents[2] / "data/starting/standalone.json").read_text(encoding="utf-8"))["versions"]
 UNEXPECTED = "\n --- An unexpected error occurred in the server ---\n\nMessage: {}\n\nStacktrace:\n\njava.lang.X: {}\n\tat x"
 NO_SERVICE = (
     'Cannot invoke "org.apache.pulsar.broker.namespace.NamespaceService.getListOfTopics()" because the return value of '
@@ -37,6 +41,17 @@ def test_a_broker_whose_services_are_not_there_yet_is_starting(reason: str) -> N
 @pytest.mark.parametrize("reason", OTHERS)
 def test_another_500_is_not(reason: str) -> None:
     assert not is_starting(answer(reason))
+
+
+@pytest.mark.parametrize("version", sorted(RECORDED))
+def test_no_answer_that_a_standalone_broker_gives_while_it_starts_is_taken_for_that_of_one_without_its_services(
+    version: str,
+) -> None:
+    """It opens its port last. Until it has made the namespace, which is once in its life, it answers 404."""
+    given = [httpx.Response(one["status"], text=one.get("body", "")) for one in RECORDED[version]]
+    assert {one.status_code for one in given} == {200, 404}
+    assert "Namespace not found" in "".join(one.text for one in given)
+    assert not any(map(is_starting, given))
 
 
 def test_a_page_waits_for_a_broker_that_is_starting() -> None:
