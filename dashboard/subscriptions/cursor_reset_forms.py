@@ -78,9 +78,8 @@ class ConfirmationForm(forms.Form):
 
 
 def aim_of(given: QueryDict, topic: Topic) -> Aim:
-    """Where the cursor goes. Raises ``WrongTarget`` if that is missing or invalid, or another choice is filled in."""
+    """Where the cursor goes. Raises ``WrongTarget`` if that is missing or invalid."""
     to = given.get("to", "")
-    _refuse_unchosen(given, to)
     if to == "earliest":
         return Aim(to=to, target=Edge.EARLIEST, words="the first event")
     if to == "latest":
@@ -94,8 +93,12 @@ def aim_of(given: QueryDict, topic: Topic) -> Aim:
     raise WrongTarget("Choose where to restart: the first event, a time, one event, or new events only.")
 
 
-def _refuse_unchosen(given: QueryDict, to: str) -> None:
-    """Without a script, filling a field does not choose what it belongs to, and the fields of all choices are sent."""
+def refuse_unchosen(given: QueryDict) -> None:
+    """Raise ``WrongTarget`` if the form's field of another choice is filled in.
+
+    Without a script, filling a field does not choose what it belongs to, and the fields of all choices are sent.
+    """
+    to = given.get("to", "")
     for name, choice in FIELDS.items():
         if name != to and given.get(name, "").strip():
             chosen = f"“{CHOICES[to]}” is chosen" if to in CHOICES else "nothing is chosen"

@@ -20,7 +20,15 @@ from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
 from dashboard.subscriptions import backlog_cache
-from dashboard.subscriptions.cursor_reset_forms import LONGEST_REASON, Aim, ConfirmationForm, WrongTarget, aim_of, given_time
+from dashboard.subscriptions.cursor_reset_forms import (
+    LONGEST_REASON,
+    Aim,
+    ConfirmationForm,
+    WrongTarget,
+    aim_of,
+    given_time,
+    refuse_unchosen,
+)
 from dashboard.subscriptions.cursor_reset_text import count_words, outcome_sentences, place_words, touched_words
 from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Ending, Outcome, Resource, outcome_of_error, subscription_resource
@@ -97,6 +105,7 @@ def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """The preview: nothing is touched."""
     found = desk().streams.topic(topic)
     try:
+        refuse_unchosen(request.GET)
         wanted = _wanted(request.GET, found, name)
     except (WrongTarget, InvalidPosition) as problem:
         return _choose_again(request, found, name, request.GET, str(problem))
