@@ -167,7 +167,7 @@ def test_a_rebuild_that_is_stopped_ends_with_130_goes_on_the_next_time_or_is_thr
         return said
 
     stopped()
-    assert "going on after" in stopped() + stopped("--restart") + run("rebuild_index", "--topic", "patients")[1]
+    assert "continuing after" in stopped() + stopped("--restart") + run("rebuild_index", "--topic", "patients")[1]
     publish(storage, 1)
     stopped()
     status, said = run("rebuild_index", "--topic", "patients", "--discard")
