@@ -20,7 +20,7 @@ from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
-from eventstore.model import Aggregate, EventStoreError, Page, Position, TopicKind, UnknownEvent
+from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
@@ -51,15 +51,15 @@ def index(request: HttpRequest) -> HttpResponse:
         "subscriptions": subscriptions,
         "types": types,
         "topic_searches": _topic_searches(request, text) if offers else [],
-        "example": _example() if offers else "",
+        "example": _example(hits.all_types) if offers and hits is not None else "",
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
 
 
-def _example() -> str:
+def _example(all_types: Sequence[AggregateType]) -> str:
     """An aggregate as one may search for it, with its type before its id. Empty if there is none."""
-    types = sorted(desk().index.aggregate_types(), key=lambda known: -known.events)
+    types = sorted(all_types, key=lambda known: -known.events)
     found = desk().index.aggregates(types[0].name, limit=1).items if types else ()
     return f"{found[0].type} {found[0].id}" if found else ""
 

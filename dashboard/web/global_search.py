@@ -50,7 +50,7 @@ class Hits:
     event types that hold it.
 
     ``text`` is what was searched for: the text as typed, or cleaned. ``in_other_case``: if nothing was found, the text in
-    lower or upper case, if that finds something.
+    lower or upper case, if that finds something. ``all_types`` are those of the index, if the search had to ask for them.
     """
 
     text: str
@@ -60,6 +60,7 @@ class Hits:
     conversation: Sequence[EventLine] = ()
     values: Sequence[ValueHits] = ()
     types: Sequence[AggregateType] = ()
+    all_types: Sequence[AggregateType] = ()
     topics: Sequence[IndexedTopic] = ()
     event_types: Sequence[EventTypeHit] = ()
     in_other_case: str = ""
@@ -131,7 +132,7 @@ def _look_up(
         hits = replace(hits, aggregates=_aggregates_of_named_type(text, types()))
     if hits:
         return hits
-    hits = replace(hits, types=[type for type in types() if text.lower() in _names_of(type)])
+    hits = replace(hits, types=[type for type in types() if text.lower() in _names_of(type)], all_types=types())
     return hits if hits else replace(hits, event_types=_event_types(text))
 
 
