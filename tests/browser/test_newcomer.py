@@ -3,7 +3,6 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ PATIENCE = 60.0
 @pytest.mark.soak
 @pytest.mark.broker
 def test_from_an_empty_broker_to_the_first_customer_in_a_minute_with_no_command_to_correct(
-    pulsar_broker: Broker, tmp_path: Path, context: BrowserContext, record_property: Callable[[str, object], None]
+    pulsar_broker: Broker, tmp_path: Path, context: BrowserContext
 ) -> None:
     with Serving(demo_environment(tmp_path, **own_namespace(pulsar_broker))) as serving:
         serving.until_ready()
@@ -32,7 +31,7 @@ def test_from_an_empty_broker_to_the_first_customer_in_a_minute_with_no_command_
         find(page, "4711", until=began + PATIENCE)
         expect(page.locator("[data-event-id]").first).to_be_visible()
         took = time.monotonic() - began
-    record_property("seconds", f"{took:.1f}")
+    print(f"{took:.1f} s from the login page to the customer's history")  # noqa: T201
     assert took < PATIENCE
 
 
@@ -54,12 +53,17 @@ def paste(command: str) -> None:
 
 
 def find(page: Page, customer: str, *, until: float) -> None:
-    """Search until the index has the customer, and open the first aggregate of this id."""
+    """Search until the index has the customer. An id that only one aggregate has leads to its page."""
+    found = page.locator(f"[data-aggregate-id='{customer}'] a")
+    history = page.get_by_role("heading", level=1).filter(has_text="Patient")
     while time.monotonic() < until:
-        page.get_by_role("searchbox").fill(customer)
-        page.get_by_role("searchbox").press("Enter")
-        page.wait_for_url("**q=*")
-        if page.locator(f"[data-aggregate-id='{customer}']").count():
-            break
+        with page.expect_navigation():
+            page.get_by_role("searchbox", name="Find an").fill(customer)
+            page.get_by_role("searchbox", name="Find an").press("Enter")
+        if history.count():
+            return
+        if found.count():
+            found.first.click()
+            return
         page.wait_for_timeout(1000)
-    page.locator(f"[data-aggregate-id='{customer}'] a").first.click()
+    raise AssertionError(f"{customer} was not found within {PATIENCE:.0f} s of the login page")
