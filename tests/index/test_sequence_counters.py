@@ -100,6 +100,12 @@ def test_two_sources_in_one_stream_are_compared_each_with_its_own_numbers() -> N
     assert found() == ["19 is followed by 23: 3 missing", "510 comes behind 519"]
 
 
+def test_sources_that_share_an_aggregates_counter_leave_nothing_out_but_what_is_missing_from_both() -> None:
+    log: list[Given] = [("o-1", (SHOP, STORE)[number % 3 == 0], number) for number in (1, 2, 3, 4, 5, 6, 8, 9, 11)]
+    written(events([*log, *(("o-2", SHOP, number) for number in (1, 2, 3))]))
+    assert found() == ["6 is followed by 8: 1 missing", "9 is followed by 11: 1 missing"]
+
+
 def test_each_source_has_its_own_way_of_counting() -> None:
     log: list[Given] = []
     for number in range(1, 40):

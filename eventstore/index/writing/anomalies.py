@@ -47,10 +47,15 @@ def check_sequence(
         stream.last_sequence = with_number(numbers, source, before)
         detail = f"{sequence} comes behind {before}"
         return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_GOES_BACK, stream=stream.id, detail=detail)
-    stream.last_sequence = with_number(numbers, source, sequence)
-    if before is None or number == int(before) + 1 or (counter is not None and (counter.of_source or was_unknown)):
+    stream.last_sequence = with_number(dict(numbers), source, sequence)
+    if before is None or (counter is not None and (counter.of_source or was_unknown)):
         return None
-    missing = f"{before} is followed by {sequence}: {number - int(before) - 1:,} missing"
+    nearest = max(
+        (last for last in numbers.values() if int(last) < number), key=int
+    )  # sources may share the aggregate's counter
+    if number == int(nearest) + 1:
+        return None
+    missing = f"{nearest} is followed by {sequence}: {number - int(nearest) - 1:,} missing"
     return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_SKIPS, stream=stream.id, detail=missing)
 
 
