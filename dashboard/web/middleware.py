@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.urls import Resolver404, resolve
 
 from dashboard.rendering.url_segments import respelled
@@ -16,6 +20,29 @@ _NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
 _NEVER_SENT = re.compile("[\ud800-\udfff]")
 OF_THE_STORE = "name"
 """The part of a path that names a subscription. Pulsar takes any name, and only Pulsar is asked for it."""
+
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+_TEXTS = ("text/", "application/javascript", "image/svg")
+
+
+def compress_static_texts(get_response: Respond) -> Respond:
+    """Compress scripts, styles and drawings; the rest of the static files is compressed already.
+
+    Pages are not compressed: they hold health data beside what a link to them may choose, and the length of a compressed page
+    tells how alike the two are (the attack is called BREACH).
+    """
+    compress = GZipMiddleware(lambda request: HttpResponse())
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        whole = request.method == "GET" and response.status_code == HTTPStatus.OK
+        is_text = response.get("Content-Type", "").startswith(_TEXTS)
+        if whole and is_text and request.path_info.startswith(settings.STATIC_URL):
+            compress.process_response(request, response)  # changes it, and returns it
+        return response
+
+    return respond
 
 
 class DeskMiddleware:
