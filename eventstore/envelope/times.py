@@ -15,6 +15,7 @@ _LONGEST_FORMATTED = 100
 
 NOT_RFC_3339 = "The event's time is not an RFC 3339 time"
 OUT_OF_RANGE = "The event's time lies outside the years 2 to 9998, which are all that can be kept"
+NO_ZONE = "The event's time names no zone: it is taken as UTC."
 LEAP_SECOND = "The event's time is a leap second: the last microsecond before it stands in for it."
 
 
@@ -60,11 +61,15 @@ def parse_time(text: str) -> datetime | None:
 
 
 def read_time(text: str) -> tuple[datetime | None, str]:
-    """Read an RFC 3339 time, leap seconds included: 23:59:60 becomes 23:59:59.999999, with a note. See ``Clock``."""
+    """Read an RFC 3339 time. See ``Clock``.
+
+    With a note also a leap second (23:59:60 becomes 23:59:59.999999), and a time without a zone as UTC: logs of other systems
+    are full of them, and the publish time, which would stand in, is that of the import.
+    """
     if time := parse_time(text):
         return time, ""
     if not _is_rfc3339(text):
-        return None, NOT_RFC_3339
+        return (time, NO_ZONE) if (time := parse_time(f"{text}Z")) else (None, NOT_RFC_3339)
     if text[17:19] == "60" and (zone := _zone.search(text)):
         time = parse_time(f"{text[:17]}59{zone[0]}")
         if time and (time.hour, time.minute) == (23, 59):

@@ -25,7 +25,7 @@ def test_times_are_read_as_rfc_3339_has_them(text: str, time: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "yesterday", "2026-01-31", "20260131T092039Z", "2026-01-31T09:20:39", "2026-02-30T00:00:00Z", "2026-W05-6T00:00:00Z",
+        "yesterday", "2026-01-31", "20260131T092039Z", "2026-02-30T00:00:00", "2026-02-30T00:00:00Z", "2026-W05-6T00:00:00Z",
         "2026-01-31 09:20:39Z", "2026-01-31T09:20:39Z\n", "٢026-01-31T09:20:39Z", "2026-01-31T09:20:39+0000", "1732865000000",
         "9999-13-31T23:59:59Z", "2016-12-31T22:59:60Z", "2016-12-31T23:59:61Z",
     ],
@@ -34,6 +34,19 @@ def test_any_other_time_is_stood_in_for_with_a_note(text: str) -> None:
     event = read_event(message(properties=CE | {"ce_time": text}))
     assert event.time == PUBLISHED
     assert event.notes == ("The event's time is not an RFC 3339 time: the publish time stands in for it.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-31T09:20:39", datetime(2026, 1, 31, 9, 20, 39, tzinfo=UTC)),
+        ("1969-07-20T20:17:40.25", datetime(1969, 7, 20, 20, 17, 40, 250_000, tzinfo=UTC)),
+    ],
+)
+def test_a_time_without_a_zone_is_taken_as_utc_with_a_note(text: str, time: datetime) -> None:
+    event = read_event(message(properties=CE | {"ce_time": text}))
+    assert event.time == time
+    assert event.notes == ("The event's time names no zone: it is taken as UTC.",)
 
 
 @pytest.mark.parametrize(
