@@ -69,6 +69,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "given": given,
         "given_earlier": [(name, given[name]) for name in OLDER_FILTERS if given[name]],
         "of_event": meant is not None and meant.of_event,
+        "of_position": meant is not None and meant.of_position,
         "filtered": any(given[name] for name in (*FILTERS, "act")),
         "actions": sorted(((action.name, action.title) for action in registered()), key=lambda pair: pair[1]),
         "older": f"?{urlencode({**_kept(given), 'before': str(older)})}" if older else "",

@@ -8,7 +8,7 @@ from dashboard.setup.database_state import DatabaseState, databases_in_use, stat
 from dashboard.web import store_health
 
 ROBOTS = """\
-# Every answer says noindex in its X-Robots-Tag. A crawler has to read an answer to know.
+# Every page says noindex in its X-Robots-Tag. A crawler has to read an answer to know.
 User-agent: *
 Disallow:
 """

@@ -42,7 +42,8 @@ class Named:
     - ``names``: what lies in any topic or in none: subscriptions, ids of aggregates, accounts, tokens.
     - ``within``: pairs of topics, and the name of a subscription in one of them.
     - ``aggregates``: pairs of type and id.
-    - ``of_event``: the text names an event; then these are its topic and its aggregate.
+    - ``of_event``: the text names an indexed event; then these are its topic and its aggregate.
+    - ``of_position``: it names a position at which no event is indexed; then this is its topic.
     """
 
     topics: Sequence[str] = ()
@@ -50,6 +51,7 @@ class Named:
     within: Sequence[tuple[Sequence[str], str]] = ()
     aggregates: Sequence[tuple[str, str]] = ()
     of_event: bool = False
+    of_position: bool = False
 
 
 def named(text: str, indexed: Mapping[str, IndexedTopic], types: Iterable[str]) -> Named:
@@ -65,6 +67,7 @@ def named(text: str, indexed: Mapping[str, IndexedTopic], types: Iterable[str]) 
         within=[(topics_named(topic, indexed), name) for topic, name in _pairs(bare)],
         aggregates=_distinct([*_aggregates(bare, types), *event.aggregates]),
         of_event=event.of_event,
+        of_position=event.of_position,
     )
 
 
@@ -105,17 +108,18 @@ def _of_event(text: str) -> Named:
     return Named(
         topics=[position.topic for position in positions],
         aggregates=[(pointer.aggregate_type, pointer.aggregate_id) for pointer in pointers if pointer.aggregate_id],
-        of_event=bool(positions),
+        of_event=bool(pointers),
+        of_position=bool(positions and not pointers),
     )
 
 
 def _at_address(text: str, indexed: Mapping[str, IndexedTopic]) -> Named | None:
     """What the page at this address is about; ``None`` if it is not an address of a page about one thing."""
-    path = urlsplit(text).path if text.startswith(("/", "http://", "https://")) else ""
     prefix = get_script_prefix()
     try:
+        path = urlsplit(text).path if text.startswith(("/", "http://", "https://")) else ""
         page = resolve("/" + path.removeprefix(prefix)) if path.startswith(prefix) else None
-    except Resolver404:
+    except (ValueError, Resolver404):  # what resembles an address, and is none
         return None
     if page is None or not page.kwargs:
         return None

@@ -19,6 +19,8 @@ from tests.desk_process import Desk
 from tests.logging_in import session_of
 from tests.people import PASSWORD
 
+pytestmark = pytest.mark.timeout(1_800)  # one test looks at all pages, several times
+
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:

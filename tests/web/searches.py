@@ -25,5 +25,13 @@ def join_all() -> None:
         scan.join(60)
 
 
+def ended(desk: Desk, address: str) -> Any:
+    """Ask for the address, and again once the search that this begins has ended, however long that takes."""
+    answer = desk.get(address)
+    join_all()
+    begun = attribute(answer, "data-search")
+    return desk.get(f"{address}&{urlencode({'search': begun[0]})}") if begun else answer
+
+
 def polls(answer: Any) -> list[str]:
     return [url for url in attribute(answer, "hx-get") if url.startswith("/searches/")]

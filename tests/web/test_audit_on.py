@@ -63,6 +63,9 @@ FORMS = {
     reverse("aggregate", args=["patient", "4711"]): {"reveal"},
     reverse("event", args=["e-1"]): OF_THE_TOPIC | {"reveal"},
     "https://elsewhere.example.org/x": set(),
+    "http://[": set(),
+    "//[x": set(),
+    "http://a\u2100b/": set(),
     "nobody": set(),
 }
 
@@ -91,6 +94,12 @@ def test_every_position_of_a_page_finds_the_acts_on_its_topic_and_its_aggregate(
     forms = [f"patients-0 {label}", f"patients-0 · {label}", f"patients partition 0, {label}", position.encode()]
     assert {text: found_on(desk, text) for text in forms} == dict.fromkeys(forms, OF_THE_TOPIC | {"reveal"})
     assert "is an event: these are the acts on its topic" in desk.get("/audit/?on=e-1").content.decode()
+
+
+def test_a_position_where_nothing_is_indexed_is_not_called_an_event(desk: Desk) -> None:
+    said = desk.get("/audit/?on=patients-0+99999").content.decode()
+    assert "is a position without an indexed event: these are the acts on its topic." in said
+    assert "is an event" not in said
 
 
 def test_it_goes_with_the_other_filters_and_stays_in_its_field(desk: Desk) -> None:

@@ -234,6 +234,7 @@ def test_copies_and_originals_lead_to_each_other(desk: Desk) -> None:
     desk.index()
     answer = desk.get(at("e-1", original))
     assert set(attribute(answer, "data-copy")[:2]) == {replayed.encode(), letter.encode()}
+    assert answer.content.decode().count("<a data-line") >= 2, "j and k go through them"
     assert "This id exists" not in text(answer), "copies are no duplicates"
     for id, place in (("e-9", replayed), ("e-1", letter)):
         copy = desk.get(at(id, place))

@@ -12,8 +12,8 @@ from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
-NOW = datetime.now(UTC)
-LONG_AGO, LIMIT = NOW - timedelta(days=3), timedelta(minutes=2)
+LIMIT = timedelta(minutes=2)
+LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 BROKER = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
 
 
@@ -25,35 +25,40 @@ def judged(*, moved: datetime | None = None, placed: datetime | None = None, see
     return backlog_of(asked, BROKER, LIMIT, seen)
 
 
+def now() -> datetime:
+    """This moment. A constant would be as old as the run, in which other tests may have taken minutes."""
+    return datetime.now(UTC)
+
+
 def standing(since: datetime, *, moved: bool) -> Seen:
     return Seen(standing={0: Standing(since=since, moved=moved)})
 
 
 def test_one_that_was_made_just_now_is_not_stuck_however_old_the_events_are_at_which_it_begins() -> None:
-    assert judged(placed=NOW).state is State.CATCHING_UP
+    assert judged(placed=now()).state is State.CATCHING_UP
 
 
 def test_one_that_was_made_or_loaded_long_ago_and_has_not_moved_since_is_stuck_at_the_first_look() -> None:
-    found = judged(placed=LONG_AGO, seen=standing(NOW, moved=False))
+    found = judged(placed=LONG_AGO, seen=standing(now(), moved=False))
     assert (found.state, found.stuck_since) == (State.STUCK, LONG_AGO)
 
 
 def test_where_the_store_tells_neither_one_look_is_too_short_an_observation() -> None:
-    assert judged(seen=standing(NOW, moved=False)).state is State.CATCHING_UP
+    assert judged(seen=standing(now(), moved=False)).state is State.CATCHING_UP
     found = judged(seen=standing(LONG_AGO, moved=False))
     assert (found.state, found.stuck_since) == (State.STUCK, LONG_AGO)
 
 
 def test_one_that_this_process_saw_move_is_not_stuck_though_the_clock_of_the_store_is_behind() -> None:
-    assert judged(moved=LONG_AGO, seen=standing(NOW, moved=True)).state is State.CATCHING_UP
+    assert judged(moved=LONG_AGO, seen=standing(now(), moved=True)).state is State.CATCHING_UP
 
 
 def test_one_that_this_process_looks_at_for_the_first_time_is_judged_by_what_the_store_tells() -> None:
-    assert judged(moved=LONG_AGO, seen=standing(NOW, moved=False)).state is State.STUCK
+    assert judged(moved=LONG_AGO, seen=standing(now(), moved=False)).state is State.STUCK
 
 
 def test_a_cursor_stands_since_the_last_look_that_found_it_elsewhere() -> None:
-    samples, minutes = Samples(), [NOW + timedelta(minutes=minute) for minute in range(5)]
+    samples, minutes = Samples(), [LONG_AGO + timedelta(minutes=minute) for minute in range(5)]
     found = []
     for at, minute in zip((1, 1, 4, 4, 4), minutes, strict=True):
         cursor = Cursor(partition=0, acknowledged=place(at), backlog=9)
