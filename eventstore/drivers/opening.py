@@ -33,8 +33,13 @@ def open_storage(url: str, *, admin_url: str = "", namespaces: str = "public/def
 def _open_pulsar(url: str, admin_url: str, namespaces: str, kinds: TopicKinds) -> Storage:
     from eventstore.drivers.pulsar.storage import PulsarStorage
 
-    if not _parts(url, "EVENTSTORE_URL").netloc:
+    broker = _parts(url, "EVENTSTORE_URL").netloc
+    if not broker:
         raise InvalidConfiguration("EVENTSTORE_URL names no broker: write pulsar://host:6650 or pulsar+ssl://host:6651.")
+    if "@" in broker:  # pulsar-client 3.13: ValueError, invalid hostname
+        raise InvalidConfiguration(
+            "EVENTSTORE_URL holds a user name, which Pulsar's client does not take: write it without, and give PULSAR_TOKEN."
+        )
     if not admin_url:
         raise InvalidConfiguration(
             "PULSAR_ADMIN_URL is missing: give the address of Pulsar's admin REST API, such as http://127.0.0.1:8080."

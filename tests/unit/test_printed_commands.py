@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import shlex
 import sys
 from argparse import ArgumentParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,48 @@ def test_in_demo_mode_a_command_says_so_and_names_the_store_where_that_is_asked_
     assert shell_command("seed_demo", environment=OF_THE_STORE) == (
         "EVENTDESK_DEMO=1 EVENTSTORE_URL='pulsar://broker:6650 or another' .venv/bin/python manage.py seed_demo"
     )
+
+
+@pytest.mark.parametrize("address", ["https://adm:s3cret@host", "pulsar+ssl://u:s3cret@host:6651", "pulsar://a,u:s3/cret@b"])
+def test_an_address_with_a_password_is_left_out_of_a_command(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    for variable in OF_THE_STORE:
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("EVENTSTORE_URL", "PULSAR_ADMIN_URL"):
+        monkeypatch.setenv(variable, address)
+    monkeypatch.setenv("EVENTDESK_DATA", "data@home")
+    monkeypatch.setenv("EVENTDESK_DEMO", "1")
+    assert shell_command("seed_demo", environment=OF_THE_STORE) == (
+        "EVENTDESK_DEMO=1 EVENTDESK_DATA=data@home .venv/bin/python manage.py seed_demo"
+    )
+
+
+@pytest.mark.parametrize("topic", ["-x", "--restart", "-", "orders"])
+@pytest.mark.parametrize("more", [(), ("--restart",)])
+def test_a_topic_whose_name_begins_as_an_option_is_taken_for_a_topic(topic: str, more: tuple[str, ...]) -> None:
+    found = parsed(shell_command("rebuild_index", "--topic", topic, *more))
+    assert (found["topic"], found["restart"]) == (topic, bool(more))
+    found = parsed(shell_command("import_events", topic, "--topic", topic))
+    assert (found["file"], found["topic"]) == (topic, topic)
+    assert parsed(shell_command("create_user", topic, "--role", "support"))["name"] == topic
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    sorted(
+        {
+            (one.name, option)
+            for one in PRINTED
+            for option, value in pairwise(one.arguments)
+            if option.startswith("--") and value == FILLED_IN
+        }
+    ),
+)
+def test_every_option_before_something_filled_in_is_known_to_take_a_value(name: str, option: str) -> None:
+    assert shell_command(name, "first", option, "-x").endswith(f" {option}=-x")
+
+
+def parsed(line: str) -> dict[str, object]:
+    """What the command makes of its line."""
+    words = shlex.split(line)
+    name, *arguments = words[words.index("manage.py") + 1 :]
+    return vars(command(name).create_parser("manage.py", name).parse_args(arguments))

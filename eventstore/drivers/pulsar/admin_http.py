@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import httpx
 from msgspec import DecodeError, Struct
@@ -78,7 +78,7 @@ class AdminHttp:
     """Thread-safe. One connection pool per process, created at first use."""
 
     def __init__(self, *, url: str, token: str, trust_certs: str, certificate: str, key: str) -> None:
-        self._url = url.rstrip("/")
+        self._url, self._auth = _without_user(url.rstrip("/"))
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._tls = (trust_certs, certificate, key)
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class AdminHttp:
         try:
             where = f"{self._url}/admin/{api}/{path}"
             request = client.build_request(method, where, json=body, params=query, timeout=timeout or TIMEOUT)
-            answer = _followed(client, request, body)
+            answer = _followed(client, request, body, self._auth)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             if self._closed:
                 raise closed() from error
@@ -154,7 +154,7 @@ class AdminHttp:
         Without a free connection it is not asked. Then it counts as answering: the calls that have the connections will tell.
         """
         try:
-            self._open_client().get(f"{self._url}/admin/v2/brokers/version", timeout=PROBE)
+            self._open_client().get(f"{self._url}/admin/v2/brokers/version", auth=self._auth, timeout=PROBE)
         except httpx.PoolTimeout:
             return True
         except (httpx.TransportError, httpx.InvalidURL, StoreClosed):
@@ -186,9 +186,22 @@ class AdminHttp:
             client.close()
 
 
-def _followed(client: httpx.Client, request: httpx.Request, body: Any) -> httpx.Response:
-    """Send the request, and return the response of the broker or of the sister broker to which it redirects."""
-    answer = client.send(request)
+def _without_user(url: str) -> tuple[str, httpx.BasicAuth | None]:
+    """The address without its user name and password, which httpx would write into its log, and these two by themselves."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    user, _, host = host.rpartition("@")
+    name, _, password = user.partition(":")
+    auth = httpx.BasicAuth(unquote(name), unquote(password)) if name or password else None
+    return f"{scheme}{mark}{host}{slash}{path}", auth
+
+
+def _followed(client: httpx.Client, request: httpx.Request, body: Any, auth: httpx.BasicAuth | None) -> httpx.Response:
+    """Send the request, and return the response of the broker or of the sister broker to which it redirects.
+
+    The user name and password of the configured address go to that address alone.
+    """
+    answer = client.send(request, auth=auth)
     for _ in range(MOST_REDIRECTIONS):
         if answer.status_code not in (307, 308):
             return answer

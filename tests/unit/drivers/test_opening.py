@@ -15,6 +15,7 @@ BROKER, ADMIN = "pulsar://127.0.0.1:6650", "http://127.0.0.1:8080"
         (BROKER, ADMIN, "public/default"),
         ("pulsar+ssl://a.example:6651,b.example:6651", "https://a.example:8443/", "shop/*, shop/orders-[ab]"),
         ("pulsar://[::1]:6650", "http://[::1]:8080", "public/default,"),
+        (BROKER, "https://adm:s3cret@127.0.0.1:8443", "public/default"),
     ],
 )
 def test_what_can_be_used_is_opened(url: str, admin_url: str, namespaces: str) -> None:
@@ -27,6 +28,8 @@ def test_what_can_be_used_is_opened(url: str, admin_url: str, namespaces: str) -
         ("kafka://127.0.0.1:9092", ADMIN, "public/default", "EVENTSTORE_URL must begin with"),
         ("127.0.0.1:6650", ADMIN, "public/default", "EVENTSTORE_URL must begin with"),
         ("pulsar://", ADMIN, "public/default", "EVENTSTORE_URL names no broker"),
+        ("pulsar+ssl://u:p@127.0.0.1:6651", ADMIN, "public/default", "EVENTSTORE_URL holds a user name"),
+        ("pulsar://a:6650,u:p@b:6650", ADMIN, "public/default", "EVENTSTORE_URL holds a user name"),
         ("pulsar://[::1", ADMIN, "public/default", "EVENTSTORE_URL is not an address"),
         (BROKER, "", "public/default", "PULSAR_ADMIN_URL is missing"),
         (BROKER, "127.0.0.1:8080", "public/default", "PULSAR_ADMIN_URL must begin with http"),
