@@ -17,7 +17,7 @@ from dashboard.rendering.event_json import event_as_json
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of, ordering_key_of
 from dashboard.rendering.event_row import render_row, render_rows, render_story
-from dashboard.rendering.hour_chart import HOURS, chart_hours, outlying_links
+from dashboard.rendering.hour_chart import HOURS, chart_hours, far_links, future_links
 from dashboard.rendering.links import aggregate_url, event_url, published_mark
 from dashboard.rendering.payload import MOST_BYTES, Payload, payload_of_event
 from dashboard.rendering.story import plain_story
@@ -42,10 +42,11 @@ __all__ = [
     "event_as_json",
     "event_url",
     "fact_text",
+    "far_links",
     "findings",
+    "future_links",
     "key_of",
     "ordering_key_of",
-    "outlying_links",
     "payload_of_event",
     "plain_story",
     "published_mark",

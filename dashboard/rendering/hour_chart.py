@@ -50,7 +50,10 @@ class HourChart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutlyingLink:
-    """A few events far from all others: when (``word`` says at, from, or up to), and the filter that finds them."""
+    """A few events far from all others, or in the future.
+
+    It says when (``word`` is at, from, or up to), and gives the filter that finds them.
+    """
 
     events: int
     word: str
@@ -58,14 +61,21 @@ class OutlyingLink:
     filter: str
 
 
-def outlying_links(middle: MiddleHours) -> Sequence[OutlyingLink]:
-    """Link to the events that lie before and after the topic's middle hours."""
+def far_links(middle: MiddleHours) -> Sequence[OutlyingLink]:
+    """Link to the few events that lie far before and after the topic's middle hours, and not in the future."""
     links = []
     if few := middle.earlier:
         links.append(_outlying_link(few, "up to", few.last, f"time<{_in_a_filter(few.last + HOUR)}"))
     if few := middle.later:
-        links.append(_outlying_link(few, "from", few.first, f"time>={_in_a_filter(few.first)}"))
+        until = f" time<{_in_a_filter(few.last + HOUR)}" if middle.future else ""
+        links.append(_outlying_link(few, "from", few.first, f"time>={_in_a_filter(few.first)}{until}"))
     return links
+
+
+def future_links(middle: MiddleHours) -> Sequence[OutlyingLink]:
+    """Link to the events that claim a later time than the present hour."""
+    few = middle.future
+    return [_outlying_link(few, "from", few.first, f"time>={_in_a_filter(few.first)}")] if few else []
 
 
 def _outlying_link(few: OutlyingEvents, word: str, at: datetime, filter: str) -> OutlyingLink:

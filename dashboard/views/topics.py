@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.gateway import desk
-from dashboard.rendering import HOURS, build_line, chart_hours, outlying_links
+from dashboard.rendering import HOURS, build_line, chart_hours, far_links, future_links
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_examples import examples_of, examples_of_topic
 from dashboard.web.filter_form import EnteredFilter
@@ -84,27 +84,29 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
             "since_problem": problem,
             "at_newest": page_token is None,
             "known_at": indexed.caught_up_at if indexed else None,
-            **(_hours(known_topic, request.GET.get("before", "")) if page_token is None else {}),
+            **(_hours(known_topic, indexed, request.GET.get("before", "")) if page_token is None else {}),
         },
         status=503 if away and not events.items else 200,
         away=away,
     )
 
 
-def _hours(topic: Topic, before: str) -> dict[str, Any]:
+def _hours(topic: Topic, indexed: IndexedTopic | None, before: str) -> dict[str, Any]:
     """The chart of the topic's last hours, or of those before the time that a link names, and where the next ones end.
 
     The last hours are those of the middle, so that one event with a wrong time does not hide all others.
     """
     moment, _ = _since(before)
-    middle = desk().index.middle_hours(topic.name) if moment is None else None
+    events = indexed.events if indexed else 0
+    middle = desk().index.middle_hours(topic.name, events) if moment is None and events else None
     chart = chart_hours(desk().index.hours(topic.name, HOURS, before=middle.ends if middle else moment))
     earlier = desk().index.hours(topic.name, 1, before=chart.begins) if chart else ()
     return {
         "hours": chart,
         "hours_before": moment,
         "hours_earlier": chart.begins if chart and earlier else None,
-        "hours_outlying": outlying_links(middle) if middle else (),
+        "hours_far": far_links(middle) if middle else (),
+        "hours_future": future_links(middle) if middle else (),
     }
 
 

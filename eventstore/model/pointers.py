@@ -134,9 +134,11 @@ class OutlyingEvents:
 class MiddleHours:
     """When most of a topic's events happened: before ``ends``, the end of an hour; ``None`` if there are no events.
 
-    A few events that lie far away are ``earlier`` or ``later``. So are all that claim a later time than the present hour.
+    A few events that lie far away are ``earlier`` or ``later``. Those that claim a later time than the present hour are in the
+    ``future``, unless most events do.
     """
 
     ends: datetime | None = None
     earlier: OutlyingEvents | None = None
     later: OutlyingEvents | None = None
+    future: OutlyingEvents | None = None

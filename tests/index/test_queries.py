@@ -168,5 +168,6 @@ def test_the_middle_hours_of_a_topic_leave_out_a_few_events_far_from_all_others(
     middle = hour_counts.middle_of("patients")
     assert middle.ends == datetime(1968, 2, 3, 8, tzinfo=UTC)
     assert [sum(types.values()) for _, types in hour_counts.hours_of("patients", 24, before=middle.ends)] == [1] * 8
+    assert middle.later is None
     hours = [time.replace(minute=0) for time in far]
-    assert [middle.earlier, middle.later] == [OutlyingEvents(events=1, first=hour, last=hour) for hour in hours]
+    assert [middle.earlier, middle.future] == [OutlyingEvents(events=1, first=hour, last=hour) for hour in hours]

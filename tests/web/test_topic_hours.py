@@ -106,10 +106,28 @@ def test_a_few_events_far_from_all_others_do_not_decide_which_hours_are_shown_an
     publish_at(desk, OUTLYING, start=40)
     answer = desk.get(SHOW)
     assert attribute(answer, "data-total") == ["10"], "the last day of the forty"
-    assert attribute(answer, "data-outlying") == ["1", "2"]
-    assert "Far from all others: 1 event at 1 Jan 1970, 00:00 and 2 events from 2 Nov 2024, 08:00." in text(answer)
+    assert attribute(answer, "data-outlying") == ["1", "1", "1"]
+    assert "Far from all others: 1 event at 1 Jan 1970, 00:00 and 1 event at 2 Nov 2024, 08:00." in text(answer)
+    assert "In the future: 1 event at 1 Jan 2099, 05:00." in text(answer)
     links = [href for href in attribute(answer, "href") if href.startswith("?filter=time")]
-    assert [attribute(ended(desk, SHOW + link), "data-event-id") for link in links] == [["e-40"], ["e-42", "e-41"]]
+    assert [attribute(ended(desk, SHOW + link), "data-event-id") for link in links] == [["e-40"], ["e-41"], ["e-42"]]
+
+
+def test_what_is_said_to_happen_in_two_hours_is_in_the_future_and_not_far_from_all_others(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    publish_at(desk, [now.isoformat()] * 29)
+    publish_at(desk, [(now + timedelta(hours=2)).isoformat()], start=29)
+    answer = desk.get(SHOW)
+    assert "In the future: 1 event at " in text(answer)
+    assert "ar from all others" not in text(answer)
+    assert "up to the latest event that is not in the future that have any" in text(answer)
+    assert attribute(answer, "data-total") == ["29"]
+
+
+def test_the_hours_of_a_topic_follow_its_events_from_one_page_to_the_next(desk: Desk) -> None:
+    for count in (1, 2, 3):
+        publish_at(desk, [f"2011-05-0{count}T10:10:00Z"], start=count)
+        assert f"{count} May 2011, 11:00" in text(desk.get(SHOW))
 
 
 def test_the_only_events_are_shown_whatever_time_they_claim(desk: Desk) -> None:

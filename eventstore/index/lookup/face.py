@@ -30,7 +30,6 @@ class IndexFace:
     aggregates_anywhere = staticmethod(queries.aggregates_anywhere)
     aggregate = staticmethod(queries.aggregate)
     hours = staticmethod(hour_counts.hours_of)
-    middle_hours = staticmethod(hour_counts.middle_of)
     event_types_like = staticmethod(hour_counts.event_types_like)
     anomaly_counts = staticmethod(anomaly_lookup.anomaly_counts)
     made_anew = staticmethod(progress.made_anew)
@@ -40,6 +39,7 @@ class IndexFace:
         """``searchables`` are the declared searchable values; ``hash_key`` is the secret by which they are hashed."""
         self._log = log
         self._searchables, self._hash_key = searchables, hash_key
+        self.middle_hours = hour_counts.KnownMiddles().of
 
     def topics(self) -> Mapping[str, IndexedTopic]:
         """What the index knows of each topic, by name."""
