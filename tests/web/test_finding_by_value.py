@@ -64,10 +64,11 @@ def test_both_ways_of_writing_a_number_are_looked_for(desk: Desk) -> None:
 def test_who_sees_no_payload_finds_nothing_by_a_value_and_is_not_told_of_any(desk: Desk) -> None:
     with desk.searchable():
         registered(desk, ("p-1", "erika@example.org"), ("p-2", "erika@example.org"))
-        for asked in ("erika@example.org", "bonn"):
-            answer = search(desk, asked, role="viewer")
+        for asked, of_nobody in (("erika@example.org", "frida@example.org"), ("bonn", "rome")):
+            answer, other = (search(desk, value, role="viewer") for value in (asked, of_nobody))
             assert "Nothing found" in text(answer)
-            assert "p-1" not in answer.content.decode()
+            assert attribute(answer, "data-aggregate-id") == []
+            assert text(answer).replace(asked, of_nobody) == text(other)
             assert "city" not in text(answer).partition("Searched for")[2]
         assert "or a value" not in desk.get("/", "viewer").content.decode()
 
