@@ -4,6 +4,7 @@
 //   pages               addresses
 //   form                "desktop" or "mobile"
 //   runs                how often a page is measured at most
+//   enough              points by category with which it is not measured again
 //   skipped             names of audits that are left out
 // Writes one JSON object a page to its output, as soon as the page is measured: {url, runs, scores, lost}. The points of a category
 // are the best of all runs, since another process on the machine can only make a page slower; lost names what cost points.
@@ -53,7 +54,7 @@ try {
   for (const url of asked.pages) {
     const best = { url, runs: 0, scores: {}, lost: {} };
     do await measure(asked, chrome.port, url, best);
-    while (best.runs < asked.runs && Object.values(best.scores).some((points) => points < 100));
+    while (best.runs < asked.runs && Object.entries(best.scores).some(([name, points]) => points < asked.enough[name]));
     process.stdout.write(`${JSON.stringify(best)}\n`);
   }
   await browser.disconnect();
