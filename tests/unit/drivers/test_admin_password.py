@@ -31,7 +31,7 @@ def broker() -> Iterator[Broker]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server, seen
     server.shutdown()
     server.server_close()
