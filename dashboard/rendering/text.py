@@ -161,17 +161,12 @@ def format_fine(at: datetime, style: str, now: datetime) -> str:
     at = at.astimezone(UTC)
     if style == "exact":
         return ""
-    return f".{at.microsecond // 1000:03}" if _shows_seconds(at, style, now) else f":{at:%S}.{at.microsecond // 1000:03}"
+    return f".{at.microsecond // 1000:03}" if abs(now - at) < RECENT else f":{at:%S}.{at.microsecond // 1000:03}"
 
 
 def in_one_second(first: datetime, second: datetime, now: datetime) -> bool:
     """Whether two different times read the same in a list."""
     return first != second and format_time(first, "day", now) == format_time(second, "day", now)
-
-
-def _shows_seconds(at: datetime, style: str, now: datetime) -> bool:
-    is_todays = style == "clock" and at.date() == now.astimezone(UTC).date()
-    return is_todays or abs(now - at) < RECENT
 
 
 def _day(at: datetime) -> str:

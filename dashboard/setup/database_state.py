@@ -9,8 +9,8 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from dashboard.setup.config_file import is_embedded
 from dashboard.setup.databases import OWN_DATABASE
-from eventstore.config import shell_command
 
 ALIASES = ("default", "index", "store")
 Migration = tuple[str, str]
@@ -27,7 +27,7 @@ class DatabaseState(StrEnum):
 
 def databases_in_use() -> Sequence[str]:
     """The aliases of the databases that this installation needs: ``store`` only with the embedded store."""
-    embedded = settings.EVENTSTORE_URL.startswith("database:")
+    embedded = is_embedded(settings.EVENTSTORE_URL)
     return [alias for alias in ALIASES if alias != "store" or embedded]
 
 
@@ -39,10 +39,6 @@ def state_of(alias: str) -> DatabaseState:
         return DatabaseState.NO_ANSWER
     lacking = [migration for migration in _last_migrations()[alias] if migration not in applied]
     return DatabaseState.NO_TABLES if lacking else DatabaseState.OK
-
-
-def migrate_command(alias: str) -> str:
-    return shell_command("migrate", "--database", alias)
 
 
 @cache

@@ -127,7 +127,7 @@ def _about(line: Line) -> dict[str, Any]:
         "kind_means": _kind_means(line),
         "has_other_entries": _has_other_entries(line.backlog),
         "phantom": line.backlog.state is State.PHANTOM,
-        "stuck": line.backlog.state is State.STUCK,
+        "stuck": line.stuck,
     }
 
 

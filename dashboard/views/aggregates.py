@@ -59,8 +59,8 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _example(all_types: Sequence[AggregateType]) -> str:
     """An aggregate as one may search for it, with its type before its id. Empty if there is none."""
-    types = sorted(all_types, key=lambda known: -known.events)
-    found = desk().index.aggregates(types[0].name, limit=1).items if types else ()
+    most = max(all_types, key=lambda known: known.events, default=None)
+    found = desk().index.aggregates(most.name, limit=1).items if most else ()
     return f"{found[0].type} {found[0].id}" if found else ""
 
 

@@ -14,9 +14,9 @@ from django.db import DatabaseError
 
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.setup.config_file import is_embedded
-from dashboard.setup.database_state import DatabaseState, migrate_command, state_of
+from dashboard.setup.database_state import DatabaseState, state_of
 from dashboard.web.store_health import IndexHealth, StoreHealth, current_index_health, current_store_health
-from eventstore.config import OF_THE_STORE, shell_command
+from eventstore.config import OF_THE_STORE, migrate_command, shell_command
 
 INDEX_MAY_LAG = 60.0
 """Seconds that the index may be behind without being called so."""

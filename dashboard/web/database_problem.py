@@ -6,8 +6,9 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from dashboard.setup.database_state import DatabaseState, databases_in_use, migrate_command, state_of
+from dashboard.setup.database_state import DatabaseState, databases_in_use, state_of
 from dashboard.web.pages import wants_fragment
+from eventstore.config import migrate_command
 
 log = logging.getLogger(__name__)
 NAMES = {

@@ -60,7 +60,7 @@ def named(text: str, indexed: Mapping[str, IndexedTopic], types: Iterable[str]) 
     if (by_address := _at_address(text, indexed)) is not None:
         return by_address
     bare = text.strip(_QUOTES).strip()
-    event = _of_event(bare)
+    event = _of_event(bare, indexed)
     return Named(
         topics=_distinct([*topics_named(text, indexed), *topics_named(bare, indexed), *event.topics]),
         names=_distinct([text, bare, bare.removesuffix(_TOKEN)]),
@@ -101,9 +101,9 @@ def _aggregates(text: str, types: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield type, text[after.end() :]
 
 
-def _of_event(text: str) -> Named:
+def _of_event(text: str, indexed: Mapping[str, IndexedTopic]) -> Named:
     """The topics and aggregates of the events with this id or at this position, whether they are indexed or not."""
-    pointers = [*desk().index.with_event_id(text), *desk().index.at_spelled(text, desk().index.topics())]
+    pointers = [*desk().index.with_event_id(text), *desk().index.at_spelled(text, indexed)]
     positions = [pointer.position for pointer in pointers] or desk().index.positions_spelled(text, "")
     return Named(
         topics=[position.topic for position in positions],
@@ -125,7 +125,7 @@ def _at_address(text: str, indexed: Mapping[str, IndexedTopic]) -> Named | None:
         return None
     given = page.kwargs
     if page.url_name in ("event", "event_payload"):
-        return _of_event(given["id"])
+        return _of_event(given["id"], indexed)
     if "topic" in given and "name" in given:
         return Named(within=[(topics_named(given["topic"], indexed), given["name"])])
     if "topic" in given:

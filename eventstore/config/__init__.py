@@ -1,6 +1,6 @@
 """The configuration file: read once, checked as a whole, and handed on as plain values. See docs/configuration.md."""
 
-from eventstore.config.commands import OF_THE_STORE, shell_command
+from eventstore.config.commands import OF_THE_STORE, migrate_command, shell_command
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
 from eventstore.config.searchable_values import hash_key_problem
 from eventstore.config.stories import Placeholder
@@ -14,5 +14,6 @@ __all__ = [
     "Placeholder",
     "hash_key_problem",
     "load_config",
+    "migrate_command",
     "shell_command",
 ]

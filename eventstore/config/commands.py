@@ -29,6 +29,11 @@ def shell_command(name: str, *arguments: str, environment: tuple[str, ...] = ())
     return " ".join([*demo, *given, _interpreter(), "manage.py", name, *map(shlex.quote, _words(name, arguments))])
 
 
+def migrate_command(alias: str) -> str:
+    """Return the command that makes the tables of this database."""
+    return shell_command("migrate", "--database", alias)
+
+
 def _is_printable(variable: str) -> bool:
     """Whether this process has the variable, and it holds no password. A password may itself have a slash before the ``@``."""
     value = os.environ.get(variable, "")

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
-from eventstore.config.commands import shell_command
+from eventstore.config.commands import migrate_command
 from eventstore.drivers.opening import open_storage
 from eventstore.index.tables.database import lacks_tables
 from eventstore.model.errors import InvalidConfiguration
@@ -32,5 +32,5 @@ def error_message(error: DatabaseError, otherwise: str) -> str:
 def _no_tables() -> str:
     embedded = settings.EVENTSTORE_URL.startswith("database:")
     aliases = ("default", "index", "store") if embedded else ("default", "index")
-    commands = [shell_command("migrate", "--database", alias) for alias in aliases]
+    commands = map(migrate_command, aliases)
     return f"A database lacks tables, or has those of an older version. Run this first: {' && '.join(commands)}"

@@ -1,7 +1,7 @@
 """How far a thread of a tail has read its partition."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from eventstore.model.errors import ToldOnce
 from eventstore.model.events import Position
@@ -13,17 +13,17 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class PartitionFollower:
     """How far a partition's thread has read, whatever happens to its readers."""
 
     partition: int
     place: Position | Edge
+    told: ToldOnce
     pause: float = SHORTEST_PAUSE
     outages: int = 0
     """``TopicTail._outages`` when the reader was opened."""
     announced: bool = False
-    told: ToldOnce = field(default_factory=lambda: telling("A tail"))
 
     def next_pause(self) -> float:
         """Return how long to wait now; the next wait is twice as long, up to ``LONGEST_PAUSE``."""

@@ -190,7 +190,7 @@ class TopicTail:
 
     def _follow(self, partition: int, after: Position | Edge) -> None:
         """Read one partition until the tail stops. After any error of the store, go on after the last event."""
-        follower = PartitionFollower(partition=partition, place=after)
+        follower = PartitionFollower(partition, after, telling(f"A tail: {self.topic.name} partition {partition}"))
         while not self._stop.is_set():
             try:
                 follower.outages = self._outages
@@ -205,7 +205,7 @@ class TopicTail:
                 self._failed = error
                 self.stop()
             except EventStoreError as error:
-                follower.told.tell(f"{self.topic.name} partition {partition}: {type(error).__name__}")
+                follower.told.tell(type(error).__name__)
                 self._refused = error if isinstance(error, StoreRefused) else None
                 self._mark_away(partition, True)
                 self._stop_if_abandoned()
@@ -228,7 +228,7 @@ class TopicTail:
     def _read_until_stopped(self, reader: Reader, follower: "PartitionFollower") -> None:
         while not self._stop.is_set() and follower.outages == self._outages:
             messages = reader.read(limit=READ_LIMIT, timeout=WAIT)
-            follower.told.over(f"{self.topic.name} partition {follower.partition}: works again.")
+            follower.told.over()
             self._mark_away(follower.partition, False)
             if messages:
                 self._last_read_at = time.monotonic()

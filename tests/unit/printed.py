@@ -3,12 +3,12 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from eventstore.config import shell_command
+from eventstore.config import migrate_command, shell_command
 from tests.unit.documentation import code_on
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +16,8 @@ DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
 PAGES = tuple(sorted(ROOT.glob("templates/**/*.html")))
 MESSAGES = tuple(sorted(path for half in ("dashboard", "eventstore") for path in ROOT.glob(f"{half}/**/*.py")))
 TAG = re.compile(r'\{% shell_command ((?:"[^"]*"|[\w.]+)(?: (?:"[^"]*"|[\w.]+))*) %\}')
+MAKERS: Mapping[str, Callable[..., str]] = {"shell_command": shell_command, "migrate_command": migrate_command}
+"""What makes command lines, by name."""
 FILLED_IN = "NAME"
 """Stands for an argument that is not known before the program runs."""
 
@@ -66,13 +68,13 @@ def _of_pages() -> Iterator[str]:
 def _of_messages() -> Iterator[str]:
     for path in MESSAGES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if _is_a_command(node):
-                yield shell_command(*map(_literal, node.args))
+            if _is_a_command(node) and isinstance(node.func, ast.Name):
+                yield MAKERS[node.func.id](*map(_literal, node.args))
 
 
 def _is_a_command(node: ast.AST) -> TypeGuard[ast.Call]:
-    """Whether this calls ``shell_command`` with arguments that are written there."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "shell_command"):
+    """Whether this calls one of ``MAKERS`` with arguments that are written there."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS):
         return False
     return not any(isinstance(argument, ast.Starred) for argument in node.args)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 
-from eventstore.config.commands import shell_command
+from eventstore.config.commands import migrate_command
 from eventstore.model.errors import StoreClosed, StoreUnreachable
 
 STORE = "store"
@@ -49,7 +49,7 @@ def close_in_thread() -> None:
         connection.close()
 
 
-_NO_TABLES = f"The embedded store has no tables yet. Run: {shell_command('migrate', '--database', 'store')}"
+_NO_TABLES = f"The embedded store has no tables yet. Run: {migrate_command('store')}"
 
 
 def _sentence(error: Exception) -> str:

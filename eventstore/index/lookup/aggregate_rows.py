@@ -63,7 +63,7 @@ def _last_types(row: StreamRow) -> list[int]:
     return msgspec.json.decode(row.last_types, type=list[int])
 
 
-def counted_per_source(row: StreamRow) -> bool:
+def is_counted_per_source(row: StreamRow) -> bool:
     """Whether one of the stream's sources has one sequence counter over all of its aggregates. Reads the partition's row."""
     counters = counters_in(row.partition.counters)
     return any(counters[source].of_source for source in last_numbers(row.last_sequence) if source in counters)
@@ -75,6 +75,8 @@ def build_aggregate(
     names: Names,
     streams: Sequence[StreamSummary] = (),
     anomalies: Mapping[str, int] | None = None,
+    *,
+    counted_per_source: bool = False,
 ) -> Aggregate:
     latest = max(rows, key=lambda row: row.last_time)
     numbers = _last_types(latest)
@@ -90,4 +92,5 @@ def build_aggregate(
         last_types=last_types,
         anomalies=anomalies or {},
         streams=streams,
+        counted_per_source=counted_per_source,
     )

@@ -1,7 +1,6 @@
 """Query the index. Every result is limited, and a page goes on from the last item seen, never from a number of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -9,8 +8,8 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from eventstore.index.lookup.aggregate_rows import (
     aggregate_type,
     build_aggregate,
-    counted_per_source,
     id_begins_with,
+    is_counted_per_source,
     live_streams,
     read_aggregates,
 )
@@ -157,8 +156,9 @@ def aggregate(type: str, id: str) -> Aggregate | None:
     if not rows:
         return None
     summaries = [_summary(row) for row in rows]
-    found = build_aggregate(id, rows, Names(), summaries, counts_of_streams([row.pk for row in rows]))
-    return replace(found, counted_per_source=any(map(counted_per_source, rows)))
+    anomalies = counts_of_streams([row.pk for row in rows])
+    per_source = any(map(is_counted_per_source, rows))
+    return build_aggregate(id, rows, Names(), summaries, anomalies, counted_per_source=per_source)
 
 
 def _summary(row: StreamRow) -> StreamSummary:

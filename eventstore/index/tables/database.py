@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from eventstore.config.commands import shell_command
+from eventstore.config.commands import migrate_command
 from eventstore.model.errors import IndexReplaced
 
 ALIAS = "index"
@@ -58,5 +58,5 @@ def require_same_file(file: tuple[int, int] | None) -> None:
     if file is not None and file_identity() != file:
         raise IndexReplaced(
             f"The index's file {connection().settings_dict['NAME']} was removed or replaced while this indexer wrote to it. "
-            f"Start the indexer again. If the file was removed, first run: {shell_command('migrate', '--database', ALIAS)}"
+            f"Start the indexer again. If the file was removed, first run: {migrate_command(ALIAS)}"
         )

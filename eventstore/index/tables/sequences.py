@@ -6,6 +6,7 @@ and numbers of counters of their own fall as often as they rise. A number withou
 the aggregate's.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from zlib import crc32
 
@@ -93,12 +94,11 @@ def last_numbers(text: str) -> dict[str, str]:
     return {key: number for number, _, key in (part.partition(":") for part in text.split())}
 
 
-def with_number(numbers: dict[str, str], source: str, number: str) -> str:
+def with_number(numbers: Mapping[str, str], source: str, number: str) -> str:
     """Return the text for these numbers, with a new last one of this source."""
-    numbers.pop(source, None)
-    numbers[source] = number
-    newest = list(numbers.items())[-MOST_IN_A_STREAM:]
-    return " ".join(f"{number}:{key}" if key else number for key, number in newest)
+    others = [(key, last) for key, last in numbers.items() if key != source]
+    newest = [*others, (source, number)][-MOST_IN_A_STREAM:]
+    return " ".join(f"{last}:{key}" if key else last for key, last in newest)
 
 
 def counter_of(counters: Counters, source: str) -> Counter | None:

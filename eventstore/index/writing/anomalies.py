@@ -47,12 +47,11 @@ def check_sequence(
         stream.last_sequence = with_number(numbers, source, before)
         detail = f"{sequence} comes behind {before}"
         return DetectedAnomaly(place=place, kind=Anomaly.SEQUENCE_GOES_BACK, stream=stream.id, detail=detail)
-    stream.last_sequence = with_number(dict(numbers), source, sequence)
+    stream.last_sequence = with_number(numbers, source, sequence)
     if before is None or (counter is not None and (counter.of_source or was_unknown)):
         return None
-    nearest = max(
-        (last for last in numbers.values() if int(last) < number), key=int
-    )  # sources may share the aggregate's counter
+    # Sources may share the aggregate's counter.
+    nearest = max((last for last in numbers.values() if int(last) < number), key=int)
     if number == int(nearest) + 1:
         return None
     missing = f"{nearest} is followed by {sequence}: {number - int(nearest) - 1:,} missing"
