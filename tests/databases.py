@@ -34,6 +34,19 @@ def emptied(test: TransactionTestCase) -> None:
     for alias in test._databases_names(include_mirrors=False):  # type: ignore[attr-defined]
         operations = connections[alias].ops
         operations.execute_sql_flush(operations.sql_flush(no_style(), _tables(alias)))
+        forget_statistics(alias)
+
+
+def forget_statistics(alias: str) -> None:
+    """Remove what ``ANALYZE`` counted in a SQLite database: it would choose the plans of all later tests of this process."""
+    if connections[alias].vendor == "sqlite":
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'")
+            tables = [name for (name,) in cursor.fetchall()]
+            for name in tables:
+                cursor.execute(f"DELETE FROM {name}")
+            if tables:
+                cursor.execute("ANALYZE sqlite_schema")  # every connection reads the statistics anew: there are none
 
 
 @cache
