@@ -57,12 +57,33 @@ class SubscriptionCapabilities:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectedConsumer:
+    """A member of a subscription; of a partitioned topic, its connection to one partition. ``None`` where the store does not
+    tell."""
+
     name: str
     address: str = ""
     client: str = ""
+    """The library and its version, as the consumer says."""
     connected_since: datetime | None = None
     unacked: int = 0
     partition: int | None = None
+    permits: int | None = None
+    """How many more events it has asked for. With 0 or less it is given none."""
+    blocked: bool = False
+    """It holds so many events that the store gives it no more until it acknowledges."""
+    delivered_events: int | None = None
+    """How many events it was given since it connected; those that came again count again."""
+    delivered: datetime | None = None
+    """When it was last given an event."""
+    acked: datetime | None = None
+    """When it last acknowledged an event."""
+    rate_out: float | None = None
+    """Events a second that it is given."""
+    rate_redelivered: float | None = None
+    key_ranges: Sequence[tuple[int, int]] = ()
+    """Ranges of key hashes that it gets, both ends included; of a key_shared subscription."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the consumer says of itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +123,10 @@ class Cursor:
     """Where the cursor stands if nothing that is left lies before it, in a store whose logs do not all begin alike."""
     counters: tuple[int, ...] = ()
     """Counts that only grow while the store has the partition loaded. One that fell shows that it was loaded anew."""
+    end: Position | None = None
+    """The last message of the partition, as a place to compare; ``None`` if it is empty, or the store does not tell."""
+    active: str = ""
+    """The consumer that gets this partition, of an exclusive or failover subscription; empty if there is none."""
     log: tuple[int, str] | None = None
     """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
     number grows. ``None`` if the store does not tell."""
@@ -125,6 +150,22 @@ class Subscription:
     """Its place is copied between clusters from time to time, so on each of them it is a lower bound."""
     expired_held: int = 0
     """Events that have expired and that a consumer still holds, not acknowledged. They do not come again."""
+    acked: datetime | None = None
+    """When an event was last acknowledged."""
+    expired: int = 0
+    """How many have expired unhandled since the store has the topic loaded, in ``SubscriptionCapabilities.backlog_unit``."""
+    blocked: bool = False
+    """Its consumers together hold so many events that the store gives them no more until they acknowledge."""
+    rate_in: float | None = None
+    """Events a second that are published to its topic."""
+    rate_out: float | None = None
+    """Events a second that its consumers are given."""
+    rate_redelivered: float | None = None
+    """Events a second of ``rate_out`` that were delivered before."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """What an operator has written to the subscription."""
+    out_of_order: bool = False
+    """A key_shared subscription that may give up the order of a key's events when members come and go."""
 
     @property
     def backlog(self) -> int:

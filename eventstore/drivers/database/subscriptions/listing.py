@@ -124,6 +124,7 @@ def _cursor(topic: str, incarnation: str, shard: ShardState) -> Cursor:
         moved=shard.moved,
         placed=shard.placed,
         log=(0, incarnation),
+        end=None if shard.end < 0 else place(shard.end),
     )
 
 

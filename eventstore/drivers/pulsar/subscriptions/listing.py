@@ -112,7 +112,13 @@ class _Partition:
             behind=self._entries.behind(self._log, self.layout, done) if waits and self._has_open_transaction else None,
             log=self.layout.newest if self.layout.newest[1][:4] > "1970" else None,
             counters=(_count(self.inside, "entriesAddedCounter"), _count(told, "msgOutCounter")),
+            end=self._end,
+            active=str(told.get("activeConsumerName") or ""),
         )
+
+    @property
+    def _end(self) -> Position | None:
+        return whole_entry(self._topic, self.number, *self.layout.last) if self.layout.last else None
 
     @property
     def _has_open_transaction(self) -> bool:
@@ -146,6 +152,14 @@ def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> 
         kind=kind_of(name, told),
         replicated=any(each.get("isReplicated", each.get("replicated", False)) for each in told),
         expired_held=sum(_expired_held(each) for each in told),
+        acked=_latest(told, "lastAckedTimestamp"),
+        expired=sum(_count(each, "totalMsgExpired") for each in told),
+        blocked=any(each.get("blockedSubscriptionOnUnackedMsgs", False) for each in told),
+        rate_in=_rate([part.told for part in parts], "msgRateIn"),
+        rate_out=_rate(told, "msgRateOut"),
+        rate_redelivered=_rate(told, "msgRateRedeliver"),
+        properties=_texts(next((each["subscriptionProperties"] for each in told if each.get("subscriptionProperties")), {})),
+        out_of_order=any(each.get("allowOutOfOrderDelivery", False) for each in told),
     )
 
 
@@ -214,7 +228,26 @@ def _consumer(told: Json, partition: int | None) -> ConnectedConsumer:
         connected_since=instant(str(told.get("connectedSince", ""))),
         unacked=_count(told, "unackedMessages"),
         partition=partition,
+        permits=int(told["availablePermits"]) if "availablePermits" in told else None,
+        blocked=bool(told.get("blockedConsumerOnUnackedMsgs", False)),
+        delivered_events=_count(told, "msgOutCounter") if "msgOutCounter" in told else None,
+        delivered=_latest([told], "lastConsumedTimestamp"),
+        acked=_latest([told], "lastAckedTimestamp"),
+        rate_out=_rate([told], "msgRateOut"),
+        rate_redelivered=_rate([told], "msgRateRedeliver"),
+        key_ranges=[(int(first), int(last)) for first, last in told.get("keyHashRangeArrays") or ()],
+        metadata=_texts(told.get("metadata") or {}),
     )
+
+
+def _rate(told: Sequence[Json], field: str) -> float | None:
+    """The sum of a rate that the broker measures over the last minute; ``None`` where it tells none."""
+    rates = [float(each[field]) for each in told if field in each]
+    return max(0.0, sum(rates)) if rates else None
+
+
+def _texts(told: Json) -> Mapping[str, str]:
+    return {str(name): str(value) for name, value in told.items()}
 
 
 def _latest(told: Sequence[Json], *fields: str) -> datetime | None:
