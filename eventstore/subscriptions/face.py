@@ -5,12 +5,23 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from eventstore.model.events import Page
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting
+from eventstore.subscriptions.holder import Holder, holders
+from eventstore.subscriptions.letters import LetterTopic, letter_topics
+from eventstore.subscriptions.progress import Progress, Reached, progress, reach
 from eventstore.subscriptions.samples import Samples
+from eventstore.subscriptions.waiting import (
+    WaitingOfAggregate,
+    WaitingSummary,
+    waiting_of_aggregate,
+    waiting_page,
+    waiting_summary,
+)
 
 
 class SubscriptionFace:
@@ -60,6 +71,35 @@ class SubscriptionFace:
         """The events that the subscription receives next (of these partitions), as far as the index knows them: the first one
         of each partition comes first."""
         return self._rows_of(first_waiting(subscription, limit, partitions))
+
+    def reach(self, subscription: Subscription) -> Reached:
+        """What is acknowledged in each partition that is indexed: once for everything below that is asked of it."""
+        return reach(subscription)
+
+    def progress(self, subscription: Subscription, reached: Reached) -> Sequence[Progress]:
+        """Each cursor with the events acknowledged, of those that are there, in order of partition."""
+        return progress(subscription, reached, timezone.now())
+
+    def holders(self, backlog: Backlog, reached: Reached) -> Sequence[Holder]:
+        """The exact event at which each stuck partition stands, with what differs from the last one acknowledged."""
+        return holders(reached, backlog.stuck_partitions, self._rows_of)
+
+    def waiting_page(self, reached: Reached, *, page_token: str | None = None, limit: int = 50) -> Page[Row]:
+        """A page of all events that wait, oldest first: ``newer`` leads on. ``InvalidPosition`` for a damaged token."""
+        page = waiting_page(reached, page_token, limit)
+        return Page(items=self._rows_of(page.items), newer=page.newer, older=page.older)
+
+    def waiting_summary(self, reached: Reached) -> WaitingSummary:
+        """How many events wait, from when to when, and of how many aggregates, as far as a bounded look goes."""
+        return waiting_summary(reached)
+
+    def waiting_of_aggregate(self, reached: Reached, topic: str, id: str, type: str = "") -> Sequence[WaitingOfAggregate]:
+        """What waits of the aggregates with this id that have events in the topic: none, if there is no such aggregate."""
+        return waiting_of_aggregate(reached, topic, id, type)
+
+    def letter_topics(self, subscription: Subscription) -> Sequence[LetterTopic]:
+        """The retry and dead-letter topics of the subscription, as far as their names or their copies tell."""
+        return letter_topics(subscription.topic, subscription.name, self._storage.log.topics(), self._rows_of)
 
     @property
     def _there(self) -> Subscriptions:

@@ -41,7 +41,8 @@ def test_many_positions_are_looked_up_at_once_as_one_by_one() -> None:
     assert ordinals.ordinals_after(partition, []) == {}
 
 
-def test_more_positions_than_fit_a_statement_are_looked_up_in_a_few() -> None:
+def test_more_positions_than_fit_a_statement_are_looked_up_in_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordinals, "TOKENS_A_STATEMENT", 40)
     index([event(number) for number in range(100)], topic=PATIENTS)
     partition = queries.partition_row("patients", 0)
     assert partition is not None
@@ -49,7 +50,16 @@ def test_more_positions_than_fit_a_statement_are_looked_up_in_a_few() -> None:
     with CaptureQueriesContext(connections["index"]) as captured:
         found = ordinals.ordinals_after(partition, [*asked, *asked])
     assert len(captured) == 2 * 3
-    assert found == {position: min(number + 1, 100) for number, position in enumerate(asked)}
+    assert found == {position: number + 1 for number, position in enumerate(asked)}
+
+
+def test_positions_at_the_end_of_what_is_indexed_and_behind_it_are_looked_up_without_a_query() -> None:
+    index([event(number) for number in range(100)], topic=PATIENTS)
+    partition = queries.partition_row("patients", 0)
+    assert partition is not None
+    with CaptureQueriesContext(connections["index"]) as captured:
+        found = ordinals.ordinals_after(partition, [place(99), place(5_000)])
+    assert (found, len(captured)) == ({place(99): 100, place(5_000): 100}, 0)
 
 
 def test_positions_are_looked_up_by_the_index_of_tokens() -> None:

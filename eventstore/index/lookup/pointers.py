@@ -1,10 +1,10 @@
 """Read pointers from their blocks: by ordinal, and by position."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.models import IndexedPartition
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL, UNREADABLE, Columns, opened, tokens_of
 from eventstore.index.tables.names import Names
@@ -12,6 +12,9 @@ from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+BLOCKS_A_STATEMENT = 500
+"""Blocks that are read in one statement: some ten megabytes."""
 
 PlaceOf = tuple[int, int]
 """A partition row's id, and an ordinal."""
@@ -49,41 +52,37 @@ def pointers_at(places: Sequence[PlaceOf]) -> list[Pointer]:
 
 def open_blocks(wanted: Iterable[PlaceOf]) -> Blocks:
     """Return the blocks that begin at these places."""
-    by_partition: dict[int, list[int]] = {}
-    for partition, first in wanted:
-        by_partition.setdefault(partition, []).append(first)
-    found: dict[PlaceOf, Columns] = {}
-    for partition, firsts in by_partition.items():
-        rows = sql.query(
-            f"SELECT first_ordinal, data FROM index_blockrow WHERE partition_id = %s AND first_ordinal IN {sql.in_list()}",
-            [partition, sql.as_list(firsts)],
-        )
-        for first, data in rows:
-            found[partition, first] = opened(bytes(data))
-    return found
+    return {place: opened(data) for place, data in _blocks_at(wanted)}
 
 
 def last_ordinals(partition: int, tokens: Sequence[str]) -> list[int]:
-    """Return the ordinal of the last event at or before each token (-1 for none), in the same order.
+    """Do as ``last_ordinals_in``, for tokens of one partition."""
+    return last_ordinals_in([(partition, token) for token in tokens])
+
+
+def last_ordinals_in(places: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the ordinal of the last event at or before each of these tokens of partition rows (-1 for none), in the same
+    order.
 
     The cost depends on how many blocks hold the tokens, not on how many events lie between them.
     """
-    firsts = _blocks_before(partition, tokens)
-    blocks = _tokens(partition, firsts)
+    firsts = _blocks_before(places)
+    blocks = _tokens(places, firsts)
     return [
-        -1 if first is None else first + bisect_right(blocks.get(first, ()), token) - 1
-        for first, token in zip(firsts, tokens, strict=True)
+        -1 if first is None else first + bisect_right(blocks.get((partition, first), ()), token) - 1
+        for first, (partition, token) in zip(firsts, places, strict=True)
     ]
 
 
 def ordinals_at(partition: int, tokens: Sequence[str]) -> dict[str, int]:
     """Return the ordinal of the event at each token that is indexed."""
-    firsts = _blocks_before(partition, tokens)
-    blocks = _tokens(partition, firsts)
+    places = [(partition, token) for token in tokens]
+    firsts = _blocks_before(places)
+    blocks = _tokens(places, firsts)
     found = {}
     for first, token in zip(firsts, tokens, strict=True):
         if first is not None:
-            there = blocks.get(first, ())  # none if the build is being removed
+            there = blocks.get((partition, first), ())  # none if the build is being removed
             number = bisect_left(there, token)
             if number < len(there) and there[number] == token:
                 found[token] = first + number
@@ -94,7 +93,20 @@ def time_of(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
+def published_at(places: Iterable[PlaceOf]) -> Mapping[PlaceOf, tuple[str, datetime]]:
+    """Return the token of the event at each of these places, and when it was published. Places that have none are left out."""
+    wanted = set(places)
+    blocks = open_blocks({(partition, ordinal - ordinal % FULL) for partition, ordinal in wanted})
+    found = {}
+    for place in wanted:
+        there = _within(blocks, place)
+        if there:
+            columns, number = there
+            found[place] = (columns.tokens[number], time_of(columns.published[number]))
+    return found
+
+
+def _blocks_before(places: Sequence[tuple[int, str]]) -> list[int | None]:
     """Return where the last block begins that does not lie after each token; ``None`` if all do. One index search a token."""
     statement = (
         "SELECT given.number, (SELECT first_ordinal FROM index_blockrow WHERE partition_id = given.partition "
@@ -103,19 +115,31 @@ def _blocks_before(partition: int, tokens: Sequence[str]) -> list[int | None]:
     rows = sql.select(
         statement.replace("{as_kept}", ' COLLATE "C"' if sql.postgres() else ""),
         {"number": "integer", "partition": "bigint", "token": "text"},
-        [(number, partition, token) for number, token in enumerate(tokens)],
+        [(number, partition, token) for number, (partition, token) in enumerate(places)],
     )
-    found: list[int | None] = [None] * len(tokens)
+    found: list[int | None] = [None] * len(places)
     for number, first in rows:
         found[number] = first
     return found
 
 
-def _tokens(partition: int, firsts: Iterable[int | None]) -> dict[int, list[str]]:
-    """Return the tokens of the blocks that begin at these ordinals."""
-    wanted = {first for first in firsts if first is not None}
-    rows = BlockRow.objects.filter(partition_id=partition, first_ordinal__in=wanted)
-    return {first: tokens_of(bytes(data)) for first, data in rows.values_list("first_ordinal", "data")}
+def _tokens(places: Sequence[tuple[int, str]], firsts: Sequence[int | None]) -> dict[PlaceOf, list[str]]:
+    """Return the tokens of the blocks that begin at these ordinals, each in the partition of its place."""
+    wanted = {(partition, first) for (partition, _), first in zip(places, firsts, strict=True) if first is not None}
+    return {place: tokens_of(data) for place, data in _blocks_at(wanted)}
+
+
+def _blocks_at(places: Iterable[PlaceOf]) -> Iterator[tuple[PlaceOf, bytes]]:
+    """Yield the blocks that begin at these places: one query for each 500, of however many partitions."""
+    wanted = sorted(set(places))
+    statement = (
+        "SELECT given.partition, given.first, index_blockrow.data FROM {given} JOIN index_blockrow "
+        "ON index_blockrow.partition_id = given.partition AND index_blockrow.first_ordinal = given.first"
+    )
+    columns = {"partition": "bigint", "first": "bigint"}
+    for start in range(0, len(wanted), BLOCKS_A_STATEMENT):
+        for partition, first, data in sql.select(statement, columns, wanted[start : start + BLOCKS_A_STATEMENT]):
+            yield (partition, first), bytes(data)
 
 
 def _live(partitions: set[int]) -> dict[int, IndexedPartition]:
@@ -138,17 +162,15 @@ def _streams(ids: set[int]) -> dict[int, tuple[int, str]]:
 
 
 def _anomalies(places: Sequence[PlaceOf]) -> dict[PlaceOf, tuple[str, ...]]:
-    by_partition: dict[int, list[int]] = {}
-    for partition, ordinal in places:
-        by_partition.setdefault(partition, []).append(ordinal)
     found: dict[PlaceOf, tuple[str, ...]] = {}
-    for partition, ordinals in by_partition.items():
-        rows = sql.query(
-            f"SELECT ordinal, kind FROM index_anomalyrow WHERE partition_id = %s AND ordinal IN {sql.in_list()} ORDER BY id",
-            [partition, sql.as_list(ordinals)],
-        )
-        for ordinal, kind in rows:
-            found[partition, ordinal] = (*found.get((partition, ordinal), ()), kind)
+    rows = sql.select(
+        "SELECT given.partition, given.place, kind FROM {given} JOIN index_anomalyrow "
+        "ON index_anomalyrow.partition_id = given.partition AND index_anomalyrow.ordinal = given.place ORDER BY id",
+        {"partition": "bigint", "place": "bigint"},
+        places,
+    )
+    for partition, ordinal, kind in rows:
+        found[partition, ordinal] = (*found.get((partition, ordinal), ()), kind)
     return found
 
 

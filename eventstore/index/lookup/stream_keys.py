@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from eventstore.index.models import BlockRow
+from eventstore.index.models import BlockRow, StreamRow
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import FULL
 
@@ -19,6 +19,25 @@ class Stretch:
     partition: int
     first_segment: int
     last_segment: int
+
+
+def stretches_in(topic: str, id: str, type: str = "") -> dict[tuple[int, str], Stretch]:
+    """Return the streams of the aggregates with this id in a topic that the store has, by partition number and type.
+
+    Without a type, aggregates of every type count.
+    """
+    rows = StreamRow.objects.filter(
+        aggregate_id=id, partition__topic=topic, partition__live=True, partition__ended_at=None
+    ).select_related("partition", "type")
+    return {
+        (row.partition.number, row.type.text): Stretch(
+            stream=row.pk,
+            partition=row.partition.pk,
+            first_segment=row.first_segment,
+            last_segment=row.partition.segment,
+        )
+        for row in (rows.filter(type__text=type) if type else rows)
+    }
 
 
 def ordinals_back(stretch: Stretch, before: int | None, limit: int) -> list[int]:
