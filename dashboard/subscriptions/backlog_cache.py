@@ -1,28 +1,27 @@
 """Every subscription with its backlog, as a list for the pages that show them.
 
-Many people watch these lists, and each asks the broker two questions a topic: so one answer serves a process for a moment, and
-one thread at a time asks. Where the store is away, the last answer is still known, with its time.
+The figures come from ``desk.backlogs``, which asks the store once for all processes. Where the store is away, the last answer
+is still known, with its time.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from dashboard.gateway import desk, shared
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.web import place_counts, store_health
-from eventstore.desk import Desk
-from eventstore.model import EventStoreError, StoreUnreachable, Subscription, SubscriptionKind, Topic, UnknownTopic
+from eventstore.backlogs import AllBacklogs, Step
+from eventstore.model import StoreUnreachable, Subscription, SubscriptionKind, Topic
 from eventstore.subscriptions import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
-MAX_PARALLEL_TOPICS = 8
 
 MARKS = {
     State.STUCK: ("bad", "▲", "stuck"),
@@ -50,6 +49,10 @@ class Line:
 
     topic: Topic
     backlog: Backlog
+    steps: Sequence[Step] = ()
+    """How much waited in the last hour, oldest first."""
+    unavailable: str = ""
+    """Why its figures are old; empty if they are not."""
 
     @property
     def subscription(self) -> Subscription:
@@ -158,37 +161,39 @@ class BacklogSnapshot:
 
 
 class BacklogCache:
-    """The last list of all subscriptions, and the last failure to get one. One thread at a time asks the store."""
+    """The last list of all subscriptions, and the last failure to get one, so that a page costs no query for a moment."""
 
     def __init__(self) -> None:
-        self._asking = threading.Lock()
+        self._reading = threading.Lock()
         self.last: BacklogSnapshot | None = None
         """What was last gathered; ``None``: nothing since the process began or the cache was emptied."""
-        self._failed: tuple[datetime, StoreUnreachable] | None = None
+        self._read_at = self._failed_at = -inf
+        self._failure = ""
 
     def gathered(self) -> BacklogSnapshot:
         """All subscriptions of all watched topics, as of a moment ago; ``StoreUnreachable``."""
-        with self._asking:
-            now = timezone.now()
-            if self.last is not None and now - self.last.as_of < FRESH:
+        with self._reading:
+            now = time.monotonic()
+            if self.last is not None and now - self._read_at < FRESH.total_seconds():
                 return self.last
-            if self._failed is not None and now - self._failed[0] < FRESH:
-                raise StoreUnreachable(str(self._failed[1]))
+            if now - self._failed_at < FRESH.total_seconds():
+                raise StoreUnreachable(self._failure)
             try:
                 store = store_health.current_store_health()
                 if store.reachable is False:
                     raise StoreUnreachable(store.words)
-                self.last = _gather(desk())
+                self.last = _snapshot(desk().backlogs.current(FRESH))
             except StoreUnreachable as error:
-                self._failed = (timezone.now(), error)
+                self._failed_at, self._failure = time.monotonic(), str(error)
                 raise
-            self._failed = None
+            self._read_at = time.monotonic()
             _note(self.last)
             return self.last
 
     def forget(self) -> None:
-        with self._asking:
-            self.last = self._failed = None
+        with self._reading:
+            self.last = None
+            self._failed_at = -inf
 
 
 def gathered() -> BacklogSnapshot:
@@ -205,12 +210,17 @@ def gathered_or_last_known() -> tuple[BacklogSnapshot | None, StoreUnreachable |
 
 
 def last_known() -> BacklogSnapshot | None:
-    """What ``gathered`` last returned in this process."""
-    return shared(BacklogCache).last
+    """What is known without asking the store: what this process or any other saw last; ``None``: nothing yet."""
+    found = shared(BacklogCache).last
+    if found is None:
+        stored = desk().backlogs.last_known()
+        found = _snapshot(stored) if stored.topics else None
+    return found
 
 
 def forget() -> None:
     """Ask anew at the next page: something has just been changed."""
+    desk().backlogs.forget()
     shared(BacklogCache).forget()
 
 
@@ -243,37 +253,14 @@ def _note(found: BacklogSnapshot) -> None:
     place_counts.note("subscriptions", total=total, attention=attention, as_of=found.as_of)
 
 
-def _gather(asked: Desk) -> BacklogSnapshot:
-    topics = asked.log.topics() if asked.subscriptions.supported else []
-    max_parallel = min(MAX_PARALLEL_TOPICS, asked.log.capabilities.parallel_reads, len(topics))
-    if max_parallel <= 1:
-        answers: Iterable[Sequence[Line] | str] = [_of_topic(asked, topic) for topic in topics]
-    else:
-        with ThreadPoolExecutor(max_workers=max_parallel, thread_name_prefix="backlogs") as pool:
-            answers = list(pool.map(lambda topic: _in_own_thread(asked, topic), topics))
-    lines: list[Line] = []
-    unavailable_topics: list[tuple[str, str]] = []
-    for topic, answer in zip(topics, answers, strict=True):
-        if isinstance(answer, str):
-            unavailable_topics.append((topic.name, answer))
-        else:
-            lines += answer
-    return BacklogSnapshot(lines=lines, unavailable_topics=unavailable_topics, as_of=timezone.now())
-
-
-def _in_own_thread(asked: Desk, topic: Topic) -> Sequence[Line] | str:
-    try:
-        return _of_topic(asked, topic)
-    finally:
-        connections.close_all()  # this thread's own: nobody else would close them
-
-
-def _of_topic(asked: Desk, topic: Topic) -> Sequence[Line] | str:
-    try:
-        return [Line(topic=topic, backlog=backlog) for backlog in asked.subscriptions.backlogs(topic.name)]
-    except StoreUnreachable:
-        raise
-    except UnknownTopic:
-        return []  # deleted since it was listed
-    except EventStoreError as error:
-        return str(error)
+def _snapshot(found: AllBacklogs) -> BacklogSnapshot:
+    lines = [
+        Line(topic=one.topic, backlog=watched.backlog, steps=watched.steps, unavailable=one.unavailable)
+        for one in found.topics
+        for watched in one.subscriptions
+    ]
+    return BacklogSnapshot(
+        lines=lines,
+        unavailable_topics=[(one.topic.name, one.unavailable) for one in found.topics if one.unavailable],
+        as_of=found.as_of or max((line.backlog.as_of for line in lines), default=timezone.now()),
+    )

@@ -91,7 +91,7 @@ def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable |
     try:
         found = desk().streams.topic(topic)
         canonical = found.name  # the index tells it where the store is away
-        return Line(topic=found, backlog=desk().subscriptions.backlog(canonical, name)), None
+        return Line(topic=found, backlog=desk().backlogs.one(canonical, name)), None
     except StoreUnreachable as error:
         known = backlog_cache.last_known()
         for line in known.lines if known else ():

@@ -6,6 +6,7 @@ A face's class lives in the room of its capability. A new capability adds a room
 from datetime import timedelta
 
 from eventstore.actions import ActionFace, Safeguards
+from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
 from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
@@ -38,6 +39,7 @@ class Desk:
         self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
         self.subscriptions = SubscriptionFace(storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after)
+        self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.actions = ActionFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)

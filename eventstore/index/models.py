@@ -223,3 +223,36 @@ class SeenFilter(models.Model):
     first_segment = models.IntegerField(primary_key=True)
     last_segment = models.IntegerField()
     bits = models.BinaryField()
+
+
+class BacklogRow(models.Model):
+    """What was last seen of one topic's subscriptions (``data``: see ``eventstore.backlogs.stored``), as of ``as_of``.
+
+    The row without a topic stands for all of them. It says who may ask the store now: a lease, as that of a partition.
+    ``asked_at`` is when all topics were last asked for, ``promised_until`` when they are asked for again at the latest.
+    ``reason`` says why newer figures are missing; empty if they are not.
+    """
+
+    topic = ExactText(primary_key=True)
+    data = models.BinaryField(default=b"")
+    as_of = models.DateTimeField(null=True)
+    reason = models.TextField(default="")
+    asked_at = models.DateTimeField(null=True)
+    promised_until = models.DateTimeField(null=True)
+    owner = models.TextField(default="")
+    epoch = models.BigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+
+
+class LookRow(models.Model):
+    """One subscription at one moment (milliseconds since 1970). ``rank``: the higher, the longer it is kept."""
+
+    topic = ExactText()
+    name = ExactText()
+    at = models.BigIntegerField()
+    rank = models.SmallIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["topic", "name", "at"], name="one_look_a_moment")]
+        indexes = [models.Index(fields=["rank", "at"], name="looks_by_age")]

@@ -1,7 +1,7 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -9,27 +9,15 @@ from itertools import islice
 from django.utils import timezone
 
 from eventstore.index.lookup import queries
-from eventstore.index.lookup.ordinals import ordinals_after
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NO_TIME, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
+from eventstore.subscriptions.counting import Behind, Waits, acknowledged_ordinals, count_behind, is_fresh
 from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing
-
-INDEX_IS_FRESH = timedelta(seconds=10)
 
 PHANTOMS = frozenset({"liiklus-end-offsets-reader"})
 """Subscriptions that a gateway keeps and nobody ever acknowledges: their backlog means nothing."""
-
-MOST_TIMELESS = 20
-"""Events behind one without a publish time that are looked at for one that has it."""
-
-
-Indexed = Mapping[int, IndexedPartition]
-"""A topic's partitions that the index follows, by number."""
-
-Handled = Sequence[tuple[int, int]]
-"""What a cursor has acknowledged in its partition, as ranges of ordinals: (first, behind the last)."""
 
 
 class Counted(StrEnum):
@@ -78,6 +66,10 @@ class Backlog:
     held_since: datetime | None = None
     """When the open transaction published its first event, where known; of a subscription that is held back only."""
     setbacks: Sequence[Setback] = ()
+    standing: Mapping[int, Standing] = field(default_factory=dict)
+    """Since when each partition's cursor stands, as far as it was watched."""
+    events: int | None = None
+    """How many events of the topic are indexed; ``None`` where the index does not know a partition."""
 
 
 def backlog_of(
@@ -86,14 +78,35 @@ def backlog_of(
     stuck_after: timedelta,
     seen: Seen = NOTHING_SEEN,
 ) -> Backlog:
-    """Count what waits behind the subscription's cursors, now. ``seen`` is what this process saw of them before."""
+    """Count what waits behind the subscription's cursors, now. ``seen`` is what was seen of them before."""
+    return backlogs_of([(subscription, seen)], capabilities, stuck_after)[0]
+
+
+def backlogs_of(
+    told: Sequence[tuple[Subscription, Seen]], capabilities: SubscriptionCapabilities, stuck_after: timedelta
+) -> Sequence[Backlog]:
+    """Do as ``backlog_of`` for each of these, by a handful of queries for all of them together."""
     now = timezone.now()
-    indexed = queries.partition_rows(subscription.topic)
-    handled = _handled(subscription, capabilities, indexed)
-    waiting, counted = _waiting(subscription, capabilities, indexed, handled, now)
-    first = _first_in_each(subscription, indexed, handled) if waiting else {}
-    timed = [pointer for pointers in first.values() for pointer in pointers[:1] if pointer.published != NO_TIME]
-    oldest = min(timed, key=lambda pointer: pointer.published, default=None)
+    counts_events = capabilities.backlog_unit == "events"
+    behind = count_behind([subscription for subscription, _ in told], counts_events=counts_events)
+    return [
+        _backlog(subscription, capabilities, stuck_after, seen, found, now)
+        for (subscription, seen), found in zip(told, behind, strict=True)
+    ]
+
+
+def _backlog(
+    subscription: Subscription,
+    capabilities: SubscriptionCapabilities,
+    stuck_after: timedelta,
+    seen: Seen,
+    behind: Behind,
+    now: datetime,
+) -> Backlog:
+    waiting, counted = _waiting(subscription, capabilities, behind, now)
+    first = behind.first if waiting else {}
+    timed = [waits[0] for waits in first.values() if waits[0].published != NO_TIME]
+    oldest = min(timed, key=lambda one: one.published, default=None)
     heads = {} if _is_nobodys(subscription) else _heads(subscription, first)
     stuck = _standing_still(subscription, heads, now - stuck_after, seen)
     state = _state(subscription, waiting, stuck=bool(stuck))
@@ -111,21 +124,9 @@ def backlog_of(
         delayed_until=_delayed_until(subscription) if state is State.DELAYED else None,
         held_since=_held_since(subscription) if state is State.HELD_BACK else None,
         setbacks=seen.setbacks,
+        standing=seen.standing,
+        events=_events(subscription, behind),
     )
-
-
-def acknowledged_ordinals(partition: IndexedPartition, cursor: Cursor) -> Handled:
-    """Everything that the cursor has acknowledged: what it stands behind, and the ranges beyond. However many: few queries."""
-    stands = [cursor.acknowledged] if cursor.acknowledged else []
-    edges = [edge for hole in cursor.holes for edge in hole]
-    ordinals = ordinals_after(partition, [*stands, *edges])
-    behind = ordinals[cursor.acknowledged] if cursor.acknowledged else 0
-    return [(0, behind), *((ordinals[start], ordinals[end]) for start, end in cursor.holes)]
-
-
-def is_fresh(partition: IndexedPartition, now: datetime) -> bool:
-    """Whether the index had everything of this partition a moment ago."""
-    return partition.caught_up_at is not None and now - partition.caught_up_at <= INDEX_IS_FRESH
 
 
 def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] | None = None) -> list[Pointer]:
@@ -149,31 +150,25 @@ def _first_waiting_in(partition: IndexedPartition, cursor: Cursor, limit: int) -
     return queries.at_ordinals(partition, list(islice(ordinals, limit)))
 
 
-def _handled(subscription: Subscription, capabilities: SubscriptionCapabilities, indexed: Indexed) -> Mapping[int, Handled]:
-    """Partition → what is acknowledged there, of those that are indexed; a partition is left out where nobody asks for it."""
-    counts_events = capabilities.backlog_unit == "events"
-    return {
-        cursor.partition: acknowledged_ordinals(indexed[cursor.partition], cursor)
-        for cursor in subscription.cursors
-        if cursor.partition in indexed and (cursor.backlog or not counts_events)
-    }
+def _events(subscription: Subscription, behind: Behind) -> int | None:
+    """How many events of the topic are indexed; ``None`` where a partition is not."""
+    rows = [behind.indexed.get(cursor.partition) for cursor in subscription.cursors]
+    known = [row.next_ordinal for row in rows if row is not None]
+    return sum(known) if len(known) == len(rows) else None
 
 
 def _waiting(
-    subscription: Subscription,
-    capabilities: SubscriptionCapabilities,
-    indexed: Indexed,
-    handled: Mapping[int, Handled],
-    now: datetime,
+    subscription: Subscription, capabilities: SubscriptionCapabilities, behind: Behind, now: datetime
 ) -> tuple[int, Counted]:
     if capabilities.backlog_unit == "events":
         return subscription.backlog, Counted.STORE
     total, fresh = 0, True
     for cursor in subscription.cursors:
-        partition = indexed.get(cursor.partition)
+        partition = behind.indexed.get(cursor.partition)
         if partition is None:
             return max(0, subscription.backlog), Counted.ENTRIES
-        waiting = max(0, partition.next_ordinal - sum(end - start for start, end in handled[cursor.partition]))
+        handled = behind.handled[cursor.partition]
+        waiting = max(0, partition.next_ordinal - sum(end - start for start, end in handled))
         if is_fresh(partition, now):
             total += waiting
         else:
@@ -182,42 +177,25 @@ def _waiting(
     return total, Counted.INDEX if fresh else Counted.INDEX_BEHIND
 
 
-def _first_in_each(
-    subscription: Subscription, indexed: Indexed, handled: Mapping[int, Handled]
-) -> dict[int, Sequence[Pointer]]:
-    """Partition → what waits first there, as the index knows it: behind as many as are known to be delayed, one more."""
-    found: dict[int, Sequence[Pointer]] = {}
-    for cursor in subscription.cursors:
-        if cursor.backlog and cursor.partition in handled:
-            partition = indexed[cursor.partition]
-            ordinals = left_out(handled[cursor.partition], partition.next_ordinal)
-            pointers = queries.at_ordinals(partition, list(islice(ordinals, len(cursor.due) + 1)))
-            if pointers and pointers[-1].published == NO_TIME:  # how long has the next one waited whose time is known?
-                pointers += queries.at_ordinals(partition, list(islice(ordinals, MOST_TIMELESS)))
-            if pointers:
-                found[cursor.partition] = pointers
-    return found
-
-
-def _heads(subscription: Subscription, first: Mapping[int, Sequence[Pointer]]) -> dict[int, Pointer]:
+def _heads(subscription: Subscription, first: Mapping[int, Sequence[Waits]]) -> dict[int, Waits]:
     """The event that each partition's cursor stands before: the one there that has waited longest and is due.
 
     A partition has none where everything that waits is delayed, or where more is delayed than the times are known of: it
     cannot be told then whether the next event is due. Of events without a publish time nobody knows how long they have waited:
     the next one that has it counts.
     """
-    found: dict[int, Pointer] = {}
+    found: dict[int, Waits] = {}
     for cursor in subscription.cursors:
         if cursor.delayed and (cursor.delayed >= cursor.backlog or cursor.delayed > len(cursor.due)):
             continue
-        due = [pointer for pointer in first.get(cursor.partition, ()) if pointer.position.message not in cursor.due]
+        due = [one for one in first.get(cursor.partition, ()) if one.position.message not in cursor.due]
         if due:
-            found[cursor.partition] = next((pointer for pointer in due if pointer.published != NO_TIME), due[0])
+            found[cursor.partition] = next((one for one in due if one.published != NO_TIME), due[0])
     return found
 
 
 def _standing_still(
-    subscription: Subscription, heads: Mapping[int, Pointer], limit: datetime, seen: Seen
+    subscription: Subscription, heads: Mapping[int, Waits], limit: datetime, seen: Seen
 ) -> dict[int, datetime]:
     """Partition → since when its cursor stands, of those that have let an event wait since before ``limit``.
 

@@ -14,7 +14,7 @@ from eventstore.model.errors import InvalidPosition, StoresOwn
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscriptions, SubscriptionType
-from eventstore.subscriptions.backlog import acknowledged_ordinals, is_fresh
+from eventstore.subscriptions.counting import acknowledged_ordinals, is_fresh
 
 STORES_OWN = (
     "The broker keeps this cursor for its own {}. No service receives events by it, so moving it would deliver nothing. "

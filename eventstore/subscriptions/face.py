@@ -10,11 +10,11 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
-from eventstore.subscriptions.backlog import Backlog, backlog_of, first_waiting
+from eventstore.subscriptions.backlog import Backlog, backlogs_of, first_waiting
 from eventstore.subscriptions.holder import Holder, holders
 from eventstore.subscriptions.letters import LetterTopic, letter_topics
 from eventstore.subscriptions.progress import Progress, Reached, progress, reach
-from eventstore.subscriptions.samples import Samples
+from eventstore.subscriptions.samples import Samples, Seen
 from eventstore.subscriptions.waiting import (
     WaitingOfAggregate,
     WaitingSummary,
@@ -57,13 +57,29 @@ class SubscriptionFace:
         """The subscription as the store shows it now: its cursors and its consumers."""
         return self._there.named(topic, name)
 
+    def of_topic(self, topic: str) -> Sequence[Subscription]:
+        """The topic's durable subscriptions, by name, as the store shows them now. Asks nothing of the index."""
+        return self._there.of_topic(topic)
+
     def backlogs(self, topic: str) -> Sequence[Backlog]:
         """Each durable subscription of the topic with its waiting events, by name."""
-        return [self._backlog(subscription) for subscription in self._there.of_topic(topic)]
+        return self.counted(self.of_topic(topic))
 
     def backlog(self, topic: str, name: str) -> Backlog:
         """One subscription with its waiting events."""
-        return self._backlog(self.named(topic, name))
+        return self.counted([self.named(topic, name)])[0]
+
+    def counted(self, subscriptions: Sequence[Subscription]) -> Sequence[Backlog]:
+        """These subscriptions, which the store has just shown, with their waiting events: few queries, however many."""
+        now = timezone.now()
+        told = [(subscription, self._samples.see(subscription, now)) for subscription in subscriptions]
+        return backlogs_of(told, self.capabilities, self._stuck_after)
+
+    def learn(self, backlogs: Sequence[Backlog]) -> None:
+        """Take over what other processes saw of these subscriptions: where each cursor stood, and since when."""
+        for backlog in backlogs:
+            seen = Seen(setbacks=backlog.setbacks, standing=backlog.standing)
+            self._samples.learn(backlog.subscription, seen, backlog.as_of)
 
     def first_waiting(
         self, subscription: Subscription, limit: int = 10, *, partitions: Set[int] | None = None
@@ -104,7 +120,3 @@ class SubscriptionFace:
     @property
     def _there(self) -> Subscriptions:
         return subscriptions_of(self._storage)
-
-    def _backlog(self, subscription: Subscription) -> Backlog:
-        seen = self._samples.see(subscription, timezone.now())
-        return backlog_of(subscription, self.capabilities, self._stuck_after, seen)

@@ -8,7 +8,7 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import Ranges, ordinals_in
 from eventstore.index.models import IndexedPartition
 from eventstore.model.subscriptions import Cursor, Subscription
-from eventstore.subscriptions.backlog import is_fresh
+from eventstore.subscriptions.counting import is_fresh
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

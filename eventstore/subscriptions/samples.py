@@ -2,7 +2,7 @@
 
 A broker shows acknowledgements from its memory. If it crashes, it comes back with those that it had saved, and the cursors
 stand where they stood before: nobody reset them. The counts that it keeps of a partition begin anew with it, which is how
-the two are told apart. Samples are kept in this process, for as long as it runs.
+the two are told apart. Samples are kept in this process, for as long as it runs. What other processes saw is taken over.
 """
 
 import threading
@@ -94,9 +94,23 @@ class Samples:
                 standing[cursor.partition] = sample.standing
                 if sample.setback:
                     found.append(sample.setback)
-            while len(self._last) > self._most:
-                self._last.popitem(last=False)
+            self._forget_oldest()
         return Seen(setbacks=found, standing=standing)
+
+    def learn(self, subscription: Subscription, seen: Seen, at: datetime) -> None:
+        """Take over what another process saw then, unless this one has looked since."""
+        setbacks = {setback.partition: setback for setback in seen.setbacks}
+        with self._lock:
+            for cursor in subscription.cursors:
+                key, number = (subscription.topic, subscription.name, cursor.partition), cursor.partition
+                if key not in self._last or self._last[key].at < at:
+                    standing = seen.standing.get(number) or Standing(since=at, moved=False)
+                    self._last[key] = _sample(cursor, at, standing, setbacks.get(number))
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        while len(self._last) > self._most:
+            self._last.popitem(last=False)
 
 
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
@@ -105,13 +119,17 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
     setback = _setback(before, cursor, now) if before else None
     if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
         setback = before.setback
+    return _sample(cursor, now, _standing(before, cursor, now), setback)
+
+
+def _sample(cursor: Cursor, at: datetime, standing: Standing, setback: Setback | None) -> Sample:
     return Sample(
-        standing=_standing(before, cursor, now),
+        standing=standing,
         place=_place(cursor),
         holes=tuple(cursor.holes) if len(cursor.holes) <= MOST_HOLES else (),
         counters=cursor.counters,
         log=cursor.log,
-        at=now,
+        at=at,
         setback=setback,
     )
 

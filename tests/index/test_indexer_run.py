@@ -24,7 +24,7 @@ from eventstore.index.writing import writer
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Event, Message, NewMessage, Position, Topic
 from eventstore.model.log import Edge, Reader
-from eventstore.subscriptions.backlog import is_fresh
+from eventstore.subscriptions.counting import is_fresh
 from tests.contract.helpers import eventually
 from tests.index.running_indexers import RefusingAtFirst, following, indexed, owners, published, running
 from tests.parts import StorageOver

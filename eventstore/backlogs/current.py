@@ -1,0 +1,85 @@
+"""What is stored of all topics' subscriptions now, read from the index's database. The store is not asked."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from eventstore.backlogs.lease import ALL
+from eventstore.backlogs.stored import Step, backlog_in, topic_in
+from eventstore.index.models import BacklogRow
+from eventstore.model.events import Topic
+from eventstore.subscriptions import Backlog
+
+TOPICS_A_STATEMENT = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """A subscription as it was last seen, and how much waited in the last hour: about once a minute, oldest first."""
+
+    backlog: Backlog
+    steps: Sequence[Step] = ()
+    kept: int = 0
+    """When its last look was kept, in milliseconds since 1970; 0: never."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicBacklogs:
+    """A topic's subscriptions by name, as of ``as_of``; ``None``: it was never seen.
+
+    ``unavailable``: why the store does not tell newer figures, in a sentence; empty if it does.
+    """
+
+    topic: Topic
+    subscriptions: Sequence[Watched]
+    as_of: datetime | None
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AllBacklogs:
+    """All watched topics, by name. ``as_of``: when they were last asked for; ``None``: never, or not since a change."""
+
+    topics: Sequence[TopicBacklogs]
+    as_of: datetime | None
+
+
+class StoredBacklogs:
+    """Reads what is stored, and decodes only what has changed since the last time. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, TopicBacklogs] = {}
+
+    def read(self) -> tuple[AllBacklogs, Sequence[Backlog]]:
+        """Return everything, and the backlogs among it that this process had not read before."""
+        with self._lock:
+            rows = {row[0]: row[1:] for row in BacklogRow.objects.values_list("topic", "as_of", "reason", "asked_at")}
+            *_, asked_at = rows.pop(ALL, (None, "", None))
+            changed = [topic for topic, (as_of, *_) in rows.items() if not self._knows(topic, as_of)]
+            new = self._decode(changed)
+            self._known = {
+                topic: replace(self._known[topic], unavailable=reason)
+                for topic, (_, reason, _) in sorted(rows.items())
+                if topic in self._known
+            }
+            return AllBacklogs(topics=list(self._known.values()), as_of=asked_at), new
+
+    def _knows(self, topic: str, as_of: datetime | None) -> bool:
+        return topic in self._known and self._known[topic].as_of == as_of
+
+    def _decode(self, topics: Sequence[str]) -> Sequence[Backlog]:
+        new: list[Backlog] = []
+        for start in range(0, len(topics), TOPICS_A_STATEMENT):
+            rows = BacklogRow.objects.filter(topic__in=topics[start : start + TOPICS_A_STATEMENT])
+            for topic, data, as_of in rows.values_list("topic", "data", "as_of"):
+                stored = topic_in(bytes(data))
+                found = [
+                    Watched(backlog=backlog_in(each), steps=each.steps, kept=each.kept)
+                    for each in (stored.subscriptions if stored else ())
+                ]
+                of = stored.topic if stored else Topic(name=topic)
+                self._known[topic] = TopicBacklogs(topic=of, subscriptions=found, as_of=as_of)
+                new += [each.backlog for each in found]
+        return new

@@ -1,0 +1,100 @@
+"""The desk's face for what is seen of all subscriptions, now and before."""
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from eventstore.backlogs import history
+from eventstore.backlogs import lease as leases
+from eventstore.backlogs.current import AllBacklogs, StoredBacklogs
+from eventstore.backlogs.lease import Lease, LeaseLost
+from eventstore.backlogs.looks import Look
+from eventstore.backlogs.refresh import refresh
+from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.log import Log
+from eventstore.subscriptions import Backlog
+from eventstore.subscriptions.face import SubscriptionFace
+
+FRESH = timedelta(seconds=2)
+"""How old figures may be while no poller runs."""
+PATIENCE = 5.0
+"""Seconds to wait for what another process asks the store at this moment."""
+MOST_LOOKS = 2_000
+"""Looks that are read at once."""
+
+
+class BacklogFace:
+    """``desk.backlogs``. One process at a time asks the store, for all processes and viewers. The answer is in the index's
+    database, with what was seen before."""
+
+    def __init__(self, *, log: Log, subscriptions: SubscriptionFace) -> None:
+        self._log, self._subscriptions = log, subscriptions
+        self._stored = StoredBacklogs()
+        self._asking = threading.Lock()
+        self._owner = new_owner()
+
+    def current(self, max_age: timedelta = FRESH) -> AllBacklogs:
+        """All subscriptions of all watched topics: as the poller last saw them, or no older than ``max_age`` where none runs.
+
+        ``StoreUnreachable`` if the store does not answer: ``last_known`` still does.
+        """
+        with self._asking:
+            deadline = time.monotonic() + PATIENCE
+            while not (now := leases.situation(max_age)).fresh:
+                if self.ask(max_age):
+                    now = leases.situation(max_age)
+                    break
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.03)
+        if now.reason:
+            raise StoreUnreachable(now.reason)
+        return self.last_known()
+
+    def last_known(self) -> AllBacklogs:
+        """What is stored, however old. Asks nothing of the store."""
+        found, new = self._stored.read()
+        self._subscriptions.learn(new)
+        return found
+
+    def ask(self, max_age: timedelta, *, promised: timedelta | None = None) -> bool:
+        """Ask the store about everything, unless that was done within ``max_age`` or another process does it now.
+
+        Return whether it was asked. ``promised``: within which time the caller asks again, so that nobody else needs to.
+        """
+        lease = leases.take(self._owner, max_age)
+        if lease is None:
+            return False
+        try:
+            reason = self._refresh(lease)
+        except BaseException:
+            leases.give_up(lease)
+            raise
+        leases.finish(lease, reason=reason, promised=promised)
+        return True
+
+    def _refresh(self, lease: Lease) -> str:
+        """Return why the store could not be asked; empty if it was."""
+        try:
+            refresh(self._log, self._subscriptions, lease, self.last_known().topics)
+        except StoreUnreachable as error:
+            return str(error)
+        except LeaseLost:
+            pass  # its successor has newer figures
+        return ""
+
+    def forget(self) -> None:
+        """Let the next one who wants figures ask the store anew: something has just been changed."""
+        leases.forget()
+
+    def one(self, topic: str, name: str) -> Backlog:
+        """This subscription as the store shows it at this moment, with what was seen of it before."""
+        self.last_known()
+        return self._subscriptions.backlog(topic, name)
+
+    def looks(self, topic: str, name: str, since: datetime, *, most: int = MOST_LOOKS) -> Sequence[Look]:
+        """What was seen of this subscription since then, oldest first: every ten seconds in the last hour, then every minute,
+        and every ten minutes from a day ago on."""
+        return history.looks(topic, name, since, most)

@@ -1,0 +1,168 @@
+"""Asking the store about all subscriptions: side by side, a bounded number of calls at a time, under one lease.
+
+What has come is written as soon as a part of the topics is there. A topic that the store refuses keeps its last figures, with
+the reason.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from eventstore.backlogs import lease as leases
+from eventstore.backlogs.current import TopicBacklogs, Watched
+from eventstore.backlogs.history import keep, look_row, milliseconds, rank
+from eventstore.backlogs.lease import Lease
+from eventstore.backlogs.looks import look_at
+from eventstore.backlogs.stored import Step, StoredTopic, stored_backlog, topic_bytes
+from eventstore.index.models import BacklogRow, LookRow
+from eventstore.index.tables.database import atomic
+from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
+from eventstore.model.events import Topic
+from eventstore.model.log import Log
+from eventstore.model.subscriptions import Subscription
+from eventstore.subscriptions import Backlog
+from eventstore.subscriptions.face import SubscriptionFace
+
+MOST_PARALLEL = 8
+"""Topics that are asked about at the same time. Each takes two calls, one after the other."""
+TOPICS_A_WRITE = 25
+RENEW_SECONDS = 3.0
+STEP_SECONDS = 60
+MOST_STEPS = 60
+
+Answer = Sequence[Subscription] | str
+"""A topic's subscriptions, or why the store does not tell them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    topic: Topic
+    answer: Answer
+
+
+def refresh(log: Log, subscriptions: SubscriptionFace, lease: Lease, known: Sequence[TopicBacklogs]) -> None:
+    """Ask about all topics, and store what comes. Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken
+    over, or the error with which the store refuses the list of topics."""
+    topics = log.topics() if subscriptions.supported else []
+    before = {one.topic.name: one for one in known}
+    found: set[str] = set()
+    for some in _in_pieces(_answers(log, subscriptions, topics, lease)):
+        found |= {asked.topic.name for asked in some}
+        _write(lease, subscriptions, some, before)
+    _remove_others(lease, found)
+
+
+def _answers(log: Log, subscriptions: SubscriptionFace, topics: Sequence[Topic], lease: Lease) -> Iterator[Asked]:
+    """Yield each topic's answer as it comes, except for those that were deleted since they were listed."""
+    parallel = min(MOST_PARALLEL, log.capabilities.parallel_reads, len(topics))
+    answers = _one_by_one(subscriptions, topics) if parallel <= 1 else _side_by_side(subscriptions, topics, parallel)
+    renewed = time.monotonic()
+    for asked in answers:
+        if time.monotonic() - renewed > RENEW_SECONDS:
+            leases.renew(lease)
+            renewed = time.monotonic()
+        if asked is not None:
+            yield asked
+
+
+def _one_by_one(subscriptions: SubscriptionFace, topics: Sequence[Topic]) -> Iterator[Asked | None]:
+    for topic in topics:
+        yield _ask(subscriptions, topic)
+
+
+def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], parallel: int) -> Iterator[Asked | None]:
+    """Also yields ``None`` while no answer comes, so that the caller is never kept for long."""
+    with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="backlogs") as pool:
+        left: set[Future[Asked | None]] = {pool.submit(_ask, subscriptions, topic) for topic in topics}
+        try:
+            while left:
+                done, left = wait(left, timeout=RENEW_SECONDS, return_when=FIRST_COMPLETED)
+                yield from [each.result() for each in done] or [None]
+        finally:
+            for each in left:
+                each.cancel()
+
+
+def _ask(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:
+    try:
+        return Asked(topic=topic, answer=subscriptions.of_topic(topic.name))
+    except StoreUnreachable:
+        raise
+    except UnknownTopic:
+        return None
+    except EventStoreError as error:
+        return Asked(topic=topic, answer=str(error))
+
+
+def _in_pieces(answers: Iterator[Asked]) -> Iterator[Sequence[Asked]]:
+    piece: list[Asked] = []
+    for asked in answers:
+        piece.append(asked)
+        if len(piece) == TOPICS_A_WRITE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]) -> None:
+    told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
+    counted = iter(subscriptions.counted([each for _, answer in told for each in answer]) if told else ())
+    now = timezone.now()
+    rows: list[BacklogRow] = []
+    looks: list[LookRow] = []
+    for topic, answer in told:
+        earlier = {one.backlog.subscription.name: one for one in _before(before, topic.name)}
+        backlogs = [next(counted) for _ in answer]
+        watched = [_watched(backlog, earlier.get(backlog.subscription.name), looks) for backlog in backlogs]
+        data = topic_bytes(
+            StoredTopic(topic=topic, subscriptions=[stored_backlog(one.backlog, one.steps, one.kept) for one in watched])
+        )
+        rows.append(BacklogRow(topic=topic.name, data=data, as_of=backlogs[0].as_of if backlogs else now))
+    refused = {one.topic.name: one.answer for one in asked if isinstance(one.answer, str)}
+    with atomic():
+        leases.require(lease)
+        BacklogRow.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["topic"], update_fields=["data", "as_of", "reason"]
+        )
+        for name, reason in refused.items():
+            BacklogRow.objects.update_or_create(topic=name, defaults={"reason": reason})
+        keep(looks)
+
+
+def _before(before: Mapping[str, TopicBacklogs], topic: str) -> Sequence[Watched]:
+    return before[topic].subscriptions if topic in before else ()
+
+
+def _watched(backlog: Backlog, before: Watched | None, looks: list[LookRow]) -> Watched:
+    """Go on with what was seen before, and add to ``looks`` if this one is to be kept."""
+    at, kept = milliseconds(backlog.as_of), before.kept if before else 0
+    number = rank(at, kept)
+    if number is not None and not backlog.subscription.kind.of_the_store:
+        told = backlog.subscription
+        looks.append(look_row(told.topic, told.name, look_at(backlog), at, number))
+        kept = at
+    return Watched(backlog=backlog, steps=_steps(backlog, before.steps if before else ()), kept=kept)
+
+
+def _steps(backlog: Backlog, before: Sequence[Step]) -> Sequence[Step]:
+    """Add what waits now, once a minute. The last step is always the newest."""
+    now = Step(int(backlog.as_of.timestamp()), backlog.waiting, backlog.events)
+    done = [step for step in before if step.at > now.at - MOST_STEPS * STEP_SECONDS]
+    if len(done) > 1 and done[-1].at // STEP_SECONDS == done[-2].at // STEP_SECONDS:
+        done.pop()
+    return [*done, now][-MOST_STEPS - 1 :]
+
+
+def _remove_others(lease: Lease, found: set[str]) -> None:
+    """Remove what is stored of topics that are gone. Their looks stay until they are too old."""
+    stored = set(BacklogRow.objects.exclude(topic=leases.ALL).values_list("topic", flat=True))
+    gone = sorted(stored - found)
+    if gone:
+        with atomic():
+            leases.require(lease)
+            for start in range(0, len(gone), 500):
+                BacklogRow.objects.filter(topic__in=gone[start : start + 500]).delete()
