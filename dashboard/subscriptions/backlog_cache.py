@@ -25,17 +25,24 @@ FRESH = timedelta(seconds=2)
 
 MARKS = {
     State.STUCK: ("bad", "▲", "stuck"),
+    State.BLOCKED: ("bad", "■", "blocked"),
+    State.NO_CONSUMERS: ("warn", "∅", "no consumers"),
+    State.TRIMMED: ("bad", "✕", "trimmed past its cursor"),
+    State.SLOW: ("warn", "↘", "slow"),
     State.CATCHING_UP: ("info", "↻", "catching up"),
     State.HEALTHY: ("ok", "✓", "healthy"),
+    State.IDLE: ("ok", "○", "idle"),
     State.DELAYED: ("info", "◷", "delayed"),
     State.HELD_BACK: ("warn", "‖", "held back"),
+    State.EXTERNAL: ("quiet", "◌", "external positions"),
     State.PHANTOM: ("quiet", "◌", "phantom"),
     State.STORES_OWN: ("quiet", "◌", "the broker's own"),
 }
 """A state's tone, mark and word."""
 
-WORST_FIRST = {State.STUCK: 0, State.HELD_BACK: 0, State.PHANTOM: 2}
+WORST_FIRST = {State.STUCK: 0, State.BLOCKED: 0, State.TRIMMED: 0, State.HELD_BACK: 0, State.EXTERNAL: 2, State.PHANTOM: 2}
 """Ranks of states in a list; 1 for those that are not named."""
+WELL = frozenset({State.HEALTHY, State.IDLE})
 KIND_WORDS = {SubscriptionKind.FUNCTION: "function", SubscriptionKind.SINK: "sink"}
 """Consumers of people's that run in the store's own workers."""
 EVERYDAY = 3
@@ -111,7 +118,13 @@ class Line:
 
     @property
     def stuck(self) -> bool:
-        return self.backlog.state is State.STUCK
+        """It stands although events wait for too long: stuck, blocked, or nobody is connected."""
+        return self.backlog.stuck_since is not None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Without what is held back, which needs it only after a while."""
+        return self.stuck or self.backlog.state is State.TRIMMED
 
     @property
     def held_long(self) -> bool:
@@ -243,13 +256,14 @@ def events_words(backlog: Backlog) -> str:
 def severity_key(line: Line) -> tuple[int, int, str, str]:
     backlog = line.backlog
     magnitude = (backlog.waiting >> EVERYDAY).bit_length()
-    return (WORST_FIRST.get(backlog.state, 1), -magnitude, line.topic.name, backlog.subscription.name)
+    rank = 0 if line.needs_attention else WORST_FIRST.get(backlog.state, 1)
+    return (rank, -magnitude, line.topic.name, backlog.subscription.name)
 
 
 def _note(found: BacklogSnapshot) -> None:
     """Let every page say how many subscriptions there are, unless some are unknown, and how many need attention."""
     total = None if found.unavailable_topics or not desk().subscriptions.supported else len(found.of_services)
-    attention = sum(line.stuck or line.held_long for line in found.of_services)
+    attention = sum(line.needs_attention or line.held_long for line in found.of_services)
     place_counts.note("subscriptions", total=total, attention=attention, as_of=found.as_of)
 
 

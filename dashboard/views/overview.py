@@ -21,6 +21,8 @@ from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, 
 from eventstore.subscriptions import Counted, State
 
 MOST_LINES = 100
+NOBODY_WAITS = (State.PHANTOM, State.EXTERNAL, State.STORES_OWN)
+"""States in which the backlog says nothing about a service."""
 MOST_STUCK = 20
 MOST_INSPECTED = 5
 """Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
@@ -43,7 +45,10 @@ class Stuck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """What waits in all backlogs except phantom ones. ``oldest`` is the line whose first event has waited longest."""
+    """What waits in all backlogs, but for those that say nothing of a service.
+
+    ``oldest`` is the line whose first event has waited longest.
+    """
 
     events: int
     sure: bool
@@ -81,7 +86,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = completeness.standing()
     index = now.index or store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []
-    stuck = [line for line in lines if line.stuck]
+    stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
     of_index = {**_from_the_index(index), "index_notice": now.index_notice, "standing": now, "says_index": True}
     attention = _count_issues(snapshot, len(stuck) + len(held), of_index)
@@ -95,7 +100,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "held": held[:MOST_STUCK],
         "subscriptions": len(snapshot.of_services) if snapshot else 0,
         "waiting": _waiting(lines) if snapshot else None,
-        "healthy": snapshot.counted(State.HEALTHY) if snapshot else 0,
+        "healthy": sum(snapshot.counted(state) for state in backlog_cache.WELL) if snapshot else 0,
         "attention": attention,
         "supported": desk().subscriptions.supported,
         "lists_consumers": desk().subscriptions.lists_consumers,
@@ -186,7 +191,7 @@ def _newest(kind: Anomaly) -> EventLine | None:
 
 
 def _waiting(lines: Sequence[Line]) -> Waiting:
-    counted = [line for line in lines if line.backlog.state not in (State.PHANTOM, State.STORES_OWN)]
+    counted = [line for line in lines if line.backlog.state not in NOBODY_WAITS]
     waits = [line for line in counted if line.backlog.waiting]
     old = [line for line in counted if line.backlog.oldest]
     return Waiting(

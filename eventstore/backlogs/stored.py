@@ -48,6 +48,8 @@ class StoredCursor(Struct, frozen=True, array_like=True):
     end: Spot | None
     active: str
     log: tuple[int, str] | None
+    start: Spot | None
+    held: int | None
 
 
 class StoredBacklog(Struct, frozen=True):
@@ -172,6 +174,8 @@ def _stored_cursor(cursor: Cursor) -> StoredCursor:
         end=_spot(cursor.end),
         active=cursor.active,
         log=cursor.log,
+        start=_spot(cursor.start),
+        held=cursor.held,
     )
 
 
@@ -192,6 +196,8 @@ def _cursor(topic: str, stored: StoredCursor) -> Cursor:
         end=_position(topic, number, stored.end),
         active=stored.active,
         log=stored.log,
+        start=_position(topic, number, stored.start),
+        held=stored.held,
     )
 
 

@@ -36,6 +36,13 @@ class TopicKinds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dead_letter: Patterns = ()
     retry: Patterns = ()
     replay: Patterns = ()
+    ordered: Patterns = ()
+    """Topics of any kind whose readers rely on the order of each aggregate's events."""
+
+    def is_ordered(self, name: str) -> bool:
+        """Return whether the configuration says that order matters in this topic."""
+        last = last_segment(name)
+        return any(fnmatchcase(name, pattern) or fnmatchcase(last, pattern) for pattern in self.ordered)
 
     def of(self, name: str) -> TopicKind:
         """Return the kind of the topic with this name, short or with its namespace: ``a/b/orders-DLQ`` is a

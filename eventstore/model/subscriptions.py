@@ -127,6 +127,10 @@ class Cursor:
     """The last message of the partition, as a place to compare; ``None`` if it is empty, or the store does not tell."""
     active: str = ""
     """The consumer that gets this partition, of an exclusive or failover subscription; empty if there is none."""
+    start: Position | None = None
+    """Where what is left of the partition begins, as a place to compare; ``None`` if the store does not tell."""
+    held: int | None = None
+    """How many events consumers hold here, delivered and not acknowledged; ``None`` if the store does not tell."""
     log: tuple[int, str] | None = None
     """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
     number grows. ``None`` if the store does not tell."""

@@ -1,7 +1,7 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -14,10 +14,12 @@ from eventstore.model.events import NO_TIME, Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
 from eventstore.subscriptions.counting import Behind, Waits, acknowledged_ordinals, count_behind, is_fresh
+from eventstore.subscriptions.past import NO_PAST, Past, grows
 from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing
+from eventstore.subscriptions.state import PHANTOMS, Signs, State, judge
 
-PHANTOMS = frozenset({"liiklus-end-offsets-reader"})
-"""Subscriptions that a gateway keeps and nobody ever acknowledges: their backlog means nothing."""
+IsExternal = Callable[[Subscription], bool]
+"""Whether the configuration says that a subscription's consumers keep their positions elsewhere."""
 
 
 class Counted(StrEnum):
@@ -33,18 +35,6 @@ class Counted(StrEnum):
     """The broker's entries, where a batch of events is one: the index does not know the topic yet."""
 
 
-class State(StrEnum):
-    HEALTHY = "healthy"
-    CATCHING_UP = "catching up"
-    DELAYED = "delayed"
-    """Events wait, and their publishers want all of them delivered later."""
-    HELD_BACK = "held back"
-    """Everything that can be delivered is acknowledged; what follows waits for an open transaction."""
-    STUCK = "stuck"
-    PHANTOM = "phantom"
-    STORES_OWN = "the store's own"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
     """A subscription with its waiting events. ``oldest`` is the first of them that waits (publish time), where known."""
@@ -58,7 +48,8 @@ class Backlog:
     oldest: datetime | None
     oldest_position: Position | None
     stuck_since: datetime | None
-    """Since when the cursor that has stood longest has not moved; of a stuck subscription only."""
+    """Since when the cursor that has stood longest has not moved, of those that let an event wait for too long: of a
+    subscription that is stuck or blocked, or has no consumers."""
     stuck_partitions: frozenset[int]
     as_of: datetime
     delayed_until: datetime | None = None
@@ -68,6 +59,7 @@ class Backlog:
     setbacks: Sequence[Setback] = ()
     standing: Mapping[int, Standing] = field(default_factory=dict)
     """Since when each partition's cursor stands, as far as it was watched."""
+    past: Past = NO_PAST
     events: int | None = None
     """How many events of the topic are indexed; ``None`` where the index does not know a partition."""
 
@@ -82,50 +74,77 @@ def backlog_of(
     return backlogs_of([(subscription, seen)], capabilities, stuck_after)[0]
 
 
+def none_external(subscription: Subscription) -> bool:
+    """For an installation that declares none."""
+    return False
+
+
 def backlogs_of(
-    told: Sequence[tuple[Subscription, Seen]], capabilities: SubscriptionCapabilities, stuck_after: timedelta
+    told: Sequence[tuple[Subscription, Seen]],
+    capabilities: SubscriptionCapabilities,
+    stuck_after: timedelta,
+    is_external: IsExternal = none_external,
 ) -> Sequence[Backlog]:
     """Do as ``backlog_of`` for each of these, by a handful of queries for all of them together."""
     now = timezone.now()
     counts_events = capabilities.backlog_unit == "events"
     behind = count_behind([subscription for subscription, _ in told], counts_events=counts_events)
     return [
-        _backlog(subscription, capabilities, stuck_after, seen, found, now)
+        _backlog(
+            subscription, capabilities, seen, found, _signs(subscription, capabilities, stuck_after, seen, is_external, now)
+        )
         for (subscription, seen), found in zip(told, behind, strict=True)
     ]
 
 
-def _backlog(
+def _signs(
     subscription: Subscription,
     capabilities: SubscriptionCapabilities,
     stuck_after: timedelta,
     seen: Seen,
-    behind: Behind,
+    is_external: IsExternal,
     now: datetime,
+) -> Signs:
+    """What is known before anything is counted."""
+    return Signs(
+        now=now,
+        limit=stuck_after,
+        lists_consumers=capabilities.lists_consumers,
+        external=is_external(subscription),
+        grows=grows(seen.past, stuck_after, now),
+        passed_over=seen.past.passed_over,
+    )
+
+
+def _backlog(
+    subscription: Subscription, capabilities: SubscriptionCapabilities, seen: Seen, behind: Behind, signs: Signs
 ) -> Backlog:
-    waiting, counted = _waiting(subscription, capabilities, behind, now)
+    waiting, counted = _waiting(subscription, capabilities, behind, signs.now)
     first = behind.first if waiting else {}
     timed = [waits[0] for waits in first.values() if waits[0].published != NO_TIME]
     oldest = min(timed, key=lambda one: one.published, default=None)
-    heads = {} if _is_nobodys(subscription) else _heads(subscription, first)
-    stuck = _standing_still(subscription, heads, now - stuck_after, seen)
-    state = _state(subscription, waiting, stuck=bool(stuck))
+    heads = {} if signs.external or _is_nobodys(subscription) else _heads(subscription, first)
+    stuck = _standing_still(subscription, heads, signs.now - signs.limit, seen)
+    waits_since = oldest.published if oldest else None
+    state = judge(subscription, replace(signs, waiting=waiting, oldest=waits_since, stands=bool(stuck)))
+    stuck = stuck if state is not State.PHANTOM else {}
     return Backlog(
         subscription=subscription,
         waiting=waiting,
         counted=counted,
         state=state,
         entries=None if capabilities.backlog_unit == "events" else subscription.backlog,
-        oldest=oldest.published if oldest else None,
+        oldest=waits_since,
         oldest_position=oldest.position if oldest else None,
         stuck_since=min(stuck.values(), default=None),
         stuck_partitions=frozenset(stuck),
-        as_of=now,
+        as_of=signs.now,
         delayed_until=_delayed_until(subscription) if state is State.DELAYED else None,
         held_since=_held_since(subscription) if state is State.HELD_BACK else None,
         setbacks=seen.setbacks,
         standing=seen.standing,
         events=_events(subscription, behind),
+        past=seen.past,
     )
 
 
@@ -202,16 +221,20 @@ def _standing_still(
     Each partition is judged alone: one bad event stops its own partition, while the others go on. Where the index does not
     know the event that waits, nobody knows how long it has: a subscription that was idle for hours has a cursor as old as
     one that hangs. It is then not called stuck (while the index is missing or behind, that has a warning of its own).
+
+    A consumer that works through one partition after the other has not come yet to one of which it holds nothing, as long as
+    another one moves.
     """
+    stands = {cursor.partition: _stands_since(cursor, seen.standing.get(cursor.partition)) for cursor in subscription.cursors}
+    works = bool(subscription.consumers) and any(since is not None and since >= limit for since in stands.values())
     standing: dict[int, datetime] = {}
     for cursor in subscription.cursors:
-        head = heads.get(cursor.partition)
-        if head is None or head.published == NO_TIME:
+        head, since = heads.get(cursor.partition), stands[cursor.partition]
+        if head is None or head.published == NO_TIME or since is None or (works and cursor.held == 0):
             continue
         # An event that came just now has not been kept waiting, however long the cursor stood still before it.
-        stands = _stands_since(cursor, seen.standing.get(cursor.partition))
-        if stands is not None and max(stands, head.published) < limit:
-            standing[cursor.partition] = max(stands, head.published)
+        if max(since, head.published) < limit:
+            standing[cursor.partition] = max(since, head.published)
     return standing
 
 
@@ -227,28 +250,9 @@ def _stands_since(cursor: Cursor, seen: Standing | None) -> datetime | None:
     return max(told, seen.since) if told and seen.moved else told or seen.since
 
 
-def _state(subscription: Subscription, waiting: int, *, stuck: bool) -> State:
-    if subscription.kind.of_the_store:
-        return State.STORES_OWN
-    if subscription.name in PHANTOMS:
-        return State.PHANTOM
-    if stuck:
-        return State.STUCK
-    if any(cursor.behind for cursor in subscription.cursors):
-        return State.HELD_BACK
-    if waiting and _only_delayed(subscription):
-        return State.DELAYED
-    return State.CATCHING_UP if waiting else State.HEALTHY
-
-
 def _is_nobodys(subscription: Subscription) -> bool:
     """Whether no consumer of people's is behind it, who could be stuck."""
     return subscription.name in PHANTOMS or subscription.kind.of_the_store
-
-
-def _only_delayed(subscription: Subscription) -> bool:
-    delayed = sum(cursor.delayed for cursor in subscription.cursors)
-    return delayed > 0 and all(cursor.delayed >= cursor.backlog for cursor in subscription.cursors)
 
 
 def _delayed_until(subscription: Subscription) -> datetime | None:

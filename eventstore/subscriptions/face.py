@@ -37,7 +37,7 @@ class SubscriptionFace:
         """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
         self._storage, self._rows_of = storage, rows_of
         self._stuck_after = stuck_after
-        self._samples = Samples()
+        self._samples = Samples(a_while=stuck_after)
 
     @property
     def supported(self) -> bool:
@@ -78,7 +78,7 @@ class SubscriptionFace:
     def learn(self, backlogs: Sequence[Backlog]) -> None:
         """Take over what other processes saw of these subscriptions: where each cursor stood, and since when."""
         for backlog in backlogs:
-            seen = Seen(setbacks=backlog.setbacks, standing=backlog.standing)
+            seen = Seen(setbacks=backlog.setbacks, standing=backlog.standing, past=backlog.past)
             self._samples.learn(backlog.subscription, seen, backlog.as_of)
 
     def first_waiting(

@@ -9,15 +9,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import Cursor, Subscription
+from eventstore.subscriptions.past import NO_PAST, Past, continued
 
 MOST_SAMPLES = 20_000
 """Cursors whose last place is kept; those that were seen longest ago give way."""
 MOST_HOLES = 200
 """Ranges beyond a cursor that are kept with it. A cursor with more of them is compared by its place alone."""
+A_WHILE = timedelta(minutes=2)
 
 Holes = Sequence[tuple[Position, Position]]
 
@@ -58,6 +60,7 @@ class Sample:
     holes: Holes
     counters: tuple[int, ...]
     log: tuple[int, str] | None
+    backlog: int
     at: datetime
     standing: Standing
     setback: Setback | None = None
@@ -70,6 +73,7 @@ class Seen:
 
     setbacks: Sequence[Setback] = ()
     standing: Mapping[int, Standing] = field(default_factory=dict)
+    past: Past = NO_PAST
 
 
 NOTHING_SEEN = Seen()
@@ -78,24 +82,32 @@ NOTHING_SEEN = Seen()
 class Samples:
     """Thread-safe."""
 
-    def __init__(self, most: int = MOST_SAMPLES) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST_SAMPLES, *, a_while: timedelta = A_WHILE) -> None:
+        """``a_while``: over how long a backlog is compared to tell that it grows."""
+        self._most, self._a_while = most, a_while
+        self._past: OrderedDict[tuple[str, str], Past] = OrderedDict()
         self._lock = threading.Lock()
         self._last: OrderedDict[tuple[str, str, int], Sample] = OrderedDict()
 
     def see(self, subscription: Subscription, now: datetime) -> Seen:
         """Note where the cursors stand, and return what is known from earlier looks."""
-        found, standing = [], {}
+        found, standing, vanished = [], {}, False
         with self._lock:
             for cursor in subscription.cursors:
                 key = (subscription.topic, subscription.name, cursor.partition)
-                sample = _next(self._last.pop(key, None), cursor, now)
+                before = self._last.pop(key, None)
+                vanished = vanished or (before is not None and _lost_to_trimming(before, cursor))
+                sample = _next(before, cursor, now)
                 self._last[key] = sample
                 standing[cursor.partition] = sample.standing
                 if sample.setback:
                     found.append(sample.setback)
+            name = (subscription.topic, subscription.name)
+            known = self._past.pop(name, NO_PAST)
+            past = continued(known, subscription, now, vanished=vanished, a_while=self._a_while)
+            self._past[name] = past
             self._forget_oldest()
-        return Seen(setbacks=found, standing=standing)
+        return Seen(setbacks=found, standing=standing, past=past)
 
     def learn(self, subscription: Subscription, seen: Seen, at: datetime) -> None:
         """Take over what another process saw then, unless this one has looked since."""
@@ -106,11 +118,16 @@ class Samples:
                 if key not in self._last or self._last[key].at < at:
                     standing = seen.standing.get(number) or Standing(since=at, moved=False)
                     self._last[key] = _sample(cursor, at, standing, setbacks.get(number))
+            name = (subscription.topic, subscription.name)
+            if (self._past.get(name, NO_PAST).at or at) <= at:
+                self._past[name] = seen.past
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         while len(self._last) > self._most:
             self._last.popitem(last=False)
+        while len(self._past) > self._most:
+            self._past.popitem(last=False)
 
 
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
@@ -129,6 +146,7 @@ def _sample(cursor: Cursor, at: datetime, standing: Standing, setback: Setback |
         holes=tuple(cursor.holes) if len(cursor.holes) <= MOST_HOLES else (),
         counters=cursor.counters,
         log=cursor.log,
+        backlog=cursor.backlog,
         at=at,
         setback=setback,
     )
@@ -138,6 +156,22 @@ def _standing(before: Sample | None, cursor: Cursor, now: datetime) -> Standing:
     if before is None:
         return Standing(since=now, moved=False)
     return before.standing if before.place == _place(cursor) else Standing(since=before.at, moved=True)
+
+
+def _lost_to_trimming(before: Sample, cursor: Cursor) -> bool:
+    """Whether the cursor has gone on although the store has delivered nothing since, and the place where it was is gone.
+
+    It says something only where nobody was connected: acknowledgements of what was delivered before would look alike. A cursor
+    that somebody moved on has passed events over, too, but they are still there.
+    """
+    place = _place(cursor)
+    if cursor.start is None or not _is_before(before.place, cursor.start):
+        return False
+    if _is_another_log(before.log, cursor.log) or len(before.counters) < 2 or len(cursor.counters) < 2:
+        return False
+    went_on = place is not None and (before.place is None or before.place < place)
+    added, delivered = (now - then for then, now in zip(before.counters[:2], cursor.counters[:2], strict=True))
+    return went_on and delivered == 0 and added >= 0 and cursor.backlog < before.backlog + added
 
 
 def _is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:

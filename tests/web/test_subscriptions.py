@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from eventstore.index.models import IndexedPartition
-from eventstore.model.subscriptions import SubscriptionType
+from eventstore.model.subscriptions import Consumer, SubscriptionType
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
@@ -22,6 +22,11 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 def url(topic: str = TOPIC, name: str = NAME) -> str:
     return reverse("subscription", args=[topic, name])
+
+
+def connected(desk: Desk) -> Consumer:
+    """A consumer that is there and has been given nothing. To be closed."""
+    return desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-1")
 
 
 def make_old(desk: Desk) -> None:
@@ -69,9 +74,11 @@ def test_the_list_is_filtered_by_topic(desk: Desk) -> None:
 def test_one_that_stands_still_is_called_stuck_and_one_that_moved_just_now_is_not(desk: Desk) -> None:
     desk.publish(3)
     desk.subscribe(handled=1)
-    assert attribute(desk.get(LIST), "data-state") == ["catching up"]
-    make_old(desk)
-    assert attribute(desk.get(LIST), "data-state") == ["stuck"]
+    assert attribute(desk.get(LIST), "data-state") == ["no consumers"]
+    with connected(desk):
+        assert attribute(desk.get(LIST), "data-state") == ["catching up"]
+        make_old(desk)
+        assert attribute(desk.get(LIST), "data-state") == ["stuck"]
 
 
 def test_one_that_was_made_just_now_of_old_events_is_not_called_stuck(desk: Desk) -> None:
@@ -83,7 +90,8 @@ def test_one_that_was_made_just_now_of_old_events_is_not_called_stuck(desk: Desk
     MessageRow.objects.using("store").update(published=then)
     desk.subscribe()
     for page in (LIST, url(), "/"):
-        answer = desk.get(page)
+        with connected(desk):
+            answer = desk.get(page)
         assert set(attribute(answer, "data-state")) == {"catching up"}, page
         assert "stuck" not in attribute(answer, "data-attention"), page
 

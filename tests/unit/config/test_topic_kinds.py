@@ -59,3 +59,11 @@ CONFIGURED = TopicKinds(
 )
 def test_the_configuration_has_the_first_word(name: str, kind: TopicKind) -> None:
     assert CONFIGURED.of(name) is kind
+
+
+def test_order_matters_where_the_configuration_says_so_whatever_kind_the_topic_is_of() -> None:
+    kinds = TopicKinds(ordered=("documents", "public/other/*", "*-DLQ"))
+    ordered = ["documents", "public/default/documents", "public/other/patients", "orders-DLQ"]
+    assert [name for name in [*ordered, "patients", "my-documents"] if kinds.is_ordered(name)] == ordered
+    assert not BY_NAME.is_ordered("documents")
+    assert kinds.of("orders-DLQ") is TopicKind.DEAD_LETTER

@@ -65,3 +65,20 @@ def test_a_partition_ends_with_its_last_entry_and_an_empty_one_nowhere() -> None
     assert (cursor.end, cursor.active) == (whole_entry(str(NAME), 0, 5, 9), "m-1")
     [cursor] = listed({"mailer": {}}, {"mailer": "5:-1"}, count=0)["mailer"].cursors
     assert (cursor.end, cursor.active) == (None, "")
+
+
+def test_a_partition_begins_where_its_first_ledger_does_whatever_was_trimmed_before() -> None:
+    [cursor] = listed({"mailer": {}}, {"mailer": "5:2"}, count=10)["mailer"].cursors
+    assert cursor.start == whole_entry(str(NAME), 0, 5, -1)
+
+
+def test_what_consumers_hold_of_a_partition_is_told_of_shared_types_and_of_others_only_if_they_were_given_nothing() -> None:
+    def held(**told: Any) -> int | None:
+        return listed({"mailer": told}, {"mailer": "5:2"})["mailer"].cursors[0].held
+
+    given, not_given = {"consumerName": "c", "msgOutCounter": 4}, {"consumerName": "c", "msgOutCounter": 0}
+    assert held(type="Shared", unackedMessages=6, consumers=[given]) == 6
+    assert held(type="Key_Shared", unackedMessages=0, consumers=[given]) == 0
+    assert held(type="Failover", unackedMessages=0, consumers=[not_given, given]) is None
+    assert held(type="Failover", unackedMessages=0, consumers=[not_given]) == 0
+    assert held() == 0, "nobody is connected"

@@ -12,9 +12,16 @@ from django.test.utils import CaptureQueriesContext
 
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position, Topic
-from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, SubscriptionType
+from eventstore.model.subscriptions import (
+    ConnectedConsumer,
+    Cursor,
+    Subscription,
+    SubscriptionCapabilities,
+    SubscriptionType,
+)
 from eventstore.model.tokens import AFTER_ALL, encode
-from eventstore.subscriptions.backlog import Backlog, Counted, State, backlog_of, first_waiting
+from eventstore.subscriptions.backlog import Backlog, Counted, backlog_of, first_waiting
+from eventstore.subscriptions.state import State
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -27,7 +34,8 @@ PATIENTS = Topic(name="patients", partitions=2)
 
 
 def subscription(*cursors: Cursor, name: str = "mailer", topic: str = "patients") -> Subscription:
-    return Subscription(topic=topic, name=name, type=SubscriptionType.SHARED, cursors=cursors)
+    consumers = [ConnectedConsumer(name="worker-1")]
+    return Subscription(topic=topic, name=name, type=SubscriptionType.SHARED, cursors=cursors, consumers=consumers)
 
 
 def cursor(
@@ -165,7 +173,7 @@ def test_with_nothing_acknowledged_the_oldest_waiting_event_is_the_first() -> No
 def test_without_a_backlog_there_is_no_oldest_waiting_event() -> None:
     indexed(3)
     found = backlog_of(subscription(cursor(2, 0)), BROKER, LIMIT)
-    assert (found.waiting, found.oldest, found.state) == (0, None, State.HEALTHY)
+    assert (found.waiting, found.oldest, found.state) == (0, None, State.IDLE)
 
 
 def test_a_subscription_that_stands_while_events_wait_is_stuck() -> None:

@@ -1,12 +1,14 @@
 """What waits without a consumer being to blame: delayed events, an open transaction, and cursors that are the store's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from eventstore.model.events import Topic
 from eventstore.model.subscriptions import (
+    ConnectedConsumer,
     Cursor,
     OpenTransaction,
     Subscription,
@@ -14,7 +16,8 @@ from eventstore.model.subscriptions import (
     SubscriptionKind,
     SubscriptionType,
 )
-from eventstore.subscriptions.backlog import Backlog, State, backlog_of
+from eventstore.subscriptions.backlog import Backlog, backlog_of
+from eventstore.subscriptions.state import State
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -29,8 +32,12 @@ def judged(
     cursor: Cursor, *, kind: SubscriptionKind = SubscriptionKind.SERVICE, name: str = "mailer", events: int = 10
 ) -> Backlog:
     index([event(number) for number in range(events)], topic=Topic(name="patients", partitions=1), caught_up=True)
-    subscription = Subscription(topic="patients", name=name, type=SubscriptionType.SHARED, cursors=[cursor], kind=kind)
-    return backlog_of(subscription, BROKER, LIMIT)
+    return backlog_of(replace(connected([cursor]), name=name, kind=kind), BROKER, LIMIT)
+
+
+def connected(cursors: Sequence[Cursor]) -> Subscription:
+    consumers = [ConnectedConsumer(name="worker-1")]
+    return Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=cursors, consumers=consumers)
 
 
 def waiting(acknowledged: int, backlog: int, *, delayed: int = 0, due: Mapping[int, datetime] | None = None) -> Cursor:
@@ -71,8 +78,7 @@ def test_a_due_event_that_came_just_now_does_not_make_the_delayed_one_before_it_
     events = [event(number) for number in range(8)] + [event(8, published=datetime.now(UTC))]
     index(events, topic=Topic(name="patients", partitions=1), caught_up=True)
     cursor = waiting(6, 2, delayed=1, due={7: SOON})
-    subscription = Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor])
-    assert backlog_of(subscription, BROKER, LIMIT).state is State.CATCHING_UP
+    assert backlog_of(connected([cursor]), BROKER, LIMIT).state is State.CATCHING_UP
 
 
 def test_where_more_is_delayed_than_the_times_are_known_of_nothing_is_called_stuck() -> None:
@@ -88,7 +94,5 @@ def test_a_subscription_behind_an_open_transaction_is_held_back_since_then() -> 
 def test_stuck_in_one_partition_goes_before_held_back_in_another() -> None:
     index([event(number) for number in range(10)], topic=Topic(name="patients", partitions=2), caught_up=True)
     behind = Cursor(partition=1, acknowledged=None, backlog=1, behind=OpenTransaction(since=LONG_AGO))
-    cursors = [waiting(6, 3), behind]
-    subscription = Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=cursors)
-    found = backlog_of(subscription, BROKER, LIMIT)
+    found = backlog_of(connected([waiting(6, 3), behind]), BROKER, LIMIT)
     assert (found.state, found.held_since) == (State.STUCK, None)

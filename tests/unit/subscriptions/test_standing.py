@@ -5,9 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eventstore.model.events import Topic
-from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, SubscriptionType
-from eventstore.subscriptions.backlog import Backlog, State, backlog_of
+from eventstore.model.subscriptions import (
+    ConnectedConsumer,
+    Cursor,
+    Subscription,
+    SubscriptionCapabilities,
+    SubscriptionType,
+)
+from eventstore.subscriptions.backlog import Backlog, backlog_of
 from eventstore.subscriptions.samples import NOTHING_SEEN, Samples, Seen, Standing
+from eventstore.subscriptions.state import State
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -21,7 +28,9 @@ def judged(*, moved: datetime | None = None, placed: datetime | None = None, see
     """A cursor behind which events of long ago wait."""
     index([event(number) for number in range(3)], topic=Topic(name="patients"))
     cursor = Cursor(partition=0, acknowledged=place(0), backlog=2, moved=moved, placed=placed)
-    asked = Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor])
+    consumers = [ConnectedConsumer(name="worker-1")]
+    kind = SubscriptionType.SHARED
+    asked = Subscription(topic="patients", name="mailer", type=kind, cursors=[cursor], consumers=consumers)
     return backlog_of(asked, BROKER, LIMIT, seen)
 
 

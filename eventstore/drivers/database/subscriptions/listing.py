@@ -125,6 +125,7 @@ def _cursor(topic: str, incarnation: str, shard: ShardState) -> Cursor:
         placed=shard.placed,
         log=(0, incarnation),
         end=None if shard.end < 0 else place(shard.end),
+        held=sum(ranges.size(held) for held in shard.held.values()),
     )
 
 

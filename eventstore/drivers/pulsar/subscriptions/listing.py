@@ -114,11 +114,17 @@ class _Partition:
             counters=(_count(self.inside, "entriesAddedCounter"), _count(told, "msgOutCounter")),
             end=self._end,
             active=str(told.get("activeConsumerName") or ""),
+            start=self._start,
+            held=_held(told),
         )
 
     @property
     def _end(self) -> Position | None:
         return whole_entry(self._topic, self.number, *self.layout.last) if self.layout.last else None
+
+    @property
+    def _start(self) -> Position | None:
+        return whole_entry(self._topic, self.number, self.layout.ledgers[0][0], -1) if self.layout.ledgers else None
 
     @property
     def _has_open_transaction(self) -> bool:
@@ -161,6 +167,14 @@ def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> 
         properties=_texts(next((each["subscriptionProperties"] for each in told if each.get("subscriptionProperties")), {})),
         out_of_order=any(each.get("allowOutOfOrderDelivery", False) for each in told),
     )
+
+
+def _held(told: Json) -> int | None:
+    """How many events its consumers hold. The broker counts them of shared and key_shared subscriptions alone. Of the others
+    it is known where nothing was delivered to those who are connected."""
+    if _TYPES.get(str(told.get("type"))) in (SubscriptionType.SHARED, SubscriptionType.KEY_SHARED):
+        return _count(told, "unackedMessages")
+    return None if any(_count(consumer, "msgOutCounter") for consumer in told.get("consumers", ())) else 0
 
 
 def _expired_held(told: Json) -> int:
