@@ -1,6 +1,5 @@
 """What is kept of a subscription from look to look: how its backlog went, and whether events that waited have vanished."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +8,7 @@ from eventstore.model.subscriptions import Subscription
 BACKLOGS_IN_A_WHILE = 4
 """How many backlogs of a subscription are kept for each such time."""
 
-Backlogs = Sequence[tuple[datetime, int]]
+Backlogs = tuple[tuple[datetime, int], ...]
 """When the backlog was how large, in the store's own unit; oldest first."""
 
 
@@ -38,7 +37,7 @@ def continued(past: Past, subscription: Subscription, now: datetime, *, vanished
     expired = past.at is not None and past.expired < subscription.expired
     trimmed = vanished and past.unattended and unattended
     return Past(
-        backlogs=_thinned([*past.backlogs, (now, subscription.backlog)], a_while),
+        backlogs=_thinned((*past.backlogs, (now, subscription.backlog)), a_while),
         expired=subscription.expired,
         unattended=unattended,
         passed_over=now if expired or trimmed else past.passed_over,
@@ -61,4 +60,4 @@ def _thinned(backlogs: Backlogs, a_while: timedelta) -> Backlogs:
             kept.append(one)
     while len(kept) > 1 and kept[1][0] <= newest[0] - a_while:
         kept.pop(0)
-    return [*kept, newest]
+    return (*kept, newest)

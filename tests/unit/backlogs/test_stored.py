@@ -23,6 +23,7 @@ from eventstore.model.subscriptions import (
     SubscriptionType,
 )
 from eventstore.subscriptions import Backlog, Counted, Setback, State
+from eventstore.subscriptions.past import Past
 from eventstore.subscriptions.samples import Standing
 from tests.indexing import place
 
@@ -47,6 +48,8 @@ def full_cursor(topic: str) -> Cursor:
         end=place(12, topic=topic),
         active="worker-1",
         log=(4, "2026-01-01"),
+        start=place(1, topic=topic),
+        held=5,
     )
 
 
@@ -98,6 +101,7 @@ def backlog(*, topic: str = "patients", name: str = HOSTILE) -> Backlog:
         setbacks=[setback],
         standing={0: Standing(since=NOW, moved=True)},
         events=13,
+        past=Past(backlogs=((NOW, 3), (NOW, 4)), expired=2, unattended=True, passed_over=NOW),
     )
 
 
