@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 DEFAULT_VERSION = "4.0.8"
@@ -150,11 +151,20 @@ def missing_programs(version: str = DEFAULT_VERSION) -> Sequence[str]:
 
 
 def java_runs() -> bool:
+    return bool(java_version())
+
+
+def java_version() -> str:
+    """What the Java runtime that starts brokers says of itself; empty if there is none that runs."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not java or not Path(java).exists():
-        return False
-    return subprocess.run([java, "-version"], capture_output=True, check=False).returncode == 0
+    return _version_of(java) if java and Path(java).exists() else ""
+
+
+@cache
+def _version_of(java: str) -> str:
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    return "" if told.returncode else told.stdout + told.stderr
 
 
 def require_programs(version: str = DEFAULT_VERSION) -> None:

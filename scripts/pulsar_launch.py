@@ -19,12 +19,19 @@ never came back."""
 SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """For a broker that is gone before thorough compilation has paid: it starts with half the work."""
 
+NO_LOG_CONFIGURATION = "/nonexistent/log4j2.yaml"
+"""The start script puts the folder of this file on the class path. An archive of classes is taken only if each folder
+there is the same as in the archive, and empty or missing."""
+
 # The parent holds the other end of the shell's stdin: however the parent ends, the broker ends too.
 LAUNCHER = 'exec 3<&0; (read -r _ <&3; kill -TERM $$) & exec 3<&-; exec "$@" </dev/null'
 
 
-def launch(setup: BrokerSetup, home: Path) -> subprocess.Popen[bytes]:
-    """Start the broker in a process group of its own. Its output goes to ``setup.log``; its configuration is written."""
+def launch(setup: BrokerSetup, home: Path, java_options: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start the broker in a process group of its own. Its output goes to ``setup.log``; its configuration is written.
+
+    ``java_options``: what a short-lived broker's Java gets besides.
+    """
     setup.log.parent.mkdir(parents=True, exist_ok=True)
     with setup.log.open("ab") as log:
         return subprocess.Popen(
@@ -32,7 +39,7 @@ def launch(setup: BrokerSetup, home: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment(setup)},
+            env={**os.environ, **environment(setup, java_options)},
             start_new_session=True,
         )
 
@@ -48,7 +55,7 @@ def command(setup: BrokerSetup, home: Path) -> Sequence[str]:
     ]
 
 
-def environment(setup: BrokerSetup) -> Mapping[str, str]:
+def environment(setup: BrokerSetup, java_options: Sequence[str] = ()) -> Mapping[str, str]:
     """The start script's variables for this broker."""
     own = {
         "PULSAR_MEM": MEMORY_FOR_WEBSOCKETS if setup.websockets else MEMORY,
@@ -56,4 +63,7 @@ def environment(setup: BrokerSetup) -> Mapping[str, str]:
         "PULSAR_LOG_CONF": str(setup.log_configuration),
         "PULSAR_STANDALONE_CONF": str(setup.configuration),
     }
-    return {**own, "PULSAR_GC": SHORT_LIVED} if setup.short_lived else own
+    if not setup.short_lived:
+        return own
+    log = f"-Dlog4j.configurationFile={setup.log_configuration}"
+    return {**own, "PULSAR_LOG_CONF": NO_LOG_CONFIGURATION, "PULSAR_GC": " ".join([SHORT_LIVED, log, *java_options])}
