@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from dashboard.subscriptions import cursor_reset_views, views
+from dashboard.subscriptions import cursor_reset_views, views, waiting_views
 from dashboard.views import aggregates, anomalies, audit, events, health, indexing, login, overview, searches, tail, topics
 
 _PAGES = (
@@ -17,6 +17,7 @@ _PAGES = (
     aggregates,
     events,
     views,
+    waiting_views,
     cursor_reset_views,
     audit,
 )

@@ -134,6 +134,11 @@ class Line:
         return since is not None and since < self.backlog.as_of - stuck_after
 
     @property
+    def unattended_and_told(self) -> bool:
+        """The store lists consumers, and has none."""
+        return self.unattended and desk().subscriptions.lists_consumers
+
+    @property
     def unattended(self) -> bool:
         """No consumer is connected (only to be said of a store that lists its consumers)."""
         return not self.subscription.consumers and not self.of_the_store

@@ -9,16 +9,15 @@ from django.urls import path
 from dashboard.access import policy, role_names
 from dashboard.auditing.acts import Act, acts
 from dashboard.gateway import desk
-from dashboard.rendering import build_line
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
+from dashboard.subscriptions.sections import sections
+from dashboard.web.pages import page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
 from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
 
 MOST_LINES = 500
-NEXT_EVENTS = 10
 
 TYPE_MEANS = {
     SubscriptionType.EXCLUSIVE: "One consumer receives everything, in order; a second one is refused.",
@@ -74,13 +73,12 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
         return render(request, "subscriptions/_state.html", context)
-    viewer = profile_of(request)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
-        "next": [build_line(row, viewer) for row in here.first_waiting(line.subscription, NEXT_EVENTS)],
         "last_reset": _last_reset(request, line.topic, name),
         "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not line.of_the_store,
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
+        **sections(request, line, away=away is not None),
     }
     return render(request, "subscriptions/show.html", context, away=away)
 

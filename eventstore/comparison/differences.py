@@ -70,7 +70,7 @@ def compare(now: Event, before: Event) -> Comparison:
 
 def _of_envelope(now: Event, before: Event) -> Iterator[Difference]:
     if bool(now.problem) != bool(before.problem):
-        yield Difference(what=What.ENVELOPE, now=now.problem or "fits", before=before.problem or "fits")
+        yield Difference(what=What.ENVELOPE, now=now.problem or "recognised", before=before.problem or "recognised")
 
 
 def _of_form(now: Shape, before: Shape) -> Iterator[Difference]:

@@ -52,7 +52,14 @@ from eventstore.model.pointers import (
 from eventstore.model.process_identity import Fate, Process, fate, this_process
 from eventstore.model.progress import TopicMadeAnew, TopicProgress, TroubledPartition
 from eventstore.model.storage import Storage
-from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionKind, Subscriptions, SubscriptionType
+from eventstore.model.subscriptions import (
+    ConnectedConsumer,
+    Consumer,
+    Subscription,
+    SubscriptionKind,
+    Subscriptions,
+    SubscriptionType,
+)
 
 __all__ = [
     "NOT_THE_MESSAGE",
@@ -63,6 +70,7 @@ __all__ = [
     "AggregateType",
     "Anomaly",
     "AnomalyLine",
+    "ConnectedConsumer",
     "Consumer",
     "Edge",
     "Event",

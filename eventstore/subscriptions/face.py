@@ -18,6 +18,7 @@ from eventstore.subscriptions.samples import Samples, Seen
 from eventstore.subscriptions.waiting import (
     WaitingOfAggregate,
     WaitingSummary,
+    next_waiting,
     waiting_of_aggregate,
     waiting_page,
     waiting_summary,
@@ -99,6 +100,10 @@ class SubscriptionFace:
     def holders(self, backlog: Backlog, reached: Reached) -> Sequence[Holder]:
         """The exact event at which each stuck partition stands, with what differs from the last one acknowledged."""
         return holders(reached, backlog.stuck_partitions, self._rows_of)
+
+    def next_waiting(self, reached: Reached, limit: int = 10) -> Sequence[Row]:
+        """The events that are received next, the next one of each partition first."""
+        return self._rows_of(next_waiting(reached, limit))
 
     def waiting_page(self, reached: Reached, *, page_token: str | None = None, limit: int = 50) -> Page[Row]:
         """A page of all events that wait, oldest first: ``newer`` leads on. ``InvalidPosition`` for a damaged token."""

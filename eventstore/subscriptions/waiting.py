@@ -55,6 +55,21 @@ class WaitingOfAggregate:
     at_least: bool = False
 
 
+def next_waiting(reached: Reached, limit: int) -> list[Pointer]:
+    """Return the events that are received next, at most ``limit``: the next one of each partition first, the oldest of those
+    first, and then each one's second, and so on."""
+    waiting = [there for there in reached.values() if there.cursor.backlog and len(there.waiting)]
+    each = limit if len(waiting) < limit else 1
+    ranked = [
+        (rank, (there.partition.pk, ordinal))
+        for there in waiting
+        for rank, ordinal in enumerate(islice(there.waiting.ordinals(), each))
+    ]
+    published = published_at(place for _, place in ranked)
+    known = [(rank, published[place][1], place) for rank, place in ranked if place in published]
+    return pointers_at([place for _, _, place in sorted(known)[:limit]])
+
+
 def waiting_page(reached: Reached, page_token: str | None, limit: int) -> Page[Pointer]:
     """Return a page of the waiting events, oldest first, merged over the partitions by publish time.
 

@@ -19,6 +19,8 @@ PAGES = (
     f"events/{EVENT}/",
     "subscriptions/",
     "topics/documents/subscriptions/app-timeline/",
+    "topics/documents/subscriptions/app-timeline/?aggregate=d1",
+    "topics/documents/subscriptions/app-timeline/waiting/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
     "audit/",
 )

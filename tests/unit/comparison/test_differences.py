@@ -64,10 +64,10 @@ def test_an_empty_text_and_null_are_kinds_of_their_own() -> None:
 
 
 def test_values_are_kept_apart_from_the_words_and_cut() -> None:
-    [one] = compare(event({**UPLOADED, "uploadedBy": {"a": 1}}), event({**UPLOADED, "uploadedBy": "x" * 9_999})).differences
+    one, _ = compare(event({**UPLOADED, "uploadedBy": {"a": 1}}), event({**UPLOADED, "uploadedBy": "q" * 9_999})).differences
     assert one.value_now == "{1 field}"
-    assert one.value_before == f'"{"x" * LONGEST_VALUE}"'
-    assert "x" not in one.before
+    assert one.value_before == f'"{"q" * LONGEST_VALUE}"'
+    assert "q" not in one.before
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_another_form_of_payload_is_named_and_no_fields(now: Event, form: Form) 
 def test_a_number_that_is_too_large_for_the_fast_parser_is_json_all_the_same() -> None:
     assert found(event(b'{"title": "", "uploadedBy": "x", "pages": 1' + b"0" * 400 + b"}")) == [
         (What.KIND, "title", "empty text", "text"),
-        (What.SIZE, "", "443 bytes", "64 bytes"),
+        (What.SIZE, "", "444 bytes", "63 bytes"),
     ]
 
 
@@ -119,7 +119,7 @@ def test_schema_content_type_size_and_properties_differ_as_well() -> None:
 
 def test_a_message_that_fits_no_envelope_says_so_first() -> None:
     [first, *rest] = found(event(b"?", problem="has no type", content_type=""), event())
-    assert first == (What.ENVELOPE, "", "has no type", "fits")
+    assert first == (What.ENVELOPE, "", "has no type", "recognised")
     assert rest == [(What.FORM, "", Form.TEXT, Form.JSON)]
 
 

@@ -1,0 +1,203 @@
+"""What a subscription's page shows beside its figures: what blocks it, who waits, how far each partition is, who is connected.
+
+All of it comes from one look at the cursors, however many partitions there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from dashboard.gateway import desk
+from dashboard.privacy import AccessProfile, DisplayValue, display_value
+from dashboard.rendering import EventLine, aggregate_url, build_line
+from dashboard.subscriptions.backlog_cache import Line
+from dashboard.subscriptions.type_pictures import PICTURES
+from dashboard.web.event_detail import Detail, detail_of
+from dashboard.web.pages import profile_of
+from eventstore.comparison import Comparison, Difference, What
+from eventstore.model import ConnectedConsumer, EventStoreError, Pointer, Subscription
+from eventstore.subscriptions import Holder, LetterTopic, Progress, Reached, WaitingOfAggregate
+
+MOST_CURSORS, MOST_CONSUMERS = 60, 60
+"""Rows of a table. The worst come first."""
+NEXT_EVENTS = 10
+LONGEST_AGGREGATE = 1_024
+HASHES = 65_536
+"""Key hashes that the consumers of a key_shared subscription share."""
+
+WORDS = {
+    What.ENVELOPE: "Format",
+    What.FORM: "Payload",
+    What.SCHEMA: "Schema",
+    What.CONTENT_TYPE: "Content type",
+    What.MISSING: "Field missing",
+    What.NEW: "New field",
+    What.KIND: "Field of another kind",
+    What.SIZE: "Size",
+    What.MISSING_PROPERTY: "Property missing",
+    What.NEW_PROPERTY: "New property",
+}
+PROPERTIES = (What.MISSING_PROPERTY, What.NEW_PROPERTY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DifferenceLine:
+    """A difference as somebody may see it: names of fields and values are masked like values, since publishers chose them."""
+
+    what: What
+    words: str
+    path: DisplayValue
+    now: str
+    before: str
+    value_now: DisplayValue
+    value_before: DisplayValue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HolderView:
+    """What blocks one partition. ``detail`` is the event, opened: of the first one only, and ``None`` for the others."""
+
+    partition: int
+    line: EventLine
+    detail: Detail | None
+    handled: EventLine | None
+    differences: Sequence[DifferenceLine]
+    comparison: Comparison | None
+    searched: int
+    unreadable: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AggregateView:
+    """An aggregate's waiting events, with links to its page and to those of its events that wait."""
+
+    found: WaitingOfAggregate
+    first: EventLine | None
+    url: str
+    waiting_url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsumerView:
+    """A connected consumer. ``active`` is ``None`` where all consumers of a partition receive."""
+
+    consumer: ConnectedConsumer
+    active: bool | None
+
+    @property
+    def share(self) -> float:
+        """How much of the key hashes it is given, in percent."""
+        return 100 * sum(last - first + 1 for first, last in self.consumer.key_ranges) / HASHES
+
+
+def sections(request: HttpRequest, line: Line, *, away: bool) -> dict[str, Any]:
+    """The context of the page's sections."""
+    told, here = line.subscription, desk().subscriptions
+    reached = here.reach(told)
+    profile = profile_of(request)
+    progress = sorted(here.progress(told, reached), key=_worst_first)
+    consumers = [_consumer(told, consumer) for consumer in told.consumers]
+    return {
+        "picture": PICTURES.get(told.type),
+        "next": [build_line(row, profile) for row in here.next_waiting(reached, NEXT_EVENTS)],
+        "holders": holders_of(here.holders(line.backlog, reached), profile),
+        "summary": here.waiting_summary(reached) if line.backlog.waiting else None,
+        "progress": progress[:MOST_CURSORS],
+        "more_progress": progress[MOST_CURSORS:],
+        "consumers": sorted(consumers, key=_busiest_first)[:MOST_CONSUMERS],
+        "more_consumers": max(0, len(consumers) - MOST_CONSUMERS),
+        "has_ranges": any(view.consumer.key_ranges for view in consumers),
+        "has_active": any(view.active is not None for view in consumers),
+        "letters": [] if away else _letters(told),
+        **_asked_aggregate(request, told, reached),
+    }
+
+
+def _worst_first(one: Progress) -> tuple[int, int]:
+    return -(one.cursor.backlog), one.cursor.partition
+
+
+def _busiest_first(view: ConsumerView) -> tuple[bool, bool, int, str]:
+    consumer = view.consumer
+    return not consumer.blocked, view.active is False, -consumer.unacked, consumer.name
+
+
+def _consumer(told: Subscription, consumer: ConnectedConsumer) -> ConsumerView:
+    active = {cursor.partition: cursor.active for cursor in told.cursors}.get(consumer.partition or 0, "")
+    return ConsumerView(consumer=consumer, active=consumer.name == active if active else None)
+
+
+def _letters(told: Subscription) -> Sequence[LetterTopic]:
+    try:
+        return desk().subscriptions.letter_topics(told)
+    except EventStoreError:  # the store refuses the list of topics, or is away since: the rest of the page needs it not
+        return []
+
+
+def holders_of(found: Sequence[Holder], profile: AccessProfile) -> Sequence[HolderView]:
+    """What blocks each partition, masked; the first one opened."""
+    limit = settings.EVENTDESK.limits.payload_preview_bytes
+    return [
+        HolderView(
+            partition=holder.partition,
+            line=build_line(holder.held, profile),
+            detail=None if number else detail_of(holder.held, profile, limit),
+            handled=build_line(holder.handled, profile) if holder.handled else None,
+            differences=[difference_line(one, profile) for one in holder.comparison.differences] if holder.comparison else [],
+            comparison=holder.comparison,
+            searched=holder.searched,
+            unreadable=holder.held.pointer is not None and holder.held.pointer.unreadable,
+        )
+        for number, holder in enumerate(found)
+    ]
+
+
+def difference_line(one: Difference, profile: AccessProfile) -> DifferenceLine:
+    where = f"properties.{one.path}" if one.what in PROPERTIES else f"data.{one.path}"
+    return DifferenceLine(
+        what=one.what,
+        words=WORDS[one.what],
+        path=display_value(one.path, where, profile) if one.path else "",
+        now=one.now,
+        before=one.before,
+        value_now=display_value(one.value_now, where, profile) if one.value_now else "",
+        value_before=display_value(one.value_before, where, profile) if one.value_before else "",
+    )
+
+
+def _asked_aggregate(request: HttpRequest, told: Subscription, reached: Reached) -> dict[str, Any]:
+    """Whether the aggregate that the form names waits here: ``id``, ``type/id`` or ``type id``."""
+    asked = request.GET.get("aggregate", "").strip()
+    if not asked:
+        return {"asked_aggregate": ""}
+    text, profile = asked[:LONGEST_AGGREGATE], profile_of(request)
+    found: list[WaitingOfAggregate] = []
+    for type, id in _meanings(text):
+        found += desk().subscriptions.waiting_of_aggregate(reached, told.topic, id, type)
+    views = [_aggregate(each, told, profile) for each in found]
+    return {"asked_aggregate": text, "asked_found": sorted(views, key=lambda view: -view.found.events)}
+
+
+def _meanings(text: str) -> list[tuple[str, str]]:
+    """What was typed as an id of any type, and as a type with an id: ids may contain slashes and spaces."""
+    split = [(text[:at], text[at + 1 :].strip()) for mark in "/ " if 0 < (at := text.find(mark)) < len(text) - 1]
+    return [("", text), *dict.fromkeys(split)]
+
+
+def _aggregate(found: WaitingOfAggregate, told: Subscription, profile: AccessProfile) -> AggregateView:
+    url = aggregate_url(found.type, found.id)
+    return AggregateView(
+        found=found,
+        first=_first_line(found.first, profile) if found.first else None,
+        url=url,
+        waiting_url=f"{url}?{urlencode({'filter': f'delivery:{told.name}=pending'})}",
+    )
+
+
+def _first_line(pointer: Pointer, profile: AccessProfile) -> EventLine:
+    [row] = desk().streams.rows_of([pointer])
+    return build_line(row, profile)
