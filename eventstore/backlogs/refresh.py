@@ -110,7 +110,9 @@ def _in_pieces(answers: Iterator[Asked]) -> Iterator[Sequence[Asked]]:
 
 def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]) -> None:
     told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
-    counted = iter(subscriptions.counted([each for _, answer in told for each in answer]) if told else ())
+    found = [each for _, answer in told for each in answer]
+    subscriptions.noted([topic.name for topic, _ in told], found)
+    counted = iter(subscriptions.counted(found) if told else ())
     now = timezone.now()
     rows: list[BacklogRow] = []
     looks: list[LookRow] = []

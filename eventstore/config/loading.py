@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from eventstore.config.links import Links, checked_links
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
+from eventstore.config.subscriptions import DeclaredSubscription, Positions
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds, checked
 from eventstore.envelope.forms import Form
 from eventstore.envelope.mapping import Before, From, MappingTable, TopicMapping, compile_mapping
@@ -64,6 +65,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     topics: TopicKinds = BY_NAME
     mapping: tuple[MappingTable, ...] = ()
     searchable: tuple[SearchableTable, ...] = ()
+    subscription: tuple[DeclaredSubscription, ...] = ()
     stories: dict[str, Any] = {}
 
 
@@ -76,6 +78,7 @@ class Config(Struct, frozen=True, kw_only=True):
     topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
     searchables: tuple[Searchable, ...] = ()
+    subscriptions: tuple[DeclaredSubscription, ...] = ()
     stories: dict[str, StoryParts] = {}
     path: str = ""
     """The file's path; empty for the defaults."""
@@ -133,6 +136,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
         topics=checked(file.topics),
         mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
         searchables=compile_searchables(file.searchable),
+        subscriptions=file.subscription,
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
         path=path,
     )
@@ -189,5 +193,5 @@ def _schema_path(place: str) -> KeyPath:
 
 
 def _choices(path: KeyPath) -> str:
-    words: dict[str, type[StrEnum]] = {"kind": Kind, "form": Form, "before": Before, "unit": Unit}
+    words: dict[str, type[StrEnum]] = {"kind": Kind, "form": Form, "before": Before, "unit": Unit, "positions": Positions}
     return ", ".join(words.get(str(path[-1]) if path else "", From))

@@ -8,6 +8,8 @@ from datetime import timedelta
 from eventstore.actions import ActionFace, Safeguards
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
+from eventstore.delivery.face import DeliveryFace
+from eventstore.delivery.tracks import Tracks
 from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
 from eventstore.model.events import Event, Message
@@ -38,8 +40,18 @@ class Desk:
         cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
         self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
-        self.subscriptions = SubscriptionFace(storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after)
+        tracks = Tracks()
+        self.subscriptions = SubscriptionFace(
+            storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after, on_look=tracks.observe
+        )
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
+        self.delivery = DeliveryFace(
+            log=self.log,
+            subscriptions=self.subscriptions,
+            rows_of=self.streams.rows_of,
+            tracks=tracks,
+            declared=config.subscriptions,
+        )
         self.actions = ActionFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)

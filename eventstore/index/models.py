@@ -256,3 +256,18 @@ class LookRow(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["topic", "name", "at"], name="one_look_a_moment")]
         indexes = [models.Index(fields=["rank", "at"], name="looks_by_age")]
+
+
+class CursorTrack(models.Model):
+    """What was seen of a subscription's cursor: its last places, and what it went over (``eventstore.delivery``), as JSON."""
+
+    topic = ExactText()
+    subscription = ExactText()
+    partition = models.IntegerField()
+    track = models.TextField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["topic", "subscription", "partition"], name="one_track_a_cursor"),
+        ]

@@ -219,6 +219,13 @@ class Log(Protocol):
         """
         ...
 
+    def entry(self, position: Position) -> tuple[Position, Position]:
+        """Return the bounds of what the store keeps and acknowledges as one, in which the event here lies: the place before
+        its first event, and the place of its last or just after it. Nothing is read. Only events within are acknowledged
+        together.
+        """
+        ...
+
     def key_is_bytes(self, position: Position) -> bool | None:
         """Return whether the key of the message at this position was set as bytes, so that it reads as their base64.
 

@@ -41,6 +41,18 @@ class SubscriptionKind(StrEnum):
 _OF_THE_STORE = frozenset({SubscriptionKind.COMPACTION, SubscriptionKind.REPLICATION, SubscriptionKind.DEDUPLICATION})
 
 
+class DeliveryState(StrEnum):
+    """What became of one event in one subscription. See docs/delivery.md."""
+
+    DEAD_LETTERED = "dead-lettered"
+    RETRYING = "retrying"
+    PASSED_OVER = "passed over"
+    ACKNOWLEDGED = "acknowledged"
+    STUCK = "stuck"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriptionCapabilities:
     """What a driver's subscriptions can do. Pages and commands check this, never the driver's name."""
@@ -53,6 +65,8 @@ class SubscriptionCapabilities:
     """``Subscription.consumers`` names every connected consumer."""
     loses_acknowledgements: bool = False
     """The store tells acknowledgements that it has not saved yet. A crash of the store takes these back."""
+    acknowledges_inside: bool = False
+    """The store may hold acknowledgements of single events of a batch, and tells nobody of which (``Log.entry``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +148,10 @@ class Cursor:
     log: tuple[int, str] | None = None
     """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
     number grows. ``None`` if the store does not tell."""
+    entries: int | None = None
+    """How many the partition holds, in the unit of ``backlog``; ``None`` if the store does not tell."""
+    done: int | None = None
+    """How many of ``entries`` are acknowledged, told in the same moment as ``acknowledged`` and ``holes``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

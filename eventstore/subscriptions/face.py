@@ -1,7 +1,7 @@
 """The desk's face for subscriptions: how much waits behind each, and what comes next."""
 
 from collections.abc import Callable, Sequence, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -24,6 +24,13 @@ from eventstore.subscriptions.waiting import (
     waiting_summary,
 )
 
+OnLook = Callable[[Sequence[str], Sequence[Subscription], datetime], None]
+"""Called with topics, all of their subscriptions as the store told them, and when it was asked."""
+
+
+def ignore_look(topics: Sequence[str], subscriptions: Sequence[Subscription], at: datetime) -> None:
+    """For whoever keeps nothing of it."""
+
 
 class SubscriptionFace:
     """``desk.subscriptions``. ``UnknownTopic`` and ``UnknownSubscription`` for names that are not there now."""
@@ -34,10 +41,11 @@ class SubscriptionFace:
         storage: Storage,
         rows_of: Callable[[Sequence[Pointer]], list[Row]],
         stuck_after: timedelta,
+        on_look: OnLook = ignore_look,
     ) -> None:
         """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
         self._storage, self._rows_of = storage, rows_of
-        self._stuck_after = stuck_after
+        self._stuck_after, self._on_look = stuck_after, on_look
         self._samples = Samples(a_while=stuck_after)
 
     @property
@@ -64,11 +72,17 @@ class SubscriptionFace:
 
     def backlogs(self, topic: str) -> Sequence[Backlog]:
         """Each durable subscription of the topic with its waiting events, by name."""
-        return self.counted(self.of_topic(topic))
+        found = self.of_topic(topic)
+        self.noted([topic], found)
+        return self.counted(found)
 
     def backlog(self, topic: str, name: str) -> Backlog:
         """One subscription with its waiting events."""
         return self.counted([self.named(topic, name)])[0]
+
+    def noted(self, topics: Sequence[str], subscriptions: Sequence[Subscription]) -> None:
+        """Take note of what the store has just told of these topics: all of their subscriptions."""
+        self._on_look(topics, subscriptions, timezone.now())
 
     def counted(self, subscriptions: Sequence[Subscription]) -> Sequence[Backlog]:
         """These subscriptions, which the store has just shown, with their waiting events: few queries, however many."""

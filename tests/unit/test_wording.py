@@ -20,7 +20,7 @@ INSTEAD = {
     r"\bby (?:itself|themselves)\b": "automatically, or nothing",
     r"\bnobody\b": "the actor: no consumer, no indexer, unknown",
     r"\b(?:come|comes|came) again\b": "is redelivered",
-    r"\bpassed? over\b": "skipped",
+    r"\b(?:pass|(?:is|are|be) passed) over\b": "skipped",
     r"\btakes the role\b": "requires the role",
     r"\blooked into\b": "checked",
     r"\b(?:go|goes|going) on\b": "resume, continue",

@@ -119,6 +119,9 @@ class DatabaseLog:
         with self._session.use():
             return position_labelled(topic, partition, label)
 
+    def entry(self, position: Position) -> tuple[Position, Position]:
+        return position.beginning, position.message
+
     def key_is_bytes(self, position: Position) -> bool | None:
         return False
 

@@ -36,6 +36,11 @@ class Admin:
     def version(self) -> str:
         return self._get("brokers/version").text.strip().strip('"')
 
+    def settings(self) -> Json | None:
+        """Return the broker's configuration in use, as texts by name; ``None`` if this role may not see it."""
+        answer = self._http.send("GET", "brokers/configuration/runtime", known=(401, 403, 404, 405))
+        return parsed(answer) if answer.is_success else None
+
     def tenants(self) -> Sequence[str]:
         return [str(tenant) for tenant in parsed(self._get("tenants"))]
 

@@ -19,7 +19,7 @@ from eventstore.drivers.pulsar.client.resuming import Begin, start_after
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.ends import EndsFinder
 from eventstore.drivers.pulsar.ledgers import layout_of
-from eventstore.drivers.pulsar.positions import place_of, position_from, position_labelled
+from eventstore.drivers.pulsar.positions import entry_at, place_of, position_from, position_labelled
 from eventstore.model.errors import NotSupported, UnknownTopic
 from eventstore.model.events import Message, NewMessage, Position, Topic
 from eventstore.model.log import Amounts, Edge, Ends, LogCapabilities
@@ -162,6 +162,9 @@ class PulsarLog:
     def labelled(self, topic: str, partition: int, label: str) -> Position | None:
         self._cluster.check_open()
         return position_labelled(topic, partition, label)
+
+    def entry(self, position: Position) -> tuple[Position, Position]:
+        return entry_at(position)
 
     def key_is_bytes(self, position: Position) -> bool | None:
         place = place_of(position.token)

@@ -128,6 +128,13 @@ def whole_entry(topic: str, partition: int, ledger: int, entry: int) -> Position
     return Position(topic=topic, partition=partition, token=token, label=f"{ledger}:{entry}")
 
 
+def entry_at(position: Position) -> tuple[Position, Position]:
+    """Return the place before everything in the entry of this position, and the place after everything in it."""
+    ledger, entry = entry_of(position.token)
+    before = Position(topic=position.topic, partition=position.partition, token=tokens.encode(ledger, entry))
+    return before, whole_entry(position.topic, position.partition, ledger, entry)
+
+
 def place_of(token: str) -> Place:
     """Parse the token. Raises ``InvalidPosition`` for what this driver never wrote."""
     if token.endswith(tokens.AFTER_ALL):

@@ -169,5 +169,8 @@ class UnfoldedLog:
         fits = number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER
         return place.inside(int(number)) if fits else None
 
+    def entry(self, position: Position) -> tuple[Position, Position]:
+        return self.messages.entry(position.message)
+
     def key_is_bytes(self, position: Position) -> bool | None:
         return self.messages.key_is_bytes(position.message)

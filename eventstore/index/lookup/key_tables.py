@@ -32,6 +32,16 @@ def places(table: str, hash: int, partitions: Sequence[int], *, limit: int, newe
     return [Place(*row) for row in rows]
 
 
+def places_of_each(table: str, hashes: Sequence[int], *, limit: int) -> list[Place]:
+    """Return places of all of these hashes, in any partition row."""
+    rows = sql.query(
+        f"SELECT hash, partition_id, ordinal FROM {table} "
+        f"WHERE segment IN {sql.in_list()} AND hash IN {sql.in_list()} LIMIT %s",
+        [sql.as_list(range(newest_segment() + 1)), sql.as_list(hashes), limit],
+    )
+    return [Place(*row) for row in rows]
+
+
 def first_places(table: str, hashes: Sequence[int], segments: range, partitions: Sequence[int]) -> list[Place]:
     """Return one place of each hash in each of these segments, if these partition rows have it there, oldest segment first.
 

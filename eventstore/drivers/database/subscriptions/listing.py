@@ -126,6 +126,8 @@ def _cursor(topic: str, incarnation: str, shard: ShardState) -> Cursor:
         log=(0, incarnation),
         end=None if shard.end < 0 else place(shard.end),
         held=sum(ranges.size(held) for held in shard.held.values()),
+        entries=shard.end + 1,
+        done=shard.end + 1 - shard.backlog,
     )
 
 

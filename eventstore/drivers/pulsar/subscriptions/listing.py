@@ -116,6 +116,8 @@ class _Partition:
             active=str(told.get("activeConsumerName") or ""),
             start=self._start,
             held=_held(told),
+            entries=self.layout.entries,
+            done=self.layout.entries - self._entries_after(done),
         )
 
     @property

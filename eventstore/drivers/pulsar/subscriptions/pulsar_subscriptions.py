@@ -6,6 +6,7 @@ from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.names import check_new_subscription
 from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
+from eventstore.drivers.pulsar.subscriptions.inside_batches import InsideBatches
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
@@ -20,19 +21,33 @@ from eventstore.model.subscriptions import (
     of_messages,
 )
 
+CAPABILITIES = [
+    SubscriptionCapabilities(
+        backlog_unit="entries",
+        reset_disconnects=True,
+        lists_consumers=True,
+        loses_acknowledgements=True,
+        acknowledges_inside=inside,
+    )
+    for inside in (False, True)
+]
+"""By whether the broker keeps acknowledgements inside batches."""
+
 
 class PulsarSubscriptions:
     """Fulfils ``eventstore.model.subscriptions.Subscriptions``; see there for what each call does."""
 
-    capabilities = SubscriptionCapabilities(
-        backlog_unit="entries", reset_disconnects=True, lists_consumers=True, loses_acknowledgements=True
-    )
-
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._entries = Entries(cluster.admin)
+        self._inside_batches = InsideBatches(cluster.admin)
+
+    @property
+    def capabilities(self) -> SubscriptionCapabilities:
+        return CAPABILITIES[self._inside_batches.kept]
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
+        self._inside_batches.learn()
         return listing.all_of(self._cluster.admin, self._entries, self._cluster.known(topic))
 
     def named(self, topic: str, name: str) -> Subscription:

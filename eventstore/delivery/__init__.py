@@ -1,0 +1,7 @@
+"""Delivery: what became of one event in one subscription."""
+
+from eventstore.delivery.book import Book, Deliveries
+from eventstore.delivery.judging import Delivery, Source, Why
+from eventstore.delivery.waiting import Waiting
+
+__all__ = ["Book", "Deliveries", "Delivery", "Source", "Waiting", "Why"]

@@ -1,0 +1,149 @@
+"""The copies of many events in dead-letter and retry topics, and which subscription sent each."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from eventstore.config.subscriptions import DeclaredSubscription, fits
+from eventstore.config.topic_kinds import belongs_to
+from eventstore.index.lookup.key_tables import places_of_each
+from eventstore.index.lookup.pointers import pointers_at
+from eventstore.index.models import IndexedPartition
+from eventstore.index.tables.keys import Link, hashed
+from eventstore.index.tables.secret import index_key
+from eventstore.model.events import Position, TopicKind
+from eventstore.model.log import Log
+from eventstore.model.pointers import Pointer
+
+REAL_SUBSCRIPTION = "REAL_SUBSCRIPTION"
+"""The property by which Java's client names the subscription of a letter. Others do not write it."""
+MOST_COPIES = 2_000
+MOST_ASKED = 50
+"""Copies whose subscription only their message tells, that are read for one page."""
+
+_SUFFIX = {TopicKind.DEAD_LETTER.value: "DLQ", TopicKind.RETRY.value: "RETRY"}
+
+SenderOf = Callable[[Sequence[Pointer]], Mapping[Position, str]]
+"""Returns the subscription that each copy's message names, of those that name one."""
+
+
+class DerivedTopic(NamedTuple):
+    name: str
+    kind: str
+    partitions: frozenset[int]
+    """The index's rows of it."""
+
+    def is_of(self, topic: str, declared: Sequence[DeclaredSubscription]) -> bool:
+        """Whether copies of the topic's events go there: by its name, or as declared."""
+        return belongs_to(self.name, topic) or any(
+            fits(topic, one.topics) and fits(self.name, _topics_of(one, self.kind)) for one in declared
+        )
+
+
+class Copy(NamedTuple):
+    pointer: Pointer
+    kind: str
+    sender: str
+    """The subscription; empty if nothing tells."""
+
+
+def derived_topics() -> list[DerivedTopic]:
+    """Return the dead-letter and retry topics in which something is indexed."""
+    rows = IndexedPartition.objects.filter(live=True, ended_at=None, kind__in=list(_SUFFIX), next_ordinal__gt=0)
+    found: dict[tuple[str, str], set[int]] = {}
+    for pk, topic, kind in rows.values_list("pk", "topic", "kind"):
+        found.setdefault((topic, kind), set()).add(pk)
+    return [DerivedTopic(topic, kind, frozenset(pks)) for (topic, kind), pks in found.items()]
+
+
+def copies_of_each(
+    log: Log,
+    pointers: Sequence[Pointer],
+    declared: Sequence[DeclaredSubscription],
+    names: Mapping[str, Sequence[str]],
+    told: SenderOf,
+) -> Mapping[Position, Sequence[Copy]]:
+    """Return the copies of each of these events, oldest first: a few queries, however many events.
+
+    ``names`` are the subscriptions of each topic. Events of a log that is gone have none here: positions begin anew there.
+    """
+    asked = [pointer for pointer in pointers if pointer.ended_at is None]
+    topics = {pointer.position.topic for pointer in asked}
+    derived = [one for one in derived_topics() if any(one.is_of(topic, declared) for topic in topics)] if topics else []
+    if not derived:
+        return {}
+    by_place = {log.position(p.position.topic, p.position.partition, p.position.token).label: p for p in asked}
+    by_id: dict[str, list[Pointer]] = {}
+    for pointer in asked:
+        by_id.setdefault(pointer.event_id, []).append(pointer)
+    by_name = {one.name: one for one in derived}
+    pairs = [
+        (original, copy, by_name[copy.position.topic])
+        for copy in _candidates(list(by_place), list(by_id), derived)
+        if copy.position.topic in by_name
+        for original in _originals(copy, by_place, by_id)
+        if by_name[copy.position.topic].is_of(original.position.topic, declared)
+    ]
+    return _with_senders(pairs, declared, names, told)
+
+
+def sender_by_name(derived: str, kind: str, topic: str, names: Sequence[str]) -> str:
+    """Return which of the topic's subscriptions sends copies there, by the name that clients give such a topic."""
+    found = re.fullmatch(rf"{re.escape(topic)}(?:-partition-\d+)?-(.+)-{_SUFFIX[kind]}", derived, re.DOTALL)
+    return found[1] if found and found[1] in names else ""
+
+
+def _topics_of(declared: DeclaredSubscription, kind: str) -> tuple[str, ...]:
+    return declared.dead_letter if kind == TopicKind.DEAD_LETTER.value else declared.retry
+
+
+def _originals(copy: Pointer, by_place: Mapping[str, Pointer], by_id: Mapping[str, list[Pointer]]) -> list[Pointer]:
+    """Return the events that the copy names, by place or by id; by its own id if it names none of them."""
+    named = by_place.get(copy.original)
+    if named is not None:
+        return [named]
+    return by_id.get(copy.original) or ([] if copy.original or copy.unreadable else by_id.get(copy.event_id, []))
+
+
+def _candidates(labels: Sequence[str], ids: Sequence[str], derived: Sequence[DerivedTopic]) -> list[Pointer]:
+    key, rows = index_key(), frozenset().union(*(one.partitions for one in derived))
+    links = [hashed(key, text, Link.ORIGINAL) for text in (*labels, *ids)]
+    own = [hashed(key, text) for text in ids]
+    there = {*_places("index_linkkey", links, rows), *_places("index_idkey", own, rows)}
+    return pointers_at(sorted(there)[:MOST_COPIES])
+
+
+def _places(table: str, hashes: Sequence[int], rows: frozenset[int]) -> list[tuple[int, int]]:
+    found = places_of_each(table, hashes, limit=10 * MOST_COPIES)
+    return [(place.partition, place.ordinal) for place in found if place.partition in rows]
+
+
+def _with_senders(
+    pairs: Sequence[tuple[Pointer, Pointer, DerivedTopic]],
+    declared: Sequence[DeclaredSubscription],
+    names: Mapping[str, Sequence[str]],
+    told: SenderOf,
+) -> Mapping[Position, Sequence[Copy]]:
+    senders = {
+        (original.position, copy.position): _sender(original, derived, declared, names) for original, copy, derived in pairs
+    }
+    untold = [copy for original, copy, _ in pairs if not senders[original.position, copy.position]]
+    read = told(untold[:MOST_ASKED]) if untold else {}
+    found: dict[Position, list[Copy]] = {}
+    for original, copy, derived in sorted(pairs, key=lambda pair: pair[1].published):
+        sender = senders[original.position, copy.position] or read.get(copy.position, "")
+        found.setdefault(original.position, []).append(Copy(copy, derived.kind, sender))
+    return found
+
+
+def _sender(
+    original: Pointer, derived: DerivedTopic, declared: Sequence[DeclaredSubscription], names: Mapping[str, Sequence[str]]
+) -> str:
+    topic = original.position.topic
+    known = names.get(topic, ())
+    for one in declared:
+        if fits(derived.name, _topics_of(one, derived.kind)):
+            fitting = [name for name in known if one.is_of(topic, name)]
+            if len(fitting) == 1:
+                return fitting[0]
+    return sender_by_name(derived.name, derived.kind, topic, known)

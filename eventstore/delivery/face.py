@@ -1,0 +1,72 @@
+"""The desk's face for delivery: what became of events in the subscriptions of their topics."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from eventstore.config.subscriptions import DeclaredSubscription, Positions
+from eventstore.delivery.book import Book
+from eventstore.delivery.copies import REAL_SUBSCRIPTION
+from eventstore.delivery.judging import Known
+from eventstore.delivery.tracks import Tracks
+from eventstore.delivery.waiting import Waiting, waiting_of
+from eventstore.model.events import Position
+from eventstore.model.log import Log
+from eventstore.model.pointers import Pointer
+from eventstore.streams.rows import Row
+from eventstore.subscriptions.backlog import Backlog
+from eventstore.subscriptions.face import SubscriptionFace
+
+
+class DeliveryFace:
+    """``desk.delivery``. It asks the store nothing about subscriptions: whoever calls has their figures, with their time."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        subscriptions: SubscriptionFace,
+        rows_of: Callable[[Sequence[Pointer]], list[Row]],
+        tracks: Tracks,
+        declared: Sequence[DeclaredSubscription],
+    ) -> None:
+        self._log, self._subscriptions, self._rows_of = log, subscriptions, rows_of
+        self._tracks, self._declared = tracks, declared
+
+    def book(self, backlogs: Sequence[Backlog]) -> Book:
+        """What events are judged against: these subscriptions as they were last seen, without the store's own.
+
+        Give those of all topics that the events lie in, and of their retry topics.
+        """
+        known = [one for one in backlogs if not one.subscription.kind.of_the_store]
+        inside = self._subscriptions.supported and self._subscriptions.capabilities.acknowledges_inside
+        newest = max((one.as_of for one in known), default=None)
+        topics = sorted({one.subscription.topic for one in known})
+        passed = self._tracks.passed(topics, newest) if newest else {}
+        return Book(
+            log=self._log,
+            known=[
+                Known(
+                    backlog=one,
+                    passages=passed.get((one.subscription.topic, one.subscription.name), {}),
+                    external=self._is_external(one),
+                    inside=inside,
+                )
+                for one in known
+            ],
+            declared=self._declared,
+            sender_of=self._senders,
+        )
+
+    def waiting(self, book: Book, type: str, id: str) -> Sequence[Waiting]:
+        """Every subscription that has yet to handle events of this aggregate, the one with most of them first."""
+        return waiting_of(book, type, id)
+
+    def _is_external(self, backlog: Backlog) -> bool:
+        of = backlog.subscription
+        return any(one.positions is Positions.EXTERNAL and one.is_of(of.topic, of.name) for one in self._declared)
+
+    def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
+        return {
+            row.position: row.event.message.properties.get(REAL_SUBSCRIPTION, "")
+            for row in self._rows_of(copies)
+            if row.event is not None
+        }
