@@ -1,5 +1,6 @@
 """What the store cannot tell of a subscription, and the configuration therefore declares."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -31,6 +32,11 @@ class DeclaredSubscription(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     def is_of(self, topic: str, name: str) -> bool:
         return fnmatchcase(name, self.name) and fits(topic, self.topics)
+
+
+def is_external(declared: Iterable[DeclaredSubscription], topic: str, name: str) -> bool:
+    """Return whether the subscription is declared to keep its positions outside the store."""
+    return any(one.positions is Positions.EXTERNAL and one.is_of(topic, name) for one in declared)
 
 
 def fits(topic: str, patterns: Patterns) -> bool:

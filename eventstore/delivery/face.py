@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from eventstore.config.subscriptions import DeclaredSubscription, Positions
+from eventstore.config.subscriptions import DeclaredSubscription, is_external
 from eventstore.delivery.book import Book
 from eventstore.delivery.copies import REAL_SUBSCRIPTION
 from eventstore.delivery.judging import Known
@@ -47,7 +47,7 @@ class DeliveryFace:
                 Known(
                     backlog=one,
                     passages=passed.get((one.subscription.topic, one.subscription.name), {}),
-                    external=self._is_external(one),
+                    external=is_external(self._declared, one.subscription.topic, one.subscription.name),
                     inside=inside,
                 )
                 for one in known
@@ -59,10 +59,6 @@ class DeliveryFace:
     def waiting(self, book: Book, type: str, id: str) -> Sequence[Waiting]:
         """Every subscription that has yet to handle events of this aggregate, the one with most of them first."""
         return waiting_of(book, type, id)
-
-    def _is_external(self, backlog: Backlog) -> bool:
-        of = backlog.subscription
-        return any(one.positions is Positions.EXTERNAL and one.is_of(of.topic, of.name) for one in self._declared)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
         return {

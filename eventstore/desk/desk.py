@@ -8,6 +8,7 @@ from datetime import timedelta
 from eventstore.actions import ActionFace, Safeguards
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
+from eventstore.config.subscriptions import is_external
 from eventstore.delivery.face import DeliveryFace
 from eventstore.delivery.tracks import Tracks
 from eventstore.envelope import read_event
@@ -42,7 +43,11 @@ class Desk:
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
         tracks = Tracks()
         self.subscriptions = SubscriptionFace(
-            storage=storage, rows_of=self.streams.rows_of, stuck_after=stuck_after, on_look=tracks.observe
+            storage=storage,
+            rows_of=self.streams.rows_of,
+            stuck_after=stuck_after,
+            on_look=tracks.observe,
+            is_external=lambda one: is_external(config.subscriptions, one.topic, one.name),
         )
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.delivery = DeliveryFace(

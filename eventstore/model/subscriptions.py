@@ -149,9 +149,8 @@ class Cursor:
     """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
     number grows. ``None`` if the store does not tell."""
     entries: int | None = None
-    """How many the partition holds, in the unit of ``backlog``; ``None`` if the store does not tell."""
+    """What the partition holds, in the unit of ``backlog``, and how much of that is acknowledged (``done``) by ``holes`` and all."""
     done: int | None = None
-    """How many of ``entries`` are acknowledged, told in the same moment as ``acknowledged`` and ``holes``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
-from eventstore.subscriptions.backlog import Backlog, backlogs_of, first_waiting
+from eventstore.subscriptions.backlog import Backlog, IsExternal, backlogs_of, first_waiting, none_external
 from eventstore.subscriptions.holder import Holder, holders
 from eventstore.subscriptions.letters import LetterTopic, letter_topics
 from eventstore.subscriptions.progress import Progress, Reached, progress, reach
@@ -42,10 +42,11 @@ class SubscriptionFace:
         rows_of: Callable[[Sequence[Pointer]], list[Row]],
         stuck_after: timedelta,
         on_look: OnLook = ignore_look,
+        is_external: IsExternal = none_external,
     ) -> None:
         """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
         self._storage, self._rows_of = storage, rows_of
-        self._stuck_after, self._on_look = stuck_after, on_look
+        self._stuck_after, self._on_look, self._is_external = stuck_after, on_look, is_external
         self._samples = Samples(a_while=stuck_after)
 
     @property
@@ -88,7 +89,7 @@ class SubscriptionFace:
         """These subscriptions, which the store has just shown, with their waiting events: few queries, however many."""
         now = timezone.now()
         told = [(subscription, self._samples.see(subscription, now)) for subscription in subscriptions]
-        return backlogs_of(told, self.capabilities, self._stuck_after)
+        return backlogs_of(told, self.capabilities, self._stuck_after, self._is_external)
 
     def learn(self, backlogs: Sequence[Backlog]) -> None:
         """Take over what other processes saw of these subscriptions: where each cursor stood, and since when."""
