@@ -149,7 +149,7 @@ class Cursor:
     """A number and a text by which one log is told from another of the same name: in one log the text changes only if the
     number grows. ``None`` if the store does not tell."""
     entries: int | None = None
-    """What the partition holds, in the unit of ``backlog``, and how much of that is acknowledged (``done``) by ``holes`` and all."""
+    """What the partition holds, in the unit of ``backlog``; ``done`` is what of that is acknowledged, within ``holes`` too."""
     done: int | None = None
 
 
