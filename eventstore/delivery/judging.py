@@ -15,7 +15,8 @@ from eventstore.delivery.passages import Passage
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, DeliveryState
-from eventstore.subscriptions.backlog import Backlog, State
+from eventstore.subscriptions.backlog import Backlog
+from eventstore.subscriptions.state import State
 
 
 class Source(StrEnum):

@@ -13,7 +13,7 @@ from eventstore.index.models import IndexedPartition, StreamRow
 from eventstore.index.tables.names import Names
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState
-from eventstore.subscriptions.backlog import State
+from eventstore.subscriptions.state import State
 
 MOST_LOOKED_AT = 200
 """Events of a stream, from the first that waits for anybody on, that are looked at for one answer."""

@@ -190,7 +190,7 @@ def test_what_waits_of_an_aggregate_is_counted_over_its_partitions_and_over_ever
 
 
 def test_what_a_cursor_went_over_is_known_to_other_processes_and_after_a_restart() -> None:
-    def seen(acknowledged: int, **of_all: int) -> Subscription:
+    def seen(acknowledged: int) -> Subscription:
         cursor = Cursor(
             partition=0,
             acknowledged=place(acknowledged),
@@ -199,7 +199,7 @@ def test_what_a_cursor_went_over_is_known_to_other_processes_and_after_a_restart
             entries=50,
             done=acknowledged + 1,
         )
-        return Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor], **of_all)
+        return Subscription(topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor])
 
     here = Tracks()
     here.observe(["patients"], [seen(3)], NOW)

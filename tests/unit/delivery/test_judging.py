@@ -1,6 +1,6 @@
 """What is said of one event and one subscription, from what is known of both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +14,8 @@ from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState, Subscription
 from eventstore.model.tokens import encode
-from eventstore.subscriptions.backlog import Backlog, Counted, State
+from eventstore.subscriptions.backlog import Backlog, Counted
+from eventstore.subscriptions.state import State
 from tests.unit.delivery.brokers import NOON, TOPIC, Broker, whole
 
 ACKNOWLEDGED, PENDING = DeliveryState.ACKNOWLEDGED, DeliveryState.PENDING
@@ -66,6 +67,7 @@ def test_every_event_is_acknowledged_just_if_its_whole_entry_is(
     for entry, size in enumerate(sizes):
         for member in range(size):
             found = judge(pointer(entry, member if size > 1 else -1), subscription, batch=size)
+            expected: tuple[DeliveryState, int | None]
             if entry in done:
                 expected = (ACKNOWLEDGED, None)
             elif size > 1:
@@ -87,15 +89,11 @@ def test_what_waits_behind_a_cursor_that_stands_still_is_stuck_and_says_since_wh
 
 
 @pytest.mark.parametrize(
-    "change, why, source",
-    [
-        ({"external": True}, Why.EXTERNAL, Source.CONFIGURATION),
-        ({}, Why.PHANTOM, Source.NOTHING),
-    ],
+    ("external", "why", "source"), [(True, Why.EXTERNAL, Source.CONFIGURATION), (False, Why.PHANTOM, Source.NOTHING)]
 )
-def test_a_group_whose_cursor_tells_nothing_is_always_unknown(change: Mapping[str, bool], why: Why, source: Source) -> None:
-    subscription = known({0}, 2, state=State.PHANTOM if why is Why.PHANTOM else State.HEALTHY)
-    found = [judge(pointer(entry), replace(subscription, **change)) for entry in (0, 1)]
+def test_a_group_whose_cursor_tells_nothing_is_always_unknown(external: bool, why: Why, source: Source) -> None:
+    subscription = known({0}, 2, state=State.HEALTHY if external else State.PHANTOM)
+    found = [judge(pointer(entry), replace(subscription, external=external)) for entry in (0, 1)]
     assert states(found) == [DeliveryState.UNKNOWN] * 2
     assert {(delivery.why, delivery.source) for delivery in found} == {(why, source)}
 
