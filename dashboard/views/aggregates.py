@@ -11,7 +11,7 @@ from django.urls import path, reverse
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
-from dashboard.rendering import build_line, published_mark, texts_of_kinds
+from dashboard.rendering import build_line, build_pointer_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
@@ -28,6 +28,8 @@ LONGEST_PAGE_TOKEN = LONGEST_QUERY + 32
 """Characters of an id with a time before it."""
 LONGEST_KEPT = 4_096
 """Characters of a filter or page token that a line's link includes."""
+MOST_UNREADABLE = 5
+"""Unreadable messages with the aggregate's id as key that its page names."""
 MOST_TOPICS = 6
 """Topics whose payloads can be searched if nothing was found."""
 
@@ -163,13 +165,17 @@ def _about(aggregate: Aggregate) -> dict[str, Any]:
         for text in texts_of_kinds(aggregate.anomalies)
     ]
     gone = [stream for stream in aggregate.streams if stream.ended_at is not None]
+    topics = sorted({stream.topic for stream in aggregate.streams})
+    unreadable = desk().index.unreadable_with_key(aggregate.id, topics, MOST_UNREADABLE + 1)
     return {
         "aggregate": aggregate,
+        "unreadable": [build_pointer_line(pointer) for pointer in unreadable[:MOST_UNREADABLE]],
+        "more_unreadable": len(unreadable) > MOST_UNREADABLE,
         "type_words": humanize_type(aggregate.type),
         "anomalies": anomalies,
         "gone_streams": gone,
         "gone_events": sum(stream.events for stream in gone),
-        "topics": sorted({stream.topic for stream in aggregate.streams}),
+        "topics": topics,
     }
 
 

@@ -29,6 +29,8 @@ class Pointer:
     schema_version: str = ""
     original: str = ""
     """For a copy in a derived topic: the event id or message id of its original, as the copy states it."""
+    key: str = ""
+    """Of an unreadable message that is no copy: its key, which may be its aggregate's id."""
     values: Sequence[tuple[str, str]] = ()
     """Its searchable values: the name of each, and its text or hash."""
     anomalies: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,8 +13,8 @@ from eventstore.drivers.database.log import DatabaseLog
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.lookup import aggregate_rows
 from eventstore.model.errors import StoreRefused, StoreUnreachable
-from eventstore.model.events import Message, Position
-from tests.web.desk import Desk, attribute, text
+from eventstore.model.events import Message, NewMessage, Position
+from tests.web.desk import TOPIC, Desk, attribute, text
 from tests.web.finding import PATIENT
 
 
@@ -194,3 +195,15 @@ def test_a_topic_that_the_store_refuses_leaves_the_page_with_the_indexs_lines(
         answer = desk.get(url)
         assert answer.status_code == 200
         assert "does not let Eventdesk read this topic" in text(answer)
+
+
+def test_a_message_with_the_aggregates_id_as_key_that_could_not_be_read_is_named_and_linked(desk: Desk) -> None:
+    desk.publish(1)
+    assert attribute(desk.get("/aggregates/patient/4711/"), "data-unreadable") == []
+    desk.log.append(TOPIC, [NewMessage(payload=b"?", key="4711"), NewMessage(payload=b"?", key="4712")])
+    desk.index()
+    answer = desk.get("/aggregates/patient/4711/")
+    assert attribute(answer, "data-unreadable") == ["1"]
+    assert "1 message with this key could not be read" in text(answer)
+    link = answer.content.decode().split("data-unreadable")[1].split('href="')[1].split('"')[0]
+    assert "Unreadable:" in text(desk.get(unescape(link)))

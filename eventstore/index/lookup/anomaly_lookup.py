@@ -1,14 +1,17 @@
 """Query anomalies: how many of each kind, and a list of one kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Count, Sum
 
+from eventstore.index.lookup.key_tables import places
 from eventstore.index.lookup.pointers import pointers_at
-from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition
-from eventstore.model.events import Page
-from eventstore.model.pointers import AnomalyLine
+from eventstore.index.models import AnomalyCount, AnomalyRow, IndexedPartition, current_partitions
+from eventstore.index.tables.keys import Link, hashed
+from eventstore.index.tables.secret import index_key
+from eventstore.model.events import Page, TopicKind
+from eventstore.model.pointers import AnomalyLine, Pointer
 
 
 def anomaly_counts() -> dict[str, int]:
@@ -67,3 +70,11 @@ def _lines(rows: Sequence[AnomalyRow]) -> list[AnomalyLine]:
         if pointer is not None:
             lines.append(AnomalyLine(number=row.pk, kind=row.kind, detail=row.detail, pointer=pointer))
     return lines
+
+
+def unreadable_with_key(key: str, topics: Collection[str], limit: int) -> list[Pointer]:
+    """Return the unreadable messages with this key in these topics, as the store has them now, first indexed first."""
+    rows = current_partitions().filter(topic__in=list(topics), kind=TopicKind.EVENTS.value)
+    hash = hashed(index_key(), key, Link.ORIGINAL)
+    found = places("index_linkkey", hash, list(rows.values_list("pk", flat=True)), limit=limit)
+    return [pointer for pointer in pointers_at([(each.partition, each.ordinal) for each in found]) if pointer.key == key]

@@ -3,7 +3,7 @@
 It is imported by the desk once Django's models are there, never by ``eventstore.index`` itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from eventstore.config.searchable_values import Searchable, lookup_forms
@@ -130,6 +130,10 @@ class IndexFace:
             if pointer.anomalies
             else {}
         )
+
+    def unreadable_with_key(self, key: str, topics: Collection[str], limit: int = 20) -> Sequence[Pointer]:
+        """The messages in these topics that could not be read and have this key, first indexed first."""
+        return self._labelled(anomaly_lookup.unreadable_with_key(key, topics, limit))
 
     def _label_if_any(self, position: Position) -> Position:
         """The position with its label. One that is none of this store's may be the very trouble: it has no label."""

@@ -189,6 +189,7 @@ def _pointer(
     values: tuple[tuple[str, str], ...],
     anomalies: tuple[str, ...],
 ) -> Pointer:
+    derived = row.kind != "events"
     return Pointer(
         position=Position(topic=row.topic, partition=row.number, token=columns.tokens[number]),
         ordinal=ordinal,
@@ -203,9 +204,10 @@ def _pointer(
         correlation_id=columns.correlations[number],
         causation_id=columns.causations[number],
         unreadable=bool(columns.flags[number] & UNREADABLE),
-        derived=row.kind != "events",
+        derived=derived,
         schema_version=columns.schemas[number],
-        original=columns.originals[number],
+        original=columns.originals[number] if derived else "",
+        key="" if derived else columns.originals[number],
         values=values,
         anomalies=anomalies,
         ended_at=row.ended_at,

@@ -34,8 +34,9 @@ class Columns(msgspec.Struct, kw_only=True):
     """Consecutive events of one partition. Every list is as long as ``tokens``.
 
     Times are microseconds since 1970, ``TIMELESS`` if unknown. ``types`` are numbers of names, 0 for none. ``streams`` and
-    ``versions`` are 0 for an event that belongs to no stream. Missing texts are empty. ``values`` holds searchable values by
-    place in the block.
+    ``versions`` are 0 for an event that belongs to no stream. Missing texts are empty. ``originals`` holds what a copy says of
+    its original, and in other topics the key of a message that could not be read. ``values`` holds searchable values by place
+    in the block.
     """
 
     tokens: list[str] = msgspec.field(default_factory=list)

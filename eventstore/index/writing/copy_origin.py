@@ -1,8 +1,8 @@
-"""Find out which event a copy in a derived topic was made from."""
+"""What a message that is in no stream belongs to: a copy to its original, an unreadable one perhaps to what its key names."""
 
 import re
 
-from eventstore.model.events import Event
+from eventstore.model.events import UNREADABLE_KEY, Event
 
 REPLAY_OF = "replayof"
 ORIGIN_MESSAGE_ID = "ORIGIN_MESSAGE_ID"
@@ -27,6 +27,14 @@ def original_of(event: Event) -> str:
         number = event.message.position.member
         said = _label(origin) if number is None else f"{_label(origin)}/{number}"
     return said if len(said) <= LONGEST and _is_text(said) else ""
+
+
+def key_of_unreadable(event: Event) -> str:
+    """Return the key of a message that could not be read, which may be its aggregate's id; empty for every other event."""
+    key = event.message.key
+    if not event.problem or not key or key == UNREADABLE_KEY or len(key) > LONGEST:
+        return ""
+    return key if _is_text(key) else ""
 
 
 def _is_text(said: str) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from eventstore.index.tables.blocks import UNREADABLE, Columns
 from eventstore.index.tables.keys import Hashes, Key, Link, hashes
 from eventstore.index.tables.sequences import source_key
-from eventstore.index.writing.copy_origin import original_of
+from eventstore.index.writing.copy_origin import key_of_unreadable, original_of
 from eventstore.index.writing.streams import AggregateKey
 from eventstore.model.events import NO_TIME, Event, Message, Position, Topic
 
@@ -108,7 +108,7 @@ def columns_of(topic: Topic, events: Sequence[Event]) -> Columns:
         sizes=[len(message.payload) for message in messages],
         flags=[UNREADABLE if event.problem else 0 for event in events],
         schemas=[message.schema_version for message in messages],
-        originals=[original_of(event) for event in events] if topic.derived else [""] * len(events),
+        originals=[original_of(event) if topic.derived else key_of_unreadable(event) for event in events],
     )
 
 
