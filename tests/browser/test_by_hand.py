@@ -210,3 +210,32 @@ def test_after_a_failed_login_the_password_can_be_typed_at_once(desk: Desk, page
     expect(page.get_by_label("Password")).to_be_focused()
     expect(page.get_by_label("Password")).to_have_accessible_description("Wrong name or password.")
     expect(page.get_by_label("Name")).to_have_value("support")
+
+
+@pytest.mark.parametrize(
+    ("zone", "winter", "summer"),
+    [
+        ("Europe/Amsterdam", "4 Jan 2024, 11:15:06.700 UTC+1", "4 Jul 2024, 12:15:06.700 UTC+2"),
+        ("Asia/Kathmandu", "4 Jan 2024, 16:00:06.700 UTC+5:45", "4 Jul 2024, 16:00:06.700 UTC+5:45"),
+        ("America/St_Johns", "4 Jan 2024, 06:45:06.700 UTC−3:30", "4 Jul 2024, 07:45:06.700 UTC−2:30"),
+        ("Africa/Abidjan", "4 Jan 2024, 10:15:06.700 UTC", "4 Jul 2024, 10:15:06.700 UTC"),
+    ],
+)
+def test_an_exact_time_names_the_offset_of_the_readers_zone_at_that_time(
+    desk: Desk, chromium: Browser, cookies: Cookies, zone: str, winter: str, summer: str
+) -> None:
+    context = chromium.new_context(timezone_id=zone)
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.goto(f"{desk.url}topics/")
+    shown = page.evaluate(
+        """() => ["2024-01-04T10:15:06.700Z", "2024-07-04T10:15:06.700Z"].map((at) => {
+          const time = Object.assign(document.createElement("time"), { dateTime: at });
+          time.dataset.style = "exact";
+          document.body.append(time);
+          return time;
+        }).map((time) => new Promise((done) => requestAnimationFrame(() => done(time.textContent)))).reduce(
+          async (all, one) => [...(await all), await one], [])"""
+    )
+    assert shown == [winter, summer]
+    context.close()
