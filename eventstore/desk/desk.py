@@ -11,6 +11,7 @@ from eventstore.config.loading import Config
 from eventstore.config.subscriptions import is_external
 from eventstore.delivery.face import DeliveryFace
 from eventstore.delivery.tracks import Tracks
+from eventstore.diagnosis.face import DiagnosisFace
 from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
 from eventstore.model.events import Event, Message
@@ -56,6 +57,13 @@ class Desk:
             rows_of=self.streams.rows_of,
             tracks=tracks,
             declared=config.subscriptions,
+        )
+        self.diagnosis = DiagnosisFace(
+            log=self.log,
+            backlogs=self.backlogs,
+            rows_of=self.streams.rows_of,
+            is_ordered=config.topics.is_ordered,
+            stuck_after=stuck_after,
         )
         self.actions = ActionFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(log=self.log, read=self.read)

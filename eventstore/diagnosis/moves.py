@@ -1,0 +1,80 @@
+"""Cursors that were moved, back or on, not by acknowledgements."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from eventstore.backlogs import Look, Member
+from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
+from eventstore.diagnosis.watching import Change, Looks, changes, connection, members_of
+
+CERTAIN_JUMPS = 3
+"""So many jumps of one partition's cursor within the looks are made by a program."""
+
+
+def moved_back(looks: Looks, declared: Declared) -> Iterator[Finding]:
+    """The cursor jumped back although the store ran on. A seek by one member and a reset by an operator look alike: both move
+    everybody, and disconnect every consumer. Resets that the desk knows are left out.
+
+    Likely a member's seek where consumers were connected, and all of them connected anew at that moment; certain if it happens
+    again and again; possible otherwise: nobody has to be connected for an operator's reset.
+    """
+    jumps = [
+        change
+        for change in changes(looks)
+        if change.jumped_back and not change.reloaded and not _is_known(change, declared.resets)
+    ]
+    if not jumps:
+        return
+    last = jumps[-1]
+    together = [jump for jump in jumps if jump.after is last.after]
+    times = sum(jump.now.partition == last.now.partition for jump in jumps)
+    evidence = [
+        Evidence(fact=Fact.JUMPED, partition=jump.now.partition, at=jump.before.at, until=jump.after.at) for jump in together
+    ]
+    new = [_reconnected(jump, looks) for jump in together]
+    sure = Certainty.POSSIBLE
+    if all(new):
+        sure = Certainty.CERTAIN if times >= CERTAIN_JUMPS else Certainty.LIKELY
+        evidence.append(Evidence(fact=Fact.ALL_RECONNECTED, number=sum(new)))
+    elif not any(members_of(jump.before, jump.now.partition) for jump in together):
+        evidence.append(Evidence(fact=Fact.NO_MEMBERS))
+    yield Finding(mistake=Mistake.MOVED_BACK, certainty=sure, evidence=evidence)
+
+
+def skipped(looks: Looks, declared: Declared) -> Iterator[Finding]:
+    """Events that waited went by without having been delivered: they expired, as the store counts; or the cursor went on while
+    nobody was connected and nothing was delivered. Resets that the desk knows are left out."""
+    went_on = [change for change in changes(looks) if _went_undelivered(change) and not _is_known(change, declared.resets)]
+    evidence = [
+        Evidence(fact=Fact.WENT_ON, partition=change.now.partition, at=change.before.at, until=change.after.at)
+        for change in went_on[-3:]
+    ]
+    expired = sum(max(0, after.expired - before.expired) for before, after in pairwise(looks))
+    if expired:
+        evidence.append(Evidence(fact=Fact.EXPIRED, number=expired, at=looks[0].at, until=looks[-1].at))
+    if evidence:
+        yield Finding(mistake=Mistake.SKIPPED, certainty=Certainty.CERTAIN, evidence=evidence)
+
+
+def _went_undelivered(change: Change) -> bool:
+    if change.before.members or change.after.members or not change.went_on or change.delivered != 0:
+        return False
+    return (change.acknowledged or 0) > 0
+
+
+def _reconnected(jump: Change, looks: Looks) -> int:
+    """How many consumers came back after it, if some were connected before it and none of those connections is left."""
+    before = {connection(member) for member in members_of(jump.before, jump.now.partition)}
+    after = {connection(member) for member in _next_members(jump, looks)}
+    return len(after) if before and not before & after else 0
+
+
+def _next_members(jump: Change, looks: Looks) -> Sequence[Member]:
+    """Who was connected at the first look after it that found anybody: to connect again takes a moment."""
+    later: Sequence[Look] = [look for look in looks if look.at >= jump.after.at]
+    return next((found for look in later if (found := members_of(look, jump.now.partition))), ())
+
+
+def _is_known(change: Change, resets: Sequence[datetime]) -> bool:
+    return any(change.before.at <= reset <= change.after.at for reset in resets)
