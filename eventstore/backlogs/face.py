@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from eventstore.backlogs import history
 from eventstore.backlogs import lease as leases
@@ -21,6 +22,9 @@ FRESH = timedelta(seconds=2)
 """How old figures may be while no poller runs."""
 PATIENCE = 5.0
 """Seconds to wait for what another process asks the store at this moment."""
+THIN_SECONDS = 60.0
+STEPS_OF_A_PAGE = 3
+"""Where no poller runs, pages delete old looks: at most so many steps a minute and process."""
 MOST_LOOKS = 2_000
 """Looks that are read at once."""
 
@@ -34,6 +38,7 @@ class BacklogFace:
         self._stored = StoredBacklogs()
         self._asking = threading.Lock()
         self._owner = new_owner()
+        self._thinned = -THIN_SECONDS
 
     def current(self, max_age: timedelta = FRESH) -> AllBacklogs:
         """All subscriptions of all watched topics: as the poller last saw them, or no older than ``max_age`` where none runs.
@@ -43,8 +48,9 @@ class BacklogFace:
         with self._asking:
             deadline = time.monotonic() + PATIENCE
             while not (now := leases.situation(max_age)).fresh:
-                if self.ask(max_age):
+                if self._ask(max_age):
                     now = leases.situation(max_age)
+                    self._thin_a_little()
                     break
                 if time.monotonic() > deadline:
                     break
@@ -53,18 +59,37 @@ class BacklogFace:
             raise StoreUnreachable(now.reason)
         return self.last_known()
 
+    def _thin_a_little(self) -> None:
+        if time.monotonic() - self._thinned > THIN_SECONDS:
+            self._thinned = time.monotonic()
+            for _ in islice(history.thin(), STEPS_OF_A_PAGE):
+                pass
+
     def last_known(self) -> AllBacklogs:
         """What is stored, however old. Asks nothing of the store."""
         found, new = self._stored.read()
         self._subscriptions.learn(new)
         return found
 
-    def ask(self, max_age: timedelta, *, promised: timedelta | None = None) -> bool:
+    def poll(self, every: timedelta, stop: threading.Event) -> bool:
+        """Ask the store about everything, unless that was done within ``every``; return whether it was asked.
+
+        Nobody else asks until a while after the next call is due. Looks that are too old are deleted.
+        """
+        asked = self._ask(every, promised=every * 2)
+        if time.monotonic() - self._thinned > THIN_SECONDS:
+            self._thinned = time.monotonic()
+            for _ in history.thin():
+                if stop.wait(0.05):
+                    break
+        return asked
+
+    def _ask(self, max_age: timedelta, promised: timedelta | None = None) -> bool:
         """Ask the store about everything, unless that was done within ``max_age`` or another process does it now.
 
         Return whether it was asked. ``promised``: within which time the caller asks again, so that nobody else needs to.
         """
-        lease = leases.take(self._owner, max_age)
+        lease = leases.take(self._owner, max_age, trusting=promised is None)
         if lease is None:
             return False
         try:
@@ -82,7 +107,7 @@ class BacklogFace:
         except StoreUnreachable as error:
             return str(error)
         except LeaseLost:
-            pass  # its successor has newer figures
+            return ""  # its successor has newer figures
         return ""
 
     def forget(self) -> None:

@@ -39,8 +39,11 @@ class Situation:
     reason: str
 
 
-def situation(max_age: timedelta) -> Situation:
-    fresh = Q(asked_at__gt=Now() - max_age) | Q(promised_until__gt=Now())
+def situation(max_age: timedelta, *, trusting: bool = True) -> Situation:
+    """``trusting``: a promise counts, too, not age alone."""
+    fresh = Q(asked_at__gt=Now() - max_age)
+    if trusting:
+        fresh |= Q(promised_until__gt=Now())
     row = (
         BacklogRow.objects.filter(topic=ALL)
         .annotate(fresh=_told(fresh), leased=_told(Q(leased_until__gt=Now())))
@@ -53,15 +56,15 @@ def situation(max_age: timedelta) -> Situation:
     return Situation(fresh=young, taken=bool(owner) and leased and not is_dead(owner), reason=reason)
 
 
-def take(owner: str, max_age: timedelta) -> Lease | None:
+def take(owner: str, max_age: timedelta, *, trusting: bool = True) -> Lease | None:
     """Lease the right to ask. ``None`` if another process has it, or has just asked."""
-    now = situation(max_age)
+    now = situation(max_age, trusting=trusting)
     if now.fresh or now.taken:
         return None
     BacklogRow.objects.bulk_create([BacklogRow(topic=ALL)], ignore_conflicts=True)
     with atomic():
         row = BacklogRow.objects.select_for_update(skip_locked=True).filter(topic=ALL).first()
-        now = situation(max_age)
+        now = situation(max_age, trusting=trusting)
         if row is None or now.fresh or now.taken:
             return None
         BacklogRow.objects.filter(topic=ALL).update(owner=owner, epoch=F("epoch") + 1, leased_until=Now() + LEASE)

@@ -25,6 +25,10 @@ FENCED_SECONDS = 5.0
 Json = Mapping[str, Any]
 
 
+class OtherPartitions(Exception):
+    """The topic has another number of partitions than the caller knows."""
+
+
 class Admin:
     """Thread-safe. One connection pool per process, created at first use. Errors are the event store's own."""
 
@@ -74,11 +78,16 @@ class Admin:
             raise InvalidName(f"The broker refuses this topic's name: {reason_of(answer)}")
 
     def statistics(self, topic: TopicName, partitions: int) -> Sequence[Json]:
-        """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic."""
+        """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic.
+
+        Raises ``OtherPartitions`` if the topic has another number of them.
+        """
         query = {"getPreciseBacklog": "true", "excludePublishers": "true"}
         if not partitions:
             return [self._json_of(topic, "stats", query)]
         whole = self._json_of(topic, "partitioned-stats", {**query, "perPartition": "true"})
+        if int((whole.get("metadata") or {}).get("partitions", partitions)) != partitions:
+            raise OtherPartitions
         return _each_partition(topic, partitions, whole)
 
     def internals(self, topic: TopicName, partitions: int) -> Sequence[Json]:

@@ -31,6 +31,11 @@ class Cluster:
         self.check_open()
         return self.topics.find(topic)
 
+    def known_lately(self, topic: str) -> KnownTopic:
+        """Do as ``known``, but for a full name without asking the broker if it was known half a minute ago."""
+        self.check_open()
+        return self.topics.find_lately(topic)
+
     def partition_log(self, known: KnownTopic, partition: int) -> PartitionLog:
         """Return one partition of the topic, for reading."""
         log = known.log(partition)

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds
@@ -121,6 +121,32 @@ class Topics:
             if known is not None:
                 return known
         raise UnknownTopic("No watched topic has this name: go back to the list of topics, or check EVENTSTORE_NAMESPACES.")
+
+    def find_lately(self, name: str) -> KnownTopic:
+        """Return the topic of this full name as it was half a minute ago at most; otherwise do as ``find``.
+
+        For callers whose next question fails if the topic is gone by now, and tells how many partitions it has.
+        """
+        when, known = self._known.get(name, (0.0, None))
+        if known is not None and time.monotonic() - when < COUNTED_SECONDS:
+            return known
+        return self.find(name)
+
+    def find_anew(self, known: KnownTopic) -> KnownTopic:
+        """Return the topic as the broker knows it now, where it is not what it was known as."""
+        with self._lock:
+            self._known.pop(str(known.name), None)
+            self._counted.pop(known.name, None)
+        return self.find(str(known.name))
+
+    def confirm(self, known: KnownTopic) -> None:
+        """Note that the topic has so many partitions now: the store has just told, so the list needs not ask."""
+        now = time.monotonic()
+        with self._lock:
+            self._known[str(known.name)] = (now, known)
+            counted = self._counted.get(known.name)
+            if counted is not None and counted.shards == known.shards:
+                self._counted[known.name] = replace(counted, when=now)
 
     def create(self, name: str, partitions: int) -> KnownTopic:
         """Create the topic, or return it if it exists."""

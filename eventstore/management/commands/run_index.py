@@ -1,4 +1,4 @@
-"""Keep the index up with every watched topic."""
+"""Keep the index up with every watched topic, and see from time to time how far behind every subscription is."""
 
 import sys
 from argparse import ArgumentParser
@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from tqdm import tqdm
 
+from eventstore.backlogs.polling import polling
 from eventstore.config.searchable_values import require_hash_key, values_by
 from eventstore.index.indexer.run import BATCH, PATIENCE, THREADS, Following, index_until_caught_up, run_until_stopped
 from eventstore.index.indexer.throughput import IndexerStatus
@@ -70,7 +71,8 @@ class Command(BaseCommand):
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                 else:
-                    run_until_stopped(following)
+                    with polling(storage, settings.EVENTDESK):
+                        run_until_stopped(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
             except DatabaseError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from eventstore.drivers.pulsar.admin import OtherPartitions
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.names import check_new_subscription
@@ -47,8 +48,16 @@ class PulsarSubscriptions:
         return CAPABILITIES[self._inside_batches.kept]
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
+        """Two requests, for a topic that was listed in the last half a minute."""
         self._inside_batches.learn()
-        return listing.all_of(self._cluster.admin, self._entries, self._cluster.known(topic))
+        known = self._cluster.known_lately(topic)
+        try:
+            found = listing.all_of(self._cluster.admin, self._entries, known)
+        except OtherPartitions:
+            known = self._cluster.topics.find_anew(known)
+            found = listing.all_of(self._cluster.admin, self._entries, known)
+        self._cluster.topics.confirm(known)
+        return found
 
     def named(self, topic: str, name: str) -> Subscription:
         return listing.named(self._cluster.admin, self._entries, self._cluster.known(topic), name)
