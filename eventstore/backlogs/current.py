@@ -52,25 +52,25 @@ class StoredBacklogs:
         self._lock = threading.Lock()
         self._known: dict[str, TopicBacklogs] = {}
 
-    def read(self) -> tuple[AllBacklogs, Sequence[Backlog]]:
-        """Return everything, and the backlogs among it that this process had not read before."""
+    def read(self) -> tuple[AllBacklogs, Sequence[TopicBacklogs]]:
+        """Return everything, and what of it this process had not read before."""
         with self._lock:
             rows = {row[0]: row[1:] for row in BacklogRow.objects.values_list("topic", "as_of", "reason", "asked_at")}
             *_, asked_at = rows.pop(ALL, (None, "", None))
             changed = [topic for topic, (as_of, *_) in rows.items() if not self._knows(topic, as_of)]
-            new = self._decode(changed)
+            self._decode(changed)
             self._known = {
                 topic: replace(self._known[topic], unavailable=reason)
                 for topic, (_, reason, _) in sorted(rows.items())
                 if topic in self._known
             }
+            new = [self._known[topic] for topic in changed if topic in self._known]
             return AllBacklogs(topics=list(self._known.values()), as_of=asked_at), new
 
     def _knows(self, topic: str, as_of: datetime | None) -> bool:
         return topic in self._known and self._known[topic].as_of == as_of
 
-    def _decode(self, topics: Sequence[str]) -> Sequence[Backlog]:
-        new: list[Backlog] = []
+    def _decode(self, topics: Sequence[str]) -> None:
         for start in range(0, len(topics), TOPICS_A_STATEMENT):
             rows = BacklogRow.objects.filter(topic__in=topics[start : start + TOPICS_A_STATEMENT])
             for topic, data, as_of in rows.values_list("topic", "data", "as_of"):
@@ -81,5 +81,3 @@ class StoredBacklogs:
                 ]
                 of = stored.topic if stored else Topic(name=topic)
                 self._known[topic] = TopicBacklogs(topic=of, subscriptions=found, as_of=as_of)
-                new += [each.backlog for each in found]
-        return new

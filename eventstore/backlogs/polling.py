@@ -14,10 +14,11 @@ from django.db import DatabaseError, connections
 
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
+from eventstore.config.subscriptions import is_external
 from eventstore.index.indexer.failures import database_error_text
 from eventstore.model.errors import EventStoreError, ToldOnce
 from eventstore.model.storage import Storage
-from eventstore.subscriptions.face import SubscriptionFace
+from eventstore.subscriptions.face import OnLook, SubscriptionFace, ignore_look
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,17 @@ STOPPED_WITHIN = 6.0
 
 
 @contextmanager
-def polling(storage: Storage, config: Config) -> Iterator[None]:
-    """Poll in a thread of its own within this block."""
+def polling(storage: Storage, config: Config, on_look: OnLook = ignore_look) -> Iterator[None]:
+    """Poll in a thread of its own within this block. ``on_look``: see ``SubscriptionFace``."""
     stop = threading.Event()
     stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
-    subscriptions = SubscriptionFace(storage=storage, rows_of=lambda _: [], stuck_after=stuck_after)
+    subscriptions = SubscriptionFace(
+        storage=storage,
+        rows_of=lambda _: [],
+        stuck_after=stuck_after,
+        on_look=on_look,
+        is_external=lambda one: is_external(config.subscriptions, one.topic, one.name),
+    )
     face = BacklogFace(log=storage.log, subscriptions=subscriptions)
     thread = threading.Thread(target=_poll, args=(face, stop), name="backlog poller", daemon=True)
     thread.start()

@@ -110,10 +110,9 @@ def _in_pieces(answers: Iterator[Asked]) -> Iterator[Sequence[Asked]]:
 
 def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]) -> None:
     told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
-    found = [each for _, answer in told for each in answer]
-    subscriptions.noted([topic.name for topic, _ in told], found)
-    counted = iter(subscriptions.counted(found) if told else ())
-    now = timezone.now()
+    found = subscriptions.counted([each for _, answer in told for each in answer]) if told else ()
+    as_of = found[0].as_of if found else timezone.now()
+    counted = iter(found)
     rows: list[BacklogRow] = []
     looks: list[LookRow] = []
     for topic, answer in told:
@@ -123,7 +122,7 @@ def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked]
         data = topic_bytes(
             StoredTopic(topic=topic, subscriptions=[stored_backlog(one.backlog, one.steps, one.kept) for one in watched])
         )
-        rows.append(BacklogRow(topic=topic.name, data=data, as_of=backlogs[0].as_of if backlogs else now))
+        rows.append(BacklogRow(topic=topic.name, data=data, as_of=as_of))
     refused = {one.topic.name: one.answer for one in asked if isinstance(one.answer, str)}
     with atomic():
         leases.require(lease)

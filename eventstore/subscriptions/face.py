@@ -74,16 +74,16 @@ class SubscriptionFace:
     def backlogs(self, topic: str) -> Sequence[Backlog]:
         """Each durable subscription of the topic with its waiting events, by name."""
         found = self.of_topic(topic)
-        self.noted([topic], found)
+        self.noted([topic], found, timezone.now())
         return self.counted(found)
 
     def backlog(self, topic: str, name: str) -> Backlog:
         """One subscription with its waiting events."""
         return self.counted([self.named(topic, name)])[0]
 
-    def noted(self, topics: Sequence[str], subscriptions: Sequence[Subscription]) -> None:
-        """Take note of what the store has just told of these topics: all of their subscriptions."""
-        self._on_look(topics, subscriptions, timezone.now())
+    def noted(self, topics: Sequence[str], subscriptions: Sequence[Subscription], at: datetime) -> None:
+        """Take note of what the store told of these topics then, to this process or to another: all of their subscriptions."""
+        self._on_look(topics, subscriptions, at)
 
     def counted(self, subscriptions: Sequence[Subscription]) -> Sequence[Backlog]:
         """These subscriptions, which the store has just shown, with their waiting events: few queries, however many."""

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from eventstore.backlogs.polling import polling
 from eventstore.config.searchable_values import require_hash_key, values_by
+from eventstore.delivery.tracks import Tracks
 from eventstore.index.indexer.run import BATCH, PATIENCE, THREADS, Following, index_until_caught_up, run_until_stopped
 from eventstore.index.indexer.throughput import IndexerStatus
 from eventstore.index.tables.sql import MOST_EVENTS
@@ -71,7 +72,7 @@ class Command(BaseCommand):
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                 else:
-                    with polling(storage, settings.EVENTDESK):
+                    with polling(storage, settings.EVENTDESK, Tracks().observe):
                         run_until_stopped(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
