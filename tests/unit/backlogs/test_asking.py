@@ -183,6 +183,7 @@ def test_a_process_that_is_killed_while_it_asks_is_replaced_at_once(desk_databas
     told = Told({"a": ["x"]})
     face = face_of(told)
     holder = start([sys.executable, "-c", HOLDER], stdout=-1, env={**os.environ, **desk_databases})
+    assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == b"taken\n"
         assert leases.situation(NOW).taken
