@@ -3,7 +3,20 @@
 from django.urls import URLPattern
 
 from dashboard.subscriptions import cursor_reset_views, views, waiting_views
-from dashboard.views import aggregates, anomalies, audit, events, health, indexing, login, overview, searches, tail, topics
+from dashboard.views import (
+    aggregates,
+    anomalies,
+    audit,
+    events,
+    health,
+    indexing,
+    login,
+    overview,
+    searches,
+    tail,
+    topic_details,
+    topics,
+)
 
 _PAGES = (
     login,
@@ -12,6 +25,7 @@ _PAGES = (
     anomalies,
     indexing,
     topics,
+    topic_details,
     tail,
     searches,
     aggregates,

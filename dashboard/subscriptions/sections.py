@@ -68,6 +68,7 @@ class HolderView:
     differences: Sequence[DifferenceLine]
     comparison: Comparison | None
     searched: int
+    batch: int
     unreadable: bool
 
 
@@ -150,6 +151,7 @@ def holders_of(found: Sequence[Holder], profile: AccessProfile) -> Sequence[Hold
             differences=[difference_line(one, profile) for one in holder.comparison.differences] if holder.comparison else [],
             comparison=holder.comparison,
             searched=holder.searched,
+            batch=holder.batch,
             unreadable=holder.held.pointer is not None and holder.held.pointer.unreadable,
         )
         for number, holder in enumerate(found)

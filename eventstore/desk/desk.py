@@ -22,6 +22,7 @@ from eventstore.streams.face import StreamFace
 from eventstore.streams.payload_cache import PayloadCache
 from eventstore.subscriptions.face import SubscriptionFace
 from eventstore.tail import Hub
+from eventstore.topic_details.face import TopicDetailsFace
 
 
 class Desk:
@@ -65,6 +66,7 @@ class Desk:
             is_ordered=config.topics.is_ordered,
             stuck_after=stuck_after,
         )
+        self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)

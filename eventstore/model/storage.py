@@ -13,6 +13,7 @@ from eventstore.model.errors import NotSupported
 from eventstore.model.log import Log
 from eventstore.model.schema_registry import SchemaRegistry
 from eventstore.model.subscriptions import Subscriptions
+from eventstore.model.topic_details import TopicDetailsSource
 
 
 class Storage(Protocol):
@@ -26,6 +27,9 @@ class Storage(Protocol):
 
     @property
     def subscriptions(self) -> Subscriptions | None: ...
+
+    @property
+    def details(self) -> TopicDetailsSource | None: ...
 
     def close(self) -> None:
         """Release everything. Every later call raises ``StoreClosed``. Closing twice is harmless."""

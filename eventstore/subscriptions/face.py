@@ -114,7 +114,7 @@ class SubscriptionFace:
 
     def holders(self, backlog: Backlog, reached: Reached) -> Sequence[Holder]:
         """The exact event at which each stuck partition stands, with what differs from the last one acknowledged."""
-        return holders(reached, backlog.stuck_partitions, self._rows_of)
+        return holders(reached, backlog.stuck_partitions, self._rows_of, self._storage.log.entry)
 
     def next_waiting(self, reached: Reached, limit: int = 10) -> Sequence[Row]:
         """The events that are received next, the next one of each partition first."""

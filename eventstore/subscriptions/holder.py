@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from eventstore.comparison import Comparison, compare
-from eventstore.index.lookup.ordinals import newest_of_type
+from eventstore.index.lookup.ordinals import newest_of_type, ordinals_in
 from eventstore.index.lookup.pointers import PlaceOf, pointers_at
 from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.names import Names
+from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.progress import Reach, Reached
@@ -22,6 +23,8 @@ MOST_HOLDERS = 5
 """Partitions whose first waiting event is compared."""
 
 RowsOf = Callable[[Sequence[Pointer]], list[Row]]
+EntryOf = Callable[[Position], tuple[Position, Position]]
+"""As ``Log.entry``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +40,11 @@ class Holder:
     handled: Row | None
     comparison: Comparison | None
     searched: int
+    batch: int
+    """How many events are acknowledged together with ``held``, itself included: more than 1 in a batch."""
 
 
-def holders(reached: Reached, partitions: Set[int], rows_of: RowsOf) -> Sequence[Holder]:
+def holders(reached: Reached, partitions: Set[int], rows_of: RowsOf, entry_of: EntryOf) -> Sequence[Holder]:
     """Return the events that hold these partitions up, the one that waits longest first, at most ``MOST_HOLDERS``."""
     places = [(number, _first(reached[number])) for number in partitions & reached.keys()]
     first = {place: number for number, place in places if place is not None}
@@ -49,13 +54,22 @@ def holders(reached: Reached, partitions: Set[int], rows_of: RowsOf) -> Sequence
     handled = {pointer.position: pointer for pointer in pointers_at([place for place, _ in found if place])}
     at = {(reached[p.position.partition].partition.pk, p.ordinal): p for p in handled.values()}
     rows = {row.position: row for row in rows_of([*heads, *handled.values()])}
+    batches = _batches(reached, heads, entry_of)
     return [
-        _holder(rows[head.position], rows.get(at[place].position) if place in at else None, searched)
-        for head, (place, searched) in zip(heads, found, strict=True)
+        _holder(rows[head.position], rows.get(at[place].position) if place in at else None, searched, batch)
+        for head, (place, searched), batch in zip(heads, found, batches, strict=True)
     ]
 
 
-def _holder(held: Row, handled: Row | None, searched: int) -> Holder:
+def _batches(reached: Reached, heads: Sequence[Pointer], entry_of: EntryOf) -> Sequence[int]:
+    """Return how many events the store acknowledges together with each of these."""
+    bounds = [entry_of(head.position) for head in heads]
+    edges = ((reached[edge.partition].partition, edge) for bound in bounds for edge in bound)
+    ordinals = ordinals_in(edges)
+    return [max(1, ordinals[end] - ordinals[before]) for before, end in bounds]
+
+
+def _holder(held: Row, handled: Row | None, searched: int, batch: int) -> Holder:
     both = held.event is not None and handled is not None and handled.event is not None
     return Holder(
         partition=held.position.partition,
@@ -63,6 +77,7 @@ def _holder(held: Row, handled: Row | None, searched: int) -> Holder:
         handled=handled,
         comparison=compare(held.event, handled.event) if both else None,  # type: ignore[arg-type, union-attr]
         searched=searched,
+        batch=batch,
     )
 
 

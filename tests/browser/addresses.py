@@ -11,6 +11,7 @@ PAGES = (
     "topics/",
     "topics/documents/",
     "topics/documents/tail/",
+    "topics/documents/details/",
     "tail/",
     "aggregates/",
     "aggregates/document/",

@@ -51,6 +51,7 @@ class StrangeStorage:
 
     schemas = None
     subscriptions = None
+    details = None
 
     def __init__(self) -> None:
         self.log = Timeless()

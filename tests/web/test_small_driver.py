@@ -23,6 +23,7 @@ class SmallStorage:
 
     schemas = None
     subscriptions = None
+    details = None
 
     def __init__(self) -> None:
         self.log = LogOfSchemas()

@@ -9,9 +9,11 @@ from eventstore.model.log import Log
 
 
 class DatabaseStorage:
-    """Implements ``eventstore.model.storage.Storage``. It has no schema registry: payloads are kept as they are."""
+    """Implements ``eventstore.model.storage.Storage``. It has no schema registry: payloads are kept as they are.
+    It has no producers, policies or ledgers to tell of either."""
 
     schemas = None
+    details = None
 
     def __init__(self, kinds: TopicKinds = BY_NAME) -> None:
         self._session = Session()

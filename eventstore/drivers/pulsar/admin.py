@@ -11,7 +11,7 @@ import httpx
 
 from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, sizes_in
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
-from eventstore.model.errors import InvalidName, StoreRefused, UnknownSubscription, UnknownTopic
+from eventstore.model.errors import InvalidName, NotSupported, StoreRefused, UnknownSubscription, UnknownTopic
 from eventstore.model.schema_registry import Schema
 
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
@@ -77,12 +77,12 @@ class Admin:
         if answer.status_code == 412:
             raise InvalidName(f"The broker refuses this topic's name: {reason_of(answer)}")
 
-    def statistics(self, topic: TopicName, partitions: int) -> Sequence[Json]:
+    def statistics(self, topic: TopicName, partitions: int, *, producers: bool = False) -> Sequence[Json]:
         """Return the ``stats`` of each partition, in order of number. ``partitions`` is 0 for an unpartitioned topic.
 
         Raises ``OtherPartitions`` if the topic has another number of them.
         """
-        query = {"getPreciseBacklog": "true", "excludePublishers": "true"}
+        query = {"getPreciseBacklog": "true", "excludePublishers": "false" if producers else "true"}
         if not partitions:
             return [self._json_of(topic, "stats", query)]
         whole = self._json_of(topic, "partitioned-stats", {**query, "perPartition": "true"})
@@ -201,6 +201,32 @@ class Admin:
             definition=str(found.get("data", "")).encode(),
             properties={str(name): str(value) for name, value in (found.get("properties") or {}).items()},
         )
+
+    def schema_versions(self, topic: TopicName) -> Sequence[Json]:
+        """Return every version of the topic's schema; none if it has no schema."""
+        answer = self._http.send("GET", f"schemas/{topic.path}/schemas", known=(404,))
+        return [] if answer.status_code == 404 else list(parsed(answer).get("getSchemaResponses") or ())
+
+    # -- policies and functions
+
+    def policy(self, topic: TopicName, name: str) -> Any:
+        """Return what is in force for the topic, wherever it was set; ``None`` if nothing is."""
+        path, query = f"persistent/{topic.path}/{segment(name)}", {"applied": "true"}
+        answer = self._http.send("GET", path, query=query, missing=_unknown_topic(topic))
+        return parsed(answer) if answer.content.strip() else None
+
+    def functions(self, namespace: str) -> Sequence[str]:
+        """Return the names of the namespace's functions. Raises ``NotSupported`` if the broker runs none."""
+        answer = self._http.send("GET", f"functions/{_namespace(namespace)}", api="v3", known=(404, 409))
+        if answer.status_code == 409:
+            raise NotSupported(f"This broker runs no functions: {reason_of(answer)}")
+        return [] if answer.status_code == 404 else [str(name) for name in parsed(answer)]
+
+    def function(self, namespace: str, name: str, what: str = "") -> Json:
+        """Return a function's configuration, or its ``status``."""
+        path = f"functions/{_namespace(namespace)}/{segment(name)}{f'/{what}' if what else ''}"
+        found: Json = parsed(self._http.send("GET", path, api="v3"))
+        return found
 
     # -- subscriptions
 

@@ -6,6 +6,7 @@ from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.details.pulsar_details import PulsarDetails
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.schema_registry import PulsarSchemas
 from eventstore.drivers.pulsar.subscriptions.pulsar_subscriptions import PulsarSubscriptions
@@ -41,6 +42,7 @@ class PulsarStorage:
         self.log = UnfoldedLog(PulsarLog(self._cluster))
         self.schemas = PulsarSchemas(self._cluster)
         self.subscriptions = PulsarSubscriptions(self._cluster)
+        self.details = PulsarDetails(self._cluster)
 
     def __repr__(self) -> str:
         return f"PulsarStorage({self._cluster.connection.where})"
