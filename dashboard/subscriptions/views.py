@@ -11,6 +11,7 @@ from dashboard.auditing.acts import Act, acts
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
+from dashboard.subscriptions.diagnosis import diagnosis_of
 from dashboard.subscriptions.sections import sections
 from dashboard.web.pages import page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
@@ -79,6 +80,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not line.of_the_store,
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
         **sections(request, line, away=away is not None),
+        "diagnosis": diagnosis_of(line),
     }
     return render(request, "subscriptions/show.html", context, away=away)
 
@@ -124,7 +126,6 @@ def _about(line: Line) -> dict[str, Any]:
         "own_means": OWN_MEANS.get(line.subscription.kind, ""),
         "kind_means": _kind_means(line),
         "has_other_entries": _has_other_entries(line.backlog),
-        "phantom": line.backlog.state is State.PHANTOM,
         "stuck": line.stuck,
     }
 

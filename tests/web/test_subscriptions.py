@@ -123,7 +123,7 @@ def test_a_phantom_is_explained_and_no_alarm(desk: Desk) -> None:
     answer = desk.get(LIST)
     assert attribute(answer, "data-state") == ["phantom"]
     assert "never acknowledged" in text(answer)
-    assert "A phantom." in text(desk.get(url(name="liiklus-end-offsets-reader")))
+    assert "phantom No event was ever acknowledged" in text(desk.get(url(name="liiklus-end-offsets-reader")))
 
 
 def test_htmx_gets_the_rows_alone(desk: Desk) -> None:
