@@ -32,6 +32,8 @@ class FindingText:
     mistake: str
     title: str
     mark: tuple[str, str, str]
+    sure: bool
+    """Certain or likely."""
     evidence: Sequence[SafeString]
     words: Words
 
@@ -78,6 +80,7 @@ def _finding(found: Finding) -> FindingText:
         mistake=found.mistake.value,
         title=words.title,
         mark=CERTAINTY_MARKS[found.certainty],
+        sure=found.certainty is not Certainty.POSSIBLE,
         evidence=[sentence(one) for one in found.evidence],
         words=words,
     )

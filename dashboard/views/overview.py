@@ -14,6 +14,7 @@ from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
+from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
 from dashboard.web import completeness, place_counts, store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
@@ -27,6 +28,8 @@ MOST_STUCK = 20
 MOST_INSPECTED = 5
 """Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
 MOST_HEADS = 3
+MOST_MISTAKEN = 10
+"""Subscriptions that move, but are used in a way that loses order or moves everybody."""
 MOST_DEAD_LETTERS = 5
 MOST_TROUBLED = 5
 MOST_MADE_ANEW = 5
@@ -41,6 +44,15 @@ class Stuck:
     line: Line
     events: str
     heads: Sequence[EventLine]
+    findings: Sequence[FindingText]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mistaken:
+    """A subscription that moves, with the mistakes that were found."""
+
+    line: Line
+    findings: Sequence[FindingText]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +100,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     lines = snapshot.worst_first if snapshot else []
     stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
+    mistaken = _mistaken([line for line in lines if not line.needs_attention])
     of_index = {**_from_the_index(index), "index_notice": now.index_notice, "standing": now, "says_index": True}
-    attention = _count_issues(snapshot, len(stuck) + len(held), of_index)
+    attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken), of_index)
     context = {
         **of_index,
         "snapshot": snapshot,
@@ -98,6 +111,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "stuck": _stuck(stuck[:MOST_STUCK], profile_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "held": held[:MOST_STUCK],
+        "mistaken": mistaken,
         "subscriptions": len(snapshot.of_services) if snapshot else 0,
         "waiting": _waiting(lines) if snapshot else None,
         "healthy": sum(snapshot.counted(state) for state in backlog_cache.WELL) if snapshot else 0,
@@ -110,10 +124,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
 
 
-def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, of_index: Mapping[str, Any]) -> int:
+def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, mistaken: int, of_index: Mapping[str, Any]) -> int:
     """How many issues the page lists. Every other page says it, too, if the subscriptions are among them."""
     kinds = ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")
-    others = sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
+    others = mistaken + sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
     if snapshot is not None:
         place_counts.note("overview", attention=others, as_of=snapshot.as_of)
     return of_subscriptions + others
@@ -149,9 +163,25 @@ def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
             line=line,
             events=backlog_cache.events_words(line.backlog),
             heads=_heads(line, profile) if number < MOST_INSPECTED else (),
+            findings=diagnosis_of(line).findings if number < MOST_INSPECTED else (),
         )
         for number, line in enumerate(lines)
     ]
+
+
+def _mistaken(lines: Sequence[Line]) -> list[Mistaken]:
+    """Subscriptions that are used wrongly, as far as their figures tell. What was seen before is read only of those whose
+    cursor went back."""
+    found: list[Mistaken] = []
+    for line in lines:
+        jumped = any(not setback.restarted for setback in line.backlog.setbacks)
+        findings = diagnosis_of(line).findings if jumped else at_a_glance(line)
+        sure = [finding for finding in findings if finding.sure]
+        if sure:
+            found.append(Mistaken(line=line, findings=sure))
+        if len(found) == MOST_MISTAKEN:
+            break
+    return found
 
 
 def _heads(line: Line, profile: AccessProfile) -> Sequence[EventLine]:

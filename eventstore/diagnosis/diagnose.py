@@ -48,7 +48,7 @@ def _findings(backlog: Backlog, looks: Looks, limit: timedelta, declared: Declar
     yield from in_order(looks, declared)
     if backlog.state in NOBODYS:
         return
-    yield from moved_back(looks, declared)
+    yield from moved_back(backlog, looks, declared)
     yield from skipped(looks, declared)
     yield from come_and_go(looks)
     yield from hungry_instance(looks, limit)

@@ -7,12 +7,13 @@ from itertools import pairwise
 from eventstore.backlogs import Look, Member
 from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
 from eventstore.diagnosis.watching import Change, Looks, changes, connection, members_of
+from eventstore.subscriptions import Backlog, Setback
 
 CERTAIN_JUMPS = 3
 """So many jumps of one partition's cursor within the looks are made by a program."""
 
 
-def moved_back(looks: Looks, declared: Declared) -> Iterator[Finding]:
+def moved_back(backlog: Backlog, looks: Looks, declared: Declared) -> Iterator[Finding]:
     """The cursor jumped back although the store ran on. A seek by one member and a reset by an operator look alike: both move
     everybody, and disconnect every consumer. Resets that the desk knows are left out.
 
@@ -25,6 +26,7 @@ def moved_back(looks: Looks, declared: Declared) -> Iterator[Finding]:
         if change.jumped_back and not change.reloaded and not _is_known(change, declared.resets)
     ]
     if not jumps:
+        yield from _by_setbacks(backlog.setbacks, declared)
         return
     last = jumps[-1]
     together = [jump for jump in jumps if jump.after is last.after]
@@ -40,6 +42,17 @@ def moved_back(looks: Looks, declared: Declared) -> Iterator[Finding]:
     elif not any(members_of(jump.before, jump.now.partition) for jump in together):
         evidence.append(Evidence(fact=Fact.NO_MEMBERS))
     yield Finding(mistake=Mistake.MOVED_BACK, certainty=sure, evidence=evidence)
+
+
+def _by_setbacks(setbacks: Sequence[Setback], declared: Declared) -> Iterator[Finding]:
+    """A jump that lies between two looks of which none was kept: who was connected then is not known."""
+    evidence = [
+        Evidence(fact=Fact.JUMPED, partition=setback.partition, at=setback.seen, until=setback.found)
+        for setback in setbacks
+        if not setback.restarted and not any(setback.seen <= reset <= setback.found for reset in declared.resets)
+    ]
+    if evidence:
+        yield Finding(mistake=Mistake.MOVED_BACK, certainty=Certainty.POSSIBLE, evidence=evidence)
 
 
 def skipped(looks: Looks, declared: Declared) -> Iterator[Finding]:

@@ -43,7 +43,11 @@ def test_the_documentation_says_what_the_page_says(words: Words) -> None:
 @pytest.mark.parametrize("fact", list(Fact))
 @pytest.mark.parametrize("full", [True, False])
 def test_every_fact_is_a_sentence_with_and_without_its_figures(fact: Fact, full: bool) -> None:
-    given = Evidence(fact=fact, number=2, of=3, at=NOON, until=NOON, partition=1, name="<b>x") if full else Evidence(fact=fact, partition=0)
+    given = (
+        Evidence(fact=fact, number=2, of=3, at=NOON, until=NOON, partition=1, name="<b>x")
+        if full
+        else Evidence(fact=fact, partition=0)
+    )
     said = sentence(given)
     assert said.endswith((".", "</bdi>."))
     assert "<b>" not in said
