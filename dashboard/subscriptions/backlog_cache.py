@@ -236,6 +236,11 @@ def last_known() -> BacklogSnapshot | None:
     return found
 
 
+def known_here() -> BacklogSnapshot | None:
+    """What this process last showed; ``None`` if it never did, or if something was changed since."""
+    return shared(BacklogCache).last
+
+
 def forget() -> None:
     """Ask anew at the next page: something has just been changed."""
     desk().backlogs.forget()

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
+from dashboard.delivery import figures_for, of_aggregate
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import build_line, build_pointer_line, published_mark, texts_of_kinds
@@ -118,7 +119,8 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         advice = "Search for the first characters of the id at the top. Search is case-sensitive."
         return problem(request, _unknown("aggregate", advice))
-    entered = filter_form.entered_filter(request)
+    figures = figures_for({stream.topic for stream in aggregate.streams})
+    entered = filter_form.entered_filter(request, figures.asked if figures else None)
     events, filtered = _events(request, aggregate, entered)
     profile = profile_of(request)
     selected = _selected(request, aggregate, events.items)
@@ -132,7 +134,9 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "lines": lines,
         "examples": examples_of(lines),
         "detail": _detail(selected, profile),
+        **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
+    context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
     payloads_missing = any(row.event is None for row in events.items)
     return render(
         request,

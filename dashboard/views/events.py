@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
+from dashboard.delivery import of_event
 from dashboard.gateway import desk
 from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, published_mark
 from dashboard.web import store_health
@@ -39,7 +40,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
     detail = detail_of(match.row, profile_of(request), limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match)}
-    context["former"] = match.former
+    context |= {"former": match.former, **of_event(match.row.pointer, match.row.position.topic)}
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:

@@ -20,7 +20,7 @@ from dashboard.rendering.text import format_duration
 from dashboard.web.pages import person_of, profile_of
 from eventstore.model import Topic
 from eventstore.scanning import Scan, ScanProgress, ScanRequest, ScanState
-from eventstore.search import Filter, InvalidFilter, parse_filter
+from eventstore.search import DeliverySource, Filter, InvalidFilter, parse_filter
 
 PATIENCE = 0.8
 """Seconds that a page waits for first matches before it is sent without them."""
@@ -84,21 +84,23 @@ def searchable_names(person: Person) -> list[str]:
     return sorted({searchable.name for searchable in declared}) if declared and allows(person, "see_payloads") else []
 
 
-def entered_filter(request: HttpRequest) -> EnteredFilter:
-    """The filter in this page's address.
+def entered_filter(request: HttpRequest, deliveries: DeliverySource | None = None) -> EnteredFilter:
+    """The filter in this page's address. It may ask for delivery where the page has ``deliveries``.
 
     A filter on values that the person may not see is refused, because a match would tell what an event contains.
     """
-    return read_filter(request.GET.get("filter", ""), profile_of(request))
+    return read_filter(request.GET.get("filter", ""), profile_of(request), deliveries=deliveries)
 
 
-def read_filter(text: str, profile: AccessProfile, *, in_address: bool = True) -> EnteredFilter:
+def read_filter(
+    text: str, profile: AccessProfile, *, in_address: bool = True, deliveries: DeliverySource | None = None
+) -> EnteredFilter:
     """Like ``entered_filter``, for a filter from elsewhere. ``in_address``: the page will keep it in its address."""
     text = text.strip()
     if not text:
         return EnteredFilter()
     try:
-        filter = parse_filter(text)
+        filter = parse_filter(text, deliveries)
     except InvalidFilter as error:
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
     if in_address and (size := len(quote_plus(filter.text))) > LONGEST_IN_ADDRESS:

@@ -18,6 +18,9 @@ from eventstore.model.subscriptions import Cursor, DeliveryState
 from eventstore.subscriptions.backlog import Backlog
 from eventstore.subscriptions.state import State
 
+STANDING = frozenset({State.STUCK, State.BLOCKED})
+"""States in which the cursors that stand still hold up what waits. Where nobody is connected, no event does."""
+
 
 class Source(StrEnum):
     """What an answer rests on."""
@@ -42,7 +45,7 @@ class Why(StrEnum):
     EXTERNAL = "external"
     """The group keeps its positions elsewhere, as the configuration declares."""
     PHANTOM = "phantom"
-    """A gateway's subscription that nobody ever acknowledges."""
+    """Nobody has ever acknowledged anything in the subscription, and nobody is there to: what waits there waits for nobody."""
     ANEW = "anew"
     """The event lies in a log that is gone: its topic was made anew, and cursors stand in the new one."""
     INSIDE_BATCH = "inside batch"
@@ -74,8 +77,8 @@ class Delivery:
 
     @property
     def waits(self) -> bool:
-        """Whether the subscription has yet to handle it."""
-        return self.state in (DeliveryState.PENDING, DeliveryState.STUCK)
+        """Whether the subscription has yet to handle it. Nobody waits for what a phantom has not acknowledged."""
+        return self.state in (DeliveryState.PENDING, DeliveryState.STUCK) and self.why is not Why.PHANTOM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,29 +160,33 @@ def judge(pointer: Pointer, known: Known, *, copies: Copies = NO_COPIES, batch: 
 def _unsaid(pointer: Pointer, known: Known) -> Why | None:
     if known.external:
         return Why.EXTERNAL
-    if known.backlog.state is State.PHANTOM:
-        return Why.PHANTOM
     if pointer.ended_at is not None:
         return Why.ANEW
     return None if pointer.position.partition in known.places else Why.NO_CURSOR
 
 
 def _by_cursor(pointer: Pointer, known: Known, batch: int) -> Delivery:
-    position, backlog = pointer.position, known.backlog
-    found = Delivery(state=DeliveryState.ACKNOWLEDGED, source=Source.CURSOR, as_of=backlog.as_of)
-    if is_acknowledged(position, known):
-        passage = _passed(pointer, known.passages.get(position.partition, ()))
-        if passage is None:
-            return found
-        if passage.certain:
-            return replace(found, state=DeliveryState.PASSED_OVER, source=Source.LOOKS)
-        return replace(found, state=DeliveryState.UNKNOWN, source=Source.LOOKS, why=Why.JUMPED)
-    several = batch if batch > 1 else None
-    if several and known.inside:
-        return replace(found, state=DeliveryState.UNKNOWN, batch=several, why=Why.INSIDE_BATCH)
-    if position.partition in backlog.stuck_partitions:
-        return replace(found, state=DeliveryState.STUCK, batch=several, since=backlog.stuck_since)
-    return replace(found, state=DeliveryState.PENDING, batch=several)
+    if not is_acknowledged(pointer.position, known):
+        return _not_acknowledged(pointer, known, batch if batch > 1 else None)
+    found = Delivery(state=DeliveryState.ACKNOWLEDGED, source=Source.CURSOR, as_of=known.backlog.as_of)
+    passage = _passed(pointer, known.passages.get(pointer.position.partition, ()))
+    if passage is None:
+        return found
+    if passage.certain:
+        return replace(found, state=DeliveryState.PASSED_OVER, source=Source.LOOKS)
+    return replace(found, state=DeliveryState.UNKNOWN, source=Source.LOOKS, why=Why.JUMPED)
+
+
+def _not_acknowledged(pointer: Pointer, known: Known, batch: int | None) -> Delivery:
+    backlog = known.backlog
+    found = Delivery(state=DeliveryState.PENDING, source=Source.CURSOR, as_of=backlog.as_of, batch=batch)
+    if batch and known.inside:
+        return replace(found, state=DeliveryState.UNKNOWN, why=Why.INSIDE_BATCH)
+    if backlog.state is State.PHANTOM:
+        return replace(found, why=Why.PHANTOM)
+    if pointer.position.partition in backlog.stuck_partitions and backlog.state in STANDING:
+        return replace(found, state=DeliveryState.STUCK, since=backlog.stuck_since)
+    return found
 
 
 def _passed(pointer: Pointer, passages: Sequence[Passage]) -> Passage | None:

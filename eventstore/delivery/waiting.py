@@ -77,7 +77,7 @@ def _first_open(partition: IndexedPartition, known: Iterable[Known]) -> int | No
     cursors = [
         cursor
         for one in known
-        if not one.external and one.backlog.state is not State.PHANTOM
+        if not one.external and one.backlog.state is not State.PHANTOM  # nobody waits there
         for cursor in one.backlog.subscription.cursors
         if cursor.partition == partition.number
     ]

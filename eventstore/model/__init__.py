@@ -55,6 +55,7 @@ from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import (
     ConnectedConsumer,
     Consumer,
+    DeliveryState,
     Subscription,
     SubscriptionKind,
     Subscriptions,
@@ -72,6 +73,7 @@ __all__ = [
     "AnomalyLine",
     "ConnectedConsumer",
     "Consumer",
+    "DeliveryState",
     "Edge",
     "Event",
     "EventStoreError",

@@ -3,5 +3,6 @@
 from eventstore.model.errors import FilterTooExpensive, InvalidFilter
 from eventstore.search.cost_budget import CostBudget
 from eventstore.search.filters import Filter, Verdict, parse_filter
+from eventstore.search.terms import DeliverySource
 
-__all__ = ["CostBudget", "Filter", "FilterTooExpensive", "InvalidFilter", "Verdict", "parse_filter"]
+__all__ = ["CostBudget", "DeliverySource", "Filter", "FilterTooExpensive", "InvalidFilter", "Verdict", "parse_filter"]

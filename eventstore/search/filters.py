@@ -10,6 +10,7 @@ from eventstore.model.events import Event
 from eventstore.model.pointers import Pointer
 from eventstore.search.eval_context import EvalContext
 from eventstore.search.parsing import tree_of
+from eventstore.search.terms import DeliverySource
 from eventstore.search.tree import All, Answer, Term, Tree, compiled, terms_of
 
 
@@ -48,6 +49,12 @@ class Filter:
     known_as: str = ""
     _on_event: Callable[[EvalContext], Answer]
     _on_pointer: Callable[[Pointer], Answer]
+    _deliveries: DeliverySource | None = None
+
+    def prepare(self, pointers: Sequence[Pointer]) -> None:
+        """Find out together what the filter needs of the events asked for next that their messages do not tell."""
+        if self._deliveries is not None:
+            self._deliveries.prepare(pointers)
 
     def matches(self, event: Event) -> bool:
         """Return whether the event certainly matches. Never raises, and always ends, whatever the event holds."""
@@ -102,9 +109,12 @@ class Filter:
         return replace(self, aggregates=aggregates, empty=False, _on_event=on_event, _on_pointer=on_pointer)
 
 
-def parse_filter(text: str) -> Filter:
-    """Parse a filter. An empty text gives the filter that every event matches. Raises ``InvalidFilter``."""
-    tree = tree_of(text)
+def parse_filter(text: str, deliveries: DeliverySource | None = None) -> Filter:
+    """Parse a filter. An empty text gives the filter that every event matches. Raises ``InvalidFilter``.
+
+    Without ``deliveries`` it cannot ask what became of events in subscriptions.
+    """
+    tree = tree_of(text, deliveries)
     if tree is None:
         return Filter(text="", empty=True, reads_payload=False, since=None, until=None, _on_event=_every, _on_pointer=_every)
     needed = [term for term in _needed(tree) if isinstance(term, Term)]
@@ -118,6 +128,7 @@ def parse_filter(text: str) -> Filter:
         known_as=next((term.known_as for term in needed if term.known_as), ""),
         _on_event=compiled(tree, lambda term: term.on_event),
         _on_pointer=compiled(tree, lambda term: term.on_pointer or _unsaid),
+        _deliveries=deliveries,
     )
 
 

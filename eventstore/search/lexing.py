@@ -25,6 +25,8 @@ class WrittenTerm:
     column: int
     field: str = ""
     operator: str = ""
+    state: str = ""
+    """What stands after ``delivery:NAME=``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _WORD = re.compile(r'(?:[^\s()":=<>~!]++|!(?!=)|(?<=\.)"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
 _OPERATOR = re.compile(r"\s*+(!=|<=|>=|[:=<>~])")
 _BARE = re.compile(r'[^\s()"]++')
+_DELIVERY = re.compile(r'\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s()"]+))\s*=\s*([A-Za-z-]++)(?![^\s()])', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 _WORDS = {"and": Sign.AND, "or": Sign.OR, "not": Sign.NOT}
 
@@ -85,11 +88,25 @@ def _next(text: str, place: int) -> tuple[Token, int]:
 
 
 def _field_term(text: str, field: str, operator: str, place: int, column: int) -> tuple[Token, int]:
+    if field.lower() == "delivery" and operator == ":":
+        return _delivery(text, field, place, column)
     place = _after_space(text, place)
     quoted = text[place : place + 1] == '"'
     value, end = _quoted(text, place) if quoted else _bare(text, place)
     term = WrittenTerm(field=field, operator=operator, value=value, quoted=quoted, column=column)
     return Token(column=column, term=term), end
+
+
+def _delivery(text: str, field: str, place: int, column: int) -> tuple[Token, int]:
+    """The name may hold a =: the state stands after the last one."""
+    found = _DELIVERY.match(text, place)
+    if not found:
+        what = 'name a subscription and a state, as in delivery:mailer=pending or delivery:"odd name"=pending'
+        raise problem(what, place + 1)
+    name = found[2] if found[1] is None else unquoted(found[1])
+    quoted = found[1] is not None
+    term = WrittenTerm(field=field, operator=":", value=name, quoted=quoted, column=column, state=found[3].lower())
+    return Token(column=column, term=term), found.end()
 
 
 def _quoted(text: str, place: int) -> tuple[str, int]:

@@ -10,6 +10,7 @@ The grammar, as EBNF (ISO 14977; a text between question marks describes a symbo
                | "text", ":", ( BARE | QUOTED )
                | "text", "~", EXPRESSION
                | "time", ( ":" | "=" | "!=" | order ), MOMENT
+               | "delivery", ":", ( BARE | QUOTED ), "=", state
                | ( field | PATH ), match
                | PATH, order, LIMIT ;
     field      = "type" | "aggregate" | "id" | "correlation" | "causation" | "key" | "ordering_key"
@@ -18,6 +19,7 @@ The grammar, as EBNF (ISO 14977; a text between question marks describes a symbo
                | ( "=" | "!=" ), ( PLAIN | QUOTED | EMPTY )
                | "~", EXPRESSION ;
     order      = "<" | "<=" | ">" | ">=" ;
+    state      = "acknowledged" | "pending" | "stuck" | "retrying" | "dead-lettered" | "passed-over" | "unknown" ;
 
     WORD       = ? characters other than white space ( ) " : = < > ~ and ! before =; not only stars; not and, or, not ? ;
     BARE       = ? characters other than white space ( ) "; not only stars ? ;
@@ -50,18 +52,18 @@ from collections.abc import Iterable
 from eventstore.search.lexing import Sign, Token, tokens
 from eventstore.search.limits import DEEPEST, EXPRESSION_WORK, MOST_CHARACTERS, MOST_EXPRESSIONS, MOST_TERMS
 from eventstore.search.problems import problem
-from eventstore.search.terms import term_of
+from eventstore.search.terms import DeliverySource, term_of
 from eventstore.search.tree import All, AnyOf, Not, Tree
 
 
-def tree_of(text: str) -> Tree | None:
+def tree_of(text: str, deliveries: DeliverySource | None = None) -> Tree | None:
     """Parse a filter's text; return ``None`` for an empty one. ``InvalidFilter`` says what is wrong, where, and what to do."""
     if len(text) > MOST_CHARACTERS:
         raise problem(f"a filter may have {MOST_CHARACTERS:,} characters", MOST_CHARACTERS + 1)
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise problem("this is not Unicode text (it holds half of a surrogate pair)", 1)
     found = list(tokens(text))
-    return _Parser(found, _work_of_each(found), end=len(text) + 1).whole() if found else None
+    return _Parser(found, _work_of_each(found), deliveries, end=len(text) + 1).whole() if found else None
 
 
 def _work_of_each(found: Iterable[Token]) -> int:
@@ -78,9 +80,9 @@ def _work_of_each(found: Iterable[Token]) -> int:
 class _Parser:
     """Descends one level for each parenthesis and each ``not``, and refuses to go deeper than ``DEEPEST``."""
 
-    def __init__(self, found: list[Token], work: int, *, end: int) -> None:
+    def __init__(self, found: list[Token], work: int, deliveries: DeliverySource | None, *, end: int) -> None:
         self.found = found
-        self.work = work
+        self.work, self.deliveries = work, deliveries
         self.end = Token(column=end)
         self.place = 0
 
@@ -117,7 +119,7 @@ class _Parser:
     def one(self, depth: int) -> Tree:
         token = self.take()
         if token.term:
-            return term_of(token.term, work=self.work)
+            return term_of(token.term, work=self.work, deliveries=self.deliveries)
         if depth >= DEEPEST and token.sign in (Sign.OPEN, Sign.NOT):
             raise problem(f"parentheses and nots may be nested {DEEPEST} deep", token.column)
         if token.sign is Sign.NOT:

@@ -1,11 +1,14 @@
 """What each field of a filter means: turn one written term into tests of an event and of the index's pointer."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
-from eventstore.model.events import NO_TIME
+from eventstore.model.events import NO_TIME, Event
+from eventstore.model.pointers import Pointer
+from eventstore.model.subscriptions import DeliveryState
 from eventstore.search.eval_context import MISSING, EvalContext
 from eventstore.search.lexing import WrittenTerm, unquoted
 from eventstore.search.limits import MOST_PATH_PARTS
@@ -30,6 +33,9 @@ _OF_ANY_MESSAGE = frozenset({"id", "key", "ordering_key"})
 """What a message has even if it fits no envelope."""
 _FOUND_BY_INDEX = frozenset({"aggregate", "id", "correlation"})
 _PATHS = frozenset({"data", "property"})
+_STATES = {state.value.replace(" ", "-"): frozenset({state}) for state in DeliveryState}
+_STATES["pending"] |= {DeliveryState.STUCK}
+"""States by the words that ask for them. What is stuck is pending as well."""
 FIELDS = (
     "type",
     "aggregate",
@@ -44,6 +50,7 @@ FIELDS = (
     "property.…",
     "source",
     "subject",
+    "delivery",
 )
 
 ENVELOPE, PAYLOAD = 0, 1
@@ -51,7 +58,27 @@ ENVELOPE, PAYLOAD = 0, 1
 _PART = re.compile(r'(?:^|\.)(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^.\[\]"]++))|\[(?P<index>[0-9]{1,6})\]', re.DOTALL)
 
 
-def term_of(written: WrittenTerm, *, work: int) -> Tree:
+class DeliverySource(Protocol):
+    """What knows of delivery, for the terms ``delivery:NAME=STATE``."""
+
+    def refusal(self, name: str) -> str:
+        """Return why no subscription can be asked for by this name, and what to do; empty if one can."""
+        ...
+
+    def prepare(self, pointers: Sequence[Pointer]) -> None:
+        """Find out together what became of these events, which are asked for next."""
+        ...
+
+    def of_pointer(self, pointer: Pointer, name: str) -> DeliveryState | None:
+        """Return what became of the event in the subscription of its topic with this name; ``None`` if there is none."""
+        ...
+
+    def of_event(self, event: Event, name: str) -> DeliveryState | None:
+        """Do as ``of_pointer``, for one of the events that were prepared; *unknown* for another one."""
+        ...
+
+
+def term_of(written: WrittenTerm, *, work: int, deliveries: DeliverySource | None = None) -> Tree:
     """Return the term ready for use. Raises ``InvalidFilter`` if its field, operator or value cannot be used.
 
     ``work`` limits the cost of its regular expression (see ``limits.EXPRESSION_WORK``).
@@ -66,6 +93,8 @@ def term_of(written: WrittenTerm, *, work: int) -> Tree:
         )
     if name == "text":
         return text_term(written, work=work)
+    if name == "delivery":
+        return _delivery_term(written, deliveries)
     if written.operator in ("=", "!=") and not written.quoted and "*" in written.value:
         raise problem(
             f"{written.operator} takes every sign as it is: write : for a pattern, or put quotes around a real *",
@@ -143,6 +172,31 @@ def _time_term(written: WrittenTerm) -> Term:
         on_pointer=lambda pointer: within(pointer.time),
         since=since,
         until=until,
+    )
+
+
+def _delivery_term(written: WrittenTerm, deliveries: DeliverySource | None) -> Term:
+    if written.operator != ":":
+        raise problem("write delivery:NAME=STATE, such as delivery:mailer=pending", written.column)
+    states = _STATES.get(written.state)
+    if states is None:
+        raise problem(f"after = stands one of the states {', '.join(_STATES)}", written.column)
+    if deliveries is None:
+        raise problem(
+            "delivery can be asked for on an aggregate's page: leave it out here, or open the aggregate", written.column
+        )
+    refusal = deliveries.refusal(written.value)
+    if refusal:
+        raise problem(refusal, written.column)
+
+    def answer(state: DeliveryState | None) -> Answer:
+        if state is DeliveryState.UNKNOWN and state not in states:
+            return None
+        return state in states
+
+    return Term(
+        on_event=lambda context: answer(deliveries.of_event(context.event, written.value)),
+        on_pointer=lambda pointer: answer(deliveries.of_pointer(pointer, written.value)),
     )
 
 

@@ -76,6 +76,7 @@ def _looked_at(
 ) -> Iterator[tuple[Pointer, tuple[R, Event | None] | None]]:
     """Yield each pointer with what was fetched for it, a few at a time; ``None`` if the index alone shows that it does not
     match."""
+    filter.prepare(pointers)
     possible = [filter.matches_pointer(pointer) is not False for pointer in pointers]
     start = 0
     while start < len(pointers):

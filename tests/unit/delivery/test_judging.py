@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,14 +87,20 @@ def test_what_waits_behind_a_cursor_that_stands_still_is_stuck_and_says_since_wh
     assert judge(pointer(1), known({0, 1}, 3, stuck=True)).state is ACKNOWLEDGED
 
 
-@pytest.mark.parametrize(
-    ("external", "why", "source"), [(True, Why.EXTERNAL, Source.CONFIGURATION), (False, Why.PHANTOM, Source.NOTHING)]
-)
-def test_a_group_whose_cursor_tells_nothing_is_always_unknown(external: bool, why: Why, source: Source) -> None:
-    subscription = known({0}, 2, state=State.HEALTHY if external else State.PHANTOM)
-    found = [judge(pointer(entry), replace(subscription, external=external)) for entry in (0, 1)]
+def test_a_group_that_keeps_its_positions_elsewhere_is_always_unknown() -> None:
+    found = [judge(pointer(entry), replace(known({0}, 2), external=True)) for entry in (0, 1)]
     assert states(found) == [DeliveryState.UNKNOWN] * 2
-    assert {(delivery.why, delivery.source) for delivery in found} == {(why, source)}
+    assert {(delivery.why, delivery.source) for delivery in found} == {(Why.EXTERNAL, Source.CONFIGURATION)}
+
+
+def test_what_a_phantom_has_not_acknowledged_waits_for_nobody() -> None:
+    found = judge(pointer(0), known(set(), 2, state=State.PHANTOM))
+    assert (found.state, found.why, found.waits) == (PENDING, Why.PHANTOM, False)
+
+
+def test_nothing_is_stuck_where_nobody_is_connected() -> None:
+    nobody = replace(known(set(), 2, stuck=True).backlog, state=State.NO_CONSUMERS)
+    assert judge(pointer(0), Known(backlog=nobody)).state is PENDING
 
 
 def test_no_cursor_stands_in_a_log_that_is_gone() -> None:

@@ -12,6 +12,7 @@ import pytest
 from eventstore.model.errors import InvalidFilter
 from eventstore.search import limits, parse_filter, parsing
 from tests.examples import examples
+from tests.unit.search.deliveries import Handled
 from tests.unit.search.ebnf import Deriver, Name, Written, choices_in, names_in, rules_of
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/filters.md").read_text(encoding="utf-8")
@@ -19,6 +20,7 @@ GRAMMAR = textwrap.dedent((parsing.__doc__ or "").partition("::\n\n")[2].partiti
 RULES = rules_of(GRAMMAR)
 
 FILTERS = examples(1_000)
+HANDLED = Handled({}, names=None)
 MOST_FILTERS = 20_000
 """So many are derived at most until each choice of each rule was used."""
 
@@ -136,7 +138,7 @@ def test_every_text_that_the_grammar_derives_is_a_filter() -> None:
     deriver = Deriver(RULES, random.Random(seed), SPECIALS, deepens="one", deepest=2)
     for text in derived(deriver):
         try:
-            parse_filter(text)
+            parse_filter(text, HANDLED)
         except InvalidFilter as error:
             pytest.fail(f"with seed {seed}, {text!r} is refused: {error}")
     unused = unused_by(deriver)
@@ -157,9 +159,10 @@ def test_the_documentation_quotes_the_parsers_grammar() -> None:
     [
         "type<5", "time~2025", "time:2025-13-01", "text=a", 'text:""', "text:**", "* **", '""', "type=a*", "data:a",
         "data.a*:b", "data.a<b", "data.a~[", "property:a", "property[0]:a", "property.a!=", "number:5", "type.a:b", 'a."b"',
+        "delivery:a", "delivery:a=b", "delivery=a", "delivery:=stuck", 'delivery:"a"stuck', "delivery:a=stuck,",
         "=a", "a=", "id:", "a or", "or a", "and a", "not", "( )", "(a", "a)", '"a',
     ],
 )  # fmt: skip
 def test_what_the_grammar_does_not_derive_is_refused(text: str) -> None:
     with pytest.raises(InvalidFilter):
-        parse_filter(text)
+        parse_filter(text, HANDLED)

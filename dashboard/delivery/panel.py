@@ -1,0 +1,81 @@
+"""Delivery of one event: a line for each subscription of its topic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from dashboard.delivery.columns import Cell, cell_of
+from dashboard.delivery.figures import Figures
+from dashboard.delivery.words import note_of
+from dashboard.rendering import event_url
+from dashboard.rendering.text import format_number
+from dashboard.subscriptions.backlog_cache import Line, events_words
+from eventstore.delivery import Delivery, Waiting
+from eventstore.model import DeliveryState, Pointer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelLine:
+    """One subscription. ``behind``: how much it has yet to handle, here and in all; empty if nothing of this event waits."""
+
+    name: str
+    url: str
+    cell: Cell
+    since: datetime | None
+    copy_url: str
+    behind: str
+    note: str
+    holds_url: str
+    nobody: bool
+    """Something waits, and no consumer is connected."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Panel:
+    """``lines``: by name, what is stuck first. ``unavailable``: why the store does not tell of the topic's subscriptions."""
+
+    lines: Sequence[PanelLine]
+    as_of: datetime | None
+    unavailable: str
+    indexed: bool
+
+
+def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Sequence[Waiting]) -> Panel:
+    """What became of the event. ``waiting`` is of its aggregate."""
+    found = figures.book.of([pointer])[0] if pointer is not None else {}
+    here = {one.name: one for one in waiting if one.topic == topic}
+    known = [(figures.lines.get((topic, name)), name) for name in found]
+    lines = [_line(line, found[name], here.get(name)) for line, name in known if line is not None]
+    return Panel(
+        lines=sorted(lines, key=lambda line: (line.cell.state is not DeliveryState.STUCK, line.name)),
+        as_of=figures.as_of,
+        unavailable=dict(figures.unavailable).get(topic, ""),
+        indexed=pointer is not None,
+    )
+
+
+def _line(line: Line, delivery: Delivery, waiting: Waiting | None) -> PanelLine:
+    url = reverse("subscription", args=[line.topic.name, line.subscription.name])
+    copy = delivery.copy
+    return PanelLine(
+        name=line.subscription.name,
+        url=url,
+        cell=cell_of(line.subscription.name, delivery),
+        since=delivery.since,
+        copy_url=event_url(copy.event_id, copy.position) if copy is not None else "",
+        behind=_behind(line, waiting) if delivery.waits else "",
+        note=note_of(delivery),
+        holds_url=f"{url}#holder" if delivery.state is DeliveryState.STUCK else "",
+        nobody=delivery.waits and line.unattended_and_told,
+    )
+
+
+def _behind(line: Line, waiting: Waiting | None) -> str:
+    """How much waits: "2 events here, 1,204 events in all"."""
+    everything = f"{events_words(line.backlog)} in all"
+    if waiting is None or not waiting.pending:
+        return everything
+    number = format_number(waiting.pending) if waiting.all_counted else f"at least {format_number(waiting.pending)}"
+    return f"{number} event{'' if waiting.pending == 1 else 's'} here, {everything}"

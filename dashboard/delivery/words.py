@@ -1,0 +1,49 @@
+"""How a delivery state reads and looks, on every page alike."""
+
+from collections.abc import Mapping
+
+from dashboard.rendering.text import format_number
+from eventstore.delivery import Delivery, Source, Why
+from eventstore.model import DeliveryState
+
+MARKS: Mapping[DeliveryState, tuple[str, str]] = {
+    DeliveryState.ACKNOWLEDGED: ("ok", "✓"),
+    DeliveryState.PENDING: ("info", "○"),
+    DeliveryState.STUCK: ("bad", "▲"),
+    DeliveryState.RETRYING: ("warn", "↻"),
+    DeliveryState.DEAD_LETTERED: ("bad", "✕"),
+    DeliveryState.PASSED_OVER: ("quiet", "\N{EN DASH}"),
+    DeliveryState.UNKNOWN: ("quiet", "?"),
+}
+"""A state's tone and mark, in the order in which a legend lists them."""
+
+NOTES: Mapping[Why, str] = {
+    Why.EXTERNAL: "This group keeps its positions elsewhere, as the configuration declares: the broker's cursor says nothing.",
+    Why.PHANTOM: "Nothing has ever been acknowledged in this subscription, and no consumer is connected.",
+    Why.ANEW: "The event lies in the old topic, which is gone: the cursors of now stand in the new one.",
+    Why.INSIDE_BATCH: "The broker may hold acknowledgements of single events of this batch. It does not tell which.",
+    Why.JUMPED: "The cursor moved past more events than the consumers were given. Which of them they got is not known.",
+    Why.NO_CURSOR: "The store tells of no cursor in this partition.",
+    Why.WAITS_AGAIN: "The cursor was moved back since: the event is redelivered.",
+}
+PASSED = "Skipped, cleared or expired, or older than the subscription: the cursor moved past it, and no consumer was given it."
+LETTER = "A dead letter does not prove that its consumer failed on this event: a batch is dead-lettered as a whole."
+RETRIED = "Acknowledged in the retry topic, after another attempt."
+
+
+def word_of(delivery: Delivery) -> str:
+    """The state in words: "pending, batch of 5"."""
+    if delivery.batch is None:
+        return delivery.state.value
+    return f"{delivery.state.value}, batch of {format_number(delivery.batch)}"
+
+
+def note_of(delivery: Delivery) -> str:
+    """What has to be said of it beside its word; empty for what the word says."""
+    if delivery.state is DeliveryState.PASSED_OVER:
+        return PASSED
+    if delivery.state is DeliveryState.DEAD_LETTERED:
+        return f"{LETTER} {NOTES[delivery.why]}" if delivery.why is not Why.NOTHING else LETTER
+    if delivery.source is Source.RETRY and delivery.state is DeliveryState.ACKNOWLEDGED:
+        return RETRIED
+    return NOTES.get(delivery.why, "")
