@@ -17,7 +17,7 @@ from django.utils import timezone
 from dashboard.gateway import desk, shared
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.web import place_counts, store_health
-from eventstore.backlogs import AllBacklogs, Step
+from eventstore.backlogs import NOT_KNOWN, AllBacklogs, Pace, Step
 from eventstore.model import StoreUnreachable, Subscription, SubscriptionKind, Topic
 from eventstore.subscriptions import Backlog, Counted, State
 
@@ -58,6 +58,7 @@ class Line:
     backlog: Backlog
     steps: Sequence[Step] = ()
     """How much waited in the last hour, oldest first."""
+    pace: Pace = NOT_KNOWN
     unavailable: str = ""
     """Why its figures are old; empty if they are not."""
 
@@ -279,7 +280,7 @@ def _note(found: BacklogSnapshot) -> None:
 
 def _snapshot(found: AllBacklogs) -> BacklogSnapshot:
     lines = [
-        Line(topic=one.topic, backlog=watched.backlog, steps=watched.steps, unavailable=one.unavailable)
+        Line(topic=one.topic, backlog=watched.backlog, steps=watched.steps, pace=watched.pace, unavailable=one.unavailable)
         for one in found.topics
         for watched in one.subscriptions
     ]

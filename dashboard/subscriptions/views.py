@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.urls import path
 
 from dashboard.access import policy, role_names
@@ -12,6 +12,9 @@ from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import diagnosis_of
+from dashboard.subscriptions.figures.chart import RANGES, figures
+from dashboard.subscriptions.figures.row import full_rows
+from dashboard.subscriptions.figures.table import asked_for, chosen, columns
 from dashboard.subscriptions.sections import sections
 from dashboard.web.pages import page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
@@ -37,22 +40,25 @@ OWN_MEANS = {
 
 @page("browse")
 def subscriptions(request: HttpRequest) -> HttpResponse:
-    """All subscriptions, or one topic's (``?topic=``), the worst first."""
-    wanted = request.GET.get("topic", "")
+    """All subscriptions, or those that the address asks for (see ``table``), the worst first."""
+    asked = asked_for(request.GET.dict())
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
         return _load_the_page()
-    topics = sorted({line.topic.name for line in found.lines}) if found else []
-    shown = _of_topic(found, wanted) if found and wanted else found
+    lists_consumers = desk().subscriptions.lists_consumers
+    here = _of_topic(found, asked.topic) if found and asked.topic else found
+    lines = chosen(here.lines, asked) if here else []
     context = {
-        "found": shown,
-        "lines": shown.services_first[:MOST_LINES] if shown else [],
-        "more": max(0, len(shown.lines) - MOST_LINES) if shown else 0,
-        "states": _states(shown) if shown else [],
-        "topics": topics,
-        "wanted": wanted,
+        "found": here,
+        "rows": full_rows(lines[:MOST_LINES], lists_consumers=lists_consumers),
+        "shown": min(len(lines), MOST_LINES),
+        "more": max(0, len(lines) - MOST_LINES),
+        "states": _states(here) if here else [],
+        "choices": _choices(found) if found else {},
+        "asked": asked,
+        "columns": columns(asked, lists_consumers=lists_consumers),
         "supported": desk().subscriptions.supported,
-        "lists_consumers": desk().subscriptions.lists_consumers,
+        "lists_consumers": lists_consumers,
         "known_at": found.as_of if found else None,
     }
     return render(
@@ -67,6 +73,9 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 
 @page("browse")
 def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """One subscription; with ``?chart=`` and how far back, the figures of its chart alone, as JSON."""
+    if "chart" in request.GET:
+        return _chart(topic, name, request.GET["chart"])
     line, away = _line_or_last_known(topic, name)
     if away and wants_fragment(request):
         return _load_the_page()
@@ -81,8 +90,16 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
         **sections(request, line, away=away is not None),
         "diagnosis": diagnosis_of(line),
+        "chart_ranges": {} if line.of_the_store else RANGES,
     }
     return render(request, "subscriptions/show.html", context, away=away)
+
+
+def _chart(topic: str, name: str, back: str) -> HttpResponse:
+    """Without asking the store: it comes with what the index's database has."""
+    if back not in RANGES:
+        return HttpResponseBadRequest(f"chart takes one of {', '.join(RANGES)}.")
+    return JsonResponse(figures(topic, name, RANGES[back][1]))
 
 
 def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable | None]:
@@ -112,6 +129,15 @@ def _of_topic(found: BacklogSnapshot, wanted: str) -> BacklogSnapshot:
         return found.of_topic(wanted)
     short = [name for name in names if name.rpartition("/")[2] == wanted]
     return found.of_topic(short[0] if len(short) == 1 else wanted)
+
+
+def _choices(found: BacklogSnapshot) -> dict[str, Sequence[str]]:
+    """What the filter offers: what there is."""
+    return {
+        "topics": sorted({line.topic.name for line in found.lines}),
+        "types": sorted({line.subscription.type.value for line in found.of_services}),
+        "states": [state.value for state in State if found.counted(state)],
+    }
 
 
 def _states(found: BacklogSnapshot) -> Sequence[tuple[int, tuple[str, str, str]]]:

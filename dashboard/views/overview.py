@@ -15,6 +15,7 @@ from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointe
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
+from dashboard.subscriptions.figures.row import brief_rows
 from dashboard.web import completeness, place_counts, store_health
 from dashboard.web.pages import page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
@@ -107,6 +108,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         **of_index,
         "snapshot": snapshot,
         "lines": lines[:MOST_LINES],
+        "rows": brief_rows(lines[:MOST_LINES]),
         "more": max(0, len(lines) - MOST_LINES),
         "stuck": _stuck(stuck[:MOST_STUCK], profile_of(request)),
         "more_stuck": max(0, len(stuck) - MOST_STUCK),

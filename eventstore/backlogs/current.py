@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eventstore.backlogs.lease import ALL
-from eventstore.backlogs.stored import Step, backlog_in, topic_in
+from eventstore.backlogs.pace import NOT_KNOWN, Pace, pace_of
+from eventstore.backlogs.stored import Step, StoredBacklog, backlog_in, topic_in
 from eventstore.index.models import BacklogRow
 from eventstore.model.events import Topic
 from eventstore.subscriptions import Backlog
@@ -16,10 +17,12 @@ TOPICS_A_STATEMENT = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watched:
-    """A subscription as it was last seen, and how much waited in the last hour: about once a minute, oldest first."""
+    """A subscription as it was last seen, how much waited in the last hour (about once a minute, oldest first), and how fast
+    that grows or falls."""
 
     backlog: Backlog
     steps: Sequence[Step] = ()
+    pace: Pace = NOT_KNOWN
     kept: int = 0
     """When its last look was kept, in milliseconds since 1970; 0: never."""
 
@@ -75,9 +78,11 @@ class StoredBacklogs:
             rows = BacklogRow.objects.filter(topic__in=topics[start : start + TOPICS_A_STATEMENT])
             for topic, data, as_of in rows.values_list("topic", "data", "as_of"):
                 stored = topic_in(bytes(data))
-                found = [
-                    Watched(backlog=backlog_in(each), steps=each.steps, kept=each.kept)
-                    for each in (stored.subscriptions if stored else ())
-                ]
+                found = [_watched(each) for each in (stored.subscriptions if stored else ())]
                 of = stored.topic if stored else Topic(name=topic)
                 self._known[topic] = TopicBacklogs(topic=of, subscriptions=found, as_of=as_of)
+
+
+def _watched(stored: StoredBacklog) -> Watched:
+    backlog = backlog_in(stored)
+    return Watched(backlog=backlog, steps=stored.steps, pace=pace_of(backlog, stored.steps), kept=stored.kept)

@@ -69,6 +69,8 @@ class Look:
     places: Sequence[Place]
     """By partition."""
     members: Sequence[Member]
+    events: int | None = None
+    """How many events of its topic the index knew; ``None`` if it did not know every partition."""
 
 
 def look_at(backlog: Backlog) -> Look:
@@ -89,6 +91,7 @@ def look_at(backlog: Backlog) -> Look:
         rate_redelivered=told.rate_redelivered,
         places=[_place(cursor) for cursor in told.cursors],
         members=[_member(consumer) for consumer in told.consumers],
+        events=backlog.events,
     )
 
 

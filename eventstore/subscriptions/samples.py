@@ -199,7 +199,9 @@ def _lost_ranges(holes: Holes, cursor: Cursor) -> Holes:
     """Return the ranges that are not wholly acknowledged any more."""
     if len(cursor.holes) > MOST_HOLES:
         return ()
-    return [(first, last) for first, last in holes if not _is_acknowledged(first, last, cursor)]
+    there = {(begin.token, end.token) for begin, end in cursor.holes}
+    changed = [pair for pair in holes if (pair[0].token, pair[1].token) not in there]
+    return [(first, last) for first, last in changed if not _is_acknowledged(first, last, cursor)]
 
 
 def _is_acknowledged(first: Position, last: Position, cursor: Cursor) -> bool:

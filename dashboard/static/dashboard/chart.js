@@ -1,0 +1,141 @@
+// Draws a subscription's last hours with uPlot: what waits, cursor and end, and rates. The figures come as JSON from the page's
+// own address. They are there as a table as well, and by the arrow keys on a chart.
+"use strict";
+(() => {
+  const root = document.querySelector("[data-chart]");
+  if (!root || !window.uPlot) return;
+  const AGAIN = 15_000;
+  const ROWS = 48;
+  const note = root.querySelector("[data-chart-note]");
+  const number = (value) =>
+    value === null || value === undefined ? "–" : value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 2 : 0 });
+  const clock = (seconds) => new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  const PLOTS = {
+    waiting: [["waiting", "Waiting", "--bad"]],
+    progress: [["end", "End", "--soft"], ["acknowledged", "Acknowledged", "--accent"]],
+    rates: [["published", "In", "--soft"], ["handled", "Out", "--accent"]],
+  };
+  let drawn = [];
+  let figures = null;
+  let range = "6h";
+
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const short = (value) =>
+    Math.abs(value) >= 1e6 ? `${+(value / 1e6).toFixed(1)}M` : Math.abs(value) >= 1e4 ? `${+(value / 1e3).toFixed(1)}k` : number(value);
+
+  const options = (series, width) => {
+    const [ink, line] = [colour("--soft"), colour("--line")];
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    return {
+      width,
+      height: 150,
+      cursor: { sync: { key: "subscription" }, drag: { x: false, y: false } },
+      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.05)] } },
+      axes: [axis, { ...axis, size: 56, values: (_, values) => values.map(short) }],
+      series: [
+        { value: (_, at) => (at === null ? "–" : clock(at)) },
+        ...series.map(([, label, name], place) => ({
+          label,
+          stroke: colour(name),
+          width: 2,
+          dash: place === 0 && series.length > 1 ? [4, 3] : undefined,
+          value: (_, value) => number(value),
+          points: { show: figures.at.length < 3 },
+        })),
+      ],
+    };
+  };
+
+  const summary = (caption, name) => {
+    const known = figures[name].filter((value) => value !== null);
+    if (!known.length) return `${caption}: not known`;
+    return `${caption}: first ${number(known[0])}, at most ${number(Math.max(...known))}, last ${number(known.at(-1))}`;
+  };
+
+  const walk = (plot) => (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const last = figures.at.length - 1;
+    const place = Math.min(last, Math.max(0, (plot.cursor.idx ?? last + 1) + step));
+    plot.setCursor({ left: plot.valToPos(figures.at[place], "x"), top: 0 });
+    note.textContent = `${clock(figures.at[place])}: waiting ${number(figures.waiting[place])}`;
+  };
+
+  const draw = () => {
+    for (const plot of drawn) plot.destroy();
+    drawn = [];
+    for (const [name, series] of Object.entries(PLOTS)) {
+      const figure = root.querySelector(`[data-plot="${name}"]`);
+      figure.hidden = !figures.at.length || series.every(([column]) => figures[column].every((value) => value === null));
+      if (figure.hidden) continue;
+      const data = [figures.at, ...series.map(([column]) => figures[column])];
+      const plot = new window.uPlot(options(series, figure.clientWidth || 300), data, figure);
+      const caption = figure.querySelector("figcaption").textContent;
+      plot.root.tabIndex = 0;
+      plot.root.setAttribute("role", "img");
+      plot.root.setAttribute("aria-label", series.map(([column, label]) => summary(`${caption}, ${label}`, column)).join("; "));
+      plot.root.addEventListener("keydown", walk(plot));
+      drawn.push(plot);
+    }
+  };
+
+  const tabulate = () => {
+    const details = root.querySelector("[data-chart-table]");
+    const body = details.querySelector("tbody");
+    const every = Math.max(1, Math.ceil(figures.at.length / ROWS));
+    const rows = [];
+    for (let place = figures.at.length - 1; place >= 0; place -= every) {
+      const row = document.createElement("tr");
+      const columns = ["waiting", "acknowledged", "end", "published", "handled"];
+      for (const text of [clock(figures.at[place]), ...columns.map((column) => number(figures[column][place]))]) {
+        const cell = document.createElement(row.children.length ? "td" : "th");
+        if (row.children.length) cell.className = "num";
+        else cell.scope = "row";
+        cell.textContent = text;
+        row.append(cell);
+      }
+      rows.push(row);
+    }
+    body.replaceChildren(...rows);
+    details.hidden = !rows.length;
+  };
+
+  const load = async () => {
+    const asked = range;
+    let found;
+    try {
+      const answer = await fetch(`${root.dataset.chart}?chart=${asked}`, { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      found = await answer.json();
+    } catch {
+      note.textContent = "The figures cannot be loaded now. They are asked for again automatically.";
+      return;
+    }
+    if (asked !== range) return;
+    const focused = drawn.findIndex((plot) => plot.root === document.activeElement);
+    figures = found;
+    note.textContent = found.at.length ? "" : "Nothing has been recorded yet: a look is kept every ten seconds.";
+    draw();
+    tabulate();
+    if (focused >= 0) drawn[focused]?.root.focus({ preventScroll: true });
+    root.dataset.points = String(found.at.length);
+  };
+
+  root.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-range]");
+    if (!button) return;
+    range = button.dataset.range;
+    for (const each of root.querySelectorAll("[data-range]")) each.setAttribute("aria-pressed", String(each === button));
+    load();
+  });
+  new ResizeObserver(() => {
+    for (const plot of drawn) {
+      const width = plot.root.parentElement.clientWidth;
+      if (width && width !== plot.width) plot.setSize({ width, height: 150 });
+    }
+  }).observe(root);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures && draw());
+  setInterval(() => !document.hidden && load(), AGAIN);
+  load();
+})();
