@@ -8,7 +8,6 @@ never taken for a jump.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -83,12 +82,11 @@ class Track(Struct, frozen=True, kw_only=True):
     placed: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True, kw_only=True):
     """The track after a look, and with it what the last move went over as it seems now: the next look proves it."""
 
     track: Track
-    seeming: Sequence[Passage]
+    seeming: tuple[Passage, ...]
 
     @property
     def passages(self) -> Sequence[Passage]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eventstore.delivery.passages import Followed, Passage, Track, follow
+from eventstore.delivery.passages import Followed, Passage, follow
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import last_ordinals
 from eventstore.index.models import CursorTrack
@@ -58,7 +58,7 @@ class Tracks:
             own = {topic for topic in topics if topic in self._looked and now - self._looked[topic] < OWN_LOOKS}
             known = {key: followed.passages for key, followed in self._followed.items() if key[0] in own}
         others = [topic for topic in topics if topic not in own]
-        known |= {key: track.passages for key, (track, _) in kept(others).items()}
+        known |= {key: followed.passages for key, (followed, _) in kept(others).items()}
         found: dict[tuple[str, str], dict[int, Sequence[Passage]]] = {}
         for (topic, name, partition), passages in known.items():
             if passages:
@@ -68,8 +68,8 @@ class Tracks:
     def _load(self, topics: Sequence[str]) -> set[str]:
         """Read what is kept of these topics; return those of which something is."""
         rows = kept(topics)
-        for key, (track, seen_at) in rows.items():
-            self._followed[key] = Followed(track=track, seeming=())
+        for key, (followed, seen_at) in rows.items():
+            self._followed[key] = followed
             self._written[key] = seen_at
         return {key[0] for key in rows}
 
@@ -86,7 +86,7 @@ class Tracks:
             absent_before=absent_before,
         )
         self._followed[key] = found
-        if before is None or before.track.passages != found.track.passages:
+        if before is None or (before.track.passages, before.seeming) != (found.track.passages, found.seeming):
             return key
         stood = before.track.newer.place == found.track.newer.place
         return None if stood or at - self._written.get(key, at) < WRITTEN_AGAIN else key
@@ -97,7 +97,7 @@ class Tracks:
                 topic=key[0],
                 subscription=key[1],
                 partition=key[2],
-                track=msgspec.json.encode(self._followed[key].track).decode(),
+                track=msgspec.json.encode(self._followed[key]).decode(),
                 seen_at=at,
             )
             for key in keys
@@ -111,13 +111,13 @@ class Tracks:
         self._written |= dict.fromkeys(keys, at)
 
 
-def kept(topics: Sequence[str]) -> dict[Key, tuple[Track, datetime]]:
+def kept(topics: Sequence[str]) -> dict[Key, tuple[Followed, datetime]]:
     """Return what is kept of these topics' cursors, and since when."""
-    found: dict[Key, tuple[Track, datetime]] = {}
+    found: dict[Key, tuple[Followed, datetime]] = {}
     for start in range(0, len(topics), TOPICS_A_QUERY):
         for row in CursorTrack.objects.filter(topic__in=topics[start : start + TOPICS_A_QUERY]):
-            track = msgspec.json.decode(row.track, type=Track)
-            found[row.topic, row.subscription, row.partition] = (track, row.seen_at)
+            followed = msgspec.json.decode(row.track, type=Followed)
+            found[row.topic, row.subscription, row.partition] = (followed, row.seen_at)
     return found
 
 

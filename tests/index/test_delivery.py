@@ -221,5 +221,6 @@ def test_a_subscription_that_was_not_there_at_the_last_look_was_born_since() -> 
     tracks = Tracks()
     tracks.observe(["patients"], [], NOW)
     tracks.observe(["patients"], [counted], NOW + timedelta(seconds=2))
-    [passage] = tracks.passed(["patients"], NOW + timedelta(seconds=2))["patients", "mailer"][0]
-    assert (passage.start, passage.certain) == ("", True)
+    for each in (tracks, Tracks()):  # the next look is not waited for, by any process
+        [passage] = each.passed(["patients"], NOW + timedelta(seconds=2))["patients", "mailer"][0]
+        assert (passage.start, passage.certain) == ("", True)
