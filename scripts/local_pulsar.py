@@ -29,7 +29,7 @@ from scripts.pulsar_distribution import (
     known_version,
     require_programs,
 )
-from scripts.pulsar_launch import launch
+from scripts.pulsar_launch import calm, launch
 
 
 class LocalPulsar:
@@ -113,6 +113,8 @@ class LocalPulsar:
         except BaseException:
             self.kill()
             raise
+        if self.setup.short_lived:
+            calm(self.process.pid)
 
     def stop(self, *, timeout: float = 30.0) -> None:
         """End it cleanly; what does not end in time is killed. Harmless where nothing runs."""
