@@ -50,6 +50,8 @@ class StoredCursor(Struct, frozen=True, array_like=True):
     log: tuple[int, str] | None
     start: Spot | None
     held: int | None
+    entries: int | None = None
+    done: int | None = None
 
 
 class StoredBacklog(Struct, frozen=True):
@@ -176,6 +178,8 @@ def _stored_cursor(cursor: Cursor) -> StoredCursor:
         log=cursor.log,
         start=_spot(cursor.start),
         held=cursor.held,
+        entries=cursor.entries,
+        done=cursor.done,
     )
 
 
@@ -198,6 +202,8 @@ def _cursor(topic: str, stored: StoredCursor) -> Cursor:
         log=stored.log,
         start=_position(topic, number, stored.start),
         held=stored.held,
+        entries=stored.entries,
+        done=stored.done,
     )
 
 

@@ -13,7 +13,6 @@ from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog
-from eventstore.subscriptions.face import SubscriptionFace
 
 
 class DeliveryFace:
@@ -23,12 +22,11 @@ class DeliveryFace:
         self,
         *,
         log: Log,
-        subscriptions: SubscriptionFace,
         rows_of: Callable[[Sequence[Pointer]], list[Row]],
         tracks: Tracks,
         declared: Sequence[DeclaredSubscription],
     ) -> None:
-        self._log, self._subscriptions, self._rows_of = log, subscriptions, rows_of
+        self._log, self._rows_of = log, rows_of
         self._tracks, self._declared = tracks, declared
 
     def book(self, backlogs: Sequence[Backlog]) -> Book:
@@ -37,7 +35,6 @@ class DeliveryFace:
         Give those of all topics that the events lie in, and of their retry topics.
         """
         known = [one for one in backlogs if not one.subscription.kind.of_the_store]
-        inside = self._subscriptions.supported and self._subscriptions.capabilities.acknowledges_inside
         newest = max((one.as_of for one in known), default=None)
         topics = sorted({one.subscription.topic for one in known})
         passed = self._tracks.passed(topics, newest) if newest else {}
@@ -48,7 +45,6 @@ class DeliveryFace:
                     backlog=one,
                     passages=passed.get((one.subscription.topic, one.subscription.name), {}),
                     external=is_external(self._declared, one.subscription.topic, one.subscription.name),
-                    inside=inside,
                 )
                 for one in known
             ],

@@ -83,13 +83,11 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """One subscription as it was last seen. ``passages`` are by partition. ``inside``: see
-    ``SubscriptionCapabilities.acknowledges_inside``."""
+    """One subscription as it was last seen. ``passages`` are by partition."""
 
     backlog: Backlog
     passages: Mapping[int, Sequence[Passage]] = field(default_factory=dict)
     external: bool = False
-    inside: bool = False
     places: "Mapping[int, Places]" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -180,7 +178,7 @@ def _by_cursor(pointer: Pointer, known: Known, batch: int) -> Delivery:
 def _not_acknowledged(pointer: Pointer, known: Known, batch: int | None) -> Delivery:
     backlog = known.backlog
     found = Delivery(state=DeliveryState.PENDING, source=Source.CURSOR, as_of=backlog.as_of, batch=batch)
-    if batch and known.inside:
+    if batch and backlog.subscription.acknowledges_inside:
         return replace(found, state=DeliveryState.UNKNOWN, why=Why.INSIDE_BATCH)
     if backlog.state is State.PHANTOM:
         return replace(found, why=Why.PHANTOM)

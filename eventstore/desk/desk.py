@@ -54,7 +54,6 @@ class Desk:
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.delivery = DeliveryFace(
             log=self.log,
-            subscriptions=self.subscriptions,
             rows_of=self.streams.rows_of,
             tracks=tracks,
             declared=config.subscriptions,

@@ -65,8 +65,6 @@ class SubscriptionCapabilities:
     """``Subscription.consumers`` names every connected consumer."""
     loses_acknowledgements: bool = False
     """The store tells acknowledgements that it has not saved yet. A crash of the store takes these back."""
-    acknowledges_inside: bool = False
-    """The store may hold acknowledgements of single events of a batch, and tells nobody of which (``Log.entry``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +183,8 @@ class Subscription:
     """Events a second of ``rate_out`` that were delivered before."""
     properties: Mapping[str, str] = field(default_factory=dict)
     """What an operator has written to the subscription."""
+    acknowledges_inside: bool = False
+    """The store may hold acknowledgements of single events of a batch, and tells nobody of which (``Log.entry``)."""
     out_of_order: bool = False
     """A key_shared subscription that may give up the order of a key's events when members come and go."""
 

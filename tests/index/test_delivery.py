@@ -48,7 +48,7 @@ def subscription(*acknowledged: int | None, name: str = "mailer", topic: str = "
     return Subscription(topic=topic, name=name, type=SubscriptionType.SHARED, cursors=cursors)
 
 
-def known(told: Subscription, *, inside: bool = False) -> Known:
+def known(told: Subscription) -> Known:
     backlog = Backlog(
         subscription=told,
         waiting=1,
@@ -61,7 +61,7 @@ def known(told: Subscription, *, inside: bool = False) -> Known:
         stuck_partitions=frozenset(),
         as_of=NOW,
     )
-    return Known(backlog=backlog, inside=inside)
+    return Known(backlog=backlog)
 
 
 def book_of(*subscriptions: Known, declared: Sequence[DeclaredSubscription] = (), named: str = "") -> Book:
@@ -137,7 +137,7 @@ def test_what_waits_in_a_batch_says_of_how_many_and_is_unknown_where_the_broker_
         (PENDING, 3),
         (PENDING, None),
     ]
-    inside = of_mailer(book_of(known(nothing, inside=True)), asked)
+    inside = of_mailer(book_of(known(replace(nothing, acknowledges_inside=True))), asked)
     assert [(one.state, one.batch, one.why) for one in inside] == [
         *[(DeliveryState.UNKNOWN, 3, Why.INSIDE_BATCH)] * 3,
         (PENDING, None, Why.NOTHING),

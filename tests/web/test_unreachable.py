@@ -18,7 +18,7 @@ from django.urls import reverse
 from dashboard import gateway
 from dashboard.rendering.url_segments import segment
 from dashboard.subscriptions import backlog_cache
-from eventstore.drivers.pulsar.subscriptions.pulsar_subscriptions import CAPABILITIES
+from eventstore.drivers.pulsar.subscriptions.pulsar_subscriptions import PulsarSubscriptions
 from eventstore.model.events import Topic
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionType
 from eventstore.subscriptions.backlog import backlog_of
@@ -82,7 +82,9 @@ def test_a_subscription_comes_with_its_last_figures_by_its_topics_short_name_too
         delivered=None,
         unacked=0,
     )
-    line = backlog_cache.Line(topic=Topic(name=TOPIC), backlog=backlog_of(mailer, CAPABILITIES[True], timedelta(minutes=2)))
+    line = backlog_cache.Line(
+        topic=Topic(name=TOPIC), backlog=backlog_of(mailer, PulsarSubscriptions.capabilities, timedelta(minutes=2))
+    )
     gathered = backlog_cache.BacklogSnapshot(lines=[line], unavailable_topics=[], as_of=datetime.now(UTC))
     monkeypatch.setattr(gateway.shared(backlog_cache.BacklogCache), "last", gathered)
     answer = away.get(f"/topics/{segment(written)}/subscriptions/mailer/")

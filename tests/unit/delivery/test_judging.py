@@ -62,7 +62,8 @@ def test_every_event_is_acknowledged_just_if_its_whole_entry_is(
     """``partly`` acknowledged batches look like those of which nothing is: where the broker keeps such acknowledgements, what
     waits in a batch is unknown."""
     done = {entry for entry in done if entry < len(sizes)}
-    subscription = replace(known(done, len(sizes)), inside=inside)
+    broker = Broker(published=len(sizes), acknowledged=done)
+    subscription = of(replace(broker.look(broker.told()), acknowledges_inside=inside))
     for entry, size in enumerate(sizes):
         for member in range(size):
             found = judge(pointer(entry, member if size > 1 else -1), subscription, batch=size)

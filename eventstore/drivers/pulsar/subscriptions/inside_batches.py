@@ -26,13 +26,12 @@ class InsideBatches:
         self._lock = threading.Lock()
         self._kept, self._next = True, 0.0
 
-    @property
     def kept(self) -> bool:
-        """Whether it may keep them: true as well until it has told."""
+        """Return whether it may keep them: true as well as long as it has not told. It is asked every ten minutes."""
+        self._learn()
         return self._kept
 
-    def learn(self) -> None:
-        """Ask the broker, every ten minutes. What it does not tell stays as it was."""
+    def _learn(self) -> None:
         with self._lock:
             if time.monotonic() < self._next:
                 return

@@ -1,6 +1,7 @@
 """The subscriptions of one Pulsar cluster."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from eventstore.drivers.pulsar.admin import OtherPartitions
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
@@ -22,34 +23,21 @@ from eventstore.model.subscriptions import (
     of_messages,
 )
 
-CAPABILITIES = [
-    SubscriptionCapabilities(
-        backlog_unit="entries",
-        reset_disconnects=True,
-        lists_consumers=True,
-        loses_acknowledgements=True,
-        acknowledges_inside=inside,
-    )
-    for inside in (False, True)
-]
-"""By whether the broker keeps acknowledgements inside batches."""
-
 
 class PulsarSubscriptions:
     """Fulfils ``eventstore.model.subscriptions.Subscriptions``; see there for what each call does."""
+
+    capabilities = SubscriptionCapabilities(
+        backlog_unit="entries", reset_disconnects=True, lists_consumers=True, loses_acknowledgements=True
+    )
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._entries = Entries(cluster.admin)
         self._inside_batches = InsideBatches(cluster.admin)
 
-    @property
-    def capabilities(self) -> SubscriptionCapabilities:
-        return CAPABILITIES[self._inside_batches.kept]
-
     def of_topic(self, topic: str) -> Sequence[Subscription]:
         """Two requests, for a topic that was listed in the last half a minute."""
-        self._inside_batches.learn()
         known = self._cluster.known_lately(topic)
         try:
             found = listing.all_of(self._cluster.admin, self._entries, known)
@@ -57,10 +45,12 @@ class PulsarSubscriptions:
             known = self._cluster.topics.find_anew(known)
             found = listing.all_of(self._cluster.admin, self._entries, known)
         self._cluster.topics.confirm(known)
-        return found
+        kept = self._inside_batches.kept()
+        return [replace(one, acknowledges_inside=kept) for one in found]
 
     def named(self, topic: str, name: str) -> Subscription:
-        return listing.named(self._cluster.admin, self._entries, self._cluster.known(topic), name)
+        found = listing.named(self._cluster.admin, self._entries, self._cluster.known(topic), name)
+        return replace(found, acknowledges_inside=self._inside_batches.kept())
 
     def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
         """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
