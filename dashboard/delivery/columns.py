@@ -12,7 +12,7 @@ from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import MARKS, word_of
 from dashboard.gateway import desk
 from dashboard.rendering.text import format_number
-from dashboard.web.global_search import quoted
+from dashboard.web.global_search import delivery_filter
 from eventstore.delivery import Deliveries, Delivery, Waiting
 from eventstore.model import DeliveryState
 from eventstore.streams import Row
@@ -104,9 +104,7 @@ def not_yet(type: str, id: str, waiting: Sequence[Waiting]) -> Sequence[NotYet]:
 
 def asked_for(name: str, topic: str, state: DeliveryState, *, topic_too: bool = False) -> str:
     """The filter for what became of events in this subscription: ``delivery:mailer=pending``."""
-    of = f"{topic}/{name}" if topic_too else name
-    text = f"{of}={state.value.replace(' ', '-')}"
-    return f"delivery:{text}" if not set(text) & set(' \t\n()"') and text.isprintable() else f"delivery:{quoted(text)}"
+    return delivery_filter(f"{topic}/{name}" if topic_too else name, state)
 
 
 def waiting_here(figures: Figures, type: str, id: str) -> Sequence[Waiting]:

@@ -17,9 +17,10 @@ from dashboard.rendering import EventLine, aggregate_url, build_line
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.event_detail import Detail, detail_of
+from dashboard.web.global_search import delivery_filter
 from dashboard.web.pages import profile_of
 from eventstore.comparison import Comparison, Difference, What
-from eventstore.model import ConnectedConsumer, EventStoreError, Pointer, Subscription
+from eventstore.model import ConnectedConsumer, DeliveryState, EventStoreError, Pointer, Subscription
 from eventstore.subscriptions import Holder, LetterTopic, Progress, Reached, WaitingOfAggregate
 
 MOST_CURSORS, MOST_CONSUMERS = 60, 60
@@ -27,7 +28,7 @@ MOST_CURSORS, MOST_CONSUMERS = 60, 60
 NEXT_EVENTS = 10
 LONGEST_AGGREGATE = 1_024
 HASHES = 65_536
-"""Key hashes that the consumers of a key_shared subscription share."""
+"""Key hashes that the consumers of a key_shared subscription share. Brokers since 4.0 give none the hash 0."""
 
 WORDS = {
     What.ENVELOPE: "Format",
@@ -111,6 +112,7 @@ def sections(request: HttpRequest, line: Line, *, away: bool) -> dict[str, Any]:
         "more_progress": progress[MOST_CURSORS:],
         "consumers": sorted(consumers, key=_busiest_first)[:MOST_CONSUMERS],
         "more_consumers": max(0, len(consumers) - MOST_CONSUMERS),
+        "has_permits": any(view.consumer.permits is not None for view in consumers),
         "has_ranges": any(view.consumer.key_ranges for view in consumers),
         "has_active": any(view.active is not None for view in consumers),
         "letters": [] if away else _letters(told),
@@ -196,7 +198,7 @@ def _aggregate(found: WaitingOfAggregate, told: Subscription, profile: AccessPro
         found=found,
         first=_first_line(found.first, profile) if found.first else None,
         url=url,
-        waiting_url=f"{url}?{urlencode({'filter': f'delivery:{told.name}=pending'})}",
+        waiting_url=f"{url}?{urlencode({'filter': delivery_filter(told.name, DeliveryState.PENDING)})}",
     )
 
 

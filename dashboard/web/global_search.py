@@ -13,7 +13,7 @@ from dashboard.privacy import AccessProfile
 from dashboard.rendering import EventLine, aggregate_url, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.event_detail import MOST_TOGETHER
-from eventstore.model import Aggregate, AggregateType, IndexedTopic, ValueMatches
+from eventstore.model import Aggregate, AggregateType, DeliveryState, IndexedTopic, ValueMatches
 
 MOST_HITS = 20
 _SEPARATOR = re.compile(r"\s*[/:]\s*|\s+|[-_#]")
@@ -161,6 +161,12 @@ def filters_for(text: str, *, sees_values: bool) -> list[tuple[str, str]]:
     if _BARE.fullmatch(text):
         ways.append(("event ids that begin with it", f"id:{text}*"))
     return ways
+
+
+def delivery_filter(subscription: str, state: DeliveryState) -> str:
+    """The filter for what became of events in a subscription: ``delivery:mailer=pending``."""
+    text = f"{subscription}={state.value.replace(' ', '-')}"
+    return f"delivery:{text}" if not set(text) & set(' \t\n()"') and text.isprintable() else f"delivery:{quoted(text)}"
 
 
 def quoted(text: str) -> str:

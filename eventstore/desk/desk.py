@@ -50,6 +50,7 @@ class Desk:
             stuck_after=stuck_after,
             on_look=tracks.observe,
             is_external=lambda one: is_external(config.subscriptions, one.topic, one.name),
+            declared=config.subscriptions,
         )
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.delivery = DeliveryFace(

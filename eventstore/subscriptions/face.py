@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from eventstore.config.subscriptions import DeclaredSubscription
 from eventstore.model.events import Page
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
@@ -43,9 +44,10 @@ class SubscriptionFace:
         stuck_after: timedelta,
         on_look: OnLook = ignore_look,
         is_external: IsExternal = none_external,
+        declared: Sequence[DeclaredSubscription] = (),
     ) -> None:
         """``stuck_after`` is how long an event may wait before a subscription that does not move is called stuck."""
-        self._storage, self._rows_of = storage, rows_of
+        self._storage, self._rows_of, self._declared = storage, rows_of, declared
         self._stuck_after, self._on_look, self._is_external = stuck_after, on_look, is_external
         self._samples = Samples(a_while=stuck_after)
 
@@ -135,7 +137,7 @@ class SubscriptionFace:
 
     def letter_topics(self, subscription: Subscription) -> Sequence[LetterTopic]:
         """The retry and dead-letter topics of the subscription, as far as their names or their copies tell."""
-        return letter_topics(subscription.topic, subscription.name, self._storage.log.topics(), self._rows_of)
+        return letter_topics(subscription.topic, subscription.name, self._storage.log.topics(), self._rows_of, self._declared)
 
     @property
     def _there(self) -> Subscriptions:

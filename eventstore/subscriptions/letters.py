@@ -1,13 +1,15 @@
 """The topics to which a subscription's consumers give up events: its retry topic and its dead-letter topic.
 
-By its name (``orders-mailer-DLQ``), as Pulsar's clients make it; or, of a topic that the configuration or its name's ending
-makes a retry or dead-letter topic, by what its latest copies say: Java's name the subscription, Python's only the topic.
+By its name (``orders-mailer-DLQ``), as Pulsar's clients make it, or as the configuration declares. Otherwise, of a topic that
+the configuration or its name's ending makes a retry or dead-letter topic, by what its latest copies say: Java's name the
+subscription, Python's only the topic.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from eventstore.config.subscriptions import DeclaredSubscription, Patterns, fits
 from eventstore.index.lookup import queries
 from eventstore.model.events import Topic, TopicKind
 from eventstore.model.pointers import Pointer
@@ -24,6 +26,7 @@ class By(StrEnum):
     """What tells that a topic is the subscription's."""
 
     NAME = "name"
+    CONFIGURATION = "configuration"
     COPIES = "copies"
     TOPIC_ALONE = "topic alone"
     """Its copies name the topic, and no subscription: it may be another subscription's."""
@@ -39,15 +42,22 @@ class LetterTopic:
 
 
 def letter_topics(
-    topic: str, name: str, topics: Sequence[Topic], rows_of: Callable[[Sequence[Pointer]], list[Row]]
+    topic: str,
+    name: str,
+    topics: Sequence[Topic],
+    rows_of: Callable[[Sequence[Pointer]], list[Row]],
+    declared: Sequence[DeclaredSubscription] = (),
 ) -> Sequence[LetterTopic]:
     """Return the retry and dead-letter topics of a subscription of ``topic``, out of all ``topics``, by name."""
     found: dict[str, By] = {}
     asked = []
+    own = [one for one in declared if one.is_of(topic, name)]
     for each in topics:
         suffix = SUFFIXES.get(each.kind)
         if suffix is not None and each.name == f"{topic}-{name}{suffix}":
             found[each.name] = By.NAME
+        elif any(fits(each.name, _declared(one, each.kind)) for one in own):
+            found[each.name] = By.CONFIGURATION
         elif suffix is not None and not _is_named_for_another(each.name, topic, suffix):
             asked.append(each.name)
     for each_name in asked[:MOST_ASKED]:
@@ -56,6 +66,10 @@ def letter_topics(
             found[each_name] = by
     known = {each.topic: each.events for each in queries.indexed_topics()} if found else {}
     return [LetterTopic(topic=each, by=found[each.name], events=known.get(each.name)) for each in topics if each.name in found]
+
+
+def _declared(one: DeclaredSubscription, kind: TopicKind) -> Patterns:
+    return {TopicKind.DEAD_LETTER: one.dead_letter, TopicKind.RETRY: one.retry}.get(kind, ())
 
 
 def _is_named_for_another(derived: str, topic: str, suffix: str) -> bool:

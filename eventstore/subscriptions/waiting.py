@@ -5,7 +5,7 @@ What waits is everything that no cursor has acknowledged, by ordinals. So a page
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from eventstore.index.lookup.ordinals import aggregates_in
@@ -37,6 +37,11 @@ class WaitingSummary:
     newest: datetime | None
     aggregates: int
     looked_at: int
+
+    @property
+    def at_once(self) -> bool:
+        """All of it was published within one second."""
+        return self.oldest is not None and self.newest is not None and self.newest - self.oldest < timedelta(seconds=1)
 
     @property
     def exact(self) -> bool:

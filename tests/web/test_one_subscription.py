@@ -10,8 +10,11 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from eventstore.config.subscriptions import DeclaredSubscription
+from eventstore.config.topic_kinds import BY_NAME
 from eventstore.drivers.database.models import CursorRow, MessageRow
-from eventstore.model.events import NewMessage
+from eventstore.model.events import NewMessage, Topic
+from eventstore.subscriptions.letters import By, letter_topics
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, event, opened_desk, text
 
@@ -205,6 +208,18 @@ def test_retry_and_dead_letter_topics_are_linked_by_name_and_by_what_their_copie
     answer = desk.get(url())
     assert attribute(answer, "data-letters") == ["letters-RETRY", "lost-DLQ", f"{TOPIC}-{NAME}-DLQ"]
     assert "it may be another subscription’s" in text(answer)
+
+
+def test_a_declared_dead_letter_topic_is_linked_though_neither_its_name_nor_its_copies_tell(desk: Desk) -> None:
+    letters = topic_named("patients-lost-DLQ")
+    declared = [DeclaredSubscription(name="mail*", dead_letter=("*-lost-DLQ",))]
+    others = [DeclaredSubscription(name="other", dead_letter=("*",)), DeclaredSubscription(name="mailer", retry=("*",))]
+    assert [one.by for one in letter_topics(TOPIC, NAME, [letters], lambda pointers: [], declared)] == [By.CONFIGURATION]
+    assert list(letter_topics(TOPIC, NAME, [letters], lambda pointers: [], others)) == []
+
+
+def topic_named(name: str) -> Topic:
+    return Topic(name=name, kind=BY_NAME.of(name))
 
 
 def test_each_type_is_explained_with_a_picture_that_has_a_text_of_its_own(desk: Desk) -> None:
