@@ -135,8 +135,9 @@ OF_FACTS: Mapping[Fact, Sentence] = {
     Fact.MIXED_BATCH: _mixed,
     Fact.ARRIVED: _arrived,
     Fact.JUMPED: lambda one: format_html("{}The cursor went back {}.", _partition(one), _between(one)),
-    Fact.ALL_RECONNECTED: lambda one: format_html(
-        "All consumers that were connected had to connect again: {} new.", _counted(one.number, "connection")
+    Fact.DISCONNECTED: lambda one: format_html(
+        "Those who got events were disconnected at that moment, and connected again: {}.",
+        _counted(one.number, "new connection"),
     ),
     Fact.NO_MEMBERS: lambda one: SafeString("No consumer was connected before."),
     Fact.HAS_ALL: _has_all,

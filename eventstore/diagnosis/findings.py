@@ -69,7 +69,7 @@ class Fact(StrEnum):
     MIXED_BATCH = "mixed batch"  # number: keys; of: messages; partition; name: its place; at: published
     ARRIVED = "arrived"  # number: connections; at, until: within; name: of one consumer, or of all if empty
     JUMPED = "jumped"  # partition; at, until: between which looks
-    ALL_RECONNECTED = "all reconnected"  # number: connections that were new afterwards
+    DISCONNECTED = "disconnected"  # number: connections that were new afterwards
     NO_MEMBERS = "no members"
     """No consumer was connected before."""
     HAS_ALL = "has all"  # name: the instance; number: partitions

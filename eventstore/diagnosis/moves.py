@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from eventstore.backlogs import Look, Member
 from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
-from eventstore.diagnosis.watching import Change, Looks, changes, connection, members_of
+from eventstore.diagnosis.watching import ONE_AT_A_TIME, Change, Looks, changes, connection, members_of
 from eventstore.subscriptions import Backlog, Setback
 
 CERTAIN_JUMPS = 3
@@ -17,8 +17,9 @@ def moved_back(backlog: Backlog, looks: Looks, declared: Declared) -> Iterator[F
     """The cursor jumped back although the store ran on. A seek by one member and a reset by an operator look alike: both move
     everybody, and disconnect every consumer. Resets that the desk knows are left out.
 
-    Likely a member's seek where consumers were connected, and all of them connected anew at that moment; certain if it happens
-    again and again; possible otherwise: nobody has to be connected for an operator's reset.
+    Likely a member's seek where consumers were connected, and those who get events had to connect anew at that moment; certain
+    if it happens again and again; possible otherwise: nobody has to be connected for an operator's reset. Of a failover
+    subscription the broker disconnects the active consumer alone (seen on 4.0.8).
     """
     jumps = [
         change
@@ -38,7 +39,7 @@ def moved_back(backlog: Backlog, looks: Looks, declared: Declared) -> Iterator[F
     sure = Certainty.POSSIBLE
     if all(new):
         sure = Certainty.CERTAIN if times >= CERTAIN_JUMPS else Certainty.LIKELY
-        evidence.append(Evidence(fact=Fact.ALL_RECONNECTED, number=sum(new)))
+        evidence.append(Evidence(fact=Fact.DISCONNECTED, number=sum(new)))
     elif not any(members_of(jump.before, jump.now.partition) for jump in together):
         evidence.append(Evidence(fact=Fact.NO_MEMBERS))
     yield Finding(mistake=Mistake.MOVED_BACK, certainty=sure, evidence=evidence)
@@ -77,10 +78,19 @@ def _went_undelivered(change: Change) -> bool:
 
 
 def _reconnected(jump: Change, looks: Looks) -> int:
-    """How many consumers came back after it, if some were connected before it and none of those connections is left."""
-    before = {connection(member) for member in members_of(jump.before, jump.now.partition)}
+    """How many new connections there are after it, if some consumer got events before it and none of those connections is
+    left."""
+    before = {connection(member) for member in _served(jump)}
     after = {connection(member) for member in _next_members(jump, looks)}
-    return len(after) if before and not before & after else 0
+    there = {connection(member) for member in members_of(jump.before, jump.now.partition)}
+    return len(after - there) if before and not before & after else 0
+
+
+def _served(jump: Change) -> Sequence[Member]:
+    """Who got the partition's events before it: all members, or the active one alone, where the store names it."""
+    members = members_of(jump.before, jump.now.partition)
+    active = [member for member in members if member.name == jump.was.active]
+    return active if active and jump.before.type in ONE_AT_A_TIME else members
 
 
 def _next_members(jump: Change, looks: Looks) -> Sequence[Member]:

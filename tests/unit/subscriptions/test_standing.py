@@ -75,3 +75,24 @@ def test_a_cursor_stands_since_the_last_look_that_found_it_elsewhere() -> None:
         found.append(samples.see(looked_at, minute).standing[0])
     first, moved = Standing(since=minutes[0], moved=False), Standing(since=minutes[1], moved=True)
     assert found == [first, first, moved, moved, moved]
+
+
+@pytest.mark.parametrize(("held", "state"), [(0, State.CATCHING_UP), (1, State.STUCK), (None, State.STUCK)])
+def test_a_consumer_is_not_stuck_in_a_partition_that_it_has_not_come_to_while_another_one_moves(
+    held: int | None, state: State
+) -> None:
+    for partition in (0, 1):
+        events = [event(number, partition=partition) for number in range(3)]
+        index(events, topic=Topic(name="patients", partitions=2), partition=partition)
+    first = Cursor(partition=0, acknowledged=place(0), backlog=2, moved=LONG_AGO, held=held)
+
+    def beside(moved: datetime) -> State:
+        other = Cursor(partition=1, acknowledged=place(0, partition=1), backlog=2, moved=moved)
+        consumers = [ConnectedConsumer(name="worker-1")]
+        asked = Subscription(
+            topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[first, other], consumers=consumers
+        )
+        return backlog_of(asked, BROKER, LIMIT).state
+
+    assert beside(now()) is state
+    assert beside(LONG_AGO) is State.STUCK, "it works nowhere"

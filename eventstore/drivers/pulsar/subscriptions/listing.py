@@ -126,7 +126,8 @@ class _Partition:
 
     @property
     def _start(self) -> Position | None:
-        return whole_entry(self._topic, self.number, self.layout.ledgers[0][0], -1) if self.layout.ledgers else None
+        ledger = self.layout.ledgers[0][0] if self.layout.ledgers else self.layout.newest[0]
+        return whole_entry(self._topic, self.number, ledger, -1) if ledger >= 0 else None
 
     @property
     def _has_open_transaction(self) -> bool:
