@@ -11,6 +11,8 @@ with their sparklines.
   figures; there are in every tenth. The 95th percentile of ``WARM`` (100).
 - ``admin_calls``: the most admin calls of one refresh, whether one person or fifty at once open the page; ``allowed``
   is two for each topic and ten.
+- ``delivery_ratio``: an aggregate's page of 50 events with the delivery to 5 subscriptions, divided by the same page
+  without it (``benchmarks.deliveries``).
 - ``cli_ratio``: the time of ``pulsar-admin topics stats`` for one topic, divided by the median cold time.
 """
 
@@ -34,6 +36,7 @@ from unittest.mock import patch
 
 import httpx
 
+from benchmarks.deliveries import delivery_figures, publish_aggregate
 from benchmarks.index import apart
 from benchmarks.running import desk_in_a_folder, report, say, setting
 from scripts.local_pulsar import LocalPulsar
@@ -92,6 +95,7 @@ def prepare(service_url: str, admin_url: str, topics: int) -> None:
         admin.put(f"{topic}/subscription/{NAMES[-1]}", json="latest").raise_for_status()
         _acknowledge(client, topic, NAMES[0], every=1)
         _acknowledge(client, topic, NAMES[1], every=ACKNOWLEDGED_EVERY)
+    publish_aggregate(client, f"{NAMESPACE}/topic-{topics - 1:03}")
     client.close()
     say(f"{topics} topics with {len(NAMES)} subscriptions each")
 
@@ -122,6 +126,8 @@ def measured(service_url: str, admin_url: str, topics: int) -> dict[str, float]:
         calls.append(_calls_of_many(topics))
         say(f"{VIEWERS} viewers at once: {calls[-1]} calls")
         warm = _warm(browser, topics)
+        delivery = delivery_figures(browser, len(NAMES))
+        say(f"delivery: {delivery}")
         close()
     return {
         "cold_p95_ms": _percentile(cold),
@@ -129,6 +135,7 @@ def measured(service_url: str, admin_url: str, topics: int) -> dict[str, float]:
         "warm_p95_ms": _percentile(warm),
         "warm_p50_ms": statistics.median(warm),
         "admin_calls": max(calls),
+        **delivery,
     }
 
 

@@ -7,7 +7,9 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
+from dashboard.delivery.cells import rows_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import MARKS, word_of
 from dashboard.gateway import desk
@@ -41,11 +43,10 @@ class Folded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """``rows`` are parallel to the page's lines, each row to ``names``: ``None`` where the event's own topic has no such
-    subscription."""
+    """``rows`` are the cells beside each of the page's lines, one for each of ``names``."""
 
     names: Sequence[str]
-    rows: Sequence[Sequence[Cell | None]]
+    rows: Sequence[SafeString]
     folded: Sequence[Folded]
     legend: Sequence[tuple[str, str, str]]
     as_of: datetime | None
@@ -76,7 +77,7 @@ def columns_of(figures: Figures, rows: Sequence[Row], waiting: Sequence[Waiting]
     seen = {each[name].state for each in deliveries for name in shown if name in each}
     return Columns(
         names=shown,
-        rows=[[cell_of(name, each[name]) if name in each else None for name in shown] for each in deliveries],
+        rows=rows_of(shown, deliveries),
         folded=[Folded(name=name, words=_counted(name, deliveries)) for name in names[MOST_COLUMNS:]],
         legend=[(*mark, state.value) for state, mark in MARKS.items() if state in seen],
         as_of=figures.as_of,

@@ -13,7 +13,8 @@ from eventstore.streams import Row
 def of_aggregate(aggregate: Aggregate, rows: Sequence[Row], selected: Row | None, figures: Figures | None) -> dict[str, Any]:
     """For an aggregate's page: the columns beside ``rows``, what waits in words, and the delivery of the selected event."""
     if figures is None:
-        return {"stream_cells": [()] * len(rows), "columns": None}
+        return {"stream_cells": [""] * len(rows), "columns": None}
+    figures.book.of([row.pointer for row in rows if row.pointer is not None])  # once for all that follows
     waiting = waiting_here(figures, aggregate.type, aggregate.id)
     columns = columns_of(figures, rows, waiting)
     panel = panel_of(figures, selected.pointer, selected.position.topic, waiting) if selected else None

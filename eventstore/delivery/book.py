@@ -27,6 +27,7 @@ class Book:
             of = one.backlog.subscription
             self._known.setdefault(of.topic, {})[of.name] = one
         self._found: dict[Position, Deliveries] = {}
+        self._met: dict[tuple[str, int, int], Pointer] = {}
 
     def of_topic(self, topic: str) -> Mapping[str, Known]:
         """The topic's subscriptions, by name. Empty as well where the store does not tell them."""
@@ -36,8 +37,13 @@ class Book:
         """Each event's delivery to each subscription of its topic."""
         new = [pointer for pointer in pointers if pointer.ended_at is not None or pointer.position not in self._found]
         found = {id(pointer): one for pointer, one in zip(new, self._judged(new), strict=True)} if new else {}
+        self._met |= {(p.position.topic, p.position.partition, p.ordinal): p for p in new if p.ended_at is None}
         self._found |= {pointer.position: found[id(pointer)] for pointer in new if pointer.ended_at is None}
         return [found[id(pointer)] if id(pointer) in found else self._found[pointer.position] for pointer in pointers]
+
+    def met(self, topic: str, partition: int, ordinal: int) -> Pointer | None:
+        """The event of this ordinal, if ``of`` was asked for it before."""
+        return self._met.get((topic, partition, ordinal))
 
     def known_at(self, position: Position) -> Deliveries | None:
         """What ``of`` said of the event here before; ``None`` if it was not asked."""

@@ -44,11 +44,19 @@ def waiting_of(book: Book, type: str, id: str) -> Sequence[Waiting]:
         ordinals = _open_ordinals(stream, known) if known else []
         if ordinals:
             all_counted = len(ordinals) <= MOST_LOOKED_AT
-            pointers = queries.at_ordinals(stream.partition, ordinals[:MOST_LOOKED_AT])
+            pointers = _pointers(book, stream.partition, ordinals[:MOST_LOOKED_AT])
             for each in _counted(book, pointers, all_counted):
                 before = found.get((each.topic, each.name))
                 found[each.topic, each.name] = _together(before, each) if before else each
     return sorted(found.values(), key=lambda one: (-one.pending, -one.unknown, one.topic, one.name))
+
+
+def _pointers(book: Book, partition: IndexedPartition, ordinals: Sequence[int]) -> list[Pointer]:
+    """Return the events of these ordinals. Those that the page shows as well are known already."""
+    met = {ordinal: book.met(partition.topic, partition.number, ordinal) for ordinal in ordinals}
+    missing = [ordinal for ordinal, pointer in met.items() if pointer is None]
+    read = queries.at_ordinals(partition, missing) if missing else []
+    return sorted([*read, *(pointer for pointer in met.values() if pointer)], key=lambda pointer: pointer.ordinal)
 
 
 def _streams(type: str, id: str) -> list[StreamRow]:
