@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, DisplayValue, display_value
-from dashboard.rendering import EventLine, aggregate_url, build_line
+from dashboard.rendering import EventLine, aggregate_url, build_line, build_pointer_line
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.event_detail import Detail, detail_of
@@ -27,6 +27,8 @@ MOST_CURSORS, MOST_CONSUMERS = 60, 60
 """Rows of a table. The worst come first."""
 NEXT_EVENTS = 10
 LONGEST_AGGREGATE = 1_024
+MOST_UNREADABLE = 20
+"""Unreadable messages with the asked aggregate's id as key that are looked for."""
 HASHES = 65_536
 """Key hashes that the consumers of a key_shared subscription share. Brokers since 4.0 give none the hash 0."""
 
@@ -183,7 +185,14 @@ def _asked_aggregate(request: HttpRequest, told: Subscription, reached: Reached)
     for type, id in _meanings(text):
         found += desk().subscriptions.waiting_of_aggregate(reached, told.topic, id, type)
     views = [_aggregate(each, told, profile) for each in found]
-    return {"asked_aggregate": text, "asked_found": sorted(views, key=lambda view: -view.found.events)}
+    ids = {text, *(one.found.id for one in views)}
+    keyed = [pointer for id in sorted(ids) for pointer in desk().index.unreadable_with_key(id, [told.topic], MOST_UNREADABLE)]
+    unreadable = desk().subscriptions.waiting_of(reached, keyed)
+    return {
+        "asked_aggregate": text,
+        "asked_found": sorted(views, key=lambda view: -view.found.events),
+        "asked_unreadable": [build_pointer_line(pointer) for pointer in unreadable],
+    }
 
 
 def _meanings(text: str) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from dashboard.subscriptions.figures.chart import RANGES, figures
 from dashboard.subscriptions.figures.row import full_rows
 from dashboard.subscriptions.figures.table import asked_for, chosen, columns
 from dashboard.subscriptions.sections import sections
+from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
@@ -56,6 +57,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
         "states": _states(here) if here else [],
         "choices": _choices(found) if found else {},
         "asked": asked,
+        "pictures": PICTURES.values(),
         "columns": columns(asked, lists_consumers=lists_consumers),
         "supported": desk().subscriptions.supported,
         "lists_consumers": lists_consumers,

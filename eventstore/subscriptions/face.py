@@ -20,6 +20,7 @@ from eventstore.subscriptions.waiting import (
     WaitingOfAggregate,
     WaitingSummary,
     next_waiting,
+    waiting_of,
     waiting_of_aggregate,
     waiting_page,
     waiting_summary,
@@ -134,6 +135,10 @@ class SubscriptionFace:
     def waiting_of_aggregate(self, reached: Reached, topic: str, id: str, type: str = "") -> Sequence[WaitingOfAggregate]:
         """What waits of the aggregates with this id that have events in the topic: none, if there is no such aggregate."""
         return waiting_of_aggregate(reached, topic, id, type)
+
+    def waiting_of(self, reached: Reached, pointers: Sequence[Pointer]) -> Sequence[Pointer]:
+        """Those of these events of the subscription's topic that wait."""
+        return waiting_of(reached, pointers)
 
     def letter_topics(self, subscription: Subscription) -> Sequence[LetterTopic]:
         """The retry and dead-letter topics of the subscription, as far as their names or their copies tell."""

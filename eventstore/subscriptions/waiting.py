@@ -131,6 +131,12 @@ def waiting_of_aggregate(reached: Reached, topic: str, id: str, type: str = "") 
     return list(found.values())
 
 
+def waiting_of(reached: Reached, pointers: Sequence[Pointer]) -> Sequence[Pointer]:
+    """Return those of these events of the topic that wait."""
+    there = [(reached.get(pointer.position.partition), pointer) for pointer in pointers]
+    return [pointer for known, pointer in there if known is not None and pointer.ordinal in known.waiting]
+
+
 def _of_stream(there: Reach, stretch: Stretch) -> tuple[list[int], bool]:
     """Return the ordinals of a stream's events that wait, and whether there may be more."""
     begin = next(there.waiting.ordinals(), None)

@@ -130,6 +130,18 @@ def test_a_customer_that_the_topic_does_not_know_is_said_to_be_unknown(desk: Des
         assert attribute(answer, "data-customer-waits") == ["unknown"]
 
 
+def test_an_unreadable_message_with_the_customers_id_as_key_is_named_as_long_as_it_waits(desk: Desk) -> None:
+    desk.publish(1)
+    desk.log.append(TOPIC, [NewMessage(payload=b"?", key="4711")])
+    desk.index()
+    desk.subscribe(handled=1)
+    asked = f"{url()}?aggregate=patient/4711"
+    answer = desk.get(asked)
+    assert (attribute(answer, "data-customer-waits"), attribute(answer, "data-unreadable-waits")) == (["0"], ["1"])
+    desk.handle(1)
+    assert attribute(desk.get(asked), "data-unreadable-waits") == []
+
+
 def test_how_many_customers_wait_is_told_with_the_time(desk: Desk) -> None:
     desk.publish(3, key="{}")
     desk.publish(2, key="0", start=3)

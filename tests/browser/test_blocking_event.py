@@ -1,0 +1,56 @@
+"""From the overview, and from the customer's own page, to the event that blocks a subscription, in real Chromium."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import LogIn
+from tests.browser.login_form import PEOPLE
+from tests.desk_process import Desk
+
+STUCK_SOON = "[limits]\nstuck_after_seconds = 1\n"
+
+
+def documents() -> bytes:
+    """Two documents as usual, and one in which a name became an object."""
+    lines = []
+    for number, by in enumerate(["the hospital", "the practice", {"role": "practice"}]):
+        document = {
+            "specversion": "1.0",
+            "id": f"e-{number}",
+            "type": "DocumentUploaded",
+            "source": "/documents",
+            "time": f"2026-03-0{number + 1}T10:00:00Z",
+            "aggregatetype": "patient",
+            "aggregateid": "4711",
+            "data": {"title": "Report", "uploadedBy": by},
+        }
+        lines.append(json.dumps(document).encode() + b"\n")
+    return b"".join(lines)
+
+
+def expect_the_blocking_event(page: Page) -> None:
+    holder = page.locator("[data-holder]")
+    expect(holder).to_be_visible()
+    expect(holder.locator("[data-difference='kind of field']")).to_contain_text("uploadedBy")
+    expect(holder.locator(".payload")).to_contain_text("practice")
+
+
+def test_the_blocking_event_is_one_click_from_the_overview_and_one_from_the_customers_page(
+    tmp_path: Path, log_in: LogIn
+) -> None:
+    config = tmp_path / "eventdesk.toml"
+    config.write_text(STUCK_SOON)
+    with Desk(tmp_path, {"EVENTDESK_CONFIG": str(config)}, people=PEOPLE) as desk:
+        desk.manage("import_events", "-", "--topic", "documents", stdin=documents())
+        desk.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "2", "stay")
+        page = log_in(desk, "support")
+        page.goto(desk.url)
+        item = page.locator("[data-attention='stuck']")
+        expect(item).to_be_visible(timeout=60_000)
+        item.get_by_role("link", name="See what’s blocking it").click()
+        expect_the_blocking_event(page)
+        page.goto(f"{desk.url}aggregates/patient/4711/")
+        page.get_by_role("link", name="Show what holds app-timeline").click()
+        expect_the_blocking_event(page)
