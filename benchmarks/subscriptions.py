@@ -202,15 +202,21 @@ def _forget_everything() -> None:
 
 @contextmanager
 def _counted_calls() -> Iterator[list[str]]:
-    """Note every request to the broker's admin API, by whatever thread."""
+    """Note every request to the broker's admin API, by whatever thread and in whichever way."""
+    from eventstore.drivers.quick_http import QuickHttp
+
     calls: list[str] = []
-    sent = httpx.Client.send
+    sent, got = httpx.Client.send, QuickHttp.get
+
+    def get(quick: QuickHttp, path: str) -> bytes | None:
+        calls.append(path)
+        return got(quick, path)
 
     def send(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
         calls.append(request.url.path)
         return sent(client, request, **options)
 
-    with patch.object(httpx.Client, "send", send):
+    with patch.object(httpx.Client, "send", send), patch.object(QuickHttp, "get", get):
         yield calls
 
 

@@ -54,6 +54,7 @@ class StoredBacklogs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, TopicBacklogs] = {}
+        self._noted: set[str] = set()
 
     def read(self) -> tuple[AllBacklogs, Sequence[TopicBacklogs]]:
         """Return everything, and what of it this process had not read before."""
@@ -67,8 +68,16 @@ class StoredBacklogs:
                 for topic, (_, reason, _) in sorted(rows.items())
                 if topic in self._known
             }
-            new = [self._known[topic] for topic in changed if topic in self._known]
+            new = [self._known[topic] for topic in self._known if topic in self._noted or topic in changed]
+            self._noted.clear()
             return AllBacklogs(topics=list(self._known.values()), as_of=asked_at), new
+
+    def note(self, topics: Sequence[TopicBacklogs]) -> None:
+        """Take over what this process has just stored, so that it needs not be decoded again."""
+        with self._lock:
+            for topic in topics:
+                self._known[topic.topic.name] = topic
+                self._noted.add(topic.topic.name)
 
     def _knows(self, topic: str, as_of: datetime | None) -> bool:
         return topic in self._known and self._known[topic].as_of == as_of

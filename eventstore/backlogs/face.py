@@ -110,7 +110,7 @@ class BacklogFace:
     def _refresh(self, lease: Lease) -> str:
         """Return why the store could not be asked; empty if it was."""
         try:
-            refresh(self._log, self._subscriptions, lease, self.last_known().topics)
+            refresh(self._log, self._subscriptions, lease, self.last_known().topics, self._stored.note)
         except StoreUnreachable as error:
             return str(error)
         except LeaseLost:

@@ -5,7 +5,7 @@ the reason.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from eventstore.backlogs.current import TopicBacklogs, Watched
 from eventstore.backlogs.history import keep, look_row, milliseconds, rank
 from eventstore.backlogs.lease import Lease
 from eventstore.backlogs.looks import look_at
+from eventstore.backlogs.pace import pace_of
 from eventstore.backlogs.stored import Step, StoredTopic, stored_backlog, topic_bytes
 from eventstore.index.models import BacklogRow, LookRow
 from eventstore.index.tables.database import atomic
@@ -43,15 +44,24 @@ class Asked:
     answer: Answer
 
 
-def refresh(log: Log, subscriptions: SubscriptionFace, lease: Lease, known: Sequence[TopicBacklogs]) -> None:
-    """Ask about all topics, and store what comes. Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken
-    over, or the error with which the store refuses the list of topics."""
+def refresh(
+    log: Log,
+    subscriptions: SubscriptionFace,
+    lease: Lease,
+    known: Sequence[TopicBacklogs],
+    note: Callable[[Sequence[TopicBacklogs]], None],
+) -> None:
+    """Ask about all topics, and store what comes. ``note`` is called with what is stored.
+
+    Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken over, or the error with which the store refuses the
+    list of topics.
+    """
     topics = log.topics() if subscriptions.supported else []
     before = {one.topic.name: one for one in known}
     found: set[str] = set()
     for some in _in_pieces(_answers(log, subscriptions, topics, lease)):
         found |= {asked.topic.name for asked in some}
-        _write(lease, subscriptions, some, before)
+        note(_write(lease, subscriptions, some, before))
     _remove_others(lease, found)
 
 
@@ -108,13 +118,16 @@ def _in_pieces(answers: Iterator[Asked]) -> Iterator[Sequence[Asked]]:
         yield piece
 
 
-def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]) -> None:
+def _write(
+    lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]
+) -> Sequence[TopicBacklogs]:
     told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
     found = subscriptions.counted([each for _, answer in told for each in answer]) if told else ()
     as_of = found[0].as_of if found else timezone.now()
     counted = iter(found)
     rows: list[BacklogRow] = []
     looks: list[LookRow] = []
+    stored: list[TopicBacklogs] = []
     for topic, answer in told:
         earlier = {one.backlog.subscription.name: one for one in _before(before, topic.name)}
         backlogs = [next(counted) for _ in answer]
@@ -123,6 +136,7 @@ def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked]
             StoredTopic(topic=topic, subscriptions=[stored_backlog(one.backlog, one.steps, one.kept) for one in watched])
         )
         rows.append(BacklogRow(topic=topic.name, data=data, as_of=as_of))
+        stored.append(TopicBacklogs(topic=topic, subscriptions=watched, as_of=as_of))
     refused = {one.topic.name: one.answer for one in asked if isinstance(one.answer, str)}
     with atomic():
         leases.require(lease)
@@ -132,6 +146,7 @@ def _write(lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked]
         for name, reason in refused.items():
             BacklogRow.objects.update_or_create(topic=name, defaults={"reason": reason})
         keep(looks)
+    return stored
 
 
 def _before(before: Mapping[str, TopicBacklogs], topic: str) -> Sequence[Watched]:
@@ -146,7 +161,8 @@ def _watched(backlog: Backlog, before: Watched | None, looks: list[LookRow]) -> 
         told = backlog.subscription
         looks.append(look_row(told.topic, told.name, look_at(backlog), at, number))
         kept = at
-    return Watched(backlog=backlog, steps=_steps(backlog, before.steps if before else ()), kept=kept)
+    steps = _steps(backlog, before.steps if before else ())
+    return Watched(backlog=backlog, steps=steps, pace=pace_of(backlog, steps), kept=kept)
 
 
 def _steps(backlog: Backlog, before: Sequence[Step]) -> Sequence[Step]:

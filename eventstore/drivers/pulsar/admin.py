@@ -273,8 +273,8 @@ class Admin:
         return self._http.send("GET", path)
 
     def _json_of(self, topic: TopicName, what: str, query: Mapping[str, str] | None = None) -> Json:
-        answer = self._http.send("GET", f"persistent/{topic.path}/{what}", query=query, missing=_unknown_topic(topic))
-        found: Json = parsed(answer)
+        path = f"persistent/{topic.path}/{what}"
+        found: Json = self._http.get_json(path, query=query or {}, missing=_unknown_topic(topic))
         return found
 
 

@@ -7,71 +7,28 @@ import os
 import re
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urlencode, urljoin
 
 import httpx
+import msgspec
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
 from eventstore.drivers.pulsar.connection import NO_PERMISSION, closed
+from eventstore.drivers.quick_http import QuickHttp
+from eventstore.drivers.silence import Silence
 from eventstore.model.errors import StoreClosed, StoreRefused, StoreUnreachable
 
 Growth = tuple[int, int]
 """Two sizes of a partition of which one changes with each entry: the bytes that it holds (``totalSize`` in its
 ``internalStats``), and the messages that were published to it since the broker loaded it."""
 
-TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+READ_SECONDS, CONNECT_SECONDS = 5.0, 2.0
+TIMEOUT = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 MOST_REDIRECTIONS = 3
-
-
 PROBE = httpx.Timeout(2.0)
-ASK_AGAIN = 1.0
-"""Seconds after a probe that was not answered until the next one."""
-
-
-class Silence:
-    """What the threads of a process tell each other of a broker that accepts connections and answers nothing.
-
-    Each call would wait for the timeout. So the first one that did asks a small question (``probe`` returns whether it is
-    answered). If it is not, all other calls are refused at once, until one of them has asked it again with success: one at a
-    time.
-    """
-
-    def __init__(self, probe: Callable[[], bool]) -> None:
-        self._probe = probe
-        self._lock = threading.Lock()
-        self._silent = self._asking = False
-        self._asked_at = 0.0
-
-    def refuses(self) -> bool:
-        """Return whether a call must not go ahead, because the broker was asked and did not answer."""
-        with self._lock:
-            if not self._silent:
-                return False
-            if self._asking or time.monotonic() - self._asked_at < ASK_AGAIN:
-                return True
-            self._asking = True
-        return not self._ask()
-
-    def note_timeout(self) -> None:
-        """Call when a call was not answered in time: is it only that call, or the broker?"""
-        with self._lock:
-            if self._asking:
-                return
-            self._asking = True
-        self._ask()
-
-    def _ask(self) -> bool:
-        answered = False
-        try:
-            answered = self._probe()
-        finally:
-            with self._lock:
-                self._asking, self._silent, self._asked_at = False, not answered, time.monotonic()
-        return answered
 
 
 class AdminHttp:
@@ -83,6 +40,7 @@ class AdminHttp:
         self._tls = (trust_certs, certificate, key)
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
+        self._quick: QuickHttp | None = None
         self._process = 0
         self._closed = False
         self._silence = Silence(self._answers)
@@ -122,6 +80,30 @@ class AdminHttp:
             raise missing
         raise self._refusal(answer)
 
+    def get_json(self, path: str, *, query: Mapping[str, str], missing: Exception) -> Any:
+        """Do as ``send`` and ``parsed`` for what pages ask for often: the usual answer comes in a quarter of the time."""
+        body = self._quick_body(f"/admin/v2/{path}{'?' if query else ''}{urlencode(query)}")
+        if body is not None:
+            try:
+                return msgspec.json.decode(body)
+            except DecodeError:
+                pass  # not JSON, or JSON with NaN, which the other parser reads
+        return parsed(self.send("GET", path, query=query, missing=missing))
+
+    def _quick_body(self, path: str) -> bytes | None:
+        """Return the body of a plain success, and ``None`` for anything else: then the usual way says what it is."""
+        self._open_client()
+        quick = self._quick
+        if quick is None or self._silence.refuses():
+            return None
+        try:
+            return quick.get(path)
+        except TimeoutError as error:
+            if self._closed:
+                raise closed() from error
+            self._silence.note_timeout()
+            raise self._unreachable() from error
+
     def _open_client(self) -> httpx.Client:
         with self._lock:
             if self._closed:
@@ -129,9 +111,12 @@ class AdminHttp:
             if self._client is None or self._process != os.getpid():
                 self._process = os.getpid()
                 self._silence = Silence(self._answers)  # after a fork, the thread that asks is in the parent alone
+                tls = self._verify()
                 self._client = httpx.Client(
-                    headers=self._headers, timeout=TIMEOUT, verify=self._verify(), trust_env=False, follow_redirects=False
+                    headers=self._headers, timeout=TIMEOUT, verify=tls, trust_env=False, follow_redirects=False
                 )
+                if self._auth is None:
+                    self._quick = QuickHttp(self._url, self._headers, tls, connect=CONNECT_SECONDS, read=READ_SECONDS)
             return self._client
 
     def _verify(self) -> ssl.SSLContext:
@@ -182,8 +167,11 @@ class AdminHttp:
     def close(self) -> None:
         with self._lock:
             client, self._client, self._closed = self._client, None, True
+            quick, self._quick = self._quick, None
         if client is not None and self._process == os.getpid():
             client.close()
+            if quick is not None:
+                quick.close()
 
 
 def _without_user(url: str) -> tuple[str, httpx.BasicAuth | None]:

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
+from eventstore.drivers import silence
 from eventstore.drivers.pulsar import admin_http
 from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.model.errors import StoreUnreachable
@@ -72,7 +73,7 @@ class Broker:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     for name in ("TIMEOUT", "PROBE"):
         monkeypatch.setattr(admin_http, name, LONG)
-    monkeypatch.setattr(admin_http, "ASK_AGAIN", float("inf"))
+    monkeypatch.setattr(silence, "ASK_AGAIN", float("inf"))
     one = Broker()
     thread = threading.Thread(target=one.server.serve_forever, args=[0.01], daemon=True)
     thread.start()
@@ -130,7 +131,7 @@ def test_a_silent_broker_is_told_in_the_same_words_each_time(
 def test_one_at_a_time_asks_again_and_an_answer_lets_all_go_on(
     silent: Broker, admin: AdminHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_http, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(silence, "ASK_AGAIN", 0.0)
     asking = call(admin)
     assert silent.was_asked(tenants=1, version=2)
     refused(admin, timeout=LONG)
@@ -165,7 +166,7 @@ def test_a_broker_is_not_silent_because_all_connections_are_in_use(
 
 def test_a_forked_child_asks_for_itself(silent: Broker, admin: AdminHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parent's thread that asks the broker is not in the child: what it found out would be waited for without end."""
-    monkeypatch.setattr(admin_http, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(silence, "ASK_AGAIN", 0.0)
     asking = call(admin)
     assert silent.was_asked(tenants=1, version=2)
     child = os.fork()
