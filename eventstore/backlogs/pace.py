@@ -9,7 +9,7 @@ from eventstore.model.subscriptions import Subscription
 from eventstore.subscriptions import Backlog
 
 SHORTEST, LONGEST = 45, 300
-"""Seconds over which two looks are compared: a shorter time says little, a longer one says what is no longer so."""
+"""Seconds between two looks that are compared: a shorter time says little, a longer one says what is no longer so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +47,12 @@ def pace_of(backlog: Backlog, steps: Sequence[Step]) -> Pace:
 
 
 def _seen(steps: Sequence[Step]) -> Pace:
-    """Compare the newest look with the oldest one of the last minutes that counted in the same way."""
+    """Compare the newest look with the one about a minute before it, if both counted in the same way."""
     if not steps:
         return Pace()
     now = steps[-1]
     alike = [step for step in steps if (step.events is None) == (now.events is None)]
-    before = next((step for step in alike if SHORTEST <= now.at - step.at <= LONGEST), None)
+    before = next((step for step in reversed(alike) if SHORTEST <= now.at - step.at <= LONGEST), None)
     if before is None:
         return Pace()
     seconds = now.at - before.at

@@ -10,8 +10,13 @@
   const number = (value) =>
     value === null || value === undefined ? "–" : value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 2 : 0 });
   const clock = (seconds) => new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  const moment = (seconds) => {
+    const days = figures.at.length > 1 && figures.at.at(-1) - figures.at[0] > 2 * 86_400;
+    const style = days ? { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } : { timeStyle: seconds % 60 ? "medium" : "short" };
+    return new Date(seconds * 1000).toLocaleString("en-GB", style);
+  };
   const PLOTS = {
-    waiting: [["waiting", "Waiting", "--bad"]],
+    waiting: [["waiting", "Waiting", "--accent"]],
     progress: [["end", "End", "--soft"], ["acknowledged", "Acknowledged", "--accent"]],
     rates: [["published", "In", "--soft"], ["handled", "Out", "--accent"]],
   };
@@ -31,7 +36,7 @@
       height: 150,
       cursor: { sync: { key: "subscription" }, drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.05)] } },
-      axes: [axis, { ...axis, size: 56, values: (_, values) => values.map(short) }],
+      axes: [{ ...axis, space: 90, values: (_, values) => values.map(moment) }, { ...axis, size: 56, values: (_, values) => values.map(short) }],
       series: [
         { value: (_, at) => (at === null ? "–" : clock(at)) },
         ...series.map(([, label, name], place) => ({

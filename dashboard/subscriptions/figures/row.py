@@ -21,7 +21,7 @@ from eventstore.subscriptions import Counted, State
 
 UNKNOWN = '<span class="soft">unknown</span>'
 NONE = '<span class="soft">none</span>'
-NEVER_DRAINED = frozenset({State.PHANTOM, State.EXTERNAL, State.STORES_OWN, State.DELAYED, State.HELD_BACK})
+HAS_NO_PACE = frozenset({State.PHANTOM, State.EXTERNAL, State.STORES_OWN, State.DELAYED, State.HELD_BACK})
 """States in which what waits says nothing of how long consumers need."""
 
 
@@ -72,7 +72,7 @@ def _all_figures(line: Line, *, lists_consumers: bool) -> str:
         cells.append(f'<td class="num wide-only">{count}</td>')
     cells += [
         _waiting(line),
-        f'<td class="wide-only">{sparkline([(step.at, step.waiting) for step in line.steps], "Waiting")}</td>',
+        f'<td class="wide-only trend">{sparkline([(step.at, step.waiting) for step in line.steps], "Waiting")}</td>',
         _oldest(line),
     ]
     if lists_consumers:
@@ -123,9 +123,11 @@ def _rate(rate: float | None) -> str:
 
 def _drain(line: Line) -> str:
     """How long until nothing waits, if all goes on as in the last minutes."""
-    if not line.backlog.waiting or line.backlog.state in NEVER_DRAINED:
+    if not line.backlog.waiting or line.backlog.state in HAS_NO_PACE:
         return NO_VALUE
     pace = line.pace
+    if line.stuck:
+        return "growing" if pace.falls is not None and pace.falls < 0 else "never"
     if pace.falls is None:
         return UNKNOWN
     if pace.drains_in is not None:
@@ -148,14 +150,14 @@ def _state(line: Line, now: datetime) -> str:
         notes.append(f"until {time_tag(backlog.delayed_until, 'clock', now)}")
     if backlog.state is State.HELD_BACK:
         notes.append(_held(line, now))
-    if line.still_for:
-        notes.append(f"{line.still_where + ', ' if line.still_where else ''}for {line.still_for}")
     if line.moved:
-        notes.append(f"moved {_ago(line.moved, now)}")
+        notes.append(f"{line.still_where + ', ' if line.still_where else ''}moved {_ago(line.moved, now)}")
+    elif line.still_for:
+        notes.append(f"{line.still_where + ', ' if line.still_where else ''}for {line.still_for}")
     if line.unavailable:
         notes.append(f"as of {time_tag(backlog.as_of, 'clock', now)}")
     status = f'<span class="status status-{tone}"><span aria-hidden="true">{sign}</span> {word}</span>'
-    return status + "".join(f' <span class="soft">{note}</span>' for note in notes)
+    return f'{status} <span class="soft">{" · ".join(notes)}</span>' if notes else status
 
 
 def _held(line: Line, now: datetime) -> str:

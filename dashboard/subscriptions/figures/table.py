@@ -20,6 +20,8 @@ def _drain(line: Line) -> float | None:
     if not line.backlog.waiting:
         return 0.0
     pace = line.pace
+    if line.stuck:
+        return inf
     if pace.drains_in is not None:
         return pace.drains_in.total_seconds()
     return None if pace.falls is None else inf
