@@ -1,6 +1,7 @@
 """The desk's face for delivery: what became of events in the subscriptions of their topics."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from eventstore.config.subscriptions import DeclaredSubscription, is_external
 from eventstore.delivery.book import Book
@@ -9,10 +10,12 @@ from eventstore.delivery.judging import Known
 from eventstore.delivery.tracks import Tracks
 from eventstore.delivery.waiting import Waiting, waiting_of
 from eventstore.model.events import Position
-from eventstore.model.log import Log
+from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Pointer
+from eventstore.model.subscriptions import Subscription
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog
+from eventstore.subscriptions.cursor_resets import ResetPlan
 
 
 class DeliveryFace:
@@ -55,6 +58,19 @@ class DeliveryFace:
     def waiting(self, book: Book, type: str, id: str) -> Sequence[Waiting]:
         """Every subscription that has yet to handle events of this aggregate, the one with most of them first."""
         return waiting_of(book, type, id)
+
+    def note_reset(self, plan: ResetPlan, subscription: Subscription, at: datetime) -> None:
+        """Remember what a reset that was carried out has skipped. ``subscription`` is as the store shows it after that."""
+        now = {cursor.partition: cursor.acknowledged for cursor in subscription.cursors}
+        skips: dict[int, tuple[str, str]] = {}
+        for move in plan.moves:
+            start = move.stands_at.token if move.stands_at else ""
+            goes_to = now.get(move.partition) if move.goes_to is Edge.LATEST else move.goes_to
+            if isinstance(goes_to, Position):
+                end = goes_to.token if move.goes_to is Edge.LATEST else self._log.entry(goes_to)[0].token
+                if start < end:
+                    skips[move.partition] = (start, end)
+        self._tracks.note_skips(plan.topic, plan.subscription, skips, at)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
         return {

@@ -33,6 +33,8 @@ class Source(StrEnum):
     """A copy in a retry topic, and the subscription's cursor there."""
     LOOKS = "looks"
     """How the cursor moved between earlier looks at it."""
+    RECORD = "record"
+    """A cursor reset of ours."""
     CONFIGURATION = "configuration"
     NOTHING = "nothing"
     """Nothing tells."""
@@ -171,7 +173,8 @@ def _by_cursor(pointer: Pointer, known: Known, batch: int) -> Delivery:
     if passage is None:
         return found
     if passage.certain:
-        return replace(found, state=DeliveryState.PASSED_OVER, source=Source.LOOKS)
+        source = Source.RECORD if passage.recorded else Source.LOOKS
+        return replace(found, state=DeliveryState.PASSED_OVER, source=source)
     return replace(found, state=DeliveryState.UNKNOWN, source=Source.LOOKS, why=Why.JUMPED)
 
 

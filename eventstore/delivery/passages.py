@@ -38,6 +38,8 @@ class Passage(Struct, frozen=True, kw_only=True):
     certain: bool
     found: datetime
     before: datetime | None = None
+    recorded: bool = False
+    """A cursor reset of ours went over it."""
 
     def covers(self, token: str, published: datetime) -> bool:
         return self.start < token <= self.end and (self.before is None or published < self.before)
@@ -125,6 +127,14 @@ def follow(
     return Followed(track=following, seeming=tuple(_jump(track.newer, now, now, events_in, None)))
 
 
+def skipped(followed: Followed, start: str, end: str, at: datetime) -> Followed:
+    """Return what is known once a reset of ours has moved the cursor from ``start`` to ``end``."""
+    track = followed.track
+    ranges = _without(track.newer.holes, start, end)
+    new = tuple(Passage(start=first, end=last, certain=True, found=at, recorded=True) for first, last in ranges)
+    return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]))
+
+
 def mark_of(cursor: Cursor, subscription: Subscription, at: datetime) -> Mark:
     """Return what is kept of a cursor at a look."""
     members = [one for one in subscription.consumers if one.partition in (None, cursor.partition)]
@@ -160,11 +170,15 @@ def _jump(before: Mark, after: Mark, later: Mark, events_in: EventsIn, born_befo
     if not certain and not _too_few_given(before, after, later, events_in):
         return
     until = born_before if before == BIRTH and not certain else None
-    start = before.place
-    for first, last in (*before.holes, (after.place, after.place)):
-        end = min(first, after.place)
-        if start < end:
-            yield Passage(start=start, end=end, certain=certain, found=later.at, before=until)
+    for start, end in _without(before.holes, before.place, after.place):
+        yield Passage(start=start, end=end, certain=certain, found=later.at, before=until)
+
+
+def _without(holes: Sequence[tuple[str, str]], start: str, end: str) -> Iterator[tuple[str, str]]:
+    """Yield what lies between, except for these ranges: they were acknowledged."""
+    for first, last in (*holes, (end, end)):
+        if start < min(first, end):
+            yield start, min(first, end)
         start = max(start, last)
 
 

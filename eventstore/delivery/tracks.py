@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from eventstore.delivery.passages import Followed, Passage, follow
+from eventstore.delivery.passages import Followed, Passage, follow, skipped
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import last_ordinals
 from eventstore.index.models import CursorTrack
@@ -51,6 +51,16 @@ class Tracks:
             changed = [key for key in followed if key is not None]
             self._looked |= dict.fromkeys(new, at)
             self._write(changed, at)
+
+    def note_skips(self, topic: str, name: str, skips: Mapping[int, tuple[str, str]], at: datetime) -> None:
+        """Note that a reset of ours has moved these cursors of a subscription forward, by partition: from and to (tokens)."""
+        with self._lock:
+            if topic not in self._looked:
+                self._load([topic])
+            keys = [(topic, name, partition) for partition in skips if (topic, name, partition) in self._followed]
+            for key in keys:
+                self._followed[key] = skipped(self._followed[key], *skips[key[2]], at)
+            self._write(keys, at)
 
     def passed(self, topics: Sequence[str], now: datetime) -> Mapping[tuple[str, str], Passed]:
         """What the cursors of these topics went over, by topic and subscription."""

@@ -11,8 +11,10 @@ from django.http import HttpResponse
 from eventstore.config.loading import parse_config
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 from tests.indexing import publish_everything_at
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
+from tests.web.resetting import reset
 
 PATIENT = "/aggregates/patient/4711/"
 
@@ -127,6 +129,18 @@ def test_what_a_reset_skipped_is_passed_over_until_the_cursor_goes_back(desk: De
         assert states(desk.get(PATIENT)) == ["passed over"] * 3 + ["acknowledged"]
     desk.subscriptions.reset_cursor(TOPIC, "mailer", {0: Edge.EARLIEST})
     assert states(desk.get(PATIENT)) == ["pending"] * 4
+
+
+def test_what_a_reset_of_ours_skipped_is_known_although_a_consumer_held_it(desk: Desk) -> None:
+    """Looks at the cursor cannot tell: the consumer may have acknowledged what it held."""
+    desk.publish(4)
+    desk.subscribe("mailer", handled=1)
+    with desk.subscriptions.consume(TOPIC, "mailer", type=SubscriptionType.SHARED, consumer="holder") as consumer:
+        assert len(consumer.receive(limit=2, timeout=5)) == 2
+        desk.get(PATIENT)
+        assert reset(desk, "latest").status_code == 302
+        for _ in range(2):
+            assert states(desk.get(PATIENT)) == ["passed over"] * 3 + ["acknowledged"]
 
 
 def test_a_dead_lettered_event_leads_to_its_letter(desk: Desk) -> None:
