@@ -27,7 +27,9 @@ from eventstore.topic_details import (
 
 MOST_ROWS = 60
 FOR_EVER = -1
-QUOTA_WORDS = {"destination_storage": "Backlog quota by size", "message_age": "Backlog quota by age"}
+BY_SIZE, BY_AGE = "destination_storage", "message_age"
+"""Kinds of quotas. The broker tells both limits with each, and goes by one."""
+QUOTA_WORDS = {BY_SIZE: "Backlog quota by size", BY_AGE: "Backlog quota by age"}
 QUOTA_POLICIES = {
     "producer_request_hold": "producers are held back",
     "producer_exception": "producers get an error",
@@ -137,7 +139,7 @@ def policy_lines(policies: Policies) -> Sequence[PolicyLine]:
         _line("Time to live (TTL)", policies.ttl, lambda ttl: _after(ttl) if ttl else "none: events wait for ever"),
         *_quotas(policies.quotas),
         _line("Deduplication", policies.deduplication, lambda on: "on" if on else "off"),
-        _line("Replicated to", policies.clusters, lambda clusters: ", ".join(clusters) or "no other cluster"),
+        _line("Clusters", policies.clusters, lambda clusters: ", ".join(clusters) or "only its own"),
     ]
 
 
@@ -154,8 +156,8 @@ def _quotas(told: Told[Sequence[Quota]]) -> Sequence[PolicyLine]:
 
 def quota_words(quota: Quota) -> str:
     """How much may wait, and what happens then."""
-    limits = [format_size(quota.bytes)] if quota.bytes > 0 else []
-    limits += [format_duration(quota.seconds)] if quota.seconds > 0 else []
+    limits = [format_size(quota.bytes)] if quota.bytes > 0 and quota.kind != BY_AGE else []
+    limits += [format_duration(quota.seconds)] if quota.seconds > 0 and quota.kind != BY_SIZE else []
     if not limits:
         return "none"
     return f"{' or '.join(limits)}; beyond that {QUOTA_POLICIES.get(quota.policy, quota.policy)}"

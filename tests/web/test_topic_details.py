@@ -132,7 +132,7 @@ def test_a_part_that_is_refused_is_said_to_be_and_the_rest_is_shown(telling: Des
     told = replace(TOLD, functions=Told(problem=problem), ledgers=Told(problem="Refused."), schemas=Told(problem="Refused."))
     monkeypatch.setattr(type(telling.faces.store), "details", Source(told))
     answer = telling.get(URL)
-    assert attribute(answer, "data-refused") == ["ledgers", "Replicated to", "schemas", "functions"]
+    assert attribute(answer, "data-refused") == ["ledgers", "Clusters", "schemas", "functions"]
     assert problem in text(answer)
     assert attribute(answer, "data-producer") == ["shop<1>"]
 
@@ -163,6 +163,12 @@ def test_while_the_store_is_away_the_page_shows_what_the_index_knows(desk: Desk,
 )
 def test_retention_is_said_in_words(minutes: int, megabytes: int, words: str) -> None:
     assert retention_words(Retention(minutes=minutes, megabytes=megabytes)) == words
+
+
+def test_a_quota_is_told_by_the_limit_that_it_goes_by() -> None:
+    by_age = Quota(kind="message_age", bytes=1_000, seconds=60, policy="producer_exception")
+    assert quota_words(by_age) == "1 minute; beyond that producers get an error"
+    assert quota_words(replace(by_age, kind="destination_storage")) == "1,000 bytes; beyond that producers get an error"
 
 
 def test_a_quota_without_a_limit_is_none() -> None:
