@@ -20,6 +20,10 @@ from eventstore.subscriptions.face import SubscriptionFace
 
 FRESH = timedelta(seconds=2)
 """How old figures may be while no poller runs."""
+REST = 5
+"""Where the answer took long, nobody asks again before so many times as long: however many look, the broker has its rest."""
+LONGEST_REST = 10.0
+"""Seconds."""
 PATIENCE = 5.0
 """Seconds to wait for what another process asks the store at this moment."""
 THIN_SECONDS = 60.0
@@ -99,12 +103,14 @@ class BacklogFace:
         lease = leases.take(self._owner, max_age, trusting=promised is None)
         if lease is None:
             return False
+        begun = time.monotonic()
         try:
             reason = self._refresh(lease)
         except BaseException:
             leases.give_up(lease)
             raise
-        leases.finish(lease, reason=reason, promised=promised)
+        rest = timedelta(seconds=0.0 if reason else min(LONGEST_REST, REST * (time.monotonic() - begun)))
+        leases.finish(lease, reason=reason, promised=max(promised or rest, rest))
         return True
 
     def _refresh(self, lease: Lease) -> str:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 
 from eventstore.backlogs import TopicBacklogs
+from eventstore.backlogs import face as face_module
 from eventstore.backlogs import lease as leases
 from eventstore.backlogs.face import BacklogFace
 from eventstore.drivers.database.storage import DatabaseStorage
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.usefixtures("desk_databases")
 
 NOW = timedelta(0)
 LONG = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store be asked again at once, however long the last answer took on this machine."""
+    monkeypatch.setattr(face_module, "REST", 0)
 
 
 @dataclass
@@ -163,6 +170,20 @@ def test_what_a_poller_has_promised_to_ask_nobody_else_asks() -> None:
     page.forget()
     page.current(NOW)
     assert told.asked == ["a"] * 3
+
+
+def test_where_an_answer_takes_long_nobody_asks_again_for_a_while_unless_something_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = Told({"a": ["x"]})
+    face = face_of(told)
+    monkeypatch.setattr(face_module, "REST", 10**9)
+    face.current(NOW)
+    face.current(NOW)
+    assert told.asked == ["a"]
+    face.forget()
+    face.current(NOW)
+    assert told.asked == ["a"] * 2
 
 
 HOLDER = """
