@@ -72,14 +72,14 @@ def _all_figures(line: Line, *, lists_consumers: bool) -> str:
         cells.append(f'<td class="num wide-only">{count}</td>')
     cells += [
         _waiting(line),
-        f'<td class="wide-only trend">{sparkline([(step.at, step.waiting) for step in line.steps], "Waiting")}</td>',
+        f'<td class="wide-only roomy-only">{sparkline([(step.at, step.waiting) for step in line.steps], "Waiting")}</td>',
         _oldest(line),
     ]
     if lists_consumers:
         cells.append(f'<td class="num wide-only roomy-only">{format_number(told.unacked) if told.unacked else NO_VALUE}</td>')
     cells += [
-        f'<td class="num wide-only">{_rate(pace.published)}</td>',
-        f'<td class="num wide-only">{NO_VALUE if own else _rate(pace.handled)}</td>',
+        f'<td class="num wide-only roomy-only">{_rate(pace.published)}</td>',
+        f'<td class="num wide-only roomy-only">{NO_VALUE if own else _rate(pace.handled)}</td>',
         f'<td data-label="To drain" class="num nowrap">{_drain(line)}</td>\n',
     ]
     return "".join(cells)

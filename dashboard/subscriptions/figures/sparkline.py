@@ -27,6 +27,6 @@ def sparkline(points: Sequence[tuple[int, int]], what: str) -> str:
         f"now {format_number(points[-1][1])}"
     )
     return (
-        f'<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'
+        f'<svg class="trend-line" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'
         f' aria-label="{escape(words)}"><title>{escape(words)}</title><polyline points="{line}"/></svg>'
     )
