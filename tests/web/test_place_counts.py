@@ -78,14 +78,14 @@ def test_a_number_that_is_old_is_left_out(desk: Desk, monkeypatch: pytest.Monkey
 
 
 def test_where_some_subscriptions_are_unknown_there_is_no_number_of_all(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = SubscriptionFace.backlogs
+    listed = SubscriptionFace.of_topic
 
     def refuses_orders(self: SubscriptionFace, topic: str) -> object:
         if topic == "orders":
             raise StoreRefused("The broker refuses this.")
         return listed(self, topic)
 
-    monkeypatch.setattr(SubscriptionFace, "backlogs", refuses_orders)
+    monkeypatch.setattr(SubscriptionFace, "of_topic", refuses_orders)
     assert numbers(desk.get("/subscriptions/"))["subscriptions"] == ""
 
 
