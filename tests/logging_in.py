@@ -13,7 +13,7 @@ def session_of(desk: Desk, name: str, password: str) -> tuple[OpenerDirector, Co
     processor = HTTPCookieProcessor()
     opener = build_opener(processor)
     login = f"{desk.url}login/"
-    _post(opener, login, form=login, fields={"username": name, "password": password})
+    fill_in(opener, login, form=login, fields={"username": name, "password": password})
     return opener, processor.cookiejar
 
 
@@ -27,10 +27,10 @@ def header_of(cookies: CookieJar) -> str:
 
 
 def log_out(desk: Desk, opener: OpenerDirector) -> None:
-    _post(opener, f"{desk.url}logout/", form=desk.url, fields={})
+    fill_in(opener, f"{desk.url}logout/", form=desk.url, fields={})
 
 
-def _post(opener: OpenerDirector, url: str, *, form: str, fields: dict[str, str]) -> None:
+def fill_in(opener: OpenerDirector, url: str, *, form: str, fields: dict[str, str]) -> None:
     """Fill in the form of a page as a browser would."""
     page = opener.open(form).read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)

@@ -15,7 +15,7 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
 from eventstore.subscriptions.counting import Behind, Waits, acknowledged_ordinals, count_behind, is_fresh
 from eventstore.subscriptions.past import NO_PAST, Past, grows
-from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing
+from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing, first_connected
 from eventstore.subscriptions.state import PHANTOMS, Signs, State, judge
 
 IsExternal = Callable[[Subscription], bool]
@@ -233,9 +233,18 @@ def _standing_still(
         if head is None or head.published == NO_TIME or since is None or (works and cursor.held == 0):
             continue
         # An event that came just now has not been kept waiting, however long the cursor stood still before it.
-        if max(since, head.published) < limit:
+        if max(since, head.published) < limit and _had_time(subscription, cursor, limit, seen):
             standing[cursor.partition] = max(since, head.published)
     return standing
+
+
+def _had_time(subscription: Subscription, cursor: Cursor, limit: datetime, seen: Seen) -> bool:
+    """Whether a consumer was there before ``limit``, while the cursor stood. One that came just now is not to blame for what
+    waited before it. Where nobody is connected, nobody needs time."""
+    connected = first_connected(subscription, cursor.partition, NO_TIME)
+    known = seen.standing.get(cursor.partition)
+    attended = known.attended if known else None
+    return connected is None or min(connected, attended or connected) < limit
 
 
 def _stands_since(cursor: Cursor, seen: Standing | None) -> datetime | None:

@@ -8,7 +8,7 @@ the two are told apart. Samples are kept in this process, for as long as it runs
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from eventstore.model.events import Position
@@ -52,6 +52,8 @@ class Standing:
 
     since: datetime
     moved: bool
+    attended: datetime | None = None
+    """When the first consumer was there while it stood, as the store tells or as was seen; ``None``: none was seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +99,7 @@ class Samples:
                 key = (subscription.topic, subscription.name, cursor.partition)
                 before = self._last.pop(key, None)
                 vanished = vanished or (before is not None and _lost_to_trimming(before, cursor))
-                sample = _next(before, cursor, now)
+                sample = _attended(_next(before, cursor, now), first_connected(subscription, cursor.partition, now))
                 self._last[key] = sample
                 standing[cursor.partition] = sample.standing
                 if sample.setback:
@@ -130,6 +132,13 @@ class Samples:
             self._past.popitem(last=False)
 
 
+def first_connected(subscription: Subscription, partition: int, now: datetime) -> datetime | None:
+    """When the first of the consumers connected that get this partition now: ``now``, if the store does not tell; ``None`` if
+    there is none."""
+    times = [one.connected_since or now for one in subscription.consumers if one.partition in (None, partition)]
+    return min(times, default=None)
+
+
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
     if before is not None and _is_another_log(before.log, cursor.log):
         before = None  # its topic was made anew: the cursor begins there
@@ -137,6 +146,12 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
     if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
         setback = before.setback
     return _sample(cursor, now, _standing(before, cursor, now), setback)
+
+
+def _attended(sample: Sample, connected: datetime | None) -> Sample:
+    """Note who is there. Consumers that come and go do not begin their time anew."""
+    known = [at for at in (sample.standing.attended, connected) if at is not None]
+    return replace(sample, standing=replace(sample.standing, attended=min(known, default=None)))
 
 
 def _sample(cursor: Cursor, at: datetime, standing: Standing, setback: Setback | None) -> Sample:

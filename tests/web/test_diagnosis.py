@@ -28,20 +28,21 @@ def page(name: str = NAME) -> str:
 
 def make_old() -> None:
     """Move everything into the past by three hours."""
-    from eventstore.drivers.database.models import CursorRow, MessageRow
+    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=3)
     publish_everything_at(then)
     MessageRow.objects.using("store").update(published=then)
     CursorRow.objects.using("store").update(moved=then)
+    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_a_stuck_subscription_says_the_evidence_the_causes_and_what_to_do(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe(handled=4)
-    make_old()
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
         consumer.receive(limit=3, timeout=5)
+        make_old()
         answer = desk.get(page())
         overview = desk.get("/")
     seen = text(answer)

@@ -31,12 +31,13 @@ def connected(desk: Desk) -> Consumer:
 
 def make_old(desk: Desk) -> None:
     """Move everything into the past by an hour."""
-    from eventstore.drivers.database.models import CursorRow, MessageRow
+    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=1)
     publish_everything_at(then)
     MessageRow.objects.using("store").update(published=then)
     CursorRow.objects.using("store").update(moved=then)
+    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_without_any_subscription_the_list_says_so(desk: Desk) -> None:

@@ -99,7 +99,7 @@ def backlog(*, topic: str = "patients", name: str = HOSTILE) -> Backlog:
         stuck_partitions=frozenset({0}),
         as_of=NOW,
         setbacks=[setback],
-        standing={0: Standing(since=NOW, moved=True)},
+        standing={0: Standing(since=NOW, moved=True, attended=NOW)},
         events=13,
         past=Past(backlogs=((NOW, 3), (NOW, 4)), expired=2, unattended=True, passed_over=NOW),
     )

@@ -108,7 +108,7 @@ def test_a_consumer_that_works_is_never_accused_of_more_than_what_is_possible(se
 
 @pytest.mark.soak
 def test_no_walk_of_a_consumer_that_works_is_accused() -> None:
-    for seed in range(60, 800):
+    for seed in range(60, 400):
         accuses(seed, 120)
 
 

@@ -66,6 +66,37 @@ def test_one_that_this_process_looks_at_for_the_first_time_is_judged_by_what_the
     assert judged(moved=LONG_AGO, seen=standing(now(), moved=False)).state is State.STUCK
 
 
+def test_a_consumer_that_came_just_now_is_not_stuck_at_what_waited_before_it_unless_it_comes_and_goes() -> None:
+    index([event(number) for number in range(3)], topic=Topic(name="patients"))
+
+    def state(connected: datetime | None, attended: datetime | None = None) -> State:
+        cursor = Cursor(partition=0, acknowledged=place(0), backlog=2, moved=LONG_AGO)
+        consumers = [ConnectedConsumer(name="worker-1", connected_since=connected)]
+        kind = SubscriptionType.SHARED
+        asked = Subscription(topic="patients", name="mailer", type=kind, cursors=[cursor], consumers=consumers)
+        seen = Seen(standing={0: Standing(since=LONG_AGO, moved=False, attended=attended)})
+        return backlog_of(asked, BROKER, LIMIT, seen).state
+
+    assert state(connected=LONG_AGO) is State.STUCK
+    assert state(connected=now()) is State.CATCHING_UP
+    assert state(connected=now(), attended=LONG_AGO) is State.STUCK
+    assert state(connected=LONG_AGO, attended=now()) is State.STUCK, "the store knows more"
+    assert state(connected=None) is State.STUCK
+
+
+def test_the_first_consumer_while_a_cursor_stands_is_kept_however_often_others_follow() -> None:
+    samples, minutes = Samples(), [LONG_AGO + timedelta(minutes=minute) for minute in range(5)]
+    found = []
+    for at, minute, connected in ((1, 0, None), (1, 1, 1), (1, 2, None), (1, 3, 3), (2, 4, 3)):
+        consumers = [ConnectedConsumer(name="w", connected_since=minutes[connected])] if connected is not None else []
+        cursor = Cursor(partition=0, acknowledged=place(at), backlog=9)
+        looked_at = Subscription(
+            topic="patients", name="mailer", type=SubscriptionType.SHARED, cursors=[cursor], consumers=consumers
+        )
+        found.append(samples.see(looked_at, minutes[minute]).standing[0].attended)
+    assert found == [None, minutes[1], minutes[1], minutes[1], minutes[3]], "it has moved: who is there now counts"
+
+
 def test_a_cursor_stands_since_the_last_look_that_found_it_elsewhere() -> None:
     samples, minutes = Samples(), [LONG_AGO + timedelta(minutes=minute) for minute in range(5)]
     found = []
