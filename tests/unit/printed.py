@@ -66,8 +66,11 @@ def _of_pages() -> Iterator[str]:
 
 
 def _of_messages() -> Iterator[str]:
-    for path in MESSAGES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    texts = (path.read_text(encoding="utf-8") for path in MESSAGES)
+    for text in texts:
+        if not any(name in text for name in MAKERS):
+            continue  # most modules make none, and to parse all of them takes most of a second
+        for node in ast.walk(ast.parse(text)):
             if _is_a_command(node) and isinstance(node.func, ast.Name):
                 yield MAKERS[node.func.id](*map(_literal, node.args))
 
