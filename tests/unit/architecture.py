@@ -157,6 +157,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def forget() -> None:
+    """Let go of the modules that were parsed."""
+    statements.cache_clear()
+    tree.cache_clear()
+
+
 def _exists(root: Path, path: str) -> bool:
     if "*" in path:
         return next(root.glob(path), None) is not None

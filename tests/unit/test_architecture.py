@@ -1,6 +1,7 @@
 """The two halves, their rooms and their floors: import-linter's contracts, what these cannot say, and docs/architecture.md."""
 
 import ast
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,16 @@ LONG_FUNCTIONS: set[str] = set()
 CROWDED_ROOMS = set[str]()
 EXCUSED_IMPORTS: set[str] = set()
 EVERYTHING = (*HALVES, "tests", "scripts", "benchmarks")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parsed_modules() -> Iterator[None]:
+    """All modules are parsed once, and forgotten at the end. Python need not look through millions of nodes for garbage: that
+    took as long as to parse them."""
+    gc.disable()
+    yield
+    gc.enable()
+    architecture.forget()
 
 
 def imports(path: Path) -> Iterator[str]:
