@@ -46,10 +46,14 @@ takes a quarter of a second of a processor instead of half a second and more.
 """
 
 LogIn = Callable[[Desk, str], Page]
+WITHOUT_WINDOWS = "chromium-headless-shell"
+"""Chromium without all that belongs to windows: it takes half of the processor time. Debian has it as a package."""
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
 
 
-def chromium_program() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+def chromium_program(*, whole: bool = False) -> str:
+    """The browser of these tests. ``whole``: as people have it."""
+    for name in WHOLE if whole else (WITHOUT_WINDOWS, *WHOLE):
         if found := shutil.which(name):
             return found
     reason = "the browser tests need Chromium (Debian: apt-get install chromium)"

@@ -43,7 +43,7 @@ def test_every_page_has_enough_points_in_each_category(desk: Desk, form: str) ->
 def points(desk: Desk, pages: Sequence[str], form: str, cookies: Cookies) -> Iterator[str]:
     """A line for each page and category that has too few."""
     urls = [desk.url + page for page in pages]
-    for result in measured(urls, form, chromium=chromium_program(), flags=FLAGS, cookies=cookies):
+    for result in measured(urls, form, chromium=chromium_program(whole=True), flags=FLAGS, cookies=cookies):
         print(form, f"/{result['url'].removeprefix(desk.url)}", result["scores"])  # noqa: T201 -- how near it was
         for line in missing_points(result, form):
             yield f"{form} /{result['url'].removeprefix(desk.url)} {line}"
