@@ -200,8 +200,8 @@ OF_MISTAKES: Mapping[Mistake, Words] = {
         ],
     ),
     Mistake.HOLDS: Words(
-        title="A consumer holds events and does nothing",
-        means="It stays connected, was given events, and acknowledges none. One that takes hours for an event looks the same.",
+        title="A consumer holds events and acknowledges none",
+        means="It stays connected, was given events, and the cursor stands. One that takes hours for an event looks the same.",
         causes=[
             "The consumer hangs: it waits for a lock, a thread or another service.",
             "It receives events into its queue, but its program does not take them from there.",
