@@ -1,14 +1,15 @@
 """Cursors that were moved, back or on, not by acknowledgements."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-from eventstore.backlogs import Look, Member
+from eventstore.backlogs import Member
 from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
 from eventstore.diagnosis.watching import ONE_AT_A_TIME, Change, Looks, changes, connection, members_of
 from eventstore.subscriptions import Backlog, Setback
 
+RECONNECTED_WITHIN = timedelta(seconds=30)
 CERTAIN_JUMPS = 3
 """So many jumps of one partition's cursor within the looks are made by a program."""
 
@@ -78,12 +79,20 @@ def _went_undelivered(change: Change) -> bool:
 
 
 def _reconnected(jump: Change, looks: Looks) -> int:
-    """How many new connections there are after it, if some consumer got events before it and none of those connections is
-    left."""
+    """How many new connections there are soon after it, if some consumer got events before it and none of those connections is
+    left.
+
+    The look that finds the jump may still find the old connections: a broker tells its members in one answer, and its cursors
+    in the next. To connect again takes a moment, too.
+    """
     before = {connection(member) for member in _served(jump)}
-    after = {connection(member) for member in _next_members(jump, looks)}
     there = {connection(member) for member in members_of(jump.before, jump.now.partition)}
-    return len(after - there) if before and not before & after else 0
+    for look in looks:
+        if before and jump.after.at <= look.at <= jump.after.at + RECONNECTED_WITHIN:
+            after = {connection(member) for member in members_of(look, jump.now.partition)}
+            if after and not before & after:
+                return len(after - there)
+    return 0
 
 
 def _served(jump: Change) -> Sequence[Member]:
@@ -91,12 +100,6 @@ def _served(jump: Change) -> Sequence[Member]:
     members = members_of(jump.before, jump.now.partition)
     active = [member for member in members if member.name == jump.was.active]
     return active if active and jump.before.type in ONE_AT_A_TIME else members
-
-
-def _next_members(jump: Change, looks: Looks) -> Sequence[Member]:
-    """Who was connected at the first look after it that found anybody: to connect again takes a moment."""
-    later: Sequence[Look] = [look for look in looks if look.at >= jump.after.at]
-    return next((found for look in later if (found := members_of(look, jump.now.partition))), ())
 
 
 def _is_known(change: Change, resets: Sequence[datetime]) -> bool:

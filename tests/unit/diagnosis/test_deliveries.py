@@ -146,9 +146,20 @@ def test_it_is_only_possible_where_nobody_was_connected_before_or_somebody_staye
 def test_who_comes_back_a_look_later_was_disconnected_all_the_same() -> None:
     first, second, third = jump()
     nobody = replace(third, members=())
-    assert found(diagnosed([first, second, nobody, replace(third, at=at(3))], stuck=False)) == [
+    assert found(diagnosed([first, second, nobody, replace(third, at=at(2.3))], stuck=False)) == [
         (Mistake.MOVED_BACK, Certainty.LIKELY)
     ]
+
+
+def test_a_look_that_finds_the_jump_before_the_members_have_gone_is_followed_by_one_that_does_not() -> None:
+    first, second, third = jump()
+    early = replace(third, members=second.members)
+    assert found(diagnosed([first, second, early], stuck=False)) == [(Mistake.MOVED_BACK, Certainty.POSSIBLE)]
+    assert found(diagnosed([first, second, early, replace(third, at=at(2.3))], stuck=False)) == [
+        (Mistake.MOVED_BACK, Certainty.LIKELY)
+    ]
+    much_later = replace(third, at=at(9))
+    assert found(diagnosed([first, second, early, much_later], stuck=False)) == [(Mistake.MOVED_BACK, Certainty.POSSIBLE)]
 
 
 def test_a_crash_of_the_broker_and_a_reset_that_the_desk_made_are_no_mistake_of_a_member() -> None:
