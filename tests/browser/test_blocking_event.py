@@ -52,5 +52,5 @@ def test_the_blocking_event_is_one_click_from_the_overview_and_one_from_the_cust
         item.get_by_role("link", name="See what’s blocking it").click()
         expect_the_blocking_event(page)
         page.goto(f"{desk.url}aggregates/patient/4711/")
-        page.get_by_role("link", name="Show what holds app-timeline").click()
+        page.get_by_role("link", name="See what’s blocking app-timeline").click()
         expect_the_blocking_event(page)

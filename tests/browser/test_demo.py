@@ -99,7 +99,7 @@ def test_the_stuck_demo_subscription_is_explained_to_its_event_in_two_clicks_and
         holder.locator("h3 a").click()
         expect(page.locator("h1")).to_contain_text("Document uploaded")
         page.goto(f"{url}aggregates/patient/4711/")
-        page.locator("[data-not-yet]").get_by_role("link", name=f"Show what holds {PLANTED}").click()
+        page.locator("[data-not-yet]").get_by_role("link", name=f"See what’s blocking {PLANTED}").click()
         expect(page.locator(f"[data-holder='{poisonous}']")).to_be_in_viewport()
 
 

@@ -72,20 +72,21 @@ def test_a_healthy_subscription_shows_no_diagnosis(desk: Desk) -> None:
     assert attribute(desk.get("/"), "data-attention") == ["none"]
 
 
-def test_a_shared_subscription_of_a_topic_in_which_order_matters_is_a_mistake_on_its_page_and_the_overview(desk: Desk) -> None:
+def test_a_shared_subscription_of_a_topic_in_which_order_matters_is_a_mistake_wherever_it_is_shown(desk: Desk) -> None:
     with override_settings(EVENTDESK=ORDERED):
         gateway.close()  # the next use opens it with these settings
         try:
             desk.publish(4)
             desk.subscribe(handled=4)
             with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-1"):
-                answer, overview = desk.get(page()), desk.get("/")
+                answer, overview, table = desk.get(page()), desk.get("/"), desk.get("/subscriptions/")
         finally:
             gateway.close()
     assert (attribute(answer, "data-finding"), attribute(answer, "data-certainty")) == (["unordered"], ["certain"])
     assert "Shared although order matters ● certain" in text(answer)
     assert attribute(overview, "data-attention") == ["mistake"]
     assert "1 issue." in text(overview)
+    assert '<span title="Shared although order matters">1 mistake</span>' in table.content.decode()
 
 
 def test_an_exclusive_subscriptions_page_says_what_the_broker_does_not_show(desk: Desk) -> None:

@@ -15,6 +15,7 @@ from dashboard.rendering.tags import time_tag
 from dashboard.rendering.text import NO_VALUE, format_age, format_duration, format_exact, format_number, short_topic, visible
 from dashboard.rendering.url_segments import address, segment
 from dashboard.subscriptions.backlog_cache import Line
+from dashboard.subscriptions.diagnosis import at_a_glance
 from dashboard.subscriptions.figures.sparkline import sparkline
 from eventstore.model import Topic
 from eventstore.subscriptions import Counted, State
@@ -154,6 +155,8 @@ def _state(line: Line, now: datetime) -> str:
         notes.append(f"{line.still_where + ', ' if line.still_where else ''}moved {_ago(line.moved, now)}")
     elif line.still_for:
         notes.append(f"{line.still_where + ', ' if line.still_where else ''}for {line.still_for}")
+    if mistakes := [escape(found.title) for found in at_a_glance(line) if found.sure]:
+        notes.append(f'<span title="{"; ".join(mistakes)}">{len(mistakes)} mistake{"" if len(mistakes) == 1 else "s"}</span>')
     if line.unavailable:
         notes.append(f"as of {time_tag(backlog.as_of, 'clock', now)}")
     status = f'<span class="status status-{tone}"><span aria-hidden="true">{sign}</span> {word}</span>'
