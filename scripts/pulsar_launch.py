@@ -50,16 +50,16 @@ def launch(setup: BrokerSetup, home: Path, java_options: Sequence[str] = ()) -> 
         )
 
 
-def calm(broker: int) -> None:
-    """Let the ticking thread of this process wake up less often. It goes on as it was where only root may do that, or on no
-    Linux."""
-    for thread in Path(f"/proc/{broker}/task").glob("*"):
+def calm(broker: int, processes: Path = Path("/proc")) -> None:
+    """Let the ticking thread of this process wake up less often. It goes on as it was where only root may do that, where the
+    kernel's files are read-only or emulated, or on no Linux."""
+    for thread in (processes / str(broker) / "task").glob("*"):
         try:
             if (thread / "comm").read_text().startswith(TICKING):
-                Path("/proc", thread.name, "timerslack_ns").write_text(str(TICKS_MAY_WAIT_NS))
+                (processes / thread.name / "timerslack_ns").write_text(str(TICKS_MAY_WAIT_NS))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
-        except PermissionError:
+        except OSError:
             return
 
 

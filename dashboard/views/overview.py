@@ -27,7 +27,8 @@ NOBODY_WAITS = (State.PHANTOM, State.EXTERNAL, State.STORES_OWN)
 """States in which the backlog says nothing about a service."""
 MOST_STUCK = 20
 MOST_INSPECTED = 5
-"""Stuck subscriptions whose first waiting events are looked up. Each may need a read from the broker."""
+"""Stuck subscriptions whose first waiting events are looked up: each may need a read from the broker. And moving ones of which
+half an hour of looks is read."""
 MOST_HEADS = 3
 MOST_MISTAKEN = 10
 """Subscriptions that move, but are used in a way that loses order or moves everybody."""
@@ -172,12 +173,14 @@ def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
 
 
 def _mistaken(lines: Sequence[Line]) -> list[Mistaken]:
-    """Subscriptions that are used wrongly, as far as their figures tell. What was seen before is read only of those whose
-    cursor went back."""
+    """Subscriptions that are used wrongly, as far as their figures tell. What was seen before is read only of the first few
+    whose cursor went back: a reset of everything moves hundreds."""
     found: list[Mistaken] = []
+    inspected = 0
     for line in lines:
-        jumped = any(not setback.restarted for setback in line.backlog.setbacks)
-        findings = diagnosis_of(line).findings if jumped else at_a_glance(line)
+        inspect = inspected < MOST_INSPECTED and any(not setback.restarted for setback in line.backlog.setbacks)
+        inspected += inspect
+        findings = diagnosis_of(line).findings if inspect else at_a_glance(line)
         sure = [finding for finding in findings if finding.sure]
         if sure:
             found.append(Mistaken(line=line, findings=sure))

@@ -22,7 +22,7 @@ from scripts.pulsar_distribution import (
     distribution,
     missing_programs,
 )
-from scripts.pulsar_launch import command, environment
+from scripts.pulsar_launch import TICKING, TICKS_MAY_WAIT_NS, calm, command, environment
 
 EACH_VERSION = pytest.mark.parametrize("version", VERSIONS)
 
@@ -209,3 +209,17 @@ def test_free_ports_are_free_and_different() -> None:
     ports = free_ports(3)
     assert len(set(ports)) == 3
     assert all(port_is_free(port) for port in ports)
+
+
+def test_only_the_ticking_thread_is_calmed_and_one_that_cannot_be_is_left_as_it_is(tmp_path: Path) -> None:
+    for thread, name in ((11, "java"), (12, f"{TICKING}\n")):
+        (tmp_path / "1" / "task" / str(thread)).mkdir(parents=True)
+        (tmp_path / "1" / "task" / str(thread) / "comm").write_text(name)
+        (tmp_path / str(thread)).mkdir()
+    calm(1, tmp_path)
+    assert not (tmp_path / "11" / "timerslack_ns").exists()
+    slack = tmp_path / "12" / "timerslack_ns"
+    assert slack.read_text() == str(TICKS_MAY_WAIT_NS)
+    slack.unlink()
+    slack.mkdir()  # as little to be written as the file of a kernel that is emulated
+    calm(1, tmp_path)

@@ -1,6 +1,7 @@
 """What is wrong with a subscription, on its page and on the overview."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,9 +9,15 @@ from django.test.utils import override_settings
 from django.urls import reverse
 
 from dashboard import gateway
+from dashboard.subscriptions.backlog_cache import Line
+from dashboard.subscriptions.diagnosis import DiagnosisText, diagnosis_of
+from dashboard.views import overview
+from eventstore.backlogs import NOT_KNOWN
 from eventstore.config.loading import parse_config
+from eventstore.model.events import Topic
 from eventstore.model.subscriptions import SubscriptionType
 from tests.indexing import publish_everything_at
+from tests.unit.backlogs.test_stored import backlog
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 ORDERED = parse_config('[topics]\nordered = ["patients"]\n', "ordered.toml")
@@ -116,3 +123,20 @@ def test_a_cursor_that_jumped_back_otherwise_is_named(desk: Desk) -> None:
     desk.subscriptions.reset_cursor(TOPIC, NAME, {0: Edge.EARLIEST})
     answer = desk.get(page())
     assert (attribute(answer, "data-finding"), attribute(answer, "data-certainty")) == (["moved back"], ["possible"])
+
+
+def test_of_however_many_cursors_that_jumped_the_overview_reads_the_earlier_looks_of_a_few(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, read = backlog(), list[str]()
+    jumped = replace(there, setbacks=[replace(setback, restarted=False) for setback in there.setbacks])
+    named = [replace(jumped.subscription, name=f"s{number}") for number in range(30)]
+    lines = [Line(topic=Topic(name=TOPIC), backlog=replace(jumped, subscription=one), pace=NOT_KNOWN) for one in named]
+
+    def diagnosed(line: Line) -> DiagnosisText:
+        read.append(line.subscription.name)
+        return diagnosis_of(line)
+
+    monkeypatch.setattr(overview, "diagnosis_of", diagnosed)
+    overview._mistaken(lines)
+    assert len(read) == overview.MOST_INSPECTED

@@ -22,7 +22,6 @@ from tests.unit.backlogs.test_stored import HOSTILE, backlog
 from tests.web.desk import TOPIC, Desk, attribute, opened_desk, text
 
 LIST = "/subscriptions/"
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -32,13 +31,13 @@ def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
 
 
 def line(name: str, *, waiting: int = 1, topic: str = "patients", pace: Pace = NOT_KNOWN, **given: Any) -> Line:
-    there = backlog(topic=topic, name=name)
+    there, at = backlog(topic=topic, name=name), datetime.now(UTC)
     told: dict[str, Any] = {"type": SubscriptionType.SHARED, "kind": SubscriptionKind.SERVICE, "consumers": []}
-    fields: dict[str, Any] = {"oldest": NOW - timedelta(seconds=waiting) if waiting else None, "stuck_since": None}
+    fields: dict[str, Any] = {"oldest": at - timedelta(seconds=waiting) if waiting else None, "stuck_since": None}
     fields["state"] = State.CATCHING_UP
     for field, value in given.items():
         (told if field in ("type", "kind", "consumers", "unacked") else fields)[field] = value
-    changed = replace(there, waiting=waiting, as_of=NOW, subscription=replace(there.subscription, **told), **fields)
+    changed = replace(there, waiting=waiting, as_of=at, subscription=replace(there.subscription, **told), **fields)
     return Line(topic=Topic(name=topic), backlog=changed, pace=pace)
 
 
@@ -47,13 +46,15 @@ def names(lines: Sequence[Line], address: str = "") -> list[str]:
     return [one.subscription.name for one in chosen(lines, asked_for(given))]
 
 
-LINES = [
-    line("a", waiting=5, topic="letters", pace=Pace(published=1.0, handled=3.0, falls=2.0, drains_in=timedelta(seconds=9))),
-    line("b", waiting=700, unacked=2, pace=Pace(published=2.0, handled=0.0, falls=-2.0)),
-    line("c", waiting=0, state=State.HEALTHY, type=SubscriptionType.FAILOVER),
-    line("d", waiting=60, state=State.STUCK, stuck_since=NOW),
-    line("e", waiting=9_999, kind=SubscriptionKind.COMPACTION, state=State.STORES_OWN),
-]
+def five() -> list[Line]:
+    falling = Pace(published=1.0, handled=3.0, falls=2.0, drains_in=timedelta(seconds=9))
+    return [
+        line("a", waiting=5, topic="letters", pace=falling),
+        line("b", waiting=700, unacked=2, pace=Pace(published=2.0, handled=0.0, falls=-2.0)),
+        line("c", waiting=0, state=State.HEALTHY, type=SubscriptionType.FAILOVER),
+        line("d", waiting=60, state=State.STUCK, stuck_since=datetime.now(UTC)),
+        line("e", waiting=9_999, kind=SubscriptionKind.COMPACTION, state=State.STORES_OWN),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ LINES = [
     ],
 )
 def test_the_address_says_in_which_order_and_which_of_them(address: str, expected: str) -> None:
-    found = names(LINES, address)
+    found = names(five(), address)
     assert sorted(found) == sorted(expected)
     if "sort=state" not in address:
         assert "".join(found) == expected
@@ -139,9 +140,9 @@ def test_a_sparkline_stays_in_its_frame_and_says_the_same_in_words() -> None:
 
 
 def test_the_chart_has_columns_of_one_length_and_no_name() -> None:
-    there = backlog()
+    there, begun = backlog(), datetime.now(UTC)
     looks = [
-        look_at(replace(there, as_of=NOW + timedelta(seconds=10 * number), waiting=9 - number, events=20 + 5 * number))
+        look_at(replace(there, as_of=begun + timedelta(seconds=10 * number), waiting=9 - number, events=20 + 5 * number))
         for number in range(3)
     ]
     found = columns_of(looks)

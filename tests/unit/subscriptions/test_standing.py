@@ -20,7 +20,7 @@ from tests.indexing import event, index, place
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
 LIMIT = timedelta(minutes=2)
-LONG_AGO = datetime.now(UTC) - timedelta(days=3)
+LONG_AGO = datetime(2025, 5, 1, tzinfo=UTC)
 BROKER = SubscriptionCapabilities(backlog_unit="entries", reset_disconnects=True, lists_consumers=True)
 
 
