@@ -25,8 +25,11 @@ FENCED_SECONDS = 5.0
 Json = Mapping[str, Any]
 
 
-class OtherPartitions(Exception):
+class OtherPartitions(StoreRefused):
     """The topic has another number of partitions than the caller knows."""
+
+    def __init__(self) -> None:
+        super().__init__("The topic has just been given another number of partitions: reload the page.")
 
 
 class Admin:

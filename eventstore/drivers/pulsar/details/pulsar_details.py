@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from eventstore.drivers.pulsar.admin import Admin, OtherPartitions
+from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.details import answers
 from eventstore.drivers.pulsar.topics import KnownTopic
@@ -46,8 +46,6 @@ def _gathered(admin: Admin, known: KnownTopic, pool: ThreadPoolExecutor) -> Topi
         traffic = Told(value=stats.result())
     except StoreUnreachable:
         raise
-    except OtherPartitions:
-        traffic = Told(problem="The topic has just been given another number of partitions: reload the page.")
     except EventStoreError as error:
         traffic = Told(problem=str(error))
     return TopicDetails(

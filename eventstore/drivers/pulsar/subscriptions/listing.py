@@ -48,8 +48,9 @@ def as_told(
     return [_subscription(known, name, parts) for name in sorted(names)]
 
 
-def named(admin: Admin, entries: Entries, known: KnownTopic, name: str) -> Subscription:
-    for subscription in all_of(admin, entries, known):
+def named(told: Sequence[Subscription], known: KnownTopic, name: str) -> Subscription:
+    """Return the one of the topic's subscriptions that has this name. Raises ``UnknownSubscription``."""
+    for subscription in told:
         if subscription.name == name:
             return subscription
     raise _unknown(known)

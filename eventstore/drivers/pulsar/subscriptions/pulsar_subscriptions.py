@@ -10,6 +10,7 @@ from eventstore.drivers.pulsar.names import check_new_subscription
 from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
 from eventstore.drivers.pulsar.subscriptions.inside_batches import InsideBatches
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries
+from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import (
@@ -38,26 +39,22 @@ class PulsarSubscriptions:
 
     def of_topic(self, topic: str) -> Sequence[Subscription]:
         """Two requests, for a topic that was listed in the last half a minute."""
-        known = self._cluster.known_lately(topic)
-        try:
-            found = listing.all_of(self._cluster.admin, self._entries, known)
-        except OtherPartitions:
-            known = self._cluster.topics.find_anew(known)
-            found = listing.all_of(self._cluster.admin, self._entries, known)
+        known, found = self._all_of(self._cluster.known_lately(topic))
         self._cluster.topics.confirm(known)
         kept = self._inside_batches.kept()
         return [replace(one, acknowledges_inside=kept) for one in found]
 
     def named(self, topic: str, name: str) -> Subscription:
-        found = listing.named(self._cluster.admin, self._entries, self._cluster.known(topic), name)
-        return replace(found, acknowledges_inside=self._inside_batches.kept())
+        known, found = self._all_of(self._cluster.known(topic))
+        return replace(listing.named(found, known, name), acknowledges_inside=self._inside_batches.kept())
 
     def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
         """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
         known = self._cluster.known(topic)
         check_new_subscription(name)
         self._cluster.admin.create_subscription(known.name, name, start.value)
-        return listing.named(self._cluster.admin, self._entries, known, name)
+        known, found = self._all_of(known)
+        return listing.named(found, known, name)
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
         known = self._cluster.known(topic)
@@ -79,3 +76,11 @@ class PulsarSubscriptions:
             if isinstance(target, Position):
                 checked(target, self._cluster.partition_log(known, partition))
         cursor_reset.reset(self._cluster.admin, known, name, targets, on_begin, on_move)
+
+    def _all_of(self, known: KnownTopic) -> tuple[KnownTopic, Sequence[Subscription]]:
+        """Return the topic's subscriptions, and the topic itself: partitions may have been added since it was known."""
+        try:
+            return known, listing.all_of(self._cluster.admin, self._entries, known)
+        except OtherPartitions:
+            known = self._cluster.topics.find_anew(known)
+            return known, listing.all_of(self._cluster.admin, self._entries, known)
