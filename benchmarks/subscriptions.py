@@ -185,7 +185,7 @@ def _warm(browser: "Client", topics: int) -> list[float]:
         for number in range(WARM):
             if number % NEWER_EVERY == 0:
                 desk().backlogs.forget()
-                desk().backlogs.poll(LONG, stop)
+                desk().backlogs.poll(LONG, stop.is_set)
             times.append(_milliseconds(lambda: _page(browser, topics)))
     return times
 

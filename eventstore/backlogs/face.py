@@ -11,7 +11,7 @@ from eventstore.backlogs import lease as leases
 from eventstore.backlogs.current import AllBacklogs, StoredBacklogs, TopicBacklogs
 from eventstore.backlogs.lease import Lease, LeaseLost
 from eventstore.backlogs.looks import Look
-from eventstore.backlogs.refresh import refresh
+from eventstore.backlogs.refresh import IsStopped, Stopped, refresh
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.log import Log
@@ -20,6 +20,10 @@ from eventstore.subscriptions.face import SubscriptionFace
 
 FRESH = timedelta(seconds=2)
 """How old figures may be while no poller runs."""
+POLL_EVERY = 5.0
+"""Seconds from one question of the poller to the next."""
+POLL_REST = 10
+"""Where an answer took long, the poller asks again only after so many times as long."""
 REST = 5
 """Where the answer took long, nobody asks again before so many times as long: however many look, the broker has its rest."""
 LONGEST_REST = 10.0
@@ -52,7 +56,7 @@ class BacklogFace:
         with self._asking:
             deadline = time.monotonic() + PATIENCE
             while not (now := leases.situation(max_age)).fresh:
-                if self._ask(max_age):
+                if self._ask(max_age) is not None:
                     now = leases.situation(max_age)
                     self._thin_a_little()
                     break
@@ -82,41 +86,47 @@ class BacklogFace:
             self._subscriptions.noted([one.topic.name for one in some], [each.subscription for each in backlogs], at)
         return found
 
-    def poll(self, every: timedelta, stop: threading.Event) -> bool:
-        """Ask the store about everything, unless that was done within ``every``; return whether it was asked.
+    def poll(self, max_age: timedelta, is_stopped: IsStopped) -> timedelta | None:
+        """Ask the store about everything, unless that was done within ``max_age``.
 
-        Nobody else asks until a while after the next call is due. Looks that are too old are deleted.
+        Return how long to rest before the next call: nobody else asks until a while after it is due. ``None`` if it was not
+        asked, or not to the end because ``is_stopped``.
         """
-        asked = self._ask(every, promised=every * 2)
+        try:
+            return self._ask(max_age, is_stopped)
+        except Stopped:
+            return None
+
+    def thin(self, stop: threading.Event) -> None:
+        """Delete looks that are too old, once a minute and with pauses, until all are deleted or the process is to stop."""
         if time.monotonic() - self._thinned > THIN_SECONDS:
             self._thinned = time.monotonic()
             for _ in history.thin():
                 if stop.wait(0.05):
                     break
-        return asked
 
-    def _ask(self, max_age: timedelta, promised: timedelta | None = None) -> bool:
-        """Ask the store about everything, unless that was done within ``max_age`` or another process does it now.
-
-        Return whether it was asked. ``promised``: within which time the caller asks again, so that nobody else needs to.
-        """
-        lease = leases.take(self._owner, max_age, trusting=promised is None)
+    def _ask(self, max_age: timedelta, is_stopped: IsStopped | None = None) -> timedelta | None:
+        """Ask the store about everything, unless that was done within ``max_age`` or another process does it now: then return
+        ``None``, and otherwise how long to rest. ``is_stopped``: of the poller, which trusts no promise but its own."""
+        polls = is_stopped is not None
+        lease = leases.take(self._owner, max_age, trusting=not polls)
         if lease is None:
-            return False
+            return None
         begun = time.monotonic()
         try:
-            reason = self._refresh(lease)
+            reason = self._refresh(lease, is_stopped or (lambda: False))
         except BaseException:
             leases.give_up(lease)
             raise
-        rest = timedelta(seconds=0.0 if reason else min(LONGEST_REST, REST * (time.monotonic() - begun)))
-        leases.finish(lease, reason=reason, promised=max(promised or rest, rest))
-        return True
+        seconds = 0.0 if reason else time.monotonic() - begun  # a store that is away needs no rest
+        rest = max(POLL_EVERY, POLL_REST * seconds) if polls else min(LONGEST_REST, REST * seconds)
+        leases.finish(lease, reason=reason, promised=timedelta(seconds=2 * rest if polls else rest))
+        return timedelta(seconds=rest)
 
-    def _refresh(self, lease: Lease) -> str:
+    def _refresh(self, lease: Lease, is_stopped: IsStopped) -> str:
         """Return why the store could not be asked; empty if it was."""
         try:
-            refresh(self._log, self._subscriptions, lease, self.last_known().topics, self._stored.note)
+            refresh(self._log, self._subscriptions, lease, self.last_known().topics, self._stored.note, is_stopped)
         except StoreUnreachable as error:
             return str(error)
         except LeaseLost:

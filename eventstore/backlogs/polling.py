@@ -5,33 +5,33 @@ So there is a history to look back on, and pages show what is stored. Several po
 
 import logging
 import threading
-import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import DatabaseError, connections
 
-from eventstore.backlogs.face import BacklogFace
+from eventstore.backlogs.face import POLL_EVERY, BacklogFace
 from eventstore.config.loading import Config
 from eventstore.config.subscriptions import is_external
 from eventstore.index.indexer.failures import database_error_text
-from eventstore.model.errors import EventStoreError, ToldOnce
+from eventstore.model.errors import EventStoreError, ToldOnce, words_of
 from eventstore.model.storage import Storage
 from eventstore.subscriptions.face import OnLook, SubscriptionFace, ignore_look
 
 log = logging.getLogger(__name__)
 
-EVERY = 5.0
-"""Seconds from one question to the next."""
-REST = 10
-"""Where the answer takes long, the next question comes only after so many times as long."""
-STOPPED_WITHIN = 6.0
+STOPPED_WITHIN = 1.5
+"""Seconds. The indexer has stopped before, within four, and after six in all the process is killed."""
 
 
 @contextmanager
-def polling(storage: Storage, config: Config, on_look: OnLook = ignore_look) -> Iterator[None]:
-    """Poll in a thread of its own within this block. ``on_look``: see ``SubscriptionFace``."""
+def polling(storage: Storage, config: Config, process_stops: threading.Event, on_look: OnLook = ignore_look) -> Iterator[None]:
+    """Poll in a thread of its own within this block. ``on_look``: see ``SubscriptionFace``.
+
+    Nothing more is asked as soon as the process stops, which may be a while before the block ends.
+    """
     stop = threading.Event()
     stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
     subscriptions = SubscriptionFace(
@@ -42,7 +42,7 @@ def polling(storage: Storage, config: Config, on_look: OnLook = ignore_look) -> 
         is_external=lambda one: is_external(config.subscriptions, one.topic, one.name),
     )
     face = BacklogFace(log=storage.log, subscriptions=subscriptions)
-    thread = threading.Thread(target=_poll, args=(face, stop), name="backlog poller", daemon=True)
+    thread = threading.Thread(target=_poll, args=(face, stop, process_stops.is_set), name="backlog poller", daemon=True)
     thread.start()
     try:
         yield
@@ -51,21 +51,31 @@ def polling(storage: Storage, config: Config, on_look: OnLook = ignore_look) -> 
         thread.join(STOPPED_WITHIN)
 
 
-def _poll(face: BacklogFace, stop: threading.Event) -> None:
+def _poll(face: BacklogFace, stop: threading.Event, process_stops: Callable[[], bool]) -> None:
     told = ToldOnce(log, "The backlogs of the subscriptions")
-    wait = EVERY
+    rest = timedelta(seconds=POLL_EVERY)
+
+    def is_stopped() -> bool:
+        return stop.is_set() or process_stops()
+
     try:
-        while not stop.is_set():
-            begun = time.monotonic()
+        while not is_stopped():
             try:
-                if face.poll(timedelta(seconds=wait), stop):
-                    wait = max(EVERY, REST * (time.monotonic() - begun))
+                rest = face.poll(rest, is_stopped) or rest
+                face.thin(stop)
                 told.over("are known again.")
-            except EventStoreError as error:
-                told.tell(f"trying again: {error}")
-            except DatabaseError as error:
-                told.tell(f"trying again: {database_error_text(error)}")
+            except Exception as error:  # noqa: BLE001 - told once; without the poller all figures would grow old
+                told.tell(f"trying again: {_text(error)}")
                 connections.close_all()
-            stop.wait(wait)
+            stop.wait(rest.total_seconds())
     finally:
         connections.close_all()
+
+
+def _text(error: Exception) -> str:
+    """An unforeseen error's own text is left out, because it may quote a payload: the lines of code say what to mend."""
+    if isinstance(error, EventStoreError):
+        return str(error)
+    if isinstance(error, DatabaseError):
+        return database_error_text(error)
+    return f"an unforeseen {words_of(error)}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()

@@ -5,8 +5,9 @@ the reason.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -27,15 +28,20 @@ from eventstore.model.subscriptions import Subscription
 from eventstore.subscriptions import Backlog
 from eventstore.subscriptions.face import SubscriptionFace
 
-MOST_PARALLEL = 8
-"""Topics that are asked about at the same time. Each takes two calls, one after the other."""
 TOPICS_A_WRITE = 25
 RENEW_SECONDS = 3.0
+HEARD_SECONDS = 0.2
+"""While the store is slow: how often to see whether this is to stop."""
 STEP_SECONDS = 60
 MOST_STEPS = 60
 
+IsStopped = Callable[[], bool]
 Answer = Sequence[Subscription] | str
 """A topic's subscriptions, or why the store does not tell them."""
+
+
+class Stopped(Exception):
+    """The process is to end: the answers that are still to come are left."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,56 +50,65 @@ class Asked:
     answer: Answer
 
 
+Answers = Generator[Asked | None, None, None]
+
+
 def refresh(
     log: Log,
     subscriptions: SubscriptionFace,
     lease: Lease,
     known: Sequence[TopicBacklogs],
     note: Callable[[Sequence[TopicBacklogs]], None],
+    is_stopped: IsStopped,
 ) -> None:
     """Ask about all topics, and store what comes. ``note`` is called with what is stored.
 
-    Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken over, or the error with which the store refuses the
-    list of topics.
+    Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken over, ``Stopped``, or the error with which the
+    store refuses the list of topics.
     """
     topics = log.topics() if subscriptions.supported else []
     before = {one.topic.name: one for one in known}
     found: set[str] = set()
-    for some in _in_pieces(_answers(log, subscriptions, topics, lease)):
+    for some in _in_pieces(_answers(log, subscriptions, topics, lease, is_stopped)):
         found |= {asked.topic.name for asked in some}
         note(_write(lease, subscriptions, some, before))
     _remove_others(lease, found)
 
 
-def _answers(log: Log, subscriptions: SubscriptionFace, topics: Sequence[Topic], lease: Lease) -> Iterator[Asked]:
+def _answers(
+    log: Log, subscriptions: SubscriptionFace, topics: Sequence[Topic], lease: Lease, is_stopped: IsStopped
+) -> Iterator[Asked]:
     """Yield each topic's answer as it comes, except for those that were deleted since they were listed."""
-    parallel = min(MOST_PARALLEL, log.capabilities.parallel_reads, len(topics))
-    answers = _one_by_one(subscriptions, topics) if parallel <= 1 else _side_by_side(subscriptions, topics, parallel)
+    parallel = min(log.capabilities.parallel_reads, len(topics))
+    asking = _side_by_side(subscriptions, topics, parallel, is_stopped) if parallel > 1 else _one_by_one(subscriptions, topics)
     renewed = time.monotonic()
-    for asked in answers:
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            leases.renew(lease)
-            renewed = time.monotonic()
-        if asked is not None:
-            yield asked
+    with closing(asking) as answers:
+        for asked in answers:
+            if is_stopped():
+                raise Stopped
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                leases.renew(lease)
+                renewed = time.monotonic()
+            if asked is not None:
+                yield asked
 
 
-def _one_by_one(subscriptions: SubscriptionFace, topics: Sequence[Topic]) -> Iterator[Asked | None]:
+def _one_by_one(subscriptions: SubscriptionFace, topics: Sequence[Topic]) -> Answers:
     for topic in topics:
         yield _ask(subscriptions, topic)
 
 
-def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], parallel: int) -> Iterator[Asked | None]:
-    """Also yields ``None`` while no answer comes, so that the caller is never kept for long."""
-    with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="backlogs") as pool:
+def _side_by_side(subscriptions: SubscriptionFace, topics: Sequence[Topic], parallel: int, is_stopped: IsStopped) -> Answers:
+    """Also yields ``None`` while no answer comes, so that the caller is never kept for long. Each topic takes two calls, one
+    after the other."""
+    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="backlogs")
+    try:
         left: set[Future[Asked | None]] = {pool.submit(_ask, subscriptions, topic) for topic in topics}
-        try:
-            while left:
-                done, left = wait(left, timeout=RENEW_SECONDS, return_when=FIRST_COMPLETED)
-                yield from [each.result() for each in done] or [None]
-        finally:
-            for each in left:
-                each.cancel()
+        while left:
+            done, left = wait(left, timeout=HEARD_SECONDS, return_when=FIRST_COMPLETED)
+            yield from [each.result() for each in done] or [None]
+    finally:
+        pool.shutdown(wait=not is_stopped(), cancel_futures=True)
 
 
 def _ask(subscriptions: SubscriptionFace, topic: Topic) -> Asked | None:

@@ -1,4 +1,4 @@
-"""What a diagnosis consists of. The words are the pages' (``dashboard/subscriptions/diagnosis_text.py``)."""
+"""What a diagnosis consists of. The words are the pages' (``dashboard/subscriptions/diagnosis_words.py``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

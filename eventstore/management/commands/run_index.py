@@ -72,7 +72,7 @@ class Command(BaseCommand):
                     said = f"{total} {'event' if total == 1 else 'events'} indexed"
                     self.stdout.write(f"{said} before it was stopped" if stop.is_set() else said)
                 else:
-                    with polling(storage, settings.EVENTDESK, Tracks().observe):
+                    with polling(storage, settings.EVENTDESK, stop, Tracks().observe):
                         run_until_stopped(following)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error

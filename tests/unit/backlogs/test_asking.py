@@ -76,6 +76,10 @@ def face_of(told: Told) -> BacklogFace:
     return BacklogFace(log=storage.log, subscriptions=subscriptions)
 
 
+def no() -> bool:
+    return False
+
+
 def names(topics: Sequence[TopicBacklogs]) -> list[tuple[str, str]]:
     return [(one.topic.name, each.backlog.subscription.name) for one in topics for each in one.subscriptions]
 
@@ -160,14 +164,15 @@ def test_a_store_that_is_away_is_asked_once_by_all_and_its_last_figures_stay() -
     assert len(second.current(NOW).topics) == 2
 
 
-def test_what_a_poller_has_promised_to_ask_nobody_else_asks() -> None:
+def test_what_a_poller_has_promised_to_ask_nobody_else_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_module, "POLL_EVERY", 1000.0)
     told = Told({"a": ["x"]})
-    poller, page, stop = face_of(told), face_of(told), threading.Event()
-    assert poller.poll(LONG, stop)
+    poller, page = face_of(told), face_of(told)
+    assert poller.poll(LONG, no)
     assert page.current(NOW).topics
-    assert not poller.poll(LONG, stop)
+    assert not poller.poll(LONG, no)
     assert told.asked == ["a"]
-    assert poller.poll(NOW, stop)  # its own promise keeps nobody from polling
+    assert poller.poll(NOW, no)  # its own promise keeps nobody from polling
     page.forget()
     page.current(NOW)
     assert told.asked == ["a"] * 3
