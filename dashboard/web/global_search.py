@@ -165,8 +165,8 @@ def filters_for(text: str, *, sees_values: bool) -> list[tuple[str, str]]:
 
 def delivery_filter(subscription: str, state: DeliveryState) -> str:
     """The filter for what became of events in a subscription: ``delivery:mailer=pending``."""
-    text = f"{subscription}={state.value.replace(' ', '-')}"
-    return f"delivery:{text}" if not set(text) & set(' \t\n()"') and text.isprintable() else f"delivery:{quoted(text)}"
+    plain = subscription and not set(subscription) & set(' \t\n()"') and subscription.isprintable()
+    return f"delivery:{subscription if plain else quoted(subscription)}={state.value.replace(' ', '-')}"
 
 
 def quoted(text: str) -> str:

@@ -3,16 +3,22 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from django.http import HttpResponse
 
+from dashboard.web.global_search import delivery_filter
 from eventstore.config.loading import parse_config
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import SubscriptionType
-from tests.indexing import publish_everything_at
+from eventstore.model.pointers import Pointer
+from eventstore.model.subscriptions import DeliveryState, SubscriptionType
+from eventstore.search import parse_filter
+from tests.hostile import NAMES
+from tests.indexing import START, place, publish_everything_at
+from tests.unit.search.deliveries import Handled
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
 from tests.web.resetting import reset
 
@@ -70,6 +76,21 @@ def test_the_head_says_who_has_not_acknowledged_how_much_and_leads_to_those_even
     [url, _] = re.findall(r'href="([^"]*)" data-subscription=', answer.content.decode())
     assert parse_qs(urlsplit(url).query) == {"filter": ["delivery:mailer=pending"]}
     assert attribute(desk.get(url), "data-event-id") == ["e-4", "e-3"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a=b", "line\nbreak", "nul\0", "(", "back\\", "\x7f", "ideographic\u3000space"])
+def test_the_link_to_waiting_events_finds_a_subscription_of_any_name(name: str) -> None:
+    pointer = Pointer(position=place(0), ordinal=0, event_id="e", type="", time=START, published=START, size=0, version=1)
+    for state in (DeliveryState.DEAD_LETTERED, DeliveryState.PENDING):
+        handled = Handled({("e", name): state}, names=[name])
+        assert parse_filter(delivery_filter(name, state), handled).matches_pointer(pointer)
+
+
+def test_the_link_at_the_head_opens_for_a_name_that_has_to_be_quoted(desk: Desk) -> None:
+    desk.publish(1)
+    desk.subscribe('odd "name" (1)')
+    [url] = re.findall(r'href="([^"]*)" data-subscription=', desk.get(PATIENT).content.decode())
+    assert attribute(desk.get(unescape(url)), "data-event-id") == ["e-0"]
 
 
 def test_an_aggregate_that_everybody_has_handled_says_nothing_at_its_head(desk: Desk) -> None:
