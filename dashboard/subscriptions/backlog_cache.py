@@ -123,6 +123,11 @@ class Line:
         return self.backlog.stuck_since is not None
 
     @property
+    def held_by_an_event(self) -> bool:
+        """It stands although consumers are connected, or may be: the first event of each partition that stands holds it."""
+        return self.stuck and not self.unattended_and_told
+
+    @property
     def needs_attention(self) -> bool:
         """Without what is held back, which needs it only after a while."""
         return self.stuck or self.backlog.state is State.TRIMMED

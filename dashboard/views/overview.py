@@ -41,7 +41,8 @@ MADE_ANEW_LATELY = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stuck:
-    """A subscription that does not move. ``heads`` are the events that block it, one for each partition, as far as known."""
+    """A subscription that does not move. ``heads`` are the events that block it, one for each partition, as far as known:
+    none where nobody is connected."""
 
     line: Line
     events: str
@@ -165,7 +166,7 @@ def _stuck(lines: Sequence[Line], profile: AccessProfile) -> list[Stuck]:
         Stuck(
             line=line,
             events=backlog_cache.events_words(line.backlog),
-            heads=_heads(line, profile) if number < MOST_INSPECTED else (),
+            heads=_heads(line, profile) if number < MOST_INSPECTED and line.held_by_an_event else (),
             findings=diagnosis_of(line).findings if number < MOST_INSPECTED else (),
         )
         for number, line in enumerate(lines)

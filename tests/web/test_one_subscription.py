@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from eventstore.config.subscriptions import DeclaredSubscription
 from eventstore.config.topic_kinds import BY_NAME
-from eventstore.drivers.database.models import CursorRow, MessageRow
+from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
 from eventstore.model.events import NewMessage, Topic
+from eventstore.model.subscriptions import SubscriptionType
 from eventstore.subscriptions.letters import By, letter_topics
 from tests.indexing import publish_everything_at
 from tests.web.desk import NAME, TOPIC, Desk, attribute, event, opened_desk, text
@@ -40,6 +41,7 @@ def make_old() -> None:
     publish_everything_at(then)
     MessageRow.objects.using("store").update(published=then)
     CursorRow.objects.using("store").update(moved=then)
+    MemberRow.objects.using("store").update(connected=then)
 
 
 def publish(desk: Desk, payloads: list[Any], *, start: int = 0, topic: str = TOPIC) -> None:
@@ -64,7 +66,9 @@ def stuck_at(desk: Desk, payload: Any) -> None:
 
 def test_the_event_that_blocks_is_opened_with_what_differs_from_the_last_one_handled(desk: Desk) -> None:
     stuck_at(desk, {"title": "Report", "uploadedBy": {"family": SECRET}, "pages": [1]})
-    answer = desk.get(url())
+    with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="one"):
+        make_old()
+        answer = desk.get(url())
     assert attribute(answer, "data-difference") == ["kind of field", "new field"]
     assert "Field of another kind uploadedBy" in text(answer)
     assert "What is blocking it" in text(answer)

@@ -10,8 +10,9 @@ from dashboard.web import store_health
 from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
+from eventstore.model.subscriptions import Consumer, SubscriptionType
 from tests.indexing import publish_everything_at
-from tests.web.desk import Desk, attribute, opened_desk, text
+from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 
 @pytest.fixture
@@ -29,11 +30,12 @@ def figure(desk_page: str, name: str) -> str:
 
 
 def everything_happened_long_ago() -> None:
-    from eventstore.drivers.database.models import CursorRow
+    from eventstore.drivers.database.models import CursorRow, MemberRow
 
     then = datetime.now(UTC) - timedelta(hours=3)
     publish_everything_at(then)
     CursorRow.objects.using("store").update(moved=then)
+    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_a_new_installation_says_what_to_start_and_has_no_figures_made_up(desk: Desk) -> None:
@@ -53,18 +55,39 @@ def test_where_nothing_needs_attention_it_is_calm(desk: Desk) -> None:
     assert "1 of 1 subscription is healthy" in text(answer)
 
 
+def connected(desk: Desk) -> Consumer:
+    return desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="one")
+
+
 def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe(handled=4)
-    everything_happened_long_ago()
-    answer = desk.get("/")
+    with connected(desk):
+        everything_happened_long_ago()
+        answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck"]
     seen = text(answer)
-    assert "mailer has not moved for 3 hours: no consumer is connected" in seen
-    assert "6 events of patients wait behind Patient registered of patient 4711" in seen
+    assert "mailer has not moved for 3 hours 6 events of patients wait behind Patient registered of patient 4711" in seen
+    assert 'subscriptions/mailer/#holder">See what’s blocking it<' in answer.content.decode()
     body = answer.content.decode()
     assert 'href="/events/e-4/?at=' in body
     assert 'href="/aggregates/patient/4711/"' in body
+
+
+def test_where_nobody_is_connected_no_event_is_said_to_hold_it(desk: Desk) -> None:
+    desk.publish(10)
+    desk.subscribe(handled=4)
+    everything_happened_long_ago()
+    overview, page = desk.get("/"), desk.get("/topics/patients/subscriptions/mailer/")
+    assert attribute(overview, "data-attention") == ["stuck"]
+    assert "mailer has not moved for 3 hours: no consumer is connected 6 events of patients wait View subscription" in text(
+        overview
+    )
+    assert "#holder" not in overview.content.decode()
+    assert "No event is blocking it No consumer is connected." in text(page)
+    for answer in (overview, page):
+        for claim in ("wait behind", "what’s blocking", "What is blocking", "is blocked", "that blocks"):
+            assert claim not in text(answer)
 
 
 def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk) -> None:
@@ -72,8 +95,9 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     desk.log.append("patients", [NewMessage(payload=b"\xff", key="k")])
     desk.index()
     desk.subscribe()
-    everything_happened_long_ago()
-    answer = desk.get("/")
+    with connected(desk):
+        everything_happened_long_ago()
+        answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck", "anomalies"]
     assert attribute(answer, "data-anomaly") == ["unreadable"]
     assert "1 event of patients waits behind an unrecognised message" in text(answer)
@@ -217,9 +241,12 @@ def test_a_story_line_says_what_holds_it_and_a_viewer_sees_no_value_in_it(desk: 
     monkeypatch.setattr(settings, "EVENTDESK", replace(settings.EVENTDESK, stories=stories))
     desk.publish(3)
     desk.subscribe()
-    everything_happened_long_ago()
-    assert "3 events of patients wait behind Registered as Erika Mustermann of patient 4711" in text(desk.get("/"))
-    assert "Mustermann" not in desk.get("/", "viewer").content.decode()
+    with connected(desk):
+        everything_happened_long_ago()
+        assert "3 events of patients wait behind Registered as Erika Mustermann of patient 4711" in text(desk.get("/"))
+        seen = desk.get("/", "viewer").content.decode()
+    assert "wait behind" in " ".join(seen.split())
+    assert "Mustermann" not in seen
 
 
 def test_every_role_sees_it_and_who_has_none_does_not(desk: Desk) -> None:
