@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.delivery.cells import rows_of
 from dashboard.delivery.figures import Figures
-from dashboard.delivery.words import MARKS, word_of
+from dashboard.delivery.words import MARKS, sources_of, word_of
 from dashboard.gateway import desk
 from dashboard.rendering.text import format_number
 from dashboard.web.global_search import delivery_filter
@@ -50,6 +50,8 @@ class Columns:
     folded: Sequence[Folded]
     legend: Sequence[tuple[str, str, str]]
     as_of: datetime | None
+    sources: str
+    """What the cells rest on, in words; empty where there are none."""
     unavailable: Sequence[tuple[str, str]]
 
 
@@ -81,6 +83,7 @@ def columns_of(figures: Figures, rows: Sequence[Row], waiting: Sequence[Waiting]
         folded=[Folded(name=name, words=_counted(name, deliveries)) for name in names[MOST_COLUMNS:]],
         legend=[(*mark, state.value) for state, mark in MARKS.items() if state in seen],
         as_of=figures.as_of,
+        sources=sources_of({each[name].source for each in deliveries for name in shown if name in each}),
         unavailable=figures.unavailable,
     )
 

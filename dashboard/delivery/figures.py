@@ -1,6 +1,6 @@
 """The subscriptions against which a page judges its events: as they are known already, with their own time."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,8 +9,9 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from eventstore.delivery import AskedDeliveries, Book
+from eventstore.delivery import AskedDeliveries, Book, NoDeliveries
 from eventstore.model import EventStoreError
+from eventstore.search import DeliverySource
 
 FRESH_ENOUGH = timedelta(seconds=5)
 """Figures of this age are shown without asking for newer ones. The page says their age."""
@@ -21,6 +22,8 @@ class Figures:
     """``lines`` are the services' subscriptions of some topics, by topic and name. ``unavailable`` are those of these topics
     whose subscriptions the store does not tell, with its sentence.
 
+    ``asked_topics`` are all topics whose subscriptions the store has told, be there none.
+
     ``as_of`` is the time of the oldest figure; ``None``: there is none.
     """
 
@@ -28,7 +31,17 @@ class Figures:
     asked: AskedDeliveries
     lines: Mapping[tuple[str, str], Line]
     unavailable: Sequence[tuple[str, str]]
+    asked_topics: Set[str]
     as_of: datetime | None
+
+
+def asked_of(figures: Figures | None) -> DeliverySource:
+    """What answers a filter that asks for delivery: it says why where nothing is known."""
+    if figures is not None:
+        return figures.asked
+    if not desk().subscriptions.supported:
+        return NoDeliveries("this store has no subscriptions, so no event is delivered to any: leave delivery out")
+    return NoDeliveries("the store has not told any subscription yet: leave delivery out, or try again once it answers")
 
 
 def figures_for(topics: Collection[str]) -> Figures | None:
@@ -46,6 +59,7 @@ def figures_for(topics: Collection[str]) -> Figures | None:
         asked=AskedDeliveries(book, sorted(topics)),
         lines=lines,
         unavailable=[pair for pair in found.unavailable_topics if pair[0] in topics],
+        asked_topics=found.topics,
         as_of=min((line.backlog.as_of for line in lines.values()), default=found.as_of),
     )
 

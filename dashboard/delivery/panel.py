@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from dashboard.delivery.columns import Cell, cell_of
 from dashboard.delivery.figures import Figures
-from dashboard.delivery.words import note_of
+from dashboard.delivery.words import note_of, source_of
 from dashboard.rendering import event_url
 from dashboard.rendering.text import format_number
 from dashboard.subscriptions.backlog_cache import Line, events_words
@@ -23,6 +23,7 @@ class PanelLine:
     name: str
     url: str
     cell: Cell
+    source: str
     since: datetime | None
     copy_url: str
     behind: str
@@ -34,11 +35,13 @@ class PanelLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
-    """``lines``: by name, what is stuck first. ``unavailable``: why the store does not tell of the topic's subscriptions."""
+    """``lines``: by name, what is stuck first. ``unavailable``: why the store does not tell of the topic's subscriptions.
+    ``asked``: it was asked for them, and told them."""
 
     lines: Sequence[PanelLine]
     as_of: datetime | None
     unavailable: str
+    asked: bool
     indexed: bool
 
 
@@ -52,6 +55,7 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
         lines=sorted(lines, key=lambda line: (line.cell.state is not DeliveryState.STUCK, line.name)),
         as_of=figures.as_of,
         unavailable=dict(figures.unavailable).get(topic, ""),
+        asked=topic in figures.asked_topics,
         indexed=pointer is not None,
     )
 
@@ -63,6 +67,7 @@ def _line(line: Line, delivery: Delivery, waiting: Waiting | None) -> PanelLine:
         name=line.subscription.name,
         url=url,
         cell=cell_of(line.subscription.name, delivery),
+        source=source_of(delivery),
         since=delivery.since,
         copy_url=event_url(copy.event_id, copy.position) if copy is not None else "",
         behind=_behind(line, waiting) if delivery.waits else "",

@@ -1,6 +1,6 @@
 """How a delivery state reads and looks, on every page alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from dashboard.rendering.text import format_number
 from eventstore.delivery import Delivery, Source, Why
@@ -26,6 +26,15 @@ NOTES: Mapping[Why, str] = {
     Why.NO_CURSOR: "The store tells of no cursor in this partition.",
     Why.WAITS_AGAIN: "The cursor was moved back since: the event is redelivered.",
 }
+SOURCES: Mapping[Source, tuple[str, str]] = {
+    Source.CURSOR: ("the store\N{RIGHT SINGLE QUOTATION MARK}s cursor", "the store\N{RIGHT SINGLE QUOTATION MARK}s cursors"),
+    Source.LETTER: ("its dead letter", "dead letters"),
+    Source.RETRY: ("its copy in the retry topic", "copies in retry topics"),
+    Source.LOOKS: ("earlier looks at the cursor", "earlier looks at cursors"),
+    Source.RECORD: ("a cursor reset made in this desk", "cursor resets made in this desk"),
+    Source.CONFIGURATION: ("the configuration", "the configuration"),
+}
+"""What an answer rests on: of one event in one subscription, and of a page of them. Of ``NOTHING`` there is nothing to say."""
 PASSED = "Skipped, cleared or expired, or older than the subscription: the cursor moved past it, and no consumer was given it."
 LETTER = "A dead letter does not prove that its consumer failed on this event: a batch is dead-lettered as a whole."
 RETRIED = "Acknowledged in the retry topic, after another attempt."
@@ -36,6 +45,16 @@ def word_of(delivery: Delivery) -> str:
     if delivery.batch is None:
         return delivery.state.value
     return f"{delivery.state.value}, batch of {format_number(delivery.batch)}"
+
+
+def source_of(delivery: Delivery) -> str:
+    """What the state rests on: "the store's cursor"; empty if nothing tells."""
+    return SOURCES.get(delivery.source, ("", ""))[0]
+
+
+def sources_of(sources: Set[Source]) -> str:
+    """What a page's states rest on: "the store's cursors, dead letters"."""
+    return ", ".join(words for source, (_, words) in SOURCES.items() if source in sources)
 
 
 def note_of(delivery: Delivery) -> str:

@@ -6,7 +6,7 @@ is still known, with its time.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -157,6 +157,8 @@ class BacklogSnapshot:
     lines: Sequence[Line]
     unavailable_topics: Sequence[tuple[str, str]]
     as_of: datetime
+    topics: Set[str] = frozenset()
+    """All whose subscriptions the store has told, be there none."""
 
     def of_topic(self, name: str) -> "BacklogSnapshot":
         lines = [line for line in self.lines if line.topic.name == name]
@@ -292,5 +294,6 @@ def _snapshot(found: AllBacklogs) -> BacklogSnapshot:
     return BacklogSnapshot(
         lines=lines,
         unavailable_topics=[(one.topic.name, one.unavailable) for one in found.topics if one.unavailable],
+        topics={one.topic.name for one in found.topics if one.as_of},
         as_of=found.as_of or max((line.backlog.as_of for line in lines), default=timezone.now()),
     )

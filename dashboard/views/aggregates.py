@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from dashboard.delivery import figures_for, of_aggregate
+from dashboard.delivery import asked_of, figures_for, of_aggregate
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import build_line, build_pointer_line, published_mark, texts_of_kinds
@@ -120,7 +120,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         advice = "Search for the first characters of the id at the top. Search is case-sensitive."
         return problem(request, _unknown("aggregate", advice))
     figures = figures_for({stream.topic for stream in aggregate.streams})
-    entered = filter_form.entered_filter(request, figures.asked if figures else None)
+    entered = filter_form.entered_filter(request, asked_of(figures))
     events, filtered = _events(request, aggregate, entered)
     profile = profile_of(request)
     selected = _selected(request, aggregate, events.items)

@@ -1,6 +1,7 @@
 """Delivery as filters ask for it: by the name of a subscription, or by its topic's and its own (``documents/mailer``)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from eventstore.delivery.book import Book, Deliveries
 from eventstore.envelope.mapping import last_segment
@@ -10,6 +11,26 @@ from eventstore.model.subscriptions import DeliveryState
 
 MOST_NAMED = 12
 """Subscriptions that a refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoDeliveries:
+    """Fulfils ``eventstore.search.DeliverySource`` where nothing is known of any subscription: every filter that asks is
+    refused with the sentence ``why``."""
+
+    why: str
+
+    def refusal(self, name: str) -> str:
+        return self.why
+
+    def prepare(self, pointers: Sequence[Pointer]) -> None:
+        pass
+
+    def of_pointer(self, pointer: Pointer, name: str) -> DeliveryState | None:
+        return DeliveryState.UNKNOWN
+
+    def of_event(self, event: Event, name: str) -> DeliveryState | None:
+        return DeliveryState.UNKNOWN
 
 
 class AskedDeliveries:

@@ -57,6 +57,13 @@ def test_the_overview_says_so_too_and_counts_no_subscription_as_healthy(desk: De
     assert "Waiting in all backlogs" not in said
 
 
+def test_a_filter_that_asks_for_delivery_is_told_that_the_store_has_none(desk: Desk) -> None:
+    answer = desk.get("/aggregates/patient/4711/?filter=delivery:mailer%3Dpending")
+    assert answer.status_code == 400
+    assert "this store has no subscriptions" in text(answer)
+    assert "open the aggregate" not in text(answer)
+
+
 @pytest.mark.parametrize("rest", ["", "cursor-resets/new/?to=earliest"])
 def test_the_page_of_a_subscription_says_that_the_store_has_none(desk: Desk, rest: str) -> None:
     answer = desk.get(f"/topics/patients/subscriptions/mailer/{rest}")
