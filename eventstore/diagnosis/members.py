@@ -33,10 +33,10 @@ def come_and_go(looks: Looks) -> Iterator[Finding]:
     for change in changes(looks):
         arrived.setdefault(change.now.partition, []).extend(_arrivals(change))
     worst = max(arrived.values(), key=len, default=[])
-    name, times = _most_often(arrived)
+    name, times, again = _most_often(arrived, looks)
     at_once = max((len(members_of(look, place.partition)) for look in looks for place in look.places), default=0)
-    if times >= LIKELY_RETURNS:
-        sure = Certainty.CERTAIN if times >= CERTAIN_RETURNS else Certainty.LIKELY
+    if again >= LIKELY_RETURNS:
+        sure = Certainty.CERTAIN if again >= CERTAIN_RETURNS else Certainty.LIKELY
         evidence = Evidence(fact=Fact.ARRIVED, number=times, name=name, at=looks[0].at, until=looks[-1].at)
         yield Finding(mistake=Mistake.COME_AND_GO, certainty=sure, evidence=[evidence])
     elif len(worst) >= 2 * at_once + 2:
@@ -80,10 +80,29 @@ def _arrivals(change: Change) -> Sequence[Connection]:
     return arrivals([change.before, change.after], change.now.partition)
 
 
-def _most_often(arrived: Mapping[int, Sequence[Connection]]) -> tuple[str, int]:
-    """The name that connected most often to one partition, and how often."""
-    counts = [Counter(name for name, *_ in connections if name).most_common(1) for connections in arrived.values()]
-    return max((found[0] for found in counts if found), key=lambda pair: pair[1], default=("", 0))
+def _most_often(arrived: Mapping[int, Sequence[Connection]], looks: Looks) -> tuple[str, int, int]:
+    """The name that connected again most often to one partition, how often it connected, and how often again.
+
+    Instances that share the name arrive once each in a deployment: only the arrivals beyond that are counted as again.
+    """
+    found: list[tuple[str, int, int]] = []
+    for partition, connections in arrived.items():
+        often = {name: times for name, times in _by_name(connections).items() if name and times >= LIKELY_RETURNS}
+        at_once = _most_at_once(looks, partition) if often else {}
+        found += [(name, times, times - max(0, at_once.get(name, 0) - 1)) for name, times in often.items()]
+    return max(found, key=lambda one: one[2], default=("", 0, 0))
+
+
+def _most_at_once(looks: Looks, partition: int) -> Mapping[str, int]:
+    """How many connections each name had to the partition at most, at one look."""
+    most: Counter[str] = Counter()
+    for look in looks:
+        most |= _by_name([connection(member) for member in members_of(look, partition)])
+    return most
+
+
+def _by_name(connections: Sequence[Connection]) -> Counter[str]:
+    return Counter(name for name, *_ in connections)
 
 
 def _has_all(look: Look) -> str | None:

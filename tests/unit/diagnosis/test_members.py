@@ -79,6 +79,27 @@ def test_consumers_without_a_name_of_their_own_are_told_from_a_deployment_by_how
     assert found(deployed) == []
 
 
+def deployments(times: int, *, instances: int = 5) -> list[Look]:
+    """Instances that share a name, of which one is replaced at each look: each of them once in a deployment."""
+    return [
+        look(
+            number,
+            stands(5),
+            type=FAILOVER,
+            members=[
+                member("app", since=newest, address=f"10.0.0.1:{newest}") for newest in range(number, number + instances)
+            ],
+        )
+        for number in range(times * instances + 1)
+    ]
+
+
+def test_instances_that_share_a_name_and_are_each_replaced_once_are_a_deployment() -> None:
+    assert found(deployments(1)) == []
+    assert found(deployments(1, instances=9)) == []
+    assert found(deployments(2)) == [(Mistake.COME_AND_GO, Certainty.CERTAIN)]
+
+
 def test_who_connects_again_because_the_broker_loaded_the_topic_anew_does_not_come_and_go() -> None:
     assert found(coming(9, reloaded=True)) == []
 
