@@ -70,7 +70,7 @@ class Look:
     """By partition."""
     members: Sequence[Member]
     events: int | None = None
-    """How many events of its topic the index knew; ``None`` if it did not know every partition."""
+    """How many events of its topic there were, as ``events_of`` tells."""
 
 
 def look_at(backlog: Backlog) -> Look:
@@ -91,8 +91,16 @@ def look_at(backlog: Backlog) -> Look:
         rate_redelivered=told.rate_redelivered,
         places=[_place(cursor) for cursor in told.cursors],
         members=[_member(consumer) for consumer in told.consumers],
-        events=backlog.events,
+        events=events_of(backlog),
     )
+
+
+def events_of(backlog: Backlog) -> int | None:
+    """Return how many events of its topic the index knows, or ``None`` while it does not know all of them.
+
+    That number then grows at the indexer's pace, not at the publishers'.
+    """
+    return backlog.events if backlog.counted in (Counted.INDEX, Counted.STORE) else None
 
 
 def _place(cursor: Cursor) -> Place:

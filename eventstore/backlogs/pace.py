@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from eventstore.backlogs.looks import events_of
 from eventstore.backlogs.stored import Step
 from eventstore.model.subscriptions import Subscription
-from eventstore.subscriptions import Backlog
+from eventstore.subscriptions import Backlog, Counted
 
 SHORTEST, LONGEST = 45, 300
 """Seconds between two looks that are compared: a shorter time says little, a longer one says what is no longer so."""
+STEP_SECONDS = 60
+MOST_STEPS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +34,11 @@ NOT_KNOWN = Pace()
 
 
 def pace_of(backlog: Backlog, steps: Sequence[Step]) -> Pace:
-    """Return the pace now. ``steps``: what waited in the last hour, oldest first; the last one is this backlog's."""
-    seen = _seen(steps)
+    """Return the pace now. ``steps``: what waited in the last hour, oldest first; the last one is this backlog's.
+
+    While the index catches up, what it counts grows at the indexer's pace: the store's own rates are all that is known then.
+    """
+    seen = _seen(steps) if backlog.counted is not Counted.INDEX_BEHIND else NOT_KNOWN
     told = _told(backlog.subscription)
     falls = seen.falls if seen.falls is not None else told.falls
     drains_in = None
@@ -44,6 +50,15 @@ def pace_of(backlog: Backlog, steps: Sequence[Step]) -> Pace:
         falls=falls,
         drains_in=drains_in,
     )
+
+
+def next_steps(backlog: Backlog, before: Sequence[Step]) -> Sequence[Step]:
+    """Add what waits now, once a minute. The last step is always the newest."""
+    now = Step(int(backlog.as_of.timestamp()), backlog.waiting, events_of(backlog))
+    done = [step for step in before if step.at > now.at - MOST_STEPS * STEP_SECONDS]
+    if len(done) > 1 and done[-1].at // STEP_SECONDS == done[-2].at // STEP_SECONDS:
+        done.pop()
+    return [*done, now][-MOST_STEPS - 1 :]
 
 
 def _seen(steps: Sequence[Step]) -> Pace:

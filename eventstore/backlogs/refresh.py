@@ -17,8 +17,8 @@ from eventstore.backlogs.current import TopicBacklogs, Watched
 from eventstore.backlogs.history import keep, look_row, milliseconds, rank
 from eventstore.backlogs.lease import Lease
 from eventstore.backlogs.looks import look_at
-from eventstore.backlogs.pace import pace_of
-from eventstore.backlogs.stored import Step, StoredTopic, stored_backlog, topic_bytes
+from eventstore.backlogs.pace import next_steps, pace_of
+from eventstore.backlogs.stored import StoredTopic, stored_backlog, topic_bytes
 from eventstore.index.models import BacklogRow, LookRow
 from eventstore.index.tables.database import atomic
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
@@ -32,8 +32,6 @@ TOPICS_A_WRITE = 25
 RENEW_SECONDS = 3.0
 HEARD_SECONDS = 0.2
 """While the store is slow: how often to see whether this is to stop."""
-STEP_SECONDS = 60
-MOST_STEPS = 60
 
 IsStopped = Callable[[], bool]
 Answer = Sequence[Subscription] | str
@@ -176,17 +174,8 @@ def _watched(backlog: Backlog, before: Watched | None, looks: list[LookRow]) -> 
         told = backlog.subscription
         looks.append(look_row(told.topic, told.name, look_at(backlog), at, number))
         kept = at
-    steps = _steps(backlog, before.steps if before else ())
+    steps = next_steps(backlog, before.steps if before else ())
     return Watched(backlog=backlog, steps=steps, pace=pace_of(backlog, steps), kept=kept)
-
-
-def _steps(backlog: Backlog, before: Sequence[Step]) -> Sequence[Step]:
-    """Add what waits now, once a minute. The last step is always the newest."""
-    now = Step(int(backlog.as_of.timestamp()), backlog.waiting, backlog.events)
-    done = [step for step in before if step.at > now.at - MOST_STEPS * STEP_SECONDS]
-    if len(done) > 1 and done[-1].at // STEP_SECONDS == done[-2].at // STEP_SECONDS:
-        done.pop()
-    return [*done, now][-MOST_STEPS - 1 :]
 
 
 def _remove_others(lease: Lease, found: set[str]) -> None:

@@ -24,7 +24,7 @@ Spot = tuple[str, str]
 
 
 class Step(Struct, frozen=True, array_like=True):
-    """How much waited at one moment (seconds since 1970), and how many events the index knew of the topic, if all."""
+    """How much waited at one moment (seconds since 1970), and how many events of the topic there were, if known."""
 
     at: int
     waiting: int

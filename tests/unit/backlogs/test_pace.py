@@ -5,15 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from eventstore.backlogs import Pace, Step
-from eventstore.backlogs.pace import pace_of
+from eventstore.backlogs import Pace, Step, look_at
+from eventstore.backlogs.pace import next_steps, pace_of
+from eventstore.subscriptions import Counted
 from tests.unit.backlogs.test_stored import backlog
 
 
 def paced(
-    steps: list[Step], *, rate_in: float | None = None, rate_out: float | None = None, again: float | None = None
+    steps: list[Step],
+    *,
+    counted: Counted = Counted.INDEX,
+    rate_in: float | None = None,
+    rate_out: float | None = None,
+    again: float | None = None,
 ) -> Pace:
-    there = backlog()
+    there = replace(backlog(), counted=counted)
     told = replace(there.subscription, rate_in=rate_in, rate_out=rate_out, rate_redelivered=again)
     return pace_of(replace(there, subscription=told, waiting=steps[-1].waiting if steps else 9), steps)
 
@@ -56,3 +62,19 @@ def test_a_consumer_that_is_given_the_same_events_again_and_again_does_not_drain
 
 def test_a_pace_that_is_nearly_none_is_no_error() -> None:
     assert paced([Step(0, 10**15, 10**16), Step(300, 10**15 - 1, 10**16)]).drains_in is not None
+
+
+def test_while_the_index_catches_up_its_own_pace_is_nobodys() -> None:
+    behind = paced([Step(0, 100), Step(60, 6100)], counted=Counted.INDEX_BEHIND)
+    assert behind == Pace()
+    told = paced([Step(0, 100), Step(60, 6100)], counted=Counted.INDEX_BEHIND, rate_in=2.0, rate_out=10.0)
+    assert (told.published, told.handled, told.falls) == (2.0, 10.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("counted", "events"), [(Counted.STORE, 13), (Counted.INDEX, 13), (Counted.INDEX_BEHIND, None), (Counted.ENTRIES, None)]
+)
+def test_the_events_of_a_topic_are_kept_only_where_the_index_knows_all(counted: Counted, events: int | None) -> None:
+    there = replace(backlog(), counted=counted)
+    assert next_steps(there, ())[-1].events == events
+    assert look_at(there).events == events
