@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,13 +63,20 @@ def chromium_program(*, whole: bool = False) -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One for each module. While Playwright's loop runs in this thread, other modules could use neither Django nor asyncio."""
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """While Playwright's loop runs in this thread, nothing else here can use Django or asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_program(), args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One for each module."""
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

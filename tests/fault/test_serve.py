@@ -13,6 +13,8 @@ import pytest
 
 from scripts.ports import free_port
 from tests import forked
+from tests.browser.conftest import running_chromium
+from tests.browser.planted import explain
 from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -110,6 +112,38 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
     assert lasting.get("/healthz")[0] == 200
 
 
+def test_another_data_directory_has_other_passwords(lasting: Serving, data: Path, tmp_path: Path) -> None:
+    code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
+    manage(tmp_path, "migrate", "-v", "0")
+    fresh = shell(tmp_path, code).splitlines()
+    assert len(fresh) == 4
+    assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
+
+
+def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
+    nobody = free_port()
+    environment = demo_environment(
+        tmp_path, EVENTSTORE_URL=f"pulsar://127.0.0.1:{nobody}", PULSAR_ADMIN_URL=f"http://127.0.0.1:{nobody}"
+    )
+    with Serving(environment) as serving:
+        serving.until_ready()
+        assert "nothing is written into it" in serving.output
+        login = serving.get("/login/")[1].decode()
+        assert f'127.0.0.1:{nobody} <span class="kind">BROKER</span>' in login
+        assert "DEMO" not in login
+        assert not any("run_demo_traffic" in command for command in members(serving.process.pid).values())
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.ended() == 0
+
+
+def test_its_stuck_subscription_is_explained_to_the_event_in_two_clicks_and_from_the_customer_in_one(lasting: Serving) -> None:
+    """Here, because this demo has run for a while: another one would take half a minute until it is stuck."""
+    with running_chromium() as chromium:
+        context = chromium.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(20_000)
+        explain(lasting, context)
+
+
 RESET = """
 import time
 from dashboard.demo.traffic import understood
@@ -162,15 +196,7 @@ def test_a_web_server_that_dies_ends_everything_with_its_status_and_a_clear_line
     assert "The web server ended unexpectedly (signal SIGKILL): ending everything." in lasting.output
 
 
-def test_another_data_directory_has_other_passwords(alone: Path, tmp_path: Path) -> None:
-    code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
-    manage(tmp_path, "migrate", "-v", "0")
-    fresh = shell(tmp_path, code).splitlines()
-    assert len(fresh) == 4
-    assert not set(fresh) & set((alone / "demo-logins").read_text().splitlines())
-
-
-@pytest.mark.soak  # SIGTERM ends the demo of the last test here in the short run
+@pytest.mark.soak  # SIGTERM ends the desk of somebody's broker in the short run
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_it_ends_everything_cleanly(serving: Serving, number: signal.Signals) -> None:
     serving.process.send_signal(number)
@@ -225,19 +251,3 @@ def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(a
     manage(tmp_path, "seed_demo")
     assert eval(shell(tmp_path, COUNT)) == eval(whole)
     assert "already" in manage(tmp_path, "seed_demo")
-
-
-def test_a_broker_that_is_somebodys_gets_no_demo_events(tmp_path: Path) -> None:
-    nobody = free_port()
-    environment = demo_environment(
-        tmp_path, EVENTSTORE_URL=f"pulsar://127.0.0.1:{nobody}", PULSAR_ADMIN_URL=f"http://127.0.0.1:{nobody}"
-    )
-    with Serving(environment) as serving:
-        serving.until_ready()
-        assert "nothing is written into it" in serving.output
-        login = serving.get("/login/")[1].decode()
-        assert f'127.0.0.1:{nobody} <span class="kind">BROKER</span>' in login
-        assert "DEMO" not in login
-        assert not any("run_demo_traffic" in command for command in members(serving.process.pid).values())
-        serving.process.send_signal(signal.SIGTERM)
-        assert serving.ended() == 0
