@@ -24,6 +24,7 @@ NOTES: Mapping[Why, str] = {
     Why.INSIDE_BATCH: "The broker may hold acknowledgements of single events of this batch. It does not tell which.",
     Why.JUMPED: "The cursor moved past more events than the consumers were given. Which of them they got is not known.",
     Why.NO_CURSOR: "The store tells of no cursor in this partition.",
+    Why.UNNAMED: "A copy of it in a dead-letter or retry topic does not tell which subscription sent it. It may be this one.",
     Why.WAITS_AGAIN: "The cursor was moved back since: the event is redelivered.",
 }
 SOURCES: Mapping[Source, tuple[str, str]] = {

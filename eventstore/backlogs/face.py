@@ -8,7 +8,7 @@ from itertools import islice
 
 from eventstore.backlogs import history
 from eventstore.backlogs import lease as leases
-from eventstore.backlogs.current import AllBacklogs, StoredBacklogs, TopicBacklogs
+from eventstore.backlogs.current import AllBacklogs, StoredBacklogs
 from eventstore.backlogs.lease import Lease, LeaseLost
 from eventstore.backlogs.looks import Look
 from eventstore.backlogs.refresh import IsStopped, Stopped, refresh
@@ -76,14 +76,7 @@ class BacklogFace:
     def last_known(self) -> AllBacklogs:
         """What is stored, however old. Asks nothing of the store."""
         found, new = self._stored.read()
-        together: dict[datetime, list[TopicBacklogs]] = {}
-        for one in new:
-            if one.as_of is not None:
-                together.setdefault(one.as_of, []).append(one)
-        for at, some in sorted(together.items()):
-            backlogs = [watched.backlog for one in some for watched in one.subscriptions]
-            self._subscriptions.learn(backlogs)
-            self._subscriptions.noted([one.topic.name for one in some], [each.subscription for each in backlogs], at)
+        self._subscriptions.learn([watched.backlog for one in new for watched in one.subscriptions])
         return found
 
     def poll(self, max_age: timedelta, is_stopped: IsStopped) -> timedelta | None:

@@ -137,6 +137,8 @@ def _write(
     told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
     found = subscriptions.counted([each for _, answer in told for each in answer]) if told else ()
     as_of = found[0].as_of if found else timezone.now()
+    # First the tracks: whoever reads these figures finds what the cursors went over.
+    subscriptions.noted([topic.name for topic, _ in told], [backlog.subscription for backlog in found], as_of)
     counted = iter(found)
     rows: list[BacklogRow] = []
     looks: list[LookRow] = []

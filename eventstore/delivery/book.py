@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from eventstore.config.subscriptions import DeclaredSubscription
-from eventstore.delivery.copies import Copy, SenderOf, copies_of_each
+from eventstore.delivery.copies import Found, SenderOf, copies_of_each
 from eventstore.delivery.judging import NO_COPIES, Copies, Delivery, Known, is_acknowledged, judge
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_after
@@ -58,7 +58,7 @@ class Book:
                 name: judge(
                     pointer,
                     known,
-                    copies=self._copies(copies.get(pointer.position, ()), name) if pointer.ended_at is None else NO_COPIES,
+                    copies=self._copies(copies, pointer, name) if pointer.ended_at is None else NO_COPIES,
                     batch=sizes.get(pointer.position, 1),
                 )
                 for name, known in self.of_topic(pointer.position.topic).items()
@@ -66,11 +66,16 @@ class Book:
             for pointer in pointers
         ]
 
-    def _copies(self, copies: Sequence[Copy], name: str) -> Copies:
-        own = [copy for copy in copies if copy.sender == name]
+    def _copies(self, found: Found, pointer: Pointer, name: str) -> Copies:
+        """A copy that names no subscription is of the only one, if the topic has but one."""
+        copies = found.of_each.get(pointer.position, ())
+        only = len(self.of_topic(pointer.position.topic)) == 1
+        own = [copy for copy in copies if copy.sender == name or (only and not copy.sender)]
+        unnamed = not found.complete or (not only and any(not copy.sender for copy in copies))
         retried = [copy.pointer for copy in own if copy.kind == TopicKind.RETRY.value]
         there = {p.position.topic: known for p in retried if (known := self.of_topic(p.position.topic).get(name))}
-        return Copies([copy.pointer for copy in own if copy.kind == TopicKind.DEAD_LETTER.value], retried, there)
+        letters = [copy.pointer for copy in own if copy.kind == TopicKind.DEAD_LETTER.value]
+        return Copies(letters, retried, there, unnamed)
 
     def _sizes(self, pointers: Sequence[Pointer]) -> Mapping[Position, int]:
         """How many events share the entry of each event that some cursor has not acknowledged."""

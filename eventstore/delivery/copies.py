@@ -47,6 +47,13 @@ class Copy(NamedTuple):
     """The subscription; empty if nothing tells."""
 
 
+class Found(NamedTuple):
+    """The copies of each event, oldest first. ``complete``: otherwise there are more copies of these events than are read."""
+
+    of_each: Mapping[Position, Sequence[Copy]]
+    complete: bool
+
+
 def derived_topics() -> list[DerivedTopic]:
     """Return the dead-letter and retry topics in which something is indexed."""
     rows = IndexedPartition.objects.filter(live=True, ended_at=None, kind__in=list(_SUFFIX), next_ordinal__gt=0)
@@ -62,8 +69,8 @@ def copies_of_each(
     declared: Sequence[DeclaredSubscription],
     names: Mapping[str, Sequence[str]],
     told: SenderOf,
-) -> Mapping[Position, Sequence[Copy]]:
-    """Return the copies of each of these events, oldest first: a few queries, however many events.
+) -> Found:
+    """Return the copies of each of these events: a few queries, however many events.
 
     ``names`` are the subscriptions of each topic. Events of a log that is gone have none here: positions begin anew there.
     """
@@ -71,20 +78,21 @@ def copies_of_each(
     topics = {pointer.position.topic for pointer in asked}
     derived = [one for one in derived_topics() if any(one.is_of(topic, declared) for topic in topics)] if topics else []
     if not derived:
-        return {}
+        return Found({}, complete=True)
     by_place = {log.position(p.position.topic, p.position.partition, p.position.token).label: p for p in asked}
     by_id: dict[str, list[Pointer]] = {}
     for pointer in asked:
         by_id.setdefault(pointer.event_id, []).append(pointer)
     by_name = {one.name: one for one in derived}
+    candidates, complete = _candidates(list(by_place), list(by_id), derived)
     pairs = [
         (original, copy, by_name[copy.position.topic])
-        for copy in _candidates(list(by_place), list(by_id), derived)
+        for copy in candidates
         if copy.position.topic in by_name
         for original in _originals(copy, by_place, by_id)
         if by_name[copy.position.topic].is_of(original.position.topic, declared)
     ]
-    return _with_senders(pairs, declared, names, told)
+    return Found(_with_senders(pairs, declared, names, told), complete)
 
 
 def sender_by_name(derived: str, kind: str, topic: str, names: Sequence[str]) -> str:
@@ -105,17 +113,20 @@ def _originals(copy: Pointer, by_place: Mapping[str, Pointer], by_id: Mapping[st
     return by_id.get(copy.original) or ([] if copy.original or copy.unreadable else by_id.get(copy.event_id, []))
 
 
-def _candidates(labels: Sequence[str], ids: Sequence[str], derived: Sequence[DerivedTopic]) -> list[Pointer]:
+def _candidates(labels: Sequence[str], ids: Sequence[str], derived: Sequence[DerivedTopic]) -> tuple[list[Pointer], bool]:
+    """Return what may be copies, and whether that is all."""
     key, rows = index_key(), frozenset().union(*(one.partitions for one in derived))
     links = [hashed(key, text, Link.ORIGINAL) for text in (*labels, *ids)]
     own = [hashed(key, text) for text in ids]
-    there = {*_places("index_linkkey", links, rows), *_places("index_idkey", own, rows)}
-    return pointers_at(sorted(there)[:MOST_COPIES])
+    linked, all_linked = _places("index_linkkey", links, rows)
+    named, all_named = _places("index_idkey", own, rows)
+    there = {*linked, *named}
+    return pointers_at(sorted(there)[:MOST_COPIES]), all_linked and all_named and len(there) <= MOST_COPIES
 
 
-def _places(table: str, hashes: Sequence[int], rows: frozenset[int]) -> list[tuple[int, int]]:
+def _places(table: str, hashes: Sequence[int], rows: frozenset[int]) -> tuple[list[tuple[int, int]], bool]:
     found = places_of_each(table, hashes, limit=10 * MOST_COPIES)
-    return [(place.partition, place.ordinal) for place in found if place.partition in rows]
+    return [(place.partition, place.ordinal) for place in found if place.partition in rows], len(found) < 10 * MOST_COPIES
 
 
 def _with_senders(

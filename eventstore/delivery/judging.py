@@ -56,6 +56,9 @@ class Why(StrEnum):
     """The cursor went over it, and was given fewer events than it went over."""
     NO_CURSOR = "no cursor"
     """The store tells of no cursor in this partition."""
+    UNNAMED = "unnamed"
+    """A copy of the event in a derived topic names no subscription, or there are more copies than are read: it may be one of
+    this subscription's."""
     WAITS_AGAIN = "waits again"
     """Dead-lettered, and the cursor was moved back before it since: it comes again."""
 
@@ -112,11 +115,14 @@ class Places(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """Copies of one event that one subscription has sent to derived topics. ``retry`` is the subscription there."""
+    """Copies of one event that one subscription has sent to derived topics. ``retry`` is the subscription there.
+
+    ``unnamed``: there are others of which nothing tells who sent them."""
 
     letters: Sequence[Pointer] = ()
     retried: Sequence[Pointer] = ()
     retry: Mapping[str, Known] = {}
+    unnamed: bool = False
 
 
 NO_COPIES = Copies()
@@ -153,7 +159,9 @@ def judge(pointer: Pointer, known: Known, *, copies: Copies = NO_COPIES, batch: 
             why=Why.WAITS_AGAIN if by_cursor.waits else Why.NOTHING,
         )
     if copies.retried and not by_cursor.waits:
-        return _retried(copies, as_of)
+        return _retried(copies, by_cursor)
+    if copies.unnamed and by_cursor.state is DeliveryState.ACKNOWLEDGED:
+        return replace(by_cursor, state=DeliveryState.UNKNOWN, source=Source.NOTHING, why=Why.UNNAMED)
     return by_cursor
 
 
@@ -196,9 +204,17 @@ def _passed(pointer: Pointer, passages: Sequence[Passage]) -> Passage | None:
     return next((passage for passage in over if passage.certain), next(iter(over), None))
 
 
-def _retried(copies: Copies, as_of: datetime) -> Delivery:
-    """The last copy decides: it waits in the retry topic, or was acknowledged there without another copy."""
+def _retried(copies: Copies, by_cursor: Delivery) -> Delivery:
+    """The last copy decides: it waits in the retry topic, or became there what no other copy follows."""
     last = copies.retried[-1]
+    found = replace(by_cursor, state=DeliveryState.RETRYING, source=Source.RETRY, why=Why.NOTHING)
+    found = replace(found, batch=None, since=last.published, copy=last)
     there = copies.retry.get(last.position.topic)
-    state = DeliveryState.ACKNOWLEDGED if there and is_acknowledged(last.position, there) else DeliveryState.RETRYING
-    return Delivery(state=state, source=Source.RETRY, as_of=as_of, since=last.published, copy=last)
+    if there is None or not is_acknowledged(last.position, there):
+        return found
+    of_copy = _by_cursor(last, there, 1)
+    if of_copy.state is not DeliveryState.ACKNOWLEDGED:  # its cursor went over the copy
+        return replace(found, state=of_copy.state, source=of_copy.source, why=of_copy.why)
+    if copies.unnamed:
+        return replace(found, state=DeliveryState.UNKNOWN, source=Source.NOTHING, why=Why.UNNAMED)
+    return replace(found, state=DeliveryState.ACKNOWLEDGED)

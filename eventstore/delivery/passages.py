@@ -135,6 +135,20 @@ def skipped(followed: Followed, start: str, end: str, at: datetime) -> Followed:
     return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]))
 
 
+def with_recorded(followed: Followed, other: Followed, since: datetime | None) -> Followed:
+    """Return ``followed`` with those resets of ours that ``other`` has noted since then."""
+    track = followed.track
+    noted = [one for one in other.track.passages if one.recorded and (since is None or one.found > since)]
+    new = tuple(one for one in noted if one not in track.passages)
+    return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:])) if new else followed
+
+
+def unseen(place: str, at: datetime) -> Followed:
+    """Return what is known of a cursor that a reset has just moved here, and that nobody looked at before."""
+    mark = Mark(place=place, done=None, given=None, added=None, held=None, at=at)
+    return Followed(track=Track(older=None, newer=mark), seeming=())
+
+
 def mark_of(cursor: Cursor, subscription: Subscription, at: datetime) -> Mark:
     """Return what is kept of a cursor at a look."""
     members = [one for one in subscription.consumers if one.partition in (None, cursor.partition)]

@@ -11,7 +11,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from eventstore.config.subscriptions import DeclaredSubscription
-from eventstore.delivery import Book, Delivery, Why
+from eventstore.delivery import Book, Delivery, Why, copies
 from eventstore.delivery.judging import Known
 from eventstore.delivery.tracks import Tracks
 from eventstore.delivery.waiting import waiting_of
@@ -113,8 +113,33 @@ def test_a_letter_in_a_topic_of_any_name_is_found_as_declared_or_as_its_message_
     mailers = DeclaredSubscription(name="mailer", dead_letter=("mail-*",))
     assert states(book_of(*told, declared=[mailers]), asked) == [ACKNOWLEDGED, LETTER]
     everybodys = DeclaredSubscription(name="*", dead_letter=("mail-*",))
-    assert states(book_of(*told, declared=[everybodys]), asked) == [ACKNOWLEDGED] * 2
+    assert states(book_of(*told, declared=[everybodys]), asked) == [ACKNOWLEDGED, DeliveryState.UNKNOWN]
     assert states(book_of(*told, declared=[everybodys], named="mailer"), asked) == [ACKNOWLEDGED, LETTER]
+
+
+def test_a_letter_that_names_no_subscription_is_of_the_only_one_and_else_nobody_is_said_to_have_acknowledged_it() -> None:
+    asked = indexed([event(number) for number in range(4)])
+    letters = Topic(name="patients-DLQ", kind=TopicKind.DEAD_LETTER)
+    indexed([copy(0, "7:1:0:-1", topic=letters), copy(1, "7:3:0:-1", topic=letters)], letters)
+    mailer, timeline = known(subscription(2, None)), known(subscription(2, None, name="timeline"))
+    assert states(book_of(mailer), asked) == [ACKNOWLEDGED, LETTER, ACKNOWLEDGED, LETTER]
+    book = book_of(mailer, timeline)
+    assert states(book, asked) == [ACKNOWLEDGED, DeliveryState.UNKNOWN, ACKNOWLEDGED, PENDING]
+    assert {each.why for each in book.of(asked)[1].values()} == {Why.UNNAMED}
+    assert states(book_of(mailer, timeline, named="timeline"), asked) == [ACKNOWLEDGED] * 3 + [PENDING]
+
+
+@pytest.mark.parametrize("bound", ["MOST_ASKED", "MOST_COPIES"])
+def test_an_event_with_more_copies_than_are_read_is_not_called_acknowledged(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = indexed([event(number) for number in range(2)])
+    letters = Topic(name="patients-DLQ", kind=TopicKind.DEAD_LETTER)
+    indexed([copy(number, "7:1:0:-1", topic=letters) for number in range(3)], letters)
+    told = known(subscription(1, None)), known(subscription(1, None, name="timeline"))
+    assert states(book_of(*told, named="timeline"), asked) == [ACKNOWLEDGED] * 2
+    monkeypatch.setattr(copies, bound, 2)
+    assert states(book_of(*told, named="timeline"), asked)[1] is DeliveryState.UNKNOWN
 
 
 def test_a_copy_in_the_retry_topic_is_judged_by_the_subscription_there() -> None:

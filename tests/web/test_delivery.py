@@ -49,12 +49,13 @@ def filtered(desk: Desk, filter: str) -> HttpResponse:
 
 
 def make_stuck() -> None:
-    from eventstore.drivers.database.models import CursorRow, MessageRow
+    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
 
     then = datetime.now(UTC) - timedelta(hours=1)
     publish_everything_at(then)
     MessageRow.objects.using("store").update(published=then)
     CursorRow.objects.using("store").update(moved=then, placed=then)
+    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_the_stream_has_a_column_for_each_subscription_with_its_time_and_source(desk: Desk) -> None:

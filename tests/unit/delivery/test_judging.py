@@ -127,6 +127,19 @@ def test_an_event_is_retried_until_its_last_copy_is_acknowledged_in_the_retry_to
     assert judge(pointer(0), known({0}, 1), copies=Copies([], copies, {})).state is DeliveryState.RETRYING
 
 
+def test_an_event_whose_copy_was_skipped_in_the_retry_topic_is_passed_over_or_unknown() -> None:
+    copy = pointer(1, topic="patients-mailer-RETRY")
+    for certain, recorded, expected in (
+        (True, True, (DeliveryState.PASSED_OVER, Source.RECORD, Why.NOTHING)),
+        (True, False, (DeliveryState.PASSED_OVER, Source.LOOKS, Why.NOTHING)),
+        (False, False, (DeliveryState.UNKNOWN, Source.LOOKS, Why.JUMPED)),
+    ):
+        over = Passage(start=whole(0).token, end=whole(1).token, certain=certain, found=NOON, recorded=recorded)
+        there = replace(known({0, 1}, 2), passages={0: [over]})
+        found = judge(pointer(0), known({0}, 1), copies=Copies([], [copy], {copy.position.topic: there}))
+        assert (found.state, found.source, found.why, found.copy) == (*expected, copy)
+
+
 def test_what_the_cursor_jumped_over_is_passed_over_or_unknown_but_never_acknowledged() -> None:
     def jumped(*, certain: bool, before: bool = False) -> Known:
         passage = Passage(
