@@ -53,6 +53,8 @@ class Columns:
     sources: str
     """What the cells rest on, in words; empty where there are none."""
     unavailable: Sequence[tuple[str, str]]
+    copies_behind: bool
+    """Some dead letters and retries of these events may not be indexed yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,7 @@ def columns_of(figures: Figures, rows: Sequence[Row], waiting: Sequence[Waiting]
         as_of=figures.as_of,
         sources=sources_of({each[name].source for each in deliveries for name in shown if name in each}),
         unavailable=figures.unavailable,
+        copies_behind=figures.book.copies_are_behind({topic for topic, _ in figures.lines}),
     )
 
 

@@ -43,6 +43,8 @@ class Panel:
     unavailable: str
     asked: bool
     indexed: bool
+    copies_behind: bool
+    """Some dead letters and retries of the topic's events may not be indexed yet."""
 
 
 def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Sequence[Waiting]) -> Panel:
@@ -57,6 +59,7 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
         unavailable=dict(figures.unavailable).get(topic, ""),
         asked=topic in figures.asked_topics,
         indexed=pointer is not None,
+        copies_behind=figures.book.copies_are_behind([topic]),
     )
 
 

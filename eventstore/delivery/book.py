@@ -1,9 +1,9 @@
 """The delivery of many events to the subscriptions of their topics, worked out together: a few queries for a page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from eventstore.config.subscriptions import DeclaredSubscription
-from eventstore.delivery.copies import Found, SenderOf, copies_of_each
+from eventstore.delivery.copies import Found, SenderOf, copies_of_each, derived_of
 from eventstore.delivery.judging import NO_COPIES, Copies, Delivery, Known, is_acknowledged, judge
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_after
@@ -44,6 +44,11 @@ class Book:
     def met(self, topic: str, partition: int, ordinal: int) -> Pointer | None:
         """The event of this ordinal, if ``of`` was asked for it before."""
         return self._met.get((topic, partition, ordinal))
+
+    def copies_are_behind(self, topics: Collection[str]) -> bool:
+        """Whether the index may not have read all copies of these topics' events: some may be dead-lettered or retried though
+        nothing tells yet."""
+        return any(one.behind for one in derived_of(topics, self._declared))
 
     def known_at(self, position: Position) -> Deliveries | None:
         """What ``of`` said of the event here before; ``None`` if it was not asked."""

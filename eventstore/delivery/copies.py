@@ -1,14 +1,17 @@
 """The copies of many events in dead-letter and retry topics, and which subscription sent each."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
+
+from django.utils import timezone
 
 from eventstore.config.subscriptions import DeclaredSubscription, fits
 from eventstore.config.topic_kinds import belongs_to
 from eventstore.index.lookup.key_tables import places_of_each
 from eventstore.index.lookup.pointers import pointers_at
-from eventstore.index.models import IndexedPartition
+from eventstore.index.models import current_partitions
 from eventstore.index.tables.keys import Link, hashed
 from eventstore.index.tables.secret import index_key
 from eventstore.model.events import Position, TopicKind
@@ -17,6 +20,8 @@ from eventstore.model.pointers import Pointer
 
 REAL_SUBSCRIPTION = "REAL_SUBSCRIPTION"
 """The property by which Java's client names the subscription of a letter. Others do not write it."""
+MAY_LAG = timedelta(minutes=1)
+"""How long ago the index may have been seen to have read everything, without being called behind."""
 MOST_COPIES = 2_000
 MOST_ASKED = 50
 """Copies whose subscription only their message tells, that are read for one page."""
@@ -31,7 +36,9 @@ class DerivedTopic(NamedTuple):
     name: str
     kind: str
     partitions: frozenset[int]
-    """The index's rows of it."""
+    """The index's rows of it in which something is indexed."""
+    behind: bool = False
+    """The index may not have read all of it."""
 
     def is_of(self, topic: str, declared: Sequence[DeclaredSubscription]) -> bool:
         """Whether copies of the topic's events go there: by its name, or as declared."""
@@ -55,12 +62,23 @@ class Found(NamedTuple):
 
 
 def derived_topics() -> list[DerivedTopic]:
-    """Return the dead-letter and retry topics in which something is indexed."""
-    rows = IndexedPartition.objects.filter(live=True, ended_at=None, kind__in=list(_SUFFIX), next_ordinal__gt=0)
+    """Return the dead-letter and retry topics that the index knows."""
+    caught_up = timezone.now() - MAY_LAG
+    rows = current_partitions().filter(kind__in=list(_SUFFIX))
     found: dict[tuple[str, str], set[int]] = {}
-    for pk, topic, kind in rows.values_list("pk", "topic", "kind"):
-        found.setdefault((topic, kind), set()).add(pk)
-    return [DerivedTopic(topic, kind, frozenset(pks)) for (topic, kind), pks in found.items()]
+    late: set[tuple[str, str]] = set()
+    for pk, topic, kind, events, gone, as_of in rows.values_list(
+        "pk", "topic", "kind", "next_ordinal", "gone_at", "caught_up_at"
+    ):
+        found.setdefault((topic, kind), set()).update([pk] if events else [])
+        if gone is None and (as_of is None or as_of < caught_up):
+            late.add((topic, kind))
+    return [DerivedTopic(*key, frozenset(pks), key in late) for key, pks in found.items()]
+
+
+def derived_of(topics: Collection[str], declared: Sequence[DeclaredSubscription]) -> list[DerivedTopic]:
+    """Return those to which copies of these topics' events go."""
+    return [one for one in derived_topics() if any(one.is_of(topic, declared) for topic in topics)] if topics else []
 
 
 def copies_of_each(
@@ -76,7 +94,7 @@ def copies_of_each(
     """
     asked = [pointer for pointer in pointers if pointer.ended_at is None]
     topics = {pointer.position.topic for pointer in asked}
-    derived = [one for one in derived_topics() if any(one.is_of(topic, declared) for topic in topics)] if topics else []
+    derived = [one for one in derived_of(topics, declared) if one.partitions]
     if not derived:
         return Found({}, complete=True)
     by_place = {log.position(p.position.topic, p.position.partition, p.position.token).label: p for p in asked}

@@ -218,6 +218,30 @@ def test_a_dead_lettered_event_leads_to_its_letter(desk: Desk) -> None:
     assert re.search(rf'href="/events/e-9/\?at=[^"]*{letters}">dead-lettered<', answer.content.decode())
 
 
+def test_while_the_index_is_behind_in_a_dead_letter_topic_the_pages_say_so(desk: Desk) -> None:
+    from eventstore.index.models import IndexedPartition
+
+    desk.publish(2)
+    desk.subscribe("mailer", handled=2)
+    for topic in (f"{TOPIC}-mailer-DLQ", "others-mailer-DLQ"):
+        desk.log.create_topic(topic)
+    desk.index()
+    pages = (PATIENT, "/events/e-1/")
+
+    def said() -> list[bool]:
+        return ["Dead letters and retries are not all indexed yet" in text(desk.get(page)) for page in pages]
+
+    def read_long_ago(topic: str) -> None:
+        then = datetime.now(UTC) - timedelta(minutes=10)
+        assert IndexedPartition.objects.filter(topic=topic).update(caught_up_at=then, behind=3)
+
+    IndexedPartition.objects.update(caught_up_at=datetime.now(UTC) + timedelta(minutes=10))
+    read_long_ago("others-mailer-DLQ")
+    assert said() == [False, False]
+    read_long_ago(f"{TOPIC}-mailer-DLQ")
+    assert said() == [True, True]
+
+
 def test_at_most_five_have_columns_and_the_others_are_counted_below(desk: Desk) -> None:
     desk.publish(2)
     for number in range(7):
