@@ -134,8 +134,8 @@ class Tracks:
         for start in range(0, len(names), TOPICS_A_QUERY):
             rows = CursorTrack.objects.filter(topic__in=names[start : start + TOPICS_A_QUERY]).order_by("pk")
             rows = rows.select_for_update() if lock else rows
-            for pk, *parts, seen_at in rows.values_list("pk", "topic", "subscription", "partition", "seen_at"):
-                key: Key = (parts[0], parts[1], parts[2])
+            for pk, topic, name, number, seen_at in rows.values_list("pk", "topic", "subscription", "partition", "seen_at"):
+                key: Key = (topic, name, number)
                 there.add(key)
                 known = self._known.get(key[0], {}).get(key)
                 if known is None or known.version != seen_at:
