@@ -226,19 +226,20 @@ def test_while_the_index_is_behind_in_a_dead_letter_topic_the_pages_say_so(desk:
     for topic in (f"{TOPIC}-mailer-DLQ", "others-mailer-DLQ"):
         desk.log.create_topic(topic)
     desk.index()
-    pages = (PATIENT, "/events/e-1/")
 
     def said() -> list[bool]:
-        return ["Dead letters and retries are not all indexed yet" in text(desk.get(page)) for page in pages]
+        return [
+            "Dead letters and retries are not all indexed yet" in text(desk.get(page)) for page in (PATIENT, "/events/e-1/")
+        ]
 
-    def read_long_ago(topic: str) -> None:
-        then = datetime.now(UTC) - timedelta(minutes=10)
-        assert IndexedPartition.objects.filter(topic=topic).update(caught_up_at=then, behind=3)
+    def read_until(minutes: int, topic: str) -> None:
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+        assert IndexedPartition.objects.filter(topic__endswith=topic).update(caught_up_at=until)
 
-    IndexedPartition.objects.update(caught_up_at=datetime.now(UTC) + timedelta(minutes=10))
-    read_long_ago("others-mailer-DLQ")
+    read_until(10, "")
+    read_until(-10, "others-mailer-DLQ")
     assert said() == [False, False]
-    read_long_ago(f"{TOPIC}-mailer-DLQ")
+    read_until(-10, f"{TOPIC}-mailer-DLQ")
     assert said() == [True, True]
 
 
