@@ -1,9 +1,11 @@
 """The subscriptions against which a page judges its events: as they are known already, with their own time."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from dashboard.gateway import desk
@@ -12,6 +14,8 @@ from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from eventstore.delivery import AskedDeliveries, Book, NoDeliveries
 from eventstore.model import EventStoreError
 from eventstore.search import DeliverySource
+
+log = logging.getLogger(__name__)
 
 FRESH_ENOUGH = timedelta(seconds=5)
 """Figures of this age are shown without asking for newer ones. The page says their age."""
@@ -46,9 +50,18 @@ def asked_of(figures: Figures | None) -> DeliverySource:
 
 def figures_for(topics: Collection[str]) -> Figures | None:
     """Everything that is known of the subscriptions of these topics. ``None`` where the store has no subscriptions, or never
-    told of any. The store is not asked for a page, unless nothing has asked it for some seconds."""
+    told of any, and if the database fails over them: the page is about something else. The store is not asked for a page,
+    unless nothing has asked it for some seconds."""
     if not desk().subscriptions.supported:
         return None
+    try:
+        return _figures_for(topics)
+    except DatabaseError:
+        log.exception("This page shows nothing of delivery: the database failed over the subscriptions.")
+        return None
+
+
+def _figures_for(topics: Collection[str]) -> Figures | None:
     found = _snapshot()
     if found is None:
         return None

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from eventstore.backlogs.looks import Look
 from eventstore.backlogs.stored import look_bytes, look_in
 from eventstore.index.models import LookRow
+from eventstore.index.tables.subscription_names import stored_name
 
 SPACING = (10_000, 60_000, 600_000)
 """Milliseconds from one kept look to the next, by rank."""
@@ -40,7 +41,7 @@ def rank(at: int, last: int) -> int | None:
 
 
 def look_row(topic: str, name: str, look: Look, at: int, rank: int) -> LookRow:
-    return LookRow(topic=topic, name=name, at=at, rank=rank, data=look_bytes(look))
+    return LookRow(topic=topic, name=stored_name(name), at=at, rank=rank, data=look_bytes(look))
 
 
 def keep(rows: Sequence[LookRow]) -> None:
@@ -51,7 +52,7 @@ def keep(rows: Sequence[LookRow]) -> None:
 def looks(topic: str, name: str, since: datetime, most: int) -> Sequence[Look]:
     """Return the looks that were kept since then, oldest first. If there are more than ``most``, those between are thinned
     evenly, and the last one stays."""
-    rows = LookRow.objects.filter(topic=topic, name=name, at__gte=milliseconds(since)).order_by("at")
+    rows = LookRow.objects.filter(topic=topic, name=stored_name(name), at__gte=milliseconds(since)).order_by("at")
     ids = list(rows.values_list("id", flat=True))
     chosen = ids if len(ids) <= most else [ids[len(ids) - 1 - number * len(ids) // most] for number in range(most)]
     found: list[Look] = []

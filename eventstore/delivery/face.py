@@ -9,6 +9,7 @@ from eventstore.delivery.copies import REAL_SUBSCRIPTION
 from eventstore.delivery.judging import Known
 from eventstore.delivery.tracks import Tracks
 from eventstore.delivery.waiting import Waiting, waiting_of
+from eventstore.index.tables.subscription_names import stored_name
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
 from eventstore.model.pointers import Pointer
@@ -46,7 +47,7 @@ class DeliveryFace:
             known=[
                 Known(
                     backlog=one,
-                    passages=passed.get((one.subscription.topic, one.subscription.name), {}),
+                    passages=passed.get((one.subscription.topic, stored_name(one.subscription.name)), {}),
                     external=is_external(self._declared, one.subscription.topic, one.subscription.name),
                 )
                 for one in known

@@ -20,6 +20,7 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import last_ordinals
 from eventstore.index.models import CursorTrack
 from eventstore.index.tables.database import atomic
+from eventstore.index.tables.subscription_names import stored_name
 from eventstore.model.subscriptions import Cursor, Subscription
 
 WRITTEN_AGAIN = timedelta(minutes=1)
@@ -35,7 +36,7 @@ READ_AGAIN = 2.0
 TOPICS_A_QUERY = 500
 
 Key = tuple[str, str, int]
-"""Topic, subscription, partition."""
+"""Topic, subscription (``stored_name``), partition."""
 Passed = Mapping[int, Sequence[Passage]]
 """What a subscription's cursors went over, by partition."""
 
@@ -65,7 +66,7 @@ class Tracks:
             new = {topic for topic in names if self._looked.get(topic, at) <= at}
             self._synchronize(new)
             seen_before = {topic for topic in new if self._known.get(topic) or self._lately_looked_at(topic, at)}
-            self._remove_gone(new, {(one.topic, one.name) for one in subscriptions}, at)
+            self._remove_gone(new, {(one.topic, stored_name(one.name)) for one in subscriptions}, at)
             followed = [
                 self._follow(one, cursor, at, topic_seen_before=one.topic in seen_before)
                 for one in subscriptions
@@ -80,6 +81,7 @@ class Tracks:
         """Note that a reset of ours has moved these cursors of a subscription forward, by partition: from and to (tokens)."""
         if not skips:
             return
+        name = stored_name(name)
         with self._lock, self._forgetting_if_it_fails({topic}), atomic():
             self._synchronize({topic}, lock=True)
             known = self._known.setdefault(topic, {})
@@ -90,7 +92,7 @@ class Tracks:
             self._save([(topic, name, partition) for partition in skips], at)
 
     def passed(self, topics: Sequence[str], as_of: datetime) -> Mapping[tuple[str, str], Passed]:
-        """What the cursors of these topics went over, by topic and subscription. ``as_of``: when the store told where they
+        """What the cursors of these topics went over, by topic and ``stored_name``. ``as_of``: when the store told where they
         stand; what is known of that moment, and of earlier ones, is stored before that."""
         found: dict[tuple[str, str], dict[int, Sequence[Passage]]] = {}
         with self._lock:
@@ -162,7 +164,7 @@ class Tracks:
 
     def _follow(self, subscription: Subscription, cursor: Cursor, at: datetime, *, topic_seen_before: bool) -> Key | None:
         """Note one cursor; return its key if that has to be written."""
-        key = (subscription.topic, subscription.name, cursor.partition)
+        key = (subscription.topic, stored_name(subscription.name), cursor.partition)
         of_topic = self._known.setdefault(subscription.topic, {})
         before, version = of_topic.get(key, Kept(None, None))
         if before is not None and before.track.newer.at is not None and before.track.newer.at > at:

@@ -245,7 +245,10 @@ class BacklogRow(models.Model):
 
 
 class LookRow(models.Model):
-    """One subscription at one moment (milliseconds since 1970). ``rank``: the higher, the longer it is kept."""
+    """One subscription at one moment (milliseconds since 1970). ``rank``: the higher, the longer it is kept.
+
+    ``name`` is its ``stored_name``.
+    """
 
     topic = ExactText()
     name = ExactText()

@@ -16,5 +16,9 @@ from tests.unit.backlogs.test_history import (  # noqa: F401
     test_above_the_limit_the_oldest_looks_of_a_rank_go_first,
     test_looks_come_back_oldest_first_since_a_time,
 )
+from tests.unit.backlogs.test_odd_names import (  # noqa: F401
+    test_subscriptions_with_odd_names_are_told_and_their_looks_are_kept_like_any_other,
+    test_what_cursors_with_odd_names_went_over_is_known_to_another_process,
+)
 
 pytestmark = [pytest.mark.usefixtures("index_on_postgres"), pytest.mark.postgres]

@@ -9,8 +9,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from django.http import HttpResponse
 
-from dashboard.delivery import figures
-from dashboard.web import store_health
 from dashboard.web.global_search import delivery_filter
 from eventstore.config.loading import parse_config
 from eventstore.model.events import NewMessage
@@ -145,30 +143,6 @@ def test_each_answer_says_what_it_rests_on(desk: Desk) -> None:
     for id, said in (("e-0", r"dead-lettered .* · from its dead letter"), ("e-1", "pending · from the store’s cursor")):
         assert re.search(said, re.sub(r"\s+", " ", text(desk.get(f"/events/{id}/")))), id
     assert ", from the store’s cursors, dead letters" in text(desk.get(PATIENT))
-
-
-def test_a_topic_whose_subscriptions_were_not_asked_for_yet_is_not_said_to_have_none(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(figures, "FRESH_ENOUGH", timedelta(days=1))
-    desk.publish(1)
-    desk.get("/subscriptions/")
-    desk.publish(1, topic="later", start=1)
-    asked, not_yet = (text(desk.client().get(f"/events/{id}/")) for id in ("e-0", "e-1"))
-    assert "The topic has no subscription." in asked
-    assert "The topic has no subscription." not in not_yet
-    assert "The store has not told the subscriptions of this topic yet" in not_yet
-
-
-def test_a_filter_for_delivery_says_that_nothing_is_known_yet_where_the_store_never_told(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.publish(1)
-    away = store_health.StoreHealth(reachable=False, words="The broker does not answer.", as_of=datetime.now(UTC))
-    monkeypatch.setattr(store_health, "current_store_health", lambda: away)
-    answer = filtered(desk, "delivery:mailer=pending")
-    assert answer.status_code == 400
-    assert "the store has not told any subscription yet" in text(answer)
 
 
 def test_an_event_from_before_a_subscription_was_born_is_passed_over_and_not_acknowledged(desk: Desk) -> None:
