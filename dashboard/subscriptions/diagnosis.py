@@ -59,7 +59,7 @@ def diagnosis_of(line: Line) -> DiagnosisText:
 
 def at_a_glance(line: Line) -> Sequence[FindingText]:
     """The mistakes that show in the figures alone, for lists."""
-    return [_finding(found) for found in desk().diagnosis.at_a_glance(line.backlog).findings]
+    return [_finding(found) for found in desk().diagnosis.at_a_glance(line.backlog)]
 
 
 def _text(line: Line, found: Diagnosis) -> DiagnosisText:

@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 
 from eventstore.backlogs.face import BacklogFace
 from eventstore.diagnosis.batches import LATEST, mixed_batch
-from eventstore.diagnosis.diagnose import WINDOW, diagnose
-from eventstore.diagnosis.findings import Declared, Diagnosis, MixedBatch
+from eventstore.diagnosis.diagnose import NOTHING_DECLARED, WINDOW, diagnose, glance
+from eventstore.diagnosis.findings import Declared, Diagnosis, Finding, MixedBatch
 from eventstore.index.lookup.queries import latest_pointers
 from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.streams.rows import Row
 from eventstore.subscriptions import Backlog
+
+ORDERED = Declared(ordered=True)
 
 
 class DiagnosisFace:
@@ -39,10 +41,11 @@ class DiagnosisFace:
         declared = Declared(ordered=self._is_ordered(told.topic), mixed_batch=self._mixed_batch(backlog), resets=tuple(resets))
         return diagnose(backlog, looks, self._stuck_after, declared)
 
-    def at_a_glance(self, backlog: Backlog) -> Diagnosis:
-        """As ``of``, by the backlog alone: nothing is read, so it is for lists."""
-        declared = Declared(ordered=self._is_ordered(backlog.subscription.topic))
-        return diagnose(backlog, (), self._stuck_after, declared)
+    def at_a_glance(self, backlog: Backlog) -> Sequence[Finding]:
+        """The findings of ``of``, by the backlog alone: nothing is read, so it is for lists."""
+        told = backlog.subscription
+        ordered = told.type is SubscriptionType.SHARED and self._is_ordered(told.topic)
+        return glance(backlog, self._stuck_after, ORDERED if ordered else NOTHING_DECLARED)
 
     def _mixed_batch(self, backlog: Backlog) -> MixedBatch | None:
         if backlog.subscription.type is not SubscriptionType.KEY_SHARED:

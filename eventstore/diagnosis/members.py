@@ -18,6 +18,7 @@ from eventstore.diagnosis.watching import (
     known_type,
     members_of,
 )
+from eventstore.model.subscriptions import Cursor, Subscription
 
 LIKELY_RETURNS, CERTAIN_RETURNS = 3, 5
 """How often one consumer has to connect again. Two are a service that was deployed twice."""
@@ -63,6 +64,24 @@ def hungry_instance(looks: Looks, limit: timedelta) -> Iterator[Finding]:
     evidence = [Evidence(fact=Fact.HAS_ALL, name=has, number=len(now.places), at=since)]
     evidence += [Evidence(fact=Fact.IDLES, name=name, number=given) for name, given in sorted(idle.items())]
     yield Finding(mistake=Mistake.HUNGRY_INSTANCE, certainty=sure, evidence=evidence)
+
+
+def may_be_hungry(told: Subscription) -> bool:
+    """Whether ``hungry_instance`` may find one: several instances, of which one is active in the first two partitions."""
+    if len(told.cursors) < 2 or told.type not in ONE_AT_A_TIME:
+        return False
+    if len({consumer.address or consumer.name for consumer in told.consumers}) < 2:
+        return False
+    first, second = (_active(told, cursor) for cursor in told.cursors[:2])
+    return not first.isdisjoint(second)
+
+
+def _active(told: Subscription, cursor: Cursor) -> set[str]:
+    return {
+        consumer.address or consumer.name
+        for consumer in told.consumers
+        if cursor.active and consumer.name == cursor.active and consumer.partition in (None, cursor.partition)
+    }
 
 
 def arrivals(looks: Looks, partition: int) -> Sequence[Connection]:
