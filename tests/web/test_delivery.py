@@ -17,8 +17,9 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState, SubscriptionType
 from eventstore.search import parse_filter
 from tests.hostile import NAMES
-from tests.indexing import START, place, publish_everything_at
+from tests.indexing import START, place
 from tests.unit.search.deliveries import Handled
+from tests.web.ageing import make_old
 from tests.web.desk import TOPIC, Desk, attribute, event, opened_desk, text
 from tests.web.resetting import reset
 
@@ -44,16 +45,6 @@ def panel(answer: HttpResponse) -> dict[str, str]:
 
 def filtered(desk: Desk, filter: str) -> HttpResponse:
     return desk.get(f"{PATIENT}?filter={quote(filter)}")
-
-
-def make_stuck() -> None:
-    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
-
-    then = datetime.now(UTC) - timedelta(hours=1)
-    publish_everything_at(then)
-    MessageRow.objects.using("store").update(published=then)
-    CursorRow.objects.using("store").update(moved=then, placed=then)
-    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_the_stream_has_a_column_for_each_subscription_with_its_time_and_source(desk: Desk) -> None:
@@ -109,7 +100,7 @@ def test_a_stuck_one_is_said_first_and_what_holds_it_is_one_click_away(desk: Des
     desk.subscribe("a-timeline", handled=4)
     desk.subscribe("mailer")
     with desk.subscriptions.consume(TOPIC, "mailer", type=desk.subscriptions.named(TOPIC, "mailer").type, consumer="one"):
-        make_stuck()
+        make_old()
         answer = desk.get(PATIENT)
     assert states(answer) == ["stuck"] * 3
     assert "3 events not yet acknowledged by mailer" in text(answer)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test.utils import override_settings
@@ -16,8 +15,8 @@ from eventstore.backlogs import NOT_KNOWN
 from eventstore.config.loading import parse_config
 from eventstore.model.events import Topic
 from eventstore.model.subscriptions import SubscriptionType
-from tests.indexing import publish_everything_at
 from tests.unit.backlogs.test_stored import backlog
+from tests.web.ageing import make_old
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 ORDERED = parse_config('[topics]\nordered = ["patients"]\n', "ordered.toml")
@@ -33,23 +32,12 @@ def page(name: str = NAME) -> str:
     return reverse("subscription", args=[TOPIC, name])
 
 
-def make_old() -> None:
-    """Move everything into the past by three hours."""
-    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
-
-    then = datetime.now(UTC) - timedelta(hours=3)
-    publish_everything_at(then)
-    MessageRow.objects.using("store").update(published=then)
-    CursorRow.objects.using("store").update(moved=then)
-    MemberRow.objects.using("store").update(connected=then)
-
-
 def test_a_stuck_subscription_says_the_evidence_the_causes_and_what_to_do(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe(handled=4)
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-1") as consumer:
         consumer.receive(limit=3, timeout=5)
-        make_old()
+        make_old(hours=3)
         answer = desk.get(page())
         overview = desk.get("/")
     seen = text(answer)
@@ -67,7 +55,7 @@ def test_a_stuck_subscription_says_the_evidence_the_causes_and_what_to_do(desk: 
 def test_without_a_consumer_that_is_the_state_and_no_event_is_blamed(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe(handled=4)
-    make_old()
+    make_old(hours=3)
     seen = text(desk.get(page()))
     assert "no consumers Events wait, and no consumer is connected. No event is to blame." in seen
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ from django.urls import reverse
 
 from eventstore.config.subscriptions import DeclaredSubscription
 from eventstore.config.topic_kinds import BY_NAME
-from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
 from eventstore.model.events import NewMessage, Topic
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.subscriptions.letters import By, letter_topics
-from tests.indexing import publish_everything_at
+from tests.web.ageing import make_old
 from tests.web.desk import NAME, TOPIC, Desk, attribute, event, opened_desk, text
 
 SECRET = "Morgenrain"
@@ -34,14 +32,6 @@ def url(topic: str = TOPIC, name: str = NAME) -> str:
 
 def waiting_url(topic: str = TOPIC, name: str = NAME) -> str:
     return reverse("waiting_events", args=[topic, name])
-
-
-def make_old() -> None:
-    then = datetime.now(UTC) - timedelta(hours=1)
-    publish_everything_at(then)
-    MessageRow.objects.using("store").update(published=then)
-    CursorRow.objects.using("store").update(moved=then)
-    MemberRow.objects.using("store").update(connected=then)
 
 
 def publish(desk: Desk, payloads: list[Any], *, start: int = 0, topic: str = TOPIC) -> None:

@@ -11,7 +11,7 @@ from eventstore.index.indexer import leases
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NewMessage
 from eventstore.model.subscriptions import Consumer, SubscriptionType
-from tests.indexing import publish_everything_at
+from tests.web.ageing import make_old
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 
@@ -27,15 +27,6 @@ def figure(desk_page: str, name: str) -> str:
     found = search(rf'data-figure="{name}">([^<]*)<', desk_page)
     assert found, name
     return found[1]
-
-
-def everything_happened_long_ago() -> None:
-    from eventstore.drivers.database.models import CursorRow, MemberRow
-
-    then = datetime.now(UTC) - timedelta(hours=3)
-    publish_everything_at(then)
-    CursorRow.objects.using("store").update(moved=then)
-    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_a_new_installation_says_what_to_start_and_has_no_figures_made_up(desk: Desk) -> None:
@@ -63,7 +54,7 @@ def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(de
     desk.publish(10)
     desk.subscribe(handled=4)
     with connected(desk):
-        everything_happened_long_ago()
+        make_old(hours=3)
         answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck"]
     seen = text(answer)
@@ -77,7 +68,7 @@ def test_a_stuck_subscription_is_named_with_how_long_how_many_and_behind_what(de
 def test_where_nobody_is_connected_no_event_is_said_to_hold_it(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe(handled=4)
-    everything_happened_long_ago()
+    make_old(hours=3)
     overview, page = desk.get("/"), desk.get("/topics/patients/subscriptions/mailer/")
     assert attribute(overview, "data-attention") == ["stuck"]
     assert "mailer has not moved for 3 hours: no consumer is connected 6 events of patients wait View subscription" in text(
@@ -96,7 +87,7 @@ def test_a_subscription_that_stands_at_an_unreadable_message_says_so(desk: Desk)
     desk.index()
     desk.subscribe()
     with connected(desk):
-        everything_happened_long_ago()
+        make_old(hours=3)
         answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck", "anomalies"]
     assert attribute(answer, "data-anomaly") == ["unreadable"]
@@ -117,7 +108,7 @@ def test_subscriptions_come_stuck_first_then_by_what_waits(desk: Desk) -> None:
     desk.subscribe("b-some", handled=17)
     desk.subscribe("c-most", handled=1)
     desk.publish(3, topic="documents", start=50)
-    everything_happened_long_ago()
+    make_old(hours=3)
     from eventstore.drivers.database.models import CursorRow
 
     CursorRow.objects.using("store").filter(subscription__name__startswith="b-").update(moved=datetime.now(UTC))
@@ -183,7 +174,7 @@ def test_many_stuck_subscriptions_are_listed_bounded(desk: Desk) -> None:
     desk.publish(1)
     for number in range(25):
         desk.subscribe(f"s{number:02}")
-    everything_happened_long_ago()
+    make_old(hours=3)
     answer = desk.get("/")
     assert attribute(answer, "data-attention") == ["stuck"] * 20
     assert "5 more subscriptions are stuck" in text(answer)
@@ -193,7 +184,7 @@ def test_one_more_is_said_in_the_singular(desk: Desk) -> None:
     desk.publish(1)
     for number in range(21):
         desk.subscribe(f"s{number:02}")
-    everything_happened_long_ago()
+    make_old(hours=3)
     assert "1 more subscription is stuck" in text(desk.get("/"))
 
 
@@ -221,7 +212,7 @@ def test_lines_keep_their_places_while_a_few_events_come_and_go(desk: Desk) -> N
 def test_of_several_partitions_the_one_that_stands_still_is_named_with_what_it_stands_at(desk: Desk) -> None:
     desk.publish(20, partitions=2, key="k{}")
     desk.subscribe(handled=20)
-    everything_happened_long_ago()
+    make_old(hours=3)
     from eventstore.drivers.database.models import CursorRow
 
     CursorRow.objects.using("store").filter(partition__number=1).update(acknowledged=0, holes="[]")
@@ -242,7 +233,7 @@ def test_a_story_line_says_what_holds_it_and_a_viewer_sees_no_value_in_it(desk: 
     desk.publish(3)
     desk.subscribe()
     with connected(desk):
-        everything_happened_long_ago()
+        make_old(hours=3)
         assert "3 events of patients wait behind Registered as Erika Mustermann of patient 4711" in text(desk.get("/"))
         seen = desk.get("/", "viewer").content.decode()
     assert "wait behind" in " ".join(seen.split())
@@ -259,7 +250,7 @@ def test_every_role_sees_it_and_who_has_none_does_not(desk: Desk) -> None:
 def test_a_viewer_sees_no_value_of_an_event(desk: Desk) -> None:
     desk.publish(3)
     desk.subscribe()
-    everything_happened_long_ago()
+    make_old(hours=3)
     assert "Mustermann" not in desk.get("/", "viewer").content.decode()
 
 
@@ -267,7 +258,7 @@ def test_a_viewer_sees_no_value_of_an_event(desk: Desk) -> None:
 def test_hostile_names_are_text(desk: Desk, name: str) -> None:
     desk.publish(2, key=name)
     desk.subscribe(name)
-    everything_happened_long_ago()
+    make_old(hours=3)
     body = desk.get("/").content.decode()
     assert "<script>alert" not in body
     assert "<img src=x" not in body

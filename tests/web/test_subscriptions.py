@@ -9,6 +9,7 @@ from django.urls import reverse
 from eventstore.index.models import IndexedPartition
 from eventstore.model.subscriptions import Consumer, SubscriptionType
 from tests.indexing import publish_everything_at
+from tests.web.ageing import make_old
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk, text
 
 LIST = "/subscriptions/"
@@ -27,17 +28,6 @@ def url(topic: str = TOPIC, name: str = NAME) -> str:
 def connected(desk: Desk) -> Consumer:
     """A consumer that is there and has been given nothing. To be closed."""
     return desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-1")
-
-
-def make_old(desk: Desk) -> None:
-    """Move everything into the past by an hour."""
-    from eventstore.drivers.database.models import CursorRow, MemberRow, MessageRow
-
-    then = datetime.now(UTC) - timedelta(hours=1)
-    publish_everything_at(then)
-    MessageRow.objects.using("store").update(published=then)
-    CursorRow.objects.using("store").update(moved=then)
-    MemberRow.objects.using("store").update(connected=then)
 
 
 def test_without_any_subscription_the_list_says_so(desk: Desk) -> None:
@@ -78,7 +68,7 @@ def test_one_that_stands_still_is_called_stuck_and_one_that_moved_just_now_is_no
     assert attribute(desk.get(LIST), "data-state") == ["no consumers"]
     with connected(desk):
         assert attribute(desk.get(LIST), "data-state") == ["catching up"]
-        make_old(desk)
+        make_old()
         assert attribute(desk.get(LIST), "data-state") == ["stuck"]
 
 
@@ -102,7 +92,7 @@ def test_beside_stuck_stands_when_it_last_moved_there_and_not_where_other_partit
 
     desk.publish(20, partitions=2, key="k{}")
     desk.subscribe(handled=20)
-    make_old(desk)
+    make_old()
     zero = CursorRow.objects.using("store").filter(partition__number=0)
     CursorRow.objects.using("store").filter(partition__number=1).update(acknowledged=0, holes="[]")
     zero.update(moved=datetime.now(UTC))
@@ -120,7 +110,7 @@ def test_a_subscription_of_a_derived_topic_is_marked(desk: Desk) -> None:
 def test_a_phantom_is_explained_and_no_alarm(desk: Desk) -> None:
     desk.publish(3)
     desk.subscribe("liiklus-end-offsets-reader")
-    make_old(desk)
+    make_old()
     answer = desk.get(LIST)
     assert attribute(answer, "data-state") == ["phantom"]
     assert "never acknowledged" in text(answer)
