@@ -1,9 +1,6 @@
 """What it costs a real broker to tell of all subscriptions, and what is seen of a topic that grows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -11,34 +8,15 @@ import pytest
 from eventstore.backlogs import face as face_module
 from eventstore.backlogs.face import BacklogFace
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.drivers.quick_http import QuickHttp
 from eventstore.model.events import NewMessage
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.subscriptions.face import SubscriptionFace
+from tests.admin_calls import noted_calls
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
 
 NOW = timedelta(0)
 TOPICS = {"a": 1, "b": 3, "c": 1, "d": 2}
-
-
-@contextmanager
-def counted_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    calls: list[str] = []
-    sent, got = httpx.Client.send, QuickHttp.get
-
-    def send(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
-        calls.append(request.url.path)
-        return sent(client, request, **options)
-
-    def get(quick: QuickHttp, path: str) -> bytes | None:
-        calls.append(path)
-        return got(quick, path)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(httpx.Client, "send", send)
-        patched.setattr(QuickHttp, "get", get)
-        yield calls
 
 
 def test_all_subscriptions_cost_two_calls_a_topic_and_a_topic_that_grows_is_seen_at_once(
@@ -54,7 +32,7 @@ def test_all_subscriptions_cost_two_calls_a_topic_and_a_topic_that_grows_is_seen
     subscriptions = SubscriptionFace(storage=alone, rows_of=lambda _: [], stuck_after=timedelta(minutes=2))
     face = BacklogFace(log=alone.log, subscriptions=subscriptions)
     for _ in range(2):
-        with counted_calls(monkeypatch) as calls:
+        with noted_calls(monkeypatch) as calls:
             found = face.current(NOW).topics
         assert len(calls) <= 2 * len(TOPICS) + 10, calls
     assert [(one.topic.name[-1], one.topic.partitions, len(one.subscriptions)) for one in found] == [

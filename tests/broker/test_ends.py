@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.drivers.pulsar.client import partition_log, raw_readers
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.events import NewMessage
+from tests.admin_calls import noted_calls
 from tests.broker.conftest import MakeTopic, publish_batch
 
 pytestmark = pytest.mark.broker
@@ -46,15 +46,8 @@ def test_an_end_that_has_not_moved_costs_one_question(
     name = topic()
     storage.log.append(name, [NewMessage(payload=b"1")])
     storage.log.ends(name)
-    asked: list[str] = []
-    send = AdminHttp.send
-
-    def noted(admin: Any, method: str, path: str, **more: Any) -> Any:
-        asked.append(path)
-        return send(admin, method, path, **more)
-
-    monkeypatch.setattr(AdminHttp, "send", noted)
-    storage.log.ends(name)
+    with noted_calls(monkeypatch) as asked:
+        storage.log.ends(name)
     assert [path.rpartition("/")[2] for path in asked if "internalStats" in path or "entry" in path] == ["internalStats"]
     assert len(opened) == 1
 

@@ -1,8 +1,7 @@
 """What counts as a topic: partitions are folded, namespaces are patterns, and new topics are found."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 from uuid import uuid4
 
 import httpx
@@ -10,10 +9,10 @@ import pytest
 
 from eventstore.drivers.pulsar import topics
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.admin_http import AdminHttp
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import InvalidName, StoreRefused, UnknownTopic
 from eventstore.model.events import NewMessage, TopicKind
+from tests.admin_calls import noted_calls
 from tests.broker.conftest import MakeTopic, storage_of
 from tests.contract.helpers import PATIENCE
 from tests.run_servers import BrokerAddress
@@ -120,17 +119,10 @@ def test_what_the_broker_keeps_for_itself_is_marked(storage: PulsarStorage) -> N
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The paths that are requested from the admin API from now on."""
-    paths: list[str] = []
-    send = AdminHttp.send
-
-    def noted(self: AdminHttp, method: str, path: str, **rest: Any) -> httpx.Response:
-        paths.append(path)
-        return send(self, method, path, **rest)
-
-    monkeypatch.setattr(AdminHttp, "send", noted)
-    return paths
+    with noted_calls(monkeypatch) as paths:
+        yield paths
 
 
 def partitions_listed(storage: PulsarStorage, name: str) -> int:
