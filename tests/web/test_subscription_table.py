@@ -17,7 +17,7 @@ from dashboard.subscriptions.figures.table import Asked, asked_for, chosen, colu
 from eventstore.backlogs import NOT_KNOWN, Pace, look_at
 from eventstore.model.events import Topic
 from eventstore.model.subscriptions import SubscriptionKind, SubscriptionType
-from eventstore.subscriptions import State
+from eventstore.subscriptions import Counted, State
 from tests.unit.backlogs.test_stored import HOSTILE, backlog
 from tests.web.desk import TOPIC, Desk, attribute, opened_desk, text
 
@@ -140,7 +140,7 @@ def test_a_sparkline_stays_in_its_frame_and_says_the_same_in_words() -> None:
 
 
 def test_the_chart_has_columns_of_one_length_and_no_name() -> None:
-    there, begun = backlog(), datetime.now(UTC)
+    there, begun = replace(backlog(), counted=Counted.INDEX), datetime.now(UTC)
     looks = [
         look_at(replace(there, as_of=begun + timedelta(seconds=10 * number), waiting=9 - number, events=20 + 5 * number))
         for number in range(3)
@@ -151,6 +151,8 @@ def test_the_chart_has_columns_of_one_length_and_no_name() -> None:
     assert found["published"] == [1.5, 0.5, 0.5]
     assert found["handled"] == [None, 0.6, 0.6]
     assert all(len(column) == 0 for column in columns_of([]).values())
+    behind = columns_of([look_at(replace(there, counted=Counted.INDEX_BEHIND, as_of=begun)), *looks[1:]])
+    assert (behind["end"][0], behind["acknowledged"][0], behind["published"][:2]) == (None, None, [1.5, 1.5])
 
 
 def test_the_chart_comes_as_json_from_the_pages_own_address_whatever_the_name(desk: Desk) -> None:
