@@ -14,12 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionType
+from eventstore.subscriptions.samples import is_another_log
 
 MOST_PASSAGES = 200
 """Ranges that are kept of a cursor. The newest ones stay."""
 MOST_HOLES = 200
 """Ranges acknowledged beyond a cursor that are kept with a look. If there are more, what it moved over is not told apart."""
-ONE_AT_A_TIME = frozenset({SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER, SubscriptionType.UNKNOWN})
+HELD_IS_UNCOUNTED = frozenset({SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER, SubscriptionType.UNKNOWN})
 """Types of which a broker does not count what a consumer holds (verified with 4.0.8)."""
 
 EventsIn = Callable[[str, str], int | None]
@@ -106,7 +107,7 @@ def follow(
 ) -> Followed:
     """Return the track with this look. ``absent_before``: an earlier look at the topic did not find the subscription."""
     now = mark_of(cursor, subscription, at)
-    if track is not None and _is_another_log(track.newer.log, now.log):
+    if track is not None and is_another_log(track.newer.log, now.log):
         track, absent_before = None, False
     if track is None:
         if not (absent_before or _counts_all(cursor)):
@@ -153,7 +154,7 @@ def mark_of(cursor: Cursor, subscription: Subscription, at: datetime) -> Mark:
     """Return what is kept of a cursor at a look."""
     members = [one for one in subscription.consumers if one.partition in (None, cursor.partition)]
     counters = cursor.counters
-    told = not counters or subscription.type not in ONE_AT_A_TIME or not members
+    told = not counters or subscription.type not in HELD_IS_UNCOUNTED or not members
     return Mark(
         place=cursor.acknowledged.token if cursor.acknowledged else "",
         holes=tuple((start.token, end.token) for start, end in cursor.holes[:MOST_HOLES]),
@@ -224,10 +225,6 @@ def _too_few_given(before: Mark, after: Mark, later: Mark, events_in: EventsIn) 
 def _loaded_anew(before: Mark, now: Mark) -> bool:
     pairs = ((before.added, now.added), (before.given, now.given))
     return any(was is not None and is_ is not None and is_ < was for was, is_ in pairs)
-
-
-def _is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:
-    return before is not None and now is not None and now[1] != before[1] and now[0] <= before[0]
 
 
 def _up_to(passage: Passage, place: str) -> Passage | None:

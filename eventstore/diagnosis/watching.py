@@ -8,6 +8,7 @@ from itertools import pairwise
 from eventstore.backlogs import Look, Member, Place
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import SubscriptionType
+from eventstore.subscriptions.samples import is_another_log
 
 Looks = Sequence[Look]
 """Of one subscription, oldest first; the last one is of now."""
@@ -30,7 +31,7 @@ class Change:
     def reloaded(self) -> bool:
         """The store has loaded the partition anew in between, or another log has its name."""
         fell = any(after < count for count, after in zip(self.was.counters, self.now.counters, strict=False))
-        return fell or _is_another_log(self.was.log, self.now.log)
+        return fell or is_another_log(self.was.log, self.now.log)
 
     @property
     def delivered(self) -> int | None:
@@ -75,11 +76,6 @@ def changes(looks: Looks) -> Iterator[Change]:
         for place in after.places:
             if place.partition in earlier:
                 yield Change(before=before, after=after, was=earlier[place.partition], now=place)
-
-
-def _is_another_log(was: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:
-    """As ``Cursor.log`` says: within one log the text changes only if the number grows."""
-    return was is not None and now is not None and now[1] != was[1] and now[0] <= was[0]
 
 
 def connection(member: Member) -> Connection:

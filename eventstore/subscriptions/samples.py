@@ -140,7 +140,7 @@ def first_connected(subscription: Subscription, partition: int, now: datetime) -
 
 
 def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
-    if before is not None and _is_another_log(before.log, cursor.log):
+    if before is not None and is_another_log(before.log, cursor.log):
         before = None  # its topic was made anew: the cursor begins there
     setback = _setback(before, cursor, now) if before else None
     if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
@@ -182,14 +182,15 @@ def _lost_to_trimming(before: Sample, cursor: Cursor) -> bool:
     place = _place(cursor)
     if cursor.start is None or not _is_before(before.place, cursor.start):
         return False
-    if _is_another_log(before.log, cursor.log) or len(before.counters) < 2 or len(cursor.counters) < 2:
+    if is_another_log(before.log, cursor.log) or len(before.counters) < 2 or len(cursor.counters) < 2:
         return False
     went_on = place is not None and (before.place is None or before.place < place)
     added, delivered = (now - then for then, now in zip(before.counters[:2], cursor.counters[:2], strict=True))
     return went_on and delivered == 0 and added >= 0 and cursor.backlog < before.backlog + added
 
 
-def _is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:
+def is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) -> bool:
+    """As ``Cursor.log`` says: within one log the text changes only if the number grows."""
     return before is not None and now is not None and now[1] != before[1] and now[0] <= before[0]
 
 
