@@ -12,7 +12,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
 from dashboard.auditing.acts import Act, newest
@@ -20,7 +19,7 @@ from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
-from dashboard.subscriptions import backlog_cache
+from dashboard.subscriptions import after_reset
 from dashboard.subscriptions.cursor_reset_forms import (
     LONGEST_REASON,
     Aim,
@@ -154,24 +153,15 @@ def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationF
     except (StoreRefused, StoreUnreachable, LeaseLost) as error:
         return _not_done(request, wanted, form, _what_failed(error))
     finally:
-        backlog_cache.forget()
+        after_reset.forget_figures()
+    after_reset.note_skips(performed.plan, performed.outcome)
     if performed.outcome.ending is not Ending.DONE:
         return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
-    _note(performed.plan)
     level = messages.WARNING if _may_lose(performed.plan, wanted.aim) else messages.SUCCESS
     touched = touched_words(performed.plan)
     words = format_html("{} was reset to {}: {}.", visible(wanted.name), wanted.aim.words, touched)
     messages.add_message(request, level, words)
     return _to_subscription(wanted)
-
-
-def _note(plan: ResetPlan) -> None:
-    """Remember what was skipped. If the store is away again, what later looks at the cursor show has to do."""
-    try:
-        subscription = desk().subscriptions.named(plan.topic, plan.subscription)
-    except EventStoreError:
-        return
-    desk().delivery.note_reset(plan, subscription, timezone.now())
 
 
 def _may_lose(plan: ResetPlan, aim: Aim) -> bool:

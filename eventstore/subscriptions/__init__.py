@@ -5,7 +5,7 @@ from eventstore.subscriptions.cursor_resets import Move, ResetPlan, Target
 from eventstore.subscriptions.holder import Holder
 from eventstore.subscriptions.letters import By, LetterTopic
 from eventstore.subscriptions.progress import Progress, Reached
-from eventstore.subscriptions.reset_action import RESET_CURSOR
+from eventstore.subscriptions.reset_action import RESET_CURSOR, part_name
 from eventstore.subscriptions.samples import Setback
 from eventstore.subscriptions.state import State
 from eventstore.subscriptions.waiting import WaitingOfAggregate, WaitingSummary
@@ -26,4 +26,5 @@ __all__ = [
     "Target",
     "WaitingOfAggregate",
     "WaitingSummary",
+    "part_name",
 ]

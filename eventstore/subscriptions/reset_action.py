@@ -29,7 +29,7 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
         act.renew()
 
     def on_move(move: CursorMove) -> None:
-        act.parts.append(Part(name=_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
+        act.parts.append(Part(name=part_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
 
     try:
         subscriptions_of(storage).reset_cursor(
@@ -40,7 +40,7 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
             raise
         why = str(error) if isinstance(error, LeaseLost) else NOT_TRIED
         tried = {part.name for part in act.parts}
-        rest = [name for name in map(_name, plan.targets()) if name not in tried]
+        rest = [name for name in map(part_name, plan.targets()) if name not in tried]
         act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
 
 
@@ -54,7 +54,8 @@ def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> M
     return {"stands_at": places, "backlog": subscription.backlog}
 
 
-def _name(partition: int) -> str:
+def part_name(partition: int) -> str:
+    """The name of a partition's part of a reset."""
     return f"partition {partition}"
 
 

@@ -1,0 +1,41 @@
+"""What a cursor reset leaves behind in the desk: figures that are old now, and events that it has skipped.
+
+The reset has happened by then. If the index's database fails over this, the log says so: a page that reported an error would
+invite a second reset. What was skipped may then show in later looks at the cursor.
+"""
+
+import logging
+from dataclasses import replace
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from dashboard.gateway import desk
+from dashboard.subscriptions import backlog_cache
+from eventstore.actions import Ending, Outcome
+from eventstore.model import EventStoreError
+from eventstore.subscriptions import ResetPlan, part_name
+
+logger = logging.getLogger(__name__)
+
+
+def forget_figures() -> None:
+    """Let the next page ask the store anew."""
+    try:
+        backlog_cache.forget()
+    except DatabaseError as error:
+        logger.warning("The figures from before a cursor reset stay until they are asked for again: %s", type(error).__name__)
+
+
+def note_skips(plan: ResetPlan, outcome: Outcome) -> None:
+    """Remember what was skipped, in the partitions whose cursor was moved."""
+    done = {part.name for part in outcome.parts if part.ending is Ending.DONE}
+    all_done = outcome.ending is Ending.DONE
+    moved = [move for move in plan.moves if all_done or part_name(move.partition) in done]
+    if not moved:
+        return
+    try:
+        subscription = desk().subscriptions.named(plan.topic, plan.subscription)
+        desk().delivery.note_reset(replace(plan, moves=moved), subscription, timezone.now())
+    except (EventStoreError, DatabaseError) as error:
+        logger.warning("What a cursor reset skipped could not be noted: %s", type(error).__name__)
