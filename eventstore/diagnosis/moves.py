@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from eventstore.backlogs import Member
+from eventstore.backlogs import Look, Member
 from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
 from eventstore.diagnosis.watching import ONE_AT_A_TIME, Change, Looks, changes, connection, members_of
 from eventstore.subscriptions import Backlog, Setback
@@ -80,7 +80,7 @@ def _went_undelivered(change: Change) -> bool:
 
 def _reconnected(jump: Change, looks: Looks) -> int:
     """How many new connections there are soon after it, if some consumer got events before it and none of those connections is
-    left.
+    left, or if the one that gets them then has another connection than before.
 
     The look that finds the jump may still find the old connections: a broker tells its members in one answer, and its cursors
     in the next. To connect again takes a moment, too.
@@ -90,7 +90,7 @@ def _reconnected(jump: Change, looks: Looks) -> int:
     for look in looks:
         if before and jump.after.at <= look.at <= jump.after.at + RECONNECTED_WITHIN:
             after = {connection(member) for member in members_of(look, jump.now.partition)}
-            if after and not before & after:
+            if after - there and (not before & after or _active_came_back(jump, look)):
                 return len(after - there)
     return 0
 
@@ -100,6 +100,21 @@ def _served(jump: Change) -> Sequence[Member]:
     members = members_of(jump.before, jump.now.partition)
     active = [member for member in members if member.name == jump.was.active]
     return active if active and jump.before.type in ONE_AT_A_TIME else members
+
+
+def _active_came_back(jump: Change, look: Look) -> bool:
+    """Whether the consumer that gets the partition's events now was there before, by another connection.
+
+    A broker may have made it the active one after the look before the jump, as it does a second after it has joined.
+    """
+    partition = jump.now.partition
+    active = next((place.active for place in look.places if place.partition == partition), "")
+    if not active or look.type not in ONE_AT_A_TIME:
+        return False
+    was, now = (
+        {connection(member) for member in members_of(each, partition) if member.name == active} for each in (jump.before, look)
+    )
+    return bool(was and now) and not was & now
 
 
 def _is_known(change: Change, resets: Sequence[datetime]) -> bool:

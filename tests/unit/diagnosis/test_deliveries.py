@@ -162,6 +162,32 @@ def test_a_look_that_finds_the_jump_before_the_members_have_gone_is_followed_by_
     assert found(diagnosed([first, second, early, much_later], stuck=False)) == [(Mistake.MOVED_BACK, Certainty.POSSIBLE)]
 
 
+@pytest.mark.parametrize(
+    ("active", "since", "certainty"),
+    [("app-1", 1.5, Certainty.LIKELY), ("app-1", -60, Certainty.POSSIBLE), ("app-2", 1.5, Certainty.POSSIBLE)],
+)
+def test_a_standby_that_was_made_active_right_before_the_jump_and_came_back_was_disconnected(
+    active: str, since: float, certainty: Certainty
+) -> None:
+    """app-0 got the events at the look before; ``since`` is when app-1 connected. app-2 is new: it was not disconnected."""
+    members = [member("app-0"), member("app-1")]
+    looks = [look(minute, stands(50, active="app-0"), members=members, type=FAILOVER) for minute in (0, 1)]
+    after = stands(3, waiting=46, delivered=120, active=active)
+    there = [member("app-0"), member("app-1", since=since), member("app-2", since=1.6)]
+    looks.append(look(2, after, members=there, type=FAILOVER))
+    assert (Mistake.MOVED_BACK, certainty) in found(diagnosed(looks, stuck=False))
+
+
+def test_while_the_active_one_is_away_its_standby_is_no_proof_and_the_look_at_which_it_is_back_decides() -> None:
+    members = [member("app-0"), member("app-1")]
+    looks = [look(minute, stands(50, active="app-1"), members=members, type=FAILOVER) for minute in (0, 1)]
+    after = stands(3, waiting=46, delivered=120, active="app-1")
+    looks.append(look(1.1, after, members=[member("app-0")], type=FAILOVER))
+    assert (Mistake.MOVED_BACK, Certainty.POSSIBLE) in found(diagnosed(looks, stuck=False))
+    looks.append(look(1.2, after, members=[member("app-0"), member("app-1", since=1.15)], type=FAILOVER))
+    assert (Mistake.MOVED_BACK, Certainty.LIKELY) in found(diagnosed(looks, stuck=False))
+
+
 def test_a_crash_of_the_broker_and_a_reset_that_the_desk_made_are_no_mistake_of_a_member() -> None:
     assert found(diagnosed(jump(added=40, delivered=0), stuck=False)) == []
     assert found(diagnosed(jump(), stuck=False, declared=Declared(resets=[at(1.4)]))) == []
