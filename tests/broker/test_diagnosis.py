@@ -170,7 +170,7 @@ def test_subscriptions_that_stand_are_told_apart(
 
 def test_slow_is_told_from_catching_up_and_idle_from_healthy(watch: Watch, services: Services, topic: MakeTopic) -> None:
     name, quiet = topic(), topic()
-    watch.publish(name, EVENTS)
+    watch.publish(name, 20 * EVENTS)  # at one a step, more than can be caught up with before the slow one is found out
     watch.publish(quiet, 1)
     slow, behind, idle = (services.join(*place) for place in ((name, "slow"), (name, "behind"), (quiet, "idle")))
     handle(idle)
