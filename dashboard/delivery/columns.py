@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.delivery.cells import rows_of
 from dashboard.delivery.figures import Figures
-from dashboard.delivery.words import MARKS, sources_of, word_of
+from dashboard.delivery.words import MARKS, counted_events, sources_of, word_of
 from dashboard.gateway import desk
 from dashboard.rendering.text import format_number
 from dashboard.web.global_search import delivery_filter
@@ -122,12 +122,11 @@ def waiting_here(figures: Figures, type: str, id: str) -> Sequence[Waiting]:
 def _not_yet(type: str, id: str, one: Waiting, *, topic_too: bool) -> NotYet:
     state = DeliveryState.PENDING if one.pending else DeliveryState.UNKNOWN
     count = one.pending or one.unknown
-    number = format_number(count) if one.all_counted else f"at least {format_number(count)}"
     filter = asked_for(one.name, one.topic, state, topic_too=topic_too)
     return NotYet(
         name=one.name,
         topic=one.topic,
-        events=f"{number} event{'' if count == 1 else 's'}",
+        events=counted_events(count, all_counted=one.all_counted),
         stuck=one.stuck > 0,
         unknown=not one.pending,
         url=f"{reverse('aggregate', args=[type, id])}?{urlencode({'filter': filter})}",

@@ -8,9 +8,8 @@ from django.urls import reverse
 
 from dashboard.delivery.columns import Cell, cell_of
 from dashboard.delivery.figures import Figures
-from dashboard.delivery.words import note_of, source_of
+from dashboard.delivery.words import counted_events, note_of, source_of
 from dashboard.rendering import event_url
-from dashboard.rendering.text import format_number
 from dashboard.subscriptions.backlog_cache import Line, events_words
 from eventstore.delivery import Delivery, Waiting
 from eventstore.model import DeliveryState, Pointer
@@ -85,5 +84,4 @@ def _behind(line: Line, waiting: Waiting | None) -> str:
     everything = f"{events_words(line.backlog)} in all"
     if waiting is None or not waiting.pending:
         return everything
-    number = format_number(waiting.pending) if waiting.all_counted else f"at least {format_number(waiting.pending)}"
-    return f"{number} event{'' if waiting.pending == 1 else 's'} here, {everything}"
+    return f"{counted_events(waiting.pending, all_counted=waiting.all_counted)} here, {everything}"

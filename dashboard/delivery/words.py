@@ -48,6 +48,12 @@ def word_of(delivery: Delivery) -> str:
     return f"{delivery.state.value}, batch of {format_number(delivery.batch)}"
 
 
+def counted_events(count: int, *, all_counted: bool) -> str:
+    """As a part of a sentence: "2 events", "at least 200 events"."""
+    words = f"{format_number(count)} event{'' if count == 1 else 's'}"
+    return words if all_counted else f"at least {words}"
+
+
 def source_of(delivery: Delivery) -> str:
     """What the state rests on: "the store's cursor"; empty if nothing tells."""
     return SOURCES.get(delivery.source, ("", ""))[0]

@@ -17,16 +17,13 @@ from eventstore.index.tables.secret import index_key
 from eventstore.model.events import Position, TopicKind
 from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
+from eventstore.subscriptions.letters import SUFFIXES, declared_topics
 
-REAL_SUBSCRIPTION = "REAL_SUBSCRIPTION"
-"""The property by which Java's client names the subscription of a letter. Others do not write it."""
 MAY_LAG = timedelta(minutes=1)
 """How long ago the index may have been seen to have read everything, without being called behind."""
 MOST_COPIES = 2_000
 MOST_ASKED = 50
 """Copies whose subscription only their message tells, that are read for one page."""
-
-_SUFFIX = {TopicKind.DEAD_LETTER.value: "DLQ", TopicKind.RETRY.value: "RETRY"}
 
 SenderOf = Callable[[Sequence[Pointer]], Mapping[Position, str]]
 """Returns the subscription that each copy's message names, of those that name one."""
@@ -43,7 +40,7 @@ class DerivedTopic(NamedTuple):
     def is_of(self, topic: str, declared: Sequence[DeclaredSubscription]) -> bool:
         """Whether copies of the topic's events go there: by its name, or as declared."""
         return belongs_to(self.name, topic) or any(
-            fits(topic, one.topics) and fits(self.name, _topics_of(one, self.kind)) for one in declared
+            fits(topic, one.topics) and fits(self.name, declared_topics(one, TopicKind(self.kind))) for one in declared
         )
 
 
@@ -64,7 +61,7 @@ class Found(NamedTuple):
 def derived_topics() -> list[DerivedTopic]:
     """Return the dead-letter and retry topics that the index knows."""
     caught_up = timezone.now() - MAY_LAG
-    rows = current_partitions().filter(kind__in=list(_SUFFIX))
+    rows = current_partitions().filter(kind__in=[kind.value for kind in SUFFIXES])
     found: dict[tuple[str, str], set[int]] = {}
     late: set[tuple[str, str]] = set()
     for pk, topic, kind, events, gone, as_of in rows.values_list(
@@ -115,12 +112,8 @@ def copies_of_each(
 
 def sender_by_name(derived: str, kind: str, topic: str, names: Sequence[str]) -> str:
     """Return which of the topic's subscriptions sends copies there, by the name that clients give such a topic."""
-    found = re.fullmatch(rf"{re.escape(topic)}(?:-partition-\d+)?-(.+)-{_SUFFIX[kind]}", derived, re.DOTALL)
+    found = re.fullmatch(rf"{re.escape(topic)}(?:-partition-\d+)?-(.+){SUFFIXES[TopicKind(kind)]}", derived, re.DOTALL)
     return found[1] if found and found[1] in names else ""
-
-
-def _topics_of(declared: DeclaredSubscription, kind: str) -> tuple[str, ...]:
-    return declared.dead_letter if kind == TopicKind.DEAD_LETTER.value else declared.retry
 
 
 def _originals(copy: Pointer, by_place: Mapping[str, Pointer], by_id: Mapping[str, list[Pointer]]) -> list[Pointer]:
@@ -171,7 +164,7 @@ def _sender(
     topic = original.position.topic
     known = names.get(topic, ())
     for one in declared:
-        if fits(derived.name, _topics_of(one, derived.kind)):
+        if fits(derived.name, declared_topics(one, TopicKind(derived.kind))):
             fitting = [name for name in known if one.is_of(topic, name)]
             if len(fitting) == 1:
                 return fitting[0]

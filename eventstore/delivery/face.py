@@ -5,7 +5,6 @@ from datetime import datetime
 
 from eventstore.config.subscriptions import DeclaredSubscription, is_external
 from eventstore.delivery.book import Book
-from eventstore.delivery.copies import REAL_SUBSCRIPTION
 from eventstore.delivery.judging import Known
 from eventstore.delivery.tracks import Tracks
 from eventstore.delivery.waiting import Waiting, waiting_of
@@ -17,6 +16,7 @@ from eventstore.model.subscriptions import Subscription
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog
 from eventstore.subscriptions.cursor_resets import ResetPlan
+from eventstore.subscriptions.letters import REAL_SUBSCRIPTION
 
 
 class DeliveryFace:

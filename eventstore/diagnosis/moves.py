@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from eventstore.backlogs import Look, Member
 from eventstore.diagnosis.findings import Certainty, Declared, Evidence, Fact, Finding, Mistake
-from eventstore.diagnosis.watching import ONE_AT_A_TIME, Change, Looks, changes, connection, members_of
+from eventstore.diagnosis.watching import ONE_AT_A_TIME, Change, Looks, changes, connection, members_of, place_in
 from eventstore.subscriptions import Backlog, Setback
 
 RECONNECTED_WITHIN = timedelta(seconds=30)
@@ -108,11 +108,12 @@ def _active_came_back(jump: Change, look: Look) -> bool:
     A broker may have made it the active one after the look before the jump, as it does a second after it has joined.
     """
     partition = jump.now.partition
-    active = next((place.active for place in look.places if place.partition == partition), "")
-    if not active or look.type not in ONE_AT_A_TIME:
+    place = place_in(look, partition)
+    if place is None or not place.active or look.type not in ONE_AT_A_TIME:
         return False
     was, now = (
-        {connection(member) for member in members_of(each, partition) if member.name == active} for each in (jump.before, look)
+        {connection(member) for member in members_of(each, partition) if member.name == place.active}
+        for each in (jump.before, look)
     )
     return bool(was and now) and not was & now
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from eventstore.backlogs import Look, Member, Place
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.subscriptions.samples import is_another_log
+from eventstore.subscriptions.samples import is_another_log, is_before, is_counted_anew
 
 Looks = Sequence[Look]
 """Of one subscription, oldest first; the last one is of now."""
@@ -30,8 +30,7 @@ class Change:
     @property
     def reloaded(self) -> bool:
         """The store has loaded the partition anew in between, or another log has its name."""
-        fell = any(after < count for count, after in zip(self.was.counters, self.now.counters, strict=False))
-        return fell or is_another_log(self.was.log, self.now.log)
+        return is_counted_anew(self.was.counters, self.now.counters) or is_another_log(self.was.log, self.now.log)
 
     @property
     def delivered(self) -> int | None:
@@ -62,11 +61,6 @@ class Change:
     @property
     def went_on(self) -> bool:
         return is_before(self.was.acknowledged, self.now.acknowledged)
-
-
-def is_before(place: Position | None, other: Position | None) -> bool:
-    """``None`` is the beginning."""
-    return other is not None and (place is None or place < other)
 
 
 def changes(looks: Looks) -> Iterator[Change]:

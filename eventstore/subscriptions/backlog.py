@@ -1,19 +1,15 @@
 """How far behind each subscription is, in events, and what state that amounts to."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
 
 from django.utils import timezone
 
-from eventstore.index.lookup import queries
-from eventstore.index.models import IndexedPartition
 from eventstore.model.events import NO_TIME, Position
-from eventstore.model.pointers import Pointer
-from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities, left_out
-from eventstore.subscriptions.counting import Behind, Waits, acknowledged_ordinals, count_behind, is_fresh
+from eventstore.model.subscriptions import Cursor, Subscription, SubscriptionCapabilities
+from eventstore.subscriptions.counting import Behind, Waits, count_behind, is_fresh
 from eventstore.subscriptions.past import NO_PAST, Past, grows
 from eventstore.subscriptions.samples import NOTHING_SEEN, Seen, Setback, Standing, first_connected
 from eventstore.subscriptions.state import PHANTOMS, Signs, State, judge
@@ -146,27 +142,6 @@ def _backlog(
         events=_events(subscription, behind),
         past=seen.past,
     )
-
-
-def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] | None = None) -> list[Pointer]:
-    """The events that wait and are received next, of all or of these partitions, as the index knows them; at most ``limit``.
-
-    The next one of each partition comes first (oldest of those first), then each one's second, and so on: where a partition
-    stands still, its first is what holds it.
-    """
-    indexed = queries.partition_rows(subscription.topic)
-    found: list[tuple[int, Pointer]] = []
-    for cursor in subscription.cursors:
-        partition = indexed.get(cursor.partition)
-        wanted = partitions is None or cursor.partition in partitions
-        if partition is not None and cursor.backlog and wanted:
-            found += enumerate(_first_waiting_in(partition, cursor, limit))
-    return [pointer for _, pointer in sorted(found, key=lambda ranked: (ranked[0], ranked[1].published))[:limit]]
-
-
-def _first_waiting_in(partition: IndexedPartition, cursor: Cursor, limit: int) -> list[Pointer]:
-    ordinals = left_out(acknowledged_ordinals(partition, cursor), partition.next_ordinal)
-    return queries.at_ordinals(partition, list(islice(ordinals, limit)))
 
 
 def _events(subscription: Subscription, behind: Behind) -> int | None:

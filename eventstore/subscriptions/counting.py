@@ -51,11 +51,11 @@ def count_behind(subscriptions: Sequence[Subscription], *, counts_events: bool) 
         (partition, edge)
         for subscription in subscriptions
         for cursor, partition in _asked_for(subscription, rows[subscription.topic], counts_events=counts_events)
-        for edge in _edges(cursor)
+        for edge in edges_of(cursor)
     )
     handled = [
         {
-            cursor.partition: _handled(cursor, ordinals)
+            cursor.partition: handled_by(cursor, ordinals)
             for cursor, _ in _asked_for(subscription, rows[subscription.topic], counts_events=counts_events)
         }
         for subscription in subscriptions
@@ -69,7 +69,7 @@ def count_behind(subscriptions: Sequence[Subscription], *, counts_events: bool) 
 
 def acknowledged_ordinals(partition: IndexedPartition, cursor: Cursor) -> Handled:
     """Everything that the cursor has acknowledged: what it stands behind, and the ranges beyond. However many: few queries."""
-    return _handled(cursor, ordinals_in((partition, edge) for edge in _edges(cursor)))
+    return handled_by(cursor, ordinals_in((partition, edge) for edge in edges_of(cursor)))
 
 
 def is_fresh(partition: IndexedPartition, now: datetime) -> bool:
@@ -95,14 +95,16 @@ def _asked_for(
             yield cursor, partition
 
 
-def _edges(cursor: Cursor) -> Iterator[Position]:
+def edges_of(cursor: Cursor) -> Iterator[Position]:
+    """Yield the places that bound what the cursor has acknowledged."""
     if cursor.acknowledged:
         yield cursor.acknowledged
     for hole in cursor.holes:
         yield from hole
 
 
-def _handled(cursor: Cursor, ordinals: Mapping[Position, int]) -> Handled:
+def handled_by(cursor: Cursor, ordinals: Mapping[Position, int]) -> Handled:
+    """Return what the cursor has acknowledged. ``ordinals`` are those behind each of its edges."""
     behind = ordinals[cursor.acknowledged] if cursor.acknowledged else 0
     return [(0, behind), *((ordinals[start], ordinals[end]) for start, end in cursor.holes)]
 

@@ -11,7 +11,7 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, Subscriptions
 from eventstore.streams.rows import Row
-from eventstore.subscriptions.backlog import Backlog, IsExternal, backlogs_of, first_waiting, none_external
+from eventstore.subscriptions.backlog import Backlog, IsExternal, backlogs_of, none_external
 from eventstore.subscriptions.holder import Holder, holders
 from eventstore.subscriptions.letters import LetterTopic, letter_topics
 from eventstore.subscriptions.progress import Progress, Reached, progress, reach
@@ -19,6 +19,7 @@ from eventstore.subscriptions.samples import Samples, Seen
 from eventstore.subscriptions.waiting import (
     WaitingOfAggregate,
     WaitingSummary,
+    first_waiting,
     next_waiting,
     waiting_of,
     waiting_of_aggregate,

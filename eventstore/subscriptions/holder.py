@@ -70,12 +70,12 @@ def _batches(reached: Reached, heads: Sequence[Pointer], entry_of: EntryOf) -> S
 
 
 def _holder(held: Row, handled: Row | None, searched: int, batch: int) -> Holder:
-    both = held.event is not None and handled is not None and handled.event is not None
+    now, before = held.event, handled.event if handled else None
     return Holder(
         partition=held.position.partition,
         held=held,
         handled=handled,
-        comparison=compare(held.event, handled.event) if both else None,  # type: ignore[arg-type, union-attr]
+        comparison=compare(now, before) if now is not None and before is not None else None,
         searched=searched,
         batch=batch,
     )

@@ -17,6 +17,7 @@ from eventstore.streams.rows import Row
 
 SUFFIXES = {TopicKind.RETRY: "-RETRY", TopicKind.DEAD_LETTER: "-DLQ"}
 REAL_TOPIC, REAL_SUBSCRIPTION = "REAL_TOPIC", "REAL_SUBSCRIPTION"
+"""The properties by which Java's client names the topic and the subscription of a copy. Python's names the topic alone."""
 MOST_ASKED = 12
 """Topics whose copies are looked at, and copies of each."""
 COPIES = 3
@@ -56,7 +57,7 @@ def letter_topics(
         suffix = SUFFIXES.get(each.kind)
         if suffix is not None and each.name == f"{topic}-{name}{suffix}":
             found[each.name] = By.NAME
-        elif any(fits(each.name, _declared(one, each.kind)) for one in own):
+        elif any(fits(each.name, declared_topics(one, each.kind)) for one in own):
             found[each.name] = By.CONFIGURATION
         elif suffix is not None and not _is_named_for_another(each.name, topic, suffix):
             asked.append(each.name)
@@ -68,7 +69,8 @@ def letter_topics(
     return [LetterTopic(topic=each, by=found[each.name], events=known.get(each.name)) for each in topics if each.name in found]
 
 
-def _declared(one: DeclaredSubscription, kind: TopicKind) -> Patterns:
+def declared_topics(one: DeclaredSubscription, kind: TopicKind) -> Patterns:
+    """Return the topics of this kind to which the declared subscription's consumers give events up."""
     return {TopicKind.DEAD_LETTER: one.dead_letter, TopicKind.RETRY: one.retry}.get(kind, ())
 
 

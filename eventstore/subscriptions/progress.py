@@ -8,7 +8,7 @@ from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import Ranges, ordinals_in
 from eventstore.index.models import IndexedPartition
 from eventstore.model.subscriptions import Cursor, Subscription
-from eventstore.subscriptions.counting import is_fresh
+from eventstore.subscriptions.counting import edges_of, handled_by, is_fresh
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,14 +53,11 @@ def reach(subscription: Subscription) -> Reached:
     """Return what is acknowledged in each partition that is indexed, by number."""
     indexed = queries.partition_rows(subscription.topic)
     cursors = [cursor for cursor in subscription.cursors if cursor.partition in indexed]
-    edges = [(indexed[cursor.partition], edge) for cursor in cursors for hole in cursor.holes for edge in hole]
-    stands = [(indexed[cursor.partition], cursor.acknowledged) for cursor in cursors if cursor.acknowledged]
-    ordinals = ordinals_in([*stands, *edges])
+    ordinals = ordinals_in((indexed[cursor.partition], edge) for cursor in cursors for edge in edges_of(cursor))
     found = {}
     for cursor in cursors:
         partition = indexed[cursor.partition]
-        behind = ordinals[cursor.acknowledged] if cursor.acknowledged else 0
-        done = Ranges([(0, behind), *((ordinals[start], ordinals[end]) for start, end in cursor.holes)])
+        done = Ranges(handled_by(cursor, ordinals))
         waiting = done.left_out(partition.next_ordinal)
         found[cursor.partition] = Reach(partition=partition, cursor=cursor, acknowledged=done, waiting=waiting)
     return found

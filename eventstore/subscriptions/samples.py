@@ -143,7 +143,7 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
     if before is not None and is_another_log(before.log, cursor.log):
         before = None  # its topic was made anew: the cursor begins there
     setback = _setback(before, cursor, now) if before else None
-    if setback is None and before is not None and before.setback and _is_before(_place(cursor), before.setback.until):
+    if setback is None and before is not None and before.setback and is_before(_place(cursor), before.setback.until):
         setback = before.setback
     return _sample(cursor, now, _standing(before, cursor, now), setback)
 
@@ -180,11 +180,11 @@ def _lost_to_trimming(before: Sample, cursor: Cursor) -> bool:
     that somebody moved on has passed events over, too, but they are still there.
     """
     place = _place(cursor)
-    if cursor.start is None or not _is_before(before.place, cursor.start):
+    if cursor.start is None or not is_before(before.place, cursor.start):
         return False
     if is_another_log(before.log, cursor.log) or len(before.counters) < 2 or len(cursor.counters) < 2:
         return False
-    went_on = place is not None and (before.place is None or before.place < place)
+    went_on = is_before(before.place, place)
     added, delivered = (now - then for then, now in zip(before.counters[:2], cursor.counters[:2], strict=True))
     return went_on and delivered == 0 and added >= 0 and cursor.backlog < before.backlog + added
 
@@ -194,10 +194,15 @@ def is_another_log(before: tuple[int, str] | None, now: tuple[int, str] | None) 
     return before is not None and now is not None and now[1] != before[1] and now[0] <= before[0]
 
 
+def is_counted_anew(before: Sequence[int], now: Sequence[int]) -> bool:
+    """As ``Cursor.counters`` says: one that fell shows that the store has loaded the partition anew."""
+    return any(after < count for count, after in zip(before, now, strict=False))
+
+
 def _setback(before: Sample, cursor: Cursor, now: datetime) -> Setback | None:
     lost = _lost_ranges(before.holes, cursor)
     known = [*([before.place] if before.place else []), *(last for _, last in lost)]
-    if not lost and not _is_before(_place(cursor), before.place):
+    if not lost and not is_before(_place(cursor), before.place):
         return None
     return Setback(
         partition=cursor.partition,
@@ -207,7 +212,7 @@ def _setback(before: Sample, cursor: Cursor, now: datetime) -> Setback | None:
         until=max(known),
         seen=before.at,
         found=now,
-        restarted=any(after < count for count, after in zip(before.counters, cursor.counters, strict=False)),
+        restarted=is_counted_anew(before.counters, cursor.counters),
     )
 
 
@@ -221,7 +226,7 @@ def _lost_ranges(holes: Holes, cursor: Cursor) -> Holes:
 
 
 def _is_acknowledged(first: Position, last: Position, cursor: Cursor) -> bool:
-    if not _is_before(_place(cursor), last):
+    if not is_before(_place(cursor), last):
         return True
     # The cursor may have moved into the range, so that only the rest of it has to be found beyond.
     place = _place(cursor)
@@ -229,7 +234,8 @@ def _is_acknowledged(first: Position, last: Position, cursor: Cursor) -> bool:
     return any(begin <= start and last <= end for begin, end in cursor.holes)
 
 
-def _is_before(place: Position | None, other: Position | None) -> bool:
+def is_before(place: Position | None, other: Position | None) -> bool:
+    """``None`` is the beginning."""
     return other is not None and (place is None or place < other)
 
 

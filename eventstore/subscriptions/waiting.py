@@ -3,7 +3,7 @@
 What waits is everything that no cursor has acknowledged, by ordinals. So a page costs the same however long the backlog is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,7 +15,8 @@ from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, stretches_
 from eventstore.model.events import NO_TIME, Page
 from eventstore.model.merge import BEGINNING, Item, MergeSource, encode_page_token, merge
 from eventstore.model.pointers import Pointer
-from eventstore.subscriptions.progress import Reach, Reached
+from eventstore.model.subscriptions import Subscription
+from eventstore.subscriptions.progress import Reach, Reached, reach
 
 MOST_BLOCKS = 96
 """Blocks in which aggregates are counted: some 25,000 events, or one block of each partition. Takes some 50 milliseconds."""
@@ -58,6 +59,15 @@ class WaitingOfAggregate:
     events: int = 0
     first: Pointer | None = None
     at_least: bool = False
+
+
+def first_waiting(subscription: Subscription, limit: int, partitions: Set[int] | None = None) -> list[Pointer]:
+    """Do as ``next_waiting``, for all or for these partitions of a subscription: where one stands still, its first event is
+    what holds it."""
+    if partitions is not None:
+        cursors = [cursor for cursor in subscription.cursors if cursor.partition in partitions]
+        subscription = replace(subscription, cursors=cursors)
+    return next_waiting(reach(subscription), limit)
 
 
 def next_waiting(reached: Reached, limit: int) -> list[Pointer]:

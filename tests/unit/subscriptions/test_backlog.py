@@ -20,8 +20,9 @@ from eventstore.model.subscriptions import (
     SubscriptionType,
 )
 from eventstore.model.tokens import AFTER_ALL, encode
-from eventstore.subscriptions.backlog import Backlog, Counted, backlog_of, first_waiting
+from eventstore.subscriptions.backlog import Backlog, Counted, backlog_of
 from eventstore.subscriptions.state import State
+from eventstore.subscriptions.waiting import first_waiting
 from tests.indexing import event, index, place
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
