@@ -17,7 +17,7 @@ from dashboard.subscriptions.figures.row import full_rows
 from dashboard.subscriptions.figures.table import asked_for, chosen, columns
 from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
-from dashboard.web.pages import page, person_of, render, wants_fragment
+from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
 from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
@@ -45,12 +45,16 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
     asked = asked_for(request.GET.dict())
     found, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
-        return _load_the_page()
+        return load_whole_page()  # it says so, and retries automatically
     lists_consumers = desk().subscriptions.lists_consumers
     here = _of_topic(found, asked.topic) if found and asked.topic else found
     lines = chosen(here.lines, asked) if here else []
+    tabled = bool(here and (lines or here.unavailable_topics or (asked.filtered and here.lines)))
+    if empty := nothing_yet(request, there=tabled):
+        return empty
     context = {
         "found": here,
+        "tabled": tabled,
         "rows": full_rows(lines[:MOST_LINES], lists_consumers=lists_consumers),
         "shown": min(len(lines), MOST_LINES),
         "more": max(0, len(lines) - MOST_LINES),
@@ -80,7 +84,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         return _chart(topic, name, request.GET["chart"])
     line, away = _line_or_last_known(topic, name)
     if away and wants_fragment(request):
-        return _load_the_page()
+        return load_whole_page()  # it says so, and retries automatically
     here = desk().subscriptions
     context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
@@ -117,11 +121,6 @@ def _line_or_last_known(topic: str, name: str) -> tuple[Line, StoreUnreachable |
             if (line.topic.name, line.subscription.name) == (canonical, name):
                 return line, error
         raise
-
-
-def _load_the_page() -> HttpResponse:
-    """For a fragment whose store is away: the whole page says so, and retries automatically."""
-    return HttpResponse(headers={"HX-Refresh": "true"})
 
 
 def _of_topic(found: BacklogSnapshot, wanted: str) -> BacklogSnapshot:

@@ -17,7 +17,7 @@ from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
 from dashboard.subscriptions.figures.row import brief_rows
 from dashboard.web import completeness, place_counts, store_health
-from dashboard.web.pages import page, profile_of, render, wants_fragment
+from dashboard.web.pages import load_whole_page, page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
 from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
 from eventstore.subscriptions import Counted, State
@@ -97,7 +97,7 @@ class DeadLetters:
 def overview(request: HttpRequest) -> HttpResponse:
     snapshot, away = backlog_cache.gathered_or_last_known()
     if away and wants_fragment(request):
-        return HttpResponse(headers={"HX-Refresh": "true"})  # the whole page reports it, and tries again by itself
+        return load_whole_page()  # it reports it, and tries again by itself
     now = completeness.standing()
     index = now.index or store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []

@@ -20,7 +20,7 @@ from dashboard.gateway import desk
 from dashboard.rendering.text import format_number, humanize_type
 from dashboard.web import filter_form
 from dashboard.web.filter_examples import FilterExamples, examples_of_topic
-from dashboard.web.pages import page, profile_of, render
+from dashboard.web.pages import nothing_yet, page, profile_of, render
 from eventstore.model import InvalidPosition, Position, StoreUnreachable, Topic, TopicKind
 
 MOST_TOPICS = 20
@@ -198,6 +198,8 @@ def _choose(request: HttpRequest, watched: Watched, problem: str = "", too_many:
         known = [topic for topic in desk().index.topics().values() if topic.gone_at is None]
         topics = [Topic(name=topic.topic, partitions=topic.partitions, kind=TopicKind(topic.kind)) for topic in known]
         away = error
+    if empty := nothing_yet(request, there=bool(topics or away)):
+        return empty
     context = {
         "topics": sorted(topics, key=lambda topic: (topic.derived, topic.name)),
         "chosen": frozenset(watched.named),

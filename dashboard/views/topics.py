@@ -14,7 +14,7 @@ from dashboard.rendering import HOURS, build_line, chart_hours, far_links, futur
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_examples import examples_of, examples_of_topic
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import page, page_token_of, profile_of, render
+from dashboard.web.pages import nothing_yet, page, page_token_of, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
@@ -39,6 +39,8 @@ def index(request: HttpRequest) -> HttpResponse:
     except StoreUnreachable as error:
         topics, away = [], error
     lines = _lines(topics, known, away is not None)
+    if empty := nothing_yet(request, there=bool(lines or away)):
+        return empty
     return render(
         request,
         "topics/index.html",

@@ -42,6 +42,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 READING = ("GET",)
 MARK = "page_action"
 PAGE_PARAMETER = "page"
+NOTHING_YET = "nothing-yet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,6 +165,20 @@ def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of the page. False if it restores history or follows a boosted link."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def load_whole_page() -> HttpResponse:
+    """The answer to a refresh whose fragment is not enough any more: the browser loads the whole page."""
+    return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+def nothing_yet(request: HttpRequest, *, there: bool) -> HttpResponse | None:
+    """The answer to the refresh of a page on which there was nothing (``components/_nothing_yet.html``): the whole page as
+    soon as something is there, and until then no content. ``None`` to every other request."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    if htmx is None or not wants_fragment(request) or htmx.target != NOTHING_YET:
+        return None
+    return load_whole_page() if there else HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def problem(request: HttpRequest, what: Problem) -> HttpResponse:

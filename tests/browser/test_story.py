@@ -153,8 +153,10 @@ def find_out_from_the_record_who_did_it_and_why(story: Story) -> None:
 
 
 def _reload_until_counted(page: Page, row: Locator, waiting: int) -> None:
-    """Reload until the figure is right. It comes from the index, which has the last event a moment after the tail."""
+    """Reload until the figure is right. It comes from the index, which has the last event a moment after the tail, and the
+    poller sees a new subscription at its next look."""
     until = time.monotonic() + PATIENCE
-    while row.get_attribute("data-backlog") != str(waiting) and time.monotonic() < until:
+    counted = row.and_(page.locator(f"[data-backlog='{waiting}']"))
+    while not counted.count() and time.monotonic() < until:
         page.wait_for_timeout(500)
         page.reload()

@@ -16,6 +16,7 @@ from django.test.utils import override_settings
 
 from dashboard import gateway
 from dashboard.subscriptions import backlog_cache
+from dashboard.web.pages import NOTHING_YET
 from eventstore.config.loading import parse_config
 from eventstore.config.searchable_values import values_by
 from eventstore.desk import Desk as EventDesk
@@ -125,6 +126,12 @@ class Desk:
             backlog_cache.forget()
         headers = {"HX-Request": "true"} if fragment else {}
         return self.client(role).get(url, headers=headers)  # type: ignore[return-value]
+
+    def refreshed_empty(self, url: str) -> HttpResponse:
+        """What htmx is answered that refreshes an empty page of this address."""
+        with suppress(DatabaseError):
+            backlog_cache.forget()
+        return self.client("support").get(url, headers={"HX-Request": "true", "HX-Target": NOTHING_YET})  # type: ignore[return-value]
 
 
 @contextmanager

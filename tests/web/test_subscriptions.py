@@ -36,6 +36,13 @@ def test_without_any_subscription_the_list_says_so(desk: Desk) -> None:
     assert "No subscription yet" in text(answer)
 
 
+def test_an_empty_list_is_loaded_again_as_soon_as_a_subscription_is_there(desk: Desk) -> None:
+    desk.publish(1)
+    assert desk.refreshed_empty(LIST).status_code == 204
+    desk.subscribe("app", handled=0)
+    assert desk.refreshed_empty(LIST)["HX-Refresh"] == "true"
+
+
 def test_the_list_shows_each_with_its_waiting_events(desk: Desk) -> None:
     desk.publish(10)
     desk.subscribe("app", handled=10)

@@ -44,6 +44,13 @@ def test_without_a_topic_the_page_says_how_to_get_events_in(desk: Desk) -> None:
     assert "import_events" in text(answer)
 
 
+@pytest.mark.parametrize("url", ["/topics/", "/tail/"])
+def test_an_empty_list_is_loaded_again_as_soon_as_a_topic_is_there(desk: Desk, url: str) -> None:
+    assert desk.refreshed_empty(url).status_code == 204
+    desk.log.create_topic("documents")
+    assert desk.refreshed_empty(url)["HX-Refresh"] == "true"
+
+
 def test_topics_come_with_what_is_indexed_of_them(desk: Desk) -> None:
     desk.publish(3)
     desk.log.create_topic("empty", partitions=4)
