@@ -47,6 +47,7 @@ class LocalPulsar:
         told_to_clients: int = 0,
         deduplicates: bool = False,
         transactions: bool = False,
+        keeps_inside_batches: bool = False,
         archived_at_end: Path | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -56,7 +57,8 @@ class LocalPulsar:
         web port. ``short_lived``: for minutes and little traffic; slower, once it runs. ``told_to_clients``: the port at which
         clients are told to find it, where something stands in between; a client that asks for the listener ``DIRECT`` is told
         the broker's own. ``deduplicates``: what a producer sends again after an outage is stored once.
-        ``transactions``: producers may publish in transactions. ``archived_at_end``: where a short-lived broker writes the
+        ``transactions``: producers may publish in transactions. ``keeps_inside_batches``: it keeps acknowledgements of
+        single events of a batch, as 4.1 and later do by default. ``archived_at_end``: where a short-lived broker writes the
         classes that it has loaded, for ``pulsar_classes``, when it is stopped.
         """
         chosen = free_ports(3)
@@ -71,6 +73,7 @@ class LocalPulsar:
             told_to_clients=told_to_clients,
             deduplicates=deduplicates,
             transactions=transactions,
+            keeps_inside_batches=keeps_inside_batches,
         )
         self.archived_at_end = archived_at_end
         self.say = say

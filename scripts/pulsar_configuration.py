@@ -54,6 +54,7 @@ class BrokerSetup:
     told_to_clients: int = 0
     deduplicates: bool = False
     transactions: bool = False
+    keeps_inside_batches: bool = False
 
     @property
     def service_url(self) -> str:
@@ -112,6 +113,8 @@ def settings(setup: BrokerSetup) -> Mapping[str, str]:
         }
     if setup.deduplicates:
         chosen["brokerDeduplicationEnabled"] = "true"
+    if setup.keeps_inside_batches:
+        chosen["acknowledgmentAtBatchIndexLevelEnabled"] = "true"
     if setup.transactions:
         chosen["transactionCoordinatorEnabled"] = "true"
     if setup.short_lived:

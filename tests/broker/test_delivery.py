@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from eventstore.index.lookup import queries
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import DeliveryState
 from scripts.pulsar_distribution import DEFAULT_VERSION
+from tests.broker_fixture import started
 from tests.contract.helpers import eventually
 from tests.namespaces import Broker
 from tests.pulsar_stores import broker_of, on_each_pulsar
@@ -47,12 +48,21 @@ Place = tuple[int, int, int, int]
 Entry = tuple[int, int, int]
 
 
-@pytest.fixture(params=on_each_pulsar())
-def broker(request: pytest.FixtureRequest) -> Broker:
-    """Each version in turn."""
-    found = broker_of(request)
-    assert found is not None
-    return found
+KEEPS_INSIDE = "keeps-inside-batches"
+
+
+@pytest.fixture(params=[*on_each_pulsar(), pytest.param(KEEPS_INSIDE, marks=[pytest.mark.broker, pytest.mark.soak])])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each version in turn, and the older one with the setting that is the newer one's default."""
+    if request.param == KEEPS_INSIDE:
+        folder = request.getfixturevalue("tmp_path_factory").mktemp(KEEPS_INSIDE)
+        own = started(folder, version=DEFAULT_VERSION, short_lived=True, keeps_inside_batches=True)
+        yield own
+        own.kill()
+    else:
+        found = broker_of(request)
+        assert found is not None
+        yield found
 
 
 @dataclass
@@ -149,7 +159,7 @@ def test_every_event_has_the_state_that_its_consumers_gave_it_in_each_type_batch
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance, desk = random.Random(seed), looking(alone)
-    inside = admin.get("brokers/version").text != DEFAULT_VERSION
+    inside = admin.get("brokers/configuration/runtime").json()["acknowledgmentAtBatchIndexLevelEnabled"] == "true"
     truths: dict[tuple[str, str], Truth] = {}
     consumers = []
     for partitions in (1, 3):
