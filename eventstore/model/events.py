@@ -70,17 +70,19 @@ class Position(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     token: str
     label: str = ""
 
-    def _key(self) -> tuple[str, int, str]:
-        return (self.topic, self.partition, self.token)
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Position) and self._key() == other._key()
+        return (
+            isinstance(other, Position)
+            and self.token == other.token
+            and self.partition == other.partition
+            and self.topic == other.topic
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other  # a struct's own __ne__ compares identities
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash((self.topic, self.partition, self.token))
 
     def __lt__(self, other: "Position") -> bool:
         self._must_share_partition(other)

@@ -10,6 +10,8 @@ before it, and after everything that precedes the message. So the end of a log i
 has passed a message's token has passed all of its events.
 """
 
+from functools import lru_cache
+
 from eventstore.model.errors import InvalidPosition
 
 LARGEST = 16**15 - 1
@@ -87,6 +89,7 @@ def _last_number(token: str) -> tuple[int, int, int]:
     return begin, number, end
 
 
+@lru_cache(maxsize=4096)
 def _encode_one(number: int) -> str:
     if not 0 <= number <= LARGEST:
         raise ValueError(f"{number} does not fit a position: 0 to {LARGEST}")

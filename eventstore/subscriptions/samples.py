@@ -150,8 +150,10 @@ def _next(before: Sample | None, cursor: Cursor, now: datetime) -> Sample:
 
 def _attended(sample: Sample, connected: datetime | None) -> Sample:
     """Note who is there. Consumers that come and go do not begin their time anew."""
-    known = [at for at in (sample.standing.attended, connected) if at is not None]
-    return replace(sample, standing=replace(sample.standing, attended=min(known, default=None)))
+    before = sample.standing.attended
+    if connected is None or (before is not None and before <= connected):
+        return sample
+    return replace(sample, standing=replace(sample.standing, attended=connected))
 
 
 def _sample(cursor: Cursor, at: datetime, standing: Standing, setback: Setback | None) -> Sample:
