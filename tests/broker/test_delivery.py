@@ -56,7 +56,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """Each version in turn, and the older one with the setting that is the newer one's default."""
     if request.param == KEEPS_INSIDE:
         folder = request.getfixturevalue("tmp_path_factory").mktemp(KEEPS_INSIDE)
-        own = started(folder, version=DEFAULT_VERSION, short_lived=True, keeps_inside_batches=True)
+        own = started(folder, version=DEFAULT_VERSION, keeps_inside_batches=True)
         yield own
         own.kill()
     else:
