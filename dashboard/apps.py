@@ -13,6 +13,7 @@ T = TypeVar("T")
 REGISTER_THEMSELVES = (
     "dashboard.setup.system_checks",
     "dashboard.access.command_actions",
+    "dashboard.jobs.actions",
     "dashboard.subscriptions.cursor_reset_action",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since

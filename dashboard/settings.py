@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "eventstore",
     "eventstore.index",
+    "eventstore.jobs",
     "eventstore.drivers.database",
     "dashboard",
 ]

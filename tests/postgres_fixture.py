@@ -89,6 +89,25 @@ def index_on_postgres(desk_databases: dict[str, str], index_tables_on_postgres: 
         _empty("index")
 
 
+@pytest.fixture(scope="session")
+def desk_tables_on_postgres(
+    postgres_server: PostgresAddress, worker_id: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> str:
+    """The URL of a database that has the tables of people, record and jobs."""
+    url = postgres_server.create_database(f"desk-{worker_id}")
+    with django_db_blocker.unblock(), alias_on("default", url):
+        call_command("migrate", database="default", verbosity=0)
+    return url
+
+
+@pytest.fixture
+def desk_on_postgres(desk_databases: dict[str, str], desk_tables_on_postgres: str) -> Iterator[str]:
+    """As ``store_on_postgres``, for the alias ``default``; the value is its ``DATABASE_URL``."""
+    with alias_on("default", desk_tables_on_postgres):
+        yield desk_tables_on_postgres
+        _empty("default")
+
+
 KEPT: dict[tuple[str, str], BaseDatabaseWrapper] = {}
 """Alias and URL → this thread's connection. To connect takes PostgreSQL longer than most tests do."""
 

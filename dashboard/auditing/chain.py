@@ -45,8 +45,14 @@ class DatabaseRecord:
         return str(act)
 
     def ended(self, act: str, outcome: Outcome) -> None:
-        entry = AuditEntry.objects.get(act=UUID(act), state=State.INTENDED)
-        append(**same_act(entry), state=State(outcome.ending.value), details=canonical(outcome.details()))
+        """Write how the act ended, unless its last entry says just that: a job's end is told again after a crash."""
+        begun = AuditEntry.objects.get(act=UUID(act), state=State.INTENDED)
+        state, details = State(outcome.ending.value), canonical(outcome.details())
+        with transaction.atomic(durable=True):
+            head = locked_head()
+            last = AuditEntry.objects.filter(act=begun.act).order_by("-number")[0]
+            if (last.state, last.details) != (state, details):
+                write_next(head, **same_act(begun), state=state, details=details)
 
     def newest(self, resource: Resource) -> int:
         act = acts.newest(resource)

@@ -1,8 +1,9 @@
 """Acts that a crash left open: found at the next start, and settled as *unknown*."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -18,12 +19,14 @@ FOREIGN_PATIENCE = timedelta(hours=24)
 """How long an act may stay open if nothing shows from here whether its process still runs. Then it counts as given up."""
 
 
-def resolve_interrupted(shown: Callable[[AuditEntry], Mapping[str, Any]]) -> int:
+def resolve_interrupted(shown: Callable[[AuditEntry], Mapping[str, Any]], under_way: Collection[str] = ()) -> int:
     """Give every act that its process left open an *unknown* entry; returns how many.
 
-    ``shown`` returns what the store shows now of an intended entry.
+    ``shown`` returns what the store shows now of an intended entry. Acts that are ``under_way`` are left alone, since a job
+    outlives the process that it was asked of.
     """
-    return sum(_resolve(entry, shown(entry)) for entry in _left_open())
+    jobs = {UUID(act) for act in under_way}
+    return sum(_resolve(entry, shown(entry)) for entry in _left_open() if entry.act not in jobs)
 
 
 def _resolve(entry: AuditEntry, shown: Mapping[str, Any]) -> int:

@@ -4,7 +4,7 @@ The record says *intended* before anything is touched, and how it ended after, s
 (settled later as *unknown*, with what the store shows).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
@@ -66,7 +66,7 @@ def perform(
     its message too if it is one of this project's own) and raised again.
     """
     with (
-        _permitted(safeguards, actor, action, resource) as lease,
+        permitted(safeguards, actor, action, resource) as lease,
         _recorded(safeguards.record, actor, action, resource, details, lease) as act,
     ):
         yield act
@@ -88,18 +88,24 @@ def perform_plan(
     Raises ``StalePlan`` if the plan has changed, or if the resource was acted on since. Like ``NotAllowed`` and
     ``ResourceBusy``, this comes before anything is recorded. ``reason`` is the actor's own words, for the record.
     """
-    with _permitted(safeguards, actor, action, resource) as lease:
-        plan = action.plan(storage, resource, aim)
-        if safeguards.record.newest(resource) > confirmation.since or not plan.confirmed_by(confirmation.digest):
-            raise StalePlan("It has changed since you looked. Nothing was done: look at the new preview.")
+    with permitted(safeguards, actor, action, resource) as lease:
+        plan = confirmed(safeguards.record, resource, confirmation, lambda: action.plan(storage, resource, aim))
         details = {**plan.details(), "reason": reason} if reason else plan.details()
         with _recorded(safeguards.record, actor, action, resource, details, lease) as act:
             action.execute(storage, plan, act)
     return Performed(plan=plan, outcome=act.outcome)
 
 
+def confirmed(record: Record, resource: Resource, confirmation: Confirmation, plan_again: Callable[[], P]) -> P:
+    """The plan, made once more under the lock, if it is what was confirmed; ``StalePlan`` where it is not."""
+    plan = plan_again()
+    if record.newest(resource) > confirmation.since or not plan.confirmed_by(confirmation.digest):
+        raise StalePlan("It has changed since you looked. Nothing was done: look at the new preview.")
+    return plan
+
+
 @contextmanager
-def _permitted(safeguards: Safeguards, actor: Actor, action: Action, resource: Resource) -> Iterator[Lease | None]:
+def permitted(safeguards: Safeguards, actor: Actor, action: Action, resource: Resource) -> Iterator[Lease | None]:
     """With the right to act, and the resource locked where the action is exclusive."""
     if resource.kind not in action.acts_on:
         raise ValueError(f"{action.name} does not act on a {resource.kind}")

@@ -14,6 +14,8 @@ from eventstore.delivery.tracks import Tracks
 from eventstore.diagnosis.face import DiagnosisFace
 from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
+from eventstore.jobs.face import JobFace
+from eventstore.jobs.guarding import guarded
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.scanning import Scans
@@ -67,7 +69,8 @@ class Desk:
             stuck_after=stuck_after,
         )
         self.topic_details = TopicDetailsFace(storage=storage)
-        self.actions = ActionFace(storage=storage, safeguards=safeguards)
+        self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
+        self.jobs = JobFace(storage=storage, safeguards=safeguards)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
 

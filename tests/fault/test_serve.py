@@ -18,7 +18,7 @@ from tests.browser.planted import explain
 from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-CHILDREN = ("run_index", "daphne", "run_demo_traffic")
+CHILDREN = ("run_index", "run_jobs", "daphne", "run_demo_traffic")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Runs an installation as one process group: the index, the web server, and in demo mode also people and traffic."""
+"""Runs an installation as one process group: the index, the jobs, the web server, and in demo mode people and traffic."""
 
 import json
 import os
@@ -32,7 +32,7 @@ START_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = "Migrate, settle what a crash left open, then run the indexer and the web server until Ctrl-C or SIGTERM."
+    help = "Migrate, settle what a crash left open, then run indexer, job worker and web server until Ctrl-C or SIGTERM."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
             _migrate()
-            resolve_interrupted(what_the_store_shows)
+            resolve_interrupted(what_the_store_shows, desk().jobs.open_acts())
             logins = demo.ensure_people() if options["demo"] else []
             seeded = options["demo"] and self.seed(supervisor)
         except EventStoreError as error:
@@ -131,6 +131,7 @@ def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:
     daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", bind, "-p", str(port), "--no-server-name"]
     children = [
         Child(name="The indexer", command=[*manage, "run_index"], restarts=3),
+        Child(name="The job worker", command=[*manage, "run_jobs"], restarts=3),
         Child(name="The web server", command=[*daphne, "dashboard.asgi:application"]),
     ]
     if traffic:

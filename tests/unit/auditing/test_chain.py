@@ -55,6 +55,18 @@ def test_an_act_is_intended_and_then_done_in_one_chain() -> None:
 
 
 @pytest.mark.django_db
+def test_an_end_that_is_told_again_after_a_crash_is_written_once() -> None:
+    act = an_act(7)
+    record = DatabaseRecord()
+    record.ended(act, done(moved=7))
+    assert len(entries()) == 2
+    record.ended(act, done(moved=8))
+    record.ended(act, done(moved=7))
+    assert [json.loads(entry.details)["moved"] for entry in entries()[1:]] == [7, 8, 7]
+    assert verify() is None
+
+
+@pytest.mark.django_db
 def test_an_error_is_recorded_by_its_class_and_never_by_its_words_unless_they_are_ours() -> None:
     guards = Safeguards(authorizer=yes, locks=MemoryLocks(), record=DatabaseRecord())
     with pytest.raises(ValueError), perform(guards, ANNA, PUBLISH, topic_resource("t"), {}):

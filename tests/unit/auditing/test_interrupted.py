@@ -64,6 +64,13 @@ def test_what_a_dead_process_left_open_is_settled_once_with_what_the_store_shows
 
 
 @pytest.mark.django_db
+def test_an_act_of_a_job_that_is_under_way_outlives_the_process_that_began_it() -> None:
+    act = left_open(dead_process())
+    assert resolve_interrupted(lambda _: {}, [str(act)]) == 0
+    assert [act.state for act in acts()] == [State.INTENDED]
+
+
+@pytest.mark.django_db
 def test_an_act_of_this_living_process_is_left_alone() -> None:
     left_open(this_process())
     assert resolve_interrupted(lambda _: {}) == 0

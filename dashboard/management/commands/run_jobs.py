@@ -1,0 +1,37 @@
+"""Be a worker: run the jobs that people have asked for, for them and on the record."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from dashboard.gateway import close, desk
+from eventstore.management import stopping_by_signal
+from eventstore.model import EventStoreError
+
+
+class Command(BaseCommand):
+    help = "Run the jobs that people have asked for, one after the other, until stopped. Start several for more at a time."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--until-idle", action="store_true", help="end when no job is due")
+
+    def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
+        with stopping_by_signal() as stop:
+            try:
+                if until_idle:
+                    runs = desk().jobs.run_until_idle(stop, self.say)
+                    self.say(f"{runs} {'run' if runs == 1 else 'runs'}; no job is due.")
+                else:
+                    desk().jobs.run(stop, self.say)
+            except EventStoreError as error:
+                raise CommandError(str(error)) from error
+            except DatabaseError as error:
+                raise CommandError(f"The jobs' database did not do this ({type(error).__name__}). Run this again.") from error
+            finally:
+                close()
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()

@@ -1,0 +1,154 @@
+"""The desk's face for jobs: asking for one, looking at them, what a person may do to one, and running them."""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from eventstore.actions.action import Action, Aim, P
+from eventstore.actions.actor import Actor
+from eventstore.actions.perform import Confirmation, Safeguards, perform
+from eventstore.actions.resource import Resource
+from eventstore.jobs import asking, lookup, wishes
+from eventstore.jobs.guarding import guarded
+from eventstore.jobs.job import Job, State
+from eventstore.jobs.kind import JobKind, JobRequest, PlannedJobKind
+from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, job_resource
+from eventstore.jobs.running.worker import Runner, run_until_idle, run_until_stopped
+from eventstore.jobs.settling import open_acts, settle
+from eventstore.model.events import NOTHING
+from eventstore.model.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+class JobFace:
+    """``desk.jobs``."""
+
+    def __init__(self, *, storage: Storage, safeguards: Safeguards) -> None:
+        self._storage, self._safeguards = storage, guarded(safeguards)
+
+    def plan(self, kind: PlannedJobKind[Aim, P], resource: Resource, aim: Aim) -> P:
+        """What the job would do. Nothing is touched, and nothing recorded."""
+        return kind.plan(self._storage, resource, aim)
+
+    def confirm(
+        self,
+        actor: Actor,
+        kind: PlannedJobKind[Aim, P],
+        resource: Resource,
+        aim: Aim,
+        *,
+        confirmation: Confirmation,
+        reason: str,
+        throttle: float | None = None,
+    ) -> Job:
+        """Queue what was planned and confirmed. Raises ``StalePlan`` where that is no longer what would happen, ``NotAllowed``
+        or ``ResourceBusy``, all before anything is recorded. ``throttle``: as ``enqueue``; else what the plan asks for."""
+        return asking.confirm(
+            self._safeguards,
+            self._storage,
+            actor,
+            kind,
+            resource,
+            aim,
+            confirmation=confirmation,
+            reason=reason,
+            throttle=throttle,
+        )
+
+    def enqueue(
+        self,
+        kind: JobKind,
+        resource: Resource,
+        arguments: Mapping[str, Any],
+        *,
+        actor: Actor,
+        reason: str,
+        total: int | None = None,
+        throttle: float | None = None,
+        details: Mapping[str, Any] = NOTHING,
+        approval: bool = False,
+    ) -> Job:
+        """Queue a job that needs no plan. ``throttle`` is in events a second. ``details`` are names and counts for the record.
+
+        With ``approval`` it waits until somebody else has approved it. Raises ``NotAllowed`` or ``ResourceBusy``.
+        """
+        request = JobRequest(arguments=arguments, total=total, throttle=throttle)
+        return asking.enqueue(
+            self._safeguards, actor, kind, resource, request, reason=reason, details=details, approval=approval
+        )
+
+    # -- looking
+
+    def get(self, id: str) -> Job:
+        """The job of this id. Raises ``UnknownJob``."""
+        return lookup.get(id)
+
+    def newest(
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        states: Collection[State] = (),
+        kind: str = "",
+        on: Resource | None = None,
+    ) -> Sequence[Job]:
+        """At most ``limit`` jobs, newest first, with a number below ``before``; an empty filter takes all."""
+        return lookup.newest(limit=limit, before=before, states=states, kind=kind, on=on)
+
+    def open_on(self, resource: Resource) -> Job | None:
+        """The exclusive job on this resource that has not ended."""
+        return lookup.open_on(resource)
+
+    def workers(self, kind: str = "") -> int:
+        """How many workers are running that know this kind, or any."""
+        return lookup.workers(kind)
+
+    def open_acts(self) -> Collection[str]:
+        """The acts on the record that belong to jobs under way: their processes may be gone, and they are not left open."""
+        return open_acts()
+
+    # -- acting
+
+    def pause(self, actor: Actor, id: str, *, reason: str = "") -> Job:
+        """Pause it: at once if it is queued, else at its run's next save. Raises ``JobRefused``, ``NotAllowed``."""
+        return self._act(actor, PAUSE_JOB, wishes.pause, id, reason)
+
+    def resume(self, actor: Actor, id: str, *, reason: str = "") -> Job:
+        """Queue a paused or failed job again, or try one now that waits for its next try. Raises as ``pause``."""
+        return self._act(actor, RESUME_JOB, wishes.resume, id, reason)
+
+    def cancel(self, actor: Actor, id: str, *, reason: str = "") -> Job:
+        """End it: at once if nothing of it is half done, else as soon as its run has seen to that. Raises as ``pause``."""
+        return self._act(actor, CANCEL_JOB, wishes.cancel, id, reason)
+
+    def approve(self, actor: Actor, id: str, *, reason: str = "") -> Job:
+        """Queue a job that waits for approval. Raises as ``pause``, also where the actor asked for it themselves."""
+        return self._act(actor, APPROVE_JOB, wishes.approve, id, reason)
+
+    def _act(self, actor: Actor, action: Action, change: Callable[[Any, str], Mapping[str, Any]], id: str, reason: str) -> Job:
+        """What can be seen to be refused is refused before the record is written."""
+        job = wishes.check(id, change, actor.name)
+        details = {"job": job.id, "kind": job.kind, **({"reason": reason} if reason else {})}
+        with perform(self._safeguards, actor, action, job_resource(job), details) as act:
+            act.renew()
+            changed = wishes.apply(id, change, actor.name)
+            act.facts |= {"state": changed.state.value}
+        if changed.state.has_ended:
+            settle(self._safeguards.record)
+        return changed
+
+    # -- running
+
+    def run(self, stop: threading.Event, on_job: Callable[[str], object] | None = None) -> None:
+        """Be a worker until ``stop`` is set. A job that is running then is given back at its next save."""
+        run_until_stopped(self._runner(stop, on_job))
+
+    def run_until_idle(self, stop: threading.Event | None = None, on_job: Callable[[str], object] | None = None) -> int:
+        """Run every job that is due; return how many runs that took."""
+        return run_until_idle(self._runner(stop or threading.Event(), on_job))
+
+    def _runner(self, stop: threading.Event, on_job: Callable[[str], object] | None) -> Runner:
+        say = on_job or log.info
+        return Runner(storage=self._storage, safeguards=self._safeguards, stop=stop, on_job=say)

@@ -1,0 +1,46 @@
+"""While an exclusive job has not ended, nothing else acts on its resource."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC
+
+from eventstore.actions.actor import Actor
+from eventstore.actions.lock import Lease, Locks
+from eventstore.actions.perform import Safeguards
+from eventstore.actions.resource import Resource
+from eventstore.jobs.kind import kind_named
+from eventstore.jobs.models import JobRow
+from eventstore.model.errors import ResourceBusy
+
+
+def guarded(safeguards: Safeguards) -> Safeguards:
+    """The safeguards, with locks that a job's resource refuses."""
+    return replace(safeguards, locks=JobLocks(locks=safeguards.locks))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobLocks:
+    """``eventstore.actions.Locks``. A job is queued under the lock of its resource, so that no other act comes between."""
+
+    locks: Locks
+
+    def acquire(self, resource: Resource, actor: Actor, doing: str) -> Lease:
+        lease = self.locks.acquire(resource, actor, doing)
+        try:
+            _refuse_busy(resource)
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+
+def _refuse_busy(resource: Resource) -> None:
+    row = JobRow.objects.filter(busy=resource.key).first()
+    if row is None:
+        return
+    kind = kind_named(row.kind)
+    doing = kind.doing if kind else "is being worked on"
+    since = f"{row.asked.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    raise ResourceBusy(
+        f"{resource.title} {doing} by the job {row.id}, for which {row.asker} asked at {since}. "
+        "Wait until it has ended, or cancel it."
+    )

@@ -1,0 +1,118 @@
+"""A job as it is read: what was asked, by whom, and how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from eventstore.actions.actor import Actor
+from eventstore.actions.outcome import Ending
+from eventstore.actions.resource import Resource
+from eventstore.model.errors import EventStoreError
+
+
+class UnknownJob(EventStoreError):
+    """There is no job of this id."""
+
+
+class JobRefused(EventStoreError):
+    """The job is in a state in which this cannot be done to it. Nothing was changed."""
+
+
+class State(StrEnum):
+    """A plan is no state: until somebody confirms it, nothing is stored. Only ``TRANSITIONS`` happen."""
+
+    WAITING = "waiting for approval"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """It can be resumed: it then goes on where it was."""
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        return self in ENDED
+
+
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.WAITING: frozenset({State.QUEUED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset({State.QUEUED, State.PAUSED, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.SUCCEEDED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+class Wish(StrEnum):
+    """What a person wants of a job while a worker has it. The run ends itself at its next save."""
+
+    NONE = ""
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Counts of what the job works on (letters, events). ``total`` is ``None`` where it is not known.
+
+    ``done``, ``skipped`` (there was nothing to do) and ``failed`` do not overlap.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    total: int | None = None
+
+    @property
+    def handled(self) -> int:
+        return self.done + self.skipped + self.failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """``id`` is a text of 12 hexadecimal digits that no other job has; ``number`` orders jobs by when they were asked for.
+
+    ``throttle`` is in events a second. ``act`` is its entry on the record. ``epoch`` counts how often a worker has taken it.
+    Times are in UTC. ``rate``: events a second in the last half minute of a run. ``problem`` says why it failed, or why it
+    waits to be tried again at ``not_before``. ``stopped_by`` is who paused or cancelled it. ``facts``: what its run returned.
+    """
+
+    id: str
+    number: int
+    kind: str
+    state: State
+    resource: Resource
+    arguments: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
+    progress: Progress
+    throttle: float | None
+    asker: Actor
+    reason: str
+    act: str
+    wish: Wish
+    epoch: int
+    asked: datetime
+    started: datetime | None
+    seen: datetime | None
+    """When its worker was last heard of."""
+    ended: datetime | None
+    not_before: datetime | None
+    rate: float | None
+    problem: str
+    stopped_by: str
+    ending: Ending | None
+    facts: Mapping[str, Any]
+
+    @property
+    def seconds_to_go(self) -> float | None:
+        """At the rate of the last half minute; ``None`` if it is not running, or its amount or rate is not known."""
+        total = self.progress.total
+        if self.state is not State.RUNNING or total is None or not self.rate:
+            return None
+        return max(0, total - self.progress.handled) / self.rate

@@ -1,0 +1,117 @@
+"""A kind of job: an action whose work is done by a worker, in the background."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, Protocol
+
+from eventstore.actions.action import Action, Aim, P, action_named
+from eventstore.actions.resource import Resource
+from eventstore.jobs.job import Job, Progress
+from eventstore.model.events import NOTHING
+from eventstore.model.storage import Storage
+
+
+class Interruption(StrEnum):
+    PAUSE = "pause"
+    """A person paused the job."""
+    CANCEL = "cancel"
+    """A person cancelled it."""
+    STOP = "stop"
+    """The worker's process ends. Another worker goes on."""
+    LOST = "lost"
+    """The lease has passed, so another worker may have the job. Do nothing more."""
+
+
+class JobInterrupted(Exception):
+    """Ends a run before its work is done. A run lets it pass, once nothing is half done. It is no ``EventStoreError``, so that
+    nobody takes it for a failure of the store."""
+
+    def __init__(self, why: Interruption) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+class Worker(Protocol):
+    """What a run knows of the worker that runs it: ``Work`` is the real one.
+
+    A run calls ``save`` again and again, at least every ``LEASE / 3`` seconds, and before each call that changes something.
+    """
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last save is a second old."""
+        ...
+
+    @property
+    def is_asked_to_end(self) -> bool:
+        """Whether the next ``save`` will raise, as far as is known: finish what is half done, take up nothing new."""
+        ...
+
+    def save(self, checkpoint: Mapping[str, Any], progress: Progress) -> None:
+        """Note how far the job is, and renew its lease, in one step.
+
+        Raises ``JobInterrupted``: after the note if the job is to be paused or cancelled, or the process ends; without a note
+        if another worker may have the job (``LOST``).
+        """
+        ...
+
+    def note(self, checkpoint: Mapping[str, Any], progress: Progress) -> None:
+        """As ``save``, but it raises for ``LOST`` alone: for the last note of a run that is being interrupted."""
+        ...
+
+    def throttled(self, amount: int) -> None:
+        """Wait until the job may handle this many more by its throttle, and keep the lease meanwhile. Returns early if the job
+        is asked to end. Raises ``JobInterrupted`` for ``LOST`` alone."""
+        ...
+
+
+Run = Callable[[Storage, Job, Worker], Mapping[str, Any] | None]
+"""Does the job from ``job.checkpoint`` on, and returns facts for the record: names and counts.
+
+It may be killed between any two steps, and is then called again with what was saved last. So it must recognise what it did
+after that. It saves its last progress before it returns. A ``StoreUnreachable`` that it raises is tried again later, however
+often; any other error ends the job as failed.
+"""
+
+
+def job_shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Whether the job of an act was queued at all before its process ended."""
+    from eventstore.jobs.lookup import exists  # this module is imported before there are models
+
+    return {} if exists(str(details.get("job", ""))) else {"job": "was not queued: nothing was done"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobKind(Action):
+    """``exclusive``: while a job of this kind has not ended, nothing else acts on its resource."""
+
+    run: Run
+    shows: Callable[[Storage, Resource, Mapping[str, Any]], Mapping[str, Any]] = job_shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """What a confirmed plan asks of a job.
+
+    ``arguments`` is JSON, at most 64,000 characters. ``total`` is what ``Progress`` counts up to. ``throttle`` is in events a
+    second.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    total: int | None = None
+    throttle: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedJobKind(JobKind, Generic[Aim, P]):
+    """A kind whose jobs are previewed, and confirmed by their plan's digest. ``plan`` touches nothing."""
+
+    plan: Callable[[Storage, Resource, Aim], P]
+    request: Callable[[P], JobRequest]
+
+
+def kind_named(name: str) -> JobKind | None:
+    """The registered kind; ``None`` where this version knows none of that name."""
+    action = action_named(name)
+    return action if isinstance(action, JobKind) else None

@@ -1,0 +1,48 @@
+"""Looking at jobs."""
+
+import json
+from collections.abc import Collection, Sequence
+
+from django.db.models.functions import Now
+
+from eventstore.actions.resource import Resource
+from eventstore.index.indexer.lease_owner import is_dead
+from eventstore.jobs.job import Job, State, UnknownJob
+from eventstore.jobs.models import JobRow, JobWorkerRow
+from eventstore.jobs.rows import job_of
+
+
+def exists(id: str) -> bool:
+    return JobRow.objects.filter(id=id).exists()
+
+
+def get(id: str) -> Job:
+    row = JobRow.objects.filter(id=id).first() if id.isalnum() and id.isascii() else None
+    if row is None:
+        raise UnknownJob("There is no job of this id.")
+    return job_of(row)
+
+
+def newest(*, limit: int, before: int | None, states: Collection[State], kind: str, on: Resource | None) -> Sequence[Job]:
+    rows = JobRow.objects.order_by("-number")
+    if before is not None:
+        rows = rows.filter(number__lt=before)
+    if states:
+        rows = rows.filter(state__in=sorted(states))
+    if kind:
+        rows = rows.filter(kind=kind)
+    if on is not None:
+        rows = rows.filter(resource_key=on.key)
+    return [job_of(row) for row in rows[:limit]]
+
+
+def open_on(resource: Resource) -> Job | None:
+    row = JobRow.objects.filter(busy=resource.key).first()
+    return job_of(row) if row else None
+
+
+def workers(kind: str) -> int:
+    """A worker that has a job renews the job's lease, and not its own row."""
+    busy = JobRow.objects.filter(state=State.RUNNING, leased_until__gt=Now()).values_list("owner", flat=True)
+    there = JobWorkerRow.objects.filter(until__gt=Now()) | JobWorkerRow.objects.filter(owner__in=list(busy))
+    return sum(1 for row in there if not is_dead(row.owner) and (not kind or kind in json.loads(row.kinds)))

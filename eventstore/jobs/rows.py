@@ -1,0 +1,87 @@
+"""Between rows and jobs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+
+from django.db.models.functions import Now
+
+from eventstore.actions.actor import Actor
+from eventstore.actions.outcome import Ending
+from eventstore.actions.resource import Resource
+from eventstore.jobs.job import Job, Progress, State, Wish
+from eventstore.jobs.models import JobRow
+
+MOST_ARGUMENTS, MOST_CHECKPOINT, MOST_FACTS = 64_000, 64_000, 64_000
+"""Characters of JSON. Each save writes the checkpoint."""
+MOST_TEXT = 2_000
+"""Characters kept of a reason or a problem."""
+
+
+RELEASED: Mapping[str, Any] = MappingProxyType({"owner": "", "leased_until": None, "rate": None})
+"""The columns of a row that no worker has."""
+
+
+def job_of(row: JobRow) -> Job:
+    return Job(
+        id=row.id,
+        number=row.number,
+        kind=row.kind,
+        state=State(row.state),
+        resource=Resource(**json.loads(row.resource)),
+        arguments=json.loads(row.arguments),
+        checkpoint=json.loads(row.checkpoint),
+        progress=Progress(done=row.done, skipped=row.skipped, failed=row.failed, total=row.total),
+        throttle=row.throttle,
+        asker=Actor(name=row.asker, via=row.via),
+        reason=row.reason,
+        act=row.act,
+        wish=Wish(row.wish),
+        epoch=row.epoch,
+        asked=row.asked,
+        started=row.started,
+        seen=row.seen,
+        ended=row.ended,
+        not_before=row.not_before,
+        rate=row.rate,
+        problem=row.problem,
+        stopped_by=row.stopped_by,
+        ending=Ending(row.ending) if row.ending else None,
+        facts=json.loads(row.facts),
+    )
+
+
+def resource_json(resource: Resource) -> str:
+    return json.dumps(asdict(resource))
+
+
+def as_json(value: Mapping[str, Any], most: int, what: str) -> str:
+    """The value as JSON in ASCII. ``ValueError`` if it is too long, ``TypeError`` if it is no JSON."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    if len(text) > most:
+        raise ValueError(f"The {what} of a job has {len(text):,} characters as JSON; at most {most:,} are kept.")
+    return text
+
+
+def storable(text: str) -> str:
+    """Text that every database can hold: NUL and lone surrogates as escapes, and cut where it is very long."""
+    text = "".join(rf"\u{ord(c):04x}" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
+
+
+def counts(progress: Progress) -> dict[str, Any]:
+    """The progress as columns. A total that is not known leaves what was known of it."""
+    return {name: count for name, count in asdict(progress).items() if count is not None}
+
+
+def ended(state: State, ending: Ending) -> dict[str, Any]:
+    """The columns of a job that ends now. The record does not know it yet."""
+    return {"state": state, "ending": ending, "ended": Now(), "busy": None, "wish": Wish.NONE, "recorded": False}
+
+
+def cancelled(row: JobRow, *, tidy: bool) -> dict[str, Any]:
+    """The columns of a job that is cancelled now. ``tidy``: nothing of it is half done."""
+    ending = Ending.PARTLY_DONE if row.done else Ending.FAILED if tidy else Ending.UNKNOWN
+    return {**RELEASED, **ended(State.CANCELLED, ending), "problem": f"Cancelled by {row.stopped_by}.", "tidy": tidy}

@@ -1,0 +1,1 @@
+"""Running jobs: the queue with its leases, what a run knows of its worker, and the worker itself."""

@@ -1,0 +1,175 @@
+"""The worker's half of a job's life: it takes one, renews its lease, and gives it back or ends it, under its epoch.
+
+A lease is a row's ``owner`` and ``leased_until``. Each taking increments ``epoch``, and every later statement names it. So a
+worker that was paused until its lease had passed to another one changes nothing: it is told that it has lost the job. Times
+are the database's. Each step is one statement, or one transaction without a call of anything else in it.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+
+from eventstore.actions.outcome import Ending
+from eventstore.index.indexer.lease_owner import is_dead
+from eventstore.jobs.job import Job, Progress, State, Wish
+from eventstore.jobs.models import JobRow, JobWorkerRow
+from eventstore.jobs.rows import MOST_CHECKPOINT, MOST_FACTS, RELEASED, as_json, cancelled, counts, ended, job_of, storable
+
+LEASE = timedelta(seconds=60)
+"""Longer than a single call of a store takes. A worker that is known to be gone is replaced at once, whatever is left."""
+MOST_DEATHS = 5
+"""Takings in a row without a sign of progress, after which a job counts as one that kills its workers."""
+LONGEST_PAUSE = 60
+"""Seconds between two tries at most, while a store cannot be reached."""
+
+
+class JobLost(Exception):
+    """Another worker has the job, or may have."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    number: int
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    job: Job
+    lease: Lease
+    killed: bool
+    """Whether it has ended so many workers that it must not be run again."""
+
+
+def take(owner: str, kinds: Collection[str]) -> Taken | None:
+    """Lease the oldest job of these kinds that waits for a worker, or whose worker is gone."""
+    due = _due(owner) & Q(kind__in=sorted(kinds))
+    number = JobRow.objects.filter(due).order_by("number").values_list("number", flat=True).first()
+    if number is None:
+        return None
+    with transaction.atomic():
+        row = JobRow.objects.select_for_update(skip_locked=True).filter(due).order_by("number").first()
+        if row is None:  # another worker was quicker
+            return None
+        JobRow.objects.filter(pk=row.pk).update(
+            state=State.RUNNING,
+            owner=owner,
+            epoch=F("epoch") + 1,
+            leased_until=Now() + LEASE,
+            seen=Now(),
+            started=Coalesce("started", Now()),
+            not_before=None,
+            deaths=F("deaths") + 1,
+            tidy=False,
+            rate=None,
+        )
+        row.refresh_from_db()
+    lease = Lease(number=row.pk, owner=owner, epoch=row.epoch)
+    return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS)
+
+
+def _due(owner: str) -> Q:
+    """A worker that takes has no job, so one that is its own was lost on the way (its database was away)."""
+    rows = JobRow.objects.filter(state=State.RUNNING)
+    gone = [owner, *(other for other in set(rows.values_list("owner", flat=True)) if is_dead(other))]
+    waits = Q(state=State.QUEUED) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    return waits | Q(state=State.RUNNING) & (Q(leased_until__lte=Now()) | Q(owner__in=gone))
+
+
+def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Wish:
+    """Note the progress and renew the lease; return what a person wants of the job. Raises ``JobLost``."""
+    text = as_json(checkpoint, MOST_CHECKPOINT, "checkpoint")
+    _update(
+        lease,
+        checkpoint=text,
+        rate=rate,
+        leased_until=Now() + LEASE,
+        seen=Now(),
+        deaths=0,
+        tries=0,
+        problem="",
+        **counts(progress),
+    )
+    return _wish(lease)
+
+
+def renew(lease: Lease) -> Wish:
+    """Renew the lease; return what a person wants of the job. Raises ``JobLost``."""
+    _update(lease, leased_until=Now() + LEASE, seen=Now())
+    return _wish(lease)
+
+
+def give_back(lease: Lease) -> State:
+    """Nothing is half done: cancel, pause or queue the job, as people want now. Returns its state. Raises ``JobLost``."""
+    with transaction.atomic():
+        row = _locked(lease)
+        wish = Wish(row.wish)
+        if wish is Wish.CANCEL:
+            JobRow.objects.filter(pk=row.pk).update(**cancelled(row, tidy=True))
+            return State.CANCELLED
+        state = State.PAUSED if wish is Wish.PAUSE else State.QUEUED
+        _update(lease, **RELEASED, state=state, wish=Wish.NONE, deaths=0, tidy=True)
+        return state
+
+
+def try_again(lease: Lease, problem: str) -> None:
+    """Queue the job for later, since the store could not be reached; the pauses double. Raises ``JobLost``."""
+    with transaction.atomic():
+        row = _locked(lease)
+        paused = row.wish == Wish.PAUSE
+        _update(
+            lease,
+            **RELEASED,
+            state=State.PAUSED if paused else State.QUEUED,
+            wish=Wish.NONE if paused else row.wish,
+            not_before=Now() + timedelta(seconds=min(LONGEST_PAUSE, 2**row.tries)),
+            tries=min(row.tries + 1, 10),
+            deaths=0,
+            problem=storable(problem),
+        )
+
+
+def end(lease: Lease, state: State, ending: Ending, *, problem: str = "", facts: Mapping[str, Any] | None = None) -> None:
+    """End the job. The record does not know it yet. Raises ``JobLost``."""
+    text = as_json(facts or {}, MOST_FACTS, "facts")
+    _update(lease, **RELEASED, **ended(state, ending), problem=storable(problem), facts=text)
+
+
+def heartbeat(owner: str, kinds: Collection[str]) -> None:
+    """Note that this worker is there."""
+    rows = JobWorkerRow.objects
+    values = {"kinds": json.dumps(sorted(kinds)), "until": Now() + LEASE}
+    if not rows.filter(owner=owner).update(**values):
+        rows.bulk_create([JobWorkerRow(owner=owner, **values)])
+        rows.filter(until__lte=Now() - 10 * LEASE).delete()
+
+
+def leave(owner: str) -> None:
+    JobWorkerRow.objects.filter(owner=owner).delete()
+
+
+def _update(lease: Lease, **values: Any) -> None:
+    if not _mine(lease).update(**values):
+        raise JobLost
+
+
+def _wish(lease: Lease) -> Wish:
+    return Wish(_mine(lease).values_list("wish", flat=True).first() or "")
+
+
+def _locked(lease: Lease) -> JobRow:
+    row = _mine(lease).select_for_update().first()
+    if row is None:
+        raise JobLost
+    return row
+
+
+def _mine(lease: Lease) -> "QuerySet[JobRow]":
+    return JobRow.objects.filter(pk=lease.number, owner=lease.owner, epoch=lease.epoch, state=State.RUNNING)

@@ -1,0 +1,148 @@
+"""A worker: takes jobs, one after the other, and runs each to its end, or until it is asked to give it back."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, connections
+
+from eventstore.actions.action import registered
+from eventstore.actions.outcome import Ending
+from eventstore.actions.perform import Safeguards
+from eventstore.index.indexer.lease_owner import new_owner
+from eventstore.index.tables.database import lacks_tables
+from eventstore.jobs.job import State
+from eventstore.jobs.kind import Interruption, JobInterrupted, JobKind, kind_named
+from eventstore.jobs.models import JobRow
+from eventstore.jobs.running import queue
+from eventstore.jobs.running.queue import JobLost, Taken
+from eventstore.jobs.running.work import Work
+from eventstore.jobs.settling import settle
+from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, words_of
+from eventstore.model.storage import Storage
+
+log = logging.getLogger(__name__)
+LOOK_EVERY = 1.0
+"""Seconds between two looks for a job."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runner:
+    """What a worker needs. ``on_job`` is told of each taking and each giving back, in words for a log."""
+
+    storage: Storage
+    safeguards: Safeguards
+    stop: threading.Event
+    on_job: Callable[[str], object] = log.info
+
+
+def run_until_stopped(runner: Runner) -> None:
+    """Run jobs until ``stop`` is set. A job that is running then is given back at its next save."""
+    owner, told = new_owner(), ToldOnce(log, "The jobs")
+    try:
+        while not runner.stop.is_set():
+            try:
+                worked = run_next(runner, owner)
+                told.over("are being run again.")
+            except (DatabaseError, EventStoreError) as error:
+                worked = False
+                told.tell(f"trying again. {_words(error)}")
+                connections.close_all()
+            if not worked:
+                runner.stop.wait(LOOK_EVERY)
+    finally:
+        _leave(owner)
+
+
+def run_until_idle(runner: Runner) -> int:
+    """Run every job that is due; return how many runs that took."""
+    owner, runs = new_owner(), 0
+    try:
+        while not runner.stop.is_set() and run_next(runner, owner):
+            runs += 1
+    finally:
+        _leave(owner)
+    return runs
+
+
+def run_next(runner: Runner, owner: str) -> bool:
+    """Tell the record of jobs that have ended, and run the next job, if there is one; return whether there was."""
+    kinds = [action.name for action in registered() if isinstance(action, JobKind)]
+    queue.heartbeat(owner, kinds)
+    settle(runner.safeguards.record)
+    taken = queue.take(owner, kinds)
+    if taken is None:
+        return False
+    runner.on_job(f"{taken.job.id} ({taken.job.kind}) is running")
+    try:
+        state = _run(runner, taken)
+    except JobLost:
+        runner.on_job(f"{taken.job.id} is with another worker now")
+        return True
+    runner.on_job(f"{taken.job.id} is {state}")
+    settle(runner.safeguards.record)
+    return True
+
+
+def _run(runner: Runner, taken: Taken) -> State:
+    """Run it, and write what came of it. Raises ``JobLost``."""
+    job, lease = taken.job, taken.lease
+    if taken.killed:
+        text = f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress."
+        return _end(taken, State.FAILED, Ending.UNKNOWN, problem=text)
+    kind = kind_named(job.kind)
+    assert kind is not None, "only known kinds are taken"
+    if not runner.safeguards.authorizer(job.asker, job.kind, job.resource):
+        text = f"{job.asker.name} may not do this any more ({job.kind})."
+        return _end(taken, State.FAILED, Ending.FAILED, problem=text)
+    try:
+        facts = kind.run(runner.storage, job, Work(taken, runner.stop))
+    except JobInterrupted as interrupted:
+        if interrupted.why is Interruption.LOST:
+            raise JobLost from interrupted
+        return queue.give_back(lease)
+    except (StoreUnreachable, DatabaseError) as error:
+        queue.try_again(lease, _words(error))
+        return State.QUEUED
+    except Exception as error:  # noqa: BLE001 - whatever a run raises is its job's end, and never the worker's
+        log.error("The job %s failed: %s", job.id, _words(error))
+        ending = Ending.FAILED if isinstance(error, EventStoreError) else Ending.UNKNOWN
+        return _end(taken, State.FAILED, ending, problem=_words(error))
+    return _end_of_run(taken, facts)
+
+
+def _end_of_run(taken: Taken, facts: Mapping[str, Any] | None) -> State:
+    row = JobRow.objects.get(pk=taken.lease.number)
+    if row.failed:
+        handled = row.done + row.skipped + row.failed
+        return _end(taken, State.FAILED, Ending.FAILED, problem=f"{row.failed:,} of {handled:,} failed.", facts=facts)
+    return _end(taken, State.SUCCEEDED, Ending.DONE, facts=facts)
+
+
+def _end(taken: Taken, state: State, ending: Ending, *, problem: str = "", facts: Mapping[str, Any] | None = None) -> State:
+    """End it. What was done stays done: then a failure is a partial one."""
+    done = JobRow.objects.filter(pk=taken.lease.number).values_list("done", flat=True).get()
+    if state is State.FAILED and done:
+        ending = Ending.PARTLY_DONE
+    queue.end(taken.lease, state, ending, problem=problem, facts=facts)
+    return state
+
+
+def _words(error: Exception) -> str:
+    """What is wrong, for pages and the record. An unforeseen error's own text may quote a payload."""
+    if isinstance(error, EventStoreError):
+        return str(error)
+    if isinstance(error, DatabaseError):
+        why = "lacks tables, so it has to be migrated" if lacks_tables(error) else "does not answer"
+        return f"A database {why} ({type(error).__name__})."
+    return f"Something that Eventdesk cannot handle ({words_of(error)})."
+
+
+def _leave(owner: str) -> None:
+    try:
+        queue.leave(owner)
+    except DatabaseError as error:
+        log.warning("This worker could not sign off (%s).", type(error).__name__)
+    connections.close_all()

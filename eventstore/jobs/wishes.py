@@ -1,0 +1,104 @@
+"""A person's half of a job's life: pause, resume, cancel, approve.
+
+Each changes the row at once if no worker has the job, and otherwise leaves a wish that its run finds at the next save. Each is
+one transaction, and raises ``JobRefused``, with nothing changed, where the job is in no state for it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from eventstore.index.indexer.lease_owner import is_dead
+from eventstore.jobs.job import Job, JobRefused, State, UnknownJob, Wish
+from eventstore.jobs.kind import kind_named
+from eventstore.jobs.models import JobRow
+from eventstore.jobs.rows import cancelled, job_of, storable
+from eventstore.model.errors import ResourceBusy
+
+Change = Callable[[JobRow, str], Mapping[str, Any]]
+"""The columns that change, of a row that is locked, by the wish of the person of this name; or ``JobRefused``."""
+
+
+def pause(row: JobRow, by: str) -> Mapping[str, Any]:
+    if row.wish == Wish.CANCEL:
+        raise JobRefused(f"It is being cancelled by {row.stopped_by}.")
+    if row.state == State.QUEUED:
+        return {"state": State.PAUSED, "stopped_by": by}
+    if row.state == State.RUNNING and row.wish == Wish.NONE:
+        return {"wish": Wish.PAUSE, "stopped_by": by}
+    raise JobRefused(f"It is {_now(row)}, so it cannot be paused.")
+
+
+def resume(row: JobRow, by: str) -> Mapping[str, Any]:
+    if row.state == State.RUNNING and row.wish == Wish.PAUSE:
+        return {"wish": Wish.NONE, "stopped_by": ""}
+    if row.state == State.PAUSED:
+        return {"state": State.QUEUED, "stopped_by": "", "not_before": None}
+    if row.state == State.QUEUED and row.not_before is not None:
+        return {"not_before": None}
+    if row.state == State.FAILED:
+        again = {"state": State.QUEUED, "ended": None, "ending": "", "problem": "", "facts": "{}", "recorded": True}
+        return {**again, "busy": row.resource_key if _is_exclusive(row) else None, "deaths": 0, "tries": 0}
+    raise JobRefused(f"It is {_now(row)}, so it cannot be resumed.")
+
+
+def cancel(row: JobRow, by: str) -> Mapping[str, Any]:
+    if row.wish == Wish.CANCEL or State(row.state).has_ended:
+        raise JobRefused(f"It is {_now(row)}, so it cannot be cancelled.")
+    row.stopped_by = by
+    if row.state != State.RUNNING and row.tidy:
+        return {**cancelled(row, tidy=True), "stopped_by": by}
+    if kind_named(row.kind) is None and _is_free(row):  # nobody here could bring it to a good end
+        return {**cancelled(row, tidy=False), "stopped_by": by}
+    state = State.QUEUED if row.state == State.PAUSED else State(row.state)
+    return {"wish": Wish.CANCEL, "stopped_by": by, "state": state, "not_before": None}
+
+
+def approve(row: JobRow, by: str) -> Mapping[str, Any]:
+    if row.state != State.WAITING:
+        raise JobRefused(f"It is {_now(row)}: nothing is to be approved.")
+    if row.asker == by:
+        raise JobRefused("You asked for it yourself. Another person has to approve it.")
+    return {"state": State.QUEUED}
+
+
+def check(id: str, change: Change, by: str) -> Job:
+    """The job, if the change could be made now. Raises ``UnknownJob`` or ``JobRefused``."""
+    row = JobRow.objects.filter(id=id).first()
+    if row is None:
+        raise UnknownJob("There is no job of this id.")
+    change(row, storable(by))
+    return job_of(row)
+
+
+def apply(id: str, change: Change, by: str) -> Job:
+    """Make the change; return the job as it is then. Raises ``ResourceBusy`` where another job has the resource now."""
+    try:
+        with transaction.atomic():
+            row = JobRow.objects.select_for_update().filter(id=id).first()
+            if row is None:
+                raise UnknownJob("There is no job of this id.")
+            JobRow.objects.filter(pk=row.pk).update(**change(row, storable(by)))
+            row.refresh_from_db()
+    except IntegrityError as error:
+        raise ResourceBusy("Another job on the same resource has not ended. Wait for it, or cancel it.") from error
+    return job_of(row)
+
+
+def _now(row: JobRow) -> str:
+    being = {Wish.PAUSE: "being paused", Wish.CANCEL: "being cancelled"}
+    words = being.get(Wish(row.wish), row.state)
+    return f"{words} by {row.stopped_by}" if row.stopped_by and row.state != State.FAILED else words
+
+
+def _is_exclusive(row: JobRow) -> bool:
+    kind = kind_named(row.kind)
+    return kind is None or kind.exclusive
+
+
+def _is_free(row: JobRow) -> bool:
+    if row.state != State.RUNNING or is_dead(row.owner):
+        return True
+    return JobRow.objects.filter(pk=row.pk, leased_until__lte=Now()).exists()
