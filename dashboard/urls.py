@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern
 
+from dashboard.jobs import views as jobs
 from dashboard.subscriptions import cursor_reset_views, views, waiting_views
 from dashboard.views import (
     aggregates,
@@ -33,6 +34,7 @@ _PAGES = (
     views,
     waiting_views,
     cursor_reset_views,
+    jobs,
     audit,
 )
 

@@ -21,6 +21,7 @@ from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
 from dashboard.web import store_health
+from eventstore.jobs import JobRefused, UnknownJob
 from eventstore.model import (
     EventStoreError,
     InvalidName,
@@ -82,6 +83,8 @@ _KINDS = (
     ),
     _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
     _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", link=("All subscriptions", "subscriptions")),
+    _Kind(UnknownJob, HTTPStatus.NOT_FOUND, "No such job", link=("All jobs", "jobs")),
+    _Kind(JobRefused, HTTPStatus.CONFLICT, "This job is in no state for that"),
     _Kind(NotSupported, HTTPStatus.NOT_FOUND, "This store cannot do this"),
     _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
     _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),

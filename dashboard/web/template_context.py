@@ -31,6 +31,7 @@ _PLACES = (
     ("Aggregates", "aggregates", "browse"),
     ("Topics", "topics", "browse"),
     ("Subscriptions", "subscriptions", "browse"),
+    ("Jobs", "jobs", "browse"),
     ("Audit", "audit", "read_audit"),
 )
 _BELOW = {
@@ -47,6 +48,11 @@ _BELOW = {
     "subscription": "subscriptions",
     "cursor_reset_new": "subscriptions",
     "cursor_resets": "subscriptions",
+    "job": "jobs",
+    "job_pauses": "jobs",
+    "job_resumptions": "jobs",
+    "job_cancellations": "jobs",
+    "job_approvals": "jobs",
 }
 
 

@@ -23,6 +23,7 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/?aggregate=d1",
     "topics/documents/subscriptions/app-timeline/waiting/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
+    "jobs/",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"
@@ -56,6 +57,11 @@ EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
 NO_PAGES = {
     "logout": "only posted",
     "cursor_resets": "only posted; what it shows after a refusal is the page of the preview",
+    "job": "looked at in tests/browser/test_jobs.py, which has a job",
+    "job_pauses": "only posted",
+    "job_resumptions": "only posted",
+    "job_cancellations": "only posted; what it shows after a refusal is the job's page",
+    "job_approvals": "only posted",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

@@ -15,7 +15,8 @@ from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
 OPEN = {"login", "healthz", "readyz", "robots"}
-POSTED = {"cursor_resets", "search_stops"}
+JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals"}
+POSTED = {"cursor_resets", "search_stops"} | JOB_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable"}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)

@@ -27,6 +27,7 @@ MAIN = {
     f"{SUBSCRIPTION}cursor-resets/new/": "Preview…",
     f"{SUBSCRIPTION}cursor-resets/new/?to=earliest": "Reset mailer: 2 events redelivered",
     f"{SUBSCRIPTION}cursor-resets/new/?to=latest": "Reset mailer: 3 events never delivered",
+    "/jobs/": "",
     "/audit/": "Verify the chain",
     "/anomalies/": "",
     "/anomalies/sequence-skips/": "",

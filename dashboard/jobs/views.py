@@ -1,0 +1,172 @@
+"""All jobs, the newest first; one job, live; and pausing, resuming, cancelling and approving it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import path, reverse
+from django.utils import timezone
+
+from dashboard.access import policy
+from dashboard.gateway import desk
+from dashboard.jobs.words import job_line
+from dashboard.web.pages import load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
+from eventstore.actions import Actor
+from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, Job, JobRefused, State, Wish
+from eventstore.model import ResourceBusy
+
+LONGEST_REASON = 500
+UNDER_WAY = (State.WAITING, State.QUEUED, State.RUNNING, State.PAUSED)
+SHOWN = {"": (), "open": UNDER_WAY, "ended": tuple(state for state in State if state.has_ended)}
+"""The choices above the list, as its address has them."""
+Acting = dict[str, bool]
+
+
+class ReasonForm(forms.Form):
+    """Why a job is cancelled, which cannot be undone."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        strip=True,
+        error_messages={
+            "required": "Say why, for the record: a ticket's number, or what went wrong.",
+            "max_length": f"At most {LONGEST_REASON} characters, please.",
+        },
+    )
+
+
+@page("browse")
+def jobs(request: HttpRequest) -> HttpResponse:
+    """A page of jobs. ``show``: those under way (``open``) or ended."""
+    shown = request.GET.get("show", "")
+    states = SHOWN.get(shown, ())
+    size = desk().config.limits.page_size
+    found = desk().jobs.newest(limit=size + 1, before=_before(request), states=states)
+    if empty := nothing_yet(request, there=bool(found)):
+        return empty
+    now = timezone.now()
+    lines = [job_line(job, now) for job in found[:size]]
+    context = {
+        "lines": lines,
+        "shown": shown if shown in SHOWN else "",
+        "older": _address(shown, found[size - 1].number) if len(found) > size else "",
+        "newest": _address(shown) if _before(request) is not None else "",
+        "unattended": _unattended(found),
+        "as_of": now,
+    }
+    return render(request, "jobs/index.html", context, fragment="jobs/_table.html")
+
+
+@page("browse")
+def job(request: HttpRequest, id: str) -> HttpResponse:
+    """One job. When it ends, its page is loaded again, since nothing can be done to it any more."""
+    found = desk().jobs.get(id)
+    return load_whole_page() if found.state.has_ended and wants_fragment(request) else _shown(request, found)
+
+
+@page(PAUSE_JOB.name, methods=("POST",))
+def pauses(request: HttpRequest, id: str) -> HttpResponse:
+    return _acted(request, id, lambda actor: desk().jobs.pause(actor, id))
+
+
+@page(RESUME_JOB.name, methods=("POST",))
+def resumptions(request: HttpRequest, id: str) -> HttpResponse:
+    return _acted(request, id, lambda actor: desk().jobs.resume(actor, id))
+
+
+@page(APPROVE_JOB.name, methods=("POST",))
+def approvals(request: HttpRequest, id: str) -> HttpResponse:
+    return _acted(request, id, lambda actor: desk().jobs.approve(actor, id))
+
+
+@page(CANCEL_JOB.name, methods=("POST",))
+def cancellations(request: HttpRequest, id: str) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, desk().jobs.get(id), form=form, status=400)
+    reason = form.cleaned_data["reason"]
+    return _acted(request, id, lambda actor: desk().jobs.cancel(actor, id, reason=reason))
+
+
+def _acted(request: HttpRequest, id: str, act: Any) -> HttpResponse:
+    """To the job's page; if it was refused, that page says why, and that nothing was changed."""
+    try:
+        changed: Job = act(Actor(name=person_of(request).username))
+    except (JobRefused, ResourceBusy) as error:
+        return _shown(request, desk().jobs.get(id), refused=str(error), status=409)
+    messages.success(request, _done(changed))
+    return HttpResponseRedirect(reverse("job", args=[id]))
+
+
+def _done(job: Job) -> str:
+    if job.wish is not Wish.NONE:
+        return f"The job will be {'paused' if job.wish is Wish.PAUSE else 'cancelled'} as soon as nothing of it is half done."
+    return {State.QUEUED: "The job is queued.", State.RUNNING: "The job continues."}.get(job.state, f"The job is {job.state}.")
+
+
+def _shown(
+    request: HttpRequest, job: Job, *, refused: str = "", form: ReasonForm | None = None, status: int = 200
+) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        "line": job_line(job, now),
+        "acting": _acting(request, job),
+        "workers": desk().jobs.workers(job.kind),
+        "refused": refused,
+        "form": form,
+        "longest_reason": LONGEST_REASON,
+        "as_of": now,
+        "cancel_undo": CANCEL_JOB.undo.how,
+        "may_read_audit": policy.allows(person_of(request), "read_audit"),
+    }
+    return render(request, "jobs/show.html", context, fragment="jobs/_job.html", status=status)
+
+
+def _acting(request: HttpRequest, job: Job) -> Acting:
+    """What this person may do to the job as it is now."""
+    person = person_of(request)
+    cancelling = job.wish is Wish.CANCEL
+    possible = {
+        PAUSE_JOB.name: job.state is State.QUEUED or (job.state is State.RUNNING and job.wish is Wish.NONE),
+        RESUME_JOB.name: job.state in (State.PAUSED, State.FAILED)
+        or job.wish is Wish.PAUSE
+        or (job.state is State.QUEUED and job.not_before is not None),
+        CANCEL_JOB.name: not job.state.has_ended,
+        APPROVE_JOB.name: job.state is State.WAITING and job.asker.name != person.username,
+    }
+    return {
+        action.removesuffix("_job"): can and not cancelling and policy.allows(person, action)
+        for action, can in possible.items()
+    }
+
+
+def _unattended(found: Sequence[Job]) -> bool:
+    """Whether a job waits for a worker, and none is running."""
+    waits = any(job.state is State.QUEUED and job.not_before is None for job in found)
+    return waits and not desk().jobs.workers()
+
+
+def _before(request: HttpRequest) -> int | None:
+    given = page_token_of(request) or ""
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+
+
+def _address(shown: str, before: int | None = None) -> str:
+    query = QueryDict(mutable=True)
+    if shown in SHOWN and shown:
+        query["show"] = shown
+    if before is not None:
+        query["page"] = str(before)
+    return f"{reverse('jobs')}?{query.urlencode()}" if query else reverse("jobs")
+
+
+urls = [
+    path("jobs/", jobs, name="jobs"),
+    path("jobs/<segment:id>/", job, name="job"),
+    path("jobs/<segment:id>/pauses/", pauses, name="job_pauses"),
+    path("jobs/<segment:id>/resumptions/", resumptions, name="job_resumptions"),
+    path("jobs/<segment:id>/cancellations/", cancellations, name="job_cancellations"),
+    path("jobs/<segment:id>/approvals/", approvals, name="job_approvals"),
+]
