@@ -53,13 +53,11 @@ class LocalPulsar:
     ) -> None:
         """Choose the ports that are 0; nothing is started yet. Raises ``BrokerProblem`` for an unknown version.
 
-        ``version``: one of ``pulsar_distribution.VERSIONS``. ``websockets``: with the broker's own websocket endpoints, on its
-        web port. ``short_lived``: for minutes and little traffic; slower, once it runs. ``told_to_clients``: the port at which
-        clients are told to find it, where something stands in between; a client that asks for the listener ``DIRECT`` is told
-        the broker's own. ``deduplicates``: what a producer sends again after an outage is stored once.
-        ``transactions``: producers may publish in transactions. ``keeps_inside_batches``: it keeps acknowledgements of
-        single events of a batch, as 4.1 and later do by default. ``archived_at_end``: where a short-lived broker writes the
-        classes that it has loaded, for ``pulsar_classes``, when it is stopped.
+        ``version``: one of ``pulsar_distribution.VERSIONS``. ``websockets``: with the broker's own endpoints, on its web
+        port. ``short_lived``: for minutes and little traffic; slower, once it runs. ``told_to_clients``: the port at which
+        clients are told to find it (of the listener ``DIRECT``: its own). ``deduplicates``: what a producer sends twice is
+        stored once. ``keeps_inside_batches``: acknowledgements of single events of a batch, as 4.1 does by default.
+        ``archived_at_end``: where a short-lived broker writes the classes that it has loaded, when it is stopped.
         """
         chosen = free_ports(3)
         self.setup = BrokerSetup(
@@ -75,8 +73,7 @@ class LocalPulsar:
             transactions=transactions,
             keeps_inside_batches=keeps_inside_batches,
         )
-        self.archived_at_end = archived_at_end
-        self.say = say
+        self.archived_at_end, self.say = archived_at_end, say
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -25,8 +25,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
 """Stands for a publish time or an event time that is unknown. No time that an event may have is as early, and every time zone
-can show it, but no page does: it shows the word.
-"""
+can show it, but no page does: it shows the word."""
 
 
 class TopicKind(StrEnum):
