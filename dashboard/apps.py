@@ -14,7 +14,7 @@ REGISTER_THEMSELVES = (
     "dashboard.setup.system_checks",
     "dashboard.access.command_actions",
     "dashboard.jobs.actions",
-    "dashboard.subscriptions.cursor_reset_action",
+    "dashboard.cursors.action_rules",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -2,8 +2,9 @@
 
 from django.urls import URLPattern
 
+from dashboard.cursors import views as cursors
 from dashboard.jobs import views as jobs
-from dashboard.subscriptions import cursor_reset_views, views, waiting_views
+from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregates,
     anomalies,
@@ -33,7 +34,7 @@ _PAGES = (
     events,
     views,
     waiting_views,
-    cursor_reset_views,
+    cursors,
     jobs,
     audit,
 )

@@ -1,1 +1,1 @@
-"""The pages of subscriptions: backlogs, one subscription, cursor resets, and what a crash left of one."""
+"""The pages of subscriptions: backlogs, one subscription, what is wrong with it, and its figures."""

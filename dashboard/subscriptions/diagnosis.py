@@ -12,8 +12,9 @@ from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.diagnosis_evidence import sentence
 from dashboard.subscriptions.diagnosis_words import INVISIBLE, OF_MISTAKES, OF_STATES, Words
 from eventstore.actions import subscription_resource
+from eventstore.cursors import RESET_CURSOR
 from eventstore.diagnosis import Certainty, Diagnosis, Finding
-from eventstore.subscriptions import RESET_CURSOR, Backlog, State
+from eventstore.subscriptions import Backlog, State
 
 MOST_RESETS = 20
 """Resets on the record whose times are compared with jumps of the cursor."""

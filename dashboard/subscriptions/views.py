@@ -19,8 +19,9 @@ from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
 from eventstore.actions import subscription_resource
+from eventstore.cursors import RESET_CURSOR
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
-from eventstore.subscriptions import RESET_CURSOR, Backlog, Counted, State
+from eventstore.subscriptions import Backlog, Counted, State
 
 MOST_LINES = 500
 

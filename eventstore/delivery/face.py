@@ -15,8 +15,10 @@ from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Subscription
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog
-from eventstore.subscriptions.cursor_resets import ResetPlan
 from eventstore.subscriptions.letters import REAL_SUBSCRIPTION
+
+Way = tuple[Position | None, Position | Edge]
+"""What a cursor had acknowledged before a move (``None``: nothing), and which event came next after it."""
 
 
 class DeliveryFace:
@@ -60,18 +62,18 @@ class DeliveryFace:
         """Every subscription that has yet to handle events of this aggregate, the one with most of them first."""
         return waiting_of(book, type, id)
 
-    def note_reset(self, plan: ResetPlan, subscription: Subscription, at: datetime) -> None:
-        """Remember what a reset that was carried out has skipped. ``subscription`` is as the store shows it after that."""
+    def note_moves(self, ways: Mapping[int, Way], subscription: Subscription, at: datetime) -> None:
+        """Remember what moves of cursors have skipped, by partition. ``subscription`` is as the store shows it after that."""
         now = {cursor.partition: cursor.acknowledged for cursor in subscription.cursors}
         skips: dict[int, tuple[str, str]] = {}
-        for move in plan.moves:
-            start = move.stands_at.token if move.stands_at else ""
-            goes_to = now.get(move.partition) if move.goes_to is Edge.LATEST else move.goes_to
+        for partition, (stood_at, went_to) in ways.items():
+            start = stood_at.token if stood_at else ""
+            goes_to = now.get(partition) if went_to is Edge.LATEST else went_to
             if isinstance(goes_to, Position):
-                end = goes_to.token if move.goes_to is Edge.LATEST else self._log.entry(goes_to)[0].token
+                end = goes_to.token if went_to is Edge.LATEST else self._log.entry(goes_to)[0].token
                 if start < end:
-                    skips[move.partition] = (start, end)
-        self._tracks.note_skips(plan.topic, plan.subscription, skips, at)
+                    skips[partition] = (start, end)
+        self._tracks.note_skips(subscription.topic, subscription.name, skips, at)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
         return {

@@ -8,12 +8,12 @@ from dashboard.auditing.chain import DatabaseRecord
 from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.models import State
 from eventstore.actions import ActionFace, Actor, Confirmation, Ending, Performed, Safeguards, subscription_resource
+from eventstore.cursors import RESET_CURSOR, ResetPlan
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StalePlan, UnknownSubscription
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.subscriptions import RESET_CURSOR, ResetPlan
 from tests.broker.conftest import MakeTopic
 from tests.contract.test_subscriptions import backlog_becomes
 from tests.safeguards import yes

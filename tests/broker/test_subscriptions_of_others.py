@@ -8,12 +8,12 @@ import httpx
 import pulsar
 import pytest
 
+from eventstore.cursors.resets import plan_reset
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StoresOwn
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import Subscription, SubscriptionKind
-from eventstore.subscriptions.cursor_resets import plan_reset
 from scripts.pulsar_distribution import DEFAULT_VERSION
 from tests.broker.conftest import MakeTopic, roll_over
 from tests.broker.test_payloads import truncate

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from eventstore.config.loading import Config
+from eventstore.cursors.resets import plan_reset
 from eventstore.envelope import read_event
 from eventstore.index.check.run import check_topic
 from eventstore.index.indexer.run import Following, index_until_caught_up
@@ -17,7 +18,6 @@ from eventstore.model.subscriptions import SubscriptionType
 from eventstore.scanning import partition_reader
 from eventstore.scanning.scan import Scan, ScanRequest
 from eventstore.search import parse_filter
-from eventstore.subscriptions.cursor_resets import plan_reset
 from eventstore.tail import Hub, Start, TailSubscriber
 from tests.batches import Numbers, in_a_batch, members_of
 from tests.contract.conftest import MakeTopic

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from dashboard.auditing.acts import Act
+from dashboard.cursors.texts import reset_facts
 from dashboard.models import State
 from dashboard.rendering.audit_text import LONGEST, audit_line, tell
-from dashboard.subscriptions.cursor_reset_text import reset_facts
 from eventstore.actions import subscription_resource
-from eventstore.subscriptions import RESET_CURSOR
+from eventstore.cursors import RESET_CURSOR
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 

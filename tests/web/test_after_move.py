@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 import pytest
 from django.db import OperationalError
 
+from dashboard.cursors import after_move
 from dashboard.gateway import desk as opened
-from dashboard.subscriptions import after_reset
 from eventstore.actions import Ending, Outcome, Part, subscription_resource
+from eventstore.cursors import RESET_CURSOR
 from eventstore.model.log import Edge
-from eventstore.subscriptions import RESET_CURSOR
 from tests.web.desk import NAME, TOPIC, Desk, attribute, opened_desk
 from tests.web.resetting import reset, waiting
 
@@ -31,12 +31,12 @@ def test_a_reset_that_was_done_is_told_as_done_although_nothing_could_be_noted_o
 ) -> None:
     desk.publish(3)
     desk.subscribe()
-    monkeypatch.setattr(type(opened().delivery), "note_reset", locked)
+    monkeypatch.setattr(type(opened().delivery), "note_moves", locked)
     monkeypatch.setattr(type(opened().backlogs), "forget", locked)
     with caplog.at_level(logging.WARNING):
         assert reset(desk, "latest").status_code == 302
     assert waiting(desk) == 0
-    assert [record.name for record in caplog.records if "OperationalError" in record.message] == [after_reset.__name__] * 2
+    assert [record.name for record in caplog.records if "OperationalError" in record.message] == [after_move.__name__] * 2
 
 
 def test_of_a_reset_that_was_partly_done_what_it_skipped_is_remembered(desk: Desk) -> None:
@@ -46,8 +46,8 @@ def test_of_a_reset_that_was_partly_done_what_it_skipped_is_remembered(desk: Des
     zero = plan.targets()[0]
     opened().store.subscriptions.reset_cursor(TOPIC, NAME, {0: zero})  # type: ignore[union-attr]
     parts = [Part(name="partition 0", ending=Ending.DONE), Part(name="partition 1", ending=Ending.FAILED, reason="refused")]
-    after_reset.note_skips(plan, Outcome(ending=Ending.PARTLY_DONE, parts=parts))
-    after_reset.forget_figures()
+    after_move.note_skips(plan, Outcome(ending=Ending.PARTLY_DONE, parts=parts))
+    after_move.forget_figures()
     seen = {"passed over": 0, "pending": 0}
     for number in range(8):
         for state in attribute(desk.get(f"/events/e-{number}/"), "data-delivery"):

@@ -5,7 +5,6 @@ invite a second reset. What was skipped may then show in later looks at the curs
 """
 
 import logging
-from dataclasses import replace
 
 from django.db import DatabaseError
 from django.utils import timezone
@@ -13,8 +12,8 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from eventstore.actions import Ending, Outcome
+from eventstore.cursors import ResetPlan, part_name
 from eventstore.model import EventStoreError
-from eventstore.subscriptions import ResetPlan, part_name
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +35,6 @@ def note_skips(plan: ResetPlan, outcome: Outcome) -> None:
         return
     try:
         subscription = desk().subscriptions.named(plan.topic, plan.subscription)
-        desk().delivery.note_reset(replace(plan, moves=moved), subscription, timezone.now())
+        desk().delivery.note_moves({m.partition: (m.stands_at, m.goes_to) for m in moved}, subscription, timezone.now())
     except (EventStoreError, DatabaseError) as error:
         logger.warning("What a cursor reset skipped could not be noted: %s", type(error).__name__)

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from msgspec import structs
 
 from eventstore.config.loading import Config
+from eventstore.cursors.resets import ResetPlan, Target, _digest, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
@@ -19,7 +20,6 @@ from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.subscriptions.cursor_resets import ResetPlan, Target, _digest, plan_reset
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 

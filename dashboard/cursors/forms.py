@@ -9,14 +9,14 @@ from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard.cursors.texts import event_words
 from dashboard.gateway import desk
 from dashboard.rendering.text import position_words, visible
-from dashboard.subscriptions.cursor_reset_text import event_words
 from dashboard.templatetags.desk import when
 from eventstore.actions import Confirmation
+from eventstore.cursors import Target
 from eventstore.model import Edge, Topic
 from eventstore.streams import Row
-from eventstore.subscriptions import Target
 
 LONGEST_REASON = 500
 CHOICES = {"earliest": "the first event", "time": "a time", "position": "one event", "latest": "new events only"}

@@ -7,13 +7,13 @@ import pytest
 
 from eventstore.actions import Ending, Part, Running, subscription_resource
 from eventstore.actions.recovery import shown_by_store
+from eventstore.cursors import RESET_CURSOR
+from eventstore.cursors.reset_action import NOT_TRIED
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.model.errors import EventStoreError, LeaseLost, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import CursorMove, MoveResult, SubscriptionType
-from eventstore.subscriptions import RESET_CURSOR
-from eventstore.subscriptions.reset_action import NOT_TRIED
 from tests.safeguards import MemoryLease, MemoryLocks
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

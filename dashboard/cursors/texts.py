@@ -11,9 +11,9 @@ from dashboard.rendering import fact_text
 from dashboard.rendering.text import humanize_type, position_words, visible
 from dashboard.templatetags.desk import ident
 from eventstore.actions import Ending, Outcome, Part
+from eventstore.cursors import Move, ResetPlan
 from eventstore.model import Edge
 from eventstore.streams import Row
-from eventstore.subscriptions import Move, ResetPlan
 
 
 def event_words(row: Row) -> SafeString:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
+from eventstore.cursors.resets import ResetPlan, Target, plan_reset
 from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import CursorMove, MoveResult
-from eventstore.subscriptions.cursor_resets import ResetPlan, Target, plan_reset
 
 ENDINGS = {
     MoveResult.MOVED: Ending.DONE,

@@ -15,12 +15,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 
 from dashboard.auditing.acts import Act, newest
-from dashboard.gateway import desk
-from dashboard.models import State
-from dashboard.rendering import build_line
-from dashboard.rendering.text import visible
-from dashboard.subscriptions import after_reset
-from dashboard.subscriptions.cursor_reset_forms import (
+from dashboard.cursors import after_move
+from dashboard.cursors.forms import (
     LONGEST_REASON,
     Aim,
     ConfirmationForm,
@@ -29,9 +25,14 @@ from dashboard.subscriptions.cursor_reset_forms import (
     given_time,
     refuse_unchosen,
 )
-from dashboard.subscriptions.cursor_reset_text import count_words, outcome_sentences, place_words, touched_words
+from dashboard.cursors.texts import count_words, outcome_sentences, place_words, touched_words
+from dashboard.gateway import desk
+from dashboard.models import State
+from dashboard.rendering import build_line
+from dashboard.rendering.text import visible
 from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Ending, Outcome, Resource, outcome_of_error, subscription_resource
+from eventstore.cursors import RESET_CURSOR, ResetPlan
 from eventstore.model import (
     EventStoreError,
     InvalidPosition,
@@ -42,7 +43,6 @@ from eventstore.model import (
     StoreUnreachable,
     Topic,
 )
-from eventstore.subscriptions import RESET_CURSOR, ResetPlan
 
 CHANGED = "The subscription has changed since you looked. Nothing was moved: this is what would happen now."
 HEADLINES = {
@@ -153,8 +153,8 @@ def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationF
     except (StoreRefused, StoreUnreachable, LeaseLost) as error:
         return _not_done(request, wanted, form, _what_failed(error))
     finally:
-        after_reset.forget_figures()
-    after_reset.note_skips(performed.plan, performed.outcome)
+        after_move.forget_figures()
+    after_move.note_skips(performed.plan, performed.outcome)
     if performed.outcome.ending is not Ending.DONE:
         return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
     level = messages.WARNING if _may_lose(performed.plan, wanted.aim) else messages.SUCCESS
