@@ -5,9 +5,9 @@ from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
 from eventstore.cursors.resets import ResetPlan, Target, plan_reset
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Storage, subscriptions_of
-from eventstore.model.subscriptions import CursorMove, MoveResult
 
 ENDINGS = {
     MoveResult.MOVED: Ending.DONE,

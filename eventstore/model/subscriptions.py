@@ -1,12 +1,13 @@
 """Subscriptions: named reader groups, where they stand, and how to join and move them. A driver may lack them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
+from eventstore.model.cursor_moves import CursorMoves
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Edge
 
@@ -65,6 +66,9 @@ class SubscriptionCapabilities:
     """``Subscription.consumers`` names every connected consumer."""
     loses_acknowledgements: bool = False
     """The store tells acknowledgements that it has not saved yet. A crash of the store takes these back."""
+    acknowledges_as_member: bool = False
+    """Whoever acknowledges for others joins the subscription for a moment. An exclusive one takes nobody while its consumer is
+    connected; in a failover one, another member may become active."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,49 +197,12 @@ class Subscription:
         return sum(cursor.backlog for cursor in self.cursors)
 
 
-class MoveResult(StrEnum):
-    """What became of one partition's cursor, read back after the store had said that it moved it."""
-
-    MOVED = "moved"
-    NOT_MOVED = "not moved"
-    FAILED = "failed"
-    """The store refused; the cursor stands where it stood."""
-    UNKNOWN = "unknown"
-    """The store did not answer, or what was read back proves neither."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CursorMove:
-    """One partition's part of a cursor reset. ``reason`` is a sentence if it was not moved."""
-
-    partition: int
-    result: MoveResult
-    reason: str = ""
-
-
-OnBegin = Callable[[int], None]
-OnMove = Callable[[CursorMove], None]
-
-
-def ignore_begin(partition: int) -> None:
-    """For callers that hold nothing to renew."""
-
-
-def ignore_move(move: CursorMove) -> None:
-    """For callers that check the subscription themselves."""
-
-
 def left_out(acknowledged: Iterable[tuple[int, int]], end: int) -> Iterator[int]:
     """Yield the numbers from 0 to below ``end`` that none of these ranges covers (first, behind the last), in order."""
     number = 0
     for first, behind in [*sorted(acknowledged), (end, end)]:
         yield from range(number, first)
         number = max(number, behind)
-
-
-def of_messages(targets: Mapping[int, Position | Edge]) -> Mapping[int, Position | Edge]:
-    """Return the targets of a reset as places of whole messages, which are all that a cursor knows."""
-    return {at: place.message if isinstance(place, Position) else place for at, place in targets.items()}
 
 
 class Consumer(Protocol):
@@ -257,8 +224,8 @@ class Consumer(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-class Subscriptions(Protocol):
-    """A driver's access to subscriptions."""
+class Subscriptions(CursorMoves, Protocol):
+    """A driver's access to subscriptions, and to moving their cursors."""
 
     @property
     def capabilities(self) -> SubscriptionCapabilities: ...
@@ -277,24 +244,4 @@ class Subscriptions(Protocol):
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
         """Join the subscription under this consumer name. A missing subscription is created at the earliest event."""
-        ...
-
-    def reset_cursor(
-        self,
-        topic: str,
-        name: str,
-        targets: Mapping[int, Position | Edge],
-        *,
-        on_begin: OnBegin = ignore_begin,
-        on_move: OnMove = ignore_move,
-    ) -> None:
-        """Move the cursor of each named partition: the event *at* the position is the next one to be received, with its whole
-        message if it is a member of a batch.
-
-        Later acknowledgements are forgotten. Partitions that are not named stay. See ``reset_disconnects``.
-
-        Each cursor is read back. Both callbacks run in the caller's thread: ``on_begin`` with a partition's number right
-        before it is tried, ``on_move`` with its result as soon as that is known. An error that they raise ends the reset,
-        and so does an error of the store. Partitions without a result were not tried.
-        """
         ...

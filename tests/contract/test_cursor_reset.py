@@ -5,11 +5,12 @@ import threading
 import pytest
 from django.db import connections
 
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import LeaseLost
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
-from eventstore.model.subscriptions import CursorMove, MoveResult, SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered, payloads, receive_until, texts
 from tests.contract.test_subscriptions import acknowledged, backlog_becomes

@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
-from eventstore.model.subscriptions import CursorMove, MoveResult, SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import eventually, numbered, payloads, receive_until, texts, whole_log
 from tests.namespaces import own_namespace

@@ -13,10 +13,10 @@ from dashboard.auditing.acts import acts
 from dashboard.auditing.chain import DatabaseRecord
 from dashboard.models import ResourceLock, State
 from eventstore.actions import Actor, subscription_resource
+from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from eventstore.model.errors import LeaseLost, StoreRefused, StoreUnreachable
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from tests.web.desk import NAME, TOPIC, Desk, hidden, opened_desk, text
 
 PATIENCE = 60.0

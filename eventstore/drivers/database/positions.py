@@ -2,7 +2,7 @@
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
-from eventstore.model.tokens import decode, encode
+from eventstore.model.tokens import decode, encode, message_of
 
 LONGEST_LABEL = 18
 
@@ -26,3 +26,11 @@ def number_of(position: Position, topic: str, partition: int) -> int:
     if (position.topic, position.partition) != (topic, partition):
         raise InvalidPosition("This position lies in another partition than the one that was asked for. Open the event again.")
     return number_in(position.token)
+
+
+def last_number(position: Position, topic: str, partition: int) -> int:
+    """Return the last message that is covered if everything up to this place is; -1 for none. It may lie inside a message."""
+    token, member = message_of(position.token)
+    return number_of(Position(topic=position.topic, partition=position.partition, token=token), topic, partition) - (
+        member is not None
+    )

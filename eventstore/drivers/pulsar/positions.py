@@ -153,6 +153,20 @@ def entry_of(token: str) -> tuple[int, int]:
     return place.ledger, place.entry
 
 
+def last_entry(token: str) -> tuple[int, int]:
+    """Return the last entry that is covered if everything up to this place is. The entry -1 is none of its ledger.
+
+    The place may be that of a message, of a whole entry, or one before an entry or before a message.
+    """
+    message, member = tokens.message_of(token)
+    try:
+        ledger, entry = tokens.decode(message, 2)
+    except InvalidPosition:
+        place = place_of(message)
+        return place.ledger, place.entry - (member is not None)
+    return ledger, entry - 1
+
+
 def position_from(topic: str, partition: int, token: str) -> Position:
     """Return the position with its label. Raises ``InvalidPosition`` if the token is not this driver's."""
     return Position(topic=topic, partition=partition, token=token, label=place_of(token).label)

@@ -10,10 +10,11 @@ from eventstore.actions.recovery import shown_by_store
 from eventstore.cursors import RESET_CURSOR
 from eventstore.cursors.reset_action import NOT_TRIED
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult, SubscriptionType
+from eventstore.model.subscriptions import SubscriptionType
 from tests.safeguards import MemoryLease, MemoryLocks
 
 pytestmark = pytest.mark.usefixtures("desk_databases")

@@ -4,7 +4,7 @@ import pytest
 
 from eventstore.drivers.pulsar.ledgers import Layout
 from eventstore.drivers.pulsar.subscriptions.cursor_reset import Standing, Target, judge
-from eventstore.model.subscriptions import MoveResult
+from eventstore.model.cursor_moves import MoveResult
 
 MOVED, NOT_MOVED, UNKNOWN = MoveResult.MOVED, MoveResult.NOT_MOVED, MoveResult.UNKNOWN
 LEDGERS = Layout(ledgers=((5, 10), (8, 10)))

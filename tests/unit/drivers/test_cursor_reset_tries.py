@@ -9,10 +9,10 @@ from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.subscriptions.cursor_reset import NOT_MOVED, NOT_READ_BACK, TRIES, reset
 from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost, StoreRefused, StoreUnreachable, UnknownTopic
 from eventstore.model.events import TopicKind
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult
 
 NAME = TopicName(tenant="public", namespace="default", local="t")
 MOVED, NOT, UNKNOWN, FAILED = MoveResult.MOVED, MoveResult.NOT_MOVED, MoveResult.UNKNOWN, MoveResult.FAILED

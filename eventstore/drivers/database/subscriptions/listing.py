@@ -1,6 +1,6 @@
-"""Lists, creates and resets subscriptions."""
+"""Lists and creates subscriptions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
@@ -8,13 +8,12 @@ from django.db import transaction
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import CursorRow, MemberRow, PartitionRow, SubscriptionRow, TopicRow
 from eventstore.drivers.database.names import checked_name, find_subscription, subscription_row, topic_row
-from eventstore.drivers.database.positions import number_of, position_of
+from eventstore.drivers.database.positions import position_of
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import ShardState, SubscriptionState, state_of, states_of
-from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import ConnectedConsumer, Cursor, CursorMove, MoveResult, Subscription, SubscriptionType
+from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
 CLIENT = "Eventdesk's embedded store"
 
@@ -56,46 +55,9 @@ def made_subscription(topic: TopicRow, name: str, type: SubscriptionType, start:
     return row
 
 
-def reset_cursor(topic: str, name: str, targets: Mapping[int, Position | Edge]) -> Sequence[CursorMove]:
-    """Each partition's result. The cursors are read back before anybody else can move them."""
-    found = subscription_row(topic, name)
-    with transaction.atomic(using=STORE):
-        row = locked(found.pk)
-        shards = {shard.partition: shard for shard in state_of(row).shards}
-        moves = {partition: _target(topic, partition, shards.get(partition), target) for partition, target in targets.items()}
-        if not moves:
-            return []
-        now = datetime.now(UTC)
-        for partition, number in moves.items():
-            CursorRow.objects.filter(pk=shards[partition].cursor_id).update(acknowledged=number - 1, holes="[]", moved=now)
-        # As on a broker: all members are disconnected, and nobody holds what they had.
-        MemberRow.objects.filter(subscription=row).delete()
-        SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=now)
-        stands = {shard.partition: (shard.acknowledged, shard.holes) for shard in state_of(row).shards}
-    return [_result(partition, stands[partition] == (number - 1, [])) for partition, number in moves.items()]
-
-
-def _result(partition: int, moved: bool) -> CursorMove:
-    if moved:
-        return CursorMove(partition=partition, result=MoveResult.MOVED)
-    reason = "The store did not move this cursor: read back, it stands elsewhere."
-    return CursorMove(partition=partition, result=MoveResult.NOT_MOVED, reason=reason)
-
-
 def locked(pk: int) -> SubscriptionRow:
     """Return the subscription's row, locked until the transaction ends."""
     return SubscriptionRow.objects.select_for_update().get(pk=pk)
-
-
-def _target(topic: str, partition: int, shard: ShardState | None, target: Position | Edge) -> int:
-    if shard is None:
-        raise InvalidPosition(f"The topic has no partition {partition}. Choose a position of one of its own.")
-    if isinstance(target, Edge):
-        return 0 if target is Edge.EARLIEST else shard.end + 1
-    number = number_of(target, topic, partition)
-    if number > shard.end:
-        raise InvalidPosition("There is no event at this position. Choose one that is there, or the latest edge.")
-    return number
 
 
 def _subscription(topic: str, row: SubscriptionRow, state: SubscriptionState) -> Subscription:

@@ -24,6 +24,11 @@ def without(ranges: Ranges, number: int) -> list[tuple[int, int]]:
     return [(first, last) for pair in pieces for first, last in pair if first <= last]
 
 
+def less(ranges: Ranges, taken: Ranges) -> list[tuple[int, int]]:
+    """Return what is in the first and not in the second."""
+    return [gap for first, last in ranges for gap in gaps(taken, first, last)]
+
+
 def gaps(taken: Ranges, first: int, last: int) -> Iterator[tuple[int, int]]:
     """Yield what lies from ``first`` to ``last`` and in none of the ranges."""
     at = first

@@ -4,21 +4,12 @@ from collections.abc import Mapping, Sequence
 from weakref import WeakSet
 
 from eventstore.drivers.database.connection import Session
-from eventstore.drivers.database.subscriptions import listing
+from eventstore.drivers.database.subscriptions import listing, moving
 from eventstore.drivers.database.subscriptions.consumer import TableConsumer, consume
+from eventstore.model.cursor_moves import CursorPlace, OnBegin, OnMove, Range, ignore_begin, ignore_move, of_messages
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import (
-    Consumer,
-    OnBegin,
-    OnMove,
-    Subscription,
-    SubscriptionCapabilities,
-    SubscriptionType,
-    ignore_begin,
-    ignore_move,
-    of_messages,
-)
+from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionCapabilities, SubscriptionType
 
 
 class TableSubscriptions:
@@ -61,7 +52,41 @@ class TableSubscriptions:
         for partition in sorted(targets):
             on_begin(partition)
         with self._session.use():
-            moves = listing.reset_cursor(topic, name, of_messages(targets))
+            moves = moving.reset_cursor(topic, name, of_messages(targets))
+        for move in moves:
+            on_move(move)
+
+    def restore_cursor(
+        self,
+        topic: str,
+        name: str,
+        places: Mapping[int, CursorPlace],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """All of the partitions in one transaction, ranges included, or none."""
+        for partition in sorted(places):
+            on_begin(partition)
+        with self._session.use():
+            moves = moving.restore_cursor(topic, name, places)
+        for move in moves:
+            on_move(move)
+
+    def acknowledge(
+        self,
+        topic: str,
+        name: str,
+        ranges: Mapping[int, Sequence[Range]],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """All of the partitions in one transaction, or none. Members stay connected, whatever the type."""
+        for partition in sorted(ranges):
+            on_begin(partition)
+        with self._session.use():
+            moves = moving.acknowledge(topic, name, ranges)
         for move in moves:
             on_move(move)
 

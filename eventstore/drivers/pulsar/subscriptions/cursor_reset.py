@@ -13,8 +13,9 @@ A cursor that was not moved is reset again. This is safe, because nothing has ch
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
@@ -22,10 +23,10 @@ from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownSubscription, UnknownTopic
+from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
+from eventstore.model.errors import EventStoreError, LeaseLost, StoreUnreachable, UnknownSubscription, UnknownTopic
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 
 TRIES = 3
 RETRY_SECONDS = 20.0
@@ -60,13 +61,23 @@ def reset(
     on_move: OnMove = ignore_move,
 ) -> None:
     """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
-    steps = [(partition, known.log(partition), _target(target)) for partition, target in sorted(targets.items())]
+    steps = {
+        partition: partial(reset_one, admin, partition, known.log(partition), name, _target(target))
+        for partition, target in targets.items()
+    }
     check_movable(admin, known, name)
+    one_by_one(steps, on_begin, on_move)
+
+
+def one_by_one(steps: Mapping[int, Callable[[], CursorMove]], on_begin: OnBegin, on_move: OnMove) -> None:
+    """Take these steps in order of partition; the first one that fails ends it."""
     moved: list[str] = []
-    for partition, log, target in steps:
+    for partition, step in sorted(steps.items()):
         on_begin(partition)
         try:
-            move = _reset_one(admin, partition, log, name, target)
+            move = step()
+        except LeaseLost:
+            raise
         except EventStoreError as error:
             result = MoveResult.UNKNOWN if isinstance(error, StoreUnreachable) else MoveResult.FAILED
             on_move(CursorMove(partition=partition, result=result, reason=str(error)))
@@ -96,7 +107,8 @@ def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
     return MoveResult.NOT_MOVED if 0 <= since < entries else MoveResult.UNKNOWN  # less than none: counted anew meanwhile
 
 
-def _reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> CursorMove:
+def reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> CursorMove:
+    """Move one partition's cursor, and read it back."""
     deadline = time.monotonic() + RETRY_SECONDS
     before = _first_look(admin, log, name)
     result = MoveResult.NOT_MOVED

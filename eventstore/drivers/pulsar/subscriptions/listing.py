@@ -18,7 +18,7 @@ from eventstore.model.errors import StoresOwn, UnknownSubscription
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
-_TYPES = {
+TYPE_NAMES = {
     "Exclusive": SubscriptionType.EXCLUSIVE,
     "Failover": SubscriptionType.FAILOVER,
     "Shared": SubscriptionType.SHARED,
@@ -149,7 +149,7 @@ def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> 
     return Subscription(
         topic=str(known.name),
         name=name,
-        type=next((_TYPES[each["type"]] for each in told if each.get("type") in _TYPES), SubscriptionType.UNKNOWN),
+        type=next((TYPE_NAMES[each["type"]] for each in told if each.get("type") in TYPE_NAMES), SubscriptionType.UNKNOWN),
         cursors=[part.cursor(name) for part in parts],
         consumers=[
             _consumer(consumer, part.number if known.shards else None)
@@ -176,7 +176,7 @@ def _subscription(known: KnownTopic, name: str, parts: Sequence[_Partition]) -> 
 def _held(told: Json) -> int | None:
     """How many events its consumers hold. The broker counts them of shared and key_shared subscriptions alone. Of the others
     it is known where nothing was delivered to those who are connected."""
-    if _TYPES.get(str(told.get("type"))) in (SubscriptionType.SHARED, SubscriptionType.KEY_SHARED):
+    if TYPE_NAMES.get(str(told.get("type"))) in (SubscriptionType.SHARED, SubscriptionType.KEY_SHARED):
         return _count(told, "unackedMessages")
     return None if any(_count(consumer, "msgOutCounter") for consumer in told.get("consumers", ())) else 0
 

@@ -2,34 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from eventstore.drivers.pulsar.admin import OtherPartitions
 from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.names import check_new_subscription
-from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing
+from eventstore.drivers.pulsar.positions import last_entry
+from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing, restoring
 from eventstore.drivers.pulsar.subscriptions.inside_batches import InsideBatches
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.events import Position
-from eventstore.model.log import Edge
-from eventstore.model.subscriptions import (
+from eventstore.model.cursor_moves import (
+    CursorPlace,
     OnBegin,
     OnMove,
-    Subscription,
-    SubscriptionCapabilities,
-    SubscriptionType,
+    Range,
     ignore_begin,
     ignore_move,
     of_messages,
 )
+from eventstore.model.errors import InvalidPosition
+from eventstore.model.events import Position
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, SubscriptionType
 
 
 class PulsarSubscriptions:
     """Fulfils ``eventstore.model.subscriptions.Subscriptions``; see there for what each call does."""
 
     capabilities = SubscriptionCapabilities(
-        backlog_unit="entries", reset_disconnects=True, lists_consumers=True, loses_acknowledgements=True
+        backlog_unit="entries",
+        reset_disconnects=True,
+        lists_consumers=True,
+        loses_acknowledgements=True,
+        acknowledges_as_member=True,
     )
 
     def __init__(self, cluster: Cluster) -> None:
@@ -76,6 +83,45 @@ class PulsarSubscriptions:
             if isinstance(target, Position):
                 checked(target, self._cluster.partition_log(known, partition))
         cursor_reset.reset(self._cluster.admin, known, name, targets, on_begin, on_move)
+
+    def restore_cursor(
+        self,
+        topic: str,
+        name: str,
+        places: Mapping[int, CursorPlace],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """A reset, then a consumer that acknowledges what lies beyond. In between, other consumers may be given some of it."""
+        known = self._cluster.known(topic)
+        for partition, place in places.items():
+            self._check(known, partition, [place.acknowledged, *chain.from_iterable(place.holes)])
+        restoring.restore(self._cluster.admin, self._cluster.connection, known, name, places, on_begin, on_move)
+
+    def acknowledge(
+        self,
+        topic: str,
+        name: str,
+        ranges: Mapping[int, Sequence[Range]],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """By a consumer that takes no event. It occupies the subscription for as long: another type is refused meanwhile."""
+        known = self._cluster.known(topic)
+        for partition, wanted in ranges.items():
+            self._check(known, partition, list(chain.from_iterable(wanted)))
+        restoring.acknowledge_ranges(self._cluster.admin, self._cluster.connection, known, name, ranges, on_begin, on_move)
+
+    def _check(self, known: KnownTopic, partition: int, places: Sequence[Position | None]) -> None:
+        """Raise ``InvalidPosition`` for a place that lies elsewhere or is none of this driver's."""
+        known.log(partition)
+        for place in places:
+            if place is not None:
+                last_entry(place.token)
+                if (place.topic, place.partition) != (str(known.name), partition):
+                    raise InvalidPosition("This position belongs to another partition. Open the event again from a list.")
 
     def _all_of(self, known: KnownTopic) -> tuple[KnownTopic, Sequence[Subscription]]:
         """Return the topic's subscriptions, and the topic itself: partitions may have been added since it was known."""

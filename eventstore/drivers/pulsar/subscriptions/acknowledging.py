@@ -1,0 +1,167 @@
+"""Acknowledging entries that nobody has received: a consumer joins for a moment, asks for no message, and leaves.
+
+A broker's admin API cannot acknowledge an entry. A consumer can acknowledge any, received or not (verified with 4.0.8 and
+pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is given nothing.
+
+- It has to join with the type of the consumers that are connected. An exclusive subscription refuses it while one is.
+- A partition is a topic of its own here: a client has no queue of 0 for a partitioned one.
+- The client groups acknowledgements and sends them when it closes at the latest. So they are read back after that.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import pulsar
+
+from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.client import closing
+from eventstore.drivers.pulsar.client.consumer import TYPES
+from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.drivers.pulsar.subscriptions.listing import TYPE_NAMES, cursors_in, holes_in
+from eventstore.model.errors import StoreRefused
+from eventstore.model.subscriptions import SubscriptionType
+
+NAME = "eventdesk-acknowledges"
+AT_ONCE = 2_000
+"""Entries that are acknowledged before the caller is asked whether to go on. Takes about half a second."""
+READ_BACK_SECONDS = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+BUSY = (
+    "This subscription is exclusive and its consumer {} is connected. Nobody else can acknowledge for it: stop that consumer "
+    "first."
+)
+NOT_PROVEN = "The broker was told, but {} of {} entries do not show as acknowledged."
+
+EntryRange = tuple[Entry, Entry]
+"""Entries behind the first one, up to and including the second."""
+
+
+def acknowledge(
+    admin: Admin,
+    connection: BrokerConnection,
+    log: TopicName,
+    name: str,
+    ranges: Sequence[EntryRange],
+    go_on: Callable[[], None],
+) -> str:
+    """Acknowledge every entry in these ranges of a partition; returns what is not proven, in a sentence.
+
+    ``go_on`` is called before each ``AT_ONCE`` entries. Raises ``StoreRefused`` if a consumer is in the way.
+    """
+    layout, done = _look(admin, log, name)
+    wanted = _less(_places(layout, ranges), done)
+    total = sum(behind - first for first, behind in wanted)
+    if not total:
+        return ""
+    type = joining_type(admin.statistics(log, 0)[0], name)
+    with _joined(connection, log, name, type) as consumer:
+        for number, (ledger, entry) in enumerate(entries_in(layout, wanted)):
+            if number % AT_ONCE == 0:
+                go_on()
+            with connection.errors():
+                consumer.acknowledge(pulsar.MessageId(-1, ledger, entry, -1))
+    missing = _missing(admin, log, name, [(layout.at(first), layout.at(behind - 1)) for first, behind in wanted])
+    return NOT_PROVEN.format(f"{missing:,}", f"{total:,}") if missing else ""
+
+
+def joining_type(statistics: Json, name: str) -> SubscriptionType:
+    """Return the type to join with. Raises ``StoreRefused`` where an exclusive consumer is connected."""
+    told = statistics.get("subscriptions", {}).get(name, {})
+    consumers = told.get("consumers", ())
+    type = TYPE_NAMES.get(str(told.get("type")), SubscriptionType.SHARED)
+    if not consumers:
+        return SubscriptionType.SHARED
+    if type is SubscriptionType.EXCLUSIVE:
+        raise StoreRefused(BUSY.format(consumers[0].get("consumerName", "")))
+    return type
+
+
+def entries_in(layout: Layout, places: Places) -> Iterator[Entry]:
+    """Yield the entries of these ranges of places."""
+    wanted = list(places)
+    before = 0
+    for ledger, count in layout.ledgers:
+        for first, behind in wanted:
+            for place in range(max(first, before), min(behind, before + count)):
+                yield ledger, place - before
+        before += count
+
+
+def _places(layout: Layout, ranges: Sequence[EntryRange]) -> Places:
+    return [(layout.count_up_to(*start), layout.count_up_to(*end)) for start, end in ranges]
+
+
+def _less(wanted: Places, done: Places) -> Places:
+    """Return what of the ranges is in none of the others, in order."""
+    taken = _merged(done)
+    left: list[tuple[int, int]] = []
+    number = 0
+    for first, behind in _merged(wanted):
+        at = first
+        while number < len(taken) and taken[number][1] <= at:
+            number += 1
+        for start, end in islice(taken, number, None):
+            if start >= behind:
+                break
+            if at < start:
+                left.append((at, start))
+            at = end
+        if at < behind:
+            left.append((at, behind))
+    return left
+
+
+def _merged(places: Places) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for first, behind in sorted(places):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(behind, merged[-1][1]))
+        elif first < behind:
+            merged.append((first, behind))
+    return merged
+
+
+def _look(admin: Admin, log: TopicName, name: str) -> tuple[Layout, Places]:
+    """Return the partition's layout, and what the subscription has acknowledged of it."""
+    internals = admin.log_internals(log)
+    layout, cursor = layout_of(internals), cursors_in(internals).get(name)
+    if cursor is None:
+        raise StoreRefused("The broker does not show the subscription's cursor now. Try again in a moment.")
+    mark = ledger_and_entry(str(cursor.get("markDeletePosition", "")))
+    return layout, layout.acknowledged(mark, holes_in(cursor))
+
+
+def _missing(admin: Admin, log: TopicName, name: str, told: Sequence[EntryRange]) -> int:
+    """Wait until the broker shows these entries (both ends included) as acknowledged; returns how many it does not show."""
+    until, pause = time.monotonic() + READ_BACK_SECONDS, FIRST_PAUSE
+    while True:
+        layout, done = _look(admin, log, name)
+        wanted = [(layout.count_up_to(first[0], first[1] - 1), layout.count_up_to(*last)) for first, last in told]
+        missing = sum(behind - first for first, behind in _less(wanted, done))
+        if not missing or time.monotonic() > until:
+            return missing
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+@contextmanager
+def _joined(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType) -> Iterator[Any]:
+    client = connection.client()
+    with connection.errors():
+        consumer = client.subscribe(
+            log.uri,
+            subscription_name=name,
+            consumer_type=TYPES[type],
+            consumer_name=f"{NAME}-{uuid4().hex[:8]}",
+            receiver_queue_size=0,
+        )
+    try:
+        yield consumer
+    finally:
+        closing.close_consumer(consumer)

@@ -1,0 +1,65 @@
+"""Which entries a range of places holds, and which of them are still to be acknowledged."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventstore.drivers.database.subscriptions import ranges
+from eventstore.drivers.pulsar.ledgers import Layout
+from eventstore.drivers.pulsar.positions import batched, entry_at, last_entry, unbatched, whole_entry
+from eventstore.drivers.pulsar.subscriptions.acknowledging import _less, entries_in, joining_type
+from eventstore.model.errors import StoreRefused
+from eventstore.model.subscriptions import SubscriptionType
+
+PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6)
+
+
+def test_a_range_over_several_ledgers_holds_the_entries_of_each() -> None:
+    layout = Layout(ledgers=((5, 3), (8, 2), (9, 4)))
+    assert list(entries_in(layout, [(1, 4), (6, 7)])) == [(5, 1), (5, 2), (8, 0), (9, 1)]
+
+
+@given(PAIRS, PAIRS)
+def test_what_is_left_of_ranges_is_in_none_of_the_others(wanted: list[tuple[int, int]], done: list[tuple[int, int]]) -> None:
+    def members(pairs: list[tuple[int, int]]) -> set[int]:
+        return {number for first, behind in pairs for number in range(first, behind)}
+
+    left = list(_less(wanted, done))
+    assert [number for first, behind in left for number in range(first, behind)] == sorted(members(wanted) - members(done))
+
+
+@given(PAIRS, PAIRS)
+def test_of_the_embedded_store_as_well(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+    first = ranges.union((min(pair), max(pair)) for pair in one)
+    second = ranges.union((min(pair), max(pair)) for pair in other)
+    left = set(ranges.each(ranges.less(first, second)))
+    assert left == set(ranges.each(first)) - set(ranges.each(second))
+
+
+def test_the_last_entry_up_to_a_place_is_told_for_every_kind_of_place() -> None:
+    single, in_batch = unbatched("t", 0, 5, 3), batched("t", 0, 5, 3, 2)
+    before, behind = entry_at(in_batch)
+    assert [last_entry(place.token) for place in (single, in_batch, behind)] == [(5, 3)] * 3
+    assert [last_entry(place.token) for place in (before, single.beginning, in_batch.beginning)] == [(5, 2)] * 3
+    assert last_entry(whole_entry("t", 0, 5, -1).token) == (5, -1)
+
+
+@pytest.mark.parametrize(
+    ("told", "connected", "type"),
+    [
+        ("Shared", True, SubscriptionType.SHARED),
+        ("Key_Shared", True, SubscriptionType.KEY_SHARED),
+        ("Failover", True, SubscriptionType.FAILOVER),
+        ("Exclusive", False, SubscriptionType.SHARED),
+        ("None", False, SubscriptionType.SHARED),
+    ],
+)
+def test_one_joins_with_the_type_of_those_who_are_connected(told: str, connected: bool, type: SubscriptionType) -> None:
+    consumers = [{"consumerName": "worker-1"}] if connected else []
+    assert joining_type({"subscriptions": {"s": {"type": told, "consumers": consumers}}}, "s") is type
+
+
+def test_beside_an_exclusive_consumer_nobody_joins_and_it_is_named() -> None:
+    told = {"subscriptions": {"s": {"type": "Exclusive", "consumers": [{"consumerName": "worker-1"}]}}}
+    with pytest.raises(StoreRefused, match="worker-1"):
+        joining_type(told, "s")
