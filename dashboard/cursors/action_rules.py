@@ -1,9 +1,12 @@
-"""Who may reset a cursor, and how a reset reads on the record. Importing this module registers both."""
+"""Who may move a cursor, and how a move reads on the record. Importing this module registers both."""
 
 from dashboard.access.policy import HELPERS, Rule, allow
-from dashboard.cursors.texts import reset_facts
+from dashboard.cursors.texts import reset_facts, skip_facts
 from dashboard.rendering import tell
-from eventstore.cursors import RESET_CURSOR
+from eventstore.cursors import MOVES, RESET_CURSOR, SKIPS
 
-allow(RESET_CURSOR, Rule(roles=HELPERS))
+for action in MOVES:
+    allow(action, Rule(roles=HELPERS))
+for action in SKIPS:
+    tell(action, skip_facts)
 tell(RESET_CURSOR, reset_facts)

@@ -1,7 +1,7 @@
-"""What a cursor reset leaves behind in the desk: figures that are old now, and events that it has skipped.
+"""What a cursor's move leaves behind in the desk: figures that are old now, and events that it has skipped.
 
-The reset has happened by then. If the index's database fails over this, the log says so: a page that reported an error would
-invite a second reset. What was skipped may then show in later looks at the cursor.
+The move has happened by then. If the index's database fails over this, the log says so: a page that reported an error would
+invite a second one. What was skipped may then show in later looks at the cursor.
 """
 
 import logging
@@ -12,7 +12,7 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from eventstore.actions import Ending, Outcome
-from eventstore.cursors import ResetPlan, part_name
+from eventstore.cursors import MovePlan, part_name
 from eventstore.model import EventStoreError
 
 logger = logging.getLogger(__name__)
@@ -23,10 +23,10 @@ def forget_figures() -> None:
     try:
         backlog_cache.forget()
     except DatabaseError as error:
-        logger.warning("The figures from before a cursor reset stay until they are asked for again: %s", type(error).__name__)
+        logger.warning("The figures from before a cursor's move stay until they are asked for again: %s", type(error).__name__)
 
 
-def note_skips(plan: ResetPlan, outcome: Outcome) -> None:
+def note_skips(plan: MovePlan, outcome: Outcome) -> None:
     """Remember what was skipped, in the partitions whose cursor was moved."""
     done = {part.name for part in outcome.parts if part.ending is Ending.DONE}
     all_done = outcome.ending is Ending.DONE
@@ -35,6 +35,6 @@ def note_skips(plan: ResetPlan, outcome: Outcome) -> None:
         return
     try:
         subscription = desk().subscriptions.named(plan.topic, plan.subscription)
-        desk().delivery.note_moves({m.partition: (m.stands_at, m.goes_to) for m in moved}, subscription, timezone.now())
+        desk().delivery.note_moves({move.partition: move.way for move in moved}, subscription, timezone.now())
     except (EventStoreError, DatabaseError) as error:
-        logger.warning("What a cursor reset skipped could not be noted: %s", type(error).__name__)
+        logger.warning("What a cursor's move skipped could not be noted: %s", type(error).__name__)

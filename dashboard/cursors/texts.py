@@ -1,4 +1,4 @@
-"""Texts of a cursor reset: its target, its effect, and its outcome."""
+"""Texts of a cursor's move: its target, its effect, and its outcome."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,9 +11,13 @@ from dashboard.rendering import fact_text
 from dashboard.rendering.text import humanize_type, position_words, visible
 from dashboard.templatetags.desk import ident
 from eventstore.actions import Ending, Outcome, Part
-from eventstore.cursors import Move, ResetPlan
+from eventstore.cursors import Move, MovePlan
 from eventstore.model import Edge
 from eventstore.streams import Row
+
+MOVED = (State.DONE, State.PARTLY_DONE)
+SHOWN_NAMES = 5
+"""Skipped events that a line of the record shows by name."""
 
 
 def event_words(row: Row) -> SafeString:
@@ -37,20 +41,20 @@ def event_words(row: Row) -> SafeString:
 
 
 def place_words(move: Move) -> str:
-    """Where a partition's cursor would go, in words."""
+    """Where a partition's cursor would go, in words: of a reset the next event, of a skip the last one skipped."""
     if move.goes_to is Edge.EARLIEST:
         return "the first event"
     return "behind the last event" if move.goes_to is Edge.LATEST else move.goes_to.label
 
 
-def count_words(plan: ResetPlan, count: int | None) -> str:
+def count_words(plan: MovePlan, count: int | None) -> str:
     if count is None:
         return "an unknown number of events"
     number = "no" if count == 0 and not plan.at_least else f"{count:,}"
     return ("at least " if plan.at_least else "") + number + (" event" if count == 1 else " events")
 
 
-def touched_words(plan: ResetPlan) -> str:
+def touched_words(plan: MovePlan) -> str:
     """What the act does, for its button and its message: "1,204 events redelivered"."""
     again, passed_over = plan.again, plan.passed_over
     if again is None or passed_over is None:
@@ -68,11 +72,40 @@ def reset_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
     again, passed_over = details.get("events_again"), details.get("events_passed_over")
     verb = {State.DONE: "redelivered", State.PARTLY_DONE: "to be redelivered"}.get(act.state, "would be redelivered")
     facts.append(("Events", f"{_count(again)} {verb}, {_count(passed_over)} skipped"))
+    facts += _named(details)
     consumers = details.get("consumers")
     if consumers:
-        moved = act.state in (State.DONE, State.PARTLY_DONE)
-        facts.append(("Disconnected" if moved else "Connected", fact_text(consumers)))
+        facts.append(("Disconnected" if act.state in MOVED else "Connected", fact_text(consumers)))
     return facts
+
+
+def skip_facts(act: Act, partitions: int) -> Sequence[tuple[str, str]]:
+    """A skip on the record: up to where, and what was skipped."""
+    details = act.details
+    verb = {State.DONE: "skipped", State.PARTLY_DONE: "to be skipped"}.get(act.state, "would be skipped")
+    return [
+        ("Acknowledged before", _places(details.get("from"), partitions)),
+        ("Skipped up to", _places(details.get("to"), partitions)),
+        ("Events", f"{_count(details.get('events_passed_over'))} {verb}"),
+        *_named(details),
+    ]
+
+
+def _named(details: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The first of the events that are never delivered: their aggregates and ids."""
+    names, count = details.get("never_delivered"), details.get("events_passed_over")
+    if not isinstance(names, list) or not names:
+        return []
+    shown = [_event_name(name) for name in names[:SHOWN_NAMES] if isinstance(name, Mapping)]
+    more = (count if isinstance(count, int) else len(names)) - len(shown)
+    rest = f" and {more:,} more" if more > 0 else ""
+    limit = f" (the record names the first {len(names):,})" if isinstance(count, int) and count > len(names) else ""
+    return [("Never delivered", f"{', '.join(shown)}{rest}{limit}")]
+
+
+def _event_name(name: Mapping[str, object]) -> str:
+    event, aggregate = str(name.get("event", "")), str(name.get("aggregate", ""))
+    return f"{aggregate}: {event}" if aggregate else event
 
 
 def outcome_sentences(outcome: Outcome) -> list[str]:

@@ -1,11 +1,11 @@
-"""Resetting a cursor: a preview with counts, its confirmation, and the reset.
+"""Moving a cursor: a preview with counts, its confirmation, and the move.
 
-The way of a reset: ``new`` shows a preview. ``create`` takes its confirmation, and the desk carries it out under the lock of
-the subscription, unless the subscription was acted on since the preview. If a reset was not wholly done, the result for each
-partition is shown.
+The way of a move: ``new`` shows a preview. ``create`` takes its confirmation, and the desk carries it out under the lock of
+the subscription, unless the subscription was acted on since the preview. If a move was not wholly done, the result for each
+partition is shown. Resets and skips have addresses of their own, and the rest in common.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -16,27 +16,24 @@ from django.utils.html import format_html
 
 from dashboard.auditing.acts import Act, newest
 from dashboard.cursors import after_move
-from dashboard.cursors.forms import (
-    LONGEST_REASON,
-    Aim,
-    ConfirmationForm,
-    WrongTarget,
-    aim_of,
-    given_time,
-    refuse_unchosen,
-)
-from dashboard.cursors.texts import count_words, outcome_sentences, place_words, touched_words
+from dashboard.cursors.aims import Aim, refuse_unchosen, reset_aim, skip_aim
+from dashboard.cursors.forms import ConfirmationForm
+from dashboard.cursors.given import WrongTarget
+from dashboard.cursors.preview import PreviewNotes, RequestedMove, choose_again, planned, preview
+from dashboard.cursors.texts import outcome_sentences
+from dashboard.cursors.wording import done_words, verb_of
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
-from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor, Ending, Outcome, Resource, outcome_of_error, subscription_resource
-from eventstore.cursors import RESET_CURSOR, ResetPlan
+from dashboard.web.pages import page, page_token_of, person_of, profile_of, render
+from eventstore.actions import Actor, Ending, Outcome, outcome_of_error, subscription_resource
+from eventstore.cursors import RESET_CURSOR, SKIP_EVENT
 from eventstore.model import (
     EventStoreError,
     InvalidPosition,
     LeaseLost,
+    NothingToMove,
     ResourceBusy,
     StalePlan,
     StoreRefused,
@@ -52,103 +49,125 @@ HEADLINES = {
 }
 LOOK_FIRST = "Look at the subscription's cursors before you try again."
 MEANWHILE = {
-    State.DONE: "has reset this subscription meanwhile",
-    State.PARTLY_DONE: "has reset this subscription meanwhile, in part",
-    State.UNKNOWN: "may have reset this subscription meanwhile",
-    State.INTENDED: "has begun to reset this subscription meanwhile",
+    State.DONE: "has {did} this subscription meanwhile",
+    State.PARTLY_DONE: "has {did} this subscription meanwhile, in part",
+    State.UNKNOWN: "may have {did} this subscription meanwhile",
+    State.INTENDED: "has begun to {begun} this subscription meanwhile",
 }
 """What somebody's newer act means for a preview. Failed acts changed nothing, and make no preview out of date."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RequestedReset:
-    """A reset as it was asked for: the subscription, the target, and what it would do now.
+class Kind:
+    """Resets or skips: the name of the form's choice, how it is understood, and the name of the preview's address."""
 
-    ``since`` is the number of the newest act on the subscription. It is read before the plan is made, so that no act comes
-    between them unseen.
-    """
-
-    topic: Topic
-    resource: Resource
-    aim: Aim
-    since: int
-    plan: ResetPlan
-
-    @property
-    def name(self) -> str:
-        return self.resource.subscription
-
-    @property
-    def must_type(self) -> bool:
-        """Whether the name must be typed: if many events are affected, or if they cannot be counted."""
-        touched = self.plan.touched
-        return touched is None or self.plan.at_least or touched > settings.EVENTDESK.limits.typed_confirmation_above
+    choice: str
+    aim_of: Callable[[QueryDict, Topic], Aim]
+    preview: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PreviewNotes:
-    """Messages shown with a preview. ``notice``: why it is shown again. ``failure``: a headline, and sentences that say what
-    went wrong.
-
-    ``form`` is the form with its errors; ``reason`` what was typed there and need not be typed again.
-    """
-
-    status: int = 200
-    notice: str = ""
-    failure: tuple[str, Sequence[str]] = ("", ())
-    form: ConfirmationForm | None = None
-    reason: str = ""
+RESETS = Kind(choice="to", aim_of=reset_aim, preview="cursor_reset_new")
+SKIPS = Kind(choice="skip", aim_of=skip_aim, preview="skip_new")
 
 
 @page(RESET_CURSOR.name)
-def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+def new_reset(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """The preview: nothing is touched."""
-    found = desk().streams.topic(topic)
-    try:
-        refuse_unchosen(request.GET)
-        wanted = _wanted(request.GET, found, name)
-    except (WrongTarget, InvalidPosition) as problem:
-        return _choose_again(request, found, name, request.GET, str(problem))
-    return _preview(request, wanted, PreviewNotes())
+    return _new(request, topic, name, RESETS)
 
 
 @page(RESET_CURSOR.name, methods=("POST",))
-def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+def create_reset(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """Reset as previewed, if the confirmation is of what would happen now."""
+    return _create(request, topic, name, RESETS)
+
+
+@page(RESET_CURSOR.name)
+def reset_events(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """All events that a reset would skip."""
+    return _events(request, topic, name, RESETS)
+
+
+@page(SKIP_EVENT.name)
+def new_skip(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """The preview: nothing is touched."""
+    return _new(request, topic, name, SKIPS)
+
+
+@page(SKIP_EVENT.name, methods=("POST",))
+def create_skip(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """Skip as previewed, if the confirmation is of what would happen now."""
+    return _create(request, topic, name, SKIPS)
+
+
+@page(SKIP_EVENT.name)
+def skip_events(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """All events that a skip would skip."""
+    return _events(request, topic, name, SKIPS)
+
+
+def _new(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResponse:
     found = desk().streams.topic(topic)
     try:
-        wanted = _wanted(request.POST, found, name)
-    except (WrongTarget, InvalidPosition) as problem:
-        return _choose_again(request, found, name, request.POST, str(problem))
+        refuse_unchosen(request.GET, kind.choice)
+        wanted = _wanted(request.GET, found, name, kind)
+    except (WrongTarget, InvalidPosition, NothingToMove) as problem:
+        return choose_again(request, found, name, request.GET, str(problem))
+    return preview(request, wanted, PreviewNotes())
+
+
+def _create(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResponse:
+    found = desk().streams.topic(topic)
+    try:
+        wanted = _wanted(request.POST, found, name, kind)
+    except (WrongTarget, InvalidPosition, NothingToMove) as problem:
+        if _pressed_twice(request, found, name):
+            return _to_subscription(found, name)
+        return choose_again(request, found, name, request.POST, str(problem))
     form = ConfirmationForm(request.POST, must_type=name if wanted.must_type else "")
     if not wanted.plan.confirmed_by(request.POST.get("digest", "")):
-        return _preview(request, wanted, PreviewNotes(status=409, notice=CHANGED, reason=_reason(form)))
+        return preview(request, wanted, PreviewNotes(status=409, notice=CHANGED, reason=form.reason_given))
     if not form.is_valid():
-        return _preview(request, wanted, PreviewNotes(status=422, form=form, reason=_reason(form)))
+        return preview(request, wanted, PreviewNotes(status=422, form=form, reason=form.reason_given))
     return _carry_out(request, wanted, form)
 
 
-def _wanted(given: QueryDict, topic: Topic, name: str) -> RequestedReset:
-    aim = aim_of(given, topic)
-    return _planned(topic, subscription_resource(topic.name, name), aim)
-
-
-def _planned(topic: Topic, resource: Resource, aim: Aim) -> RequestedReset:
-    last = newest(resource)
-    plan = desk().actions.plan(RESET_CURSOR, resource, aim.target)
-    return RequestedReset(topic=topic, resource=resource, aim=aim, since=last.number if last else 0, plan=plan)
-
-
-def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm) -> HttpResponse:
-    actor = Actor(name=person_of(request).username, via="page")
-    reason = form.cleaned_data["reason"]
+def _events(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResponse:
+    found = desk().streams.topic(topic)
     try:
-        performed = desk().actions.confirm(
-            actor, RESET_CURSOR, wanted.resource, wanted.aim.target, confirmation=form.confirmation, reason=reason
+        wanted = _wanted(request.GET, found, name, kind)
+    except (WrongTarget, NothingToMove) as problem:
+        return choose_again(request, found, name, request.GET, str(problem))
+    here, lost, profile = desk().cursors, wanted.plan.lost, profile_of(request)
+    page_token = page_token_of(request)
+    events = here.page(lost, page_token=page_token, limit=settings.EVENTDESK.limits.page_size)
+    kept = request.GET.copy()
+    kept.pop("page", None)
+    context = {
+        "wanted": wanted,
+        "page": events,
+        "lines": [build_line(row, profile) for row in events.items],
+        "summary": here.summary(lost),
+        "query": kept.urlencode(),
+        "preview_url": f"{reverse(kind.preview, args=[found.name, name])}?{kept.urlencode()}",
+    }
+    return render(request, "cursor_resets/events.html", context)
+
+
+def _wanted(given: QueryDict, topic: Topic, name: str, kind: Kind) -> RequestedMove:
+    return planned(topic, subscription_resource(topic.name, name), kind.aim_of(given, topic))
+
+
+def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> HttpResponse:
+    actor = Actor(name=person_of(request).username, via="page")
+    reason, aim = form.cleaned_data["reason"], wanted.aim
+    try:
+        performed = desk().cursors.confirm(
+            actor, aim.action, wanted.resource, aim.target, confirmation=form.confirmation, reason=reason
         )
     except ResourceBusy as busy:
         return _not_begun(request, wanted, form, str(busy))
-    except StalePlan:
+    except (StalePlan, NothingToMove):
         return _not_begun(request, wanted, form, "")
     except (StoreRefused, StoreUnreachable, LeaseLost) as error:
         return _not_done(request, wanted, form, _what_failed(error))
@@ -157,88 +176,50 @@ def _carry_out(request: HttpRequest, wanted: RequestedReset, form: ConfirmationF
     after_move.note_skips(performed.plan, performed.outcome)
     if performed.outcome.ending is not Ending.DONE:
         return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
-    level = messages.WARNING if _may_lose(performed.plan, wanted.aim) else messages.SUCCESS
-    touched = touched_words(performed.plan)
-    words = format_html("{} was reset to {}: {}.", visible(wanted.name), wanted.aim.words, touched)
-    messages.add_message(request, level, words)
-    return _to_subscription(wanted)
+    done = replace(wanted, plan=performed.plan)
+    level = messages.WARNING if done.may_lose else messages.SUCCESS
+    messages.add_message(request, level, done_words(aim, wanted.name, performed.plan))
+    return _to_subscription(wanted.topic, wanted.name)
 
 
-def _may_lose(plan: ResetPlan, aim: Aim) -> bool:
-    """Whether events were skipped, or may have been: no banner in green then."""
-    return plan.passed_over != 0 or (plan.at_least and aim.to != "earliest")
-
-
-def _not_begun(request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm, busy: str) -> HttpResponse:
-    """Somebody is resetting it, or did since the preview. If that was this same confirmation, the button was pressed twice."""
+def _not_begun(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, busy: str) -> HttpResponse:
+    """Somebody is moving it, or did since the preview. If that was this same confirmation, the button was pressed twice."""
     last = newest(wanted.resource)
     meanwhile = last if last and last.number > form.cleaned_data["since"] else None
     if meanwhile and _is_this_one(meanwhile, request, wanted, form):
         if meanwhile.state == State.INTENDED:
-            messages.info(request, format_html("{} is being reset at this moment.", visible(wanted.name)))
-        return _to_subscription(wanted)
+            doing = format_html("{} {} at this moment.", visible(wanted.name), wanted.aim.action.doing)
+            messages.info(request, doing)
+        return _to_subscription(wanted.topic, wanted.name)
     notice = busy or _changed_by(meanwhile)
-    again = _planned(wanted.topic, wanted.resource, wanted.aim)
-    return _preview(request, again, PreviewNotes(status=409, notice=notice, reason=_reason(form)))
+    try:
+        again = planned(wanted.topic, wanted.resource, wanted.aim)
+    except NothingToMove as nothing:
+        return choose_again(request, wanted.topic, wanted.name, request.POST, f"{notice} {nothing}")
+    return preview(request, again, PreviewNotes(status=409, notice=notice, reason=form.reason_given))
 
 
 def _not_done(
-    request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
+    request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
 ) -> HttpResponse:
     """The preview once more, as things are now; where the store does not answer, as they were."""
     try:
-        again = _planned(wanted.topic, wanted.resource, wanted.aim)
+        again = planned(wanted.topic, wanted.resource, wanted.aim)
     except EventStoreError:
         last = newest(wanted.resource)
         again = replace(wanted, since=last.number if last else 0)
-    return _preview(request, again, PreviewNotes(status=502, failure=failure, reason=_reason(form)))
+    return preview(request, again, PreviewNotes(status=502, failure=failure, reason=form.reason_given))
 
 
-def _preview(request: HttpRequest, wanted: RequestedReset, said: PreviewNotes) -> HttpResponse:
-    aim, plan, can = wanted.aim, wanted.plan, desk().subscriptions.capabilities
-    context = {
-        "topic": wanted.topic,
-        "name": wanted.name,
-        "aim": aim,
-        "line": build_line(aim.row, profile_of(request)) if aim.row else None,
-        "plan": plan,
-        "moves": [(move, place_words(move)) for move in plan.moves],
-        "said": said,
-        "since": wanted.since,
-        "must_type": wanted.must_type,
-        "limit": settings.EVENTDESK.limits.typed_confirmation_above,
-        "button": touched_words(plan),
-        "batches": can.backlog_unit == "entries",
-        "disconnects": can.reset_disconnects,
-        "lists_consumers": can.lists_consumers,
-        "again": count_words(plan, plan.again),
-        "passed_over": count_words(plan, plan.passed_over),
-        "undo": RESET_CURSOR.undo,
-        "longest_reason": LONGEST_REASON,
-    }
-    return render(request, "cursor_resets/new.html", context, status=said.status)
-
-
-def _choose_again(request: HttpRequest, topic: Topic, name: str, given: QueryDict, problem: str) -> HttpResponse:
-    context = {
-        "topic": topic,
-        "name": name,
-        "to": given.get("to", ""),
-        "given_position": given.get("position", ""),
-        "given_time": given_time(given),
-        "problem": problem,
-    }
-    return render(request, "cursor_resets/choose.html", context, status=400)
-
-
-def _to_subscription(wanted: RequestedReset) -> HttpResponse:
-    return HttpResponseRedirect(reverse("subscription", args=[wanted.topic.name, wanted.name]))
+def _to_subscription(topic: Topic, name: str) -> HttpResponse:
+    return HttpResponseRedirect(reverse("subscription", args=[topic.name, name]))
 
 
 def _changed_by(act: Act | None) -> str:
     if act is None:
         return CHANGED
-    did = MEANWHILE.get(act.state, MEANWHILE[State.DONE])
+    verb = verb_of(act.action)
+    did = MEANWHILE.get(act.state, MEANWHILE[State.DONE]).format(did=verb.did, begun=verb.begun)
     return f"{act.actor} {did}. This is what would happen now."
 
 
@@ -253,19 +234,29 @@ def _what_came_of_it(outcome: Outcome) -> tuple[str, Sequence[str]]:
     return HEADLINES[outcome.ending], [*sentences, LOOK_FIRST] if outcome.ending is Ending.UNKNOWN else sentences
 
 
-def _is_this_one(act: Act, request: HttpRequest, wanted: RequestedReset, form: ConfirmationForm) -> bool:
+def _pressed_twice(request: HttpRequest, topic: Topic, name: str) -> bool:
+    """Whether nothing is left to do because this person has just done it: the same confirmation was sent twice."""
+    act, since = newest(subscription_resource(topic.name, name)), request.POST.get("since", "")
+    if act is None or not (since.isascii() and since.isdigit() and len(since) < 19):
+        return False
+    mine = (act.actor, act.details.get("reason")) == (person_of(request).username, request.POST.get("reason", "").strip())
+    return mine and act.number > int(since) and act.state in (State.DONE, State.INTENDED)
+
+
+def _is_this_one(act: Act, request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> bool:
     """Whether the act is what this very confirmation asks for, done or under way."""
     same_person = act.actor == person_of(request).username
     same_reason = act.details.get("reason") == form.cleaned_data["reason"]
-    same_place = act.details.get("to") == wanted.plan.details()["to"]
+    same_place = act.action == wanted.aim.action.name and act.details.get("to") == wanted.plan.places()
     return act.state in (State.DONE, State.INTENDED) and same_person and same_reason and same_place
 
 
-def _reason(form: ConfirmationForm) -> str:
-    return str(form.data.get("reason", ""))
-
-
+_OF = "topics/<segment:topic>/subscriptions/<segment:name>"
 urls = [
-    path("topics/<segment:topic>/subscriptions/<segment:name>/cursor-resets/new/", new, name="cursor_reset_new"),
-    path("topics/<segment:topic>/subscriptions/<segment:name>/cursor-resets/", create, name="cursor_resets"),
+    path(f"{_OF}/cursor-resets/new/", new_reset, name="cursor_reset_new"),
+    path(f"{_OF}/cursor-resets/events/", reset_events, name="cursor_reset_events"),
+    path(f"{_OF}/cursor-resets/", create_reset, name="cursor_resets"),
+    path(f"{_OF}/skips/new/", new_skip, name="skip_new"),
+    path(f"{_OF}/skips/events/", skip_events, name="skip_events"),
+    path(f"{_OF}/skips/", create_skip, name="skips"),
 ]

@@ -9,9 +9,9 @@ from django.urls import reverse
 from dashboard.delivery.columns import Cell, cell_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import counted_events, note_of, source_of
-from dashboard.rendering import event_url
+from dashboard.rendering import event_url, reset_to_url, skip_before_url, skip_event_url
 from dashboard.subscriptions.backlog_cache import Line, events_words
-from eventstore.delivery import Delivery, Waiting
+from eventstore.delivery import Delivery, Waiting, Why
 from eventstore.model import DeliveryState, Pointer
 
 
@@ -30,6 +30,10 @@ class PanelLine:
     holds_url: str
     nobody: bool
     """Something waits, and no consumer is connected."""
+    skip_url: str
+    """The preview of skipping the event; empty if it does not wait."""
+    from_here_url: str
+    """The preview of moving the cursor to the event, forward if it waits and back if not; empty if it is not ours to move."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +55,8 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
     found = figures.book.of([pointer])[0] if pointer is not None else {}
     here = {one.name: one for one in waiting if one.topic == topic}
     known = [(figures.lines.get((topic, name)), name) for name in found]
-    lines = [_line(line, found[name], here.get(name)) for line, name in known if line is not None]
+    at = pointer.position.encode() if pointer is not None and pointer.ended_at is None else ""
+    lines = [_line(line, found[name], here.get(name), at) for line, name in known if line is not None]
     return Panel(
         lines=sorted(lines, key=lambda line: (line.cell.state is not DeliveryState.STUCK, line.name)),
         as_of=figures.as_of,
@@ -62,8 +67,9 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
     )
 
 
-def _line(line: Line, delivery: Delivery, waiting: Waiting | None) -> PanelLine:
-    url = reverse("subscription", args=[line.topic.name, line.subscription.name])
+def _line(line: Line, delivery: Delivery, waiting: Waiting | None, at: str) -> PanelLine:
+    names = (line.topic.name, line.subscription.name)
+    url, movable = reverse("subscription", args=names), bool(at) and delivery.why is not Why.EXTERNAL
     copy = delivery.copy
     return PanelLine(
         name=line.subscription.name,
@@ -75,6 +81,8 @@ def _line(line: Line, delivery: Delivery, waiting: Waiting | None) -> PanelLine:
         behind=_behind(line, waiting) if delivery.waits else "",
         note=note_of(delivery),
         holds_url=f"{url}#holder" if delivery.state is DeliveryState.STUCK else "",
+        skip_url=skip_event_url(*names, at) if movable and delivery.waits else "",
+        from_here_url=(skip_before_url if delivery.waits else reset_to_url)(*names, at) if movable else "",
         nobody=delivery.waits and line.unattended_and_told,
     )
 

@@ -16,9 +16,16 @@ from dashboard.rendering.audit_text import action_text, audit_line, fact_text, t
 from dashboard.rendering.event_json import event_as_json
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.event_line_builder import build_line, build_pointer_line, key_of, ordering_key_of
-from dashboard.rendering.event_row import render_row, render_rows, render_story
+from dashboard.rendering.event_row import render_movable_row, render_row, render_rows, render_story, render_waiting_row
 from dashboard.rendering.hour_chart import HOURS, chart_hours, far_links, future_links
-from dashboard.rendering.links import aggregate_url, event_url, published_mark
+from dashboard.rendering.links import (
+    aggregate_url,
+    event_url,
+    published_mark,
+    reset_to_url,
+    skip_before_url,
+    skip_event_url,
+)
 from dashboard.rendering.payload import MOST_BYTES, Payload, payload_of_event
 from dashboard.rendering.story import plain_story
 from dashboard.rendering.url_segments import address, segment
@@ -50,10 +57,15 @@ __all__ = [
     "payload_of_event",
     "plain_story",
     "published_mark",
+    "render_movable_row",
     "render_row",
     "render_rows",
     "render_story",
+    "render_waiting_row",
+    "reset_to_url",
     "segment",
+    "skip_before_url",
+    "skip_event_url",
     "tell",
     "texts_of_kinds",
 ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from dashboard.rendering.event_line import EventLine
+from dashboard.rendering.links import skip_before_url, skip_event_url
 from dashboard.rendering.tags import copy_tag, id_tag, time_tag, value_tag
 from dashboard.rendering.text import NO_VALUE, short_topic, shorten, visible
 from eventstore.model import reported
@@ -35,6 +36,23 @@ def render_rows(lines: Iterable[EventLine]) -> SafeString:
 def render_row(line: EventLine) -> SafeString:
     """The line as one ``<tr>``."""
     return SafeString(_row(line, timezone.now()))
+
+
+def render_waiting_row(line: EventLine, subscription: str) -> SafeString:
+    """The line of an event that waits in this subscription of its topic, with a cell of what can be done about it."""
+    names = (line.topic, subscription, line.position)
+    acts = (
+        f'<td class="row-acts"><a href="{escape(skip_event_url(*names))}">Skip this event…</a> '
+        f'<a href="{escape(skip_before_url(*names))}">Continue from here…</a></td>\n'
+    )
+    return SafeString(_row(line, timezone.now()).removesuffix("</tr>\n") + acts + "</tr>\n")
+
+
+def render_movable_row(line: EventLine) -> SafeString:
+    """The line with a link to where its subscriptions can be moved to it."""
+    acts = f'<a class="row-act" href="{escape(line.url)}#delivery">Continue from here…</a>'
+    head, last, rest = _row(line, timezone.now()).rpartition("</td>")
+    return SafeString(f"{head} {acts}{last}{rest}")
 
 
 def render_story(line: EventLine, url: str) -> SafeString:

@@ -22,6 +22,21 @@ def event_url(event_id: str, position: Position, published: datetime | None = No
     return f"{address('event', event_id)}?at={at}" + (f"&published={published_mark(published)}" if published else "")
 
 
+def skip_event_url(topic: str, subscription: str, position: str) -> str:
+    """The preview of skipping the event at this encoded position for a subscription."""
+    return f"{address('skip_new', topic, subscription)}?skip=event&position={_quote(position)}"
+
+
+def skip_before_url(topic: str, subscription: str, position: str) -> str:
+    """The preview of skipping everything that waits before it: the subscription continues from there."""
+    return f"{address('skip_new', topic, subscription)}?skip=before&before={_quote(position)}"
+
+
+def reset_to_url(topic: str, subscription: str, position: str) -> str:
+    """The preview of a reset to it: the subscription is given it and everything after it again."""
+    return f"{address('cursor_reset_new', topic, subscription)}?to=position&position={_quote(position)}"
+
+
 def published_mark(published: datetime) -> str:
     """When an event was published, in an address: milliseconds since 1970."""
     return str((published - EPOCH) // timedelta(milliseconds=1))

@@ -93,7 +93,7 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
         "last_reset": _last_reset(request, line.topic, name),
-        "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not line.of_the_store,
+        "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not (line.of_the_store or line.is_external),
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
         **sections(request, line, away=away is not None),
         "diagnosis": diagnosis_of(line),

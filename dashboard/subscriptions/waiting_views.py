@@ -28,6 +28,7 @@ def waiting_events(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "lines": [build_line(row, profile) for row in events.items],
         "summary": here.waiting_summary(reached),
         "at_first": page_token is None,
+        "external": line.is_external,
         "not_all_indexed": line.backlog.counted in (Counted.INDEX_BEHIND, Counted.ENTRIES),
         "known_at": line.backlog.as_of,
     }

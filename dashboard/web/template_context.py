@@ -53,6 +53,10 @@ _BELOW = {
     "job_resumptions": "jobs",
     "job_cancellations": "jobs",
     "job_approvals": "jobs",
+    "cursor_reset_events": "subscriptions",
+    "skip_new": "subscriptions",
+    "skips": "subscriptions",
+    "skip_events": "subscriptions",
 }
 
 

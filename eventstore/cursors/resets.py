@@ -1,174 +1,95 @@
 """Resetting a subscription's cursor: planned and counted first, then done as planned or refused."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
-from django.utils import timezone
-
-from eventstore.index.lookup import queries
-from eventstore.index.lookup.ordinals import ordinal_after
-from eventstore.model.errors import InvalidPosition, StoresOwn
+from eventstore.cursors.looks import Look, look
+from eventstore.cursors.plans import Move, MovePlan, Place
+from eventstore.index.lookup.ordinals import ordinals_in
+from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
-from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscriptions, SubscriptionType
-from eventstore.subscriptions.counting import acknowledged_ordinals, is_fresh
-
-STORES_OWN = (
-    "The broker keeps this cursor for its own {}. No service receives events by it, so moving it would deliver nothing. "
-    "Nothing was moved: reset the subscription of the service that should receive events again."
-)
+from eventstore.model.subscriptions import Cursor, Subscriptions
 
 Target = Edge | datetime | Position
 """Where the subscription continues: an edge, the first event published since a time, or one event (only in its partition)."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Move:
-    """One partition's part. ``goes_to`` is the next message to be received, with all of its events if it is a batch."""
-
-    partition: int
-    stands_at: Position | None
-    goes_to: Position | Edge
-    again: int | None
-    """Events that were acknowledged and will be delivered again; ``None``: the index cannot tell."""
-    passed_over: int | None
-    """Events that wait now and will never be delivered."""
+RESET = "reset_cursor"
+REMOVED = "Retention has removed that event. Choose the first event, or one that is left."
+NOT_YET = "There is no event at that position: the partition ends before it. Choose one of the topic's events."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResetPlan:
-    """What a reset would do. ``digest`` names what was looked at; confirming means that very digest.
-
-    It changes when the places aimed at or the subscription's type change; not by new events or ordinary progress.
-    """
-
-    topic: str
-    subscription: str
-    type: SubscriptionType
-    moves: Sequence[Move]
-    consumers: Sequence[ConnectedConsumer]
-    digest: str
-    at_least: bool = False
-    """The index has not caught up with the topic: the counts may be too low."""
-
-    @property
-    def again(self) -> int | None:
-        return _sum(move.again for move in self.moves)
-
-    @property
-    def passed_over(self) -> int | None:
-        return _sum(move.passed_over for move in self.moves)
-
-    @property
-    def touched(self) -> int | None:
-        """Every event that the reset makes come again or never come."""
-        return _sum((self.again, self.passed_over))
-
-    def confirmed_by(self, digest: str) -> bool:
-        """Whether the digest is of this very plan. Where nobody is connected the type is unknown, and no contradiction:
-        members come and go."""
-        known = self.type is not SubscriptionType.UNKNOWN
-        types = (self.type, SubscriptionType.UNKNOWN) if known else tuple(SubscriptionType)
-        return digest in {_digest(self.topic, self.subscription, type, self.moves) for type in types}
-
-    def details(self) -> dict[str, object]:
-        """For the audit record: names, places and counts."""
-        return {
-            "topic": self.topic,
-            "subscription": self.subscription,
-            "from": {str(move.partition): _label(move.stands_at) if move.stands_at else "start" for move in self.moves},
-            "to": {str(move.partition): _label(move.goes_to) for move in self.moves},
-            "events_again": self.again,
-            "events_passed_over": self.passed_over,
-            "consumers": [consumer.name for consumer in self.consumers],
-        }
-
-    def targets(self) -> Mapping[int, Position | Edge]:
-        return {move.partition: move.goes_to for move in self.moves}
-
-
-def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, target: Target) -> ResetPlan:
+def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, target: Target) -> MovePlan:
     """Look at the subscription and work out what moving it to ``target`` would do. Nothing is touched.
 
     Raises ``StoresOwn`` for a cursor that the store keeps for itself.
     """
-    subscription = subscriptions.named(topic, name)
-    if subscription.kind.of_the_store:
-        raise StoresOwn(STORES_OWN.format(subscription.kind.value))
+    seen = look(log, subscriptions, topic, name)
+    places = _places(seen, target)
+    starts, aims = _ordinals(seen, places)
     moves = [
-        _move(topic, cursor, _goes_to(log, topic, cursor.partition, target))
-        for cursor in subscription.cursors
-        if not isinstance(target, Position) or cursor.partition == target.partition
+        _move(seen, cursor, places[cursor.partition], aims)
+        for cursor in seen.subscription.cursors
+        if cursor.partition in places
     ]
-    if not moves:
-        raise InvalidPosition("That event is not in a partition of this topic. Choose one of the topic's events.")
-    return ResetPlan(
+    behind = seen.is_behind(places)
+    return MovePlan(
+        verb=RESET,
         topic=topic,
         subscription=name,
-        type=subscription.type,
+        type=seen.subscription.type,
         moves=moves,
-        consumers=subscription.consumers,
-        digest=_digest(topic, name, subscription.type, moves),
-        at_least=_index_is_behind(topic, moves),
+        aims=places,
+        consumers=seen.subscription.consumers,
+        at_least=behind,
+        index_is_behind=behind,
+        before_retention=[at for at, aim in aims.items() if isinstance(target, datetime) and 0 < aim <= starts[at]],
     )
 
 
-def _index_is_behind(topic: str, moves: Sequence[Move]) -> bool:
-    indexed, now = queries.partition_rows(topic), timezone.now()
-    rows = [indexed.get(move.partition) for move in moves]
-    return any(row is not None and not is_fresh(row, now) for row in rows)
+def _places(seen: Look, target: Target) -> Mapping[int, Place]:
+    """Where each partition's cursor goes: a whole message, or an edge."""
+    if not isinstance(target, Position):
+        return {cursor.partition: _goes_to(seen, cursor.partition, target) for cursor in seen.subscription.cursors}
+    cursor = seen.cursor(target)
+    place = seen.log.position(seen.topic, target.partition, target.token).message
+    if cursor.start is not None and seen.log.entry(place)[1] < cursor.start:
+        raise InvalidPosition(REMOVED)
+    if cursor.end is None or seen.log.entry(place)[0] >= cursor.end:
+        raise InvalidPosition(NOT_YET)
+    return {target.partition: place}
 
 
-def _goes_to(log: Log, topic: str, partition: int, target: Target) -> Position | Edge:
+def _goes_to(seen: Look, partition: int, target: Edge | datetime) -> Place:
     if isinstance(target, Edge):
         return target
-    if isinstance(target, Position):
-        if target.topic != topic:
-            raise InvalidPosition("That event is in another topic. Choose one of this topic's events.")
-        return log.position(topic, partition, target.token).message
-    first = log.first_since(topic, partition, target)
+    first = seen.log.first_since(seen.topic, partition, target)
     return first.message if first else Edge.LATEST
 
 
-def _move(topic: str, cursor: Cursor, goes_to: Position | Edge) -> Move:
-    again, passed_over = _counts(topic, cursor, goes_to)
+def _ordinals(seen: Look, places: Mapping[int, Place]) -> tuple[Mapping[int, int], Mapping[int, int]]:
+    """The ordinals of the first event that is left, and of the first one that comes next: of partitions that are indexed."""
+    rows = {at: there.partition for at, there in seen.reached.items() if at in places}
+    cursors = {cursor.partition: cursor for cursor in seen.subscription.cursors}
+    begins = {at: seen.log.entry(place)[0] for at, place in places.items() if isinstance(place, Position) and at in rows}
+    left = {at: start for at in rows if (start := cursors[at].start) is not None}
+    found = ordinals_in((rows[at], place) for each in (begins, left) for at, place in each.items())
+    starts = {at: found[left[at]] if at in left else 0 for at in rows}
+    edges = {at: 0 if places[at] is Edge.EARLIEST else row.next_ordinal for at, row in rows.items()}
+    aims = {at: found[begins[at]] if at in begins else edge for at, edge in edges.items()}
+    return starts, {at: max(aim, starts[at]) for at, aim in aims.items()}
+
+
+def _move(seen: Look, cursor: Cursor, goes_to: Place, aims: Mapping[int, int]) -> Move:
+    """Acknowledged events at or behind the aim come again, and waiting ones before it never."""
+    there = seen.reached.get(cursor.partition)
+    aim = aims.get(cursor.partition, 0)
     return Move(
-        partition=cursor.partition, stands_at=cursor.acknowledged, goes_to=goes_to, again=again, passed_over=passed_over
+        partition=cursor.partition,
+        stands_at=cursor.acknowledged,
+        goes_to=goes_to,
+        way=(cursor.acknowledged, seen.log.entry(goes_to)[0] if isinstance(goes_to, Position) else goes_to),
+        reach=there,
+        comes_again=there.acknowledged.since(aim) if there else None,
+        never_comes=there.waiting.below(aim) if there else None,
     )
-
-
-def _counts(topic: str, cursor: Cursor, goes_to: Position | Edge) -> tuple[int | None, int | None]:
-    """Acknowledged events at or behind the target, and waiting ones before it, by ordinals."""
-    partition = queries.partition_row(topic, cursor.partition)
-    if partition is None:
-        return None, None
-    if isinstance(goes_to, Edge):
-        aim = 0 if goes_to is Edge.EARLIEST else partition.next_ordinal
-    else:
-        aim = ordinal_after(partition, goes_to.beginning)
-    acknowledged = acknowledged_ordinals(partition, cursor)
-    again = sum(max(0, end - max(start, aim)) for start, end in acknowledged)
-    acknowledged_before = sum(max(0, min(end, aim) - start) for start, end in acknowledged)
-    return again, aim - acknowledged_before
-
-
-def _digest(topic: str, name: str, type: SubscriptionType, moves: Sequence[Move]) -> str:
-    places = [[m.partition, m.goes_to.token if isinstance(m.goes_to, Position) else m.goes_to.value] for m in moves]
-    seen = json.dumps([topic, name, type.value, places])
-    return hashlib.sha256(seen.encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def _label(place: Position | Edge) -> str:
-    return place.value if isinstance(place, Edge) else place.label or place.token
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    total = 0
-    for count in counts:
-        if count is None:
-            return None
-        total += count
-    return total

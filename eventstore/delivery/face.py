@@ -18,7 +18,8 @@ from eventstore.subscriptions.backlog import Backlog
 from eventstore.subscriptions.letters import REAL_SUBSCRIPTION
 
 Way = tuple[Position | None, Position | Edge]
-"""What a cursor had acknowledged before a move (``None``: nothing), and which event came next after it."""
+"""What a cursor went over: behind the first place (``None``: the beginning), up to and including the second. The latest edge
+is where the cursor stands now."""
 
 
 class DeliveryFace:
@@ -66,13 +67,11 @@ class DeliveryFace:
         """Remember what moves of cursors have skipped, by partition. ``subscription`` is as the store shows it after that."""
         now = {cursor.partition: cursor.acknowledged for cursor in subscription.cursors}
         skips: dict[int, tuple[str, str]] = {}
-        for partition, (stood_at, went_to) in ways.items():
-            start = stood_at.token if stood_at else ""
-            goes_to = now.get(partition) if went_to is Edge.LATEST else went_to
-            if isinstance(goes_to, Position):
-                end = goes_to.token if went_to is Edge.LATEST else self._log.entry(goes_to)[0].token
-                if start < end:
-                    skips[partition] = (start, end)
+        for partition, (behind, up_to) in ways.items():
+            end = now.get(partition) if up_to is Edge.LATEST else up_to
+            start = behind.token if behind else ""
+            if isinstance(end, Position) and start < end.token:
+                skips[partition] = (start, end.token)
         self._tracks.note_skips(subscription.topic, subscription.name, skips, at)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:

@@ -9,6 +9,7 @@ from eventstore.actions import ActionFace, Safeguards
 from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import Config
 from eventstore.config.subscriptions import is_external
+from eventstore.cursors.face import CursorFace
 from eventstore.delivery.face import DeliveryFace
 from eventstore.delivery.tracks import Tracks
 from eventstore.diagnosis.face import DiagnosisFace
@@ -71,6 +72,11 @@ class Desk:
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         self.jobs = JobFace(storage=storage, safeguards=safeguards)
+        self.cursors = CursorFace(
+            actions=self.actions,
+            rows_of=self.streams.rows_of,
+            is_external=lambda topic, name: is_external(config.subscriptions, topic, name),
+        )
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
 

@@ -74,6 +74,10 @@ class StoresOwn(EventStoreError):
     """The store keeps this subscription for itself: nobody may move its cursor."""
 
 
+class NothingToMove(EventStoreError):
+    """What was asked of a cursor would change nothing, or cannot be told: the text says why."""
+
+
 class StalePlan(EventStoreError):
     """What was previewed is no longer what would happen. Look at the new preview and confirm that."""
 

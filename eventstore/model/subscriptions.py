@@ -61,7 +61,7 @@ class SubscriptionCapabilities:
     backlog_unit: str
     """What ``Cursor.backlog`` counts: ``events``, or the broker's ``entries`` (a batch is one)."""
     reset_disconnects: bool
-    """Resetting a cursor disconnects the subscription's consumers."""
+    """Resetting a cursor disconnects the subscription's consumers. Skipping events does not."""
     lists_consumers: bool
     """``Subscription.consumers`` names every connected consumer."""
     loses_acknowledgements: bool = False

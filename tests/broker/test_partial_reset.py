@@ -8,7 +8,7 @@ from dashboard.auditing.chain import DatabaseRecord
 from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.models import State
 from eventstore.actions import ActionFace, Actor, Confirmation, Ending, Performed, Safeguards, subscription_resource
-from eventstore.cursors import RESET_CURSOR, ResetPlan
+from eventstore.cursors import RESET_CURSOR, MovePlan
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.model.errors import StalePlan, UnknownSubscription
 from eventstore.model.events import NewMessage
@@ -52,7 +52,7 @@ def test_on_the_record_it_is_partly_done_and_makes_older_previews_stale(
     preview = Confirmation(digest=actions.plan(RESET_CURSOR, subscription, Edge.EARLIEST).digest, since=0)
     admin.delete(f"persistent/{name}-partition-1/subscription/s").raise_for_status()
 
-    def confirm(person: str) -> Performed[ResetPlan]:
+    def confirm(person: str) -> Performed[MovePlan]:
         actor = Actor(name=person)
         return actions.confirm(actor, RESET_CURSOR, subscription, Edge.EARLIEST, confirmation=preview, reason="SUP-1")
 

@@ -24,6 +24,9 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/waiting/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
     "jobs/",
+    "topics/documents/subscriptions/app-timeline/cursor-resets/events/?to=latest",
+    "topics/documents/subscriptions/app-timeline/skips/new/?skip=all",
+    "topics/documents/subscriptions/app-timeline/skips/events/?skip=all",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"
@@ -62,6 +65,7 @@ NO_PAGES = {
     "job_resumptions": "only posted",
     "job_cancellations": "only posted; what it shows after a refusal is the job's page",
     "job_approvals": "only posted",
+    "skips": "only posted; what it shows after a refusal is the page of the preview",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

@@ -240,30 +240,24 @@ class Admin:
     def reset_cursor(self, log: TopicName, name: str, target: tuple[int, int] | str) -> None:
         """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``.
 
-        The broker's cursor stands between entries: a batch is delivered again as a whole. For a cursor that someone is
-        moving at this moment, the broker returns 412. The reset is then repeated for ``FENCED_SECONDS``, and finally
-        raises ``StoreRefused``.
+        A batch is delivered again as a whole. For a cursor that someone is moving at this moment, the broker returns 412. The
+        reset is then repeated for ``FENCED_SECONDS``, and finally raises ``StoreRefused``.
         """
-        body: Any = target
-        if not isinstance(target, str):
-            ledger, entry = target
-            body = {"ledgerId": ledger, "entryId": entry, "partitionIndex": -1, "batchIndex": -1, "excluded": False}
-        unknown = UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
-        deadline = time.monotonic() + FENCED_SECONDS
+        path, body = f"{_subscription(log, name)}/resetcursor", target if isinstance(target, str) else _entry(*target)
+        unknown, deadline = _unknown_subscription(log), time.monotonic() + FENCED_SECONDS
         while True:
-            answer = self._http.send(
-                "POST",
-                f"{_subscription(log, name)}/resetcursor",
-                body=body,
-                known=(412,),
-                missing=unknown,
-                timeout=RESET_TIMEOUT,
-            )
+            answer = self._http.send("POST", path, body=body, known=(412,), missing=unknown, timeout=RESET_TIMEOUT)
             if answer.status_code != 412:
                 return
             if time.monotonic() > deadline:
                 raise StoreRefused(f"The broker does not move the cursor now: {reason_of(answer)} Try again in a moment.")
             time.sleep(0.2)
+
+    def skip_to(self, log: TopicName, name: str, ledger: int, entry: int) -> None:
+        """Let everything up to this entry expire for the subscription. The broker answers before that is done, and does
+        nothing (409) while it is doing the same already."""
+        body, path = _entry(ledger, entry), f"{_subscription(log, name)}/expireMessages"
+        self._http.send("POST", path, body=body, known=(409,), missing=_unknown_subscription(log))
 
     def close(self) -> None:
         self._http.close()
@@ -287,6 +281,14 @@ def _namespace(namespace: str) -> str:
 
 def _subscription(topic: TopicName, name: str) -> str:
     return f"persistent/{topic.path}/subscription/{subscription_segment(name)}"
+
+
+def _entry(ledger: int, entry: int) -> Json:
+    return {"ledgerId": ledger, "entryId": entry, "partitionIndex": -1, "batchIndex": -1, "excluded": False}
+
+
+def _unknown_subscription(log: TopicName) -> UnknownSubscription:
+    return UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
 
 
 def _unknown_topic(topic: TopicName) -> UnknownTopic:

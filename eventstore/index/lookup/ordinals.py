@@ -89,6 +89,22 @@ class Ranges:
                     yield number * FULL
                 last = number
 
+    def below(self, end: int) -> "Ranges":
+        """Return what they hold below this ordinal."""
+        return Ranges((first, min(behind, end)) for first, behind in self._parts)
+
+    def since(self, start: int) -> "Ranges":
+        """Return what they hold from this ordinal on."""
+        return Ranges((max(first, start), behind) for first, behind in self._parts)
+
+    def nth(self, count: int) -> int | None:
+        """Return the ordinal with ``count - 1`` others before it; ``None`` if they hold fewer."""
+        for first, end in self._parts:
+            if count <= end - first:
+                return first + count - 1
+            count -= end - first
+        return None
+
     def left_out(self, end: int) -> "Ranges":
         """Return what these leave out of the ordinals below ``end``."""
         edges = [0, *(edge for part in self._parts for edge in part), end]

@@ -116,3 +116,20 @@ class CursorMoves(Protocol):
         ``acknowledges_as_member``).
         """
         ...
+
+    def skip(
+        self,
+        topic: str,
+        name: str,
+        ends: Mapping[int, Position],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """Acknowledge, in each named partition, everything up to and including the message at the position, as if consumers
+        had: what is acknowledged beyond stays so, consumers stay connected, and a cursor never goes back.
+
+        What a consumer holds of it at that moment it may still handle. ``InvalidPosition``, and nothing was moved, if nothing
+        lies at a position.
+        """
+        ...

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from msgspec import structs
 
 from eventstore.config.loading import Config
-from eventstore.cursors.resets import ResetPlan, Target, _digest, plan_reset
+from eventstore.cursors.plans import MovePlan, digest_of
+from eventstore.cursors.resets import RESET, Target, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
@@ -58,7 +59,7 @@ def handle(storage: DatabaseStorage, positions: Sequence[Position]) -> None:
             consumer.acknowledge(position)
 
 
-def counts(plan: ResetPlan) -> tuple[int | None, int | None]:
+def counts(plan: MovePlan) -> tuple[int | None, int | None]:
     return plan.again, plan.passed_over
 
 
@@ -214,7 +215,7 @@ def test_members_that_come_and_go_leave_a_confirmation_good(storage: DatabaseSto
     published(storage, 6)
     plan = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
     with_nobody = replace(plan, type=SubscriptionType.UNKNOWN)
-    looked_at_with_nobody = _digest(TOPIC, NAME, SubscriptionType.UNKNOWN, plan.moves)
+    looked_at_with_nobody = digest_of(RESET, TOPIC, NAME, SubscriptionType.UNKNOWN, plan.aims)
     assert with_nobody.confirmed_by(plan.digest)
     assert plan.confirmed_by(looked_at_with_nobody)
     elsewhere = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.LATEST)

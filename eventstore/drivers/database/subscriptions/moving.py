@@ -8,7 +8,7 @@ from django.db import transaction
 from eventstore.drivers.database.connection import STORE
 from eventstore.drivers.database.models import CursorRow, HoldingRow, MemberRow, SubscriptionRow
 from eventstore.drivers.database.names import subscription_row
-from eventstore.drivers.database.positions import last_number, number_of
+from eventstore.drivers.database.positions import last_number, number_of, position_of
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.listing import locked
 from eventstore.drivers.database.subscriptions.state import ShardState, state_of
@@ -58,6 +58,14 @@ def acknowledge(topic: str, name: str, wanted: Mapping[int, Sequence[Range]]) ->
             _let_go(shard, numbers)
         SubscriptionRow.objects.filter(pk=row.pk).update(moved=now)
     return [CursorMove(partition=partition, result=MoveResult.MOVED) for partition in taken]
+
+
+def skip(topic: str, name: str, ends: Mapping[int, Position]) -> Sequence[CursorMove]:
+    """Acknowledge everything up to these messages for the members, who no longer hold anything of it."""
+    shards = {shard.partition: shard for shard in state_of(subscription_row(topic, name)).shards}
+    for partition, end in ends.items():
+        _target(topic, partition, shards.get(partition), end)
+    return acknowledge(topic, name, {at: [(position_of(topic, at, 0).beginning, end)] for at, end in ends.items()})
 
 
 def _put(row: SubscriptionRow, shards: Mapping[int, ShardState], places: Mapping[int, Stand]) -> Sequence[CursorMove]:

@@ -90,6 +90,23 @@ class TableSubscriptions:
         for move in moves:
             on_move(move)
 
+    def skip(
+        self,
+        topic: str,
+        name: str,
+        ends: Mapping[int, Position],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """All of the partitions in one transaction, or none."""
+        for partition in sorted(ends):
+            on_begin(partition)
+        with self._session.use():
+            moves = moving.skip(topic, name, {partition: end.message for partition, end in ends.items()})
+        for move in moves:
+            on_move(move)
+
     def close(self) -> None:
         """Close the consumers that are still open. Needs no open session."""
         for consumer in list(self._consumers):

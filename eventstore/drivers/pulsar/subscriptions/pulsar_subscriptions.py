@@ -9,7 +9,7 @@ from eventstore.drivers.pulsar.client.consumer import PulsarConsumer
 from eventstore.drivers.pulsar.cluster import Cluster, checked
 from eventstore.drivers.pulsar.names import check_new_subscription
 from eventstore.drivers.pulsar.positions import last_entry
-from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing, restoring
+from eventstore.drivers.pulsar.subscriptions import cursor_reset, listing, restoring, skipping
 from eventstore.drivers.pulsar.subscriptions.inside_batches import InsideBatches
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries
 from eventstore.drivers.pulsar.topics import KnownTopic
@@ -113,6 +113,21 @@ class PulsarSubscriptions:
         for partition, wanted in ranges.items():
             self._check(known, partition, list(chain.from_iterable(wanted)))
         restoring.acknowledge_ranges(self._cluster.admin, self._cluster.connection, known, name, ranges, on_begin, on_move)
+
+    def skip(
+        self,
+        topic: str,
+        name: str,
+        ends: Mapping[int, Position],
+        *,
+        on_begin: OnBegin = ignore_begin,
+        on_move: OnMove = ignore_move,
+    ) -> None:
+        """A batch is skipped as a whole."""
+        known, ends = self._cluster.known(topic), {partition: end.message for partition, end in ends.items()}
+        for partition, end in ends.items():
+            self._check(known, partition, [end])
+        skipping.skip(self._cluster.admin, known, name, ends, on_begin, on_move)
 
     def _check(self, known: KnownTopic, partition: int, places: Sequence[Position | None]) -> None:
         """Raise ``InvalidPosition`` for a place that lies elsewhere or is none of this driver's."""

@@ -1,11 +1,11 @@
-"""Resetting a cursor as an action: how it is carried out, and what the store shows of it after a crash."""
+"""Carrying out a planned move: each partition is a part of the act. And what the store shows of one after a crash."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
-from eventstore.cursors.resets import ResetPlan, Target, plan_reset
-from eventstore.model.cursor_moves import CursorMove, MoveResult
+from eventstore.actions import Ending, Part, Resource, Running
+from eventstore.cursors.plans import MovePlan
+from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove
 from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
 from eventstore.model.storage import Storage, subscriptions_of
 
@@ -17,13 +17,12 @@ ENDINGS = {
 }
 NOT_TRIED = "It was not tried, because another partition failed before it."
 
+Call = Callable[[OnBegin, OnMove], None]
+"""A driver's call that moves cursors, with its two callbacks left open."""
 
-def plan(storage: Storage, resource: Resource, target: Target) -> ResetPlan:
-    return plan_reset(storage.log, subscriptions_of(storage), resource.topic, resource.subscription, target)
 
-
-def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
-    """Move the cursors; each partition is a part of the act. An error ends it, and is raised if nothing can have moved."""
+def carry_out(plan: MovePlan, act: Running, call: Call) -> None:
+    """Move the cursors by the driver's call. An error ends it, and is raised if nothing can have moved."""
 
     def on_begin(partition: int) -> None:
         act.renew()
@@ -32,9 +31,7 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
         act.parts.append(Part(name=part_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
 
     try:
-        subscriptions_of(storage).reset_cursor(
-            plan.topic, plan.subscription, plan.targets(), on_begin=on_begin, on_move=on_move
-        )
+        call(on_begin, on_move)
     except EventStoreError as error:
         if all(part.ending is Ending.FAILED for part in act.parts):
             raise
@@ -42,6 +39,27 @@ def execute(storage: Storage, plan: ResetPlan, act: Running) -> None:
         tried = {part.name for part in act.parts}
         rest = [name for name in map(part_name, plan.targets()) if name not in tried]
         act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
+
+
+def execute_reset(storage: Storage, plan: MovePlan, act: Running) -> None:
+    there = subscriptions_of(storage)
+
+    def call(on_begin: OnBegin, on_move: OnMove) -> None:
+        there.reset_cursor(plan.topic, plan.subscription, plan.targets(), on_begin=on_begin, on_move=on_move)
+
+    carry_out(plan, act, call)
+
+
+def execute_skip(storage: Storage, plan: MovePlan, act: Running) -> None:
+    there = subscriptions_of(storage)
+
+    def call(on_begin: OnBegin, on_move: OnMove) -> None:
+        if plan.alone:
+            there.acknowledge(plan.topic, plan.subscription, plan.ranges(), on_begin=on_begin, on_move=on_move)
+        else:
+            there.skip(plan.topic, plan.subscription, plan.ends(), on_begin=on_begin, on_move=on_move)
+
+    carry_out(plan, act, call)
 
 
 def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,23 +73,5 @@ def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> M
 
 
 def part_name(partition: int) -> str:
-    """The name of a partition's part of a reset."""
+    """The name of a partition's part of a move."""
     return f"partition {partition}"
-
-
-RESET_CURSOR: PlannedAction[Target, ResetPlan] = register(
-    PlannedAction(
-        name="reset_cursor",
-        acts_on=frozenset({SUBSCRIPTION}),
-        title="Reset cursor",
-        doing="is being reset",
-        undo=Undo(
-            possible=True,
-            how="Reset the cursor again, to where it stands now. Events that were delivered in between come twice, and what "
-            "was acknowledged beyond that place is not restored.",
-        ),
-        plan=plan,
-        execute=execute,
-        shows=shown,
-    )
-)

@@ -8,7 +8,7 @@ import pytest
 from eventstore.actions import Ending, Part, Running, subscription_resource
 from eventstore.actions.recovery import shown_by_store
 from eventstore.cursors import RESET_CURSOR
-from eventstore.cursors.reset_action import NOT_TRIED
+from eventstore.cursors.executing import NOT_TRIED
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost, StoreRefused, StoreUnreachable

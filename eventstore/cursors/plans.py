@@ -1,0 +1,173 @@
+"""What a move of cursors would do, partition by partition: counted, named, and confirmed by its digest."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from eventstore.cursors.lost import MOST_NAMED, named
+from eventstore.index.lookup.ordinals import Ranges
+from eventstore.model.events import Position
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import ConnectedConsumer, SubscriptionType
+from eventstore.subscriptions.progress import Reach, Reached
+
+Place = Position | Edge
+Way = tuple[Position | None, Place]
+"""What a cursor goes over: behind the first place (``None``: the beginning), up to and including the second."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """One partition's part.
+
+    - ``goes_to``: of a reset, the next message to be received, with all of its events if it is a batch; of a skip, the last
+      message that is skipped.
+    - ``comes_again``: ordinals of events that were acknowledged and will be delivered again; ``never_comes``: of those that
+      wait and will never be delivered. Where the index does not know the partition, they and ``reach`` are ``None``.
+    - ``alone``: one message is acknowledged, and the cursor stays where it is, because others wait before it.
+    """
+
+    partition: int
+    stands_at: Position | None
+    goes_to: Place
+    way: Way
+    reach: Reach | None = None
+    comes_again: Ranges | None = None
+    never_comes: Ranges | None = None
+    alone: bool = False
+
+    @property
+    def again(self) -> int | None:
+        """How many events were acknowledged and will be delivered again; ``None``: the index cannot tell."""
+        return None if self.comes_again is None else len(self.comes_again)
+
+    @property
+    def passed_over(self) -> int | None:
+        """How many events wait now and will never be delivered; ``None``: the index cannot tell."""
+        return None if self.never_comes is None else len(self.never_comes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MovePlan:
+    """What a move would do. ``digest`` names what was looked at; confirming means that very digest.
+
+    It changes with the verb, the places aimed at and the subscription's type; not by new events or ordinary progress.
+    """
+
+    verb: str
+    """The name of the action."""
+    topic: str
+    subscription: str
+    type: SubscriptionType
+    moves: Sequence[Move]
+    aims: Mapping[int, Place]
+    """The places aimed at, by partition. A partition where nothing is left to do has no move."""
+    consumers: Sequence[ConnectedConsumer]
+    at_least: bool = False
+    """The index has not caught up with the topic: the counts may be too low."""
+    index_is_behind: bool = False
+    before_retention: Sequence[int] = ()
+    """Partitions of which retention has removed what was published at the time aimed at: they go to the first event left."""
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.verb, self.topic, self.subscription, self.type, self.aims)
+
+    @property
+    def again(self) -> int | None:
+        return _sum(move.again for move in self.moves)
+
+    @property
+    def passed_over(self) -> int | None:
+        return _sum(move.passed_over for move in self.moves)
+
+    @property
+    def touched(self) -> int | None:
+        """Every event that the move makes come again or never come."""
+        return _sum((self.again, self.passed_over))
+
+    @property
+    def alone(self) -> bool:
+        """One message is acknowledged while others before it wait."""
+        return any(move.alone for move in self.moves)
+
+    @property
+    def lost(self) -> Reached:
+        """What will never be delivered, in the form in which pages and summaries of waiting events are asked for."""
+        return _as_waiting((move, move.never_comes) for move in self.moves)
+
+    @property
+    def redelivered(self) -> Reached:
+        """What will be delivered again, in the form of ``lost``."""
+        return _as_waiting((move, move.comes_again) for move in self.moves)
+
+    def confirmed_by(self, digest: str) -> bool:
+        """Whether the digest is of this very plan. Where nobody is connected the type is unknown, and no contradiction:
+        members come and go."""
+        known = self.type is not SubscriptionType.UNKNOWN
+        types = (self.type, SubscriptionType.UNKNOWN) if known else tuple(SubscriptionType)
+        return digest in {digest_of(self.verb, self.topic, self.subscription, type, self.aims) for type in types}
+
+    def details(self) -> dict[str, object]:
+        """For the audit record: names, places and counts; of what is lost, the first events by their ids."""
+        details: dict[str, object] = {
+            "topic": self.topic,
+            "subscription": self.subscription,
+            "from": {str(move.partition): _label(move.stands_at) if move.stands_at else "start" for move in self.moves},
+            "to": self.places(),
+            "events_again": self.again,
+            "events_passed_over": self.passed_over,
+            "consumers": [consumer.name for consumer in self.consumers],
+        }
+        if names := named(self.lost, MOST_NAMED):
+            details["never_delivered"] = names
+        return details
+
+    def places(self) -> Mapping[str, str]:
+        """Where each cursor goes, as the record has it."""
+        return {str(move.partition): _label(move.goes_to) for move in self.moves}
+
+    def targets(self) -> Mapping[int, Place]:
+        return {move.partition: move.goes_to for move in self.moves}
+
+    @property
+    def ends_aimed(self) -> Mapping[int, Position]:
+        """Of a skip: the last message that is aimed at, by partition, whether anything is left to skip there or not."""
+        return {at: aim for at, aim in self.aims.items() if isinstance(aim, Position)}
+
+    def ends(self) -> Mapping[int, Position]:
+        """Of a skip: the last message that is skipped, by partition."""
+        return {move.partition: move.goes_to for move in self.moves if isinstance(move.goes_to, Position)}
+
+    def ranges(self) -> Mapping[int, Sequence[tuple[Position, Position]]]:
+        """Of a message that is skipped alone: where it begins and ends, by partition."""
+        ways = {move.partition: move.way for move in self.moves}
+        return {at: [(behind, end)] for at, (behind, end) in ways.items() if behind and isinstance(end, Position)}
+
+
+def digest_of(verb: str, topic: str, name: str, type: SubscriptionType, aims: Mapping[int, Place]) -> str:
+    places = [[at, aim.token if isinstance(aim, Position) else aim.value] for at, aim in sorted(aims.items())]
+    seen = json.dumps([verb, topic, name, type.value, places])
+    return hashlib.sha256(seen.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _as_waiting(parts: Iterable[tuple[Move, Ranges | None]]) -> Reached:
+    return {
+        move.partition: replace(move.reach, waiting=ranges)
+        for move, ranges in parts
+        if move.reach is not None and ranges is not None and len(ranges)
+    }
+
+
+def _label(place: Place) -> str:
+    return place.value if isinstance(place, Edge) else place.label or place.token
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
