@@ -92,11 +92,6 @@ class Line:
         return self.subscription.kind.of_the_store
 
     @property
-    def is_external(self) -> bool:
-        """Its consumers keep their positions elsewhere."""
-        return self.backlog.state is State.EXTERNAL
-
-    @property
     def still_for(self) -> str:
         """How long a stuck one has not moved, in words; empty where it is not stuck."""
         since = self.backlog.stuck_since

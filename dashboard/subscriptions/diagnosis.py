@@ -12,10 +12,11 @@ from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.diagnosis_evidence import sentence
 from dashboard.subscriptions.diagnosis_words import INVISIBLE, OF_MISTAKES, OF_STATES, Words
 from eventstore.actions import subscription_resource
-from eventstore.cursors import RESET_CURSOR
+from eventstore.cursors import MOVES
 from eventstore.diagnosis import Certainty, Diagnosis, Finding
 from eventstore.subscriptions import Backlog, State
 
+MOVE_NAMES = frozenset(action.name for action in MOVES)
 MOST_RESETS = 20
 """Resets on the record whose times are compared with jumps of the cursor."""
 CERTAINTY_MARKS = {
@@ -88,7 +89,7 @@ def _finding(found: Finding) -> FindingText:
 
 
 def _own_resets(backlog: Backlog) -> Sequence[datetime]:
-    """When cursor resets of this subscription began and ended, as the record says."""
+    """When moves of this subscription's cursor began and ended, as the record says."""
     told = backlog.subscription
-    made = acts(limit=MOST_RESETS, action=RESET_CURSOR.name, on=subscription_resource(told.topic, told.name))
-    return [at for act in made for at in (act.begun, act.ended) if at]
+    made = acts(limit=MOST_RESETS, on=subscription_resource(told.topic, told.name))
+    return [at for act in made if act.action in MOVE_NAMES for at in (act.begun, act.ended) if at]

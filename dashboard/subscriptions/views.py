@@ -11,7 +11,7 @@ from dashboard.auditing.acts import Act, acts
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
-from dashboard.subscriptions.diagnosis import diagnosis_of
+from dashboard.subscriptions.diagnosis import MOVE_NAMES, diagnosis_of
 from dashboard.subscriptions.figures.chart import RANGES, figures
 from dashboard.subscriptions.figures.row import full_rows
 from dashboard.subscriptions.figures.table import asked_for, chosen, columns
@@ -24,6 +24,8 @@ from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionTyp
 from eventstore.subscriptions import Backlog, Counted, State
 
 MOST_LINES = 500
+MOST_ACTS = 20
+"""The newest acts on a subscription, among which the last move of its cursor is looked for."""
 
 TYPE_MEANS = {
     SubscriptionType.EXCLUSIVE: "One consumer receives everything, in order; a second one is refused.",
@@ -92,14 +94,20 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         return render(request, "subscriptions/_state.html", context)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
-        "last_reset": _last_reset(request, line.topic, name),
-        "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not (line.of_the_store or line.is_external),
+        "external": _is_external(line),
+        "last_move": _last_move(request, line.topic, name),
+        "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not (line.of_the_store or _is_external(line)),
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
         **sections(request, line, away=away is not None),
         "diagnosis": diagnosis_of(line),
         "chart_ranges": {} if line.of_the_store else RANGES,
     }
     return render(request, "subscriptions/show.html", context, away=away)
+
+
+def _is_external(line: Line) -> bool:
+    """Whether its consumers keep their positions elsewhere, so that its cursor is not ours to move."""
+    return line.backlog.state is State.EXTERNAL
 
 
 def _chart(topic: str, name: str, back: str) -> HttpResponse:
@@ -181,11 +189,11 @@ def _how_counted(backlog: Backlog) -> str:
     }[backlog.counted]
 
 
-def _last_reset(request: HttpRequest, topic: Topic, name: str) -> Act | None:
+def _last_move(request: HttpRequest, topic: Topic, name: str) -> Act | None:
     if not policy.allows(person_of(request), "read_audit"):
         return None
-    found = acts(limit=1, action=RESET_CURSOR.name, on=subscription_resource(topic.name, name))
-    return found[0] if found else None
+    found = acts(limit=MOST_ACTS, on=subscription_resource(topic.name, name))
+    return next((act for act in found if act.action in MOVE_NAMES), None)
 
 
 urls = [

@@ -9,7 +9,7 @@ from dashboard.rendering import build_line
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web.pages import page, page_token_of, profile_of, render
-from eventstore.subscriptions import Counted
+from eventstore.subscriptions import Counted, State
 
 
 @page("browse")
@@ -28,7 +28,7 @@ def waiting_events(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "lines": [build_line(row, profile) for row in events.items],
         "summary": here.waiting_summary(reached),
         "at_first": page_token is None,
-        "external": line.is_external,
+        "external": line.backlog.state is State.EXTERNAL,
         "not_all_indexed": line.backlog.counted in (Counted.INDEX_BEHIND, Counted.ENTRIES),
         "known_at": line.backlog.as_of,
     }

@@ -38,6 +38,14 @@ class Move:
     alone: bool = False
 
     @property
+    def until(self) -> str | None:
+        """The token up to which the move acknowledges everything; ``None``: it is known after the move alone."""
+        up_to = self.way[1]
+        if isinstance(up_to, Position):
+            return up_to.token
+        return "" if up_to is Edge.EARLIEST else None
+
+    @property
     def again(self) -> int | None:
         """How many events were acknowledged and will be delivered again; ``None``: the index cannot tell."""
         return None if self.comes_again is None else len(self.comes_again)

@@ -45,6 +45,10 @@ class Layout:
         ranges += [(self.count_up_to(*start), self.count_up_to(*end)) for start, end in holes]
         return [(first, end) for first, end in ranges if first < end]
 
+    def has(self, ledger: int, entry: int) -> bool:
+        """Return whether this entry is there: neither trimmed nor still to come."""
+        return 0 <= entry < dict(self.ledgers).get(ledger, 0)
+
     def at(self, place: int) -> tuple[int, int]:
         """Return ledger and entry of the entry with ``place`` others before it."""
         for ledger, entries in self.ledgers:

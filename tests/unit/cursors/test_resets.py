@@ -1,8 +1,7 @@
 """A reset is planned and counted first; what is confirmed is what was looked at."""
 
 import random
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,21 +10,17 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from msgspec import structs
 
-from eventstore.config.loading import Config
 from eventstore.cursors.plans import MovePlan, digest_of
 from eventstore.cursors.resets import RESET, Target, plan_reset
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
+from tests.unit.cursors.standing import NAME, SHARED, TOPIC, handle, index_all, published
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
-
-TOPIC, NAME = "patients", "mailer"
-SHARED = SubscriptionType.SHARED
 
 
 @pytest.fixture
@@ -33,30 +28,6 @@ def storage() -> Iterator[DatabaseStorage]:
     opened = DatabaseStorage()
     yield opened
     opened.close()
-
-
-def index_all(storage: DatabaseStorage) -> None:
-    index_until_caught_up(
-        Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
-    )
-
-
-def published(storage: DatabaseStorage, count: int, *, partitions: int = 1) -> Sequence[Position]:
-    """So many events, and a subscription that stands at the first of them; indexed."""
-    storage.log.create_topic(TOPIC, partitions=partitions)
-    positions = storage.log.append(TOPIC, [NewMessage(payload=b"{}", key=f"k{number}") for number in range(count)])
-    storage.subscriptions.create(TOPIC, NAME, type=SHARED, start=Edge.EARLIEST)
-    index_all(storage)
-    return positions
-
-
-def handle(storage: DatabaseStorage, positions: Sequence[Position]) -> None:
-    """The subscription receives everything that waits and acknowledges these."""
-    with storage.subscriptions.consume(TOPIC, NAME, type=SHARED, consumer="worker-1") as consumer:
-        received = {message.position for message in consumer.receive(limit=10_000, timeout=5)}
-        for position in positions:
-            assert position in received
-            consumer.acknowledge(position)
 
 
 def counts(plan: MovePlan) -> tuple[int | None, int | None]:

@@ -24,7 +24,14 @@ from eventstore.drivers.pulsar.positions import place_of
 from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
-from eventstore.model.errors import EventStoreError, LeaseLost, StoreUnreachable, UnknownSubscription, UnknownTopic
+from eventstore.model.errors import (
+    EventStoreError,
+    InvalidPosition,
+    LeaseLost,
+    StoreUnreachable,
+    UnknownSubscription,
+    UnknownTopic,
+)
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 
@@ -34,6 +41,7 @@ RETRY_SECONDS = 20.0
 NOT_MOVED = "The broker confirmed the move, but the cursor is where it was. Try again."
 NOT_READ_BACK = "The broker confirmed the move, but the cursor could not be read back:"
 NOT_PROVEN = "The cursor may have moved: consumers may have handled everything again before it was read back."
+NOT_THERE = "Nothing lies at this position: retention has removed it, or the topic was made anew. Open the event from a list."
 
 Target = tuple[int, int] | str
 
@@ -66,7 +74,16 @@ def reset(
         for partition, target in targets.items()
     }
     check_movable(admin, known, name)
+    for partition, place in targets.items():
+        if isinstance(place, Position):
+            _check_there(admin, known.log(partition), place)
     one_by_one(steps, on_begin, on_move)
+
+
+def _check_there(admin: Admin, log: TopicName, place: Position) -> None:
+    """A broker confirms a reset to any position. It then goes to the end, or to the first entry, without a word."""
+    if not layout_of(admin.log_internals(log)).has(*place_of(place.token).first_entry):
+        raise InvalidPosition(NOT_THERE)
 
 
 def one_by_one(steps: Mapping[int, Callable[[], CursorMove]], on_begin: OnBegin, on_move: OnMove) -> None:

@@ -20,9 +20,9 @@ from eventstore.drivers.pulsar.positions import entry_of
 from eventstore.drivers.pulsar.subscriptions.cursor_reset import one_by_one
 from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in
 from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import Position
-from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 
 WAIT_SECONDS = 20.0
 """For how long a cursor is read back, so that a partition takes less time than an action's lease."""
@@ -79,6 +79,7 @@ def _stands_behind(admin: Admin, log: TopicName, name: str, end: Entry) -> bool:
 
 
 def _check_there(layout: Layout, end: Entry) -> None:
-    """Before anything is moved: the broker takes any position."""
-    if layout.last is None or end > layout.last:
+    """Before anything is moved: the broker takes any position. Nothing is left to skip of what was trimmed."""
+    first = layout.ledgers[0][0] if layout.ledgers else layout.newest[0]
+    if end[0] >= first and not layout.has(*end):
         raise InvalidPosition(NOTHING_THERE)
