@@ -83,7 +83,8 @@ def skip_aim(given: QueryDict, topic: Topic) -> Aim:
         return Aim(action=SKIP_BEFORE, target=row.position, fields=fields, words=event_words(row), row=row)
     if skip == "count":
         return _count_aim(given, topic)
-    ends = ends_of(given["ends"], topic) if given.get("ends") else None
+    text = given.get("ends", "")
+    ends = ends_of(text, topic) if text else None
     if skip == "all":
         return Aim(action=CLEAR, target=ends, fields=fields, words="")
     if skip == "expired":

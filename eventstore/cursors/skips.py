@@ -108,6 +108,7 @@ def _up_to(verb: str, seen: Look, ends: Ends, otherwise: str) -> MovePlan:
     """Skip what waits up to these places. Raises ``NothingToMove`` with ``otherwise`` if nothing does."""
     for end in ends.values():
         seen.indexed(seen.cursor(end).partition)
+        seen.log.entry(end)  # raises for a place that is none of this store's
     below = seen.ordinals_after(ends)
     moves = []
     for at, end in sorted(ends.items()):

@@ -72,7 +72,8 @@ class DeliveryFace:
             start = behind.token if behind else ""
             if isinstance(end, Position) and start < end.token:
                 skips[partition] = (start, end.token)
-        self._tracks.note_skips(subscription.topic, subscription.name, skips, at)
+        stands = {partition: place.token if place else "" for partition, place in now.items()}
+        self._tracks.note_skips(subscription.topic, subscription.name, skips, at, stands)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
         return {

@@ -122,7 +122,7 @@ def follow(
         proven = tuple(_jump(track.older, track.newer, later, events_in, track.placed))
     passages = (*track.passages, *proven)[-MOST_PASSAGES:]
     if anew or now.place < track.newer.place:
-        kept = tuple(cut for one in passages if (cut := _up_to(one, now.place)))
+        kept = tuple(cut for one in passages if (cut := _up_to(one, now)))
         return Followed(track=Track(older=None, newer=now, passages=kept), seeming=())
     following = Track(older=track.newer, newer=now, passages=passages)
     return Followed(track=following, seeming=tuple(_jump(track.newer, now, now, events_in, None)))
@@ -227,8 +227,8 @@ def _loaded_anew(before: Mark, now: Mark) -> bool:
     return any(was is not None and is_ is not None and is_ < was for was, is_ in pairs)
 
 
-def _up_to(passage: Passage, place: str) -> Passage | None:
-    """Return the part of the passage that the cursor, gone back, still stands behind."""
-    if passage.end <= place:
+def _up_to(passage: Passage, now: Mark) -> Passage | None:
+    """Return the part of the passage that is still acknowledged although the cursor went back."""
+    if passage.end <= now.place or any(start <= passage.start and passage.end <= end for start, end in now.holes):
         return passage
-    return replace(passage, end=place) if passage.start < place else None
+    return replace(passage, end=now.place) if passage.start < now.place else None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -77,8 +78,16 @@ class Tracks:
             self._looked |= dict.fromkeys(new, at)
             self._thin(at)
 
-    def note_skips(self, topic: str, name: str, skips: Mapping[int, tuple[str, str]], at: datetime) -> None:
-        """Note that a reset of ours has moved these cursors of a subscription forward, by partition: from and to (tokens)."""
+    def note_skips(
+        self,
+        topic: str,
+        name: str,
+        skips: Mapping[int, tuple[str, str]],
+        at: datetime,
+        stands: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """Note that a move of ours went over these ranges of a subscription, by partition: from and to (tokens). ``stands``:
+        where its cursors stand now, if not at the end of the range."""
         if not skips:
             return
         name = stored_name(name)
@@ -88,7 +97,9 @@ class Tracks:
             for partition, (start, end) in skips.items():
                 key = (topic, name, partition)
                 before = known.get(key, Kept(None, None))
-                known[key] = Kept(skipped(before.followed or unseen(end, at), start, end, at), before.version)
+                known[key] = Kept(
+                    skipped(before.followed or unseen(stands.get(partition, end), at), start, end, at), before.version
+                )
             self._save([(topic, name, partition) for partition in skips], at)
 
     def passed(self, topics: Sequence[str], as_of: datetime) -> Mapping[tuple[str, str], Passed]:

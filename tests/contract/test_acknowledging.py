@@ -1,6 +1,6 @@
 """Exact messages are acknowledged without being received, and a cursor is put back to a place with its ranges."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -36,7 +36,12 @@ def place_now(storage: Storage, topic: str, partition: int = 0) -> CursorPlace:
 
 def settled(consumer: Consumer, known: list[bytes], wanted: Sequence[bytes]) -> bool:
     """Receive until all that is wanted has come; what was known before a move may come again."""
-    return eventually(lambda: known.extend(payloads(consumer.receive(limit=10, timeout=0.3))) or set(known) >= set(wanted))
+
+    def all_there() -> bool:
+        known.extend(payloads(consumer.receive(limit=10, timeout=0.3)))
+        return set(known) >= set(wanted)
+
+    return eventually(all_there)
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -111,14 +116,15 @@ def test_places_that_are_not_the_partitions_own_are_refused_and_nothing_moves(st
     foreign = append_singly(storage, other, numbered(5))
     there.create(name, "s", type=SHARED, start=Edge.EARLIEST)
     behind = Position(topic=name, partition=0, token=alone(storage, foreign[4])[1].token)
-    for refused in (
+    refused: list[Callable[[], None]] = [
         lambda: there.acknowledge(name, "s", {0: [alone(storage, foreign[0])]}),
         lambda: there.restore_cursor(name, "s", {0: CursorPlace(acknowledged=foreign[0])}),
         lambda: there.restore_cursor(name, "s", {0: CursorPlace(acknowledged=behind)}),
         lambda: there.acknowledge(name, "s", {0: [(behind, Position(topic=name, partition=0, token="zz"))]}),
-    ):
+    ]
+    for call in refused:
         with pytest.raises(InvalidPosition):
-            refused()
+            call()
     with pytest.raises(UnknownSubscription):
         there.restore_cursor(name, "nobody", {0: CursorPlace(acknowledged=None)})
     assert there.named(name, "s").backlog == 2

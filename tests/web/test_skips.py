@@ -194,12 +194,12 @@ def test_what_is_no_skip_is_asked_for_again_in_words(desk: Desk) -> None:
     desk.subscribe()
     for given in WRONG:
         answer = desk.get(reverse("skip_new", args=[TOPIC, NAME]) + "?" + urlencode(given))
-        assert answer.status_code == 400, given
+        assert answer.status_code in (400, 404), given
         assert 'role="alert"' in answer.content.decode()
         posted = desk.client().post(
             reverse("skips", args=[TOPIC, NAME]), {**given, "digest": "x", "since": "0", "reason": "because"}
         )
-        assert posted.status_code == 400, given
+        assert posted.status_code in (400, 404), given
     assert waiting(desk) == 2
     assert not AuditEntry.objects.exists()
 

@@ -238,10 +238,10 @@ class Admin:
         self._http.send("PUT", _subscription(topic, name), body=start, known=(409,), missing=_unknown_topic(topic))
 
     def reset_cursor(self, log: TopicName, name: str, target: tuple[int, int] | str) -> None:
-        """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``.
+        """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``. A batch is delivered again as a whole.
 
-        A batch is delivered again as a whole. For a cursor that someone is moving at this moment, the broker returns 412. The
-        reset is then repeated for ``FENCED_SECONDS``, and finally raises ``StoreRefused``.
+        While someone else moves the cursor, the broker returns 412. The reset is then repeated for ``FENCED_SECONDS``, and
+        finally raises ``StoreRefused``.
         """
         path, body = f"{_subscription(log, name)}/resetcursor", target if isinstance(target, str) else _entry(*target)
         unknown, deadline = _unknown_subscription(log), time.monotonic() + FENCED_SECONDS
@@ -254,9 +254,9 @@ class Admin:
             time.sleep(0.2)
 
     def skip_to(self, log: TopicName, name: str, ledger: int, entry: int) -> None:
-        """Let everything up to this entry expire for the subscription. The broker answers before that is done, and does
-        nothing (409) while it is doing the same already."""
-        body, path = _entry(ledger, entry), f"{_subscription(log, name)}/expireMessages"
+        """Let everything up to this entry expire. The broker answers before, and does nothing (409) if it is at it already."""
+        folded, path = log.folded(), f"{_subscription(log, name)}/expireMessages"
+        body = {**_entry(ledger, entry), "partitionIndex": folded[1] if folded else -1}  # else the broker refuses (412)
         self._http.send("POST", path, body=body, known=(409,), missing=_unknown_subscription(log))
 
     def close(self) -> None:

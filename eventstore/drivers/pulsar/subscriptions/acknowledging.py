@@ -1,4 +1,4 @@
-"""Acknowledging entries that nobody has received: a consumer joins for a moment, asks for no message, and leaves.
+"""Acknowledging entries without receiving them: a consumer joins for a moment, asks for no message, and leaves.
 
 A broker's admin API cannot acknowledge an entry. A consumer can acknowledge any, received or not (verified with 4.0.8 and
 pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is given nothing.
