@@ -4,6 +4,7 @@ A face's class lives in the room of its capability. A new capability adds a room
 """
 
 from datetime import timedelta
+from functools import partial
 
 from eventstore.actions import ActionFace, Safeguards
 from eventstore.backlogs.face import BacklogFace
@@ -46,22 +47,17 @@ class Desk:
         cache = PayloadCache(most_bytes=config.limits.payload_cache_megabytes * 1_000_000)
         self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
-        tracks = Tracks()
+        tracks, external = Tracks(), partial(is_external, config.subscriptions)
         self.subscriptions = SubscriptionFace(
             storage=storage,
             rows_of=self.streams.rows_of,
             stuck_after=stuck_after,
             on_look=tracks.observe,
-            is_external=lambda one: is_external(config.subscriptions, one.topic, one.name),
+            is_external=lambda one: external(one.topic, one.name),
             declared=config.subscriptions,
         )
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
-        self.delivery = DeliveryFace(
-            log=self.log,
-            rows_of=self.streams.rows_of,
-            tracks=tracks,
-            declared=config.subscriptions,
-        )
+        self.delivery = DeliveryFace(log=self.log, rows_of=self.streams.rows_of, tracks=tracks, declared=config.subscriptions)
         self.diagnosis = DiagnosisFace(
             log=self.log,
             backlogs=self.backlogs,
@@ -72,11 +68,7 @@ class Desk:
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         self.jobs = JobFace(storage=storage, safeguards=safeguards)
-        self.cursors = CursorFace(
-            actions=self.actions,
-            rows_of=self.streams.rows_of,
-            is_external=lambda topic, name: is_external(config.subscriptions, topic, name),
-        )
+        self.cursors = CursorFace(actions=self.actions, rows_of=self.streams.rows_of, is_external=external)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
 
