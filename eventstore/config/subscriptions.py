@@ -29,6 +29,8 @@ class DeclaredSubscription(Struct, frozen=True, forbid_unknown_fields=True, kw_o
     dead_letter: Patterns = ()
     """The topics that take its dead letters, where their names do not tell."""
     retry: Patterns = ()
+    reason: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Properties in which its consumers record why they gave an event up. Not patterns."""
 
     def is_of(self, topic: str, name: str) -> bool:
         return fnmatchcase(name, self.name) and fits(topic, self.topics)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from eventstore.config.subscriptions import DeclaredSubscription
-from eventstore.delivery.copies import Found, SenderOf, copies_of_each, derived_of
+from eventstore.delivery.copies import Found, SenderOf, are_behind, copies_of_each
 from eventstore.delivery.judging import NO_COPIES, Copies, Delivery, Known, is_acknowledged, judge
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.ordinals import ordinals_after
@@ -45,10 +45,10 @@ class Book:
         """The event of this ordinal, if ``of`` was asked for it before."""
         return self._met.get((topic, partition, ordinal))
 
-    def copies_are_behind(self, topics: Collection[str]) -> bool:
+    def copies_are_behind(self, topics: Collection[str], there: Collection[str] = ()) -> bool:
         """Whether the index may not have read all copies of these topics' events: some may be dead-lettered or retried though
-        nothing tells yet."""
-        return any(one.behind for one in derived_of(topics, self._declared))
+        nothing tells yet. ``there`` are the topics that the store has."""
+        return are_behind(topics, there, self._declared)
 
     def known_at(self, position: Position) -> Deliveries | None:
         """What ``of`` said of the event here before; ``None`` if it was not asked."""

@@ -78,6 +78,22 @@ def derived_of(topics: Collection[str], declared: Sequence[DeclaredSubscription]
     return [one for one in derived_topics() if any(one.is_of(topic, declared) for topic in topics)] if topics else []
 
 
+def are_behind(topics: Collection[str], there: Collection[str], declared: Sequence[DeclaredSubscription]) -> bool:
+    """Whether some copies of these topics' events may not be indexed: the index is behind in a topic where they go, or has not
+    found one yet that is ``there`` in the store."""
+    known = derived_topics()
+    if any(one.behind and one.is_of(topic, declared) for one in known for topic in topics):
+        return True
+    names = {one.name for one in known}
+    return any(_takes_copies(name, topic, declared) for name in there if name not in names for topic in topics)
+
+
+def _takes_copies(name: str, topic: str, declared: Sequence[DeclaredSubscription]) -> bool:
+    """Whether copies of the topic's events go to the topic of this name, which the index does not know."""
+    by_name = belongs_to(name, topic) and name.endswith(tuple(SUFFIXES.values()))
+    return by_name or any(fits(topic, one.topics) and fits(name, (*one.dead_letter, *one.retry)) for one in declared)
+
+
 def copies_of_each(
     log: Log,
     pointers: Sequence[Pointer],

@@ -18,6 +18,7 @@ from eventstore.envelope import read_event
 from eventstore.index.lookup.face import IndexFace
 from eventstore.jobs.face import JobFace
 from eventstore.jobs.guarding import guarded
+from eventstore.letters.face import LetterFace
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.scanning import Scans
@@ -58,6 +59,7 @@ class Desk:
         )
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.delivery = DeliveryFace(log=self.log, rows_of=self.streams.rows_of, tracks=tracks, declared=config.subscriptions)
+        self.letters = LetterFace(storage=storage, rows_of=self.streams.rows_of, declared=config.subscriptions)
         self.diagnosis = DiagnosisFace(
             log=self.log,
             backlogs=self.backlogs,

@@ -5,6 +5,7 @@ the configuration or its name's ending makes a retry or dead-letter topic, by wh
 subscription, Python's only the topic.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,9 @@ REAL_TOPIC, REAL_SUBSCRIPTION = "REAL_TOPIC", "REAL_SUBSCRIPTION"
 MOST_ASKED = 12
 """Topics whose copies are looked at, and copies of each."""
 COPIES = 3
+
+
+_OF_PARTITION = re.compile(r"-partition-\d{1,9}-", re.ASCII)
 
 
 class By(StrEnum):
@@ -55,7 +59,7 @@ def letter_topics(
     own = [one for one in declared if one.is_of(topic, name)]
     for each in topics:
         suffix = SUFFIXES.get(each.kind)
-        if suffix is not None and each.name == f"{topic}-{name}{suffix}":
+        if is_named_for(each.name, each.kind, topic, name):
             found[each.name] = By.NAME
         elif any(fits(each.name, declared_topics(one, each.kind)) for one in own):
             found[each.name] = By.CONFIGURATION
@@ -67,6 +71,15 @@ def letter_topics(
             found[each_name] = by
     known = {each.topic: each.events for each in queries.indexed_topics()} if found else {}
     return [LetterTopic(topic=each, by=found[each.name], events=known.get(each.name)) for each in topics if each.name in found]
+
+
+def is_named_for(derived: str, kind: TopicKind, topic: str, name: str) -> bool:
+    """Whether clients name the topic of this kind so for this subscription. Some name it for one partition of a topic."""
+    suffix = SUFFIXES.get(kind)
+    if suffix is None or not (derived.startswith(f"{topic}-") and derived.endswith(f"-{name}{suffix}")):
+        return False
+    between = derived[len(topic) : len(derived) - len(name) - len(suffix)]
+    return between == "-" or _OF_PARTITION.fullmatch(between) is not None
 
 
 def declared_topics(one: DeclaredSubscription, kind: TopicKind) -> Patterns:

@@ -249,3 +249,15 @@ def test_a_subscription_that_was_not_there_at_the_last_look_was_born_since() -> 
     for each in (tracks, Tracks()):  # the next look is not waited for, by any process
         [passage] = each.passed(["patients"], NOW + timedelta(seconds=2))["patients", "mailer"][0]
         assert (passage.start, passage.certain) == ("", True)
+
+
+def test_letters_in_a_topic_that_the_index_has_not_found_yet_are_not_all_indexed() -> None:
+    indexed([event(0)])
+    errors = DeclaredSubscription(name="mailer", dead_letter=("mail-errors",))
+    book = book_of(known(subscription(0, None)), declared=[errors])
+    assert not book.copies_are_behind(["patients"])
+    assert not book.copies_are_behind(["patients"], ["patients", "patients-archive", "orders-mailer-DLQ"])
+    assert book.copies_are_behind(["patients"], ["patients-mailer-DLQ"])
+    assert book.copies_are_behind(["patients"], ["a/b/mail-errors"])
+    indexed([copy(0, "7:0:-1")], DEAD)
+    assert not book.copies_are_behind(["patients"], ["patients-mailer-DLQ"])
