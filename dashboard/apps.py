@@ -15,6 +15,7 @@ REGISTER_THEMSELVES = (
     "dashboard.access.command_actions",
     "dashboard.jobs.actions",
     "dashboard.cursors.action_rules",
+    "dashboard.letters.action_rules",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -4,6 +4,8 @@ from django.urls import URLPattern
 
 from dashboard.cursors import views as cursors
 from dashboard.jobs import views as jobs
+from dashboard.letters import burial_views, exporting, keeping_views
+from dashboard.letters import views as letters
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregates,
@@ -36,6 +38,10 @@ _PAGES = (
     waiting_views,
     cursors,
     jobs,
+    letters,
+    burial_views,
+    keeping_views,
+    exporting,
     audit,
 )
 

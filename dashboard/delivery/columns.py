@@ -87,7 +87,7 @@ def columns_of(figures: Figures, rows: Sequence[Row], waiting: Sequence[Waiting]
         as_of=figures.as_of,
         sources=sources_of({each[name].source for each in deliveries for name in shown if name in each}),
         unavailable=figures.unavailable,
-        copies_behind=figures.book.copies_are_behind({topic for topic, _ in figures.lines}),
+        copies_behind=figures.book.copies_are_behind({topic for topic, _ in figures.lines}, figures.asked_topics),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.delivery.columns import columns_of, not_yet, waiting_here
+from dashboard.delivery.dead_lettered import dead_lettered
 from dashboard.delivery.figures import Figures, figures_for
 from dashboard.delivery.panel import panel_of
 from eventstore.model import Aggregate, Pointer
@@ -22,6 +23,7 @@ def of_aggregate(aggregate: Aggregate, rows: Sequence[Row], selected: Row | None
         "columns": columns,
         "stream_cells": columns.rows,
         "not_yet": not_yet(aggregate.type, aggregate.id, waiting),
+        "dead_lettered": dead_lettered(aggregate.type, aggregate.id, rows, figures),
         "delivery": panel,
     }
 

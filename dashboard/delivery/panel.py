@@ -7,6 +7,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from dashboard.delivery.columns import Cell, cell_of
+from dashboard.delivery.dead_lettered import LETTERS, letters_url_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import counted_events, note_of, source_of
 from dashboard.rendering import event_url, reset_to_url, skip_before_url, skip_event_url
@@ -28,6 +29,8 @@ class PanelLine:
     behind: str
     note: str
     holds_url: str
+    letters_url: str
+    """Leads to the subscription's dead letters; empty unless the event is one of them."""
     nobody: bool
     """Something waits, and no consumer is connected."""
     skip_url: str
@@ -63,7 +66,7 @@ def panel_of(figures: Figures, pointer: Pointer | None, topic: str, waiting: Seq
         unavailable=dict(figures.unavailable).get(topic, ""),
         asked=topic in figures.asked_topics,
         indexed=pointer is not None,
-        copies_behind=figures.book.copies_are_behind([topic]),
+        copies_behind=figures.book.copies_are_behind([topic], figures.asked_topics),
     )
 
 
@@ -83,6 +86,7 @@ def _line(line: Line, delivery: Delivery, waiting: Waiting | None, at: str) -> P
         holds_url=f"{url}#holder" if delivery.state is DeliveryState.STUCK else "",
         skip_url=skip_event_url(*names, at) if movable and delivery.waits else "",
         from_here_url=(skip_before_url if delivery.waits else reset_to_url)(*names, at) if movable else "",
+        letters_url=letters_url_of(line.topic.name, line.subscription.name) if delivery.state in LETTERS else "",
         nobody=delivery.waits and line.unattended_and_told,
     )
 

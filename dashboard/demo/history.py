@@ -36,6 +36,8 @@ SUBSCRIPTIONS = {
     "app-timeline": ("documents", SubscriptionType.FAILOVER),
 }
 DEAD_LETTERS = 4
+WITH_REASONS = ("The mailbox is full", "The mailbox is full", "The address has no domain")
+"""What the mailer recorded with further dead letters, one each."""
 
 
 def no_report(topic: str, written: int) -> None:
@@ -105,17 +107,25 @@ def as_message(event: Mapping[str, object]) -> NewMessage:
 
 
 def _dead_letters(appointments: Sequence[NewMessage]) -> Iterator[NewMessage]:
-    """Copies as Pulsar's client makes them: the event with its origin in further properties."""
+    """Copies as Pulsar's client makes them: the event with its origin in further properties. The mailer records why in the
+    last ones."""
     step = max(1, len(appointments) // DEAD_LETTERS)
     for index in range(step // 2, len(appointments), step):
-        original = appointments[index]
-        origin = {"ORIGIN_MESSAGE_ID": f"demo:{index}", "REAL_TOPIC": "appointments", "RECONSUMETIMES": "16"}
-        yield NewMessage(
-            payload=original.payload,
-            key=original.key,
-            properties={**original.properties, **origin},
-            event_time=original.event_time,
-        )
+        yield _letter(appointments[index], index, {"RECONSUMETIMES": "16"})
+    for number, reason in enumerate(WITH_REASONS):
+        index = (number + 1) * step - 1
+        why = {"REAL_SUBSCRIPTION": "mailer", "RECONSUMETIMES": "3", "exception": reason}
+        yield _letter(appointments[index], index, why)
+
+
+def _letter(original: NewMessage, index: int, said: Mapping[str, str]) -> NewMessage:
+    origin = {"ORIGIN_MESSAGE_ID": f"demo:{index}", "REAL_TOPIC": "appointments", **said}
+    return NewMessage(
+        payload=original.payload,
+        key=original.key,
+        properties={**original.properties, **origin},
+        event_time=original.event_time,
+    )
 
 
 def _complete(log: Log, name: str, messages: Sequence[NewMessage]) -> int:

@@ -16,35 +16,17 @@ from django.utils import timezone
 
 from dashboard.gateway import desk, shared
 from dashboard.rendering.text import format_duration, format_number
+from dashboard.subscriptions.marks import KEEPS_LETTERS, KIND_WORDS, MARKS
 from dashboard.web import place_counts, store_health
 from eventstore.backlogs import NOT_KNOWN, AllBacklogs, Pace, Step
-from eventstore.model import StoreUnreachable, Subscription, SubscriptionKind, Topic
+from eventstore.letters import KEEPER
+from eventstore.model import StoreUnreachable, Subscription, Topic, TopicKind
 from eventstore.subscriptions import Backlog, Counted, State
 
 FRESH = timedelta(seconds=2)
 
-MARKS = {
-    State.STUCK: ("bad", "▲", "stuck"),
-    State.BLOCKED: ("bad", "■", "blocked"),
-    State.NO_CONSUMERS: ("warn", "∅", "no consumers"),
-    State.TRIMMED: ("bad", "✕", "trimmed past its cursor"),
-    State.SLOW: ("warn", "↘", "slow"),
-    State.CATCHING_UP: ("info", "↻", "catching up"),
-    State.HEALTHY: ("ok", "✓", "healthy"),
-    State.IDLE: ("ok", "○", "idle"),
-    State.DELAYED: ("info", "◷", "delayed"),
-    State.HELD_BACK: ("warn", "‖", "held back"),
-    State.EXTERNAL: ("quiet", "◌", "external positions"),
-    State.PHANTOM: ("quiet", "◌", "phantom"),
-    State.STORES_OWN: ("quiet", "◌", "the broker's own"),
-}
-"""A state's tone, mark and word."""
-
 WORST_FIRST = {State.STUCK: 0, State.BLOCKED: 0, State.TRIMMED: 0, State.HELD_BACK: 0, State.EXTERNAL: 2, State.PHANTOM: 2}
 """Ranks of states in a list; 1 for those that are not named."""
-WELL = frozenset({State.HEALTHY, State.IDLE})
-KIND_WORDS = {SubscriptionKind.FUNCTION: "function", SubscriptionKind.SINK: "sink"}
-"""Consumers of people's that run in the store's own workers."""
 EVERYDAY = 3
 """A consumer that keeps up has up to seven events waiting at any moment. These low bits are ignored when sorting."""
 NAMED_PARTITIONS = 4
@@ -68,7 +50,7 @@ class Line:
 
     @property
     def mark(self) -> tuple[str, str, str]:
-        return MARKS[self.backlog.state]
+        return KEEPS_LETTERS if self.keeps_letters and self.unattended else MARKS[self.backlog.state]
 
     @property
     def waiting(self) -> str:
@@ -90,6 +72,11 @@ class Line:
     def of_the_store(self) -> bool:
         """The store keeps it for itself: for compaction, replication or deduplication."""
         return self.subscription.kind.of_the_store
+
+    @property
+    def keeps_letters(self) -> bool:
+        """It is the desk's own, which keeps dead letters until somebody has dealt with them: nobody is expected to consume."""
+        return self.subscription.name == KEEPER and self.topic.kind is TopicKind.DEAD_LETTER
 
     @property
     def still_for(self) -> str:
@@ -120,7 +107,7 @@ class Line:
     @property
     def stuck(self) -> bool:
         """It stands although events wait for too long: stuck, blocked, or nobody is connected."""
-        return self.backlog.stuck_since is not None
+        return self.backlog.stuck_since is not None and not self.keeps_letters
 
     @property
     def held_by_an_event(self) -> bool:

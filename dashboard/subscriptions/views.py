@@ -15,6 +15,7 @@ from dashboard.subscriptions.diagnosis import MOVE_NAMES, diagnosis_of
 from dashboard.subscriptions.figures.chart import RANGES, figures
 from dashboard.subscriptions.figures.row import full_rows
 from dashboard.subscriptions.figures.table import asked_for, chosen, columns
+from dashboard.subscriptions.marks import MARKS
 from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
@@ -151,7 +152,7 @@ def _choices(found: BacklogSnapshot) -> dict[str, Sequence[str]]:
 
 
 def _states(found: BacklogSnapshot) -> Sequence[tuple[int, tuple[str, str, str]]]:
-    counted = [(found.counted(state), backlog_cache.MARKS[state]) for state in State]
+    counted = [(found.counted(state), MARKS[state]) for state in State]
     return [pair for pair in counted if pair[0]]
 
 

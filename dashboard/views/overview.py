@@ -10,16 +10,18 @@ from django.urls import path
 from django.utils import timezone
 
 from dashboard.gateway import desk
+from dashboard.letters.summary import dead_letters
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
 from dashboard.subscriptions.figures.row import brief_rows
+from dashboard.subscriptions.marks import WELL
 from dashboard.web import completeness, place_counts, store_health
 from dashboard.web.pages import load_whole_page, page, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
-from eventstore.model import Anomaly, EventStoreError, IndexedTopic, TopicKind, TopicMadeAnew
+from eventstore.model import Anomaly, EventStoreError, TopicMadeAnew
 from eventstore.subscriptions import Counted, State
 
 MOST_LINES = 100
@@ -85,14 +87,6 @@ class Anomalies:
         return self.text.counted(self.events)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadLetters:
-    """Dead-letter topics that hold events, those with most events first. ``more`` counts those that are not shown."""
-
-    topics: Sequence[IndexedTopic]
-    more: int
-
-
 @page("browse")
 def overview(request: HttpRequest) -> HttpResponse:
     snapshot, away = backlog_cache.gathered_or_last_known()
@@ -101,10 +95,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = completeness.standing()
     index = now.index or store_health.current_index_health()
     lines = snapshot.worst_first if snapshot else []
+    services = [line for line in lines if not line.keeps_letters]
     stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
     mistaken = _mistaken([line for line in lines if not line.needs_attention])
-    of_index = {**_from_the_index(index), "index_notice": now.index_notice, "standing": now, "says_index": True}
+    of_index = {**_from_the_index(index, lines), "index_notice": now.index_notice, "standing": now, "says_index": True}
     attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken), of_index)
     context = {
         **of_index,
@@ -116,9 +111,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "more_stuck": max(0, len(stuck) - MOST_STUCK),
         "held": held[:MOST_STUCK],
         "mistaken": mistaken,
-        "subscriptions": len(snapshot.of_services) if snapshot else 0,
+        "subscriptions": len(services),
         "waiting": _waiting(lines) if snapshot else None,
-        "healthy": sum(snapshot.counted(state) for state in backlog_cache.WELL) if snapshot else 0,
+        "healthy": sum(line.backlog.state in WELL for line in services),
         "attention": attention,
         "supported": desk().subscriptions.supported,
         "lists_consumers": desk().subscriptions.lists_consumers,
@@ -137,11 +132,11 @@ def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, mista
     return of_subscriptions + others
 
 
-def _from_the_index(index: store_health.IndexHealth) -> dict[str, Any]:
-    """What of this page comes from the index alone."""
+def _from_the_index(index: store_health.IndexHealth, lines: Sequence[Line]) -> dict[str, Any]:
+    """What of this page comes from the index, and from the subscriptions as they are known."""
     made_anew = _made_anew_lately()
     return {
-        "dead_letters": _dead_letters(),
+        "dead_letters": dead_letters(lines, MOST_DEAD_LETTERS),
         "anomalies": _anomalies(),
         "made_anew": made_anew[:MOST_MADE_ANEW],
         "more_made_anew": max(0, len(made_anew) - MOST_MADE_ANEW),
@@ -211,23 +206,13 @@ def _made_anew_lately() -> Sequence[TopicMadeAnew]:
     return [topic for topic in desk().index.made_anew() if topic.at >= since]
 
 
-def _dead_letters() -> DeadLetters | None:
-    """According to the index, so without asking the store or reading payloads."""
-    indexed = desk().index.topics().values()
-    existing = [topic for topic in indexed if topic.gone_at is None and topic.events]
-    holding = [topic for topic in existing if topic.kind == TopicKind.DEAD_LETTER]
-    most_first = sorted(holding, key=lambda topic: (-topic.events, topic.topic))
-    shown = most_first[:MOST_DEAD_LETTERS]
-    return DeadLetters(topics=shown, more=len(most_first) - len(shown)) if shown else None
-
-
 def _newest(kind: Anomaly) -> EventLine | None:
     lines = desk().index.anomalies(kind, limit=1).items
     return build_pointer_line(lines[0].pointer) if lines else None
 
 
 def _waiting(lines: Sequence[Line]) -> Waiting:
-    counted = [line for line in lines if line.backlog.state not in NOBODY_WAITS]
+    counted = [line for line in lines if line.backlog.state not in NOBODY_WAITS and not line.keeps_letters]
     waits = [line for line in counted if line.backlog.waiting]
     old = [line for line in counted if line.backlog.oldest]
     return Waiting(

@@ -27,6 +27,9 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/cursor-resets/events/?to=latest",
     "topics/documents/subscriptions/app-timeline/skips/new/?skip=all",
     "topics/documents/subscriptions/app-timeline/skips/events/?skip=all",
+    "topics/documents/subscriptions/app-timeline/dead-letters/",
+    "topics/documents/subscriptions/app-timeline/dead-letters/keepers/new/",
+    "topics/documents/subscriptions/app-timeline/dead-letters/burials/new/?all=1",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"
@@ -66,6 +69,9 @@ NO_PAGES = {
     "job_cancellations": "only posted; what it shows after a refusal is the job's page",
     "job_approvals": "only posted",
     "skips": "only posted; what it shows after a refusal is the page of the preview",
+    "burials": "only posted; what it shows after a refusal is the page of the preview",
+    "letter_keepers": "only posted; what it shows after a refusal is the page of the preview",
+    "letter_exports": "a download",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

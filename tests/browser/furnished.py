@@ -1,4 +1,5 @@
-"""A desk that has something to show on every page: documents, anomalies, copies, a subscription, and a foreign log."""
+"""A desk that has something to show on every page: documents, anomalies, copies, dead letters, a subscription, and a foreign
+log."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ def furnished_desk(folder: Path) -> Iterator[Desk]:
     with Desk(folder, people=PEOPLE) as running:
         running.manage("import_events", "-", "--topic", "documents", stdin=documents())
         running.manage("import_events", "-", "--topic", "loans", stdin=b"".join(foreign_log(4)))
-        planting = running.spawn("planting", "-m", "tests.browser.planting", "orders")
+        planting = running.spawn("planting", "-m", "tests.browser.planting", "orders", "documents")
         assert planting.wait(timeout=60) == 0
         running.processes.pop("planting")
         running.manage("run_index", "--until-caught-up")

@@ -236,3 +236,25 @@ def test_the_indexs_page_keeps_itself_fresh(desk: Desk, chromium: Browser, sessi
     expect(row).to_have_attribute("data-state", "up to date", timeout=60_000)
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1
     context.close()
+
+
+def test_from_the_overview_to_a_dead_letter_that_is_buried_and_its_record(
+    desk: Desk, chromium: Browser, session_cookie: Cookies
+) -> None:
+    context = open_context(chromium, session_cookie)
+    page = context.new_page()
+    page.goto(desk.url)
+    page.locator('[data-topic="documents-app-timeline-DLQ"] a').first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters of app-timeline")
+    waiting = page.locator("[data-letter]")
+    before = waiting.count()
+    waiting.last.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Bury chosen").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bury 1 dead letter")
+    page.get_by_label("Reason").fill("SUP-1: the practice has closed")
+    page.get_by_role("button", name="Bury 1 letter").click()
+    expect(page.get_by_text("1 letter of documents-app-timeline-DLQ buried.")).to_be_visible()
+    expect(waiting).to_have_count(before - 1)
+    page.goto(f"{desk.url}audit/")
+    expect(page.locator("main")).to_contain_text("Bury dead letters")
+    context.close()

@@ -28,6 +28,7 @@ MAIN = {
     f"{SUBSCRIPTION}cursor-resets/new/?to=earliest": "Reset mailer: 2 events redelivered",
     f"{SUBSCRIPTION}cursor-resets/new/?to=latest": "Reset mailer: 3 events never delivered",
     "/jobs/": "",
+    f"{SUBSCRIPTION}dead-letters/": "",
     "/audit/": "Verify the chain",
     "/anomalies/": "",
     "/anomalies/sequence-skips/": "",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from urllib.parse import urlencode
 
-from dashboard.subscriptions.backlog_cache import MARKS, Line, severity_key
+from dashboard.subscriptions.backlog_cache import Line, severity_key
+from dashboard.subscriptions.marks import MARKS
 
 Key = Callable[[Line], float | str | None]
 

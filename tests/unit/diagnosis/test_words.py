@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.subscriptions.backlog_cache import MARKS
 from dashboard.subscriptions.diagnosis import CERTAINTY_MARKS
 from dashboard.subscriptions.diagnosis_evidence import OF_FACTS, sentence
 from dashboard.subscriptions.diagnosis_words import INVISIBLE, OF_MISTAKES, OF_STATES, Words
+from dashboard.subscriptions.marks import MARKS
 from eventstore.diagnosis import Certainty, Evidence, Fact, Mistake
 from eventstore.subscriptions import State
 from tests.unit.documentation import ROOT

@@ -1,0 +1,114 @@
+"""Burying dead letters: a preview of those that were chosen, its confirmation with a reason, and the act."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+
+from dashboard.auditing.acts import Act
+from dashboard.gateway import desk
+from dashboard.letters.asked import Asked, asked_for, chosen_in, letters_url
+from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
+from dashboard.letters.lines import letter_line
+from dashboard.rendering.text import format_number, short_topic
+from dashboard.web import filter_form
+from dashboard.web.pages import Problem, page, problem, profile_of, render
+from eventstore.actions import subscription_resource
+from eventstore.letters import BURY_LETTERS, KEEPER, MOST_BURIED, BurialPlan, DeadLetterTopic
+from eventstore.model import InvalidPosition, Position
+
+SHOWN = 20
+"""Letters that a preview shows as lines."""
+_PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
+
+Burial = Planned[Sequence[Position], BurialPlan]
+
+
+@page(BURY_LETTERS.name)
+def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """The preview: nothing is touched."""
+    asked = asked_for(request.GET, topic, name)
+    if asked.dead is None:
+        return _nothing(request)
+    if "all" not in request.GET:
+        return _preview(request, asked, _planned(asked.dead, chosen_in(request.GET, asked.dead)), Answer())
+    entered = filter_form.entered_filter(request)
+    if entered.problem:
+        return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
+    positions = list(islice(_matching(request, asked.dead), MOST_BURIED))
+    return _preview(request, asked, _planned(asked.dead, positions), Answer())
+
+
+@page(BURY_LETTERS.name, methods=("POST",))
+def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """Bury as previewed, if the confirmation is of what would happen now."""
+    asked = asked_for(request.POST, topic, name)
+    if asked.dead is None:
+        return _nothing(request)
+    wanted = _planned(asked.dead, _posted(request.POST.get("letters", ""), asked.dead))
+    done = carried_out(request, wanted)
+    if isinstance(done, Answer):
+        return _preview(request, asked, again(wanted), done)
+    if isinstance(done, Act):
+        messages.info(request, "These letters were buried already: the button was pressed twice.")
+    else:
+        count = len(done.plan.letters)
+        words = f"{format_number(count)} letter{'' if count == 1 else 's'} of {short_topic(asked.dead.topic.name)} buried."
+        messages.success(request, words)
+    return HttpResponseRedirect(f"{letters_url(asked.topic.name, name)}?{asked.query}".rstrip("?&"))
+
+
+def _planned(dead: DeadLetterTopic, positions: Sequence[Position]) -> Burial:
+    return planned(BURY_LETTERS, subscription_resource(dead.topic.name, KEEPER), positions)
+
+
+def _matching(request: HttpRequest, dead: DeadLetterTopic) -> Iterator[Position]:
+    filter = filter_form.entered_filter(request).filter
+    for letters in desk().letters.pieces(dead, filter=filter):
+        yield from (letter.position for letter in letters)
+
+
+def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
+    """The places as the preview wrote them: partition and token of each, with spaces between."""
+    places = text.split(" ") if text else []
+    if len(places) > MOST_BURIED:
+        raise InvalidPosition(f"At most {MOST_BURIED:,} letters are buried at once. Choose fewer.")
+    found = [_PLACE.fullmatch(place) for place in places]
+    if not all(found):
+        raise InvalidPosition("These letters are not as the preview wrote them. Choose them again from the list.")
+    return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
+
+
+def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer) -> HttpResponse:
+    dead, plan = asked.dead, wanted.plan
+    assert dead is not None
+    shown = desk().letters.at(dead, [letter.position for letter in plan.letters[:SHOWN]])
+    along = sum(letter.came_along > 0 for letter in shown)
+    context = {
+        **context_of(wanted, said),
+        "asked": asked,
+        "topic": asked.topic,
+        "name": asked.name,
+        "dead": dead,
+        "keeper": KEEPER,
+        "lines": [letter_line(letter, asked.topic.name, asked.name, profile_of(request)) for letter in shown],
+        "along": along,
+        "more": max(0, len(plan.letters) - len(shown)),
+        "letters": " ".join(f"{at.partition}:{at.token}" for at in wanted.aim),
+        "most": len(wanted.aim) >= MOST_BURIED,
+    }
+    return render(request, "letters/bury.html", context, status=said.status)
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    text = "The subscription has no dead-letter topic, so there is no letter to bury."
+    return problem(request, Problem(status=404, title="No dead letters", text=text))
+
+
+urls = [
+    path("topics/<segment:topic>/subscriptions/<segment:name>/dead-letters/burials/new/", new, name="burial_new"),
+    path("topics/<segment:topic>/subscriptions/<segment:name>/dead-letters/burials/", create, name="burials"),
+]

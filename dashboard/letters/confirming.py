@@ -1,0 +1,157 @@
+"""Confirming an act on dead letters: the form, the act itself, and what is said of one that was not done.
+
+A confirmation is of one preview. Whatever was done to the letters since makes it stale, and the preview of now is shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+
+from dashboard.auditing.acts import Act, newest
+from dashboard.gateway import desk
+from dashboard.models import State
+from dashboard.subscriptions import backlog_cache
+from dashboard.web.pages import person_of
+from eventstore.actions import Actor, Confirmation, Ending, Outcome, Performed, Plan, PlannedAction, Resource
+from eventstore.model import EventStoreError, LeaseLost, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable
+
+LONGEST_REASON = 500
+CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
+AGAIN = "{} has acted on these letters meanwhile. This is what would happen now."
+
+Aim = TypeVar("Aim")
+P = TypeVar("P", bound=Plan)
+
+
+class ReasonForm(forms.Form):
+    """The reason, with what is confirmed."""
+
+    digest = forms.CharField(max_length=64)
+    since = forms.IntegerField(min_value=0)
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        strip=True,
+        error_messages={
+            "required": "Say why, for the record: a ticket's number, or what went wrong.",
+            "max_length": f"At most {LONGEST_REASON} characters, please.",
+        },
+    )
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """Of a valid form."""
+        return Confirmation(digest=self.cleaned_data["digest"], since=self.cleaned_data["since"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned(Generic[Aim, P]):
+    """What was asked for, and what it would do now. ``since``: the newest act on the resource, read before the plan was made,
+    so that no act comes in between unseen."""
+
+    action: PlannedAction[Aim, P]
+    resource: Resource
+    aim: Aim
+    since: int
+    plan: P
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Why a preview is shown again, and with which status. ``notice``: nothing was done. ``failure``: it was tried."""
+
+    status: int = 200
+    notice: str = ""
+    failure: str = ""
+    form: ReasonForm | None = None
+
+    @property
+    def reason(self) -> str:
+        """What was typed and need not be typed again."""
+        return str(self.form.data.get("reason", "")) if self.form is not None else ""
+
+
+def planned(action: PlannedAction[Aim, P], resource: Resource, aim: Aim) -> Planned[Aim, P]:
+    last = newest(resource)
+    plan = desk().actions.plan(action, resource, aim)
+    return Planned(action=action, resource=resource, aim=aim, since=last.number if last else 0, plan=plan)
+
+
+def carried_out(request: HttpRequest, wanted: Planned[Aim, P]) -> Performed[P] | Act | Answer:
+    """Do it, if the confirmation is of what would happen now. An ``Act`` where this very confirmation has been carried out, or
+    is, already: the button was pressed twice. An ``Answer`` where it was not done."""
+    form = ReasonForm(request.POST)
+    meanwhile = _meanwhile(request, wanted)
+    if meanwhile is not None:
+        return meanwhile
+    if not wanted.plan.confirmed_by(request.POST.get("digest", "")):
+        return Answer(status=409, notice=_changed_by(wanted, request), form=form)
+    if not form.is_valid():
+        return Answer(status=422, form=form)
+    try:
+        performed = _confirmed(request, wanted, form)
+    except (ResourceBusy, StalePlan) as refused:
+        stale = isinstance(refused, StalePlan)
+        notice = _changed_by(wanted, request) if stale else str(refused)
+        return _meanwhile(request, wanted) or Answer(status=409, notice=notice, form=form)
+    except (StoreRefused, StoreUnreachable, LeaseLost) as error:
+        return Answer(status=502, failure=str(error), form=form)
+    finally:
+        backlog_cache.forget()
+    return performed if performed.outcome.ending is Ending.DONE else _not_wholly_done(performed.outcome, form)
+
+
+def _confirmed(request: HttpRequest, wanted: Planned[Aim, P], form: ReasonForm) -> Performed[P]:
+    return desk().actions.confirm(
+        Actor(name=person_of(request).username, via="page"),
+        wanted.action,
+        wanted.resource,
+        wanted.aim,
+        confirmation=form.confirmation,
+        reason=form.cleaned_data["reason"],
+    )
+
+
+def _not_wholly_done(outcome: Outcome, form: ReasonForm) -> Answer:
+    reasons = " ".join(f"{part.name}: {part.reason}" for part in outcome.parts if part.reason)
+    return Answer(status=502, failure=reasons or "The store did not show it as done.", form=form)
+
+
+def context_of(wanted: Planned[Any, Any], said: Answer) -> Mapping[str, Any]:
+    """What a preview's template needs for its form."""
+    return {
+        "plan": wanted.plan,
+        "since": wanted.since,
+        "said": said,
+        "undo": wanted.action.undo,
+        "longest_reason": LONGEST_REASON,
+    }
+
+
+def again(wanted: Planned[Aim, P]) -> Planned[Aim, P]:
+    """The same as it is now; as it was, where the store does not answer."""
+    try:
+        return planned(wanted.action, wanted.resource, wanted.aim)
+    except EventStoreError:
+        return wanted
+
+
+def _meanwhile(request: HttpRequest, wanted: Planned[Any, Any]) -> Act | None:
+    """The newest act on the resource, if it is what this very confirmation asks for."""
+    last = newest(wanted.resource)
+    if last is None or last.number <= _posted_since(request.POST) or last.state not in (State.DONE, State.INTENDED):
+        return None
+    same = last.details.get("digest") == request.POST.get("digest") and last.actor == person_of(request).username
+    return last if same and last.action == wanted.action.name else None
+
+
+def _changed_by(wanted: Planned[Any, Any], request: HttpRequest) -> str:
+    last = newest(wanted.resource)
+    return AGAIN.format(last.actor) if last is not None and last.number > _posted_since(request.POST) else CHANGED
+
+
+def _posted_since(given: QueryDict) -> int:
+    text = given.get("since", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

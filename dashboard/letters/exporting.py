@@ -1,0 +1,104 @@
+"""Exporting dead letters as NDJSON, masked for whoever exports, and on the record."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from dashboard.gateway import desk
+from dashboard.letters.action_rules import EXPORT_LETTERS
+from dashboard.letters.asked import asked_for
+from dashboard.privacy import AccessProfile, can_see
+from dashboard.rendering import event_as_json
+from dashboard.web import filter_form
+from dashboard.web.pages import Problem, page, person_of, problem, profile_of
+from eventstore.actions import Actor, topic_resource
+from eventstore.letters import DeadLetterTopic, Letter
+from eventstore.model import Pointer
+from eventstore.search import Filter
+
+MOST_EXPORTED = 10_000
+MOST_BYTES = 64_000_000
+"""Letters and bytes of one file. Its last line says so if there are more."""
+
+
+@page(EXPORT_LETTERS.name, methods=("POST",))
+def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """The letters that the list shows, all of its pages, as a file."""
+    asked = asked_for(request.POST, topic, name)
+    profile = profile_of(request)
+    entered = filter_form.read_filter(request.POST.get("filter", ""), profile)
+    if entered.problem:
+        return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
+    if asked.dead is None:
+        text = "The subscription has no dead-letter topic, so there is nothing to export."
+        return problem(request, Problem(status=404, title="No dead letters", text=text))
+    details = {
+        "of": f"{asked.topic.name} {name}",
+        "values": "shown" if profile.sees_values else "masked",
+        "filtered": entered.filter is not None,
+    }
+    actor = Actor(name=person_of(request).username, via="page")
+    with desk().actions.perform(actor, EXPORT_LETTERS, topic_resource(asked.dead.topic.name), details) as act:
+        lines, whole = _bounded(_lines(asked.dead, asked.every, entered.filter, profile))
+        act.facts["letters"] = len(lines)
+    if not whole:
+        lines.append(msgspec.json.encode({"left_out": f"There are more letters: this file holds the {len(lines):,} oldest."}))
+    answer = HttpResponse(b"".join(line + b"\n" for line in lines), content_type="application/x-ndjson")
+    answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
+    return answer
+
+
+def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile) -> Iterator[bytes]:
+    for letters in desk().letters.pieces(dead, every=every, filter=filter):
+        for letter in letters:
+            yield letter_as_json(letter, profile)
+
+
+def _bounded(lines: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """As many lines as fit into a file, and whether that is all of them."""
+    found: list[bytes] = []
+    size = 0
+    for line in lines:
+        size += len(line)
+        if len(found) == MOST_EXPORTED or (found and size > MOST_BYTES):
+            return found, False
+        found.append(line)
+    return found, True
+
+
+def letter_as_json(letter: Letter, profile: AccessProfile) -> bytes:
+    """One letter as a JSON object: what it says of its original in ``letter``, and the event as a tail's script gets it."""
+    origin = letter.origin
+    said: dict[str, Any] = {
+        "position": letter.position.encode(),
+        "dead_lettered": letter.pointer.published,
+        "tries": origin.tries,
+        "subscription": _text(origin.subscription) or None,
+        "original": _original(letter.original),
+        "original_gone": letter.original_is_gone,
+        "came_along": letter.came_along,
+    }
+    if origin.reason:
+        seen = can_see(f"properties.{origin.reason_name}", profile)
+        said |= {"reason": _text(origin.reason)} if seen else {"masked": ["reason"]}
+    event = msgspec.Raw(event_as_json(letter.event, profile)) if letter.event is not None else None
+    return msgspec.json.encode({"letter": said, "event": event, "missing": letter.row.missing.value or None})
+
+
+def _original(original: Pointer | None) -> dict[str, Any] | None:
+    if original is None:
+        return None
+    return {"id": _text(original.event_id), "position": original.position.encode(), "time": original.time}
+
+
+def _text(text: str) -> str:
+    """The text without halves of surrogate pairs, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+urls = [
+    path("topics/<segment:topic>/subscriptions/<segment:name>/dead-letters/exports/", create, name="letter_exports"),
+]

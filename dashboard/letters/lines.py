@@ -1,0 +1,123 @@
+"""Dead letters as lines of a page, masked for their reader."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from dashboard.privacy import AccessProfile, DisplayValue, Masked, can_see, display_value
+from dashboard.rendering import EventLine, build_line, build_pointer_line
+from dashboard.rendering.text import shorten, visible
+from dashboard.web.global_search import quoted
+from eventstore.letters import Letter, LetterGroups
+from eventstore.streams import Missing
+
+MOST_GROUPS = 8
+"""Groups of each kind that are listed: those with most letters."""
+LONGEST_REASON = 120
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LetterLine:
+    """One letter. ``line`` is the letter itself, ``original`` its original as the index knows it.
+
+    - ``tries``: how often the event was given to a consumer; ``None`` where the letter does not say.
+    - ``reason``: empty where none is recorded.
+    - ``of_other``: whose letter it is, if it is another subscription's in a shared topic.
+    """
+
+    line: EventLine
+    original: EventLine | None
+    original_is_gone: bool
+    tries: int | None
+    reason: DisplayValue
+    came_along: int
+    shares_entry: int
+    of_other: str
+    waits: bool
+
+    @property
+    def published(self) -> datetime:
+        """When it was dead-lettered."""
+        return self.line.published
+
+    @property
+    def event(self) -> EventLine:
+        """What tells the event's time: the original, since a letter of Python's client has lost its own."""
+        return self.original or self.line
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Letters that are alike. ``url`` leads to a list of them; empty where no filter finds them."""
+
+    words: DisplayValue
+    letters: int
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Groups:
+    """The groups of each kind, and how many letters were looked at. ``more`` counts the groups that are not listed."""
+
+    examined: int
+    kinds: Sequence[tuple[str, Sequence[Group], int]]
+
+
+def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -> LetterLine:
+    origin = letter.origin
+    other = "" if letter.is_of(topic, name) else visible(origin.subscription or origin.topic)
+    reason = display_value(origin.reason, f"properties.{origin.reason_name}", profile) if origin.reason else ""
+    gone = Missing.TRIMMED if letter.original_is_gone else Missing.NOTHING
+    return LetterLine(
+        line=build_line(letter.row, profile),
+        original=build_pointer_line(letter.original, gone) if letter.original is not None else None,
+        original_is_gone=letter.original_is_gone,
+        tries=origin.tries,
+        reason=reason if isinstance(reason, Masked) else shorten(reason, LONGEST_REASON),
+        came_along=letter.came_along,
+        shares_entry=letter.shares_entry,
+        of_other=shorten(other, 60),
+        waits=letter.waits,
+    )
+
+
+def groups_of(found: LetterGroups, url: str, profile: AccessProfile) -> Groups:
+    """The groups as they are listed. ``url`` is the address of the list, without a filter but with a ``?``."""
+
+    def filtered(filter: str) -> str:
+        return f"{url}{urlencode({'filter': filter})}"
+
+    types = [
+        Group(words=visible(type) or "no type", letters=count, url=filtered(f"type={quoted(type)}") if type else "")
+        for type, count in found.types
+    ]
+    versions = [Group(words=version or "none", letters=count) for version, count in found.versions]
+    kinds = [("Type", types), ("Schema version", versions), ("Reason", _reasons(found, filtered, profile))]
+    kept = [(name, groups[:MOST_GROUPS], max(0, len(groups) - MOST_GROUPS)) for name, groups in kinds if _tells(name, groups)]
+    return Groups(examined=found.examined, kinds=kept)
+
+
+def _tells(name: str, groups: Sequence[Group]) -> bool:
+    """Whether the groups say something: versions and reasons only where some letter has one."""
+    return name == "Type" or any(group.words not in ("none", "not recorded") for group in groups)
+
+
+def _reasons(found: LetterGroups, filtered: Callable[[str], str], profile: AccessProfile) -> list[Group]:
+    """For whoever sees no values one group: even how many different reasons there are would tell something."""
+    recorded = [(pair, count) for pair, count in found.reasons if pair[1]]
+    without = sum(count for pair, count in found.reasons if not pair[1])
+    seen = all(can_see(f"properties.{name}", profile) for (name, _), _ in recorded)
+    if recorded and not seen:
+        hidden = display_value("", f"properties.{recorded[0][0][0]}", profile)
+        groups = [Group(words=hidden, letters=sum(count for _, count in recorded))]
+    else:
+        groups = [
+            Group(
+                words=shorten(visible(reason), LONGEST_REASON),
+                letters=count,
+                url=filtered(f"property.{quoted(name)}={quoted(reason)}"),
+            )
+            for (name, reason), count in recorded
+        ]
+    return groups + ([Group(words="not recorded", letters=without)] if without else [])
