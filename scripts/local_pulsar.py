@@ -16,11 +16,11 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from scripts.ports import free_ports, port_is_free
 from scripts.pulsar_classes import class_archive, options_that_make, options_that_use
-from scripts.pulsar_configuration import BrokerSetup, write_configuration
+from scripts.pulsar_configuration import ADMINISTRATOR, BrokerSetup, Extras, token_of, write_configuration
 from scripts.pulsar_distribution import (
     DEFAULT_VERSION,
     BrokerProblem,
@@ -42,22 +42,17 @@ class LocalPulsar:
         version: str = DEFAULT_VERSION,
         port: int = 0,
         web_port: int = 0,
-        websockets: bool = False,
-        short_lived: bool = False,
         told_to_clients: int = 0,
-        deduplicates: bool = False,
-        transactions: bool = False,
-        keeps_inside_batches: bool = False,
         archived_at_end: Path | None = None,
         say: Callable[[str], None] = print,
+        **extras: Unpack[Extras],
     ) -> None:
         """Choose the ports that are 0; nothing is started yet. Raises ``BrokerProblem`` for an unknown version.
 
-        ``version``: one of ``pulsar_distribution.VERSIONS``. ``websockets``: with the broker's own endpoints, on its web
-        port. ``short_lived``: for minutes and little traffic; slower, once it runs. ``told_to_clients``: the port at which
-        clients are told to find it (of the listener ``DIRECT``: its own). ``deduplicates``: what a producer sends twice is
-        stored once. ``keeps_inside_batches``: acknowledgements of single events of a batch, as 4.1 does by default.
-        ``archived_at_end``: where a short-lived broker writes the classes that it has loaded, when it is stopped.
+        ``version``: one of ``pulsar_distribution.VERSIONS``. ``told_to_clients``: the port at which clients are told to find
+        it, where something stands in between; a client that asks for the listener ``DIRECT`` is told the broker's own.
+        ``archived_at_end``: where a short-lived broker writes the classes that it has loaded, for ``pulsar_classes``, when it
+        is stopped. ``extras``: what else it is asked to do; nothing unless given.
         """
         chosen = free_ports(3)
         self.setup = BrokerSetup(
@@ -66,14 +61,11 @@ class LocalPulsar:
             port=port or chosen[0],
             web_port=web_port or chosen[1],
             bookie_port=chosen[2],
-            websockets=websockets,
-            short_lived=short_lived,
             told_to_clients=told_to_clients,
-            deduplicates=deduplicates,
-            transactions=transactions,
-            keeps_inside_batches=keeps_inside_batches,
+            **extras,
         )
-        self.archived_at_end, self.say = archived_at_end, say
+        self.archived_at_end = archived_at_end
+        self.say = say
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,6 +87,10 @@ class LocalPulsar:
     @property
     def log(self) -> Path:
         return self.setup.log
+
+    def token(self, role: str) -> str:
+        """With which somebody of this role comes to a secured broker that was started."""
+        return token_of(self.setup.secret_key.read_bytes(), role)
 
     def start(self, *, timeout: float = 180.0) -> None:
         """Start, and return once the broker is healthy; ``BrokerProblem`` where it does not get there."""
@@ -156,7 +152,7 @@ class LocalPulsar:
                 raise BrokerProblem(
                     f"The broker ended while it started. Its log is {self.log}; the end of it:\n{self._tail()}"
                 )
-            if is_healthy(self.admin_url):
+            if is_healthy(self.admin_url, self.token(ADMINISTRATOR) if self.setup.secured else ""):
                 return
             time.sleep(0.25)
         raise BrokerProblem(f"The broker was not healthy after {timeout:.0f} seconds. Its log is {self.log}.")
@@ -188,16 +184,17 @@ def kill_group(group: int) -> None:
         return  # all of it has ended, as it should
 
 
-def is_healthy(admin_url: str) -> bool:
+def is_healthy(admin_url: str, token: str = "") -> bool:
     """Does the broker pass its own check, and is the namespace that it makes last there?"""
-    return _get(f"{admin_url}/admin/v2/brokers/health") == "ok" and "public/default" in json.loads(
-        _get(f"{admin_url}/admin/v2/namespaces/public") or "[]"
+    return _get(f"{admin_url}/admin/v2/brokers/health", token) == "ok" and "public/default" in json.loads(
+        _get(f"{admin_url}/admin/v2/namespaces/public", token) or "[]"
     )
 
 
-def _get(url: str) -> str:
+def _get(url: str, token: str) -> str:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as answer:
             return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
         return ""  # not up yet: the caller asks again

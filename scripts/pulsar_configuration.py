@@ -4,14 +4,21 @@ They are copies of the standalone ones, with the settings without which an event
 are kept, and so is what is acknowledged. They are the same for every version.
 """
 
+import base64
+import hmac
+import json
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from scripts.ports import LOOPBACK
 from scripts.pulsar_distribution import DEFAULT_VERSION
 
+ADMINISTRATOR = "admin"
+"""The role of a secured broker that may do everything."""
 IN_BETWEEN, DIRECT = "between", "direct"
 """The names of the two listeners where something stands between clients and broker: the way through, and the way past it."""
 
@@ -40,6 +47,23 @@ LOG_CONFIGURATION = """Configuration:
 """
 
 
+class Extras(TypedDict, total=False):
+    """What a broker may be asked to do beside the usual."""
+
+    websockets: bool
+    """With the broker's own websocket endpoints, on its web port."""
+    short_lived: bool
+    """For minutes and little traffic; slower, once it runs."""
+    deduplicates: bool
+    """What a producer sends again after an outage is stored once."""
+    transactions: bool
+    """Producers may publish in transactions."""
+    keeps_inside_batches: bool
+    """It keeps acknowledgements of single events of a batch, as 4.1 and later do by default."""
+    secured: bool
+    """It asks for a token, and looks at permissions."""
+
+
 @dataclass(frozen=True)
 class BrokerSetup:
     """A local broker's version, folder and ports, and what else it was asked to do."""
@@ -55,6 +79,7 @@ class BrokerSetup:
     deduplicates: bool = False
     transactions: bool = False
     keeps_inside_batches: bool = False
+    secured: bool = False
 
     @property
     def service_url(self) -> str:
@@ -69,6 +94,11 @@ class BrokerSetup:
         return self.data / "standalone.conf"
 
     @property
+    def secret_key(self) -> Path:
+        """What a secured broker's tokens are signed with."""
+        return self.data / "secret.key"
+
+    @property
     def log_configuration(self) -> Path:
         return self.data / "logging" / "log4j2.yaml"
 
@@ -80,6 +110,9 @@ class BrokerSetup:
 def write_configuration(setup: BrokerSetup, home: Path) -> None:
     """Write the broker's files into its folder; ``home`` has the configuration that they are made from."""
     original = (home / "conf" / "standalone.conf").read_text()
+    if setup.secured and not setup.secret_key.exists():
+        setup.secret_key.parent.mkdir(parents=True, exist_ok=True)
+        setup.secret_key.write_bytes(secrets.token_bytes(32))
     for path, text in (
         (setup.configuration, configured(original, settings(setup))),
         (setup.log_configuration, LOG_CONFIGURATION),
@@ -111,8 +144,23 @@ def settings(setup: BrokerSetup) -> Mapping[str, str]:
             "advertisedListeners": f"{IN_BETWEEN}:pulsar://{LOOPBACK}:{setup.told_to_clients},{DIRECT}:{setup.service_url}",
             "internalListenerName": IN_BETWEEN,
         }
+    return chosen | _extra_settings(setup)
+
+
+def _extra_settings(setup: BrokerSetup) -> dict[str, str]:
+    chosen: dict[str, str] = {}
     if setup.deduplicates:
         chosen["brokerDeduplicationEnabled"] = "true"
+    if setup.secured:
+        chosen |= {
+            "authenticationEnabled": "true",
+            "authorizationEnabled": "true",
+            "superUserRoles": ADMINISTRATOR,
+            "authenticationProviders": "org.apache.pulsar.broker.authentication.AuthenticationProviderToken",
+            "tokenSecretKey": setup.secret_key.as_uri(),
+            "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
+            "brokerClientAuthenticationParameters": f"token:{token_of(setup.secret_key.read_bytes(), ADMINISTRATOR)}",
+        }
     if setup.keeps_inside_batches:
         chosen["acknowledgmentAtBatchIndexLevelEnabled"] = "true"
     if setup.transactions:
@@ -120,6 +168,16 @@ def settings(setup: BrokerSetup) -> Mapping[str, str]:
     if setup.short_lived:
         chosen["managedLedgerCacheEvictionFrequency"] = str(EVICTIONS_A_SECOND)
     return chosen
+
+
+def token_of(secret: bytes, role: str) -> str:
+    """A token (JWT, HS256) that never expires, for this role."""
+    head, body = (_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, {"sub": role}))
+    return f"{head}.{body}.{_base64(hmac.digest(secret, f'{head}.{body}'.encode(), 'sha256'))}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def configured(original: str, changes: Mapping[str, str]) -> str:
