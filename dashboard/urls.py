@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern
 
+from dashboard.cursors import moves_view, undo_views
 from dashboard.cursors import views as cursors
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
@@ -42,6 +43,8 @@ _PAGES = (
     burial_views,
     keeping_views,
     exporting,
+    undo_views,
+    moves_view,
     audit,
 )
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from dashboard.gateway import desk
 from dashboard.subscriptions import backlog_cache
 from eventstore.actions import Ending, Outcome
-from eventstore.cursors import MovePlan, part_name
+from eventstore.cursors import MovePlan, UndoPlan, part_name
 from eventstore.model import EventStoreError
 
 logger = logging.getLogger(__name__)
@@ -38,3 +38,12 @@ def note_skips(plan: MovePlan, outcome: Outcome) -> None:
         desk().delivery.note_moves({move.partition: move.way for move in moved}, subscription, timezone.now())
     except (EventStoreError, DatabaseError) as error:
         logger.warning("What a cursor's move skipped could not be noted: %s", type(error).__name__)
+
+
+def note_undo(plan: UndoPlan) -> None:
+    """Remember that what was skipped is not skipped any more."""
+    try:
+        subscription = desk().subscriptions.named(plan.topic, plan.subscription)
+        desk().delivery.note_undo(subscription, {move.partition for move in plan.moves}, timezone.now())
+    except (EventStoreError, DatabaseError) as error:
+        logger.warning("That a cursor was put back could not be noted: %s", type(error).__name__)

@@ -10,10 +10,20 @@ from dashboard.models import State
 from dashboard.rendering import fact_text
 from dashboard.rendering.text import humanize_type, position_words, visible
 from dashboard.templatetags.desk import ident
-from eventstore.actions import Ending, Outcome, Part
+from eventstore.actions import Ending, Outcome, Part, outcome_of_error
 from eventstore.cursors import Move, MovePlan
-from eventstore.model import Edge
+from eventstore.model import Edge, EventStoreError
 from eventstore.streams import Row
+
+HEADLINES = {
+    Ending.PARTLY_DONE: "It was partly done.",
+    Ending.UNKNOWN: "Whether this was done is not known.",
+    Ending.FAILED: "The store did not do this.",
+}
+LOOK_FIRST = "Look at the subscription's cursors before you try again."
+
+Failure = tuple[str, Sequence[str]]
+"""A headline, and what went wrong in sentences."""
 
 MOVED = (State.DONE, State.PARTLY_DONE)
 SHOWN_NAMES = 5
@@ -111,6 +121,18 @@ def _event_name(name: Mapping[str, object]) -> str:
 def outcome_sentences(outcome: Outcome) -> list[str]:
     """What became of each partition that a reset was for: "Partition 0 was moved.", "Partition 1 was not moved: …"."""
     return [_part_sentence(part) for part in outcome.parts]
+
+
+def failure_of(error: EventStoreError) -> Failure:
+    """An error that came when nothing was known to have moved."""
+    ending = outcome_of_error(error, (), {}).ending
+    return HEADLINES[ending], [f"{error} {LOOK_FIRST}" if ending is Ending.UNKNOWN else str(error)]
+
+
+def what_came_of(outcome: Outcome) -> Failure:
+    """An act that ended, and was not wholly done."""
+    sentences = outcome_sentences(outcome)
+    return HEADLINES[outcome.ending], [*sentences, LOOK_FIRST] if outcome.ending is Ending.UNKNOWN else sentences
 
 
 def _part_sentence(part: Part) -> str:

@@ -5,7 +5,7 @@ the subscription, unless the subscription was acted on since the preview. If a m
 partition is shown. Resets and skips have addresses of their own, and the rest in common.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -20,14 +20,14 @@ from dashboard.cursors.aims import Aim, refuse_unchosen, reset_aim, skip_aim
 from dashboard.cursors.forms import ConfirmationForm
 from dashboard.cursors.given import WrongTarget
 from dashboard.cursors.preview import PreviewNotes, RequestedMove, choose_again, planned, preview
-from dashboard.cursors.texts import outcome_sentences
+from dashboard.cursors.texts import Failure, failure_of, what_came_of
 from dashboard.cursors.wording import done_words, verb_of
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
 from dashboard.web.pages import page, page_token_of, person_of, profile_of, render
-from eventstore.actions import Actor, Ending, Outcome, outcome_of_error, subscription_resource
+from eventstore.actions import Actor, Ending, subscription_resource
 from eventstore.cursors import RESET_CURSOR, SKIP_EVENT
 from eventstore.model import (
     EventStoreError,
@@ -42,12 +42,6 @@ from eventstore.model import (
 )
 
 CHANGED = "The subscription has changed since you looked. Nothing was moved: this is what would happen now."
-HEADLINES = {
-    Ending.PARTLY_DONE: "It was partly done.",
-    Ending.UNKNOWN: "Whether this was done is not known.",
-    Ending.FAILED: "The store did not do this.",
-}
-LOOK_FIRST = "Look at the subscription's cursors before you try again."
 MEANWHILE = {
     State.DONE: "has {did} this subscription meanwhile",
     State.PARTLY_DONE: "has {did} this subscription meanwhile, in part",
@@ -170,12 +164,12 @@ def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
     except (StalePlan, NothingToMove):
         return _not_begun(request, wanted, form, "")
     except (StoreRefused, StoreUnreachable, LeaseLost) as error:
-        return _not_done(request, wanted, form, _what_failed(error))
+        return _not_done(request, wanted, form, failure_of(error))
     finally:
         after_move.forget_figures()
     after_move.note_skips(performed.plan, performed.outcome)
     if performed.outcome.ending is not Ending.DONE:
-        return _not_done(request, wanted, form, _what_came_of_it(performed.outcome))
+        return _not_done(request, wanted, form, what_came_of(performed.outcome))
     done = replace(wanted, plan=performed.plan)
     level = messages.WARNING if done.may_lose else messages.SUCCESS
     messages.add_message(request, level, done_words(aim, wanted.name, performed.plan))
@@ -199,9 +193,7 @@ def _not_begun(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
     return preview(request, again, PreviewNotes(status=409, notice=notice, reason=form.reason_given))
 
 
-def _not_done(
-    request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, failure: tuple[str, Sequence[str]]
-) -> HttpResponse:
+def _not_done(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, failure: Failure) -> HttpResponse:
     """The preview once more, as things are now; where the store does not answer, as they were."""
     try:
         again = planned(wanted.topic, wanted.resource, wanted.aim)
@@ -221,17 +213,6 @@ def _changed_by(act: Act | None) -> str:
     verb = verb_of(act.action)
     did = MEANWHILE.get(act.state, MEANWHILE[State.DONE]).format(did=verb.did, begun=verb.begun)
     return f"{act.actor} {did}. This is what would happen now."
-
-
-def _what_failed(error: EventStoreError) -> tuple[str, Sequence[str]]:
-    """An error that came when nothing was known to have moved."""
-    ending = outcome_of_error(error, (), {}).ending
-    return HEADLINES[ending], [f"{error} {LOOK_FIRST}" if ending is Ending.UNKNOWN else str(error)]
-
-
-def _what_came_of_it(outcome: Outcome) -> tuple[str, Sequence[str]]:
-    sentences = outcome_sentences(outcome)
-    return HEADLINES[outcome.ending], [*sentences, LOOK_FIRST] if outcome.ending is Ending.UNKNOWN else sentences
 
 
 def _pressed_twice(request: HttpRequest, topic: Topic, name: str) -> bool:

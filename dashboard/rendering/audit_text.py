@@ -12,7 +12,7 @@ from dashboard.auditing.acts import Act
 from dashboard.auditing.entries import storable
 from dashboard.models import State
 from dashboard.rendering.text import format_number, humanize_type, shorten
-from eventstore.actions import Action, action_named
+from eventstore.actions import KEPT, Action, action_named
 
 Fact = tuple[str, str]
 Facts = Callable[[Act, int], Sequence[Fact]]
@@ -126,7 +126,7 @@ def _outcome_facts(act: Act) -> list[Fact]:
 
 
 def _plain_facts(details: Mapping[str, Any]) -> list[Fact]:
-    return [(humanize_type(str(name).replace("_", " ")), fact_text(value)) for name, value in details.items()]
+    return [(humanize_type(str(name).replace("_", " ")), fact_text(value)) for name, value in details.items() if name != KEPT]
 
 
 def _capital(name: str) -> str:

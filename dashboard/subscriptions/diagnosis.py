@@ -12,11 +12,11 @@ from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.diagnosis_evidence import sentence
 from dashboard.subscriptions.diagnosis_words import INVISIBLE, OF_MISTAKES, OF_STATES, Words
 from eventstore.actions import subscription_resource
-from eventstore.cursors import MOVES
+from eventstore.cursors import MOVES, UNDO_MOVE
 from eventstore.diagnosis import Certainty, Diagnosis, Finding
 from eventstore.subscriptions import Backlog, State
 
-MOVE_NAMES = frozenset(action.name for action in MOVES)
+MOVE_NAMES = frozenset(action.name for action in (*MOVES, UNDO_MOVE))
 MOST_RESETS = 20
 """Resets on the record whose times are compared with jumps of the cursor."""
 CERTAINTY_MARKS = {

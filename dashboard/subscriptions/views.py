@@ -19,8 +19,8 @@ from dashboard.subscriptions.marks import MARKS
 from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
-from eventstore.actions import subscription_resource
-from eventstore.cursors import RESET_CURSOR
+from eventstore.actions import KEPT, subscription_resource
+from eventstore.cursors import RESET_CURSOR, UNDO_MOVE
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
 from eventstore.subscriptions import Backlog, Counted, State
 
@@ -93,10 +93,12 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     context = {"line": line, **_about(line), "capabilities": here.capabilities, "known_at": line.backlog.as_of}
     if wants_fragment(request):
         return render(request, "subscriptions/_state.html", context)
+    last_move = _last_move(request, line.topic, name)
     context |= {
         "means": TYPE_MEANS[line.subscription.type],
         "external": _is_external(line),
-        "last_move": _last_move(request, line.topic, name),
+        "last_move": last_move,
+        "may_undo": last_move is not None and _may_undo(request, last_move),
         "may_reset": policy.allows(request.user, RESET_CURSOR.name) and not (line.of_the_store or _is_external(line)),
         "who_may_reset": role_names.who_may(RESET_CURSOR.name),
         **sections(request, line, away=away is not None),
@@ -188,6 +190,13 @@ def _how_counted(backlog: Backlog) -> str:
         Counted.INDEX_BEHIND: "counted by the index, which has not caught up: there may be more",
         Counted.ENTRIES: "the broker's entries, where a batch of events is one: the index does not know this topic yet",
     }[backlog.counted]
+
+
+def _may_undo(request: HttpRequest, act: Act) -> bool:
+    """Whether the record keeps the place before this move, so that it can be undone."""
+    kept = act.details.get(KEPT)
+    known = isinstance(kept, dict) and "before" in kept and act.state not in ("failed", "intended")
+    return known and policy.allows(request.user, UNDO_MOVE.name)
 
 
 def _last_move(request: HttpRequest, topic: Topic, name: str) -> Act | None:

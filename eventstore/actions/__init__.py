@@ -8,7 +8,7 @@ from eventstore.actions.action import Action, Plan, PlannedAction, Undo, action_
 from eventstore.actions.actor import Actor, Authorizer
 from eventstore.actions.face import ActionFace
 from eventstore.actions.lock import LEASE, Lease, Locks
-from eventstore.actions.outcome import Ending, Outcome, Part, outcome_of_error, reason_of
+from eventstore.actions.outcome import KEPT, Ending, Outcome, Part, outcome_of_error, reason_of
 from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, perform, perform_plan
 from eventstore.actions.resource import (
     AGGREGATE,
@@ -23,6 +23,7 @@ from eventstore.actions.running import Running
 
 __all__ = [
     "AGGREGATE",
+    "KEPT",
     "LEASE",
     "STORE",
     "SUBSCRIPTION",

@@ -8,6 +8,9 @@ from typing import Any
 from eventstore.model.errors import EventStoreError, StoreUnreachable
 from eventstore.model.events import NOTHING
 
+KEPT = "kept"
+"""The name in an act's details and facts of what the program itself needs later, such as for an undo. No page shows it."""
+
 
 class Ending(StrEnum):
     DONE = "done"

@@ -1,13 +1,18 @@
 """Carrying out a planned move: each partition is a part of the act. And what the store shows of one after a crash."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventstore.actions import Ending, Part, Resource, Running
+from eventstore.actions import KEPT, Ending, Part, Resource, Running
+from eventstore.cursors.places import part_name
 from eventstore.cursors.plans import MovePlan
 from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove
 from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
+from eventstore.model.log import Edge
 from eventstore.model.storage import Storage, subscriptions_of
+
+logger = logging.getLogger(__name__)
 
 ENDINGS = {
     MoveResult.MOVED: Ending.DONE,
@@ -47,7 +52,26 @@ def execute_reset(storage: Storage, plan: MovePlan, act: Running) -> None:
     def call(on_begin: OnBegin, on_move: OnMove) -> None:
         there.reset_cursor(plan.topic, plan.subscription, plan.targets(), on_begin=on_begin, on_move=on_move)
 
-    carry_out(plan, act, call)
+    try:
+        carry_out(plan, act, call)
+    finally:
+        _note_edges(storage, plan, act)
+
+
+def _note_edges(storage: Storage, plan: MovePlan, act: Running) -> None:
+    """Note where cursors stand that went to the latest edge: only now is it known where that was. What consumers have
+    acknowledged by then counts as skipped, so an undo delivers it once more."""
+    moved = {part.name for part in act.parts if part.ending is not Ending.FAILED}
+    to_edge = {move.partition for move in plan.moves if move.goes_to is Edge.LATEST and part_name(move.partition) in moved}
+    if not to_edge:
+        return
+    try:
+        cursors = subscriptions_of(storage).named(plan.topic, plan.subscription).cursors
+    except EventStoreError as error:
+        logger.warning("Where a cursor was moved to could not be kept, so an undo delivers more twice: %s", error)
+        return
+    stand = {cursor.partition: cursor.acknowledged for cursor in cursors if cursor.partition in to_edge}
+    act.facts[KEPT] = {"until": {str(at): place.token if place else "" for at, place in stand.items()}}
 
 
 def execute_skip(storage: Storage, plan: MovePlan, act: Running) -> None:
@@ -70,8 +94,3 @@ def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> M
         return {"subscription": "is not there"}
     places = {str(c.partition): c.acknowledged.label if c.acknowledged else "start" for c in subscription.cursors}
     return {"stands_at": places, "backlog": subscription.backlog}
-
-
-def part_name(partition: int) -> str:
-    """The name of a partition's part of a move."""
-    return f"partition {partition}"

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from eventstore.actions import ActionFace, Actor, Confirmation, Performed, PlannedAction, Resource
-from eventstore.actions.action import Aim
+from eventstore.actions.action import Aim, P
+from eventstore.cursors.following import Affected, Followed, follow
 from eventstore.cursors.lost import by_aggregate
-from eventstore.cursors.plans import MovePlan
+from eventstore.delivery.book import Book
 from eventstore.model.errors import StoresOwn
 from eventstore.model.events import Page
 from eventstore.model.pointers import Pointer
+from eventstore.model.subscriptions import Subscription
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.progress import Reached
 from eventstore.subscriptions.waiting import WaitingSummary, waiting_page, waiting_summary
@@ -32,7 +34,7 @@ class CursorFace:
         """``is_external``: whether the configuration says so of the subscription with this topic and name."""
         self._actions, self._rows_of, self._is_external = actions, rows_of, is_external
 
-    def plan(self, action: PlannedAction[Aim, MovePlan], resource: Resource, aim: Aim) -> MovePlan:
+    def plan(self, action: PlannedAction[Aim, P], resource: Resource, aim: Aim) -> P:
         """What the move would do. Nothing is touched."""
         self._check(resource)
         return self._actions.plan(action, resource, aim)
@@ -40,13 +42,13 @@ class CursorFace:
     def confirm(
         self,
         actor: Actor,
-        action: PlannedAction[Aim, MovePlan],
+        action: PlannedAction[Aim, P],
         resource: Resource,
         aim: Aim,
         *,
         confirmation: Confirmation,
         reason: str,
-    ) -> Performed[MovePlan]:
+    ) -> Performed[P]:
         """Do what was planned and confirmed: see ``ActionFace.confirm``."""
         self._check(resource)
         return self._actions.confirm(actor, action, resource, aim, confirmation=confirmation, reason=reason)
@@ -63,6 +65,14 @@ class CursorFace:
     def summary(self, events: Reached) -> WaitingSummary:
         """How many they are, published when, and of how many aggregates, as far as a bounded look goes."""
         return waiting_summary(events)
+
+    def rows(self, pointers: Sequence[Pointer]) -> Sequence[Row]:
+        """These events, with what the store has of them."""
+        return self._rows_of(pointers)
+
+    def follow(self, subscription: Subscription, affected: Affected, book: Book) -> Followed:
+        """What became of the events that a move has affected. Nothing is asked of the store."""
+        return follow(subscription, affected, book)
 
     def _check(self, resource: Resource) -> None:
         if self._is_external(resource.topic, resource.subscription):

@@ -4,8 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from eventstore.actions import KEPT
 from eventstore.cursors.lost import MOST_NAMED, named
+from eventstore.cursors.places import Kept, spelled, written
 from eventstore.index.lookup.ordinals import Ranges
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
@@ -72,6 +75,8 @@ class MovePlan:
     aims: Mapping[int, Place]
     """The places aimed at, by partition. A partition where nothing is left to do has no move."""
     consumers: Sequence[ConnectedConsumer]
+    before: Mapping[int, Kept]
+    """Where the cursors stand, for an undo."""
     at_least: bool = False
     """The index has not caught up with the topic: the counts may be too low."""
     index_is_behind: bool = False
@@ -127,10 +132,20 @@ class MovePlan:
             "events_again": self.again,
             "events_passed_over": self.passed_over,
             "consumers": [consumer.name for consumer in self.consumers],
+            KEPT: {"before": written(self.before), **self._acknowledges()},
         }
         if names := named(self.lost, MOST_NAMED):
             details["never_delivered"] = names
         return details
+
+    def _acknowledges(self) -> dict[str, dict[str, Any]]:
+        """What the move itself acknowledges, as far as that is known before it (``places.moved_in``), and in which partitions
+        it takes acknowledgements back, with of how many events."""
+        ends = {move.partition: move.way[1] for move in self.moves if not move.alone}
+        until = {str(at): end.token if isinstance(end, Position) else "" for at, end in ends.items() if end is not Edge.LATEST}
+        alone = {at: [(start.token, end.token) for start, end in each] for at, each in self.ranges().items() if self.alone}
+        gives = {str(move.partition): move.again for move in self.moves if move.again != 0}
+        return {"until": until, "passed": spelled(alone), "gives": gives}
 
     def places(self) -> Mapping[str, str]:
         """Where each cursor goes, as the record has it."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from eventstore.cursors.looks import Look, look
+from eventstore.cursors.places import kept_of
 from eventstore.cursors.plans import Move, MovePlan, Place
 from eventstore.index.lookup.ordinals import ordinals_in
 from eventstore.model.errors import InvalidPosition
@@ -41,6 +42,7 @@ def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, ta
         moves=moves,
         aims=places,
         consumers=seen.subscription.consumers,
+        before=kept_of(seen.subscription, places.keys()),
         at_least=behind,
         index_is_behind=behind,
         before_retention=[at for at, aim in aims.items() if isinstance(target, datetime) and 0 < aim <= starts[at]],

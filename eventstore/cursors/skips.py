@@ -12,6 +12,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from eventstore.cursors.looks import Look
+from eventstore.cursors.places import kept_of
 from eventstore.cursors.plans import Move, MovePlan, Way
 from eventstore.index.lookup.ordinals import Ranges
 from eventstore.model.errors import NothingToMove
@@ -144,5 +145,6 @@ def _plan(verb: str, seen: Look, moves: Sequence[Move], ends: Ends) -> MovePlan:
         moves=moves,
         aims=ends,
         consumers=seen.subscription.consumers,
+        before=kept_of(seen.subscription, {move.partition for move in moves}),
         index_is_behind=seen.is_behind(ends),
     )

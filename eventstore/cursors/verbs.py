@@ -15,15 +15,10 @@ from eventstore.model.storage import Storage, subscriptions_of
 
 Aim = TypeVar("Aim")
 
-RESET_AGAIN = Undo(
+BACK = Undo(
     possible=True,
-    how="Reset the cursor again, to where it stands now. Events that were delivered in between come twice, and what "
-    "was acknowledged beyond that place is not restored.",
-)
-RESET_BACK = Undo(
-    possible=True,
-    how="Reset the cursor to the first of the skipped events, as long as retention keeps it. Everything acknowledged since "
-    "that event is then delivered again.",
+    how="The place before the move is kept. “Undo” on the subscription's page puts the cursor back, acknowledged ranges "
+    "included, as long as retention keeps the events. Its preview says which events would be delivered twice.",
 )
 
 
@@ -41,7 +36,7 @@ def _skip(name: str, title: str, doing: str, plan: Callable[[Look, Aim], MovePla
             acts_on=frozenset({SUBSCRIPTION}),
             title=title,
             doing=doing,
-            undo=RESET_BACK,
+            undo=BACK,
             plan=planned,
             execute=execute_skip,
             shows=shown,
@@ -55,7 +50,7 @@ RESET_CURSOR: PlannedAction[Target, MovePlan] = register(
         acts_on=frozenset({SUBSCRIPTION}),
         title="Reset cursor",
         doing="is being reset",
-        undo=RESET_AGAIN,
+        undo=BACK,
         plan=_plan_reset,
         execute=execute_reset,
         shows=shown,

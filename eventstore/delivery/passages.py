@@ -136,6 +136,18 @@ def skipped(followed: Followed, start: str, end: str, at: datetime) -> Followed:
     return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]))
 
 
+def put_back(followed: Followed, acknowledged: Sequence[tuple[str, str]]) -> Followed:
+    """Return what is known once an undo of ours has put the cursor back: it went over nothing that is not acknowledged."""
+    track = followed.track
+    kept = tuple(
+        replace(one, start=max(start, one.start), end=min(end, one.end))
+        for one in track.passages
+        for start, end in acknowledged
+        if max(start, one.start) < min(end, one.end)
+    )
+    return replace(followed, track=replace(track, passages=kept), seeming=())
+
+
 def with_recorded(followed: Followed, other: Followed, since: datetime | None) -> Followed:
     """Return ``followed`` with those resets of ours that ``other`` has noted since then."""
     track = followed.track

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventstore.delivery.passages import Followed, Passage, follow, skipped, unseen, with_recorded
+from eventstore.delivery.passages import Followed, Passage, follow, put_back, skipped, unseen, with_recorded
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import last_ordinals
 from eventstore.index.models import CursorTrack
@@ -101,6 +101,19 @@ class Tracks:
                     skipped(before.followed or unseen(stands.get(partition, end), at), start, end, at), before.version
                 )
             self._save([(topic, name, partition) for partition in skips], at)
+
+    def note_back(self, topic: str, name: str, acknowledged: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
+        """Note that an undo of ours has put these cursors back: by partition, what they have acknowledged now (tokens)."""
+        name = stored_name(name)
+        with self._lock, self._forgetting_if_it_fails({topic}), atomic():
+            self._synchronize({topic}, lock=True)
+            known = self._known.setdefault(topic, {})
+            keys = [(topic, name, partition) for partition in acknowledged if (topic, name, partition) in known]
+            for key in keys:
+                followed, version = known[key]
+                if followed is not None:
+                    known[key] = Kept(put_back(followed, acknowledged[key[2]]), version)
+            self._save([key for key in keys if known[key].followed is not None], at)
 
     def passed(self, topics: Sequence[str], as_of: datetime) -> Mapping[tuple[str, str], Passed]:
         """What the cursors of these topics went over, by topic and ``stored_name``. ``as_of``: when the store told where they

@@ -17,7 +17,7 @@ from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 OPEN = {"login", "healthz", "readyz", "robots"}
 JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports"}
-POSTED = {"cursor_resets", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS
+POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable"}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)

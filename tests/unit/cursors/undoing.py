@@ -1,0 +1,39 @@
+"""Moves and their undo as actions, through the record's own form: JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboard.auditing.entries import canonical
+from eventstore.actions import Part, Running, subscription_resource
+from eventstore.actions.outcome import outcome_of
+from eventstore.cursors import RESET_CURSOR, UNDO_MOVE, Target, Undone, UndoPlan, undone_of
+from eventstore.model.storage import Storage
+
+
+def recorded(plan: Any, act: Running) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the record says of an act: its details, and its outcome."""
+    outcome = outcome_of(act.parts, act.facts)
+    return json.loads(canonical(plan.details())), json.loads(canonical(outcome.details()))
+
+
+def moved(storage: Storage, topic: str, name: str, target: Target) -> Undone:
+    """Reset the cursor; returns the move as the record kept it."""
+    act, resource = Running(lease=None), subscription_resource(topic, name)
+    plan = RESET_CURSOR.plan(storage, resource, target)
+    RESET_CURSOR.execute(storage, plan, act)
+    undone = undone_of("act-1", *recorded(plan, act))
+    assert undone is not None
+    return undone
+
+
+def undo_plan(storage: Storage, topic: str, name: str, undone: Undone) -> UndoPlan:
+    return UNDO_MOVE.plan(storage, subscription_resource(topic, name), undone)
+
+
+def undo(storage: Storage, topic: str, name: str, undone: Undone) -> tuple[UndoPlan, Sequence[Part]]:
+    """Undo the move; returns what was planned, and what became of each part."""
+    act = Running(lease=None)
+    plan = undo_plan(storage, topic, name, undone)
+    UNDO_MOVE.execute(storage, plan, act)
+    return plan, act.parts
