@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The programs that the tests start for themselves: installed by apt where this is root, named where it is not.
 set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
 
 missing=()
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
@@ -9,7 +10,17 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 
+# Chromium without what belongs to windows takes half of the processor time. Where it cannot be had, the tests use the other one.
+add_quick_browser() {
+    command -v chromium-headless-shell >/dev/null && return
+    [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null || return 0
+    echo "Installing chromium-headless-shell ..."
+    timeout 120 apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null 2>&1 ||
+        echo "It cannot be installed: the tests use Chromium as it is."
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
+    add_quick_browser
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
@@ -18,7 +29,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 echo "Installing ${missing[*]} ..."
-export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # A server that the package would start is none of ours: the tests start their own.
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+add_quick_browser
