@@ -127,7 +127,7 @@ def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         correlation_id=correlation,
         conversation=_lines(desk().index.conversation(correlation)) if correlation else (),
         cause_id=cause,
-        causes=_lines(desk().index.with_event_id(cause)[:3]) if cause else (),
+        causes=_lines(_causes(cause)[:3]) if cause else (),
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
         payload=payload_of_event(event, profile, limit) if event else None,
         notes=(*event.notes, *member_notes(event), *key_notes(event, desk().log.key_is_bytes)) if event else (),
@@ -265,6 +265,12 @@ def _fact(name: str, value: str, path: str, profile: AccessProfile) -> Fact:
     if isinstance(text, str) and len(text) > LONGEST_VALUE:
         return Fact(name=name, value=f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)")
     return Fact(name=name, value=text)
+
+
+def _causes(id: str) -> Sequence[Pointer]:
+    """The events with this id; their copies, such as dead letters, only where nothing else has it."""
+    found = desk().index.with_event_id(id)
+    return [pointer for pointer in found if not pointer.derived] or found
 
 
 def _links(row: Row) -> tuple[str, str]:

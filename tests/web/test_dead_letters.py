@@ -7,6 +7,7 @@ from dashboard.auditing.acts import acts
 from dashboard.models import State
 from dashboard.rendering import segment
 from eventstore.letters import KEEPER
+from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from tests.hostile import SCRIPT, TOPICS
 from tests.web.desk import NAME, TOPIC, Desk, attribute, event, hidden, text
@@ -276,8 +277,15 @@ def test_an_event_that_is_no_cloudevent_is_a_letter_all_the_same(desk: Desk) -> 
     desk.publish(1)
     desk.subscribe()
     desk.log.create_topic(DEAD)
-    raw = event(0)
-    desk.log.append(DEAD, [type(raw)(payload=b"\xff\x00", properties={"ORIGIN_MESSAGE_ID": "nonsense"})])
+    desk.log.append(DEAD, [NewMessage(payload=b"\xff\x00", properties={"ORIGIN_MESSAGE_ID": "nonsense"})])
     desk.index()
     answer = desk.get(URL)
     assert answer.status_code == 200 and len(attribute(answer, "data-letter")) == 1
+
+
+def test_an_event_names_a_cause_that_is_dead_lettered_once(desk: Desk) -> None:
+    desk.publish(1)
+    properties = {**event(9).properties, "ce_causationid": "e-0"}
+    desk.log.append(TOPIC, [NewMessage(payload=b"{}", key="4711", properties=properties)])
+    dead_lettered(desk, [0])
+    assert desk.get("/events/e-9/").content.decode().count('<div><a href="/events/e-0/') == 1
