@@ -9,6 +9,7 @@ the storage was closed. ``UnknownTopic`` and ``UnknownSubscription`` mean that t
 
 from typing import Protocol
 
+from eventstore.model.copying import Copying
 from eventstore.model.errors import NotSupported
 from eventstore.model.log import Log
 from eventstore.model.schema_registry import SchemaRegistry
@@ -31,9 +32,19 @@ class Storage(Protocol):
     @property
     def details(self) -> TopicDetailsSource | None: ...
 
+    @property
+    def copying(self) -> Copying | None: ...
+
     def close(self) -> None:
         """Release everything. Every later call raises ``StoreClosed``. Closing twice is harmless."""
         ...
+
+
+def copying_of(storage: Storage) -> Copying:
+    """Return the storage's way to copy messages; raise ``NotSupported`` if it has none."""
+    if storage.copying is None:
+        raise NotSupported("This store cannot copy messages exactly.")
+    return storage.copying
 
 
 def subscriptions_of(storage: Storage) -> Subscriptions:

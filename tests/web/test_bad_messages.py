@@ -52,6 +52,7 @@ class StrangeStorage:
     schemas = None
     subscriptions = None
     details = None
+    copying = None
 
     def __init__(self) -> None:
         self.log = Timeless()

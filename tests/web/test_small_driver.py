@@ -24,6 +24,7 @@ class SmallStorage:
     schemas = None
     subscriptions = None
     details = None
+    copying = None
 
     def __init__(self) -> None:
         self.log = LogOfSchemas()

@@ -140,11 +140,29 @@ class BrokerConnection:
             except pulsar.PulsarException:
                 client.shutdown()  # the broker is away, and cannot be told
 
-    def _new_client(self) -> Any:
+    def separate_client(self, may_connect: Callable[[], bool]) -> Any:
+        """Return one more client, which its owner closes. It makes no connection once ``may_connect`` returns false, so that
+        it cannot send again what a lost connection had left unanswered.
+
+        It asks for its token before it connects, also where the broker wants none. A client that shows a certificate asks
+        nothing.
+        """
+        self.try_broker()
+
+        def token() -> str:
+            if not may_connect():
+                raise ConnectionRefusedError("this client must not connect again")
+            return self._token
+
+        certified = not self._token and self._certificate
+        with self.errors():
+            return self._new_client(None if certified else pulsar.AuthenticationToken(token))
+
+    def _new_client(self, authentication: Any = None) -> Any:
         secure = self.service_url.startswith("pulsar+ssl")
         return pulsar.Client(
             self.service_url,
-            authentication=self._authentication(),
+            authentication=authentication or self._authentication(),
             operation_timeout_seconds=OPERATION_SECONDS,
             connection_timeout_ms=CONNECT_MILLISECONDS,
             tls_trust_certs_file_path=(self._trust_certs or None) if secure else None,

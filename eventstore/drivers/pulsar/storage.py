@@ -6,6 +6,7 @@ from eventstore.config.topic_kinds import BY_NAME, TopicKinds
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.drivers.pulsar.copying.pulsar_copying import PulsarCopying
 from eventstore.drivers.pulsar.details.pulsar_details import PulsarDetails
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.schema_registry import PulsarSchemas
@@ -39,7 +40,9 @@ class PulsarStorage:
             namespaces=namespaces,
             kinds=kinds,
         )
-        self.log = UnfoldedLog(PulsarLog(self._cluster))
+        messages = PulsarLog(self._cluster)
+        self.log = UnfoldedLog(messages)
+        self.copying = PulsarCopying(self._cluster, messages)
         self.schemas = PulsarSchemas(self._cluster)
         self.subscriptions = PulsarSubscriptions(self._cluster)
         self.details = PulsarDetails(self._cluster)

@@ -25,7 +25,7 @@ def original_of(event: Event) -> str:
     said = event.attributes.get(REPLAY_OF) or event.message.properties.get(REPLAY_OF, "")
     if not said and (origin := event.message.properties.get(ORIGIN_MESSAGE_ID)):
         number = event.message.position.member
-        said = _label(origin) if number is None else f"{_label(origin)}/{number}"
+        said = label_of(origin) if number is None else f"{label_of(origin)}/{number}"
     return said if len(said) <= LONGEST and _is_text(said) else ""
 
 
@@ -42,7 +42,7 @@ def _is_text(said: str) -> bool:
     return said.isprintable() or not _SURROGATE.search(said)
 
 
-def _label(message_id: str) -> str:
+def label_of(message_id: str) -> str:
     """Return the message id as a position's label. A text that is not a message id is returned unchanged."""
     found = _WRITTEN.fullmatch(message_id)
     if not found:

@@ -1,0 +1,83 @@
+"""A client whose producers never send anything twice, not even after an outage.
+
+By itself the client connects a lost producer again about 100 milliseconds later, and then sends everything again whose receipt
+had not come. The broker may have stored that before: without deduplication it is there twice. So this client connects once. A
+thread looks at its producers a hundred times a second, and closes all as soon as one is disconnected: a closed producer sends
+nothing, and what had no receipt fails. If the thread comes too late, the client cannot connect either
+(``BrokerConnection.separate_client``). Whoever sends opens everything anew, and looks what has arrived.
+"""
+
+import logging
+import threading
+from typing import Any, Self
+
+import pulsar
+
+from eventstore.drivers.pulsar.connection import BrokerConnection
+from eventstore.model.errors import EventStoreError, ResourceBusy, StoreUnreachable
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 0.01
+TAKEN = "ProducerBusy"
+
+
+class ConnectedOnce:
+    """Opens producers until it is sealed. Belongs to one thread, except for its own."""
+
+    def __init__(self, connection: BrokerConnection) -> None:
+        self._connection = connection
+        self._may_connect = True
+        self._client = connection.separate_client(lambda: self._may_connect)
+        self._producers: list[Any] = []
+        self._ended = threading.Event()
+        self._watching = threading.Thread(target=self._watch, name="pulsar producer guard", daemon=True)
+        self.lost = False
+        """Whether a producer was disconnected. Then all are closed."""
+
+    def producer(self, uri: str, **settings: Any) -> Any:
+        """Return a producer. Raises ``ResourceBusy`` if one of its name is connected already."""
+        try:
+            producer = self._client.create_producer(uri, **settings)
+        except pulsar.PulsarException as error:
+            raise self.error_of(type(error).__name__) from error
+        self._producers.append(producer)
+        return producer
+
+    def seal(self) -> Self:
+        """Make no connection from now on, and watch the producers."""
+        self._may_connect = False
+        self._watching.start()
+        return self
+
+    def error_of(self, kind: str) -> EventStoreError:
+        """Return the error for the client's error or result of this name."""
+        if kind == TAKEN:
+            return ResourceBusy("Another worker still sends for this job. It goes on when that one is gone.")
+        return self._connection.translated(kind)
+
+    def unreachable(self) -> StoreUnreachable:
+        return self._connection.unreachable()
+
+    def close(self) -> None:
+        """Close the producers and the client. What has no receipt by then is not sent again."""
+        self._may_connect = False
+        self._ended.set()
+        if self._watching.ident is not None:
+            self._watching.join()
+        try:
+            self._client.close()
+        except pulsar.PulsarException:
+            self._client.shutdown()  # the broker is away, and cannot be told
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            if all(producer.is_connected() for producer in self._producers):
+                continue
+            self.lost = True
+            for producer in self._producers:
+                producer._producer.close_async(_ignore)
+            return
+
+
+def _ignore(result: Any) -> None:
+    """The broker's answer to closing is not waited for: the connection is gone."""

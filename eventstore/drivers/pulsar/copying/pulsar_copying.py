@@ -1,0 +1,84 @@
+"""Copying on one Pulsar cluster."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.cluster import Cluster
+from eventstore.drivers.pulsar.copying.acknowledger import PulsarAcknowledger
+from eventstore.drivers.pulsar.copying.connected_once import ConnectedOnce
+from eventstore.drivers.pulsar.copying.publisher import PulsarPublisher
+from eventstore.drivers.pulsar.log import PulsarLog
+from eventstore.drivers.pulsar.names import TopicName
+from eventstore.drivers.pulsar.positions import place_of
+from eventstore.model.errors import StoreUnreachable
+from eventstore.model.events import UNREADABLE_KEY, Message, Position
+from eventstore.model.log import Edge, Reader
+from eventstore.model.schema_registry import Schema
+from eventstore.model.subscriptions import SubscriptionType
+
+IN_PIECES = "It was published in pieces, which cannot be acknowledged together."
+ENCRYPTED = "Its publisher encrypted it, and a copy would lose what is needed to decrypt it."
+UNREADABLE = "The store's client cannot read all of it."
+
+
+PENDING_SECONDS = 10.0
+LOOK_SECONDS = 0.02
+
+
+class PulsarCopying:
+    """Fulfils ``eventstore.model.copying.Copying``; see there for what each call does."""
+
+    def __init__(self, cluster: Cluster, log: PulsarLog) -> None:
+        self._cluster, self._log = cluster, log
+
+    def open_reader(self, topic: str, partition: int, *, after: Position | Edge) -> Reader:
+        return self._log.open_reader(topic, partition, after=after)
+
+    def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+        return self._log.fetch(positions)
+
+    def refusal(self, message: Message) -> str:
+        if message.problem or UNREADABLE_KEY in (message.key, message.ordering_key) or UNREADABLE_KEY in message.properties:
+            return UNREADABLE
+        if message.encrypted:
+            return ENCRYPTED
+        return IN_PIECES if place_of(message.position.token).chunk else ""
+
+    def open_publisher(
+        self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]
+    ) -> PulsarPublisher:
+        known = self._cluster.known(topic)
+        publisher = PulsarPublisher(ConnectedOnce(self._cluster.connection), known, partitions, "-".join(mark), schemas)
+        try:
+            for partition in partitions:
+                await_pending(self._cluster.admin, known.log(partition))
+        except BaseException:
+            publisher.close()
+            raise
+        return publisher
+
+    def open_acknowledger(
+        self, topic: str, subscription: str, *, type: SubscriptionType, partitions: Sequence[int]
+    ) -> PulsarAcknowledger:
+        known = self._cluster.known(topic)
+        return PulsarAcknowledger(self._cluster.connection, known, subscription, type).join(partitions)
+
+
+def await_pending(admin: Admin, log: TopicName) -> None:
+    """Wait until the broker has stored what it was storing for this log when this was called.
+
+    A publisher that was killed may have left something on its way, which a look at the end of the log would not find.
+    """
+    told = admin.partition_internals(log)
+    until = _number(told, "entriesAddedCounter") + _number(told, "pendingAddEntriesCount")
+    deadline = time.monotonic() + PENDING_SECONDS
+    while _number(told, "pendingAddEntriesCount") and _number(told, "entriesAddedCounter") < until:
+        if time.monotonic() > deadline:
+            raise StoreUnreachable("The broker does not get through with what it is storing. Trying again.")
+        time.sleep(LOOK_SECONDS)
+        told = admin.partition_internals(log)
+
+
+def _number(told: Json, name: str) -> int:
+    return int(told.get(name) or 0)

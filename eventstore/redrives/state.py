@@ -1,0 +1,49 @@
+"""How far a redrive is, as its job's checkpoint keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventstore.model.events import Position
+
+
+@dataclass(kw_only=True, slots=True)
+class State:
+    """- ``reached``: by partition of the letters, the letter up to which all chosen ones were sent. Empty before the first.
+    - ``behind``: by partition of the target, the place behind which all copies of letters lie that are not reached. The empty
+      token is the beginning of the log.
+    - ``tidy``: nothing was sent that is not reached.
+    - ``sent`` and ``skipped`` count reached letters: sent, and found acknowledged by somebody else.
+    """
+
+    reached: dict[int, str] = field(default_factory=dict)
+    behind: dict[int, str] = field(default_factory=dict)
+    tidy: bool = True
+    sent: int = 0
+    skipped: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "reached": {str(partition): token for partition, token in self.reached.items()},
+            "behind": {str(partition): token for partition, token in self.behind.items()},
+            "tidy": self.tidy,
+            "sent": self.sent,
+            "skipped": self.skipped,
+        }
+
+    @staticmethod
+    def of(checkpoint: Mapping[str, Any]) -> "State":
+        """Return what ``as_json`` wrote; the beginning for an empty checkpoint."""
+        if not checkpoint:
+            return State()
+        return State(
+            reached={int(partition): str(token) for partition, token in checkpoint["reached"].items()},
+            behind={int(partition): str(token) for partition, token in checkpoint["behind"].items()},
+            tidy=bool(checkpoint["tidy"]),
+            sent=int(checkpoint["sent"]),
+            skipped=int(checkpoint["skipped"]),
+        )
+
+    def has_passed(self, position: Position) -> bool:
+        """Whether this letter is reached."""
+        return position.token <= self.reached.get(position.partition, "")
