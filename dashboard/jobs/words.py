@@ -57,6 +57,7 @@ class JobLine:
 
     job: Job
     title: str
+    name: str
     target: SafeString | str
     url: str
     mark: Mark
@@ -65,6 +66,7 @@ class JobLine:
     amount: str
     rate: str
     to_go: str
+    took: str
     facts: Sequence[Fact] = field(default_factory=tuple)
 
 
@@ -76,6 +78,7 @@ def job_line(job: Job, now: datetime) -> JobLine:
     return JobLine(
         job=job,
         title=title_of(job),
+        name=name_of(job.resource),
         target=target_of(job.resource),
         url=reverse("job", args=[job.id]),
         mark=mark_of(job, now),
@@ -84,6 +87,7 @@ def job_line(job: Job, now: datetime) -> JobLine:
         amount=_amount(job, words.unit),
         rate=_rate(job),
         to_go=NO_VALUE if seconds is None else f"about {format_duration(seconds + 0.5)}",
+        took=_took(job),
         facts=words.facts(job),
     )
 
@@ -114,6 +118,11 @@ def note_of(job: Job) -> str:
     return visible(job.problem)
 
 
+def name_of(resource: Resource) -> str:
+    """What the job acts on, for a heading."""
+    return short_topic(resource.topic) if resource.kind == TOPIC else visible(resource.title)
+
+
 def target_of(resource: Resource) -> SafeString | str:
     """What the job acts on, with a link to its page."""
     if resource.kind == SUBSCRIPTION:
@@ -138,6 +147,12 @@ def _amount(job: Job, unit: str) -> str:
     return (
         f"{format_number(handled)} {what}" if total is None else f"{format_number(handled)} of {format_number(total)} {what}"
     )
+
+
+def _took(job: Job) -> str:
+    if job.started is None or job.ended is None:
+        return NO_VALUE
+    return format_duration((job.ended - job.started).total_seconds())
 
 
 def _rate(job: Job) -> str:

@@ -10,6 +10,7 @@ from django.urls import path
 from django.utils import timezone
 
 from dashboard.gateway import desk
+from dashboard.jobs.attention import jobs_to_attend_to
 from dashboard.letters.summary import dead_letters
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
@@ -36,6 +37,7 @@ MOST_MISTAKEN = 10
 """Subscriptions that move, but are used in a way that loses order or moves everybody."""
 MOST_DEAD_LETTERS = 5
 MOST_TROUBLED = 5
+MOST_JOBS = 5
 MOST_MADE_ANEW = 5
 MADE_ANEW_LATELY = timedelta(days=7)
 """How long a topic that was made anew is listed here. The page of the index names it always."""
@@ -99,8 +101,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
     mistaken = _mistaken([line for line in lines if not line.needs_attention])
+    jobs = jobs_to_attend_to(timezone.now())
     of_index = {**_from_the_index(index, lines), "index_notice": now.index_notice, "standing": now, "says_index": True}
-    attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken), of_index)
+    attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken) + len(jobs), of_index)
     context = {
         **of_index,
         "snapshot": snapshot,
@@ -112,6 +115,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "held": held[:MOST_STUCK],
         "mistaken": mistaken,
         "subscriptions": len(services),
+        "jobs": jobs[:MOST_JOBS],
+        "more_jobs": max(0, len(jobs) - MOST_JOBS),
         "waiting": _waiting(lines) if snapshot else None,
         "healthy": sum(line.backlog.state in WELL for line in services),
         "attention": attention,
@@ -123,10 +128,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/index.html", context, fragment="overview/_attention.html", status=status, away=away)
 
 
-def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, mistaken: int, of_index: Mapping[str, Any]) -> int:
+def _count_issues(snapshot: BacklogSnapshot | None, of_subscriptions: int, further: int, of_index: Mapping[str, Any]) -> int:
     """How many issues the page lists. Every other page says it, too, if the subscriptions are among them."""
     kinds = ("dead_letters", "anomalies", "made_anew", "troubled", "index_notice")
-    others = mistaken + sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
+    others = further + sum(bool(of_index[kind]) for kind in kinds) + bool(snapshot and snapshot.unavailable_topics)
     if snapshot is not None:
         place_counts.note("overview", attention=others, as_of=snapshot.as_of)
     return of_subscriptions + others

@@ -6,6 +6,7 @@ from django.urls import resolve
 
 EVENT = "e3"
 LOGIN = "login/"
+JOB = "0123456789ab"
 PAGES = (
     "",
     "topics/",
@@ -24,6 +25,7 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/waiting/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
     "jobs/",
+    f"jobs/{JOB}/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/events/?to=latest",
     "topics/documents/subscriptions/app-timeline/moves/",
     "topics/documents/subscriptions/app-timeline/skips/new/?skip=all",
@@ -64,7 +66,6 @@ EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
 NO_PAGES = {
     "logout": "only posted",
     "cursor_resets": "only posted; what it shows after a refusal is the page of the preview",
-    "job": "looked at in tests/browser/test_jobs.py, which has a job",
     "job_pauses": "only posted",
     "job_resumptions": "only posted",
     "job_cancellations": "only posted; what it shows after a refusal is the job's page",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.browser.addresses import JOB
 from tests.browser.foreign_log import foreign_log
 from tests.browser.login_form import PEOPLE
 from tests.desk_process import Desk
@@ -20,6 +21,9 @@ def furnished_desk(folder: Path) -> Iterator[Desk]:
         planting = running.spawn("planting", "-m", "tests.browser.planting", "orders", "documents")
         assert planting.wait(timeout=60) == 0
         running.processes.pop("planting")
+        planting = running.spawn("planting a job", "-m", "tests.fault.counting_worker", "plant", str(folder), JOB)
+        assert planting.wait(timeout=60) == 0
+        running.processes.pop("planting a job")
         running.manage("run_index", "--until-caught-up")
         process = running.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "3")
         assert process.wait(timeout=60) == 0

@@ -1,12 +1,13 @@
 """A worker process that knows one kind of job more, which writes its numbers into a file: the one that the job names.
 
-``ask FOLDER TOTAL NUMBER [THROTTLE]`` asks for so many jobs, as the person "anna". ``work`` is a worker until a signal comes.
-``show`` prints what the jobs and the record have come to, as JSON.
+``ask FOLDER TOTAL NUMBER [THROTTLE]`` asks for so many jobs, as "anna"; ``plant FOLDER ID`` asks for one of this id,
+and pauses it. ``work`` is a worker until a signal comes. ``show`` prints what has become of the jobs and the record, as JSON.
 """
 
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,29 @@ from dashboard.auditing.verification import verify  # noqa: E402
 from dashboard.models import AuditEntry, Role  # noqa: E402
 from eventstore.actions import register, topic_resource  # noqa: E402
 from eventstore.jobs import Job, Progress, Worker  # noqa: E402
+from eventstore.jobs.models import JobRow  # noqa: E402
 from eventstore.model.storage import Storage  # noqa: E402
 from tests.jobs.kinds import kind_of  # noqa: E402
 from tests.people import actor, person  # noqa: E402
 
 
 def count(storage: Storage, job: Job, work: Worker) -> Mapping[str, Any]:
-    """Write each number as a line, before it is saved. Lines that are there already are recognised."""
+    """Write each number as a line, before it is saved. Lines that are there already are recognised.
+
+    It counts no further than the number in the file ``limit`` beside its own, if there is one.
+    """
     path, total = Path(job.arguments["file"]), int(job.arguments["total"])
+    limit = path.with_name("limit")
     done = len(path.read_bytes().splitlines()) if path.exists() else 0
     work.save({"done": done}, Progress(done=done, total=total))
     with path.open("ab", buffering=0) as file:
         while done < total:
             work.throttled(1)
-            done += 1
-            file.write(b"%d\n" % done)
+            if limit.exists() and done >= int(limit.read_text() or 0):
+                time.sleep(0.01)
+            else:
+                done += 1
+                file.write(b"%d\n" % done)
             work.save({"done": done}, Progress(done=done, total=total))
     return {"counted": done}
 
@@ -65,6 +74,13 @@ def ask(folder: str, total: str, number: str, throttle: str = "") -> None:
         )
 
 
+def plant(folder: str, id: str) -> None:
+    """A job of this id, for a page with an address that is known before."""
+    ask(folder, "12", "1")
+    JobRow.objects.update(id=id)
+    gateway.desk().jobs.pause(actor(person(Role.SUPPORT, "anna")), id)
+
+
 def work() -> None:
     call_command("run_jobs")
 
@@ -83,7 +99,7 @@ def show() -> dict[str, Any]:
 
 def main(command: str, *arguments: str) -> None:
     try:
-        sys.stdout.write(json.dumps({"ask": ask, "work": work, "show": show}[command](*arguments)) + "\n")  # type: ignore[operator]
+        sys.stdout.write(json.dumps({"ask": ask, "plant": plant, "work": work, "show": show}[command](*arguments)) + "\n")  # type: ignore[operator]
     finally:
         gateway.close()
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.utils import timezone
 
 from dashboard.access import policy
 from dashboard.access.policy import HELPERS, Rule
@@ -88,7 +90,7 @@ def test_the_list_is_read_page_by_page(desk: Desk, jobs: Any, settings: Any) -> 
 def test_a_jobs_page_says_who_asked_for_what_and_why(desk: Desk, jobs: Any) -> None:
     job = asked(jobs, throttle=20)
     seen = text(desk.get(f"/jobs/{job.id}/"))
-    assert "Count: mailer on patients" in seen
+    assert "Count: mailer " in seen and "mailer on patients" in seen
     assert "by support" in seen and "SUP-1" in seen and "at most 20/s" in seen
     assert "No running worker takes jobs of this kind" in seen
     assert f"/audit/?act={job.act}" in desk.get(f"/jobs/{job.id}/").content.decode()
@@ -216,3 +218,24 @@ def test_a_job_that_is_not_there_is_not_found(desk: Desk, jobs: Any) -> None:
         assert desk.get(f"/jobs/{id}/").status_code == 404, id
     assert "All jobs" in text(desk.get("/jobs/abcdef123456/"))
     assert desk.client("support").post("/jobs/abcdef123456/pauses/").status_code == 404
+
+
+def test_the_overview_lists_jobs_that_need_attention_and_no_others(desk: Desk, jobs: Any) -> None:
+    def listed() -> list[str]:
+        return [id for id in attribute(desk.get("/"), "data-job") if id]
+
+    job = asked(jobs)
+    assert listed() == []
+    post(desk, job, "pauses")
+    assert listed() == [job.id]
+    assert "Count: mailer on patients, 0 of 3 events" in text(desk.get("/"))
+    post(desk, job, "resumptions")
+    assert listed() == []
+    JobRow.objects.update(asked=timezone.now() - timedelta(minutes=1))
+    assert listed() == [job.id], "no worker takes it"
+    queue.heartbeat("worker", [COUNT.name])
+    assert listed() == []
+    JobRow.objects.update(state=State.FAILED, ended=timezone.now(), busy=None)
+    assert listed() == [job.id]
+    JobRow.objects.update(ended=timezone.now() - timedelta(days=8))
+    assert listed() == []
