@@ -101,6 +101,11 @@ class MovePlan:
         return _sum((self.again, self.passed_over))
 
     @property
+    def left_out(self) -> int:
+        """Acknowledged ranges beyond the cursors that are not kept for an undo, because there are too many."""
+        return sum(place.left_out for place in self.before.values())
+
+    @property
     def alone(self) -> bool:
         """One message is acknowledged while others before it wait."""
         return any(move.alone for move in self.moves)

@@ -1,6 +1,7 @@
 """From the overview, and from the customer's own page, to the event that blocks a subscription, in real Chromium."""
 
 import json
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -49,6 +50,16 @@ def skip_it(page: Page) -> None:
     expect(page.locator("[data-backlog='0']").first).to_be_visible()
 
 
+def undo_it(page: Page) -> None:
+    """From the subscription's page, by the preview, to the page that follows the event."""
+    page.get_by_role("link", name="Undo…").click()
+    expect(page.locator("[data-comes='1']")).to_contain_text("1 event that the move skipped will be delivered after all")
+    page.get_by_label("Reason").fill("SUP-8812: the consumer can handle it now")
+    page.get_by_role("button", name="Undo: 1 event delivered after all").click()
+    expect(page.locator("#followed[data-given='1'][data-over='no']")).to_be_visible()
+    expect(page.locator("tr[data-aggregate='4711']")).to_contain_text(re.compile("1 (pending|stuck)"))
+
+
 def test_the_blocking_event_is_one_click_from_the_overview_and_one_from_the_customers_page(
     tmp_path: Path, log_in: LogIn
 ) -> None:
@@ -67,3 +78,7 @@ def test_the_blocking_event_is_one_click_from_the_overview_and_one_from_the_cust
         page.get_by_role("link", name="See what’s blocking app-timeline").click()
         expect_the_blocking_event(page)
         skip_it(page)
+        undo_it(page)
+        desk.end("projection")
+        desk.spawn("mended", "-m", "tests.browser.projection", "documents", "app-timeline")
+        expect(page.locator("#followed[data-over='yes']")).to_contain_text("acknowledged", timeout=60_000)

@@ -14,11 +14,12 @@ from dashboard.models import AuditEntry, State
 from dashboard.rendering.audit_text import audit_line
 from eventstore.actions import Actor, subscription_resource
 from eventstore.index.models import IndexedPartition
+from eventstore.model.errors import StoreRefused
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
 from tests.web.desk import NAME, TOPIC, Desk, attribute, hidden, opened_desk, text
-from tests.web.resetting import reset, waiting
+from tests.web.resetting import preview_url, reset, waiting
 
 
 @pytest.fixture
@@ -237,6 +238,43 @@ def test_a_connected_consumer_is_named_and_what_it_holds_is_counted(desk: Desk) 
         answer = preview(desk)
     assert "1 consumer will be disconnected, and must reconnect: worker-7." in text(answer)
     assert attribute(answer, "data-held") == ["2"]
+
+
+def test_what_is_too_much_to_keep_is_told_before_the_move_and_again_before_its_undo(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstore.cursors.places.MOST_RANGES", 2)
+    positions = desk.publish(10)
+    desk.subscribe()
+    acknowledge(desk, *positions[1::2])
+    answer = desk.get(preview_url("latest"))
+    assert attribute(answer, "data-left-out") == ["3"]
+    assert "3 acknowledged ranges beyond the cursor are too many to keep" in text(answer)
+    reset(desk, "latest")
+    answer = preview(desk)
+    assert attribute(answer, "data-twice") == ["3"]
+    assert "because the record keeps the first acknowledged ranges beyond the cursor, and 3 more were left out" in text(answer)
+    assert "banner-warning" in desk.get(undo(desk)["Location"]).content.decode()
+
+
+def test_an_undo_that_was_done_in_part_says_which_partitions(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(12, partitions=2, key="p-{}")
+    desk.subscribe()
+    reset(desk, "latest")
+    whole = desk.subscriptions.restore_cursor
+
+    def refusing(topic: str, name: str, places: Any, **calls: Any) -> None:
+        if 1 in places:
+            raise StoreRefused("The broker refuses this.")
+        whole(topic, name, places, **calls)
+
+    monkeypatch.setattr(desk.subscriptions, "restore_cursor", refusing)
+    answer = desk.get(undo(desk)["Location"])
+    assert "It was partly done. Partition 0 was moved." in text(answer)
+    assert "Partition 1 was not moved: The broker refuses this." in text(answer)
+    assert newest().state == State.PARTLY_DONE
+    again = preview(desk)
+    assert (again.status_code, "not all of it is known to be done" in text(again)) == (409, True)
 
 
 def test_where_nothing_was_moved_the_pages_say_so(desk: Desk) -> None:

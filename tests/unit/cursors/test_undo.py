@@ -5,13 +5,28 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from eventstore.actions import Ending, Part, Running, subscription_resource
+from eventstore.actions import Ending, Part, PlannedAction, Running, subscription_resource
 from eventstore.config.loading import Config
-from eventstore.cursors import RESET_CURSOR, UNDO_MOVE, Target, undone_of
+from eventstore.cursors import (
+    CLEAR,
+    EXPIRE,
+    RESET_CURSOR,
+    SKIP_BEFORE,
+    SKIP_COUNT,
+    SKIP_EVENT,
+    UNDO_MOVE,
+    Count,
+    MovePlan,
+    Target,
+    affected_by,
+    undone_of,
+)
 from eventstore.cursors import undo as undoing_module
+from eventstore.cursors.counted import ordinals_of
 from eventstore.cursors.undo import place_after
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.indexer.run import Following, index_until_caught_up
@@ -77,6 +92,40 @@ def test_after_the_undo_exactly_what_neither_was_handled_before_nor_since_waits(
     counts = plan.counts
     assert (counts.comes, counts.called_off) == (len(expected - waits_now), len(waits_now - expected))
     assert (counts.twice, counts.gone, plan.touched) == (0, 0, len(expected ^ waits_now))
+
+
+SKIP_OF: dict[str, tuple[PlannedAction[Any, MovePlan], Any, set[int]]] = {
+    "one event behind others": (SKIP_EVENT, 5, {5}),
+    "the next event": (SKIP_EVENT, 0, {0}),
+    "so many": (SKIP_COUNT, Count(events=3), {0, 1, 3}),
+    "all before an event": (SKIP_BEFORE, 6, {0, 1, 3, 4, 5}),
+    "all before now": (EXPIRE, None, {0, 1, 3, 4, 5, 6, 7, 9}),
+    "everything": (CLEAR, None, {0, 1, 3, 4, 5, 6, 7, 9}),
+}
+
+
+@pytest.mark.parametrize("kind", SKIP_OF)
+def test_a_skip_of_every_kind_is_undone_and_its_events_are_told_as_taken_and_none_as_given(
+    storage: DatabaseStorage, kind: str
+) -> None:
+    action, aim, skips = SKIP_OF[kind]
+    positions = published(storage, 10)
+    handle(storage, [positions[2], positions[8]])
+    target = positions[aim] if isinstance(aim, int) else datetime.now(UTC) if action is EXPIRE else aim
+    act = Running(lease=None)
+    plan = action.plan(storage, subscription_resource(TOPIC, NAME), target)
+    action.execute(storage, plan, act)
+    details, outcome = recorded(plan, act)
+    affected = affected_by(details, outcome)
+    assert affected is not None
+    row = IndexedPartition.objects.using("index").get()
+    gave, took = ordinals_of(row, affected.gave[0], affected.took[0])
+    assert ({at for low, high in took for at in range(low, high)}, gave) == (skips, [])
+    undone = undone_of("act-1", details, outcome)
+    assert undone is not None
+    _, parts = undo(storage, TOPIC, NAME, undone)
+    assert [part.ending for part in parts] == [Ending.DONE]
+    assert waiting(storage) == {positions[at] for at in (0, 1, 3, 4, 5, 6, 7, 9)}
 
 
 def test_what_was_skipped_comes_after_all_and_what_was_handled_since_does_not(storage: DatabaseStorage) -> None:

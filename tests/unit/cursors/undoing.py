@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.auditing.entries import canonical
-from eventstore.actions import Part, Running, subscription_resource
+from eventstore.actions import Part, PlannedAction, Running, subscription_resource
 from eventstore.actions.outcome import outcome_of
-from eventstore.cursors import RESET_CURSOR, UNDO_MOVE, Target, Undone, UndoPlan, undone_of
+from eventstore.cursors import RESET_CURSOR, UNDO_MOVE, MovePlan, Undone, UndoPlan, undone_of
 from eventstore.model.storage import Storage
 
 
@@ -17,11 +17,11 @@ def recorded(plan: Any, act: Running) -> tuple[Mapping[str, Any], Mapping[str, A
     return json.loads(canonical(plan.details())), json.loads(canonical(outcome.details()))
 
 
-def moved(storage: Storage, topic: str, name: str, target: Target) -> Undone:
-    """Reset the cursor; returns the move as the record kept it."""
+def moved(storage: Storage, topic: str, name: str, target: Any, action: PlannedAction[Any, MovePlan] = RESET_CURSOR) -> Undone:
+    """Move the cursor; returns the move as the record kept it."""
     act, resource = Running(lease=None), subscription_resource(topic, name)
-    plan = RESET_CURSOR.plan(storage, resource, target)
-    RESET_CURSOR.execute(storage, plan, act)
+    plan = action.plan(storage, resource, target)
+    action.execute(storage, plan, act)
     undone = undone_of("act-1", *recorded(plan, act))
     assert undone is not None
     return undone
