@@ -67,7 +67,9 @@ def _followed(request: HttpRequest, act: Act, resource: Resource, backlog: Backl
         "newest": newest,
         "reads_record": policy.allows(person_of(request), "read_audit"),
         "may_undo": is_newest and _may_undo(request, act),
-        "aggregates": _views(request, followed) if followed else [],
+        "aggregates": _views(request, followed.aggregates) if followed else [],
+        "losing": _views(request, followed.losing) if followed else [],
+        "more_losing": max(0, len(followed.losing) - MOST_AGGREGATES) if followed else 0,
         "more_aggregates": max(0, len(followed.aggregates) - MOST_AGGREGATES) if followed else 0,
         "most": MOST_FOLLOWED,
         "lost": _lost(followed) if followed else 0,
@@ -84,9 +86,9 @@ def _lost(followed: Followed) -> int:
     return sum(followed.states.get(state, 0) for state in (DeliveryState.DEAD_LETTERED, DeliveryState.PASSED_OVER))
 
 
-def _views(request: HttpRequest, followed: Followed) -> Sequence[AggregateView]:
+def _views(request: HttpRequest, found: Sequence[FollowedAggregate]) -> Sequence[AggregateView]:
     profile = profile_of(request)
-    listed = followed.aggregates[:MOST_AGGREGATES]
+    listed = found[:MOST_AGGREGATES]
     rows = desk().cursors.rows([one.next for one in listed if one.next is not None])
     lines = {row.position: build_line(row, profile) for row in rows}
     return [

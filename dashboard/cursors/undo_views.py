@@ -25,7 +25,7 @@ from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering.text import visible
 from dashboard.web.pages import page, person_of, render
-from eventstore.actions import Actor, Ending, Resource, subscription_resource
+from eventstore.actions import Actor, Ending, Resource, action_named, subscription_resource
 from eventstore.cursors import UNDO_MOVE, UndoPlan, undone_of
 from eventstore.model import (
     EventStoreError,
@@ -170,12 +170,12 @@ def _preview(request: HttpRequest, wanted: RequestedUndo, said: PreviewNotes) ->
 
 
 def _context(wanted: RequestedUndo, said: PreviewNotes) -> Mapping[str, Any]:
-    can = desk().subscriptions.capabilities
+    can, action = desk().subscriptions.capabilities, action_named(wanted.act.action)
     return {
         "topic": wanted.topic,
         "name": wanted.resource.subscription,
         "act": wanted.act,
-        "moved": moved_words(wanted.act),
+        "title": action.title if action else wanted.act.action,
         "plan": wanted.plan,
         "consequences": consequences(wanted.plan, can),
         "said": said,

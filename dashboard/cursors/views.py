@@ -172,7 +172,9 @@ def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
         return _not_done(request, wanted, form, what_came_of(performed.outcome))
     done = replace(wanted, plan=performed.plan)
     level = messages.WARNING if done.may_lose else messages.SUCCESS
-    messages.add_message(request, level, done_words(aim, wanted.name, performed.plan))
+    url = reverse("cursor_moves", args=[wanted.topic.name, wanted.name])
+    words = format_html('{} <a href="{}">Follow its events</a>', done_words(aim, wanted.name, performed.plan), url)
+    messages.add_message(request, level, words)
     return _to_subscription(wanted.topic, wanted.name)
 
 

@@ -52,7 +52,11 @@ class FollowedAggregate:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Followed:
     """``given`` events are to be delivered because of the move, and so many of them are ``acknowledged``. ``taken`` events it
-    skipped. ``None`` where the index does not know a partition. ``looked_at`` events are behind ``aggregates``."""
+    skipped. ``None`` where the index does not know a partition.
+
+    ``looked_at`` events are behind ``aggregates``, whose events were given; ``losing`` are those whose events were taken, by
+    the first ``MOST_FOLLOWED`` events as well.
+    """
 
     given: int | None
     acknowledged: int | None
@@ -60,6 +64,7 @@ class Followed:
     looked_at: int
     states: Mapping[DeliveryState, int] = field(default_factory=dict)
     aggregates: Sequence[FollowedAggregate] = ()
+    losing: Sequence[FollowedAggregate] = ()
 
     @property
     def over(self) -> bool:
@@ -89,6 +94,7 @@ def follow(subscription: Subscription, affected: Affected, book: Book) -> Follow
     cursors = {cursor.partition: cursor for cursor in subscription.cursors}
     given, acknowledged, taken = 0, 0, 0
     places: list[tuple[int, int]] = []
+    lost: list[tuple[int, int]] = []
     for partition, gave in affected.gave.items():
         row, cursor = rows.get(partition), cursors.get(partition)
         if row is None or cursor is None:
@@ -97,6 +103,7 @@ def follow(subscription: Subscription, affected: Affected, book: Book) -> Follow
         given, taken = given + size(mine), taken + size(skipped)
         acknowledged += size(common(mine, done))
         places += _first(row, mine, MOST_FOLLOWED - len(places))
+        lost += _first(row, skipped, MOST_FOLLOWED - len(lost))
     pointers = pointers_at(places)
     aggregates = _by_aggregate(pointers, [found[subscription.name].state for found in book.of(pointers)])
     states = Counter[DeliveryState]()
@@ -109,6 +116,7 @@ def follow(subscription: Subscription, affected: Affected, book: Book) -> Follow
         looked_at=len(pointers),
         states=states,
         aggregates=aggregates,
+        losing=_by_aggregate(missed := pointers_at(lost), [DeliveryState.PASSED_OVER] * len(missed)),
     )
 
 

@@ -1,68 +1,29 @@
-"""A move is undone from its subscription's page: previewed, confirmed, recorded; and followed until all is acknowledged."""
+"""A move is undone from its subscription's page: previewed, confirmed and recorded."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
 
-from dashboard.auditing.acts import Act, acts
+from dashboard.auditing.acts import acts
 from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.models import AuditEntry, State
 from dashboard.rendering.audit_text import audit_line
 from eventstore.actions import Actor, subscription_resource
 from eventstore.index.models import IndexedPartition
 from eventstore.model.errors import StoreRefused
-from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
 from tests.web.desk import NAME, TOPIC, Desk, attribute, hidden, opened_desk, text
 from tests.web.resetting import preview_url, reset, waiting
+from tests.web.undoing import acknowledge, newest, preview, skipped, undo, url
 
 
 @pytest.fixture
 def desk(desk_databases: dict[str, str]) -> Iterator[Desk]:
     with opened_desk() as opened:
         yield opened
-
-
-def url(name: str, **query: str) -> str:
-    return reverse(name, args=[TOPIC, NAME]) + (f"?{urlencode(query)}" if query else "")
-
-
-def newest() -> Act:
-    return acts(limit=1)[0]
-
-
-def preview(desk: Desk, role: str = "support") -> Any:
-    return desk.get(url("cursor_undo_new"), role)
-
-
-def undo(desk: Desk, role: str = "support", **more: str) -> Any:
-    fields = {**hidden(preview(desk)), "reason": "SUP-9001: the wrong one", **more}
-    return desk.client(role).post(url("cursor_undos"), fields)
-
-
-def acknowledge(desk: Desk, *positions: Position) -> None:
-    """What consumers handle, in whatever order."""
-    desk.subscriptions.acknowledge(TOPIC, NAME, {0: [desk.log.entry(position) for position in positions]})
-
-
-def states(desk: Desk) -> list[str]:
-    """What became of the customer's events, newest first, as their page says."""
-    return re.findall(r'data-delivery="([^"]*)"', desk.get("/aggregates/patient/4711/").content.decode())[:4]
-
-
-def skipped(desk: Desk) -> list[Position]:
-    """Ten events, of which 0, 1 and 4 are handled; a reset to event 7, which is handled since."""
-    positions = list(desk.publish(10, key="p-{}"))
-    desk.subscribe()
-    acknowledge(desk, *(positions[at] for at in (0, 1, 4)))
-    assert reset(desk, "position", position=positions[7].encode()).status_code == 302
-    acknowledge(desk, positions[7])
-    return positions
 
 
 def test_the_subscriptions_page_leads_to_what_became_of_a_move_and_to_its_undo(desk: Desk) -> None:
@@ -107,51 +68,6 @@ def test_on_the_record_it_reads_as_an_undo_and_machine_data_stay_out(desk: Desk)
     assert undone.what == "Undo cursor move"
     assert not {"Kept", "Before", "Until"} & {name for name, _ in (*undone.facts, *moved.facts)}
     assert "SUP-9001: the wrong one" in text(desk.get(reverse("audit")))
-
-
-def test_it_is_followed_until_all_of_it_is_acknowledged_each_customer_by_name(desk: Desk) -> None:
-    positions = skipped(desk)
-    undo(desk)
-    page = desk.get(url("cursor_moves"))
-    assert (attribute(page, "data-given"), attribute(page, "data-over")) == (["4"], ["no"])
-    assert attribute(page, "data-aggregate") == ["p-2", "p-3", "p-5", "p-6"]
-    assert "0 of 4 events that the undo gave back acknowledged so far" in text(page)
-    assert "mark-ok" not in page.content.decode().partition('id="followed"')[2].partition("Whose")[0]
-    acknowledge(desk, positions[2], positions[5])
-    desk.index()
-    page = desk.get(url("cursor_moves"), fragment=True)
-    assert attribute(page, "data-aggregate") == ["p-3", "p-6", "p-2", "p-5"], "those that wait come first"
-    assert "2 of 4 events" in text(page)
-    assert "data-refresh" in page.content.decode()
-    acknowledge(desk, positions[3], positions[6])
-    page = desk.get(url("cursor_moves"), fragment=True)
-    assert attribute(page, "data-over") == ["yes"]
-    assert "All 4 events that the undo gave back are acknowledged." in text(page)
-    assert "data-refresh" not in page.content.decode(), "nothing is left to follow"
-
-
-def test_a_loss_is_never_green_and_leads_to_the_undo(desk: Desk) -> None:
-    skipped(desk)
-    page = desk.get(url("cursor_moves"))
-    assert attribute(page, "data-taken") == ["4"]
-    assert "4 events were skipped and are never delivered" in text(page)
-    assert "mark-ok" not in page.content.decode().partition('id="followed"')[2].partition("</section>")[0]
-    assert f'href="{url("cursor_undo_new", act=str(newest().act))}"' in page.content.decode()
-
-
-def test_a_reset_backward_is_followed_and_its_undo_calls_the_redelivery_off(desk: Desk) -> None:
-    positions = desk.publish(6)
-    desk.subscribe(handled=6)
-    reset(desk, "earliest")
-    acknowledge(desk, positions[0])
-    page = desk.get(url("cursor_moves"))
-    assert (attribute(page, "data-given"), attribute(page, "data-acknowledged")) == (["6"], ["1", "1"])
-    answer = preview(desk)
-    assert attribute(answer, "data-called-off") == ["5"]
-    assert "Undo: 5 events not redelivered" in text(answer)
-    landed = desk.get(undo(desk)["Location"])
-    assert "banner-success" in landed.content.decode()
-    assert waiting(desk) == 0
 
 
 def test_an_undo_is_not_undone_and_says_so(desk: Desk) -> None:
@@ -219,18 +135,6 @@ def test_where_nobody_can_count_it_says_so_and_asks_for_the_name(desk: Desk) -> 
     assert waiting(desk) == 6
 
 
-def test_a_viewer_sees_what_became_of_it_and_cannot_undo_it(desk: Desk) -> None:
-    skipped(desk)
-    page = desk.get(url("cursor_moves"), "viewer")
-    assert attribute(page, "data-taken") == ["4"]
-    assert url("cursor_undo_new") not in page.content.decode()
-    assert "SUP-8812" not in text(page), "the record is not theirs to read"
-    assert preview(desk, "viewer").status_code == 403
-    fields = {**hidden(preview(desk)), "reason": "SUP-9001: the wrong one"}
-    assert desk.client("viewer").post(url("cursor_undos"), fields).status_code == 403
-    assert len(acts()) == 1
-
-
 def test_a_connected_consumer_is_named_and_what_it_holds_is_counted(desk: Desk) -> None:
     skipped(desk)
     with desk.subscriptions.consume(TOPIC, NAME, type=SubscriptionType.SHARED, consumer="worker-7") as consumer:
@@ -286,17 +190,6 @@ def test_where_nothing_was_moved_the_pages_say_so(desk: Desk) -> None:
     assert (page.status_code, "Nobody has moved this subscription" in text(page)) == (200, True)
     assert desk.get(url("cursor_moves", act="nonsense")).status_code == 404
     assert not AuditEntry.objects.exists()
-
-
-def test_after_the_undo_what_is_handled_is_acknowledged_and_not_passed_over(desk: Desk) -> None:
-    """No look at the cursor came between the move and its undo."""
-    desk.publish(4)
-    desk.subscribe()
-    assert states(desk) == ["pending"] * 4
-    reset(desk, "latest")
-    undo(desk)
-    desk.handle(2)
-    assert states(desk) == ["pending", "pending", "acknowledged", "acknowledged"]
 
 
 def test_to_new_events_only_the_undo_keeps_what_was_handled_since(desk: Desk) -> None:
