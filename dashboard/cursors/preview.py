@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -133,11 +134,13 @@ def _lost(wanted: RequestedMove, request: HttpRequest) -> Mapping[str, Any]:
     """The events that will never be delivered: the first of them, whose they are, and where all are listed."""
     here, profile, lost = desk().cursors, profile_of(request), wanted.plan.lost
     again = wanted.plan.redelivered
+    lines = [build_line(row, profile) for row in here.first(lost, FIRST_EVENTS)] if lost else []
     query = urlencode(wanted.aim.fields)
     if len(query) > LONGEST_ADDRESS:
         query = urlencode({name: text for name, text in wanted.aim.fields.items() if name != "ends"})
     return {
-        "lost_lines": [build_line(row, profile) for row in here.first(lost, FIRST_EVENTS)] if lost else [],
+        "lost": [list(of_one) for _, of_one in groupby(lines, key=lambda line: (line.aggregate_type, line.aggregate_id))],
+        "lost_shown": len(lines),
         "lost_summary": here.summary(lost) if lost else None,
         "again_summary": here.summary(again) if again else None,
         "lost_url": f"{_url_of('_events', wanted)}?{query}",

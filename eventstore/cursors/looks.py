@@ -10,7 +10,7 @@ from eventstore.index.lookup.pointers import published_at
 from eventstore.model.errors import InvalidPosition, NothingToMove, StoresOwn
 from eventstore.model.events import Position
 from eventstore.model.log import Log
-from eventstore.model.subscriptions import Cursor, Subscription, Subscriptions
+from eventstore.model.subscriptions import Cursor, Subscription, Subscriptions, SubscriptionType
 from eventstore.subscriptions.counting import is_fresh
 from eventstore.subscriptions.progress import Reach, Reached, reach
 
@@ -31,6 +31,8 @@ class Look:
     log: Log
     subscription: Subscription
     reached: Reached
+    blocked: bool
+    """Nobody can acknowledge beside the consumers that are connected."""
 
     @property
     def topic(self) -> str:
@@ -78,4 +80,15 @@ def look(log: Log, subscriptions: Subscriptions, topic: str, name: str) -> Look:
     subscription = subscriptions.named(topic, name)
     if subscription.kind.of_the_store:
         raise StoresOwn(STORES_OWN.format(subscription.kind.value))
-    return Look(log=log, subscription=subscription, reached=reach(subscription))
+    return Look(
+        log=log,
+        subscription=subscription,
+        reached=reach(subscription),
+        blocked=is_blocked(subscription, subscriptions),
+    )
+
+
+def is_blocked(subscription: Subscription, subscriptions: Subscriptions) -> bool:
+    """Whether nobody can acknowledge beside the consumers that are connected."""
+    exclusive = subscription.type is SubscriptionType.EXCLUSIVE and bool(subscription.consumers)
+    return exclusive and subscriptions.capabilities.acknowledges_as_member

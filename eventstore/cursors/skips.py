@@ -34,6 +34,10 @@ NOT_READ = "The index has not read that event yet, so it cannot be counted. Noth
 HANDLED = "That event does not wait in this subscription: it is acknowledged already. Nothing was moved."
 NOTHING_BEFORE = "No event waits before that one in its partition, so there is nothing to skip. Nothing was moved."
 NOTHING_WAITS = "No event waits there, so there is nothing to skip. Nothing was moved."
+IN_THE_WAY = (
+    "Others before that event wait, the subscription is exclusive, and its consumer is connected, so the event cannot be "
+    "skipped alone. Nothing was moved: stop the consumer first, or skip what is before the event and then the event."
+)
 NOT_PAST = "That time has not come yet. Choose one that has passed. Nothing was moved."
 WHICH = "The topic has several partitions, and each has its own next event. Say in which one events are to be skipped."
 
@@ -57,6 +61,8 @@ def skip_event(seen: Look, event: Position) -> MovePlan:
     if not len(own):
         raise NothingToMove(HANDLED)
     alone = bool(len(there.waiting.below(first)))
+    if alone and seen.blocked:
+        raise NothingToMove(IN_THE_WAY)
     move = _skip(there, (before if alone else there.cursor.acknowledged, end), end, own, alone=alone)
     return _plan(SKIP_EVENT, seen, [move], {event.partition: end})
 

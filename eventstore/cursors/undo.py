@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from eventstore.actions import KEPT
 from eventstore.cursors.counted import Counts, count, fitting, sum_of
+from eventstore.cursors.looks import is_blocked
 from eventstore.cursors.places import (
     Kept,
     Places,
@@ -188,12 +189,6 @@ def cursors_of(subscription: Subscription, undone: Undone) -> Mapping[int, Curso
     if len(cursors) < len(undone.before) or any(is_another_log(undone.before[at].log, one.log) for at, one in cursors.items()):
         raise MadeAnew(MADE_ANEW)
     return cursors
-
-
-def is_blocked(subscription: Subscription, subscriptions: Subscriptions) -> bool:
-    """Whether nobody can acknowledge beside the consumers that are connected."""
-    exclusive = subscription.type is SubscriptionType.EXCLUSIVE and bool(subscription.consumers)
-    return exclusive and subscriptions.capabilities.acknowledges_as_member
 
 
 def place_after(undone: Undone, cursor: Cursor, row: IndexedPartition | None, *, blocked: bool) -> After:

@@ -2,8 +2,9 @@
 
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
 from eventstore.cursors.executing import ENDINGS, NOT_TRIED, shown
+from eventstore.cursors.looks import is_blocked
 from eventstore.cursors.places import part_name
-from eventstore.cursors.undo import UndoMove, Undone, UndoPlan, cursors_of, is_blocked, place_after, plan_undo
+from eventstore.cursors.undo import UndoMove, Undone, UndoPlan, cursors_of, place_after, plan_undo
 from eventstore.index.lookup import queries
 from eventstore.model.cursor_moves import CursorMove
 from eventstore.model.errors import EventStoreError, LeaseLost

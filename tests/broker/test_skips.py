@@ -77,6 +77,8 @@ def test_beside_an_exclusive_consumer_the_next_event_and_the_backlog_are_skipped
     index(alone)
     with alone.subscriptions.consume(name, "s", type=EXCLUSIVE, consumer="c") as consumer:
         receive_until(consumer, 6)
+        with pytest.raises(NothingToMove, match="stop the consumer first"):
+            SKIP_EVENT.plan(alone, subscription_resource(name, "s"), places[3])
         plan, act = carried_out(alone, name, SKIP_EVENT, places[0])
         assert (plan.alone, [part.ending for part in act.parts]) == (False, [Ending.DONE])
         assert eventually(lambda: alone.subscriptions.named(name, "s").backlog == 5)
