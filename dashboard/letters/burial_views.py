@@ -20,6 +20,8 @@ from eventstore.actions import subscription_resource
 from eventstore.letters import BURY_LETTERS, KEEPER, MOST_BURIED, BurialPlan, DeadLetterTopic
 from eventstore.model import InvalidPosition, Position
 
+MOST_SEARCHED = 5_000
+"""Letters among which those are looked for that match: the oldest ones."""
 SHOWN = 20
 """Letters that a preview shows as lines."""
 _PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
@@ -67,7 +69,7 @@ def _planned(dead: DeadLetterTopic, positions: Sequence[Position]) -> Burial:
 
 def _matching(request: HttpRequest, dead: DeadLetterTopic) -> Iterator[Position]:
     filter = filter_form.entered_filter(request).filter
-    for letters in desk().letters.pieces(dead, filter=filter):
+    for letters in desk().letters.pieces(dead, filter=filter, most=MOST_SEARCHED):
         yield from (letter.position for letter in letters)
 
 
@@ -99,6 +101,7 @@ def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer) -
         "more": max(0, len(plan.letters) - len(shown)),
         "letters": " ".join(f"{at.partition}:{at.token}" for at in wanted.aim),
         "most": len(wanted.aim) >= MOST_BURIED,
+        "searched": MOST_SEARCHED if "all" in request.GET and dead.waits > MOST_SEARCHED else 0,
     }
     return render(request, "letters/bury.html", context, status=said.status)
 

@@ -21,7 +21,7 @@ from eventstore.search import Filter
 
 MOST_EXPORTED = 10_000
 MOST_BYTES = 64_000_000
-"""Letters and bytes of one file. Its last line says so if there are more."""
+"""Letters that are looked at, the oldest ones, and bytes of one file. Its last line says so if there are more."""
 
 
 @page(EXPORT_LETTERS.name, methods=("POST",))
@@ -44,15 +44,17 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     with desk().actions.perform(actor, EXPORT_LETTERS, topic_resource(asked.dead.topic.name), details) as act:
         lines, whole = _bounded(_lines(asked.dead, asked.every, entered.filter, profile))
         act.facts["letters"] = len(lines)
-    if not whole:
-        lines.append(msgspec.json.encode({"left_out": f"There are more letters: this file holds the {len(lines):,} oldest."}))
+    there = asked.dead.letters if asked.every else asked.dead.waits
+    if not whole or there > MOST_EXPORTED:
+        left_out = f"There are more letters. This file holds {len(lines):,}, of the oldest."
+        lines.append(msgspec.json.encode({"left_out": left_out}))
     answer = HttpResponse(b"".join(line + b"\n" for line in lines), content_type="application/x-ndjson")
     answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
     return answer
 
 
 def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile) -> Iterator[bytes]:
-    for letters in desk().letters.pieces(dead, every=every, filter=filter):
+    for letters in desk().letters.pieces(dead, every=every, filter=filter, most=MOST_EXPORTED):
         for letter in letters:
             yield letter_as_json(letter, profile)
 
@@ -63,7 +65,7 @@ def _bounded(lines: Iterator[bytes]) -> tuple[list[bytes], bool]:
     size = 0
     for line in lines:
         size += len(line)
-        if len(found) == MOST_EXPORTED or (found and size > MOST_BYTES):
+        if found and size > MOST_BYTES:
             return found, False
         found.append(line)
     return found, True

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eventstore.letters.letter import Letter
-from eventstore.letters.places import DeadLetterTopic
+from eventstore.letters.places import DeadLetterTopic, counted
 from eventstore.model.events import Page
 from eventstore.model.pointers import Pointer
 from eventstore.search import Filter, Verdict
@@ -58,14 +58,15 @@ def letter_page(reached: Reached, read: ReadLetters, page_token: str | None, lim
     return Page(items=read(page.items), newer=page.newer, older=page.older)
 
 
-def pieces(reached: Reached, read: ReadLetters, piece: int = PIECE) -> Iterator[Sequence[Letter]]:
-    """Yield all of these letters, a piece at a time: what is read of one piece is not kept for the next."""
+def pieces(reached: Reached, read: ReadLetters, most: int | None = None) -> Iterator[Sequence[Letter]]:
+    """Yield these letters, at most ``most``, a piece at a time: what is read of one piece is not kept for the next."""
     page_token: str | None = None
-    while True:
-        page = letter_page(reached, read, page_token, piece)
+    left = counted(reached) if most is None else most
+    while left > 0:
+        page = letter_page(reached, read, page_token, min(PIECE, left))
         if page.items:
             yield page.items
-        page_token = page.newer
+        page_token, left = page.newer, left - len(page.items)
         if page_token is None:
             return
 

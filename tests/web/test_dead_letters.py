@@ -3,7 +3,10 @@
 import json
 from urllib.parse import quote
 
+import pytest
+
 from dashboard.auditing.acts import acts
+from dashboard.letters import burial_views, exporting
 from dashboard.models import State
 from dashboard.rendering import segment
 from eventstore.letters import KEEPER
@@ -151,6 +154,19 @@ def test_all_letters_that_match_are_buried_as_previewed(desk: Desk) -> None:
     answer = desk.client("support").post(f"{URL}burials/", {**confirmation, "reason": WHY})
     assert answer.status_code == 302
     assert attribute(desk.get(URL), "data-event-id") == ["e-3", "e-4", "e-5", "e-7"]
+
+
+def test_a_search_for_letters_to_bury_or_to_export_ends_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(1)
+    desk.subscribe()
+    dead_lettered(desk, range(4))
+    dead_lettered(desk, [4], exception="Mailbox full")
+    kept(desk)
+    monkeypatch.setattr(burial_views, "MOST_SEARCHED", 3)
+    monkeypatch.setattr(exporting, "MOST_EXPORTED", 2)
+    assert "Only the 3 oldest letters were searched" in text(desk.get(f"{URL}burials/new/?all=1&filter=id:e-1"))
+    exported = desk.client("support").post(f"{URL}exports/").content.splitlines()
+    assert ["left_out" in json.loads(line) for line in exported] == [False, False, True]
 
 
 def test_a_second_click_a_stale_preview_and_a_replayed_post_bury_nothing_and_say_why(desk: Desk) -> None:

@@ -154,6 +154,7 @@ def test_ten_thousand_letters_are_gone_through_in_pieces_of_a_few_queries_each()
     assert sum(map(len, pieces)) == 9_990
     assert max(map(len, pieces)) == module.PIECE == max(standing.read)
     assert len(captured) <= 30 * len(pieces)
+    assert [len(piece) for piece in standing.face.pieces(dead, most=450)] == [200, 200, 50]
 
 
 def test_letters_that_name_another_topic_or_subscription_are_not_of_this_one() -> None:
