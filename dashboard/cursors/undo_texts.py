@@ -88,8 +88,8 @@ def _why_twice(plan: UndoPlan) -> str:
     if plan.blocked:
         names = ", ".join(visible(consumer.name) or "(no name)" for consumer in plan.consumers[:MOST_NAMED])
         return (
-            f"this subscription is exclusive and its consumer {names} is connected, so that nobody else can acknowledge for "
-            "it. To avoid that, stop the consumer and reload this preview"
+            f"this subscription is exclusive and its consumer {names} is connected, so that no other consumer can "
+            "acknowledge for it. To avoid that, stop the consumer and reload this preview"
         )
     if plan.left_out:
         return f"the record keeps the first acknowledged ranges beyond the cursor, and {plan.left_out:,} more were left out"

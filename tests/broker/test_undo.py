@@ -1,15 +1,18 @@
 """A move and its undo on the broker, for every type: beside connected consumers, with ranges, on partitions, with batches."""
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from dashboard.auditing.entries import canonical
 from eventstore.actions import Ending, Running, subscription_resource
 from eventstore.config.loading import Config
 from eventstore.cursors import UNDO_MOVE, Target
+from eventstore.cursors.places import MOST_RANGES, written
 from eventstore.drivers.pulsar.positions import entry_of
 from eventstore.drivers.pulsar.storage import PulsarStorage
 from eventstore.index.indexer.run import Following, index_until_caught_up
@@ -36,7 +39,7 @@ def index(storage: PulsarStorage) -> None:
 
 def all_of(storage: PulsarStorage, topic: str) -> list[Position]:
     partitions = storage.log.topic(topic).partitions
-    return [one.position for at in range(partitions) for one in storage.log.read_forward(topic, at, limit=1_000)]
+    return [one.position for at in range(partitions) for one in storage.log.read_forward(topic, at, limit=100_000)]
 
 
 @pytest.fixture
@@ -90,13 +93,16 @@ def handle(storage: PulsarStorage, consumer: Consumer, topic: str, name: str, po
     assert eventually(held)
 
 
-@pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("target", [Edge.LATEST, Edge.EARLIEST])
-def test_beside_its_consumer_a_move_is_undone_and_it_gets_what_it_would_have_got_and_what_the_preview_names(
-    alone: PulsarStorage, furnished: str, kind: SubscriptionType, target: Target
+def test_beside_its_consumer_of_each_type_a_move_is_undone_and_it_gets_what_it_would_have_got_and_what_the_preview_names(
+    alone: PulsarStorage, furnished: str, target: Target
 ) -> None:
-    topic, name = furnished, kind.value
-    positions = all_of(alone, topic)
+    for kind in TYPES:
+        beside_its_consumer(alone, furnished, kind, target)
+
+
+def beside_its_consumer(alone: PulsarStorage, topic: str, kind: SubscriptionType, target: Target) -> None:
+    name, positions = kind.value, all_of(alone, topic)
     before = whole_entries(positions, (0, 1, 4, 7, len(positions) - 6))
     with alone.subscriptions.consume(topic, name, type=kind, consumer="worker") as consumer:
         received(consumer, set(positions))
@@ -113,12 +119,12 @@ def test_beside_its_consumer_a_move_is_undone_and_it_gets_what_it_would_have_got
         done, parts = undo(alone, topic, name, undone)
         assert [part.ending for part in parts] == [Ending.DONE] * 2, parts
         wanted = set(everything) - before - since
-        beyond = plan.counts.twice or 0
         got = received(consumer, wanted)
         for position in got:
             consumer.acknowledge(position)
-        assert backlog_becomes(alone, topic, name, 0)
+        assert backlog_becomes(alone, topic, name, 0), kind
     assert got <= wanted | before | since
+    beyond = plan.counts.twice or 0
     assert (plan.blocked, done.blocked) == (kind is EXCLUSIVE and beyond > 0,) * 2
     if plan.blocked:
         assert len(got - wanted) == beyond, "acknowledged, and beyond the place: named as coming twice"
@@ -131,23 +137,21 @@ def test_beside_its_consumer_a_move_is_undone_and_it_gets_what_it_would_have_got
         assert (plan.counts.comes or 0) <= beyond, "the rest waits already, because of the move"
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_with_nobody_connected_it_is_exact(alone: PulsarStorage, furnished: str, kind: SubscriptionType) -> None:
-    topic, name = furnished, kind.value
-    positions = all_of(alone, topic)
+def test_with_no_consumer_connected_it_is_exact_for_each_type(alone: PulsarStorage, furnished: str) -> None:
+    topic, positions = furnished, all_of(alone, furnished)
     before = whole_entries(positions, (0, 2, 3, 9, len(positions) - 1))
-    with alone.subscriptions.consume(topic, name, type=kind, consumer="worker") as consumer:
-        received(consumer, set(positions))
-        handle(alone, consumer, topic, name, before)
-    at = positions[5]
-    undone = moved(alone, topic, name, at)
-    plan, parts = undo(alone, topic, name, undone)
-    assert ([part.ending for part in parts], plan.joins, plan.blocked) == ([Ending.DONE], True, False)
     wanted = set(positions) - before
-    with alone.subscriptions.consume(topic, name, type=kind, consumer="later") as consumer:
-        assert received(consumer, wanted) == wanted
-        handle(alone, consumer, topic, name, wanted)
-    assert alone.subscriptions.named(topic, name).backlog == 0
+    for kind in TYPES:
+        with alone.subscriptions.consume(topic, kind.value, type=kind, consumer="worker") as consumer:
+            received(consumer, set(positions))
+            handle(alone, consumer, topic, kind.value, before)
+        undone = moved(alone, topic, kind.value, positions[5])
+        plan, parts = undo(alone, topic, kind.value, undone)
+        assert ([part.ending for part in parts], plan.joins, plan.blocked) == ([Ending.DONE], True, False)
+        with alone.subscriptions.consume(topic, kind.value, type=kind, consumer="later") as consumer:
+            assert received(consumer, wanted) == wanted, kind
+            handle(alone, consumer, topic, kind.value, wanted)
+        assert alone.subscriptions.named(topic, kind.value).backlog == 0
 
 
 def test_a_partition_that_the_broker_refuses_is_named_and_what_retention_took_is_counted(
@@ -172,3 +176,31 @@ def test_a_partition_that_the_broker_refuses_is_named_and_what_retention_took_is
         ("partition 1", Ending.FAILED),
     ]
     assert "no subscription of this name" in act.parts[1].reason
+
+
+@pytest.mark.parametrize("ranges", [300, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_however_many_ranges_there_are_they_are_acknowledged_in_time_and_the_record_stays_small(
+    alone: PulsarStorage, client: Any, ranges: int
+) -> None:
+    topic, name = alone.log.create_topic("many").name, "mailer"
+    alone.subscriptions.create(topic, name, type=SubscriptionType.SHARED, start=Edge.EARLIEST)
+    producer = client.create_producer(f"persistent://{topic}", batching_enabled=False, block_if_queue_full=True)
+    for _ in range(2 * ranges):
+        producer.send_async(b"{}", lambda *_: None)
+    producer.flush()
+    producer.close()
+    index(alone)
+    positions = all_of(alone, topic)
+    every_other = [alone.log.entry(position) for position in positions[1::2]]
+    begun = time.monotonic()
+    alone.subscriptions.acknowledge(topic, name, {0: every_other})
+    print(f"{ranges / (time.monotonic() - begun):.0f} ranges a second")  # noqa: T201
+    assert len(alone.subscriptions.named(topic, name).cursors[0].holes) == ranges
+    undone = moved(alone, topic, name, Edge.LATEST)
+    kept = min(ranges, MOST_RANGES)
+    assert (len(undone.before[0].ranges), undone.before[0].left_out) == (kept, ranges - kept)
+    assert len(canonical(written(undone.before))) < 150_000
+    plan, parts = undo(alone, topic, name, undone)
+    assert [part.ending for part in parts] == [Ending.DONE]
+    assert (plan.counts.comes, plan.counts.twice) == (2 * ranges - kept, ranges - kept)
+    assert alone.subscriptions.named(topic, name).backlog == 2 * ranges - kept

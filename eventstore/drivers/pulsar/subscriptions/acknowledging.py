@@ -33,7 +33,7 @@ AT_ONCE = 2_000
 READ_BACK_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 BUSY = (
-    "This subscription is exclusive and its consumer {} is connected. Nobody else can acknowledge for it: stop that consumer "
+    "This subscription is exclusive and its consumer {} is connected. No other consumer can acknowledge for it: stop that one "
     "first."
 )
 NOT_PROVEN = "The broker was told, but {} of {} entries do not show as acknowledged."
