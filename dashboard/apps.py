@@ -16,6 +16,7 @@ REGISTER_THEMSELVES = (
     "dashboard.jobs.actions",
     "dashboard.cursors.action_rules",
     "dashboard.letters.action_rules",
+    "dashboard.redrives.action_rules",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

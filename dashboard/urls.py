@@ -7,6 +7,7 @@ from dashboard.cursors import views as cursors
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
+from dashboard.redrives import views as redrives
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregates,
@@ -43,6 +44,7 @@ _PAGES = (
     burial_views,
     keeping_views,
     exporting,
+    redrives,
     undo_views,
     moves_view,
     audit,

@@ -56,6 +56,8 @@ _BELOW = {
     "cursor_reset_events": "subscriptions",
     "skip_new": "subscriptions",
     "skips": "subscriptions",
+    "redrive_new": "subscriptions",
+    "redrives": "subscriptions",
     "skip_events": "subscriptions",
 }
 

@@ -1,1 +1,6 @@
 """Redrives: dead letters sent back to where their subscription's consumers get them again, none lost and none twice."""
+
+from eventstore.redrives.kind import REDRIVE_LETTERS
+from eventstore.redrives.plan import MOST_LETTERS, Aim, RedrivePlan, resource_of, targets_of
+
+__all__ = ["MOST_LETTERS", "REDRIVE_LETTERS", "Aim", "RedrivePlan", "resource_of", "targets_of"]

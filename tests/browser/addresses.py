@@ -33,6 +33,7 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/dead-letters/",
     "topics/documents/subscriptions/app-timeline/dead-letters/keepers/new/",
     "topics/documents/subscriptions/app-timeline/dead-letters/burials/new/?all=1",
+    "topics/documents/subscriptions/app-timeline/dead-letters/redrives/new/?all=1",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"

@@ -52,7 +52,7 @@ class ConnectedOnce:
     def error_of(self, kind: str) -> EventStoreError:
         """Return the error for the client's error or result of this name."""
         if kind == TAKEN:
-            return ResourceBusy("Another worker still sends for this job. It goes on when that one is gone.")
+            return ResourceBusy("Another worker still sends for this job. It continues when that one is gone.")
         return self._connection.translated(kind)
 
     def unreachable(self) -> StoreUnreachable:

@@ -1,0 +1,129 @@
+"""What a redrive's preview asks for, in its address and in its form: which letters, and where to."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from dashboard.gateway import desk
+from dashboard.letters.asked import Asked, asked_for, chosen_in
+from dashboard.web.filter_form import EnteredFilter, read_filter
+from dashboard.web.pages import profile_of
+from eventstore.letters import DeadLetterTopic
+from eventstore.model import InvalidPosition, NotSupported, Position, Subscription
+from eventstore.redrives import Aim, targets_of
+
+MOST_CHOSEN = 1_000
+NOT_WRITTEN = "These letters are not as the preview wrote them. Choose them again from the list."
+_PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
+_END = re.compile(r"(\d{1,9}):(\d{1,15})", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A topic that the letters can go to. ``home``: the original topic. ``receives``: its subscription of the same name."""
+
+    topic: str
+    home: bool
+    receives: Subscription | None
+
+    @property
+    def consumed(self) -> bool:
+        return self.receives is not None and bool(self.receives.consumers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedRedrive:
+    """``targets``: retry topics first, the original topic last. ``filter`` has no text where letters were chosen, or all are
+    meant."""
+
+    asked: Asked
+    dead: DeadLetterTopic
+    filter: EnteredFilter
+    targets: Sequence[Target]
+    target: Target
+    aim: Aim
+
+
+def asked_redrive(request: HttpRequest, topic: str, name: str) -> AskedRedrive | EnteredFilter:
+    """What the address or the form asks for; the filter itself where it cannot be used.
+
+    Raises ``NotSupported`` for a subscription without a dead-letter topic.
+    """
+    given = request.GET if request.method == "GET" else request.POST
+    asked = asked_for(given, topic, name)
+    if asked.dead is None or asked.retried:
+        raise NotSupported("This subscription has no such dead-letter topic. Go back to the subscription.")
+    chosen = _posted(given["letters"], asked.dead) if "letters" in given else chosen_in(given, asked.dead)
+    entered = EnteredFilter() if chosen else read_filter(given.get("filter", ""), profile_of(request))
+    if entered.problem:
+        return entered
+    if not chosen and "all" not in given:
+        raise InvalidPosition("No letter was chosen. Tick the letters to be redriven, or redrive all.")
+    targets = _targets(asked)
+    target = _target(targets, given.get("target", ""))
+    aim = Aim(
+        letters=desk().letters,
+        source=asked.topic.name,
+        name=name,
+        target=target.topic,
+        positions=chosen,
+        filter=entered.filter,
+        until=_until(given),
+        alone="alone" in given,
+    )
+    return AskedRedrive(asked=asked, dead=asked.dead, filter=entered, targets=targets, target=target, aim=aim)
+
+
+def as_posted(positions: Sequence[Position]) -> str:
+    """The places of the chosen letters, for the form."""
+    return " ".join(f"{at.partition}:{at.token}" for at in positions)
+
+
+def address_of(wanted: AskedRedrive) -> str:
+    """The preview's address, for another target: it ends with a query to which more can be added."""
+    which = {"letters": as_posted(wanted.aim.positions)} if wanted.aim.positions else {"all": "1"}
+    filtered = {"filter": wanted.filter.text} if wanted.filter.filter else {}
+    alone = {"alone": "1"} if wanted.aim.alone else {}
+    query = urlencode({"of": wanted.dead.topic.name, **which, **filtered, **alone})
+    return f"{reverse('redrive_new', args=[wanted.asked.topic.name, wanted.asked.name])}?{query}"
+
+
+def until_as_posted(until: Mapping[int, int]) -> str:
+    return " ".join(f"{partition}:{ordinal}" for partition, ordinal in sorted(until.items()))
+
+
+def _targets(asked: Asked) -> Sequence[Target]:
+    found = []
+    for topic in targets_of(desk().letters, asked.topic.name, asked.name):
+        there = desk().subscriptions.of_topic(topic)
+        receives = next((one for one in there if one.name == asked.name), None)
+        found.append(Target(topic=topic, home=topic == asked.topic.name, receives=receives))
+    return found
+
+
+def _target(targets: Sequence[Target], wanted: str) -> Target:
+    """The one that is asked for; else a retry topic that something consumes; else the original topic."""
+    fitting = [one for one in targets if one.topic == wanted] or [one for one in targets if one.consumed and not one.home]
+    return (fitting or [targets[-1]])[0]
+
+
+def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
+    places = text.split(" ") if text else []
+    found = [_PLACE.fullmatch(place) for place in places]
+    if len(places) > MOST_CHOSEN or not all(found):
+        raise InvalidPosition(NOT_WRITTEN)
+    return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
+
+
+def _until(given: QueryDict) -> Mapping[int, int] | None:
+    text = given.get("until", "")
+    if not text:
+        return None
+    found = [_END.fullmatch(place) for place in text.split(" ")]
+    if not all(found):
+        raise InvalidPosition(NOT_WRITTEN)
+    return {int(one[1]): int(one[2]) for one in found if one}

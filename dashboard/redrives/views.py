@@ -1,0 +1,181 @@
+"""Redriving dead letters: a preview, its confirmation with a reason, and the job that does it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+
+from dashboard.auditing.acts import Act, newest
+from dashboard.gateway import desk
+from dashboard.letters.confirming import AGAIN, CHANGED, LONGEST_REASON, ReasonForm
+from dashboard.letters.lines import letter_line
+from dashboard.models import State
+from dashboard.redrives.asked import AskedRedrive, address_of, as_posted, asked_redrive, until_as_posted
+from dashboard.web.filter_form import EnteredFilter
+from dashboard.web.pages import Problem, page, person_of, problem, profile_of, render
+from eventstore.actions import Actor, Resource
+from eventstore.letters import KEEPER
+from eventstore.model import EventStoreError, InvalidPosition, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable
+from eventstore.redrives import MOST_LETTERS, REDRIVE_LETTERS, RedrivePlan, resource_of
+
+SHOWN = 20
+"""Letters that a preview shows as lines."""
+FASTEST = 1_000_000
+REFUSALS = (ResourceBusy, StalePlan, InvalidPosition, StoreRefused, StoreUnreachable)
+
+
+class RedriveForm(ReasonForm):
+    """The reason, with what is confirmed, and the most letters a second."""
+
+    throttle = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=FASTEST,
+        error_messages={
+            "invalid": "A whole number of letters a second, or nothing.",
+            "min_value": "At least 1 letter a second, or nothing.",
+            "max_value": f"At most {FASTEST:,} letters a second, or nothing.",
+        },
+    )
+    others = forms.BooleanField(required=False)
+    """Whether it was confirmed that other subscriptions get the letters too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """Why the preview is shown again, and with which status."""
+
+    status: int = 200
+    notice: str = ""
+    form: RedriveForm | None = None
+
+    def entered(self, name: str) -> str:
+        return str(self.form.data.get(name, "")) if self.form is not None else ""
+
+    @property
+    def reason(self) -> str:
+        return self.entered("reason")
+
+    @property
+    def throttle(self) -> str:
+        return self.entered("throttle")
+
+
+@page(REDRIVE_LETTERS.name)
+def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """The preview: nothing is touched."""
+    wanted = asked_redrive(request, topic, name)
+    return _bad_filter(request, wanted) if isinstance(wanted, EnteredFilter) else _preview(request, wanted, Said())
+
+
+@page(REDRIVE_LETTERS.name, methods=("POST",))
+def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
+    """Queue the job as previewed, if the confirmation is of what would happen now."""
+    wanted = asked_redrive(request, topic, name)
+    if isinstance(wanted, EnteredFilter):
+        return _bad_filter(request, wanted)
+    resource = resource_of(wanted.dead.topic.name)
+    job = _queued_already(request, resource)
+    if job is not None:
+        messages.info(request, "This redrive was queued already: the button was pressed twice.")
+    else:
+        form = RedriveForm(request.POST)
+        try:
+            job = _queued(request, wanted, resource, form) if form.is_valid() else None
+        except REFUSALS as refused:
+            notice = _changed_by(resource, form) if isinstance(refused, StalePlan) else str(refused)
+            status = 502 if isinstance(refused, StoreRefused | StoreUnreachable) else 409
+            return _preview(request, wanted, Said(status=status, notice=notice, form=form))
+        if job is None:
+            return _preview(request, wanted, Said(status=422, form=form))
+    return HttpResponseRedirect(reverse("job", args=[job]))
+
+
+def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form: RedriveForm) -> str | None:
+    """Return the job's id; ``None`` if other subscriptions get the letters and that was not confirmed."""
+    plan = desk().jobs.plan(REDRIVE_LETTERS, resource, wanted.aim)
+    if plan.confirmed_by(form.cleaned_data["digest"]) and plan.others and not form.cleaned_data["others"]:
+        form.add_error("others", "Confirm that these subscriptions get the letters too.")
+        return None
+    throttle = form.cleaned_data["throttle"]
+    job = desk().jobs.confirm(
+        Actor(name=person_of(request).username, via="page"),
+        REDRIVE_LETTERS,
+        resource,
+        wanted.aim,
+        confirmation=form.confirmation,
+        reason=form.cleaned_data["reason"],
+        throttle=float(throttle) if throttle else None,
+    )
+    return job.id
+
+
+def _queued_already(request: HttpRequest, resource: Resource) -> str | None:
+    """The job of the newest act on these letters, if it is what this very confirmation asks for."""
+    last = newest(resource)
+    if last is None or last.action != REDRIVE_LETTERS.name or last.state is State.FAILED:
+        return None
+    same = last.details.get("digest") == request.POST.get("digest") and last.actor == person_of(request).username
+    return str(last.details.get("job", "")) or None if same else None
+
+
+def _changed_by(resource: Resource, form: RedriveForm) -> str:
+    last = newest(resource)
+    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["since"] else CHANGED
+
+
+def _preview(request: HttpRequest, wanted: AskedRedrive, said: Said) -> HttpResponse:
+    resource = resource_of(wanted.dead.topic.name)
+    last: Act | None = newest(resource)
+    context: dict[str, Any] = {
+        "asked": wanted.asked,
+        "topic": wanted.asked.topic,
+        "name": wanted.asked.name,
+        "dead": wanted.dead,
+        "keeper": KEEPER,
+        "targets": wanted.targets,
+        "target": wanted.target,
+        "filter": wanted.filter,
+        "letters": as_posted(wanted.aim.positions),
+        "here": address_of(wanted),
+        "alone": wanted.aim.alone,
+        "since": last.number if last else 0,
+        "said": said,
+        "undo": REDRIVE_LETTERS.undo,
+        "longest_reason": LONGEST_REASON,
+        "most": MOST_LETTERS,
+        "workers": desk().jobs.workers(REDRIVE_LETTERS.name),
+    }
+    try:
+        plan = desk().jobs.plan(REDRIVE_LETTERS, resource, wanted.aim)
+    except EventStoreError as error:
+        context |= {"plan": None, "why": str(error)}
+        return render(request, "redrives/new.html", context, status=max(said.status, 409))
+    context |= {"plan": plan, **_shown(request, wanted, plan)}
+    return render(request, "redrives/new.html", context, status=said.status)
+
+
+def _shown(request: HttpRequest, wanted: AskedRedrive, plan: RedrivePlan) -> Mapping[str, Any]:
+    profile = profile_of(request)
+    lines = [letter_line(letter, plan.source, plan.name, profile) for letter in plan.first[:SHOWN]]
+    return {
+        "lines": lines,
+        "further": max(0, plan.letters - len(lines)),
+        "until": until_as_posted(plan.until),
+        "has_tries": any(line.tries is not None for line in lines),
+        "has_reasons": any(line.reason for line in lines),
+    }
+
+
+def _bad_filter(request: HttpRequest, entered: EnteredFilter) -> HttpResponse:
+    return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
+
+
+urls = [
+    path("topics/<segment:topic>/subscriptions/<segment:name>/dead-letters/redrives/new/", new, name="redrive_new"),
+    path("topics/<segment:topic>/subscriptions/<segment:name>/dead-letters/redrives/", create, name="redrives"),
+]
