@@ -20,10 +20,10 @@ RESETS = {"earliest": "the first event", "time": "a time", "position": "one even
 """What the form calls each place to restart from."""
 SKIPS = {
     "count": "the next events",
-    "event": "one event",
-    "before": "all before one event",
-    "expired": "all published before a time",
-    "all": "all that wait",
+    "event": "a single event",
+    "before": "everything before an event",
+    "expired": "everything before a given time",
+    "all": "everything that waits",
 }
 """What the form calls each kind of skip."""
 FIELDS = {
@@ -91,7 +91,9 @@ def skip_aim(given: QueryDict, topic: Topic) -> Aim:
         time = time_of(given.get("time", ""))
         fields["time"] = time.isoformat()
         return Aim(action=EXPIRE, target=time if ends is None else ends, fields=fields, words=when(time, "exact"))
-    raise WrongTarget("Choose what to skip: the next events, one event, all before an event or a time, or all that wait.")
+    raise WrongTarget(
+        "Choose what to skip: the next events, a single event, everything before an event or a time, or everything."
+    )
 
 
 def _count_aim(given: QueryDict, topic: Topic) -> Aim:
