@@ -1,291 +1,94 @@
-"""A job's states under any order of people, workers and crashes between any two steps.
+"""A job's states: by chance, and with a crash at each single step of what a worker or a person does."""
 
-A step is a statement to the database, or a word to the record. A worker or a person's process that crashes does nothing after
-that step. Whatever happens: states change only as ``TRANSITIONS`` says, what has ended stays ended, nothing counted is lost or
-counted twice, a resource has one job, and in the end every job has ended and the record knows how.
-"""
-
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import pytest
-from django.db import connection
-from django.db.models.functions import Now
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import run_state_machine_as_test
 
-from eventstore.actions import Outcome, Resource, subscription_resource
-from eventstore.jobs import Job, JobRefused, Progress, State, Worker, lookup, wishes
-from eventstore.jobs.job import ENDED, TRANSITIONS
-from eventstore.jobs.models import JobRow, JobWorkerRow
+from eventstore.jobs import State, lookup, wishes
+from eventstore.jobs.job import TRANSITIONS
+from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import queue
-from eventstore.jobs.running.worker import Runner, run_next
-from eventstore.jobs.settling import outcome_of_row, settle
-from eventstore.model.errors import ResourceBusy, StoreRefused, StoreUnreachable
-from eventstore.model.storage import Storage
 from tests.examples import examples
-from tests.jobs.kinds import ANNA, BERT, NO_STORAGE, Acts, face_of, kind_of, known
-
-RESOURCES = [subscription_resource("letters", name) for name in ("mailer", "printer")]
-TOTAL = 3
-MOST_STEPS = 40
-"""Later crashes come after the end of whatever is done here."""
-CRASHES = st.none() | st.integers(0, MOST_STEPS)
-SCRIPTS = st.lists(
-    st.sampled_from(["step", "step", "pause", "resume", "cancel", "stop", "taken over", "away", "refused", "bug"]), max_size=5
-)
+from tests.jobs.machine import RESOURCES, Jobs, reachable
 
 
-class Crash(BaseException):
-    """The process is gone."""
-
-
-class Steps:
-    """Lets so many steps happen, and none after that."""
-
-    def __init__(self) -> None:
-        self.left: int | None = None
-
-    def one(self) -> None:
-        if self.left is not None:
-            if self.left == 0:
-                raise Crash
-            self.left -= 1
-
-    def execute(self, execute: Callable[..., Any], *statement: Any) -> Any:
-        self.one()
-        return execute(*statement)
-
-    @contextmanager
-    def until(self, crash: int | None) -> Iterator[None]:
-        """The process crashes in this block after so many steps, if it gets that far."""
-        self.left = crash
-        try:
-            with connection.execute_wrapper(self.execute):
-                yield
-        finally:
-            self.left = None
-
-
-class CrashingActs(Acts):
-    """A record; each word to it is a step."""
-
-    steps: Steps
-
-    def intended(self, *given: Any) -> str:
-        self.steps.one()
-        return super().intended(*given)
-
-    def ended(self, act: str, outcome: Outcome) -> None:
-        self.steps.one()
-        super().ended(act, outcome)
-
-
-class Jobs(RuleBasedStateMachine):
-    """``counted`` is the store: what was counted for each job, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps, self.record, self.dead = Steps(), CrashingActs(), set[str]()
-        self.record.steps = self.steps
-        self.jobs = face_of(self.record)
-        self.counted: dict[str, list[int]] = {}
-        self.seen: dict[str, JobRow] = {}
-        self.script: Sequence[str] = ()
-        self.workers = 0
-        self.stop = threading.Event()
-        self.kind = kind_of(self.run)
-        self.knows = known(self.kind)
-        self.knows.__enter__()
-        for module in (queue, wishes, lookup):
-            vars(module)["is_dead"] = self.dead.__contains__
-
-    def teardown(self) -> None:
-        try:
-            self.everything_comes_to_an_end()
-        finally:
-            self.knows.__exit__(None, None, None)
-            JobRow.objects.all().delete()
-            JobWorkerRow.objects.all().delete()
-
-    # -- what a run does
-
-    def run(self, storage: Storage, job: Job, work: Worker) -> Mapping[str, Any]:
-        """Count to ``TOTAL``, as the script says. What was counted and not saved is recognised."""
-        counted = self.counted.setdefault(job.id, [])
-        done = len(counted)
-        work.save({"done": done}, Progress(done=done, total=TOTAL))
-        for word in self.script:
-            if word == "step":
-                self.steps.one()
-                counted.append(done + 1)
-                done += 1
-                work.save({"done": done}, Progress(done=done, total=TOTAL))
-            else:
-                self.meanwhile(word, job)
-        return {"counted": done}
-
-    def meanwhile(self, word: str, job: Job) -> None:
-        match word:
-            case "stop":
-                self.stop.set()
-            case "taken over":
-                self.lease_passes()
-                taken = queue.take(self.worker(), [self.kind.name])
-                if taken is not None:
-                    self.dead.add(taken.lease.owner)
-            case "away":
-                raise StoreUnreachable("The store does not answer.")
-            case "refused":
-                raise StoreRefused("The store refuses it.")
-            case "bug":
-                raise ValueError("a payload")
-            case _:
-                self.wish(word, job.id)
-
-    def wish(self, word: str, id: str) -> None:
-        with suppress(JobRefused, ResourceBusy):
-            getattr(self.jobs, word)(BERT, id)
-
-    def worker(self) -> str:
-        self.workers += 1
-        return f"worker-{self.workers}"
-
-    # -- what happens
-
-    @rule(resource=st.sampled_from(RESOURCES), approval=st.booleans(), crash=CRASHES)
-    def somebody_asks(self, resource: Resource, approval: bool, crash: int | None) -> None:
-        before = JobRow.objects.filter(busy=resource.key).count()
-        try:
-            with self.steps.until(crash):
-                self.jobs.enqueue(self.kind, resource, {}, actor=ANNA, reason="", total=TOTAL, approval=approval)
-        except ResourceBusy:
-            assert before == 1
-        except Crash:
-            return
-        else:
-            assert before == 0
-
-    @precondition(lambda self: JobRow.objects.exists())
-    @rule(data=st.data(), word=st.sampled_from(["pause", "resume", "cancel", "approve"]), crash=CRASHES)
-    def somebody_wants_something(self, data: st.DataObject, word: str, crash: int | None) -> None:
-        ids = list(JobRow.objects.order_by("number").values_list("id", flat=True))
-        id = ids[data.draw(st.integers(0, len(ids) - 1), "job")]
-        try:
-            with self.steps.until(crash):
-                self.wish(word, id)
-        except Crash:
-            return
-
-    @precondition(lambda self: JobRow.objects.exclude(state__in=ENDED).exists())
-    @rule(script=SCRIPTS, crash=CRASHES)
-    def a_worker_works(self, script: Sequence[str], crash: int | None) -> None:
-        owner = self.worker()
-        self.script = script
-        try:
-            with self.steps.until(crash):
-                run_next(self.runner(), owner)
-        except Crash:
-            pass
-        self.dead.add(owner)
-
-    @rule()
-    def lease_passes(self) -> None:
-        JobRow.objects.filter(state=State.RUNNING).update(leased_until=Now() - timedelta(seconds=1))
-
-    @rule()
-    def time_passes(self) -> None:
-        JobRow.objects.update(not_before=None)
-
-    # -- what holds
-
-    @invariant()
-    def states_change_only_as_they_may(self) -> None:
-        for row in JobRow.objects.all():
-            before = self.seen.get(row.id)
-            if before is not None:
-                assert row.state in reachable(State(before.state)), (before.state, row.state)
-                assert row.epoch >= before.epoch
-                assert row.done >= before.done
-                if before.state in (State.SUCCEEDED, State.CANCELLED):
-                    assert (row.state, row.ending, row.done, row.ended) == (
-                        before.state,
-                        before.ending,
-                        before.done,
-                        before.ended,
-                    )
-            self.seen[row.id] = row
-
-    @invariant()
-    def a_resource_has_one_job(self) -> None:
-        for row in JobRow.objects.all():
-            assert (row.busy is None) is (row.state in ENDED), row.state
-            assert (row.owner != "") is (row.state == State.RUNNING)
-
-    @invariant()
-    def nothing_is_counted_twice_or_forgotten(self) -> None:
-        for row in JobRow.objects.all():
-            counted = self.counted.get(row.id, [])
-            assert counted == list(range(1, len(counted) + 1))
-            assert row.done <= len(counted)
-
-    @invariant()
-    def the_record_knows_no_end_that_did_not_happen(self) -> None:
-        acts = {row.act: row for row in JobRow.objects.all()}
-        for act, row in acts.items():
-            ends = [outcome for other, outcome in self.record.ends if other == act]
-            if row.state in ENDED and row.recorded:
-                assert ends[-1] == outcome_of_row(row)
-            assert len(ends) <= row.epoch + 1
-
-    def everything_comes_to_an_end(self) -> None:
-        self.script = ["step"]
-        self.stop.clear()
-        for row in JobRow.objects.filter(state=State.WAITING):
-            self.jobs.approve(BERT, row.id)
-        for row in JobRow.objects.filter(state=State.PAUSED):
-            self.jobs.resume(ANNA, row.id)
-        self.lease_passes()
-        self.time_passes()
-        while run_next(self.runner(), self.worker()):
-            self.time_passes()
-            for row in JobRow.objects.filter(state=State.PAUSED):  # by a wish that was still open
-                self.jobs.resume(ANNA, row.id)
-        settle(self.record)
-        rows = JobRow.objects.all()
-        assert {row.state for row in rows} <= ENDED
-        assert all(row.recorded and self.record.of(row.act) for row in rows)
-        made = {row.act for row in rows}
-        for act, (_, action, _, _) in self.record.begun.items():
-            assert action != "count" or act in made or len(self.record.of(act)) <= 1
-
-    def runner(self) -> Runner:
-        self.stop.clear()
-        return Runner(storage=NO_STORAGE, safeguards=self.jobs._safeguards, stop=self.stop)
-
-
-def reachable(state: State) -> set[State]:
-    found, open_ends = {state}, [state]
-    while open_ends:
-        new = TRANSITIONS[open_ends.pop()] - found
-        found |= new
-        open_ends += new
-    return found
-
-
-@pytest.mark.parametrize(
-    ("many", "steps"), [(100, 12), pytest.param(2_000, 25, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])]
-)
-def test_a_jobs_states_survive_people_workers_and_crashes(
-    desk_databases: dict[str, str], monkeypatch: pytest.MonkeyPatch, many: int, steps: int
-) -> None:
-    for module in (queue, wishes, lookup):  # each machine has its own dead; the real one is back after the test
+@pytest.fixture
+def own_dead(desk_databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each machine says who is dead; the real answer is back after the test."""
+    for module in (queue, wishes, lookup):
         monkeypatch.setattr(module, "is_dead", lambda owner: False)
+
+
+@pytest.mark.usefixtures("own_dead")
+@pytest.mark.parametrize(
+    ("many", "steps"), [(60, 12), pytest.param(2_000, 25, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])]
+)
+def test_a_jobs_states_survive_people_workers_and_crashes(many: int, steps: int) -> None:
     run_state_machine_as_test(Jobs, settings=settings(max_examples=examples(many), stateful_step_count=steps, deadline=None))
+
+
+def crash_by_crash() -> Iterator[tuple[Jobs, int]]:
+    """A fresh machine with a crash after no step, after one, two … until no crash comes any more. Whatever it did is brought
+    to its end, and checked."""
+    for crash in count():
+        jobs = Jobs()
+        jobs.somebody_asks(resource=RESOURCES[0], approval=False, crash=None)
+        yield jobs, crash
+        crashed = jobs.steps.crashed
+        jobs.everything_holds()
+        jobs.teardown()
+        if not crashed:
+            assert crash > 3
+            return
+
+
+@pytest.mark.usefixtures("own_dead")
+@pytest.mark.parametrize(
+    "script",
+    [["step"], ["step", "pause"], ["step", "cancel"], ["step", "stop"], ["taken over"], ["away"], ["step", "refused"]],
+    ids=" and ".join,
+)
+def test_a_worker_may_crash_at_each_step(script: Sequence[str]) -> None:
+    for jobs, crash in crash_by_crash():
+        jobs.a_worker_works(script=[*script, "step"], crash=crash)
+
+
+def paused(jobs: Jobs) -> None:
+    jobs.wish("pause", only_job())
+
+
+def failed(jobs: Jobs) -> None:
+    jobs.a_worker_works(script=["step", "refused"], crash=None)
+
+
+def half_done(jobs: Jobs) -> None:
+    jobs.a_worker_works(script=["step", "away"], crash=None)
+
+
+def only_job() -> str:
+    return JobRow.objects.get().id
+
+
+@pytest.mark.usefixtures("own_dead")
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [(None, "pause"), (None, "cancel"), (paused, "resume"), (failed, "resume"), (half_done, "cancel")],
+    ids=lambda part: getattr(part, "__name__", str(part)),
+)
+def test_a_persons_process_may_crash_at_each_step(before: Callable[[Jobs], None] | None, word: str) -> None:
+    for jobs, crash in crash_by_crash():
+        if before is not None:
+            before(jobs)
+        jobs.wished(word, only_job(), crash)
+
+
+@pytest.mark.usefixtures("own_dead")
+def test_a_process_that_asks_for_a_job_may_crash_at_each_step() -> None:
+    for jobs, crash in crash_by_crash():
+        jobs.somebody_asks(resource=RESOURCES[1], approval=False, crash=crash)
 
 
 def test_every_state_has_its_transitions() -> None:
