@@ -41,9 +41,9 @@ def note_skips(plan: MovePlan, outcome: Outcome) -> None:
 
 
 def note_undo(plan: UndoPlan) -> None:
-    """Remember that what was skipped is not skipped any more."""
+    """Remember that what was skipped is not skipped any more, in the partitions whose cursor was put back. What consumers
+    have handled of it since then changes nothing."""
     try:
-        subscription = desk().subscriptions.named(plan.topic, plan.subscription)
-        desk().delivery.note_undo(subscription, {move.partition for move in plan.moves}, timezone.now())
-    except (EventStoreError, DatabaseError) as error:
+        desk().delivery.note_undo(plan.topic, plan.subscription, plan.given_back, timezone.now())
+    except DatabaseError as error:
         logger.warning("That a cursor was put back could not be noted: %s", type(error).__name__)

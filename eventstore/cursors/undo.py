@@ -11,7 +11,7 @@ Whatever is not known for certain counts as not acknowledged: an event then come
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
@@ -107,6 +107,8 @@ class UndoPlan:
     joins: bool
     held: int
     at_least: bool = False
+    given_back: dict[int, Places] = field(default_factory=dict)
+    """Filled in while it is carried out: what each partition that was put back had acknowledged, and has not now."""
 
     @property
     def counts(self) -> Counts:

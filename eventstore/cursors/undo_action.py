@@ -3,10 +3,10 @@
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
 from eventstore.cursors.executing import ENDINGS, NOT_TRIED, shown
 from eventstore.cursors.looks import is_blocked
-from eventstore.cursors.places import part_name
+from eventstore.cursors.places import acknowledged_by, less, part_name
 from eventstore.cursors.undo import UndoMove, Undone, UndoPlan, cursors_of, place_after, plan_undo
 from eventstore.index.lookup import queries
-from eventstore.model.cursor_moves import CursorMove
+from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost
 from eventstore.model.storage import Storage, subscriptions_of
 
@@ -48,6 +48,8 @@ def _restore(storage: Storage, plan: UndoPlan, planned: UndoMove, act: Running) 
     def on_move(move: CursorMove) -> None:
         name = part_name(move.partition)
         act.parts.append(Part(name=name, ending=ENDINGS[move.result], reason=move.reason))
+        if move.result is MoveResult.MOVED:
+            plan.given_back[move.partition] = less(acknowledged_by(cursor), after.acknowledged)
         if move.incomplete:
             act.parts.append(Part(name=f"{name}, beyond its place", ending=Ending.FAILED, reason=move.incomplete))
 

@@ -1,6 +1,6 @@
 """The desk's face for delivery: what became of events in the subscriptions of their topics."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from eventstore.config.subscriptions import DeclaredSubscription, is_external
@@ -75,17 +75,9 @@ class DeliveryFace:
         stands = {partition: place.token if place else "" for partition, place in now.items()}
         self._tracks.note_skips(subscription.topic, subscription.name, skips, at, stands)
 
-    def note_undo(self, subscription: Subscription, partitions: Collection[int], at: datetime) -> None:
-        """Remember that an undo has put these partitions' cursors back. ``subscription`` is as the store shows it then."""
-        cursors = [cursor for cursor in subscription.cursors if cursor.partition in partitions]
-        acknowledged = {
-            cursor.partition: [
-                ("", cursor.acknowledged.token if cursor.acknowledged else ""),
-                *((start.token, end.token) for start, end in cursor.holes),
-            ]
-            for cursor in cursors
-        }
-        self._tracks.note_back(subscription.topic, subscription.name, acknowledged, at)
+    def note_undo(self, topic: str, name: str, given: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
+        """Remember that an undo gave these ranges (tokens) back, by partition: they are not passed over any more."""
+        self._tracks.note_back(topic, name, given, at)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:
         return {

@@ -7,7 +7,7 @@ moment between them. So a move is judged by what had been given at the look afte
 never taken for a jump.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -18,6 +18,8 @@ from eventstore.subscriptions.samples import is_another_log
 
 MOST_PASSAGES = 200
 """Ranges that are kept of a cursor. The newest ones stay."""
+MOST_BACKS = 20
+"""Undos that are kept of a cursor: so many may happen between two looks of a process at what others have noted."""
 MOST_HOLES = 200
 """Ranges acknowledged beyond a cursor that are kept with a look. If there are more, what it moved over is not told apart."""
 HELD_IS_UNCOUNTED = frozenset({SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER, SubscriptionType.UNKNOWN})
@@ -44,6 +46,14 @@ class Passage(Struct, frozen=True, kw_only=True):
 
     def covers(self, token: str, published: datetime) -> bool:
         return self.start < token <= self.end and (self.before is None or published < self.before)
+
+
+class Back(Struct, frozen=True, kw_only=True):
+    """An undo of ours: these ranges (tokens, in order) were given back at this time. Nothing that had gone over them by then
+    counts any more."""
+
+    at: datetime
+    ranges: tuple[tuple[str, str], ...]
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -83,6 +93,7 @@ class Track(Struct, frozen=True, kw_only=True):
     newer: Mark
     passages: tuple[Passage, ...] = ()
     placed: datetime | None = None
+    backs: tuple[Back, ...] = ()
 
 
 class Followed(Struct, frozen=True, kw_only=True):
@@ -119,12 +130,13 @@ def follow(
     if track.older is not None:
         # Where nobody was connected at the look, nobody did anything within it.
         later = now if track.newer.members and not anew else track.newer
-        proven = tuple(_jump(track.older, track.newer, later, events_in, track.placed))
+        jumped = _jump(track.older, track.newer, later, events_in, track.placed)
+        proven = _without_backs(jumped, [back for back in track.backs if track.newer.at is None or track.newer.at <= back.at])
     passages = (*track.passages, *proven)[-MOST_PASSAGES:]
     if anew or now.place < track.newer.place:
         kept = tuple(cut for one in passages if (cut := _up_to(one, now)))
-        return Followed(track=Track(older=None, newer=now, passages=kept), seeming=())
-    following = Track(older=track.newer, newer=now, passages=passages)
+        return Followed(track=Track(older=None, newer=now, passages=kept, backs=track.backs), seeming=())
+    following = Track(older=track.newer, newer=now, passages=passages, backs=track.backs)
     return Followed(track=following, seeming=tuple(_jump(track.newer, now, now, events_in, None)))
 
 
@@ -136,24 +148,53 @@ def skipped(followed: Followed, start: str, end: str, at: datetime) -> Followed:
     return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]))
 
 
-def put_back(followed: Followed, acknowledged: Sequence[tuple[str, str]]) -> Followed:
-    """Return what is known once an undo of ours has put the cursor back: it went over nothing that is not acknowledged."""
-    track = followed.track
-    kept = tuple(
-        replace(one, start=max(start, one.start), end=min(end, one.end))
-        for one in track.passages
-        for start, end in acknowledged
-        if max(start, one.start) < min(end, one.end)
-    )
-    return replace(followed, track=replace(track, passages=kept), seeming=())
+def put_back(followed: Followed, back: Back) -> Followed:
+    """Return what is known once an undo of ours has given these ranges back."""
+    return _with_backs(followed, [back])
 
 
 def with_recorded(followed: Followed, other: Followed, since: datetime | None) -> Followed:
-    """Return ``followed`` with those resets of ours that ``other`` has noted since then."""
+    """Return ``followed`` with those moves and undos of ours that ``other`` has noted since then."""
+    track, noted = followed.track, other.track
+    backs = [one for one in noted.backs if one not in track.backs and (since is None or one.at > since)]
+    new = tuple(
+        one for one in noted.passages if one.recorded and (since is None or one.found > since) and one not in track.passages
+    )
+    with_new = replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]) if new else track
+    found = replace(followed, track=with_new)
+    return _with_backs(found, backs) if backs else found
+
+
+def _with_backs(followed: Followed, backs: Sequence[Back]) -> Followed:
     track = followed.track
-    noted = [one for one in other.track.passages if one.recorded and (since is None or one.found > since)]
-    new = tuple(one for one in noted if one not in track.passages)
-    return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:])) if new else followed
+    passages = tuple(
+        piece for one in track.passages for piece in _left_of(one, [back for back in backs if one.found <= back.at])
+    )
+    return replace(
+        followed,
+        track=replace(track, passages=passages[-MOST_PASSAGES:], backs=(*track.backs, *backs)[-MOST_BACKS:]),
+        seeming=_without_backs(followed.seeming, backs),
+    )
+
+
+def _without_backs(passages: Iterable[Passage], backs: Sequence[Back]) -> tuple[Passage, ...]:
+    return tuple(piece for one in passages for piece in _left_of(one, backs))
+
+
+def _left_of(passage: Passage, backs: Sequence[Back]) -> Sequence[Passage]:
+    """Return the pieces of the passage that none of these undos gave back."""
+    pieces = [passage]
+    for back in backs:
+        pieces = [
+            replace(one, start=start, end=end)
+            for one in pieces
+            for start, end in _without(_within(back.ranges, one), one.start, one.end)
+        ]
+    return pieces
+
+
+def _within(ranges: Sequence[tuple[str, str]], passage: Passage) -> Sequence[tuple[str, str]]:
+    return [(start, end) for start, end in ranges if start < passage.end and passage.start < end]
 
 
 def unseen(place: str, at: datetime) -> Followed:

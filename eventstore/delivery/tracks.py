@@ -2,8 +2,8 @@
 cannot be seen again.
 
 Only the process that asks the store (by the lease of ``eventstore.backlogs``) follows cursors. That may be another one each
-time, so each goes on from what is stored. All others read. Our own cursor resets are noted by any process, and whoever writes
-a row keeps those that were noted meanwhile.
+time, so each goes on from what is stored. All others read. Our own moves and their undos are noted by any process, and whoever
+writes a row keeps those that were noted meanwhile.
 """
 
 import threading
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventstore.delivery.passages import Followed, Passage, follow, put_back, skipped, unseen, with_recorded
+from eventstore.delivery.passages import Back, Followed, Passage, follow, put_back, skipped, unseen, with_recorded
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import last_ordinals
 from eventstore.index.models import CursorTrack
@@ -32,6 +32,8 @@ KEPT_FOR = timedelta(days=14)
 """How long a row stays after the last look at its cursor: subscriptions with a name for each process leave many."""
 THINNED_EVERY = timedelta(hours=1)
 MOST_THINNED = 1_000
+MOST_GIVEN_BACK = 2_000
+"""Ranges of one undo that a row keeps, some 60 kB: as many as an act keeps of a move."""
 READ_AGAIN = 2.0
 """Seconds for which what was read is shown again with the same figures."""
 TOPICS_A_QUERY = 500
@@ -102,17 +104,19 @@ class Tracks:
                 )
             self._save([(topic, name, partition) for partition in skips], at)
 
-    def note_back(self, topic: str, name: str, acknowledged: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
-        """Note that an undo of ours has put these cursors back: by partition, what they have acknowledged now (tokens)."""
+    def note_back(self, topic: str, name: str, given: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
+        """Note that an undo of ours has put these cursors back: by partition, the ranges that it gave back (tokens). Those
+        behind the first ``MOST_GIVEN_BACK`` stay passed over as far as anybody is told: a loss is not taken back by guess."""
         name = stored_name(name)
         with self._lock, self._forgetting_if_it_fails({topic}), atomic():
             self._synchronize({topic}, lock=True)
             known = self._known.setdefault(topic, {})
-            keys = [(topic, name, partition) for partition in acknowledged if (topic, name, partition) in known]
+            keys = [(topic, name, partition) for partition in given if (topic, name, partition) in known]
             for key in keys:
                 followed, version = known[key]
                 if followed is not None:
-                    known[key] = Kept(put_back(followed, acknowledged[key[2]]), version)
+                    back = Back(at=at, ranges=tuple(sorted(given[key[2]])[:MOST_GIVEN_BACK]))
+                    known[key] = Kept(put_back(followed, back), version)
             self._save([key for key in keys if known[key].followed is not None], at)
 
     def passed(self, topics: Sequence[str], as_of: datetime) -> Mapping[tuple[str, str], Passed]:
@@ -172,7 +176,7 @@ class Tracks:
         return there
 
     def _take(self, key: Key, stored: Followed | None, version: datetime) -> None:
-        """Take over a row that another process has written. If this one has looked later: the resets noted there alone."""
+        """Take over a row that another process has written. If this one has looked later, only our moves and undos there."""
         of_topic = self._known.setdefault(key[0], {})
         own = of_topic.get(key, Kept(None, None))
         found = stored or own.followed

@@ -1,6 +1,7 @@
 """What was seen of cursors, kept by several processes in one database: each ``Tracks`` here stands for a process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -154,3 +155,54 @@ def test_one_that_could_not_be_written_is_read_anew(monkeypatch: pytest.MonkeyPa
     for minute in (2, 3):
         look(poller, minute, seen(9))
     assert known_to(poller, 3) == known_to(Tracks(), 3) == [SEEN_SKIPPED]
+
+
+def beyond(mark: int, *handled: int, given: int = 0) -> Subscription:
+    """The subscription with single events acknowledged beyond its place."""
+    told = seen(mark, given=given)
+    holes = [(place(number - 1), place(number)) for number in handled]
+    return replace(told, cursors=[replace(told.cursors[0], holes=holes)])
+
+
+def test_what_an_undo_gave_back_is_passed_over_to_no_process_and_after_no_look() -> None:
+    """One event was skipped alone, so its cursor stands where it stood, and nobody sees it go back."""
+    poller, page = Tracks(), Tracks()
+    alone = (place(6).token, place(7).token)
+    look(poller, 0, beyond(3))
+    look(poller, 0.1, beyond(3))
+    page.note_skips("patients", "mailer", {0: alone}, NOON + timedelta(minutes=0.2), {0: place(3).token})
+    look(poller, 0.3, beyond(3, 7))
+    look(poller, 0.4, beyond(3, 7))
+    assert known_to(poller, 0.4) == [(*alone, True, True)]
+    page.note_back("patients", "mailer", {0: [alone]}, NOON + timedelta(minutes=0.5))
+    for minute, cursor in ((0.6, beyond(3)), (2, beyond(9, given=6)), (4, beyond(9, given=6))):
+        look(poller, minute, cursor)
+        for process in (poller, page, Tracks()):
+            assert known_to(process, minute) == [], minute
+
+
+def test_what_is_handled_before_anybody_looks_at_the_cursor_after_an_undo_is_not_passed_over() -> None:
+    poller, page = Tracks(), Tracks()
+    look(poller, 0, seen(3))
+    look(poller, 0.1, seen(3))
+    way = (place(3).token, place(9).token)
+    page.note_skips("patients", "mailer", {0: way}, NOON + timedelta(minutes=0.2))
+    look(poller, 0.3, seen(9))
+    page.note_back("patients", "mailer", {0: [way]}, NOON + timedelta(minutes=0.5))
+    for minute in (0.6, 0.7, 3):
+        look(poller, minute, seen(9, given=6))
+        for process in (poller, page, Tracks()):
+            assert known_to(process, minute) == [], minute
+
+
+def test_a_skip_after_an_undo_counts_and_so_does_what_the_undo_did_not_give_back() -> None:
+    poller, page = Tracks(), Tracks()
+    look(poller, 0, seen(3))
+    page.note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON + timedelta(minutes=1))
+    look(poller, 1.5, seen(9))
+    page.note_back("patients", "mailer", {0: [(place(5).token, place(9).token)]}, NOON + timedelta(minutes=2))
+    page.note_skips("patients", "mailer", {0: (place(6).token, place(7).token)}, NOON + timedelta(minutes=3))
+    kept, anew = (place(3).token, place(5).token), (place(6).token, place(7).token)
+    look(poller, 4, seen(12, given=6))
+    for process in (poller, page, Tracks()):
+        assert {(start, end) for start, end, _, _ in known_to(process, 4)} == {kept, anew}

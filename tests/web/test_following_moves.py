@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.auditing.acts import acts
+from dashboard.cursors import after_move
+from eventstore.cursors import UndoPlan
 from tests.web.desk import Desk, attribute, hidden, opened_desk, text
 from tests.web.resetting import reset, waiting
 from tests.web.undoing import acknowledge, newest, preview, skipped, undo, url
@@ -89,3 +91,22 @@ def test_after_the_undo_what_is_handled_is_acknowledged_and_not_passed_over(desk
     undo(desk)
     desk.handle(2)
     assert states(desk) == ["pending", "pending", "acknowledged", "acknowledged"]
+
+
+def test_what_a_quick_consumer_handles_before_the_undo_is_noted_is_acknowledged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.publish(4)
+    desk.subscribe()
+    assert states(desk) == ["pending"] * 4
+    reset(desk, "latest")
+    noted = after_move.note_undo
+
+    def late(plan: UndoPlan) -> None:
+        desk.handle(4)
+        noted(plan)
+
+    monkeypatch.setattr(after_move, "note_undo", late)
+    undo(desk)
+    assert states(desk) == ["acknowledged"] * 4
+    assert attribute(desk.get(url("cursor_moves")), "data-over") == ["yes"]
