@@ -75,6 +75,7 @@ NO_PAGES = {
     "cursor_undos": "only posted; what it shows after a refusal is the page of the preview",
     "skips": "only posted; what it shows after a refusal is the page of the preview",
     "burials": "only posted; what it shows after a refusal is the page of the preview",
+    "redrives": "only posted; what it shows after a refusal is the page of the preview",
     "letter_keepers": "only posted; what it shows after a refusal is the page of the preview",
     "letter_exports": "a download",
     "search": "a fragment; others are redirected to the topic's page",
