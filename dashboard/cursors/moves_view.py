@@ -55,15 +55,15 @@ def _followed(request: HttpRequest, act: Act, resource: Resource, backlog: Backl
     is_newest = newest is not None and newest.act == act.act
     affected = affected_by(act.details, act.outcome)
     book = desk().delivery.book([backlog])
-    followed = (
-        desk().cursors.follow(backlog.subscription, affected, book) if affected and act.state != State.INTENDED else None
-    )
+    told = affected and act.state not in (State.INTENDED, State.FAILED)
+    followed = desk().cursors.follow(backlog.subscription, affected, book) if affected and told else None
     undo = act.action == UNDO_MOVE.name
     return {
         "title": action.title if action else act.action,
         "undoes": undo,
         "followed": followed,
         "is_newest": is_newest,
+        "moved_since": newest is not None and newest.number > act.number,
         "newest": newest,
         "reads_record": policy.allows(person_of(request), "read_audit"),
         "may_undo": is_newest and _may_undo(request, act),

@@ -53,7 +53,8 @@ def _delivered(plan: UndoPlan) -> Iterator[Consequence]:
         text = "The index does not know this topic yet, so nothing can be counted. The cursor is put back all the same."
         yield Consequence(tone="warn", mark="▲", text=text, name="comes")
         return
-    text = f"{_capital(comes)} that the move skipped will be delivered after all."
+    skipped = "" if plan.counts.twice != 0 else " that the move skipped"  # what comes twice is among them
+    text = f"{_capital(comes)}{skipped} will be delivered after all."
     if counts.comes or plan.at_least:
         yield Consequence(tone="info", mark="↻", text=text, name="comes", count=counts.comes, big=True)
     if counts.called_off:
@@ -78,9 +79,9 @@ def _twice(plan: UndoPlan) -> Iterator[Consequence]:
         text = "No event that was acknowledged is delivered a second time."
         yield Consequence(tone="ok", mark="✓", text=text, name="twice", count=0)
         return
-    text = (
-        f"{_capital(events_words(counts.twice))} will be delivered although acknowledged before, because {_why_twice(plan)}."
-    )
+    twice = events_words(counts.twice)
+    twice = f"up to {twice}" if plan.left_out and counts.twice is not None else twice
+    text = f"{_capital(twice)} will be delivered although acknowledged before, because {_why_twice(plan)}."
     yield Consequence(tone="warn", mark="▲", text=text, name="twice", count=counts.twice, big=True)
 
 

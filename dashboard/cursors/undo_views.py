@@ -42,11 +42,17 @@ NOTHING_KEPT = (
     "No move of this subscription is on the record with the place before it, so there is nothing to undo. Reset the cursor to "
     "an event instead."
 )
+UNDER_WAY = (
+    "{} has begun a move of this subscription, and it has not ended yet, or its process was ended within it. Until that is "
+    "known there is nothing to undo: look again in a moment."
+)
+UNDOING = "{} is undoing that move at this moment, or the process was ended within it. Look again in a moment."
 UNDONE = "{} has undone that move already. To move the cursor again, reset it."
 UNDONE_IN_PART = (
     "{} has begun to undo that move, and not all of it is known to be done. Look at the subscription's cursors, and reset "
     "those that stand elsewhere than they should."
 )
+UNDOES = {State.DONE: UNDONE, State.INTENDED: UNDOING}
 ANOTHER = "{} That was another move than the one that you wanted to undo. Look at the newest one."
 CHANGED = "The subscription has changed since you looked. Nothing was moved: this is what would happen now."
 
@@ -103,11 +109,13 @@ def _wanted(topic: Topic, name: str, asked: str) -> RequestedUndo:
     if act is None:
         raise StalePlan(NOTHING_KEPT)
     if act.action == UNDO_MOVE.name:
-        raise StalePlan((UNDONE if act.state == State.DONE else UNDONE_IN_PART).format(visible(act.actor)))
+        raise StalePlan(UNDOES.get(act.state, UNDONE_IN_PART).format(visible(act.actor)))
     if asked and asked != str(act.act):
         raise StalePlan(ANOTHER.format(moved_words(act)))
     undone = undone_of(str(act.act), act.details, act.outcome)
-    if undone is None or act.state == State.INTENDED:
+    if act.state == State.INTENDED:
+        raise StalePlan(UNDER_WAY.format(visible(act.actor)))
+    if undone is None:
         raise StalePlan(NOTHING_KEPT)
     try:
         plan = desk().cursors.plan(UNDO_MOVE, resource, undone)

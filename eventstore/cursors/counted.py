@@ -18,7 +18,8 @@ class Counts:
     """What an undo does, in events; ``None`` where the index does not know the partition.
 
     - ``comes`` are delivered because of it.
-    - ``twice`` were acknowledged, before the move or since, and are delivered once more all the same.
+    - ``twice`` were acknowledged, before the move or since, and are delivered once more all the same; at most so many, where
+      ranges were left out with the move.
     - ``called_off`` wait now, and are not delivered: they were acknowledged before the move.
     - ``gone``: the move skipped them, and the store has removed them since. Nothing delivers them.
     - ``again`` are acknowledged once more, beyond the place to which the cursor goes back.
@@ -63,10 +64,13 @@ def count(
     if row is None:
         return UNKNOWN
     start = cursor.start.token if cursor.start else ""
-    is_now, then, lost, once_more, removed = ordinals_of(row, now, after, dropped, again, [("", start)])
+    is_now, then, lost, once_more, removed, known = ordinals_of(
+        row, now, after, dropped, again, [("", start)], [("", kept.edge)]
+    )
     opened = less(is_now, then)
     gone = size(common(opened, removed))
-    left_out = kept.events_left_out
+    waits = less([(0, row.next_ordinal)], [*then, *removed, *lost, *known])
+    left_out = None if kept.events_left_out is None else min(kept.events_left_out, size(waits))
     return Counts(
         comes=size(opened) - gone,
         twice=None if left_out is None else size(less(lost, removed)) + left_out,

@@ -1,6 +1,7 @@
 """Following a move: what became of the events that it gave a subscription again, until all of them are acknowledged.
 
-The act on the record says which they are. Totals are exact, by ordinals. States are judged as everywhere (``delivery``), of
+The act on the record says which they are. Totals are by ordinals and exact, unless there were more ranges than an act keeps:
+then they are the least that is certain. States are judged as everywhere (``delivery``), of
 the first ``MOST_FOLLOWED`` events.
 """
 
@@ -11,13 +12,27 @@ from itertools import islice
 from typing import Any
 
 from eventstore.cursors.counted import Ordinals, ordinals_of
-from eventstore.cursors.places import Places, acknowledged_by, common, kept_in, less, moved_in, read, size, unspelled
+from eventstore.cursors.places import (
+    BEYOND,
+    MOST_RANGES,
+    Places,
+    acknowledged_by,
+    common,
+    failed_in,
+    kept_in,
+    less,
+    moved_in,
+    part_name,
+    read,
+    size,
+    unspelled,
+)
 from eventstore.delivery.book import Book
 from eventstore.index.lookup import queries
 from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.models import IndexedPartition
 from eventstore.model.pointers import Pointer
-from eventstore.model.subscriptions import DeliveryState, Subscription
+from eventstore.model.subscriptions import Cursor, DeliveryState, Subscription
 
 MOST_FOLLOWED = 500
 """Events of which each one's state is judged. Takes some 100 milliseconds."""
@@ -25,10 +40,18 @@ MOST_FOLLOWED = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Affected:
-    """What a move did to each partition, in places: what it ``gave`` again, and what it ``took`` from the subscription."""
+    """What a move did to each partition that it moved, in places: what it ``gave`` again, and what it ``took`` from the
+    subscription.
+
+    ``gave_more``: it gave other events as well, of which the record does not tell. ``unkept``: partitions of which
+    acknowledged ranges were left out, with the token behind which they lie, and the number of their events (``None``: not
+    known). So many of ``took`` behind it were not taken at all, and nobody knows which.
+    """
 
     gave: Mapping[int, Places]
     took: Mapping[int, Places]
+    gave_more: bool = False
+    unkept: Mapping[int, tuple[str, int | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +75,8 @@ class FollowedAggregate:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Followed:
     """``given`` events are to be delivered because of the move, and so many of them are ``acknowledged``. ``taken`` events it
-    skipped. ``None`` where the index does not know a partition.
+    skipped. ``None`` where the index does not know a partition. With ``gave_more`` or ``took_more`` it is at least so many.
+    ``rests``: nothing waits in the partitions that were moved.
 
     ``looked_at`` events are behind ``aggregates``, whose events were given; ``losing`` are those whose events were taken, by
     the first ``MOST_FOLLOWED`` events as well.
@@ -65,58 +89,91 @@ class Followed:
     states: Mapping[DeliveryState, int] = field(default_factory=dict)
     aggregates: Sequence[FollowedAggregate] = ()
     losing: Sequence[FollowedAggregate] = ()
+    gave_more: bool = False
+    took_more: bool = False
+    rests: bool = False
 
     @property
     def over(self) -> bool:
         """Whether everything that was given is acknowledged, and nothing says otherwise of a single event."""
-        return self.given is not None and self.given == self.acknowledged and set(self.states) <= {DeliveryState.ACKNOWLEDGED}
+        all_known = self.given is not None and (self.rests or not self.gave_more)
+        return all_known and self.given == self.acknowledged and set(self.states) <= {DeliveryState.ACKNOWLEDGED}
+
+
+@dataclass(kw_only=True, slots=True)
+class _Sums:
+    """What is counted over all partitions, and the places of the first events."""
+
+    given: int = 0
+    acknowledged: int = 0
+    taken: int = 0
+    took_more: bool = False
+    places: list[tuple[int, int]] = field(default_factory=list)
+    lost: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, row: IndexedPartition, cursor: Cursor, affected: Affected) -> None:
+        at = cursor.partition
+        edge, handled = affected.unkept.get(at, ("", 0))
+        took = affected.took.get(at, [])
+        mine, done, skipped, known = ordinals_of(row, affected.gave[at], acknowledged_by(cursor), took, [("", edge)])
+        sure = common(skipped, known) if at in affected.unkept else skipped
+        unsure = size(skipped) - size(sure)
+        self.given += size(mine)
+        self.acknowledged += size(common(mine, done))
+        self.taken += size(sure) + (0 if handled is None else max(0, unsure - handled))
+        self.took_more |= bool(unsure)
+        self.places += _first(row, mine, MOST_FOLLOWED - len(self.places))
+        self.lost += _first(row, sure, MOST_FOLLOWED - len(self.lost))
 
 
 def affected_by(details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Affected | None:
-    """What the act on the record did; ``None`` if it keeps nothing of it."""
+    """What the act on the record did, in the partitions that it moved; ``None`` if it keeps nothing of it."""
+    failed = failed_in(outcome)
     comes = unspelled(kept_in(details, "comes"))
     if comes:
-        return Affected(gave=comes, took={})
-    gave: dict[int, Places] = {}
-    took: dict[int, Places] = {}
-    gives = kept_in(details, "gives")
-    for partition, before in read(kept_in(details, "before")).items():
-        moved = moved_in(partition, details, outcome)
-        if moved is not None:
-            gave[partition] = less(before.acknowledged, moved) if str(partition) in gives else []
-            took[partition] = less(moved, before.acknowledged)
-    return Affected(gave=gave, took=took) if gave else None
+        gave_more = sum(map(len, comes.values())) >= MOST_RANGES or any(name.endswith(BEYOND) for name in failed)
+        moved_back = {at: places for at, places in comes.items() if part_name(at) not in failed}
+        return Affected(gave=moved_back, took={}, gave_more=gave_more) if moved_back else None
+    before = {at: kept for at, kept in read(kept_in(details, "before")).items() if part_name(at) not in failed}
+    did = {at: moved for at in before if (moved := moved_in(at, details, outcome)) is not None}
+    gives = {at for at in did if str(at) in kept_in(details, "gives")}
+    unkept = {at: (before[at].edge, before[at].events_left_out) for at in did if before[at].left_out}
+    if not did:
+        return None
+    return Affected(
+        gave={at: less(before[at].acknowledged, moved) if at in gives else [] for at, moved in did.items()},
+        took={at: less(moved, before[at].acknowledged) for at, moved in did.items()},
+        gave_more=bool(gives & unkept.keys()),
+        unkept=unkept,
+    )
 
 
 def follow(subscription: Subscription, affected: Affected, book: Book) -> Followed:
     """What has become of it by now, as ``subscription`` and ``book`` know it."""
     rows = queries.partition_rows(subscription.topic)
     cursors = {cursor.partition: cursor for cursor in subscription.cursors}
-    given, acknowledged, taken = 0, 0, 0
-    places: list[tuple[int, int]] = []
-    lost: list[tuple[int, int]] = []
-    for partition, gave in affected.gave.items():
+    sums = _Sums()
+    for partition in affected.gave:
         row, cursor = rows.get(partition), cursors.get(partition)
         if row is None or cursor is None:
             return Followed(given=None, acknowledged=None, taken=None, looked_at=0)
-        mine, done, skipped = ordinals_of(row, gave, acknowledged_by(cursor), affected.took.get(partition, []))
-        given, taken = given + size(mine), taken + size(skipped)
-        acknowledged += size(common(mine, done))
-        places += _first(row, mine, MOST_FOLLOWED - len(places))
-        lost += _first(row, skipped, MOST_FOLLOWED - len(lost))
-    pointers = pointers_at(places)
+        sums.add(row, cursor, affected)
+    pointers = pointers_at(sums.places)
     aggregates = _by_aggregate(pointers, [found[subscription.name].state for found in book.of(pointers)])
     states = Counter[DeliveryState]()
     for one in aggregates:
         states.update(one.states)
     return Followed(
-        given=given,
-        acknowledged=acknowledged,
-        taken=taken,
+        given=sums.given,
+        acknowledged=sums.acknowledged,
+        taken=sums.taken,
         looked_at=len(pointers),
         states=states,
         aggregates=aggregates,
-        losing=_by_aggregate(missed := pointers_at(lost), [DeliveryState.PASSED_OVER] * len(missed)),
+        losing=_by_aggregate(missed := pointers_at(sums.lost), [DeliveryState.PASSED_OVER] * len(missed)),
+        gave_more=affected.gave_more,
+        took_more=sums.took_more,
+        rests=not any(cursors[partition].backlog for partition in affected.gave),
     )
 
 

@@ -19,6 +19,7 @@ from eventstore.model.events import Position
 from eventstore.model.subscriptions import Cursor, Subscription
 from eventstore.subscriptions.counting import acknowledged_ordinals
 
+BEYOND = ", beyond its place"
 MOST_RANGES = 2_000
 """Acknowledged ranges that are kept of one act, over all of its partitions."""
 
@@ -45,6 +46,11 @@ class Kept:
     @property
     def acknowledged(self) -> Places:
         return union([("", self.mark)], self.ranges)
+
+    @property
+    def edge(self) -> str:
+        """The token behind which ranges were left out, if any were: up to there everything is known."""
+        return self.ranges[-1][1] if self.ranges else self.mark
 
 
 def kept_of(subscription: Subscription, partitions: Collection[int]) -> Mapping[int, Kept]:
@@ -110,6 +116,16 @@ def unspelled(told: Mapping[str, Any]) -> Mapping[int, Places]:
 def part_name(partition: int) -> str:
     """The name of a partition's part of a move."""
     return f"partition {partition}"
+
+
+def beyond_name(partition: int) -> str:
+    """The name of the part for what was acknowledged beyond the place to which a partition's cursor went back."""
+    return f"{part_name(partition)}{BEYOND}"
+
+
+def failed_in(outcome: Mapping[str, Any]) -> Collection[str]:
+    """The names of the parts that failed, of an act's outcome on the record."""
+    return {str(part.get("name")) for part in outcome.get("parts", ()) if part.get("outcome") == "failed"}
 
 
 def positions(topic: str, partition: int, spans: Iterable[tuple[str, str]]) -> list[tuple[Position, Position]]:

@@ -23,6 +23,7 @@ from eventstore.cursors.places import (
     Kept,
     Places,
     acknowledged_by,
+    failed_in,
     kept_in,
     less,
     moved_in,
@@ -151,7 +152,7 @@ class UndoPlan:
 
 def undone_of(act: str, details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Undone | None:
     """The move of this act on the record, as far as its partitions were moved; ``None`` where no place was kept with it."""
-    failed = {str(part.get("name")) for part in outcome.get("parts", ()) if part.get("outcome") == "failed"}
+    failed = failed_in(outcome)
     before = {at: kept for at, kept in read(kept_in(details, "before")).items() if part_name(at) not in failed}
     if not before:
         return None

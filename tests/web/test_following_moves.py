@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from dashboard.auditing.acts import acts
+from dashboard.auditing.chain import DatabaseRecord
 from dashboard.cursors import after_move
-from eventstore.cursors import UndoPlan
-from tests.web.desk import Desk, attribute, hidden, opened_desk, text
+from dashboard.models import State
+from eventstore.actions import Actor, subscription_resource
+from eventstore.cursors import RESET_CURSOR, UndoPlan
+from eventstore.model.errors import StoreRefused
+from tests.web.desk import NAME, TOPIC, Desk, attribute, hidden, opened_desk, text
 from tests.web.resetting import reset, waiting
 from tests.web.undoing import acknowledge, newest, preview, skipped, undo, url
 
@@ -110,3 +115,83 @@ def test_what_a_quick_consumer_handles_before_the_undo_is_noted_is_acknowledged(
     undo(desk)
     assert states(desk) == ["acknowledged"] * 4
     assert attribute(desk.get(url("cursor_moves")), "data-over") == ["yes"]
+
+
+def told(desk: Desk) -> str:
+    """What the page of moves says of the move, without its lists."""
+    return desk.get(url("cursor_moves"), fragment=True).content.decode().partition("<h2>")[0]
+
+
+def test_what_failed_is_not_told_as_a_loss(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = desk.publish(8, partitions=2, key="k{}")
+    desk.subscribe()
+    whole = desk.subscriptions.reset_cursor
+
+    def refusing(topic: str, name: str, places: Any, **calls: Any) -> None:
+        if refused == {0, 1}:
+            raise StoreRefused("The broker refuses this.")
+        whole(topic, name, {0: places[0]}, **calls)
+        raise StoreRefused("The broker refuses the other one.")
+
+    monkeypatch.setattr(desk.subscriptions, "reset_cursor", refusing)
+    refused = {0, 1}
+    reset(desk, "latest")
+    page = desk.get(url("cursor_moves", act=str(newest().act)))
+    assert (newest().state, attribute(page, "data-taken"), "Nothing was moved." in text(page)) == (State.FAILED, [], True)
+    assert "moved again since" not in text(page)
+    refused = {1}
+    reset(desk, "latest")
+    moved = sum(position.partition == 0 for position in positions)
+    assert newest().state == State.PARTLY_DONE
+    assert attribute(desk.get(url("cursor_moves")), "data-taken") == [str(moved)]
+
+
+def test_where_ranges_were_left_out_a_loss_is_not_overstated(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventstore.cursors.places.MOST_RANGES", 2)
+    positions = desk.publish(12, key="p-{}")
+    desk.subscribe()
+    acknowledge(desk, *positions[1::2])
+    reset(desk, "latest")
+    page = desk.get(url("cursor_moves"))
+    assert attribute(page, "data-taken") == ["6"]
+    assert "At least 6 events were skipped" in text(page)
+    assert attribute(page, "data-losing") == ["p-0", "p-2"], "of the others nobody knows which were handled"
+
+
+def test_where_ranges_were_left_out_it_is_not_over_while_anything_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventstore.cursors.places.MOST_RANGES", 2)
+    positions = desk.publish(12, key="p-{}")
+    desk.subscribe()
+    acknowledge(desk, *positions[1::2])
+    reset(desk, "earliest")
+    acknowledge(desk, positions[1], positions[3])
+    desk.index()
+    assert "2 of at least 2" in told(desk)
+    assert ("mark-ok" in told(desk), 'data-over="no"' in told(desk)) == (False, True)
+    acknowledge(desk, *positions)
+    desk.index()
+    assert ("All of at least" in told(desk), 'data-over="yes"' in told(desk)) == (True, True)
+
+
+def test_what_an_undo_gave_back_beyond_the_record_is_at_least(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = desk.publish(12, key="p-{}")
+    desk.subscribe()
+    acknowledge(desk, *positions[1::2])
+    reset(desk, "latest")
+    monkeypatch.setattr("eventstore.cursors.places.MOST_RANGES", 2)
+    monkeypatch.setattr("eventstore.cursors.following.MOST_RANGES", 2)
+    undo(desk)
+    acknowledge(desk, positions[0], positions[2])
+    desk.index()
+    assert ("2 of at least 2" in told(desk), 'data-over="no"' in told(desk)) == (True, True)
+
+
+def test_a_move_under_way_is_looked_at_again_and_cannot_be_undone_yet(desk: Desk) -> None:
+    skipped(desk)
+    details = {name: value for name, value in newest().details.items() if name not in ("topic", "subscription")}
+    DatabaseRecord().intended(Actor(name="anna"), RESET_CURSOR.name, subscription_resource(TOPIC, NAME), details)
+    assert "data-refresh" in told(desk)
+    answer = preview(desk)
+    assert (answer.status_code, "anna has begun a move of this subscription" in text(answer)) == (409, True)
+    assert "nothing to undo" in text(answer)
+    assert "No move" not in text(answer)

@@ -1,8 +1,7 @@
 """An undo delivers what would have been delivered without the move, and what its preview names."""
 
 import random
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from eventstore.actions import Ending, Part, PlannedAction, Running, subscription_resource
-from eventstore.config.loading import Config
 from eventstore.cursors import (
     CLEAR,
     EXPIRE,
@@ -29,19 +27,17 @@ from eventstore.cursors import undo as undoing_module
 from eventstore.cursors.counted import ordinals_of
 from eventstore.cursors.undo import place_after
 from eventstore.drivers.database.storage import DatabaseStorage
-from eventstore.index.indexer.run import Following, index_until_caught_up
 from eventstore.index.models import IndexedPartition
 from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import MadeAnew, StoreRefused
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionCapabilities, SubscriptionType
-from tests.unit.cursors.undoing import moved, recorded, undo, undo_plan
+from tests.unit.cursors.undoing import NAME, SHARED, TOPIC, handle, moved, published, recorded, undo, undo_plan
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
-TOPIC, NAME = "patients", "mailer"
-SHARED, EXCLUSIVE = SubscriptionType.SHARED, SubscriptionType.EXCLUSIVE
+EXCLUSIVE = SubscriptionType.EXCLUSIVE
 
 
 @pytest.fixture
@@ -49,22 +45,6 @@ def storage() -> Iterator[DatabaseStorage]:
     opened = DatabaseStorage()
     yield opened
     opened.close()
-
-
-def published(storage: DatabaseStorage, count: int, *, partitions: int = 1) -> Sequence[Position]:
-    """So many events, and a subscription that stands at the first of them; indexed."""
-    storage.log.create_topic(TOPIC, partitions=partitions)
-    positions = storage.log.append(TOPIC, [NewMessage(payload=b"{}", key=f"k{number}") for number in range(count)])
-    storage.subscriptions.create(TOPIC, NAME, type=SHARED, start=Edge.EARLIEST)
-    index_until_caught_up(
-        Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
-    )
-    return positions
-
-
-def handle(storage: DatabaseStorage, positions: Iterable[Position]) -> None:
-    wanted = {at: [storage.log.entry(position) for position in positions if position.partition == at] for at in range(3)}
-    storage.subscriptions.acknowledge(TOPIC, NAME, {at: ranges for at, ranges in wanted.items() if ranges})
 
 
 def waiting(storage: DatabaseStorage) -> set[Position]:

@@ -1,14 +1,24 @@
 """Moves and their undo as actions, through the record's own form: JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dashboard.auditing.entries import canonical
 from eventstore.actions import Part, PlannedAction, Running, subscription_resource
 from eventstore.actions.outcome import outcome_of
+from eventstore.config.loading import Config
 from eventstore.cursors import RESET_CURSOR, UNDO_MOVE, MovePlan, Undone, UndoPlan, undone_of
+from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.index.indexer.run import Following, index_until_caught_up
+from eventstore.model.events import NewMessage, Position
+from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
+from eventstore.model.subscriptions import SubscriptionType
+
+TOPIC, NAME = "patients", "mailer"
+SHARED = SubscriptionType.SHARED
 
 
 def recorded(plan: Any, act: Running) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -37,3 +47,19 @@ def undo(storage: Storage, topic: str, name: str, undone: Undone) -> tuple[UndoP
     plan = undo_plan(storage, topic, name, undone)
     UNDO_MOVE.execute(storage, plan, act)
     return plan, act.parts
+
+
+def published(storage: DatabaseStorage, count: int, *, partitions: int = 1) -> Sequence[Position]:
+    """So many events, and a subscription that stands at the first of them; indexed."""
+    storage.log.create_topic(TOPIC, partitions=partitions)
+    positions = storage.log.append(TOPIC, [NewMessage(payload=b"{}", key=f"k{number}") for number in range(count)])
+    storage.subscriptions.create(TOPIC, NAME, type=SHARED, start=Edge.EARLIEST)
+    index_until_caught_up(
+        Following(storage=storage, config=Config(), stop=threading.Event(), on_batch=lambda topic, partition, events: None)
+    )
+    return positions
+
+
+def handle(storage: DatabaseStorage, positions: Iterable[Position]) -> None:
+    wanted = {at: [storage.log.entry(position) for position in positions if position.partition == at] for at in range(3)}
+    storage.subscriptions.acknowledge(TOPIC, NAME, {at: ranges for at, ranges in wanted.items() if ranges})
