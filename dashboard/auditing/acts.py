@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 
 from dashboard.auditing.entries import about, resource_of, storable
 from dashboard.models import AuditEntry, State
@@ -65,10 +65,11 @@ def act_of(id: UUID) -> Act | None:
 
 
 def newest(resource: Resource) -> Act | None:
-    """The newest act that has, or may have, changed this resource. One that failed has not."""
-    failed = AuditEntry.objects.filter(act=OuterRef("act"), state=State.FAILED)
-    begun = AuditEntry.objects.filter(about(resource), ~Exists(failed), state=State.INTENDED)
-    return next(iter(_with_ends(list(begun.order_by("-number")[:1]))), None)
+    """The newest act that has, or may have, changed this resource. One that failed has not, unless it was resumed since: its
+    last entry counts."""
+    last = AuditEntry.objects.filter(act=OuterRef("act")).order_by("-number").values("state")[:1]
+    begun = AuditEntry.objects.filter(about(resource), state=State.INTENDED).alias(last=Subquery(last))
+    return next(iter(_with_ends(list(begun.exclude(last=State.FAILED).order_by("-number")[:1]))), None)
 
 
 def resource_filter(*, topics: Sequence[str] = (), name: str = "") -> Q:

@@ -58,18 +58,24 @@ class Performed(Generic[P]):
 
 @contextmanager
 def perform(
-    safeguards: Safeguards, actor: Actor, action: Action, resource: Resource, details: Mapping[str, Any]
+    safeguards: Safeguards,
+    actor: Actor,
+    action: Action,
+    resource: Resource,
+    details: Mapping[str, Any],
+    *,
+    check: Callable[[], object] = lambda: None,
 ) -> Iterator[Running]:
     """Do something that needs no plan. The ``with`` block does it, and adds to ``Running.facts`` or ``Running.parts``.
 
-    Raises ``NotAllowed`` or ``ResourceBusy`` before anything is recorded. An error in the block is recorded by its class (by
-    its message too if it is one of this project's own) and raised again.
+    ``check`` is called under the lock, before anything is recorded; what it raises is raised. So do ``NotAllowed`` and
+    ``ResourceBusy`` come before anything is recorded. An error in the block is recorded by its class (by its message too if it
+    is one of this project's own) and raised again.
     """
-    with (
-        permitted(safeguards, actor, action, resource) as lease,
-        _recorded(safeguards.record, actor, action, resource, details, lease) as act,
-    ):
-        yield act
+    with permitted(safeguards, actor, action, resource) as lease:
+        check()
+        with _recorded(safeguards.record, actor, action, resource, details, lease) as act:
+            yield act
 
 
 def perform_plan(

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from eventstore.actions.action import Action, Aim, P
@@ -11,7 +12,7 @@ from eventstore.actions.perform import Confirmation, Safeguards, perform
 from eventstore.actions.resource import Resource
 from eventstore.jobs import asking, lookup, wishes
 from eventstore.jobs.guarding import guarded
-from eventstore.jobs.job import Job, State
+from eventstore.jobs.job import Job, JobRefused, State
 from eventstore.jobs.kind import JobKind, JobRequest, PlannedJobKind
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, job_resource
 from eventstore.jobs.running.worker import Runner, run_until_idle, run_until_stopped
@@ -111,33 +112,66 @@ class JobFace:
 
     # -- acting
 
-    def pause(self, actor: Actor, id: str, *, reason: str = "") -> Job:
-        """Pause it: at once if it is queued, else at its run's next save. Raises ``JobRefused``, ``NotAllowed``."""
-        return self._act(actor, PAUSE_JOB, wishes.pause, id, reason)
+    def newest_act(self, job: Job) -> int:
+        """The number of the newest act on this job: what ``since`` is compared with."""
+        return self._safeguards.record.newest(job_resource(job))
 
-    def resume(self, actor: Actor, id: str, *, reason: str = "") -> Job:
-        """Queue a paused or failed job again, or try one now that waits for its next try. Raises as ``pause``."""
-        return self._act(actor, RESUME_JOB, wishes.resume, id, reason)
+    def pause(self, actor: Actor, id: str, *, reason: str = "", since: int | None = None) -> Job:
+        """Pause it: at once if it is queued, else at its run's next save. Raises ``JobRefused``, ``NotAllowed``.
+
+        ``since``: the ``newest_act`` at which the person looked. If the job was acted on since, this is refused.
+        """
+        return self._act(actor, PAUSE_JOB, wishes.pause, id, reason, since)
+
+    def resume(self, actor: Actor, id: str, *, reason: str = "", since: int | None = None, failed: bool | None = None) -> Job:
+        """Queue a paused or failed job again, or try one now that waits for its next try. Raises as ``pause``.
+
+        ``failed``: whether the person saw a failed job; ``None`` takes it as it is. A failed one is resumed under the lock of
+        what it acts on, and raises ``ResourceBusy`` where something else acts on that.
+        """
+        settle(self._safeguards.record)
+        job = lookup.get(id)
+        if not (job.state is State.FAILED if failed is None else failed):
+            return self._act(actor, RESUME_JOB, wishes.resume, id, reason, since)
+        with self._kept_from_others(actor, job):
+            return self._act(actor, RESUME_JOB, wishes.resume_failed, id, reason, since)
 
     def cancel(self, actor: Actor, id: str, *, reason: str = "") -> Job:
         """End it: at once if nothing of it is half done, else as soon as its run has seen to that. Raises as ``pause``."""
         return self._act(actor, CANCEL_JOB, wishes.cancel, id, reason)
 
-    def approve(self, actor: Actor, id: str, *, reason: str = "") -> Job:
+    def approve(self, actor: Actor, id: str, *, reason: str = "", since: int | None = None) -> Job:
         """Queue a job that waits for approval. Raises as ``pause``, also where the actor asked for it themselves."""
-        return self._act(actor, APPROVE_JOB, wishes.approve, id, reason)
+        return self._act(actor, APPROVE_JOB, wishes.approve, id, reason, since)
 
-    def _act(self, actor: Actor, action: Action, change: Callable[[Any, str], Mapping[str, Any]], id: str, reason: str) -> Job:
+    def _act(self, actor: Actor, action: Action, change: wishes.Change, id: str, reason: str, since: int | None = None) -> Job:
         """What can be seen to be refused is refused before the record is written."""
         job = wishes.check(id, change, actor.name)
         details = {"job": job.id, "kind": job.kind, **({"reason": reason} if reason else {})}
-        with perform(self._safeguards, actor, action, job_resource(job), details) as act:
+
+        def check() -> None:
+            if since is not None and self.newest_act(job) > since:
+                raise JobRefused("Somebody has paused, resumed or approved it since you looked. This is how it is now.")
+
+        with perform(self._safeguards, actor, action, job_resource(job), details, check=check) as act:
             act.renew()
             changed = wishes.apply(id, change, actor.name)
             act.facts |= {"state": changed.state.value}
         if changed.state.has_ended:
             settle(self._safeguards.record)
         return changed
+
+    @contextmanager
+    def _kept_from_others(self, actor: Actor, job: Job) -> Iterator[None]:
+        """Under the lock of what the job acts on, if its kind is exclusive."""
+        if not wishes.is_exclusive(job.kind):
+            yield
+            return
+        lease = self._safeguards.locks.acquire(job.resource, actor, "has a job that is being resumed")
+        try:
+            yield
+        finally:
+            lease.release()
 
     # -- running
 

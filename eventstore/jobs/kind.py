@@ -35,7 +35,8 @@ class JobInterrupted(Exception):
 class Worker(Protocol):
     """What a run knows of the worker that runs it: ``Work`` is the real one.
 
-    A run calls ``save`` again and again, at least every ``LEASE / 3`` seconds, and before each call that changes something.
+    A run calls ``save`` (or ``note``) again and again, at least every ``LEASE / 3`` seconds, and before each call that changes
+    something. A run that fails before its first save counts as one that has changed nothing.
     """
 
     @property
@@ -70,8 +71,8 @@ Run = Callable[[Storage, Job, Worker], Mapping[str, Any] | None]
 """Does the job from ``job.checkpoint`` on, and returns facts for the record: names and counts.
 
 It may be killed between any two steps, and is then called again with what was saved last. So it must recognise what it did
-after that. It saves its last progress before it returns. A ``StoreUnreachable`` that it raises is tried again later, however
-often; any other error ends the job as failed.
+after that. It saves its last progress before it returns. A ``StoreUnreachable``, or a database that does not answer, is tried
+again later, however often; any other error ends the job as failed.
 """
 
 

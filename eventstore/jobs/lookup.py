@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from eventstore.actions.resource import Resource
@@ -12,12 +13,17 @@ from eventstore.jobs.models import JobRow, JobWorkerRow
 from eventstore.jobs.rows import job_of
 
 
+def rows_of(id: str) -> "QuerySet[JobRow]":
+    """The row of this id, or none. What can be no id is not asked of the database: some refuse a NUL."""
+    return JobRow.objects.filter(id=id) if id.isalnum() and id.isascii() else JobRow.objects.none()
+
+
 def exists(id: str) -> bool:
-    return JobRow.objects.filter(id=id).exists()
+    return rows_of(id).exists()
 
 
 def get(id: str) -> Job:
-    row = JobRow.objects.filter(id=id).first() if id.isalnum() and id.isascii() else None
+    row = rows_of(id).first()
     if row is None:
         raise UnknownJob("There is no job of this id.")
     return job_of(row)

@@ -1,7 +1,7 @@
 """Between rows and jobs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,8 @@ from eventstore.jobs.models import JobRow
 
 MOST_ARGUMENTS, MOST_CHECKPOINT, MOST_FACTS = 64_000, 64_000, 64_000
 """Characters of JSON. Each save writes the checkpoint."""
+MOST_NAMES = 8_000
+"""Characters that the names of facts that were not kept may take."""
 MOST_TEXT = 2_000
 """Characters kept of a reason or a problem."""
 
@@ -65,6 +67,24 @@ def as_json(value: Mapping[str, Any], most: int, what: str) -> str:
     return text
 
 
+def facts_json(facts: Mapping[str, Any]) -> str:
+    """The facts as JSON. Those that are none, or too long, are named in ``not_kept``: no job's end fails for them."""
+    kept: dict[str, Any] = {}
+    left_out: list[str] = []
+    for name, fact in facts.items():
+        try:
+            as_json({**kept, name: fact}, MOST_FACTS - MOST_NAMES, "facts")
+        except (TypeError, ValueError, RecursionError):
+            left_out.append(str(name))
+        else:
+            kept[name] = fact
+    return as_json({**kept, "not_kept": _shortened(left_out)} if left_out else kept, MOST_FACTS, "facts")
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    return [name[:40] for name in names[:20]]
+
+
 def storable(text: str) -> str:
     """Text that every database can hold: NUL and lone surrogates as escapes, and cut where it is very long."""
     text = "".join(rf"\u{ord(c):04x}" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
@@ -82,6 +102,9 @@ def ended(state: State, ending: Ending) -> dict[str, Any]:
 
 
 def cancelled(row: JobRow, *, tidy: bool) -> dict[str, Any]:
-    """The columns of a job that is cancelled now. ``tidy``: nothing of it is half done."""
-    ending = Ending.PARTLY_DONE if row.done else Ending.FAILED if tidy else Ending.UNKNOWN
+    """The columns of a job that is cancelled now. ``tidy``: nothing of it is half done.
+
+    What was skipped may be what a run did before it was killed, so it is no proof that nothing was changed.
+    """
+    ending = Ending.PARTLY_DONE if row.done else Ending.FAILED if tidy and not row.skipped else Ending.UNKNOWN
     return {**RELEASED, **ended(State.CANCELLED, ending), "problem": f"Cancelled by {row.stopped_by}.", "tidy": tidy}

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, JobRefused, State, UnknownJob, Wish
 from eventstore.jobs.kind import kind_named
+from eventstore.jobs.lookup import rows_of
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.rows import cancelled, job_of, storable
 from eventstore.model.errors import ResourceBusy
@@ -39,9 +40,18 @@ def resume(row: JobRow, by: str) -> Mapping[str, Any]:
     if row.state == State.QUEUED and row.not_before is not None:
         return {"not_before": None}
     if row.state == State.FAILED:
-        again = {"state": State.QUEUED, "ended": None, "ending": "", "problem": "", "facts": "{}", "recorded": True}
-        return {**again, "busy": row.resource_key if _is_exclusive(row) else None, "deaths": 0, "tries": 0}
+        raise JobRefused("It has failed meanwhile. Look at its error, then resume it.")
     raise JobRefused(f"It is {_now(row)}, so it cannot be resumed.")
+
+
+def resume_failed(row: JobRow, by: str) -> Mapping[str, Any]:
+    """For a caller that holds the lock of the job's resource, which nothing has kept since the job failed."""
+    if row.state != State.FAILED:
+        raise JobRefused(f"It is {_now(row)}: somebody has resumed it already.")
+    if not row.recorded:
+        raise JobRefused("Its failure is not on the record yet. Try again in a moment.")
+    again = {"state": State.QUEUED, "ended": None, "ending": "", "problem": "", "facts": "{}"}
+    return {**again, "busy": row.resource_key if is_exclusive(row.kind) else None, "deaths": 0, "tries": 0}
 
 
 def cancel(row: JobRow, by: str) -> Mapping[str, Any]:
@@ -66,7 +76,7 @@ def approve(row: JobRow, by: str) -> Mapping[str, Any]:
 
 def check(id: str, change: Change, by: str) -> Job:
     """The job, if the change could be made now. Raises ``UnknownJob`` or ``JobRefused``."""
-    row = JobRow.objects.filter(id=id).first()
+    row = rows_of(id).first()
     if row is None:
         raise UnknownJob("There is no job of this id.")
     change(row, storable(by))
@@ -77,7 +87,7 @@ def apply(id: str, change: Change, by: str) -> Job:
     """Make the change; return the job as it is then. Raises ``ResourceBusy`` where another job has the resource now."""
     try:
         with transaction.atomic():
-            row = JobRow.objects.select_for_update().filter(id=id).first()
+            row = rows_of(id).select_for_update().first()
             if row is None:
                 raise UnknownJob("There is no job of this id.")
             JobRow.objects.filter(pk=row.pk).update(**change(row, storable(by)))
@@ -93,8 +103,9 @@ def _now(row: JobRow) -> str:
     return f"{words} by {row.stopped_by}" if row.stopped_by and row.state != State.FAILED else words
 
 
-def _is_exclusive(row: JobRow) -> bool:
-    kind = kind_named(row.kind)
+def is_exclusive(name: str) -> bool:
+    """Whether jobs of this kind are; of those that this version does not know, all."""
+    kind = kind_named(name)
     return kind is None or kind.exclusive
 
 

@@ -124,7 +124,7 @@ def test_a_job_that_ends_its_workers_again_and_again_is_ended(jobs: JobFace, rec
 
 def test_a_worker_that_gets_on_before_it_is_killed_may_be_killed_as_often_as_one_likes(jobs: JobFace, job: Job) -> None:
     for at in range(queue.MOST_DEATHS * 2):
-        queue.save(taken(dead_owner()).lease, {"done": 0}, Progress(), None)
+        queue.save(taken(dead_owner()).lease, {"done": 0, "read": at}, Progress(), None)
         assert JobRow.objects.get().deaths == 0, at
     with known(COUNT):
         jobs.run_until_idle()

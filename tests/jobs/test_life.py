@@ -184,7 +184,7 @@ def test_a_job_that_may_have_left_something_half_done_is_run_once_more_before_it
 @pytest.mark.parametrize(
     ("error", "problem", "ending"),
     [
-        (StoreRefused("The broker refuses the producer."), "The broker refuses the producer.", "failed"),
+        (StoreRefused("The broker refuses the producer."), "The broker refuses the producer.", "unknown"),
         (ValueError("a payload"), "Something that Eventdesk cannot handle (ValueError at test_life.py:", "unknown"),
     ],
 )

@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 
 from eventstore.actions.outcome import Ending
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, Progress, State, Wish
 from eventstore.jobs.models import JobRow, JobWorkerRow
-from eventstore.jobs.rows import MOST_CHECKPOINT, MOST_FACTS, RELEASED, as_json, cancelled, counts, ended, job_of, storable
+from eventstore.jobs.rows import MOST_CHECKPOINT, RELEASED, as_json, cancelled, counts, ended, facts_json, job_of, storable
 
 LEASE = timedelta(seconds=60)
 """Longer than a single call of a store takes. A worker that is known to be gone is replaced at once, whatever is left."""
@@ -46,6 +46,8 @@ class Taken:
     lease: Lease
     killed: bool
     """Whether it has ended so many workers that it must not be run again."""
+    tidy: bool
+    """Whether its runs before have left nothing half done, as far as they said."""
 
 
 def take(owner: str, kinds: Collection[str]) -> Taken | None:
@@ -58,6 +60,7 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         row = JobRow.objects.select_for_update(skip_locked=True).filter(due).order_by("number").first()
         if row is None:  # another worker was quicker
             return None
+        tidy = row.tidy
         JobRow.objects.filter(pk=row.pk).update(
             state=State.RUNNING,
             owner=owner,
@@ -72,7 +75,7 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         )
         row.refresh_from_db()
     lease = Lease(number=row.pk, owner=owner, epoch=row.epoch)
-    return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS)
+    return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS, tidy=tidy)
 
 
 def _due(owner: str) -> Q:
@@ -84,15 +87,19 @@ def _due(owner: str) -> Q:
 
 
 def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Wish:
-    """Note the progress and renew the lease; return what a person wants of the job. Raises ``JobLost``."""
+    """Note the progress and renew the lease; return what a person wants of the job. Raises ``JobLost``.
+
+    A save that says what the one before it said is no sign of progress: a job that ends each worker after it is found out.
+    """
     text = as_json(checkpoint, MOST_CHECKPOINT, "checkpoint")
+    same = When(checkpoint=text, done=progress.done, skipped=progress.skipped, failed=progress.failed, then=F("deaths"))
     _update(
         lease,
         checkpoint=text,
         rate=rate,
         leased_until=Now() + LEASE,
         seen=Now(),
-        deaths=0,
+        deaths=Case(same, default=0),
         tries=0,
         problem="",
         **counts(progress),
@@ -136,10 +143,17 @@ def try_again(lease: Lease, problem: str) -> None:
         )
 
 
-def end(lease: Lease, state: State, ending: Ending, *, problem: str = "", facts: Mapping[str, Any] | None = None) -> None:
-    """End the job. The record does not know it yet. Raises ``JobLost``."""
-    text = as_json(facts or {}, MOST_FACTS, "facts")
-    _update(lease, **RELEASED, **ended(state, ending), problem=storable(problem), facts=text)
+def end(
+    lease: Lease,
+    state: State,
+    ending: Ending,
+    *,
+    problem: str = "",
+    facts: Mapping[str, Any] | None = None,
+    tidy: bool = False,
+) -> None:
+    """End the job. The record does not know it yet. ``tidy``: nothing of it is half done. Raises ``JobLost``."""
+    _update(lease, **RELEASED, **ended(state, ending), problem=storable(problem), facts=facts_json(facts or {}), tidy=tidy)
 
 
 def heartbeat(owner: str, kinds: Collection[str]) -> None:

@@ -20,7 +20,6 @@ SAVE_EVERY = 1.0
 """Seconds between two saves of a run that asks whether one is due."""
 RATE_OVER = 30.0
 """Seconds of the past over which the rate is taken."""
-RENEW_EVERY = LEASE.total_seconds() / 6
 RETRY_AFTER = 0.5
 """Seconds between two tries while the database does not answer."""
 _WHY = {Wish.PAUSE: Interruption.PAUSE, Wish.CANCEL: Interruption.CANCEL}
@@ -30,13 +29,15 @@ class Work:
     """``eventstore.jobs.Worker`` for one taking of one job. It belongs to one thread.
 
     While the database does not answer, a save is tried again until the lease must have passed. Until then nobody else has the
-    job, and the run does nothing meanwhile; after that it is lost.
+    job, and the run does nothing meanwhile; after that it is lost. ``has_saved``: whether this run has begun to save. Before
+    that it has changed nothing.
     """
 
     def __init__(self, taken: Taken, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         self._lease, self._stop, self._clock = taken.lease, stop, clock
         self._throttle = taken.job.throttle
         self._wish = taken.job.wish
+        self.has_saved = False
         self._renewed = self._saved = self._free_at = clock()
         self._told = ToldOnce(log, "A job's progress")
         self._seen: deque[tuple[float, int]] = deque([(clock(), taken.job.progress.handled)])
@@ -57,6 +58,7 @@ class Work:
             raise JobInterrupted(Interruption.STOP)
 
     def note(self, checkpoint: Mapping[str, Any], progress: Progress) -> None:
+        self.has_saved = True
         rate = self._rate(progress.handled)
         self._reach(lambda: queue.save(self._lease, checkpoint, progress, rate))
         self._saved = self._clock()
@@ -66,7 +68,7 @@ class Work:
             return
         while not self.is_asked_to_end and (wait := self._free_at - self._clock()) > 0:
             self._stop.wait(min(wait, SAVE_EVERY))
-            if self._clock() - self._renewed >= RENEW_EVERY:
+            if self._clock() - self._renewed >= SAVE_EVERY:
                 self._reach(lambda: queue.renew(self._lease))
         self._free_at = max(self._free_at, self._clock()) + amount / self._throttle
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from eventstore.actions.action import registered
 from eventstore.actions.outcome import Ending
@@ -46,7 +46,7 @@ def run_until_stopped(runner: Runner) -> None:
             try:
                 worked = run_next(runner, owner)
                 told.over("are being run again.")
-            except (DatabaseError, EventStoreError) as error:
+            except Exception as error:  # noqa: BLE001 - one job, or one entry of the record, must not end the worker
                 worked = False
                 told.tell(f"trying again. {_words(error)}")
                 connections.close_all()
@@ -90,44 +90,52 @@ def _run(runner: Runner, taken: Taken) -> State:
     """Run it, and write what came of it. Raises ``JobLost``."""
     job, lease = taken.job, taken.lease
     if taken.killed:
-        text = f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress."
-        return _end(taken, State.FAILED, Ending.UNKNOWN, problem=text)
+        return _fail(taken, f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress.", changed=True)
     kind = kind_named(job.kind)
     assert kind is not None, "only known kinds are taken"
     if not runner.safeguards.authorizer(job.asker, job.kind, job.resource):
-        text = f"{job.asker.name} may not do this any more ({job.kind})."
-        return _end(taken, State.FAILED, Ending.FAILED, problem=text)
+        return _fail(taken, f"{job.asker.name} may not do this any more ({job.kind}).", changed=False)
+    work = Work(taken, runner.stop)
     try:
-        facts = kind.run(runner.storage, job, Work(taken, runner.stop))
+        return _end_of_run(taken, kind.run(runner.storage, job, work))
+    except JobLost:
+        raise
     except JobInterrupted as interrupted:
         if interrupted.why is Interruption.LOST:
             raise JobLost from interrupted
         return queue.give_back(lease)
-    except (StoreUnreachable, DatabaseError) as error:
-        queue.try_again(lease, _words(error))
-        return State.QUEUED
     except Exception as error:  # noqa: BLE001 - whatever a run raises is its job's end, and never the worker's
+        if _may_pass(error):
+            queue.try_again(lease, _words(error))
+            return State.QUEUED
         log.error("The job %s failed: %s", job.id, _words(error))
-        ending = Ending.FAILED if isinstance(error, EventStoreError) else Ending.UNKNOWN
-        return _end(taken, State.FAILED, ending, problem=_words(error))
-    return _end_of_run(taken, facts)
+        return _fail(taken, _words(error), changed=work.has_saved or not isinstance(error, EventStoreError))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the store or a database was away. Other errors of a database are faults, and come each time."""
+    if isinstance(error, StoreUnreachable | OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DatabaseError) and lacks_tables(error)
 
 
 def _end_of_run(taken: Taken, facts: Mapping[str, Any] | None) -> State:
     row = JobRow.objects.get(pk=taken.lease.number)
-    if row.failed:
-        handled = row.done + row.skipped + row.failed
-        return _end(taken, State.FAILED, Ending.FAILED, problem=f"{row.failed:,} of {handled:,} failed.", facts=facts)
-    return _end(taken, State.SUCCEEDED, Ending.DONE, facts=facts)
+    if not row.failed:
+        queue.end(taken.lease, State.SUCCEEDED, Ending.DONE, facts=facts, tidy=True)
+        return State.SUCCEEDED
+    handled = row.done + row.skipped + row.failed
+    return _fail(taken, f"{row.failed:,} of {handled:,} failed.", changed=False, facts=facts)
 
 
-def _end(taken: Taken, state: State, ending: Ending, *, problem: str = "", facts: Mapping[str, Any] | None = None) -> State:
-    """End it. What was done stays done: then a failure is a partial one."""
-    done = JobRow.objects.filter(pk=taken.lease.number).values_list("done", flat=True).get()
-    if state is State.FAILED and done:
-        ending = Ending.PARTLY_DONE
-    queue.end(taken.lease, state, ending, problem=problem, facts=facts)
-    return state
+def _fail(taken: Taken, problem: str, *, changed: bool, facts: Mapping[str, Any] | None = None) -> State:
+    """End it. ``changed``: whether this run may have changed something. What was done stays done: then a failure is a partial
+    one. What was skipped, or left half done by a run before, is no proof that nothing was changed."""
+    done, skipped = JobRow.objects.filter(pk=taken.lease.number).values_list("done", "skipped").get()
+    tidy = taken.tidy and not changed
+    ending = Ending.PARTLY_DONE if done else Ending.FAILED if tidy and not skipped else Ending.UNKNOWN
+    queue.end(taken.lease, State.FAILED, ending, problem=problem, facts=facts, tidy=tidy)
+    return State.FAILED
 
 
 def _words(error: Exception) -> str:

@@ -194,6 +194,16 @@ def test_the_newest_act_on_a_resource_is_the_one_that_may_have_changed_it() -> N
 
 
 @pytest.mark.django_db
+def test_an_act_that_failed_and_was_done_after_all_has_changed_its_resource() -> None:
+    record = DatabaseRecord()
+    act = record.intended(ANNA, "reset_cursor", MAILER, {})
+    begun = entries()[-1].number
+    for ending, newest_then in ((Ending.FAILED, 0), (Ending.DONE, begun), (Ending.FAILED, 0), (Ending.UNKNOWN, begun)):
+        record.ended(act, Outcome(ending=ending))
+        assert record.newest(MAILER) == newest_then, ending
+
+
+@pytest.mark.django_db
 def test_without_its_head_row_nothing_is_recorded_and_so_nothing_done() -> None:
     an_act()
     sql("DELETE FROM dashboard_audithead")
