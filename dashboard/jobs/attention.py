@@ -14,12 +14,12 @@ WAITS_AFTER = timedelta(seconds=30)
 """How long a job may wait for a worker."""
 
 
-def jobs_to_attend_to(now: datetime) -> Sequence[JobLine]:
+def jobs_to_attend_to(now: datetime, *, named: bool) -> Sequence[JobLine]:
     """Jobs that wait for approval or for a worker, that wait to be retried, that are paused, or that failed within a week, the
-    newest first."""
+    newest first. ``named``: as for ``job_line``."""
     states = (State.WAITING, State.QUEUED, State.PAUSED, State.FAILED)
     found = desk().jobs.newest(limit=MOST_READ, states=states)
-    return [job_line(job, now) for job in found if _needs_attention(job, now)]
+    return [job_line(job, now, named=named) for job in found if _needs_attention(job, now)]
 
 
 def _needs_attention(job: Job, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """All jobs, the newest first; one job, live; and pausing, resuming, cancelling and approving it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -37,6 +37,13 @@ class ReasonForm(forms.Form):
     )
 
 
+class SeenForm(forms.Form):
+    """What a button's page showed: the newest act on the job, and whether it had failed. A later act makes it stale."""
+
+    since = forms.IntegerField(min_value=0, max_value=2**62)
+    failed = forms.BooleanField(required=False)
+
+
 @page("browse")
 def jobs(request: HttpRequest) -> HttpResponse:
     """A page of jobs. ``show``: those under way (``open``) or ended."""
@@ -47,13 +54,15 @@ def jobs(request: HttpRequest) -> HttpResponse:
     if empty := nothing_yet(request, there=bool(found)):
         return empty
     now = timezone.now()
-    lines = [job_line(job, now) for job in found[:size]]
+    named = _reads_record(request)
+    lines = [job_line(job, now, named=named) for job in found[:size]]
     context = {
         "lines": lines,
         "shown": shown if shown in SHOWN else "",
         "older": _address(shown, found[size - 1].number) if len(found) > size else "",
         "newest": _address(shown) if _before(request) is not None else "",
         "unattended": _unattended(found),
+        "reads_record": named,
         "as_of": now,
     }
     return render(request, "jobs/index.html", context, fragment="jobs/_table.html")
@@ -68,17 +77,17 @@ def job(request: HttpRequest, id: str) -> HttpResponse:
 
 @page(PAUSE_JOB.name, methods=("POST",))
 def pauses(request: HttpRequest, id: str) -> HttpResponse:
-    return _acted(request, id, lambda actor: desk().jobs.pause(actor, id))
+    return _acted_as_seen(request, id, lambda actor, seen: desk().jobs.pause(actor, id, since=seen["since"]))
 
 
 @page(RESUME_JOB.name, methods=("POST",))
 def resumptions(request: HttpRequest, id: str) -> HttpResponse:
-    return _acted(request, id, lambda actor: desk().jobs.resume(actor, id))
+    return _acted_as_seen(request, id, lambda actor, seen: desk().jobs.resume(actor, id, **seen))
 
 
 @page(APPROVE_JOB.name, methods=("POST",))
 def approvals(request: HttpRequest, id: str) -> HttpResponse:
-    return _acted(request, id, lambda actor: desk().jobs.approve(actor, id))
+    return _acted_as_seen(request, id, lambda actor, seen: desk().jobs.approve(actor, id, since=seen["since"]))
 
 
 @page(CANCEL_JOB.name, methods=("POST",))
@@ -90,10 +99,19 @@ def cancellations(request: HttpRequest, id: str) -> HttpResponse:
     return _acted(request, id, lambda actor: desk().jobs.cancel(actor, id, reason=reason))
 
 
-def _acted(request: HttpRequest, id: str, act: Any) -> HttpResponse:
+def _acted_as_seen(request: HttpRequest, id: str, act: Callable[[Actor, Mapping[str, Any]], Job]) -> HttpResponse:
+    """Act on the job if it is still as the button's page showed it."""
+    form = SeenForm(request.POST)
+    if not form.is_valid():
+        unknown = "The button does not say what its page showed. Press it on the page below."
+        return _shown(request, desk().jobs.get(id), refused=unknown, status=409)
+    return _acted(request, id, lambda actor: act(actor, form.cleaned_data))
+
+
+def _acted(request: HttpRequest, id: str, act: Callable[[Actor], Job]) -> HttpResponse:
     """To the job's page; if it was refused, that page says why, and that nothing was changed."""
     try:
-        changed: Job = act(Actor(name=person_of(request).username))
+        changed = act(Actor(name=person_of(request).username))
     except (JobRefused, ResourceBusy) as error:
         return _shown(request, desk().jobs.get(id), refused=str(error), status=409)
     messages.success(request, _done(changed))
@@ -109,9 +127,10 @@ def _done(job: Job) -> str:
 def _shown(
     request: HttpRequest, job: Job, *, refused: str = "", form: ReasonForm | None = None, status: int = 200
 ) -> HttpResponse:
-    now = timezone.now()
+    now, reads_record = timezone.now(), _reads_record(request)
     context = {
-        "line": job_line(job, now),
+        "line": job_line(job, now, named=reads_record),
+        "since": desk().jobs.newest_act(job),
         "acting": _acting(request, job),
         "workers": desk().jobs.workers(job.kind),
         "refused": refused,
@@ -119,9 +138,14 @@ def _shown(
         "longest_reason": LONGEST_REASON,
         "as_of": now,
         "cancel_undo": CANCEL_JOB.undo.how,
-        "may_read_audit": policy.allows(person_of(request), "read_audit"),
+        "reads_record": reads_record,
     }
     return render(request, "jobs/show.html", context, fragment="jobs/_job.html", status=status)
+
+
+def _reads_record(request: HttpRequest) -> bool:
+    """Whether this person may know who did what, and why."""
+    return policy.allows(person_of(request), "read_audit")
 
 
 def _acting(request: HttpRequest, job: Job) -> Acting:

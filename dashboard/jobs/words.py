@@ -70,7 +70,8 @@ class JobLine:
     facts: Sequence[Fact] = field(default_factory=tuple)
 
 
-def job_line(job: Job, now: datetime) -> JobLine:
+def job_line(job: Job, now: datetime, *, named: bool) -> JobLine:
+    """``named``: whether it says who did what, which is for those who may read the record."""
     words = _words.get(job.kind, KindWords())
     progress = job.progress
     share = min(1.0, progress.handled / progress.total) if progress.total else None
@@ -82,7 +83,7 @@ def job_line(job: Job, now: datetime) -> JobLine:
         target=target_of(job.resource),
         url=reverse("job", args=[job.id]),
         mark=mark_of(job, now),
-        note=note_of(job),
+        note=note_of(job) if named else unnamed_note_of(job),
         share=share,
         amount=_amount(job, words.unit),
         rate=_rate(job),
@@ -116,6 +117,21 @@ def note_of(job: Job) -> str:
     if job.wish is not Wish.NONE and job.stopped_by:
         return f"Asked for by {visible(job.stopped_by)}."
     return visible(job.problem)
+
+
+def unnamed_note_of(job: Job) -> str:
+    """As ``note_of``, without the names of people."""
+    if job.wish is not Wish.NONE or job.state is State.PAUSED:
+        return ""
+    if job.state is State.CANCELLED:
+        return "Cancelled."
+    return (
+        visible(job.problem.replace(job.asker.name, "The person who asked", 1)) if _is_forbidden(job) else visible(job.problem)
+    )
+
+
+def _is_forbidden(job: Job) -> bool:
+    return job.problem.startswith(f"{job.asker.name} may not do this")
 
 
 def name_of(resource: Resource) -> str:

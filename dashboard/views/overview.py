@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from dashboard.access import policy
 from dashboard.gateway import desk
 from dashboard.jobs.attention import jobs_to_attend_to
 from dashboard.letters.summary import dead_letters
@@ -20,7 +21,7 @@ from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosi
 from dashboard.subscriptions.figures.row import brief_rows
 from dashboard.subscriptions.marks import WELL
 from dashboard.web import completeness, place_counts, store_health
-from dashboard.web.pages import load_whole_page, page, profile_of, render, wants_fragment
+from dashboard.web.pages import load_whole_page, page, person_of, profile_of, render, wants_fragment
 from dashboard.web.store_health import troubled_partitions
 from eventstore.model import Anomaly, EventStoreError, TopicMadeAnew
 from eventstore.subscriptions import Counted, State
@@ -101,7 +102,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
     mistaken = _mistaken([line for line in lines if not line.needs_attention])
-    jobs = jobs_to_attend_to(timezone.now())
+    jobs = jobs_to_attend_to(timezone.now(), named=policy.allows(person_of(request), "read_audit"))
     of_index = {**_from_the_index(index, lines), "index_notice": now.index_notice, "standing": now, "says_index": True}
     attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken) + len(jobs), of_index)
     context = {
