@@ -13,6 +13,7 @@ from dashboard.auditing.entries import storable
 from dashboard.models import State
 from dashboard.rendering.text import format_number, humanize_type, shorten
 from eventstore.actions import KEPT, Action, action_named
+from eventstore.jobs import Job
 
 Fact = tuple[str, str]
 Facts = Callable[[Act, int], Sequence[Fact]]
@@ -53,12 +54,13 @@ def tell(action: Action, facts: Facts) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditLine:
-    """One act as a line of the record. ``facts`` are pairs of a name and a text, in order."""
+    """One act as a line of the record. ``facts`` are pairs of a name and a text, in order. ``job`` does it, and goes on."""
 
     act: Act
     what: str
     reason: str
     facts: Sequence[Fact]
+    job: Job | None = None
 
     @property
     def mark(self) -> tuple[str, str, str]:
@@ -72,6 +74,8 @@ class AuditLine:
 
     @property
     def state_meaning(self) -> str:
+        if self.job is not None:
+            return f"The job that does it is {self.job.state}."
         if self.act.state != State.UNKNOWN:
             return STATE_MEANING[self.act.state]
         if "reason" in self.act.outcome:
@@ -79,11 +83,12 @@ class AuditLine:
         return NOT_PROVEN if "parts" in self.act.outcome else STATE_MEANING[State.UNKNOWN]
 
 
-def audit_line(act: Act, partitions: int = 0) -> AuditLine:
-    """The line of this act. ``partitions`` is the number of partitions of its topic, or 0 if that is not known."""
+def audit_line(act: Act, partitions: int = 0, job: Job | None = None) -> AuditLine:
+    """The line of this act. ``partitions`` is the number of partitions of its topic, or 0 if that is not known. ``job`` is the
+    job under way that does it."""
     facts = _facts.get(act.action, _intended)(act, partitions)
     reason = str(act.details.get("reason", ""))
-    return AuditLine(act=act, what=action_text(act.action), reason=reason, facts=[*facts, *_outcome_facts(act)])
+    return AuditLine(act=act, what=action_text(act.action), reason=reason, facts=[*facts, *_outcome_facts(act)], job=job)
 
 
 def action_text(action: str) -> str:

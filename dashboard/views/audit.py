@@ -13,11 +13,12 @@ from dashboard.auditing.acts import Act, act_of, acts, aggregate_types, resource
 from dashboard.auditing.entries import storable
 from dashboard.auditing.verification import verify
 from dashboard.gateway import desk
-from dashboard.models import AuditHead
+from dashboard.models import AuditHead, State
 from dashboard.rendering import audit_line
 from dashboard.web.named_things import Named, named, topics_named
 from dashboard.web.pages import Problem, page, problem, render
 from eventstore.actions import registered
+from eventstore.jobs import Job, UnknownJob, kind_named
 from eventstore.model import IndexedTopic
 
 ACTS = 50
@@ -65,7 +66,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     meant = named(given["on"], indexed, aggregate_types()) if given["on"] else None
     matching, older = _acts(given, _on(given, indexed) & (_on_what_is(meant) if meant else Q()))
     context = {
-        "lines": [audit_line(act, _partitions(act, indexed)) for act in matching],
+        "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in matching],
         "given": given,
         "given_earlier": [(name, given[name]) for name in OLDER_FILTERS if given[name]],
         "of_event": meant is not None and meant.of_event,
@@ -77,6 +78,17 @@ def audit(request: HttpRequest) -> HttpResponse:
         **(_verified() if request.GET.get("verify") == "1" else {}),
     }
     return render(request, "audit/index.html", context)
+
+
+def _open_job(act: Act) -> Job | None:
+    """The job that does this act, if the act is open for that."""
+    if act.state is State.DONE or kind_named(act.action) is None:
+        return None
+    try:
+        job = desk().jobs.get(str(act.details.get("job", "")))
+    except UnknownJob:
+        return None
+    return None if job.state.has_ended else job
 
 
 def _acts(given: dict[str, Any], on: Q) -> tuple[Sequence[Act], int | None]:

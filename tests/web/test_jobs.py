@@ -21,7 +21,7 @@ from eventstore.jobs.running import queue
 from eventstore.model.errors import StoreUnreachable
 from tests.jobs.kinds import counting, kind_of, known
 from tests.people import person
-from tests.web.desk import NAME, TOPIC, Desk, attribute, hidden, text
+from tests.web.desk import NAME, TOPIC, Desk, attribute, text
 
 COUNT = kind_of(counting(3))
 MAILER = subscription_resource(TOPIC, NAME)
@@ -143,56 +143,6 @@ def test_a_second_click_changes_nothing_and_says_why(desk: Desk, jobs: Any) -> N
         refused = post(desk, job, noun, "admin", reason="SUP-2")
         assert (refused.status_code, "Nothing was changed" in text(refused)) == (409, True), noun
     assert jobs.get(job.id).state is State.CANCELLED
-
-
-def test_a_stale_page_and_a_replayed_request_change_nothing_and_say_why(desk: Desk, jobs: Any) -> None:
-    job = asked(jobs)
-    first = hidden(desk.get(f"/jobs/{job.id}/"))
-    assert post(desk, job, "pauses", **first).status_code == 302
-    paused = hidden(desk.get(f"/jobs/{job.id}/"))
-    assert post(desk, job, "resumptions", **paused).status_code == 302
-    replayed = post(desk, job, "pauses", **first)
-    assert (replayed.status_code, jobs.get(job.id).state) == (409, State.QUEUED)
-    assert "Nothing was changed. Somebody has paused, resumed or approved it since you looked." in text(replayed)
-    assert post(desk, job, "pauses", "approver").status_code == 302
-    assert post(desk, job, "resumptions", **paused).status_code == 409
-    assert jobs.get(job.id).state is State.PAUSED, "the approver's pause holds"
-    assert post(desk, job, "resumptions", since="").status_code == 409
-    assert post(desk, job, "resumptions", **hidden(desk.get(f"/jobs/{job.id}/"))).status_code == 302
-
-
-def test_a_resumption_of_a_job_that_waited_does_not_resume_one_that_has_failed_since(desk: Desk, jobs: Any) -> None:
-    job = asked(jobs)
-    JobRow.objects.update(not_before=timezone.now() + timedelta(minutes=1))
-    waiting = hidden(desk.get(f"/jobs/{job.id}/"))
-    JobRow.objects.update(state=State.FAILED, ended=timezone.now(), busy=None, not_before=None)
-    refused = post(desk, job, "resumptions", **{**waiting, "failed": ""})
-    assert (refused.status_code, jobs.get(job.id).state) == (409, State.FAILED)
-    assert "It has failed meanwhile." in text(refused)
-    assert hidden(refused)["failed"] == "1"
-    assert post(desk, job, "resumptions", **hidden(refused)).status_code == 302
-    assert post(desk, job, "resumptions", failed="1").status_code == 409
-
-
-def test_who_asked_and_why_is_for_those_who_may_read_the_record(desk: Desk, jobs: Any) -> None:
-    job = asked(jobs)
-
-    def seen(role: str) -> str:
-        return " ".join(text(desk.get(address, role)) for address in (f"/jobs/{job.id}/", "/jobs/", "/"))
-
-    post(desk, job, "pauses", "approver")
-    assert "SUP-1" in seen("support") and "by support" in seen("support") and "Paused by approver." in seen("support")
-    JobRow.objects.update(state=State.QUEUED, stopped_by="")
-    post(desk, job, "cancellations", reason="SUP-2")
-    assert "Cancelled by support." in seen("support")
-    shown = seen("viewer")
-    assert "Cancelled." in shown
-    JobRow.objects.update(state=State.FAILED, problem="support may not do this any more (count).")
-    shown += seen("viewer")
-    assert "The person who asked may not do this any more" in shown
-    JobRow.objects.update(state=State.PAUSED, stopped_by="approver", busy="x")
-    shown += seen("viewer")
-    assert "SUP-1" not in shown and "support" not in shown and "approver" not in shown
 
 
 def test_cancelling_needs_a_reason_and_names_who_did_it(desk: Desk, jobs: Any) -> None:
