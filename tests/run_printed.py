@@ -33,7 +33,7 @@ def _make_the_demo_small() -> None:
 def _run(line: str, arguments: list[str], stdin: str) -> dict[str, object]:
     from django.core.management import execute_from_command_line
 
-    if arguments[0] in FOR_EVER or arguments == ["run_index"]:
+    if arguments[0] in FOR_EVER or arguments in (["run_index"], ["run_jobs"]):
         arguments = [*arguments, "--help"]
     if "--forget" in arguments:
         _take_away(arguments[arguments.index("--topic") + 1])

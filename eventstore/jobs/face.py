@@ -151,7 +151,7 @@ class JobFace:
 
         def check() -> None:
             if since is not None and self.newest_act(job) > since:
-                raise JobRefused("Somebody has paused, resumed or approved it since you looked. This is how it is now.")
+                raise JobRefused("Someone has paused, resumed or approved it since you looked. This is how it is now.")
 
         with perform(self._safeguards, actor, action, job_resource(job), details, check=check) as act:
             act.renew()

@@ -47,7 +47,7 @@ def resume(row: JobRow, by: str) -> Mapping[str, Any]:
 def resume_failed(row: JobRow, by: str) -> Mapping[str, Any]:
     """For a caller that holds the lock of the job's resource, which nothing has kept since the job failed."""
     if row.state != State.FAILED:
-        raise JobRefused(f"It is {_now(row)}: somebody has resumed it already.")
+        raise JobRefused(f"It is {_now(row)}: someone has resumed it already.")
     if not row.recorded:
         raise JobRefused("Its failure is not on the record yet. Try again in a moment.")
     again = {"state": State.QUEUED, "ended": None, "ending": "", "problem": "", "facts": "{}"}

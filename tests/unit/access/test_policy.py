@@ -14,12 +14,17 @@ pytestmark = pytest.mark.django_db
 
 ANYTHING = topic_resource("x")
 
-FROM_A_PAGE = {
+VIEWERS = {"browse", "tail", "export_letters"}
+MOVES = {"reset_cursor", "skip_event", "skip_events", "skip_before", "clear_backlog", "expire_events", "undo_move"}
+LETTERS = {"bury_letters", "keep_letters", "redrive_letters"}
+JOBS = {"pause_job", "resume_job", "cancel_job"}
+HELPERS = VIEWERS | MOVES | LETTERS | JOBS | {"see_payloads", "read_audit"}
+FROM_A_PAGE: dict[str, set[str]] = {
     "": set(),
-    "viewer": {"browse", "tail"},
-    "support": {"browse", "tail", "see_payloads", "reset_cursor", "read_audit"},
-    "approver": {"browse", "tail", "see_payloads", "reset_cursor", "read_audit"},
-    "admin": {"browse", "tail", "see_payloads", "reset_cursor", "read_audit"},
+    "viewer": VIEWERS,
+    "support": HELPERS,
+    "approver": HELPERS | {"approve_job"},
+    "admin": HELPERS | {"approve_job"},
 }
 
 
