@@ -8,12 +8,14 @@ from dashboard.rendering.text import visible
 from eventstore.actions import Confirmation
 
 LONGEST_REASON = 500
+LONGEST_DIGEST = 200_000
+"""Characters. A digest may name each of a topic's partitions."""
 
 
 class ConfirmationForm(forms.Form):
     """The reason. If many events are affected, also the subscription's name, so that nobody confirms by habit."""
 
-    digest = forms.CharField(max_length=64)
+    digest = forms.CharField(max_length=LONGEST_DIGEST)
     since = forms.IntegerField(min_value=0)
     reason = forms.CharField(
         max_length=LONGEST_REASON,

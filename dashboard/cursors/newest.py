@@ -1,10 +1,9 @@
 """The moves of a subscription's cursor, as the record has them."""
 
 from dashboard.auditing.acts import Act, acts
-from dashboard.cursors.wording import verb_of
+from dashboard.cursors.wording import deed_of
 from dashboard.models import State
 from eventstore.actions import KEPT, Resource
-from eventstore.cursors import UNDO_MOVE
 
 MOST_LOOKED_AT = 50
 """Acts on a subscription among which its newest move is looked for."""
@@ -27,6 +26,4 @@ def move_of(resource: Resource, id: str) -> Act | None:
 
 def moved_words(act: Act) -> str:
     """Who did it, and what: "anna has reset this subscription."."""
-    if act.action == UNDO_MOVE.name:
-        return f"{act.actor} has undone a move of this subscription."
-    return f"{act.actor} has {verb_of(act.action).did} this subscription."
+    return f"{act.actor} has {deed_of(act.action)[0]} this subscription."

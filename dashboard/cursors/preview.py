@@ -147,12 +147,17 @@ def _lost(wanted: RequestedMove, request: HttpRequest) -> Mapping[str, Any]:
     }
 
 
-def choose_again(request: HttpRequest, topic: Topic, name: str, given: QueryDict, problem: str) -> HttpResponse:
-    """The forms once more, with what was given, and what is wrong with it."""
+def choose_again(
+    request: HttpRequest, topic: Topic, name: str, given: QueryDict, problem: str, *, skips: bool
+) -> HttpResponse:
+    """The form once more, with what was given, and what is wrong with it. Whoever opens it without a choice has made no
+    mistake yet: the same sentence then says what to do."""
+    unasked = request.method == "GET" and ("skip" if skips else "to") not in given
     context = {
         "topic": topic,
         "name": name,
-        "skips": "skip" in given,
+        "skips": skips,
+        "unasked": unasked,
         "to": given.get("to", ""),
         "skip": given.get("skip", ""),
         "given_position": given.get("position", ""),
@@ -162,4 +167,4 @@ def choose_again(request: HttpRequest, topic: Topic, name: str, given: QueryDict
         "given_time": given_time(given),
         "problem": problem,
     }
-    return render(request, "cursor_resets/choose.html", context, status=400)
+    return render(request, "cursor_resets/choose.html", context, status=200 if unasked else 400)

@@ -21,14 +21,14 @@ from dashboard.cursors.forms import ConfirmationForm
 from dashboard.cursors.given import WrongTarget
 from dashboard.cursors.preview import PreviewNotes, RequestedMove, choose_again, planned, preview
 from dashboard.cursors.texts import Failure, failure_of, what_came_of
-from dashboard.cursors.wording import done_words, verb_of
+from dashboard.cursors.wording import deed_of, done_words
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.rendering import build_line
 from dashboard.rendering.text import visible
 from dashboard.web.pages import page, page_token_of, person_of, profile_of, render
 from eventstore.actions import Actor, Ending, subscription_resource
-from eventstore.cursors import RESET_CURSOR, SKIP_EVENT
+from eventstore.cursors import RESET_CURSOR, SKIP_EVENT, is_confirmed_by
 from eventstore.model import (
     EventStoreError,
     InvalidPosition,
@@ -106,7 +106,7 @@ def _new(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpRespons
         refuse_unchosen(request.GET, kind.choice)
         wanted = _wanted(request.GET, found, name, kind)
     except (WrongTarget, InvalidPosition, NothingToMove) as problem:
-        return choose_again(request, found, name, request.GET, str(problem))
+        return choose_again(request, found, name, request.GET, str(problem), skips=kind is SKIPS)
     return preview(request, wanted, PreviewNotes())
 
 
@@ -115,12 +115,12 @@ def _create(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResp
     try:
         wanted = _wanted(request.POST, found, name, kind)
     except (WrongTarget, InvalidPosition, NothingToMove) as problem:
-        if _pressed_twice(request, found, name):
+        if _pressed_twice(request, _newer(request, found, name)):
             return _to_subscription(found, name)
-        return choose_again(request, found, name, request.POST, str(problem))
+        return choose_again(request, found, name, request.POST, str(problem), skips=kind is SKIPS)
     form = ConfirmationForm(request.POST, must_type=name if wanted.must_type else "")
     if not wanted.plan.confirmed_by(request.POST.get("digest", "")):
-        return preview(request, wanted, PreviewNotes(status=409, notice=CHANGED, reason=form.reason_given))
+        return _stale(request, wanted, form)
     if not form.is_valid():
         return preview(request, wanted, PreviewNotes(status=422, form=form, reason=form.reason_given))
     return _carry_out(request, wanted, form)
@@ -131,7 +131,7 @@ def _events(request: HttpRequest, topic: str, name: str, kind: Kind) -> HttpResp
     try:
         wanted = _wanted(request.GET, found, name, kind)
     except (WrongTarget, NothingToMove) as problem:
-        return choose_again(request, found, name, request.GET, str(problem))
+        return choose_again(request, found, name, request.GET, str(problem), skips=kind is SKIPS)
     here, lost, profile = desk().cursors, wanted.plan.lost, profile_of(request)
     page_token = page_token_of(request)
     events = here.page(lost, page_token=page_token, limit=settings.EVENTDESK.limits.page_size)
@@ -164,6 +164,7 @@ def _carry_out(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
     except (StalePlan, NothingToMove):
         return _not_begun(request, wanted, form, "")
     except (StoreRefused, StoreUnreachable, LeaseLost) as error:
+        _note_ended(request, wanted, form.cleaned_data["since"])
         return _not_done(request, wanted, form, failure_of(error))
     finally:
         after_move.forget_figures()
@@ -191,8 +192,24 @@ def _not_begun(request: HttpRequest, wanted: RequestedMove, form: ConfirmationFo
     try:
         again = planned(wanted.topic, wanted.resource, wanted.aim)
     except NothingToMove as nothing:
-        return choose_again(request, wanted.topic, wanted.name, request.POST, f"{notice} {nothing}")
+        skips = wanted.aim.action is not RESET_CURSOR
+        return choose_again(request, wanted.topic, wanted.name, request.POST, f"{notice} {nothing}", skips=skips)
     return preview(request, again, PreviewNotes(status=409, notice=notice, reason=form.reason_given))
+
+
+def _stale(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> HttpResponse:
+    """What would happen is not what was confirmed. If it was done by this very confirmation, the button was pressed twice."""
+    meanwhile = _newer(request, wanted.topic, wanted.name)
+    if _pressed_twice(request, meanwhile):
+        return _to_subscription(wanted.topic, wanted.name)
+    return preview(request, wanted, PreviewNotes(status=409, notice=_changed_by(meanwhile), reason=form.reason_given))
+
+
+def _note_ended(request: HttpRequest, wanted: RequestedMove, since: int) -> None:
+    """An error has ended the move. If it was begun, it may have moved something all the same."""
+    last = newest(wanted.resource)
+    if last and last.number > since and last.actor == person_of(request).username and last.state != State.INTENDED:
+        after_move.note_act(last)
 
 
 def _not_done(request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm, failure: Failure) -> HttpResponse:
@@ -212,18 +229,24 @@ def _to_subscription(topic: Topic, name: str) -> HttpResponse:
 def _changed_by(act: Act | None) -> str:
     if act is None:
         return CHANGED
-    verb = verb_of(act.action)
-    did = MEANWHILE.get(act.state, MEANWHILE[State.DONE]).format(did=verb.did, begun=verb.begun)
-    return f"{act.actor} {did}. This is what would happen now."
+    did, begun = deed_of(act.action)
+    words = MEANWHILE.get(act.state, MEANWHILE[State.DONE]).format(did=did, begun=begun)
+    return f"{act.actor} {words}. This is what would happen now."
 
 
-def _pressed_twice(request: HttpRequest, topic: Topic, name: str) -> bool:
-    """Whether nothing is left to do because this person has just done it: the same confirmation was sent twice."""
+def _newer(request: HttpRequest, topic: Topic, name: str) -> Act | None:
+    """The newest act on the subscription, if it came after the preview that is confirmed."""
     act, since = newest(subscription_resource(topic.name, name)), request.POST.get("since", "")
-    if act is None or not (since.isascii() and since.isdigit() and len(since) < 19):
+    known = since.isascii() and since.isdigit() and len(since) < 19
+    return act if act and known and act.number > int(since) else None
+
+
+def _pressed_twice(request: HttpRequest, act: Act | None) -> bool:
+    """Whether the act is what this person has just asked for with this very confirmation: it was sent twice."""
+    if act is None or act.state not in (State.DONE, State.INTENDED):
         return False
     mine = (act.actor, act.details.get("reason")) == (person_of(request).username, request.POST.get("reason", "").strip())
-    return mine and act.number > int(since) and act.state in (State.DONE, State.INTENDED)
+    return mine and is_confirmed_by(act.details, request.POST.get("digest", ""))
 
 
 def _is_this_one(act: Act, request: HttpRequest, wanted: RequestedMove, form: ConfirmationForm) -> bool:

@@ -11,7 +11,7 @@ from dashboard.cursors.texts import count_words, touched_words
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.tags import value_tag
 from dashboard.rendering.text import visible
-from eventstore.cursors import CLEAR, EXPIRE, RESET_CURSOR, SKIP_BEFORE, SKIP_COUNT, SKIP_EVENT, MovePlan
+from eventstore.cursors import CLEAR, EXPIRE, RESET_CURSOR, SKIP_BEFORE, SKIP_COUNT, SKIP_EVENT, UNDO_MOVE, MovePlan
 
 Heading = Callable[[SafeString | str, SafeString], SafeString]
 """From what is aimed at and the subscription's name."""
@@ -84,8 +84,17 @@ VERBS = {
 
 
 def verb_of(action: str) -> Verb:
-    """The verb of this action; for one that is none of these, as a reset reads."""
-    return VERBS.get(action, VERBS[RESET_CURSOR.name])
+    """The verb of this action, which moves a cursor."""
+    return VERBS[action]
+
+
+def deed_of(action: str) -> tuple[str, str]:
+    """What somebody has done with any action on a subscription, and what somebody has begun to do, as ``Verb.did`` and
+    ``Verb.begun``."""
+    if action == UNDO_MOVE.name:
+        return "undone a move of", "undo a move of"
+    verb = VERBS.get(action)
+    return (verb.did, verb.begun) if verb else ("acted on", "act on")
 
 
 def heading(aim: Aim, name: str, line: EventLine | None) -> SafeString:

@@ -1,9 +1,17 @@
 """Moving cursors: what a move would do, planned and counted first, then done as planned or refused."""
 
 from eventstore.cursors.counted import Counts
-from eventstore.cursors.following import MOST_FOLLOWED, Affected, Followed, FollowedAggregate, affected_by
+from eventstore.cursors.following import (
+    MOST_FOLLOWED,
+    Affected,
+    Followed,
+    FollowedAggregate,
+    affected_by,
+    as_acknowledged,
+    taken_by,
+)
 from eventstore.cursors.places import part_name
-from eventstore.cursors.plans import Move, MovePlan
+from eventstore.cursors.plans import Move, MovePlan, is_confirmed_by
 from eventstore.cursors.resets import Target
 from eventstore.cursors.skips import Count, Ends
 from eventstore.cursors.undo import UndoMove, Undone, UndoPlan, undone_of
@@ -34,6 +42,9 @@ __all__ = [
     "UndoPlan",
     "Undone",
     "affected_by",
+    "as_acknowledged",
+    "is_confirmed_by",
     "part_name",
+    "taken_by",
     "undone_of",
 ]

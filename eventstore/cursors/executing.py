@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventstore.actions import KEPT, Ending, Part, Resource, Running
-from eventstore.cursors.places import part_name
+from eventstore.cursors.places import part_name, stood_at, written
 from eventstore.cursors.plans import MovePlan
 from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove
 from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
@@ -33,6 +33,7 @@ def carry_out(plan: MovePlan, act: Running, call: Call) -> None:
         act.renew()
 
     def on_move(move: CursorMove) -> None:
+        _note_stood(plan, move, act)
         act.parts.append(Part(name=part_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
 
     try:
@@ -44,6 +45,22 @@ def carry_out(plan: MovePlan, act: Running, call: Call) -> None:
         tried = {part.name for part in act.parts}
         rest = [name for name in map(part_name, plan.targets()) if name not in tried]
         act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
+
+
+def _note_stood(plan: MovePlan, move: CursorMove, act: Running) -> None:
+    """Keep where the cursor stood right before it was moved: what consumers have handled since the plan is not lost, and an
+    undo does not deliver it again."""
+    planned = plan.before.get(move.partition)
+    if planned is None or move.stood is None:
+        return
+    stood = stood_at(planned, move.stood, len(plan.before))
+    if stood != planned:
+        _keep(act, "before", written({move.partition: stood}))
+
+
+def _keep(act: Running, name: str, told: Mapping[str, Any]) -> None:
+    kept = act.facts.get(KEPT, {})
+    act.facts[KEPT] = {**kept, name: {**kept.get(name, {}), **told}}
 
 
 def execute_reset(storage: Storage, plan: MovePlan, act: Running) -> None:
@@ -71,7 +88,7 @@ def _note_edges(storage: Storage, plan: MovePlan, act: Running) -> None:
         logger.warning("Where a cursor was moved to could not be kept, so an undo delivers more twice: %s", error)
         return
     stand = {cursor.partition: cursor.acknowledged for cursor in cursors if cursor.partition in to_edge}
-    act.facts[KEPT] = {"until": {str(at): place.token if place else "" for at, place in stand.items()}}
+    _keep(act, "until", {str(at): place.token if place else "" for at, place in stand.items()})
 
 
 def execute_skip(storage: Storage, plan: MovePlan, act: Running) -> None:
@@ -81,7 +98,8 @@ def execute_skip(storage: Storage, plan: MovePlan, act: Running) -> None:
         if plan.alone:
             there.acknowledge(plan.topic, plan.subscription, plan.ranges(), on_begin=on_begin, on_move=on_move)
         else:
-            there.skip(plan.topic, plan.subscription, plan.ends(), on_begin=on_begin, on_move=on_move)
+            behind = {move.partition: move.stands_at for move in plan.moves}
+            there.skip(plan.topic, plan.subscription, plan.ends(), behind=behind, on_begin=on_begin, on_move=on_move)
 
     carry_out(plan, act, call)
 

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from eventstore.actions import Ending
 from eventstore.cursors.counted import Ordinals, ordinals_of
 from eventstore.cursors.places import (
     BEYOND,
     MOST_RANGES,
     Places,
     acknowledged_by,
+    before_in,
     common,
     failed_in,
     kept_in,
     less,
     moved_in,
     part_name,
-    read,
     size,
     unspelled,
 )
@@ -134,7 +135,7 @@ def affected_by(details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Affec
         gave_more = sum(map(len, comes.values())) >= MOST_RANGES or any(name.endswith(BEYOND) for name in failed)
         moved_back = {at: places for at, places in comes.items() if part_name(at) not in failed}
         return Affected(gave=moved_back, took={}, gave_more=gave_more) if moved_back else None
-    before = {at: kept for at, kept in read(kept_in(details, "before")).items() if part_name(at) not in failed}
+    before = {at: kept for at, kept in before_in(details, outcome).items() if part_name(at) not in failed}
     did = {at: moved for at in before if (moved := moved_in(at, details, outcome)) is not None}
     gives = {at for at in did if str(at) in kept_in(details, "gives")}
     unkept = {at: (before[at].edge, before[at].events_left_out) for at in did if before[at].left_out}
@@ -146,6 +147,37 @@ def affected_by(details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Affec
         gave_more=bool(gives & unkept.keys()),
         unkept=unkept,
     )
+
+
+def taken_by(
+    subscription: Subscription, details: Mapping[str, Any], outcome: Mapping[str, Any], *, ended: bool
+) -> tuple[Mapping[int, Places], Mapping[int, Places]]:
+    """What the move of this act took from the subscription, by partition: for certain, and possibly.
+
+    Possibly: where it is not known whether a cursor was moved, or, of too many ranges, whether they were acknowledged before.
+    ``ended``: each partition was moved of which the outcome says nothing else. If it is not known up to where a move to the
+    latest edge went, it is up to where the cursor stands now.
+    """
+    endings = {str(part.get("name")): part.get("outcome") for part in outcome.get("parts", ())}
+    marks = {cursor.partition: cursor.acknowledged for cursor in subscription.cursors}
+    certain: dict[int, Places] = {}
+    possible: dict[int, Places] = {}
+    for partition, before in before_in(details, outcome).items():
+        ending = endings.get(part_name(partition), Ending.DONE if ended else Ending.UNKNOWN)
+        moved = moved_in(partition, details, outcome)
+        if ending != Ending.FAILED:
+            mark = marks.get(partition)
+            spans = [("", mark.token if mark else "")] if moved is None else moved
+            (certain if ending == Ending.DONE and not before.left_out else possible)[partition] = less(
+                spans, before.acknowledged
+            )
+    return certain, possible
+
+
+def as_acknowledged(subscription: Subscription, taken: Mapping[int, Places]) -> Mapping[int, Places]:
+    """What of it the subscription has acknowledged by now."""
+    cursors = {cursor.partition: cursor for cursor in subscription.cursors}
+    return {at: common(spans, acknowledged_by(cursors[at])) for at, spans in taken.items() if at in cursors}
 
 
 def follow(subscription: Subscription, affected: Affected, book: Book) -> Followed:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from eventstore.actions import KEPT
 from eventstore.index.lookup import queries
+from eventstore.model.cursor_moves import CursorPlace
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import Cursor, Subscription
 from eventstore.subscriptions.counting import acknowledged_ordinals
@@ -86,6 +87,20 @@ def kept_in(details: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     kept = details.get(KEPT)
     found = kept.get(name) if isinstance(kept, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def before_in(details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Mapping[int, Kept]:
+    """Where the cursors stood before the move of this act: right before it where that is known, or else as it was planned."""
+    return {**read(kept_in(details, "before")), **read(kept_in(outcome, "before"))}
+
+
+def stood_at(planned: Kept, place: CursorPlace, partitions: int) -> Kept:
+    """Where one of so many cursors stood right before the move. If it had too many ranges to keep: where it stood when it was
+    planned."""
+    if len(place.holes) > MOST_RANGES // partitions:
+        return planned
+    ranges = tuple((start.token, end.token) for start, end in place.holes)
+    return Kept(mark=place.acknowledged.token if place.acknowledged else "", ranges=ranges, log=planned.log)
 
 
 def moved_in(partition: int, details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Places | None:

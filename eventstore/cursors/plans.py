@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import ConnectedConsumer, SubscriptionType
 from eventstore.subscriptions.progress import Reach, Reached
+
+_TELLS = re.compile(r"[0-9]{1,9}:[^:,\s]*:[0-9]{0,15}").fullmatch
+"""One partition of what a digest says beside its hash."""
 
 Place = Position | Edge
 Way = tuple[Position | None, Place]
@@ -63,7 +67,8 @@ class Move:
 class MovePlan:
     """What a move would do. ``digest`` names what was looked at; confirming means that very digest.
 
-    It changes with the verb, the places aimed at and the subscription's type; not by new events or ordinary progress.
+    It says the verb, the places aimed at, the subscription's type, and by partition where the cursor stood and how many events
+    would never be delivered. Of these last two, progress of consumers contradicts nothing; a cursor that was moved back does.
     """
 
     verb: str
@@ -85,6 +90,10 @@ class MovePlan:
 
     @property
     def digest(self) -> str:
+        return self._aimed + self._stood()
+
+    @property
+    def _aimed(self) -> str:
         return digest_of(self.verb, self.topic, self.subscription, self.type, self.aims)
 
     @property
@@ -121,11 +130,21 @@ class MovePlan:
         return _as_waiting((move, move.comes_again) for move in self.moves)
 
     def confirmed_by(self, digest: str) -> bool:
-        """Whether the digest is of this very plan. Where nobody is connected the type is unknown, and no contradiction:
-        members come and go."""
+        """Whether the digest is of a plan that does the same, and loses no event that this one does not name.
+
+        Where nobody is connected the type is unknown, and no contradiction: members come and go.
+        """
+        aimed, _, stood = digest.partition(" ")
         known = self.type is not SubscriptionType.UNKNOWN
         types = (self.type, SubscriptionType.UNKNOWN) if known else tuple(SubscriptionType)
-        return digest in {digest_of(self.verb, self.topic, self.subscription, type, self.aims) for type in types}
+        same = aimed in {digest_of(self.verb, self.topic, self.subscription, type, self.aims) for type in types}
+        told = {number: (mark, lost) for number, mark, lost in (each.split(":") for each in stood.split(",") if _TELLS(each))}
+        return same and all(_named_before(move, *told.get(str(move.partition), ("", ""))) for move in self.moves)
+
+    def _stood(self) -> str:
+        """Where each cursor stands, and how many events it loses: `` 0:token:3,1:token:0``."""
+        each = (f"{m.partition}:{_token(m.stands_at)}:{'' if m.passed_over is None else m.passed_over}" for m in self.moves)
+        return " " + ",".join(each)
 
     def details(self) -> dict[str, object]:
         """For the audit record: names, places and counts; of what is lost, the first events by their ids."""
@@ -137,7 +156,7 @@ class MovePlan:
             "events_again": self.again,
             "events_passed_over": self.passed_over,
             "consumers": [consumer.name for consumer in self.consumers],
-            KEPT: {"before": written(self.before), **self._acknowledges()},
+            KEPT: {"before": written(self.before), "digest": self._aimed, **self._acknowledges()},
         }
         if names := named(self.lost, MOST_NAMED):
             details["never_delivered"] = names
@@ -174,10 +193,29 @@ class MovePlan:
         return {at: [(behind, end)] for at, (behind, end) in ways.items() if behind and isinstance(end, Position)}
 
 
+def is_confirmed_by(details: Mapping[str, Any], digest: str) -> bool:
+    """Whether the act with these details is what a confirmation with this digest asked for."""
+    kept = details.get(KEPT)
+    return isinstance(kept, Mapping) and bool(digest) and kept.get("digest") == digest.partition(" ")[0]
+
+
 def digest_of(verb: str, topic: str, name: str, type: SubscriptionType, aims: Mapping[int, Place]) -> str:
     places = [[at, aim.token if isinstance(aim, Position) else aim.value] for at, aim in sorted(aims.items())]
     seen = json.dumps([verb, topic, name, type.value, places])
     return hashlib.sha256(seen.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _named_before(move: Move, mark: str, lost: str) -> bool:
+    """Whether all that the move skips was there to skip when the cursor stood at ``mark``, and so many would be lost."""
+    if lost and move.passed_over is not None and move.way[1] is not Edge.LATEST and move.passed_over > int(lost):
+        return False
+    if move.passed_over == 0 or move.alone:
+        return True
+    return bool(lost or mark) and _token(move.stands_at) >= mark
+
+
+def _token(place: Position | None) -> str:
+    return place.token if place else ""
 
 
 def _as_waiting(parts: Iterable[tuple[Move, Ranges | None]]) -> Reached:

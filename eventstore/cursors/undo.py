@@ -23,13 +23,12 @@ from eventstore.cursors.places import (
     Kept,
     Places,
     acknowledged_by,
+    before_in,
     failed_in,
-    kept_in,
     less,
     moved_in,
     part_name,
     positions,
-    read,
     spelled,
     union,
 )
@@ -153,7 +152,7 @@ class UndoPlan:
 def undone_of(act: str, details: Mapping[str, Any], outcome: Mapping[str, Any]) -> Undone | None:
     """The move of this act on the record, as far as its partitions were moved; ``None`` where no place was kept with it."""
     failed = failed_in(outcome)
-    before = {at: kept for at, kept in read(kept_in(details, "before")).items() if part_name(at) not in failed}
+    before = {at: kept for at, kept in before_in(details, outcome).items() if part_name(at) not in failed}
     if not before:
         return None
     return Undone(act=act, before=before, moved={at: moved_in(at, details, outcome) for at in before})

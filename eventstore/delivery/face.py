@@ -10,16 +10,15 @@ from eventstore.delivery.tracks import Tracks
 from eventstore.delivery.waiting import Waiting, waiting_of
 from eventstore.index.tables.subscription_names import stored_name
 from eventstore.model.events import Position
-from eventstore.model.log import Edge, Log
+from eventstore.model.log import Log
 from eventstore.model.pointers import Pointer
 from eventstore.model.subscriptions import Subscription
 from eventstore.streams.rows import Row
 from eventstore.subscriptions.backlog import Backlog
 from eventstore.subscriptions.letters import REAL_SUBSCRIPTION
 
-Way = tuple[Position | None, Position | Edge]
-"""What a cursor went over: behind the first place (``None``: the beginning), up to and including the second. The latest edge
-is where the cursor stands now."""
+Spans = Sequence[tuple[str, str]]
+"""Places behind the first token, up to and including the second."""
 
 
 class DeliveryFace:
@@ -63,17 +62,11 @@ class DeliveryFace:
         """Every subscription that has yet to handle events of this aggregate, the one with most of them first."""
         return waiting_of(book, type, id)
 
-    def note_moves(self, ways: Mapping[int, Way], subscription: Subscription, at: datetime) -> None:
-        """Remember what moves of cursors have skipped, by partition. ``subscription`` is as the store shows it after that."""
-        now = {cursor.partition: cursor.acknowledged for cursor in subscription.cursors}
-        skips: dict[int, tuple[str, str]] = {}
-        for partition, (behind, up_to) in ways.items():
-            end = now.get(partition) if up_to is Edge.LATEST else up_to
-            start = behind.token if behind else ""
-            if isinstance(end, Position) and start < end.token:
-                skips[partition] = (start, end.token)
-        stands = {partition: place.token if place else "" for partition, place in now.items()}
-        self._tracks.note_skips(subscription.topic, subscription.name, skips, at, stands)
+    def note_moves(self, skips: Mapping[int, Spans], subscription: Subscription, at: datetime, *, certain: bool) -> None:
+        """Remember what a move of cursors has skipped, by partition; not ``certain``: what it may have. ``subscription`` is as
+        the store shows it after that."""
+        stands = {one.partition: one.acknowledged.token if one.acknowledged else "" for one in subscription.cursors}
+        self._tracks.note_skips(subscription.topic, subscription.name, skips, at, stands, certain=certain)
 
     def note_undo(self, topic: str, name: str, given: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
         """Remember that an undo gave these ranges (tokens) back, by partition: they are not passed over any more."""

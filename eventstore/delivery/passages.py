@@ -140,11 +140,11 @@ def follow(
     return Followed(track=following, seeming=tuple(_jump(track.newer, now, now, events_in, None)))
 
 
-def skipped(followed: Followed, start: str, end: str, at: datetime) -> Followed:
-    """Return what is known once a reset of ours has moved the cursor from ``start`` to ``end``."""
+def skipped(followed: Followed, ranges: Sequence[tuple[str, str]], at: datetime, *, certain: bool = True) -> Followed:
+    """Return what is known once a move of ours has gone over these ranges, of which nothing was
+    acknowledged before; not ``certain``: once it may have."""
     track = followed.track
-    ranges = _without(track.newer.holes, start, end)
-    new = tuple(Passage(start=first, end=last, certain=True, found=at, recorded=True) for first, last in ranges)
+    new = tuple(Passage(start=first, end=last, certain=certain, found=at, recorded=True) for first, last in ranges)
     return replace(followed, track=replace(track, passages=(*track.passages, *new)[-MOST_PASSAGES:]))
 
 

@@ -84,24 +84,26 @@ class Tracks:
         self,
         topic: str,
         name: str,
-        skips: Mapping[int, tuple[str, str]],
+        skips: Mapping[int, Sequence[tuple[str, str]]],
         at: datetime,
         stands: Mapping[int, str] = MappingProxyType({}),
+        *,
+        certain: bool = True,
     ) -> None:
         """Note that a move of ours went over these ranges of a subscription, by partition: from and to (tokens). ``stands``:
-        where its cursors stand now, if not at the end of the range."""
+        where its cursors stand now, if not at the end of the last range. Not ``certain``: it is not known whether it did."""
+        skips = {partition: ranges for partition, ranges in skips.items() if ranges}
         if not skips:
             return
         name = stored_name(name)
         with self._lock, self._forgetting_if_it_fails({topic}), atomic():
             self._synchronize({topic}, lock=True)
             known = self._known.setdefault(topic, {})
-            for partition, (start, end) in skips.items():
+            for partition, ranges in skips.items():
                 key = (topic, name, partition)
                 before = known.get(key, Kept(None, None))
-                known[key] = Kept(
-                    skipped(before.followed or unseen(stands.get(partition, end), at), start, end, at), before.version
-                )
+                followed = before.followed or unseen(stands.get(partition, ranges[-1][1]), at)
+                known[key] = Kept(skipped(followed, ranges, at, certain=certain), before.version)
             self._save([(topic, name, partition) for partition in skips], at)
 
     def note_back(self, topic: str, name: str, given: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:

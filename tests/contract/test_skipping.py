@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.model.cursor_moves import CursorMove, MoveResult
+from eventstore.model.cursor_moves import MOVED_BACK, CursorMove, MoveResult
 from eventstore.model.errors import InvalidPosition, LeaseLost, UnknownSubscription, UnknownTopic
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
@@ -31,8 +31,15 @@ def test_beside_a_consumer_of_each_type_exactly_what_is_before_the_end_is_skippe
             consumer.acknowledge(positions[place])
         assert backlog_becomes(storage, name, "s", 6)
         moves: list[CursorMove] = []
-        there.skip(name, "s", {0: positions[3]}, on_move=moves.append)
-        assert [(move.partition, move.result) for move in moves] == [(0, MoveResult.MOVED)]
+        there.skip(name, "s", {0: positions[3]}, behind={0: positions[2]}, on_move=moves.append)
+        assert [(move.result, move.reason) for move in moves] == [(MoveResult.NOT_MOVED, MOVED_BACK)], "it stands before that"
+        assert there.named(name, "s").backlog == 6
+        there.skip(name, "s", {0: positions[3]}, behind={0: None}, on_move=moves.append)
+        assert (moves[1].partition, moves[1].result) == (0, MoveResult.MOVED)
+        stood = moves[1].stood
+        assert stood is not None and stood.acknowledged is None
+        held = [at for at in positions if any(low.token < at.token <= high.token for low, high in stood.holes)]
+        assert held == [positions[1], positions[5]], "where it stood right before that is told"
         assert acknowledged(storage, name, "s", positions) == [True] * 4 + [False, True, False, False]
         there.skip(name, "s", {0: positions[0]})
         assert acknowledged(storage, name, "s", positions) == [True] * 4 + [False, True, False, False], "never back"

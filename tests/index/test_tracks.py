@@ -71,7 +71,7 @@ def test_a_recorded_reset_is_known_after_every_later_look(by_poller: bool) -> No
     poller, page = Tracks(), Tracks()
     look(poller, 0, seen(3))
     assert known_to(page, 0) == []
-    page.note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON + timedelta(minutes=1))
+    page.note_skips("patients", "mailer", {0: [(place(3).token, place(9).token)]}, NOON + timedelta(minutes=1))
     recorded = (place(3).token, place(9).token, True, True)
     assert known_to(poller, 0.5) == [recorded]
     for minute in range(2, 6):
@@ -86,7 +86,7 @@ def test_a_reset_that_is_noted_between_a_look_and_its_writing_is_kept(monkeypatc
     write: Callable[..., None] = poller._write
 
     def noted_first(*args: object) -> None:
-        page.note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON + timedelta(minutes=5))
+        page.note_skips("patients", "mailer", {0: [(place(3).token, place(9).token)]}, NOON + timedelta(minutes=5))
         write(*args)
 
     monkeypatch.setattr(poller, "_write", noted_first)
@@ -106,7 +106,7 @@ def test_a_process_that_was_paused_writes_nothing_over_later_looks() -> None:
 def test_a_cursor_that_goes_back_loses_what_is_recorded_behind_it_in_all_processes() -> None:
     poller, page = Tracks(), Tracks()
     look(poller, 0, seen(3))
-    page.note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON + timedelta(minutes=1))
+    page.note_skips("patients", "mailer", {0: [(place(3).token, place(9).token)]}, NOON + timedelta(minutes=1))
     look(poller, 2, seen(9))
     look(poller, 3, seen(2))
     for process in (poller, page, Tracks()):
@@ -114,7 +114,7 @@ def test_a_cursor_that_goes_back_loses_what_is_recorded_behind_it_in_all_process
 
 
 def test_a_reset_of_a_cursor_that_nobody_has_seen_is_recorded() -> None:
-    Tracks().note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON)
+    Tracks().note_skips("patients", "mailer", {0: [(place(3).token, place(9).token)]}, NOON)
     poller = Tracks()
     look(poller, 1, seen(9))
     assert known_to(poller, 1) == [(place(3).token, place(9).token, True, True)]
@@ -170,7 +170,7 @@ def test_what_an_undo_gave_back_is_passed_over_to_no_process_and_after_no_look()
     alone = (place(6).token, place(7).token)
     look(poller, 0, beyond(3))
     look(poller, 0.1, beyond(3))
-    page.note_skips("patients", "mailer", {0: alone}, NOON + timedelta(minutes=0.2), {0: place(3).token})
+    page.note_skips("patients", "mailer", {0: [alone]}, NOON + timedelta(minutes=0.2), {0: place(3).token})
     look(poller, 0.3, beyond(3, 7))
     look(poller, 0.4, beyond(3, 7))
     assert known_to(poller, 0.4) == [(*alone, True, True)]
@@ -186,7 +186,7 @@ def test_what_is_handled_before_anybody_looks_at_the_cursor_after_an_undo_is_not
     look(poller, 0, seen(3))
     look(poller, 0.1, seen(3))
     way = (place(3).token, place(9).token)
-    page.note_skips("patients", "mailer", {0: way}, NOON + timedelta(minutes=0.2))
+    page.note_skips("patients", "mailer", {0: [way]}, NOON + timedelta(minutes=0.2))
     look(poller, 0.3, seen(9))
     page.note_back("patients", "mailer", {0: [way]}, NOON + timedelta(minutes=0.5))
     for minute in (0.6, 0.7, 3):
@@ -198,10 +198,10 @@ def test_what_is_handled_before_anybody_looks_at_the_cursor_after_an_undo_is_not
 def test_a_skip_after_an_undo_counts_and_so_does_what_the_undo_did_not_give_back() -> None:
     poller, page = Tracks(), Tracks()
     look(poller, 0, seen(3))
-    page.note_skips("patients", "mailer", {0: (place(3).token, place(9).token)}, NOON + timedelta(minutes=1))
+    page.note_skips("patients", "mailer", {0: [(place(3).token, place(9).token)]}, NOON + timedelta(minutes=1))
     look(poller, 1.5, seen(9))
     page.note_back("patients", "mailer", {0: [(place(5).token, place(9).token)]}, NOON + timedelta(minutes=2))
-    page.note_skips("patients", "mailer", {0: (place(6).token, place(7).token)}, NOON + timedelta(minutes=3))
+    page.note_skips("patients", "mailer", {0: [(place(6).token, place(7).token)]}, NOON + timedelta(minutes=3))
     kept, anew = (place(3).token, place(5).token), (place(6).token, place(7).token)
     look(poller, 4, seen(12, given=6))
     for process in (poller, page, Tracks()):

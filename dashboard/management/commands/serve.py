@@ -17,12 +17,14 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard import demo
 from dashboard.auditing.entries import resource_of
 from dashboard.auditing.interrupted import resolve_interrupted
+from dashboard.cursors.after_move import note_interrupted
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
 from dashboard.models import AuditEntry
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
 from eventstore.config import OF_THE_STORE, shell_command
+from eventstore.cursors import MOVES
 from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -102,7 +104,10 @@ class Command(BaseCommand):
 
 def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
     """What became of an act that a crash left open, as its action finds out from the store."""
-    return desk().actions.shown_by_store(entry.action, resource_of(entry), json.loads(entry.details))
+    details = json.loads(entry.details)
+    if entry.action in {move.name for move in MOVES}:
+        note_interrupted(resource_of(entry), details)
+    return desk().actions.shown_by_store(entry.action, resource_of(entry), details)
 
 
 def _again_in_demo_mode() -> None:

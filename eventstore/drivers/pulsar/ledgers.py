@@ -1,7 +1,9 @@
 """The layout of a partition's log: its ledgers and their entries. Entries count from 0 within their ledger."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 Entry = tuple[int, int]
@@ -20,6 +22,13 @@ class Layout:
 
     ledgers: Sequence[tuple[int, int]]
     newest: tuple[int, str] = (-1, "")
+    _numbers: Sequence[int] = field(init=False, repr=False, compare=False)
+    _before: Sequence[int] = field(init=False, repr=False, compare=False)
+    """How many entries lie before each ledger, and then how many there are."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_numbers", [number for number, _ in self.ledgers])
+        object.__setattr__(self, "_before", list(accumulate((count for _, count in self.ledgers), initial=0)))
 
     @property
     def last(self) -> tuple[int, int] | None:
@@ -31,13 +40,16 @@ class Layout:
 
     @property
     def entries(self) -> int:
-        return sum(count for _, count in self.ledgers)
+        return self._before[-1]
+
+    def size(self, ledger: int) -> int:
+        """Return how many entries the ledger holds; 0 if it is not there."""
+        at = bisect_left(self._numbers, ledger)
+        return self.ledgers[at][1] if at < len(self.ledgers) and self._numbers[at] == ledger else 0
 
     def count_up_to(self, ledger: int, entry: int) -> int:
         """Return how many entries there are up to and including this one, which need not exist."""
-        whole = sum(count for number, count in self.ledgers if number < ledger)
-        own = next((count for number, count in self.ledgers if number == ledger), 0)
-        return whole + max(0, min(entry + 1, own))
+        return self._before[bisect_left(self._numbers, ledger)] + max(0, min(entry + 1, self.size(ledger)))
 
     def acknowledged(self, mark: Entry, holes: Sequence[tuple[Entry, Entry]]) -> Places:
         """Return what is acknowledged: everything up to ``mark``, and the holes, which begin behind their first entry."""
@@ -47,15 +59,44 @@ class Layout:
 
     def has(self, ledger: int, entry: int) -> bool:
         """Return whether this entry is there: neither trimmed nor still to come."""
-        return 0 <= entry < dict(self.ledgers).get(ledger, 0)
+        return 0 <= entry < self.size(ledger)
 
     def at(self, place: int) -> tuple[int, int]:
         """Return ledger and entry of the entry with ``place`` others before it."""
-        for ledger, entries in self.ledgers:
-            if place < entries:
-                return ledger, place
-            place -= entries
-        raise IndexError("the log has fewer entries")
+        if place >= self.entries:
+            raise IndexError("the log has fewer entries")
+        at = bisect_right(self._before, place) - 1
+        return self._numbers[at], place - self._before[at]
+
+
+def merged(places: Places) -> list[tuple[int, int]]:
+    """Return the ranges in order, and apart."""
+    found: list[tuple[int, int]] = []
+    for first, behind in sorted(places):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(behind, found[-1][1]))
+        elif first < behind:
+            found.append((first, behind))
+    return found
+
+
+def less(wanted: Places, done: Places) -> list[tuple[int, int]]:
+    """Return what of the ranges is in none of the others, in order. One walk over both: a cursor may have 100,000 ranges."""
+    taken = merged(done)
+    left: list[tuple[int, int]] = []
+    number = 0
+    for first, behind in merged(wanted):
+        at = first
+        while number < len(taken) and taken[number][1] <= at:
+            number += 1
+        ahead = number
+        while ahead < len(taken) and taken[ahead][0] < behind:
+            if at < taken[ahead][0]:
+                left.append((at, taken[ahead][0]))
+            at, ahead = taken[ahead][1], ahead + 1
+        if at < behind:
+            left.append((at, behind))
+    return left
 
 
 def layout_of(internals: Mapping[str, Any]) -> Layout:

@@ -20,17 +20,6 @@ class MoveResult(StrEnum):
     """The store did not answer, or what was read back proves neither."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CursorMove:
-    """One partition's part of a cursor reset. ``reason`` is a sentence if it was not moved."""
-
-    partition: int
-    result: MoveResult
-    reason: str = ""
-    incomplete: str = ""
-    """Of a cursor that was restored: why some of what it had acknowledged is delivered once more, in a sentence."""
-
-
 Range = tuple[Position, Position]
 """Everything behind the first place, up to and including the second."""
 
@@ -43,6 +32,19 @@ class CursorPlace:
     holes: Sequence[Range] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CursorMove:
+    """One partition's part of a cursor reset. ``reason`` is a sentence if it was not moved."""
+
+    partition: int
+    result: MoveResult
+    reason: str = ""
+    incomplete: str = ""
+    """Of a cursor that was restored: why some of what it had acknowledged is delivered once more, in a sentence."""
+    stood: CursorPlace | None = None
+    """Of a cursor that was reset or skipped: where it stood right before that, as far as the store has told."""
+
+
 OnBegin = Callable[[int], None]
 OnMove = Callable[[CursorMove], None]
 
@@ -53,6 +55,12 @@ def ignore_begin(partition: int) -> None:
 
 def ignore_move(move: CursorMove) -> None:
     """For callers that check the subscription themselves."""
+
+
+MOVED_BACK = (
+    "The cursor was moved back meanwhile, by a consumer or another tool, so more would be skipped than the preview "
+    "had listed. Look at the new preview."
+)
 
 
 def of_messages(targets: Mapping[int, Position | Edge]) -> Mapping[int, Position | Edge]:
@@ -123,11 +131,15 @@ class CursorMoves(Protocol):
         name: str,
         ends: Mapping[int, Position],
         *,
+        behind: Mapping[int, Position | None] | None = None,
         on_begin: OnBegin = ignore_begin,
         on_move: OnMove = ignore_move,
     ) -> None:
         """Acknowledge, in each named partition, everything up to and including the message at the position, as if consumers
         had: what is acknowledged beyond stays so, consumers stay connected, and a cursor never goes back.
+
+        ``behind`` says where cursors stood when the skip was worked out. One that stands before that by now was moved back,
+        and is ``NOT_MOVED``: more would be skipped than anybody has seen.
 
         What a consumer holds of it at that moment it may still handle. ``InvalidPosition``, and nothing was moved, if nothing
         lies at a position.

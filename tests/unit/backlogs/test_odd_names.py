@@ -41,7 +41,7 @@ def test_what_cursors_with_odd_names_went_over_is_known_to_another_process() -> 
     first = Tracks()
     for minute, at in enumerate((3, 9, 9)):
         first.observe(["patients"], [subscription(name, at) for name in ("mailer", *ODD)], NOON + timedelta(minutes=minute))
-    first.note_skips("patients", "nul\0", {0: (place(9).token, place(12).token)}, NOON + timedelta(minutes=4))
+    first.note_skips("patients", "nul\0", {0: [(place(9).token, place(12).token)]}, NOON + timedelta(minutes=4))
     assert CursorTrack.objects.count() == len(ODD) + 1
     known = Tracks().passed(["patients"], NOON + timedelta(minutes=5))
     for name in ("mailer", *ODD):

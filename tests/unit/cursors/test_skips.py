@@ -1,17 +1,34 @@
 """Each way to skip is worked out as places, so that exactly the events that are listed are skipped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from eventstore.actions import Running, subscription_resource
-from eventstore.cursors import CLEAR, EXPIRE, SKIP_BEFORE, SKIP_COUNT, SKIP_EVENT, Count, MovePlan
+from eventstore.actions import Ending, Running, subscription_resource
+from eventstore.cursors import (
+    CLEAR,
+    EXPIRE,
+    RESET_CURSOR,
+    SKIP_BEFORE,
+    SKIP_COUNT,
+    SKIP_EVENT,
+    UNDO_MOVE,
+    Count,
+    MovePlan,
+    as_acknowledged,
+    taken_by,
+    undone_of,
+)
+from eventstore.drivers.database.positions import position_of
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.index.models import IndexedPartition
+from eventstore.model.cursor_moves import MOVED_BACK
 from eventstore.model.errors import InvalidPosition, NothingToMove
 from eventstore.model.events import NewMessage, Position
+from eventstore.model.log import Edge
+from eventstore.model.subscriptions import Subscription
 from tests.unit.cursors.standing import NAME, SHARED, TOPIC, handle, index_all, published
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
@@ -107,6 +124,68 @@ def test_progress_of_consumers_leaves_the_confirmation_of_a_cleared_backlog_good
     plan = planned(storage, CLEAR, preview.ends_aimed)
     assert plan.confirmed_by(preview.digest)
     assert {move.partition for move in plan.moves} == {1, 2}, "nothing is left to do in the other one"
+
+
+@pytest.mark.parametrize(("action", "aim"), [(SKIP_BEFORE, 5), (RESET_CURSOR, 5), (RESET_CURSOR, Edge.LATEST)])
+def test_a_cursor_that_was_moved_back_elsewhere_makes_the_confirmation_stale(
+    storage: DatabaseStorage, action: Any, aim: int | Edge
+) -> None:
+    positions = published(storage, 6)
+    target = positions[aim] if isinstance(aim, int) else aim
+    handle(storage, positions[:3])
+    preview = planned(storage, action, target)
+    storage.subscriptions.reset_cursor(TOPIC, NAME, {0: positions[1]})
+    assert not planned(storage, action, target).confirmed_by(preview.digest)
+    handle(storage, positions[1:4])
+    assert planned(storage, action, target).confirmed_by(preview.digest), "they have caught up, and more"
+
+
+def test_of_a_skip_nothing_is_done_where_the_cursor_was_moved_back_since_the_plan(storage: DatabaseStorage) -> None:
+    positions = published(storage, 6)
+    handle(storage, positions[:3])
+    plan, act = planned(storage, SKIP_BEFORE, positions[5]), Running(lease=None)
+    storage.subscriptions.reset_cursor(TOPIC, NAME, {0: positions[1]})
+    SKIP_BEFORE.execute(storage, plan, act)
+    assert [(part.ending, part.reason) for part in act.parts] == [(Ending.FAILED, MOVED_BACK)]
+    assert left(storage) == positions[1:]
+
+
+@pytest.mark.parametrize(("action", "aim"), [(CLEAR, None), (RESET_CURSOR, Edge.LATEST)])
+def test_what_consumers_handle_between_the_plan_and_the_move_is_neither_lost_nor_given_again(
+    storage: DatabaseStorage, action: Any, aim: Any
+) -> None:
+    positions = published(storage, 6)
+    plan, act = planned(storage, action, aim), Running(lease=None)
+    handle(storage, [*positions[:2], positions[3]])
+    action.execute(storage, plan, act)
+    waited = [positions[2], positions[4], positions[5]]
+    took = [spans_of(one) for one in taken_by(subscription(storage), plan.details(), act.facts, ended=True)]
+    assert took == [{positions.index(at) for at in waited}, set()]
+    undone = undone_of("act-1", plan.details(), act.facts)
+    assert undone is not None
+    UNDO_MOVE.execute(storage, UNDO_MOVE.plan(storage, MAILER, undone), Running(lease=None))
+    assert left(storage) == waited
+
+
+def test_of_a_move_that_a_crash_left_open_what_it_may_have_skipped_is_known(storage: DatabaseStorage) -> None:
+    positions = published(storage, 6)
+    plan = planned(storage, SKIP_EVENT, positions[2])
+    assert plan.alone
+    certain, possible = taken_by(subscription(storage), plan.details(), {}, ended=False)
+    assert (certain, spans_of(possible)) == ({}, {2})
+    assert not any(as_acknowledged(subscription(storage), possible).values()), "nothing was skipped so far"
+    SKIP_EVENT.execute(storage, plan, Running(lease=None))
+    assert spans_of(as_acknowledged(subscription(storage), possible)) == {2}
+
+
+def subscription(storage: DatabaseStorage) -> Subscription:
+    return storage.subscriptions.named(TOPIC, NAME)
+
+
+def spans_of(spans: Mapping[int, Sequence[tuple[str, str]]]) -> set[int]:
+    """The events of the first partition that lie in them, by their numbers."""
+    tokens = [position_of(TOPIC, 0, number).token for number in range(10)]
+    return {number for number, at in enumerate(tokens) for start, end in spans.get(0, []) if start < at <= end}
 
 
 def test_what_was_published_before_a_time_is_skipped(storage: DatabaseStorage) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.drivers.database.subscriptions import ranges
-from eventstore.drivers.pulsar.ledgers import Layout
+from eventstore.drivers.pulsar.ledgers import Layout, less
 from eventstore.drivers.pulsar.positions import batched, entry_at, last_entry, unbatched, whole_entry
-from eventstore.drivers.pulsar.subscriptions.acknowledging import _less, entries_in, joining_type
+from eventstore.drivers.pulsar.subscriptions.acknowledging import entries_in, joining_type
 from eventstore.model.errors import StoreRefused
 from eventstore.model.subscriptions import SubscriptionType
 
@@ -24,7 +24,7 @@ def test_what_is_left_of_ranges_is_in_none_of_the_others(wanted: list[tuple[int,
     def members(pairs: list[tuple[int, int]]) -> set[int]:
         return {number for first, behind in pairs for number in range(first, behind)}
 
-    left = list(_less(wanted, done))
+    left = list(less(wanted, done))
     assert [number for first, behind in left for number in range(first, behind)] == sorted(members(wanted) - members(done))
 
 

@@ -73,3 +73,27 @@ def test_a_ledger_that_was_trimmed_or_begun_in_between_shifts_nothing() -> None:
 def test_of_a_topic_without_events_nothing_has_to_move() -> None:
     empty = Layout(ledgers=())
     assert judge(at(5, -1, layout=empty), at(5, -1, layout=empty), "earliest") is MOVED
+
+
+def test_fifty_thousand_ranges_are_judged_in_one_walk() -> None:
+    """Compared each with each, they would take half an hour."""
+    layout = Layout(ledgers=tuple((ledger, 500) for ledger in range(300)))
+    holes = [(layout.at(3 * number), layout.at(3 * number + 1)) for number in range(1, 49_999)]
+    before, missing = at(0, 0, *holes, layout=layout), at(0, 0, *holes[:-1], layout=layout)
+    assert judge(before, before, "earliest") is NOT_MOVED
+    assert judge(before, missing, "earliest") is MOVED
+
+
+def test_a_layout_counts_over_its_ledgers_and_finds_each_entry_again() -> None:
+    assert [LEDGERS.at(place) for place in (0, 9, 10, 19)] == [(5, 0), (5, 9), (8, 0), (8, 9)]
+    assert [LEDGERS.count_up_to(*LEDGERS.at(place)) for place in range(20)] == list(range(1, 21))
+    assert [LEDGERS.count_up_to(*place) for place in ((4, 7), (5, -1), (6, 3), (8, -1), (8, 99), (9, 0))] == [
+        0,
+        0,
+        10,
+        10,
+        20,
+        20,
+    ]
+    with pytest.raises(IndexError):
+        LEDGERS.at(20)

@@ -12,7 +12,7 @@ from eventstore.drivers.database.positions import last_number, number_of, positi
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.listing import locked
 from eventstore.drivers.database.subscriptions.state import ShardState, state_of
-from eventstore.model.cursor_moves import CursorMove, CursorPlace, MoveResult, Range
+from eventstore.model.cursor_moves import MOVED_BACK, CursorMove, CursorPlace, MoveResult, Range
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
@@ -47,25 +47,53 @@ def acknowledge(topic: str, name: str, wanted: Mapping[int, Sequence[Range]]) ->
     found = subscription_row(topic, name)
     with transaction.atomic(using=STORE):
         row = locked(found.pk)
+        return _taken(topic, row, {shard.partition: shard for shard in state_of(row).shards}, wanted)
+
+
+def skip(topic: str, name: str, ends: Mapping[int, Position], behind: Mapping[int, Position | None]) -> Sequence[CursorMove]:
+    """Acknowledge everything up to these messages for the members, who no longer hold anything of it. A cursor that stands
+    before the place that it was seen ``behind`` stays where it is."""
+    found = subscription_row(topic, name)
+    with transaction.atomic(using=STORE):
+        row = locked(found.pk)
         shards = {shard.partition: shard for shard in state_of(row).shards}
-        taken = {at: _numbers(topic, at, shards.get(at), one) for at, one in wanted.items()}
-        now = datetime.now(UTC)
-        for partition, numbers in taken.items():
-            shard = shards[partition]
-            mark, holes = _stand_with([(-1, shard.acknowledged)], shard.holes, numbers)
-            moved = now if mark > shard.acknowledged else shard.moved
-            CursorRow.objects.filter(pk=shard.cursor_id).update(acknowledged=mark, holes=ranges.dumps(holes), moved=moved)
-            _let_go(shard, numbers)
+        for partition, end in ends.items():
+            _target(topic, partition, shards.get(partition), end)
+        seen = {at: -1 if place is None else last_number(place, topic, at) for at, place in behind.items()}
+        back = {at for at in ends if shards[at].acknowledged < seen.get(at, -1)}
+        wanted = {at: [(position_of(topic, at, 0).beginning, end)] for at, end in ends.items() if at not in back}
+        refused = [
+            CursorMove(partition=at, result=MoveResult.NOT_MOVED, reason=MOVED_BACK, stood=_place(topic, shards[at]))
+            for at in sorted(back)
+        ]
+        return [*_taken(topic, row, shards, wanted), *refused]
+
+
+def _taken(
+    topic: str, row: SubscriptionRow, shards: Mapping[int, ShardState], wanted: Mapping[int, Sequence[Range]]
+) -> Sequence[CursorMove]:
+    taken = {at: _numbers(topic, at, shards.get(at), one) for at, one in wanted.items()}
+    now = datetime.now(UTC)
+    stood = {partition: _place(topic, shards[partition]) for partition in taken}
+    for partition, numbers in taken.items():
+        shard = shards[partition]
+        mark, holes = _stand_with([(-1, shard.acknowledged)], shard.holes, numbers)
+        moved = now if mark > shard.acknowledged else shard.moved
+        CursorRow.objects.filter(pk=shard.cursor_id).update(acknowledged=mark, holes=ranges.dumps(holes), moved=moved)
+        _let_go(shard, numbers)
+    if taken:
         SubscriptionRow.objects.filter(pk=row.pk).update(moved=now)
-    return [CursorMove(partition=partition, result=MoveResult.MOVED) for partition in taken]
+    return [CursorMove(partition=partition, result=MoveResult.MOVED, stood=stood[partition]) for partition in taken]
 
 
-def skip(topic: str, name: str, ends: Mapping[int, Position]) -> Sequence[CursorMove]:
-    """Acknowledge everything up to these messages for the members, who no longer hold anything of it."""
-    shards = {shard.partition: shard for shard in state_of(subscription_row(topic, name)).shards}
-    for partition, end in ends.items():
-        _target(topic, partition, shards.get(partition), end)
-    return acknowledge(topic, name, {at: [(position_of(topic, at, 0).beginning, end)] for at, end in ends.items()})
+def _place(topic: str, shard: ShardState) -> CursorPlace:
+    def place(number: int) -> Position:
+        return position_of(topic, shard.partition, number)
+
+    return CursorPlace(
+        acknowledged=None if shard.acknowledged < 0 else place(shard.acknowledged),
+        holes=[(place(first - 1), place(last)) for first, last in ranges.union(shard.holes)],
+    )
 
 
 def _put(row: SubscriptionRow, shards: Mapping[int, ShardState], places: Mapping[int, Stand]) -> Sequence[CursorMove]:
@@ -79,14 +107,15 @@ def _put(row: SubscriptionRow, shards: Mapping[int, ShardState], places: Mapping
     MemberRow.objects.filter(subscription=row).delete()
     SubscriptionRow.objects.filter(pk=row.pk).update(resets=row.resets + 1, moved=now)
     found = {shard.partition: (shard.acknowledged, shard.holes) for shard in state_of(row).shards}
-    return [_result(partition, found[partition] == place) for partition, place in places.items()]
+    return [_result(row.topic.name, shards[at], found[at] == place) for at, place in places.items()]
 
 
-def _result(partition: int, moved: bool) -> CursorMove:
+def _result(topic: str, shard: ShardState, moved: bool) -> CursorMove:
+    partition, stood = shard.partition, _place(topic, shard)
     if moved:
-        return CursorMove(partition=partition, result=MoveResult.MOVED)
+        return CursorMove(partition=partition, result=MoveResult.MOVED, stood=stood)
     reason = "The store did not move this cursor: read back, it stands elsewhere."
-    return CursorMove(partition=partition, result=MoveResult.NOT_MOVED, reason=reason)
+    return CursorMove(partition=partition, result=MoveResult.NOT_MOVED, reason=reason, stood=stood)
 
 
 def _stand(topic: str, partition: int, shard: ShardState | None, place: CursorPlace) -> Stand:

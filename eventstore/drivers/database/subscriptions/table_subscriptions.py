@@ -96,6 +96,7 @@ class TableSubscriptions:
         name: str,
         ends: Mapping[int, Position],
         *,
+        behind: Mapping[int, Position | None] | None = None,
         on_begin: OnBegin = ignore_begin,
         on_move: OnMove = ignore_move,
     ) -> None:
@@ -103,7 +104,7 @@ class TableSubscriptions:
         for partition in sorted(ends):
             on_begin(partition)
         with self._session.use():
-            moves = moving.skip(topic, name, {partition: end.message for partition, end in ends.items()})
+            moves = moving.skip(topic, name, {partition: end.message for partition, end in ends.items()}, behind or {})
         for move in moves:
             on_move(move)
 

@@ -11,7 +11,6 @@ pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is gi
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.client.consumer import TYPES
 from eventstore.drivers.pulsar.connection import BrokerConnection
-from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry, less, merged
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.subscriptions.listing import TYPE_NAMES, cursors_in, holes_in
 from eventstore.model.errors import StoreRefused
@@ -55,7 +54,7 @@ def acknowledge(
     ``go_on`` is called before each ``AT_ONCE`` entries. Raises ``StoreRefused`` if a consumer is in the way.
     """
     layout, done = _look(admin, log, name)
-    wanted = _less(_places(layout, ranges), done)
+    wanted = less(_places(layout, ranges), done)
     total = sum(behind - first for first, behind in wanted)
     if not total:
         return ""
@@ -83,48 +82,18 @@ def joining_type(statistics: Json, name: str) -> SubscriptionType:
 
 
 def entries_in(layout: Layout, places: Places) -> Iterator[Entry]:
-    """Yield the entries of these ranges of places."""
-    wanted = list(places)
-    before = 0
-    for ledger, count in layout.ledgers:
-        for first, behind in wanted:
-            for place in range(max(first, before), min(behind, before + count)):
-                yield ledger, place - before
-        before += count
+    """Yield the entries of these ranges of places, in order."""
+    for first, behind in merged(places):
+        place = first
+        while place < min(behind, layout.entries):
+            ledger, entry = layout.at(place)
+            until = min(behind, place - entry + layout.size(ledger))
+            yield from ((ledger, entry + further) for further in range(until - place))
+            place = until
 
 
 def _places(layout: Layout, ranges: Sequence[EntryRange]) -> Places:
     return [(layout.count_up_to(*start), layout.count_up_to(*end)) for start, end in ranges]
-
-
-def _less(wanted: Places, done: Places) -> Places:
-    """Return what of the ranges is in none of the others, in order."""
-    taken = _merged(done)
-    left: list[tuple[int, int]] = []
-    number = 0
-    for first, behind in _merged(wanted):
-        at = first
-        while number < len(taken) and taken[number][1] <= at:
-            number += 1
-        for start, end in islice(taken, number, None):
-            if start >= behind:
-                break
-            if at < start:
-                left.append((at, start))
-            at = end
-        if at < behind:
-            left.append((at, behind))
-    return left
-
-
-def _merged(places: Places) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for first, behind in sorted(places):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(behind, merged[-1][1]))
-        elif first < behind:
-            merged.append((first, behind))
-    return merged
 
 
 def _look(admin: Admin, log: TopicName, name: str) -> tuple[Layout, Places]:
@@ -143,7 +112,7 @@ def _missing(admin: Admin, log: TopicName, name: str, told: Sequence[EntryRange]
     while True:
         layout, done = _look(admin, log, name)
         wanted = [(layout.count_up_to(first[0], first[1] - 1), layout.count_up_to(*last)) for first, last in told]
-        missing = sum(behind - first for first, behind in _less(wanted, done))
+        missing = sum(behind - first for first, behind in less(wanted, done))
         if not missing or time.monotonic() > until:
             return missing
         time.sleep(pause)

@@ -14,14 +14,14 @@ A cursor that was not moved is reset again. This is safe, because nothing has ch
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from eventstore.drivers.pulsar.admin import Admin
-from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, layout_of, ledger_and_entry, less
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
-from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in
+from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in, place_of_cursor
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from eventstore.model.errors import (
@@ -70,8 +70,7 @@ def reset(
 ) -> None:
     """Move the named partitions' cursors, one after the other; the first one that fails ends it."""
     steps = {
-        partition: partial(reset_one, admin, partition, known.log(partition), name, _target(target))
-        for partition, target in targets.items()
+        partition: partial(_reset_one, admin, known, partition, name, _target(target)) for partition, target in targets.items()
     }
     check_movable(admin, known, name)
     for partition, place in targets.items():
@@ -114,8 +113,7 @@ def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
     if layout.count_up_to(*after.mark) < aim:
         return MoveResult.NOT_MOVED
     to_come_again = [(max(first, aim), end) for first, end in layout.acknowledged(before.mark, before.holes) if end > aim]
-    acknowledged = layout.acknowledged(after.mark, after.holes)
-    if not to_come_again or any(_covered(piece, acknowledged) < piece[1] - piece[0] for piece in to_come_again):
+    if not to_come_again or less(to_come_again, layout.acknowledged(after.mark, after.holes)):
         return MoveResult.MOVED
     entries = sum(end - first for first, end in to_come_again)
     if before.delivered is None or after.delivered is None:
@@ -126,6 +124,20 @@ def judge(before: Standing, after: Standing, target: Target) -> MoveResult:
 
 def reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> CursorMove:
     """Move one partition's cursor, and read it back."""
+    return _reset(admin, partition, log, name, target)[0]
+
+
+def _reset_one(admin: Admin, known: KnownTopic, partition: int, name: str, target: Target) -> CursorMove:
+    """Do as ``reset_one``, and tell where the cursor stood."""
+    move, before = _reset(admin, partition, known.log(partition), name, target)
+    if before is None:
+        return move
+    stood = place_of_cursor(str(known.name), partition, before.mark, before.holes, before.layout)
+    return replace(move, stood=stood)
+
+
+def _reset(admin: Admin, partition: int, log: TopicName, name: str, target: Target) -> tuple[CursorMove, Standing | None]:
+    """Return what became of it, and the last look before that."""
     deadline = time.monotonic() + RETRY_SECONDS
     before = _first_look(admin, log, name)
     result = MoveResult.NOT_MOVED
@@ -134,13 +146,13 @@ def reset_one(admin: Admin, partition: int, log: TopicName, name: str, target: T
         try:
             after = _look(admin, log, name)
         except EventStoreError as error:
-            return CursorMove(partition=partition, result=MoveResult.UNKNOWN, reason=f"{NOT_READ_BACK} {error}")
+            return CursorMove(partition=partition, result=MoveResult.UNKNOWN, reason=f"{NOT_READ_BACK} {error}"), before
         result = judge(before, after, target) if before else MoveResult.UNKNOWN
         if result is not MoveResult.NOT_MOVED or time.monotonic() > deadline:
             break
         before = after
     reason = {MoveResult.NOT_MOVED: NOT_MOVED, MoveResult.UNKNOWN: NOT_PROVEN}.get(result, "")
-    return CursorMove(partition=partition, result=result, reason=reason)
+    return CursorMove(partition=partition, result=result, reason=reason), before
 
 
 def _first_look(admin: Admin, log: TopicName, name: str) -> Standing | None:
@@ -183,7 +195,3 @@ def _place(layout: Layout, layout_before: Layout, target: Target) -> int:
         return layout.count_up_to(*layout_before.last) if layout_before.last else 0
     ledger, entry = target
     return layout.count_up_to(ledger, entry - 1)
-
-
-def _covered(piece: tuple[int, int], ranges: Places) -> int:
-    return sum(max(0, min(piece[1], end) - max(piece[0], first)) for first, end in ranges)

@@ -14,6 +14,7 @@ from eventstore.drivers.pulsar.positions import unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
+from eventstore.model.cursor_moves import CursorPlace
 from eventstore.model.errors import StoresOwn, UnknownSubscription
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
@@ -216,6 +217,15 @@ def holes_in(cursor: Json) -> Sequence[tuple[Entry, Entry]]:
     """Parse ``[(118:3..118:5],(118:8..120:-1]]``."""
     written = RANGE.finditer(str(cursor.get("individuallyDeletedMessages", "")))
     return [((int(match[1]), int(match[2])), (int(match[3]), int(match[4]))) for match in written]
+
+
+def place_of_cursor(
+    topic: str, partition: int, mark: Entry, holes: Sequence[tuple[Entry, Entry]], layout: Layout
+) -> CursorPlace:
+    """Return where a cursor stands, as ``Cursor`` tells it."""
+    return CursorPlace(
+        acknowledged=_acknowledged(topic, partition, mark, layout), holes=list(_holes(topic, partition, holes, layout))
+    )
 
 
 def _holes(

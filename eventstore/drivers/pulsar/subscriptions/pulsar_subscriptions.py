@@ -120,14 +120,15 @@ class PulsarSubscriptions:
         name: str,
         ends: Mapping[int, Position],
         *,
+        behind: Mapping[int, Position | None] | None = None,
         on_begin: OnBegin = ignore_begin,
         on_move: OnMove = ignore_move,
     ) -> None:
         """A batch is skipped as a whole."""
         known, ends = self._cluster.known(topic), {partition: end.message for partition, end in ends.items()}
         for partition, end in ends.items():
-            self._check(known, partition, [end])
-        skipping.skip(self._cluster.admin, known, name, ends, on_begin, on_move)
+            self._check(known, partition, [end, (behind or {}).get(partition)])
+        skipping.skip(self._cluster.admin, known, name, ends, behind or {}, on_begin, on_move)
 
     def _check(self, known: KnownTopic, partition: int, places: Sequence[Position | None]) -> None:
         """Raise ``InvalidPosition`` for a place that lies elsewhere or is none of this driver's."""

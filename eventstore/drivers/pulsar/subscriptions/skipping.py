@@ -10,17 +10,17 @@ nothing up to there is delivered any more.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, layout_of, ledger_and_entry
 from eventstore.drivers.pulsar.names import TopicName
-from eventstore.drivers.pulsar.positions import entry_of
+from eventstore.drivers.pulsar.positions import entry_of, last_entry
 from eventstore.drivers.pulsar.subscriptions.cursor_reset import one_by_one
-from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in
+from eventstore.drivers.pulsar.subscriptions.listing import check_movable, cursors_in, holes_in, place_of_cursor
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
+from eventstore.model.cursor_moves import MOVED_BACK, CursorMove, MoveResult, OnBegin, OnMove, ignore_begin, ignore_move
 from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import Position
 
@@ -40,6 +40,7 @@ def skip(
     known: KnownTopic,
     name: str,
     ends: Mapping[int, Position],
+    behind: Mapping[int, Position | None],
     on_begin: OnBegin = ignore_begin,
     on_move: OnMove = ignore_move,
 ) -> None:
@@ -49,33 +50,48 @@ def skip(
     for _, log, end in steps:
         _check_there(layout_of(admin.log_internals(log)), end)
     one_by_one(
-        {partition: partial(_skip_one, admin, partition, log, name, end) for partition, log, end in steps}, on_begin, on_move
+        {
+            at: partial(_skip_one, admin, at, log, name, end, _entry_at(behind.get(at)), str(known.name))
+            for at, log, end in steps
+        },
+        on_begin,
+        on_move,
     )
 
 
-def _skip_one(admin: Admin, partition: int, log: TopicName, name: str, end: Entry) -> CursorMove:
+def _entry_at(place: Position | None) -> Entry:
+    return last_entry(place.token) if place else (-1, -1)
+
+
+def _skip_one(admin: Admin, partition: int, log: TopicName, name: str, end: Entry, behind: Entry, topic: str) -> CursorMove:
+    """What was trimmed meanwhile counts as skipped."""
     deadline = time.monotonic() + WAIT_SECONDS
-    ask_next = 0.0
-    while not _stands_behind(admin, log, name, end):
+    ask_next, stood = 0.0, None
+    while True:
+        layout, mark, holes = _look(admin, log, name)
+        stood = stood or place_of_cursor(topic, partition, mark, holes, layout)
+        done = partial(CursorMove, partition=partition, stood=stood)
+        if layout.count_up_to(*mark) >= layout.count_up_to(*end):
+            return done(result=MoveResult.MOVED)
+        if layout.count_up_to(*mark) < layout.count_up_to(*behind):
+            return done(result=MoveResult.NOT_MOVED, reason=MOVED_BACK)
         now = time.monotonic()
         if now > deadline:
-            return CursorMove(partition=partition, result=MoveResult.NOT_MOVED, reason=NOT_MOVED)
+            return done(result=MoveResult.NOT_MOVED, reason=NOT_MOVED)
         if now >= ask_next:
             admin.skip_to(log, name, *end)
             ask_next = now + ASK_AGAIN_SECONDS
         else:
             time.sleep(PAUSE_SECONDS)
-    return CursorMove(partition=partition, result=MoveResult.MOVED)
 
 
-def _stands_behind(admin: Admin, log: TopicName, name: str, end: Entry) -> bool:
-    """Whether everything up to the entry is acknowledged. What was trimmed meanwhile counts as behind."""
+def _look(admin: Admin, log: TopicName, name: str) -> tuple[Layout, Entry, Sequence[tuple[Entry, Entry]]]:
+    """Where the cursor stands, and what is acknowledged beyond that."""
     internals = admin.log_internals(log)
     cursor = cursors_in(internals).get(name)
     if cursor is None:
         raise UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
-    layout, mark = layout_of(internals), ledger_and_entry(str(cursor.get("markDeletePosition", "")))
-    return layout.count_up_to(*mark) >= layout.count_up_to(*end)
+    return layout_of(internals), ledger_and_entry(str(cursor.get("markDeletePosition", ""))), holes_in(cursor)
 
 
 def _check_there(layout: Layout, end: Entry) -> None:
