@@ -14,6 +14,10 @@ class Crash(BaseException):
     """The process is gone."""
 
 
+class Gone(BaseException):
+    """One of two processes is gone, and the other goes on."""
+
+
 class Steps:
     """Lets so many steps happen, and none after that."""
 
@@ -31,6 +35,15 @@ class Steps:
     def execute(self, execute: Callable[..., Any], *statement: Any) -> Any:
         self.one()
         return execute(*statement)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """The test looks for itself: no step of a process."""
+        left, self.left = self.left, None
+        try:
+            yield
+        finally:
+            self.left = left
 
     @contextmanager
     def until(self, crash: int | None) -> Iterator[None]:

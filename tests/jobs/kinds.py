@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from eventstore.actions import Actor, Outcome, Resource, Undo, action, subscription_resource
 from eventstore.actions.action import register
-from eventstore.jobs import Job, JobKind, Progress, Worker
+from eventstore.jobs import Job, JobKind, Progress, State, Worker
 from eventstore.jobs.face import JobFace
+from eventstore.jobs.job import TRANSITIONS
 from eventstore.jobs.kind import Run
 from eventstore.jobs.models import JobRow
 from eventstore.model.storage import Storage
@@ -97,3 +98,13 @@ COUNT = kind_of(counting(3))
 def asked(jobs: JobFace, kind: JobKind = COUNT, resource: Resource = MAILER, **more: Any) -> Job:
     """A job that anna has asked for."""
     return jobs.enqueue(kind, resource, {"letters": 3}, actor=ANNA, reason="SUP-1", total=3, **more)
+
+
+def reachable(state: State) -> set[State]:
+    """The states that a job in this state may still come to."""
+    found, open_ends = {state}, [state]
+    while open_ends:
+        new = TRANSITIONS[open_ends.pop()] - found
+        found |= new
+        open_ends += new
+    return found

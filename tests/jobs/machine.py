@@ -6,6 +6,7 @@ counted twice, a resource has one job, and in the end every job has ended and th
 """
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -17,39 +18,40 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from eventstore.actions import Resource, subscription_resource
 from eventstore.jobs import Interruption, Job, JobInterrupted, JobRefused, Progress, State, Worker, lookup, wishes
-from eventstore.jobs.job import ENDED, TRANSITIONS
+from eventstore.jobs.job import ENDED
 from eventstore.jobs.models import JobRow, JobWorkerRow
 from eventstore.jobs.running import queue
 from eventstore.jobs.running.worker import Runner, run_next
 from eventstore.jobs.settling import outcome_of_row, settle
 from eventstore.model.errors import ResourceBusy, StoreRefused, StoreUnreachable
 from eventstore.model.storage import Storage
-from tests.jobs.crashing import Crash, CrashingActs, Steps
-from tests.jobs.kinds import ANNA, BERT, NO_STORAGE, face_of, kind_of, known
+from tests.jobs.crashing import Crash, CrashingActs, Gone, Steps
+from tests.jobs.kinds import ANNA, BERT, NO_STORAGE, face_of, kind_of, known, reachable
 
 RESOURCES = [subscription_resource("letters", name) for name in ("mailer", "printer")]
-TOTAL = 3
+TOTAL = 2
 MOST_STEPS = 40
 """Later crashes come after the end of whatever is done here."""
 CRASHES = st.none() | st.integers(0, MOST_STEPS)
-SCRIPTS = st.lists(
-    st.sampled_from(["step", "step", "pause", "resume", "cancel", "stop", "taken over", "away", "refused", "bug"]), max_size=5
-)
+OTHERS = {"taken over": ["step", "away"], "taken and lost": ["step", "gone"], "taken and done": []}
+"""What another worker does that takes the job while the first one does not know it."""
+WORDS = ["step", "step", "pause", "resume", "cancel", "stop", *OTHERS, "another comes", "away", "refused", "bug"]
+SCRIPTS = st.lists(st.sampled_from(WORDS), max_size=5)
 
 
 class Jobs(RuleBasedStateMachine):
-    """``counted`` is the store: what was counted for each job, in order."""
+    """``counted`` is the store: the numbers counted for each job, in order, with the epochs of the runs that did."""
 
     def __init__(self) -> None:
         super().__init__()
         self.steps, self.record, self.dead = Steps(), CrashingActs(), set[str]()
         self.record.steps = self.steps
         self.jobs = face_of(self.record)
-        self.counted: dict[str, list[int]] = {}
+        self.counted: dict[str, list[tuple[int, int]]] = {}
+        self.saved: dict[str, int] = {}
         self.seen: dict[str, JobRow] = {}
         self.script: Sequence[str] = ()
         self.interrupted: tuple[str, Interruption] | None = None
-        self.lost = False
         self.wrong: list[str] = []
         self.workers = 0
         self.stop = threading.Event()
@@ -70,19 +72,25 @@ class Jobs(RuleBasedStateMachine):
     # -- what a run does
 
     def run(self, storage: Storage, job: Job, work: Worker) -> Mapping[str, Any]:
-        """Count to ``TOTAL``, as the script says. What was counted and not saved is recognised."""
-        counted = self.counted.setdefault(job.id, [])
-        done = len(counted)
+        """Count from the checkpoint on, as the script says, and then to ``TOTAL``. It knows nothing but its checkpoint."""
+        done, script = int(job.checkpoint.get("done", 0)), self.script
         self.save(job, work, done)
-        for word in self.script:
-            if word == "step":
-                self.steps.one()
-                counted.append(done + 1)
-                done += 1
-                self.save(job, work, done)
-            else:
+        for word in [*script, *["step"] * TOTAL]:
+            if word != "step":
                 self.meanwhile(word, job)
+            elif done < TOTAL:
+                self.steps.one()
+                done += 1
+                self.count(job, done)
+                self.save(job, work, done)
         return {"counted": done}
+
+    def count(self, job: Job, number: int) -> None:
+        """A run that has the job counts only what was not saved yet."""
+        row, saved = self.row_of(job), self.saved.get(job.id, 0)
+        if row.epoch == job.epoch and (number != row.done + 1 or number <= saved):
+            self.wrong.append(f"counted {number}, although {saved} was saved")
+        self.counted.setdefault(job.id, []).append((number, job.epoch))
 
     def save(self, job: Job, work: Worker, done: int) -> None:
         try:
@@ -90,19 +98,25 @@ class Jobs(RuleBasedStateMachine):
         except JobInterrupted as interrupted:
             self.interrupted = job.id, interrupted.why
             raise
-        if self.lost:
+        if self.row_of(job).epoch != job.epoch:
             self.wrong.append("saved, although another worker had the job")
+        self.saved[job.id] = max(done, self.saved.get(job.id, 0))
+
+    def row_of(self, job: Job) -> JobRow:
+        with self.steps.looking():
+            return JobRow.objects.get(id=job.id)
 
     def meanwhile(self, word: str, job: Job) -> None:
         match word:
             case "stop":
                 self.stop.set()
-            case "taken over":
+            case "taken over" | "taken and lost" | "taken and done":
                 self.lease_passes()
-                taken = queue.take(self.worker(), [self.kind.name])
-                if taken is not None:
-                    self.dead.add(taken.lease.owner)
-                    self.lost = self.lost or taken.job.id == job.id
+                self.another_worker_works(OTHERS[word])
+            case "another comes":
+                self.another_worker_comes(job)
+            case "gone":
+                raise Gone
             case "away":
                 raise StoreUnreachable("The store does not answer.")
             case "refused":
@@ -111,6 +125,26 @@ class Jobs(RuleBasedStateMachine):
                 raise ValueError("a payload")
             case _:
                 self.wish(word, job.id)
+
+    def another_worker_works(self, other: Sequence[str]) -> None:
+        """Within the run of one that does not know that its lease has passed, and that goes on after it."""
+        owner, script = self.worker(), self.script
+        self.script = other
+        try:
+            with suppress(Gone):
+                run_next(self.runner(), owner)
+        finally:
+            self.script, self.interrupted = script, None
+            self.dead.add(owner)
+
+    def another_worker_comes(self, job: Job) -> None:
+        """While the lease lasts, it does not get the job."""
+        has_it = JobRow.objects.filter(id=job.id, epoch=job.epoch, leased_until__gt=Now()).exists()
+        taken = queue.take(self.worker(), [self.kind.name])
+        if taken is not None:
+            self.dead.add(taken.lease.owner)
+            if has_it and taken.job.id == job.id:
+                self.wrong.append("taken, although its worker had the lease")
 
     def wish(self, word: str, id: str) -> None:
         with suppress(JobRefused, ResourceBusy):
@@ -149,7 +183,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(script=SCRIPTS, crash=CRASHES)
     def a_worker_works(self, script: Sequence[str], crash: int | None) -> None:
         owner = self.worker()
-        self.script, self.interrupted, self.lost = script, None, False
+        self.script, self.interrupted = script, None
         try:
             with self.steps.until(crash):
                 run_next(self.runner(), owner)
@@ -206,10 +240,19 @@ class Jobs(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_counted_twice_or_forgotten(self) -> None:
+        """What was saved was counted. A run counts a number once, and at most one that it could not save: only that one is
+        counted by another run again."""
         for row in JobRow.objects.all():
             counted = self.counted.get(row.id, [])
-            assert counted == list(range(1, len(counted) + 1))
-            assert row.done <= len(counted)
+            assert {number for number, _ in counted} >= set(range(1, row.done + 1))
+            assert len(set(counted)) == len(counted)
+            assert row.done == TOTAL or row.state != State.SUCCEEDED
+            again = Counter(number for number, _ in counted)
+            assert sum(again.values()) - len(again) <= row.epoch
+            for number in again:
+                epochs = [epoch for other, epoch in counted if other == number]
+                last = {epoch: max(other for other, of in counted if of == epoch) for epoch in epochs}
+                assert all(last[epoch] == number for epoch in sorted(epochs)[:-1]), (number, counted)
 
     @invariant()
     def the_record_knows_no_end_that_did_not_happen(self) -> None:
@@ -229,7 +272,7 @@ class Jobs(RuleBasedStateMachine):
         self.the_record_knows_no_end_that_did_not_happen()
 
     def everything_comes_to_an_end(self) -> None:
-        self.script = ["step"]
+        self.script = []
         self.stop.clear()
         for row in JobRow.objects.filter(state=State.WAITING):
             self.jobs.approve(BERT, row.id)
@@ -252,12 +295,3 @@ class Jobs(RuleBasedStateMachine):
     def runner(self) -> Runner:
         self.stop.clear()
         return Runner(storage=NO_STORAGE, safeguards=self.jobs._safeguards, stop=self.stop)
-
-
-def reachable(state: State) -> set[State]:
-    found, open_ends = {state}, [state]
-    while open_ends:
-        new = TRANSITIONS[open_ends.pop()] - found
-        found |= new
-        open_ends += new
-    return found

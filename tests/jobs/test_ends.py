@@ -17,6 +17,7 @@ from eventstore.jobs.running import queue
 from eventstore.model.errors import ResourceBusy, StoreRefused
 from eventstore.model.storage import Storage
 from tests.jobs.kinds import ANNA, BERT, COUNT, MAILER, Acts, asked, face_of, kind_of, known, row_of
+from tests.jobs.test_leases import Clock, work_of
 from tests.safeguards import no
 
 
@@ -169,6 +170,20 @@ def test_a_job_that_ends_its_workers_after_the_same_save_each_time_is_ended(jobs
             queue.save(taken.lease, {"at": 1}, Progress(done=1), None)
         assert taken is not None and taken.killed
     assert row_of(job).done == 1
+
+
+def test_a_throttled_job_learns_of_a_pause_within_a_second_or_two(jobs: JobFace) -> None:
+    with known(COUNT):
+        job = asked(jobs, throttle=0.001)
+        clock, taken = Clock(), queue.take(new_owner(), [COUNT.name])
+        assert taken is not None
+        work = work_of(taken, clock)
+        work.throttled(1)
+        jobs.pause(BERT, job.id)
+    begun = clock.now
+    work.throttled(1)
+    assert work.is_asked_to_end
+    assert clock.now - begun <= 2
 
 
 def failed_job(jobs: JobFace) -> tuple[Any, Job]:

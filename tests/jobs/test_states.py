@@ -12,7 +12,8 @@ from eventstore.jobs.job import TRANSITIONS
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import queue
 from tests.examples import examples
-from tests.jobs.machine import RESOURCES, Jobs, reachable
+from tests.jobs.kinds import reachable
+from tests.jobs.machine import RESOURCES, Jobs
 
 
 @pytest.fixture
@@ -48,7 +49,18 @@ def crash_by_crash() -> Iterator[tuple[Jobs, int]]:
 @pytest.mark.usefixtures("own_dead")
 @pytest.mark.parametrize(
     "script",
-    [["step"], ["step", "pause"], ["step", "cancel"], ["step", "stop"], ["taken over"], ["away"], ["step", "refused"]],
+    [
+        ["step"],
+        ["step", "pause"],
+        ["step", "cancel"],
+        ["step", "stop"],
+        ["taken over"],
+        ["step", "taken and lost"],
+        ["taken and done"],
+        ["another comes"],
+        ["away"],
+        ["step", "refused"],
+    ],
     ids=" and ".join,
 )
 def test_a_worker_may_crash_at_each_step(script: Sequence[str]) -> None:
