@@ -75,6 +75,14 @@ def _delivered(plan: UndoPlan) -> Iterator[Consequence]:
 
 def _twice(plan: UndoPlan) -> Iterator[Consequence]:
     counts = plan.counts
+    if plan.inside_batches:
+        text = (
+            "A batch that was handled in part is delivered whole. The broker does not tell which of its events are "
+            "acknowledged, so these are not counted."
+        )
+        yield Consequence(tone="warn", mark="▲", text=text, name="inside-batches")
+    if counts.twice == 0 and plan.inside_batches:
+        return
     if counts.twice == 0:
         text = "No event that was acknowledged is delivered a second time."
         yield Consequence(tone="ok", mark="✓", text=text, name="twice", count=0)

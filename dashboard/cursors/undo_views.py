@@ -76,7 +76,7 @@ class RequestedUndo:
     def may_lose(self) -> bool:
         """Whether something is missing or comes twice: nothing in green then."""
         counts = self.plan.counts
-        return counts.gone != 0 or counts.twice != 0 or self.plan.at_least
+        return counts.gone != 0 or counts.twice != 0 or self.plan.at_least or self.plan.inside_batches
 
 
 @page(UNDO_MOVE.name)

@@ -1,16 +1,22 @@
 """Spans of places as spans of ordinals, and what an undo does in events, counted by them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from eventstore.cursors.places import Kept, Places, common, less, size
 from eventstore.index.lookup.ordinals import ordinals_in
+from eventstore.index.lookup.pointers import published_at
 from eventstore.index.models import IndexedPartition
 from eventstore.model.events import Position
+from eventstore.model.log import Log
 from eventstore.model.subscriptions import Cursor
 
 Ordinals = list[tuple[int, int]]
 """Spans of ordinals: the first, and the one behind the last."""
+
+MOST_LOOKED_AT = 500
+"""Events among which a batch is looked for. If there are more, one is taken to be among them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +84,21 @@ def count(
         gone=gone,
         again=size(less(once_more, removed)),
     )
+
+
+def waits_after(row: IndexedPartition, cursor: Cursor, acknowledged: Places) -> Iterator[int]:
+    """Yield the ordinals that are left and not acknowledged."""
+    done, removed = ordinals_of(row, acknowledged, [("", cursor.start.token if cursor.start else "")])
+    return (ordinal for low, high in less([(0, row.next_ordinal)], [*done, *removed]) for ordinal in range(low, high))
+
+
+def may_hold_batches(log: Log, row: IndexedPartition, ordinals: Iterable[int]) -> bool:
+    """Whether several messages among these events share an entry, as in a batch; also where there are too many to look at."""
+    places = [(row.pk, ordinal) for ordinal in islice(ordinals, MOST_LOOKED_AT + 1)]
+    if len(places) > MOST_LOOKED_AT:
+        return True
+    messages = {log.position(row.topic, row.number, token).message for token, _ in published_at(places).values()}
+    return len({log.entry(message)[1] for message in messages}) < len(messages)
 
 
 def fitting(row: IndexedPartition | None, spans: Places, most: int) -> tuple[Places, Places]:

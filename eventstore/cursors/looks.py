@@ -1,10 +1,11 @@
 """A subscription that is to be moved, as it is now: its cursors, and what the index knows behind and before them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils import timezone
 
+from eventstore.cursors.counted import may_hold_batches
 from eventstore.index.lookup.ordinals import ordinals_in
 from eventstore.index.lookup.pointers import published_at
 from eventstore.model.errors import InvalidPosition, NothingToMove, StoresOwn
@@ -57,6 +58,14 @@ class Look:
         """Whether the index has not caught up with one of these partitions."""
         now = timezone.now()
         return any(not is_fresh(self.reached[one].partition, now) for one in partitions if one in self.reached)
+
+    def may_be_handled_inside(self, partitions: Iterable[int]) -> bool:
+        """Whether batches wait in these partitions, or may, of which the store keeps single events as acknowledged and tells
+        nobody which."""
+        there = [self.reached[at] for at in partitions if at in self.reached]
+        return self.subscription.acknowledges_inside and any(
+            may_hold_batches(self.log, one.partition, one.waiting.ordinals()) for one in there
+        )
 
     def ordinals_after(self, places: Mapping[int, Position]) -> Mapping[int, int]:
         """Do as ``ordinal_after``, for a place in each of these partitions."""

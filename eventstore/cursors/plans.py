@@ -85,6 +85,8 @@ class MovePlan:
     at_least: bool = False
     """The index has not caught up with the topic: the counts may be too low."""
     index_is_behind: bool = False
+    inside_batches: bool = False
+    """Events of batches that wait may be handled already, and nobody is told which: ``Look.may_be_handled_inside``."""
     before_retention: Sequence[int] = ()
     """Partitions of which retention has removed what was published at the time aimed at: they go to the first event left."""
 

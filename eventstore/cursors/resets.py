@@ -45,6 +45,7 @@ def plan_reset(log: Log, subscriptions: Subscriptions, topic: str, name: str, ta
         before=kept_of(seen.subscription, places.keys()),
         at_least=behind,
         index_is_behind=behind,
+        inside_batches=seen.may_be_handled_inside(places),
         before_retention=[at for at, aim in aims.items() if isinstance(target, datetime) and 0 < aim <= starts[at]],
     )
 

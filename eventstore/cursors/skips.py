@@ -153,4 +153,5 @@ def _plan(verb: str, seen: Look, moves: Sequence[Move], ends: Ends) -> MovePlan:
         consumers=seen.subscription.consumers,
         before=kept_of(seen.subscription, {move.partition for move in moves}),
         index_is_behind=seen.is_behind(ends),
+        inside_batches=seen.may_be_handled_inside(ends),
     )

@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from eventstore.actions import KEPT
-from eventstore.cursors.counted import Counts, count, fitting, sum_of
+from eventstore.cursors.counted import Counts, count, fitting, may_hold_batches, sum_of, waits_after
 from eventstore.cursors.looks import is_blocked
 from eventstore.cursors.places import (
     Kept,
@@ -107,6 +107,9 @@ class UndoPlan:
     joins: bool
     held: int
     at_least: bool = False
+    inside_batches: bool = False
+    """Batches wait after it, or may, of which the store may keep single events as acknowledged: it tells nobody, and the undo
+    loses that."""
     given_back: dict[int, Places] = field(default_factory=dict)
     """Filled in while it is carried out: what each partition that was put back had acknowledged, and has not now."""
 
@@ -182,6 +185,8 @@ def plan_undo(log: Log, subscriptions: Subscriptions, topic: str, name: str, und
         joins=subscriptions.capabilities.acknowledges_as_member and any(move.after.ranges for move in moves),
         held=subscription.unacked,
         at_least=any(row is not None and not is_fresh(row, now) for row in rows),
+        inside_batches=subscription.acknowledges_inside
+        and any(_leaves_batches(log, indexed.get(one.partition), cursors[one.partition], one) for one in moves),
     )
 
 
@@ -217,6 +222,10 @@ def _move(log: Log, topic: str, cursor: Cursor, undone: Undone, row: IndexedPart
         comes=less(now, then),
         counts=count(row, cursor, kept, now=now, after=then, dropped=after.dropped, again=after.ranges),
     )
+
+
+def _leaves_batches(log: Log, row: IndexedPartition | None, cursor: Cursor, move: UndoMove) -> bool:
+    return row is None or may_hold_batches(log, row, waits_after(row, cursor, move.after.acknowledged))
 
 
 def _digest(topic: str, name: str, type: SubscriptionType, undone: Undone, blocked: bool) -> str:

@@ -1,6 +1,7 @@
 """A move is undone from its subscription's page: previewed, confirmed and recorded."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,3 +203,17 @@ def test_to_new_events_only_the_undo_keeps_what_was_handled_since(desk: Desk) ->
     assert waiting(desk) == 4
     assert desk.subscriptions.named(TOPIC, NAME).cursors[0].backlog == 4
     assert Edge.LATEST.value == acts()[1].details["to"]["0"]
+
+
+def test_where_a_batch_may_be_handled_in_part_nothing_is_green(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped(desk)
+    named = type(desk.subscriptions).named
+    inside = lambda self, *of: replace(named(self, *of), acknowledges_inside=True)  # noqa: E731
+    monkeypatch.setattr(type(desk.subscriptions), "named", inside)
+    monkeypatch.setattr("eventstore.cursors.counted.MOST_LOOKED_AT", 1)
+    answer = preview(desk)
+    assert "A batch that was handled in part is delivered whole." in text(answer)
+    assert "No event that was acknowledged is delivered a second time" not in text(answer)
+    assert "Of a batch that was handled in part" in text(desk.get(reverse("skip_new", args=[TOPIC, NAME]) + "?skip=all"))
+    assert "A batch that was handled in part is redelivered whole." in text(desk.get(preview_url("earliest")))
+    assert "banner-warning" in desk.get(undo(desk)["Location"]).content.decode()

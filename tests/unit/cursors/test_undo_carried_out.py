@@ -1,12 +1,13 @@
 """What differs between the preview of an undo and the undo itself, and how often the store is asked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from eventstore.actions import Ending, Running
-from eventstore.cursors import UNDO_MOVE
+from eventstore.actions import Ending, Running, subscription_resource
+from eventstore.cursors import CLEAR, RESET_CURSOR, UNDO_MOVE
 from eventstore.drivers.database.storage import DatabaseStorage
 from eventstore.model.log import Edge
 from tests.unit.cursors.undoing import NAME, TOPIC, handle, moved, published, undo_plan
@@ -72,3 +73,31 @@ def test_what_was_left_out_and_is_acknowledged_again_does_not_come_twice(
     undone = moved(storage, TOPIC, NAME, Edge.EARLIEST)
     handle(storage, positions)
     assert undo_plan(storage, TOPIC, NAME, undone).counts.twice == 0
+
+
+def test_where_the_store_keeps_acknowledgements_inside_batches_every_preview_says_what_it_cannot_know(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    positions = published(storage, 4)
+    undone = moved(storage, TOPIC, NAME, positions[2])
+    resource = subscription_resource(TOPIC, NAME)
+
+    def told() -> list[bool]:
+        plans = (
+            undo_plan(storage, TOPIC, NAME, undone),
+            RESET_CURSOR.plan(storage, resource, Edge.EARLIEST),
+            CLEAR.plan(storage, resource, None),
+        )
+        return [plan.inside_batches for plan in plans]
+
+    named = storage.subscriptions.named
+    monkeypatch.setattr(storage.subscriptions, "named", lambda *of: replace(named(*of), acknowledges_inside=True))
+    assert told() == [False] * 3, "each event is an entry of its own"
+    monkeypatch.setattr("eventstore.cursors.counted.MOST_LOOKED_AT", 1)
+    assert told() == [True] * 3, "too many to look at"
+    monkeypatch.setattr("eventstore.cursors.counted.MOST_LOOKED_AT", 500)
+    entry = storage.log.entry
+    monkeypatch.setattr(storage.log, "entry", lambda one: entry(positions[3] if one == positions[2] else one))
+    assert told() == [True] * 3, "two are one entry"
+    monkeypatch.setattr(storage.subscriptions, "named", named)
+    assert told() == [False] * 3
