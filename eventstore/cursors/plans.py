@@ -211,7 +211,9 @@ def _named_before(move: Move, mark: str, lost: str) -> bool:
     """Whether all that the move skips was there to skip when the cursor stood at ``mark``, and so many would be lost."""
     if lost and move.passed_over is not None and move.way[1] is not Edge.LATEST and move.passed_over > int(lost):
         return False
-    if move.passed_over == 0 or move.alone:
+    end = move.way[1]
+    backward = end is Edge.EARLIEST or (isinstance(end, Position) and end.token <= _token(move.stands_at))
+    if backward or move.passed_over == 0 or move.alone:
         return True
     return bool(lost or mark) and _token(move.stands_at) >= mark
 

@@ -163,6 +163,20 @@ def test_a_confirmation_stays_good_through_new_events_and_ordinary_progress(stor
     assert after.confirmed_by(before.digest)
 
 
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_reset_back_to_the_first_event_is_confirmed_wherever_the_cursor_stands_by_then(
+    storage: DatabaseStorage, indexed: bool
+) -> None:
+    """It skips nothing, whatever the index knows."""
+    positions = published(storage, 6)
+    handle(storage, positions[:4])
+    if not indexed:
+        IndexedPartition.objects.using("index").all().delete()
+    before = plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST)
+    storage.subscriptions.reset_cursor(TOPIC, NAME, {0: positions[1]})
+    assert plan_reset(storage.log, storage.subscriptions, TOPIC, NAME, Edge.EARLIEST).confirmed_by(before.digest)
+
+
 def test_the_digest_changes_with_the_place_aimed_at(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     targets: list[Target] = [*positions, Edge.EARLIEST, Edge.LATEST]
