@@ -18,7 +18,7 @@ from dashboard.web import filter_form
 from dashboard.web.pages import Problem, page, problem, profile_of, render
 from eventstore.actions import subscription_resource
 from eventstore.letters import BURY_LETTERS, KEEPER, MOST_BURIED, BurialPlan, DeadLetterTopic
-from eventstore.model import InvalidPosition, Position
+from eventstore.model import InvalidPosition, Position, TopicKind
 
 MOST_SEARCHED = 5_000
 """Letters among which those are looked for that match: the oldest ones."""
@@ -40,8 +40,9 @@ def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     entered = filter_form.entered_filter(request)
     if entered.problem:
         return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
-    positions = list(islice(_matching(request, asked.dead), MOST_BURIED))
-    return _preview(request, asked, _planned(asked.dead, positions), Answer())
+    others: list[Position] = []
+    positions = list(islice(_matching(request, asked, asked.dead, others), MOST_BURIED))
+    return _preview(request, asked, _planned(asked.dead, positions), Answer(), others=len(others))
 
 
 @page(BURY_LETTERS.name, methods=("POST",))
@@ -67,10 +68,16 @@ def _planned(dead: DeadLetterTopic, positions: Sequence[Position]) -> Burial:
     return planned(BURY_LETTERS, subscription_resource(dead.topic.name, KEEPER), positions)
 
 
-def _matching(request: HttpRequest, dead: DeadLetterTopic) -> Iterator[Position]:
+def _matching(request: HttpRequest, asked: Asked, dead: DeadLetterTopic, others: list[Position]) -> Iterator[Position]:
+    """Yield the letters of this subscription that match, and add those of others to ``others``."""
     filter = filter_form.entered_filter(request).filter
+    retry = [one.topic.name for one in asked.topics if one.topic.kind is TopicKind.RETRY]
     for letters in desk().letters.pieces(dead, filter=filter, most=MOST_SEARCHED):
-        yield from (letter.position for letter in letters)
+        for letter in letters:
+            if letter.is_of(asked.topic.name, asked.name, retry):
+                yield letter.position
+            else:
+                others.append(letter.position)
 
 
 def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
@@ -84,7 +91,7 @@ def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
     return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
 
 
-def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer) -> HttpResponse:
+def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer, *, others: int = 0) -> HttpResponse:
     dead, plan = asked.dead, wanted.plan
     assert dead is not None
     shown = desk().letters.at(dead, [letter.position for letter in plan.letters[:SHOWN]])
@@ -98,6 +105,7 @@ def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer) -
         "keeper": KEEPER,
         "lines": [letter_line(letter, asked.topic.name, asked.name, profile_of(request)) for letter in shown],
         "along": along,
+        "others": others,
         "more": max(0, len(plan.letters) - len(shown)),
         "letters": " ".join(f"{at.partition}:{at.token}" for at in wanted.aim),
         "most": len(wanted.aim) >= MOST_BURIED,

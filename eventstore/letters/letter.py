@@ -1,5 +1,6 @@
 """A dead letter: a copy of an event that a subscription's consumers gave up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from eventstore.letters.origin import Origin
@@ -62,6 +63,9 @@ class Letter:
         """Of the original in its own topic. Clients register the schema anew for a dead-letter topic, and count from 0."""
         return self.original.schema_version if self.original is not None else self.pointer.schema_version
 
-    def is_of(self, topic: str, subscription: str) -> bool:
-        """Whether it may come from this subscription: several can share a dead-letter topic, and not every letter says."""
-        return self.origin.topic in ("", topic) and self.origin.subscription in ("", subscription)
+    def is_of(self, topic: str, subscription: str, retry: Collection[str] = ()) -> bool:
+        """Whether it may come from this subscription: several can share a dead-letter topic, and not every letter says.
+
+        ``retry`` are the subscription's retry topics: some clients name the one from which they gave the event up.
+        """
+        return self.origin.topic in ("", topic, *retry) and self.origin.subscription in ("", subscription)

@@ -6,8 +6,9 @@ from typing import Any
 from eventstore.actions import SUBSCRIPTION, Undo, register
 from eventstore.jobs import Job, JobRequest, PlannedJobKind, Worker
 from eventstore.model.storage import Storage
+from eventstore.redrives.choosing import Aim
 from eventstore.redrives.order import Order
-from eventstore.redrives.plan import Aim, RedrivePlan, plan
+from eventstore.redrives.plan import RedrivePlan, plan
 from eventstore.redrives.sending import redrive
 from eventstore.redrives.state import State
 

@@ -158,3 +158,19 @@ def test_a_cancelled_redrive_keeps_what_it_has_sent_acknowledged_and_the_rest_wa
     assert sent_to(desk, TOPIC) == ["e-0", "e-1"]
     assert attribute(desk.get(URL), "data-event-id") == ["e-2", "e-3"]
     assert DEAD in acts(action="redrive_letters")[0].resource.topic
+
+
+def test_letters_of_others_in_a_shared_topic_are_neither_redriven_nor_buried_with_all(
+    desk: Desk, letters: Sequence[Position]
+) -> None:
+    dead_lettered(desk, [4], REAL_SUBSCRIPTION="billing")
+    dead_lettered(desk, [5], REAL_TOPIC="public/default/invoices")
+    burying = desk.get(f"{URL}burials/new/?all=1")
+    assert (attribute(burying, "data-bury"), attribute(burying, "data-of-others")) == (["4"], ["2"])
+    shown = preview(desk)
+    assert (attribute(shown, "data-redrive"), attribute(shown, "data-left-out")) == (["4"], ["2"])
+    assert "2 are left. They name another topic or subscription." in text(shown)
+    confirm(desk, shown)
+    desk.faces.jobs.run_until_idle()
+    assert sent_to(desk, TOPIC) == ["e-0", "e-1", "e-2", "e-3"]
+    assert attribute(desk.get(URL), "data-event-id") == ["e-4", "e-5"]
