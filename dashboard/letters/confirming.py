@@ -138,13 +138,18 @@ def again(wanted: Planned[Aim, P]) -> Planned[Aim, P]:
         return wanted
 
 
-def _meanwhile(request: HttpRequest, wanted: Planned[Any, Any]) -> Act | None:
-    """The newest act on the resource, if it is what this very confirmation asks for."""
-    last = newest(wanted.resource)
-    if last is None or last.number <= _posted_since(request.POST) or last.state not in (State.DONE, State.INTENDED):
+def act_of(request: HttpRequest, resource: Resource, action: str) -> Act | None:
+    """The newest act on the resource, if it is what this very confirmation has asked for, however it ended."""
+    last = newest(resource)
+    if last is None or last.number <= _posted_since(request.POST) or last.action != action:
         return None
     same = last.details.get("digest") == request.POST.get("digest") and last.actor == person_of(request).username
-    return last if same and last.action == wanted.action.name else None
+    return last if same else None
+
+
+def _meanwhile(request: HttpRequest, wanted: Planned[Any, Any]) -> Act | None:
+    act = act_of(request, wanted.resource, wanted.action.name)
+    return act if act is not None and act.state in (State.DONE, State.INTENDED) else None
 
 
 def _changed_by(wanted: Planned[Any, Any], request: HttpRequest) -> str:

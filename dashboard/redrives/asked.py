@@ -24,11 +24,13 @@ _END = re.compile(r"(\d{1,9}):(\d{1,15})", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A topic that the letters can go to. ``home``: the original topic. ``receives``: its subscription of the same name."""
+    """A topic that the letters can go to. ``home``: the original topic. ``receives``: its subscription of the same name.
+    ``others``: the names of those that get the letters too."""
 
     topic: str
     home: bool
     receives: Subscription | None
+    others: Sequence[str]
 
     @property
     def consumed(self) -> bool:
@@ -101,7 +103,8 @@ def _targets(asked: Asked) -> Sequence[Target]:
     for topic in targets_of(desk().letters, asked.topic.name, asked.name):
         there = desk().subscriptions.of_topic(topic)
         receives = next((one for one in there if one.name == asked.name), None)
-        found.append(Target(topic=topic, home=topic == asked.topic.name, receives=receives))
+        others = [one.name for one in there if one.name != asked.name and not one.kind.of_the_store]
+        found.append(Target(topic=topic, home=topic == asked.topic.name, receives=receives, others=others))
     return found
 
 

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 
 from dashboard.auditing.acts import Act, newest
 from dashboard.gateway import desk
-from dashboard.letters.confirming import AGAIN, CHANGED, LONGEST_REASON, ReasonForm
+from dashboard.letters.confirming import AGAIN, CHANGED, LONGEST_REASON, ReasonForm, act_of
 from dashboard.letters.lines import letter_line
 from dashboard.models import State
 from dashboard.redrives.asked import AskedRedrive, address_of, as_posted, asked_redrive, until_as_posted
@@ -25,6 +25,10 @@ from eventstore.redrives import MOST_LETTERS, REDRIVE_LETTERS, RedrivePlan, reso
 SHOWN = 20
 """Letters that a preview shows as lines."""
 FASTEST = 1_000_000
+TWICE = "This redrive was queued already: the button was pressed twice."
+ENDED = (
+    "This redrive was queued, and its job has not done all of it. Resume the job, or go back to the letters that still wait."
+)
 REFUSALS = (ResourceBusy, StalePlan, InvalidPosition, StoreRefused, StoreUnreachable)
 
 
@@ -79,9 +83,11 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     if isinstance(wanted, EnteredFilter):
         return _bad_filter(request, wanted)
     resource = resource_of(wanted.dead.topic.name)
-    job = _queued_already(request, resource)
-    if job is not None:
-        messages.info(request, "This redrive was queued already: the button was pressed twice.")
+    already = act_of(request, resource, REDRIVE_LETTERS.name)
+    job: str | None = None
+    if already is not None and already.state is not State.FAILED:
+        job = str(already.details["job"])
+        messages.info(request, TWICE if already.state in (State.INTENDED, State.DONE) else ENDED)
     else:
         form = RedriveForm(request.POST)
         try:
@@ -96,9 +102,11 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 
 
 def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form: RedriveForm) -> str | None:
-    """Return the job's id; ``None`` if other subscriptions get the letters and that was not confirmed."""
-    plan = desk().jobs.plan(REDRIVE_LETTERS, resource, wanted.aim)
-    if plan.confirmed_by(form.cleaned_data["digest"]) and plan.others and not form.cleaned_data["others"]:
+    """Return the job's id; ``None`` if other subscriptions get the letters and that was not confirmed.
+
+    The letters are gone through only once, which takes seconds.
+    """
+    if wanted.target.others and not form.cleaned_data["others"]:
         form.add_error("others", "Confirm that these subscriptions get the letters too.")
         return None
     throttle = form.cleaned_data["throttle"]
@@ -112,15 +120,6 @@ def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form
         throttle=float(throttle) if throttle else None,
     )
     return job.id
-
-
-def _queued_already(request: HttpRequest, resource: Resource) -> str | None:
-    """The job of the newest act on these letters, if it is what this very confirmation asks for."""
-    last = newest(resource)
-    if last is None or last.action != REDRIVE_LETTERS.name or last.state is State.FAILED:
-        return None
-    same = last.details.get("digest") == request.POST.get("digest") and last.actor == person_of(request).username
-    return str(last.details.get("job", "")) or None if same else None
 
 
 def _changed_by(resource: Resource, form: RedriveForm) -> str:

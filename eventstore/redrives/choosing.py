@@ -31,6 +31,7 @@ HALF_READ = "The index has not read all of their entry yet. Look again in a mome
 FOREIGN = "They name another topic or subscription. Redrive them from the page of that one."
 ALONG = "They came along with other letters of the same batch."
 MISSING = "The store does not return them."
+NO_SCHEMA = "The registry no longer has their schema."
 BYTES = "Their keys were set as bytes, and a copy would have the key as text."
 
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
@@ -111,6 +112,8 @@ class Choice:
     """By partition, the ordinal behind the last one chosen: what begins there goes on a range."""
     keys: dict[str, bool] = field(default_factory=dict)
     """Whether a key was set as bytes, of those that were asked for."""
+    schemas: dict[str, str] = field(default_factory=dict)
+    """Why letters of a schema version cannot be sent; empty if they can."""
 
     def add(self, letters: Sequence[Letter]) -> None:
         """Add those that can go, of letters in order, until no more fit. The letters of one entry come in one call."""
@@ -171,7 +174,15 @@ class Choice:
         if letter.event is None:
             return MISSING
         message = letter.event.message
-        return copying_of(self.storage).refusal(message) or (BYTES if self._has_bytes_as_key(message) else "")
+        problem = copying_of(self.storage).refusal(message) or self._schema_refusal(letter.pointer.schema_version)
+        return problem or (BYTES if self._has_bytes_as_key(message) else "")
+
+    def _schema_refusal(self, version: str) -> str:
+        if version and version not in self.schemas:
+            registry = self.storage.schemas
+            schema = registry.schema(self.dead.topic.name, version) if registry is not None else None
+            self.schemas[version] = copying_of(self.storage).schema_refusal(schema) if schema is not None else NO_SCHEMA
+        return self.schemas.get(version, "")
 
     def _has_bytes_as_key(self, message: Message) -> bool:
         key = message.key

@@ -45,6 +45,9 @@ class TableCopying:
     def refusal(self, message: Message) -> str:
         return DAMAGED if message.problem else ""
 
+    def schema_refusal(self, schema: Schema) -> str:
+        return ""
+
     def open_publisher(
         self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]
     ) -> "TablePublisher":

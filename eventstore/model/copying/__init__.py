@@ -88,6 +88,10 @@ class Copying(Protocol):
         """Return why a copy of this message would not be the same, as a sentence; empty if it would."""
         ...
 
+    def schema_refusal(self, schema: Schema) -> str:
+        """Return why no publisher sends messages of this schema, as a sentence; empty if one does."""
+        ...
+
     def open_publisher(
         self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]
     ) -> Publisher:

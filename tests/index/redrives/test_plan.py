@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
+from eventstore.model.schema_registry import Schema
 from eventstore.redrives import choosing
 from eventstore.search import parse_filter
 from tests.index.letters.standing import batched
@@ -100,3 +101,35 @@ def test_a_plan_looks_no_further_than_the_first_look_and_than_a_bounded_number_o
     waiting.standing.read.clear()
     until = waiting.plan(filter=parse_filter("type=patient.registered"), until={0: 5})
     assert (waiting.taken(until), until.searched, waiting.standing.read) == ([*range(5)], 0, [5])
+
+
+def test_letters_of_a_schema_that_no_publisher_has_or_that_the_registry_has_lost_are_left() -> None:
+    schemas = {"0": Schema(kind="JSON", name="s", definition=b"{}"), "1": Schema(kind="KEY_VALUE", name="s", definition=b"")}
+    versions = ["", "0", "1", "2", "0"]
+    letters = [batched(number, number, 0) for number in range(5)]
+    having = [
+        replace(letter, message=replace(letter.message, schema_version=version))
+        for letter, version in zip(letters, versions, strict=True)
+    ]
+    waiting = Waiting(having, schemas=schemas, unsendable={"KEY_VALUE"})
+    found = waiting.plan()
+    assert (waiting.taken(found), found.versions) == ([0, 1, 4], ["", "0"])
+    assert found.left_out == {"Of this kind.": 1, choosing.NO_SCHEMA: 1}
+
+
+def keyed(number: int, key: str) -> Event:
+    letter = batched(number, number, 0)
+    return replace(letter, message=replace(letter.message, key=key))
+
+
+def test_letters_whose_keys_were_set_as_bytes_are_left_and_each_key_that_may_be_is_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = ["AAEC", "patient-1", "p1234567", "AAEC", "AAED", "AAEE"]
+    waiting = Waiting([keyed(number, key) for number, key in enumerate(keys)], bytes_of={"AAEC", "AAED"})
+    found = waiting.plan()
+    assert (waiting.taken(found), found.left_out) == ([1, 2, 5], {choosing.BYTES: 3})
+    assert waiting.asked_keys == ["AAEC", "p1234567", "AAED", "AAEE"]
+    monkeypatch.setattr(choosing, "MOST_KEYS", 2)
+    assert waiting.taken(waiting.plan()) == [1, 2]
+    assert waiting.taken(waiting.plan(2, 5)) == [2, 5]

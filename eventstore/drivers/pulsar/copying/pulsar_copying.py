@@ -8,6 +8,7 @@ from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.copying.acknowledger import PulsarAcknowledger
 from eventstore.drivers.pulsar.copying.connected_once import ConnectedOnce
 from eventstore.drivers.pulsar.copying.publisher import PulsarPublisher
+from eventstore.drivers.pulsar.copying.schemas import refusal_of
 from eventstore.drivers.pulsar.log import PulsarLog
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import place_of
@@ -44,6 +45,9 @@ class PulsarCopying:
         if message.encrypted:
             return ENCRYPTED
         return IN_PIECES if place_of(message.position.token).chunk else ""
+
+    def schema_refusal(self, schema: Schema) -> str:
+        return refusal_of(schema)
 
     def open_publisher(
         self, topic: str, *, partitions: Sequence[int], mark: tuple[str, str], schemas: Mapping[str, Schema | None]

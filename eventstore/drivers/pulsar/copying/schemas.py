@@ -25,9 +25,15 @@ class _Unchanged(pulsar.schema.Schema):  # type: ignore[misc]
         return data
 
 
+def refusal_of(schema: Schema) -> str:
+    """Return why the client has no producer for this schema; empty if it has."""
+    known = getattr(_pulsar.SchemaType, schema.kind, None) is not None and schema.kind not in UNSENDABLE
+    return "" if known else f"The client cannot send messages with a schema of the kind {schema.kind}."
+
+
 def schema_info(schema: Schema) -> Any:
     """Return the schema for a producer. Raises ``NotSupported`` if the client has no producer for it."""
-    kind = getattr(_pulsar.SchemaType, schema.kind, None)
-    if kind is None or schema.kind in UNSENDABLE:
-        raise NotSupported(f"The client cannot send messages with a schema of the kind {schema.kind}.")
+    if problem := refusal_of(schema):
+        raise NotSupported(problem)
+    kind = getattr(_pulsar.SchemaType, schema.kind)
     return _Unchanged(_pulsar.SchemaInfo(kind, schema.name, schema.definition.decode("utf-8", "surrogateescape")))
