@@ -42,6 +42,10 @@ class Ends:
 
     To find ``last`` a driver may have to read, and a store may be silent for a while. ``bound`` is a place behind which
     nothing lies by the store's own word, from a driver that has such a word.
+
+    ``written`` tells what was written last, though retention may have removed it since: a token that sorts with those of
+    messages, before the one of that message and behind all before it. It may be the beginning of a part of the log that is
+    removed as a whole, and is then how the tokens in that part begin. Empty if nothing ever was, as far as the store knows.
     """
 
     topic: str
@@ -49,6 +53,7 @@ class Ends:
     first: Position | None
     last: Position | None
     bound: Position | None = None
+    written: str = ""
 
     @property
     def farthest(self) -> Position | None:

@@ -7,7 +7,7 @@ by somebody else before: none of them is to come again.
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from eventstore.delivery.judging import places_of
 from eventstore.model.copying import Acknowledger, Copying
@@ -59,7 +59,18 @@ def make_sure(
 
     ``tick`` is called again and again. Raises ``StoreUnreachable`` if the store does not take them.
     """
-    missing = list(_missing(copying, log, order, reached, look(subscriptions, order)))
+    missing = list(_missing(copying, log, order, reached, look(subscriptions, order), tick))
+    insist(subscriptions, order, missing, acknowledger, tick)
+
+
+def insist(
+    subscriptions: Subscriptions,
+    order: Order,
+    missing: Sequence[Position],
+    acknowledger: Acknowledger,
+    tick: Callable[[], None],
+) -> None:
+    """Acknowledge these until the cursors show it. Raises ``StoreUnreachable`` if the store does not take them."""
     deadline, due = time.monotonic() + MOST_SECONDS, 0.0
     while missing:
         tick()
@@ -73,10 +84,12 @@ def make_sure(
         missing = [position for position in missing if position not in there]
 
 
-def _missing(copying: Copying, log: Log, order: Order, reached: Mapping[int, str], there: Acknowledged) -> Iterable[Position]:
+def _missing(
+    copying: Copying, log: Log, order: Order, reached: Mapping[int, str], there: Acknowledged, tick: Callable[[], None]
+) -> Iterable[Position]:
     for partition, ranges in order.chosen.items():
         up_to = reached.get(partition, "")
         passed = [(first, min(last, up_to)) for first, last in ranges if first <= up_to]
         if not all(there.covers(partition, first, last) for first, last in passed):
-            letters = chosen_letters(copying, log, order, partition, up_to=up_to)
+            letters = chosen_letters(copying, log, order, partition, up_to=up_to, tick=tick)
             yield from (letter.position for letter in letters if letter.position not in there)

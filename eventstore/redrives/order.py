@@ -19,6 +19,8 @@ class Order:
     - ``target``: the topic that the letters are sent to.
     - ``chosen``: the letters, by partition of their topic.
     - ``versions``: the schema versions that they have; the empty one is for those without a schema.
+    - ``name``: the subscription whose letters they are. ``audience``: the target's subscriptions, as the plan named them;
+      ``None`` if nobody is to compare them.
     """
 
     job: str
@@ -28,6 +30,8 @@ class Order:
     target: str
     chosen: Mapping[int, Ranges]
     versions: Sequence[str]
+    name: str = ""
+    audience: Sequence[str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -37,6 +41,8 @@ class Order:
             "target": self.target,
             "chosen": {str(partition): [list(pair) for pair in ranges] for partition, ranges in self.chosen.items()},
             "versions": list(self.versions),
+            "name": self.name,
+            "audience": None if self.audience is None else list(self.audience),
         }
 
     @staticmethod
@@ -44,7 +50,15 @@ class Order:
         """Return what ``as_json`` wrote."""
         chosen = {int(partition): [(first, last) for first, last in pairs] for partition, pairs in arguments["chosen"].items()}
         names = {name: str(arguments[name]) for name in ("letters", "subscription", "source", "target")}
-        return Order(job=job, chosen=chosen, versions=[str(one) for one in arguments["versions"]], **names)
+        audience = arguments["audience"]
+        return Order(
+            job=job,
+            chosen=chosen,
+            versions=[str(one) for one in arguments["versions"]],
+            name=str(arguments["name"]),
+            audience=None if audience is None else [str(one) for one in audience],
+            **names,
+        )
 
 
 class Chosen:

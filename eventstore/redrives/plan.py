@@ -17,6 +17,7 @@ from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import TopicKind
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import Subscription
+from eventstore.redrives.audience import audience_of
 from eventstore.redrives.choosing import MOST_SEARCHED, Aim, Choice, asked_for, letters_below
 from eventstore.redrives.order import Order, Ranges
 
@@ -61,8 +62,8 @@ class RedrivePlan:
     @property
     def digest(self) -> str:
         places = {str(partition): list(ranges) for partition, ranges in self.chosen.items()}
-        others = [one.name for one in self.others]
-        seen = json.dumps([self.topic, self.source, self.name, self.target, places, others], sort_keys=True)
+        others, own = [one.name for one in self.others], self.receives is not None
+        seen = json.dumps([self.topic, self.source, self.name, self.target, places, others, own], sort_keys=True)
         return hashlib.sha256(seen.encode("utf-8", "backslashreplace")).hexdigest()
 
     def confirmed_by(self, digest: str) -> bool:
@@ -92,6 +93,8 @@ class RedrivePlan:
             target=self.target,
             chosen=self.chosen,
             versions=self.versions,
+            name=self.name,
+            audience=[one.name for one in (*self.others, self.receives) if one is not None],
         )
 
 
@@ -140,7 +143,7 @@ def plan(storage: Storage, resource: Resource, aim: Aim) -> RedrivePlan:
 
 
 def _receivers(storage: Storage, aim: Aim) -> tuple[Subscription | None, Sequence[Subscription]]:
-    there = [one for one in subscriptions_of(storage).of_topic(aim.target) if not one.kind.of_the_store]
+    there = audience_of(subscriptions_of(storage), aim.target)
     receives = next((one for one in there if one.name == aim.name), None)
     return receives, [one for one in there if one is not receives]
 

@@ -6,29 +6,37 @@ a key keep their order, and a copy that the store does not confirm stops everyth
 **A run that begins again** first opens the publisher, which nobody else can have then, and only then reads what the target has
 got. Behind the place that was noted last lie copies of one window alone. A letter whose copy is there is not sent again.
 The note comes before the acknowledgement, so what was acknowledged and not noted is found in the same way.
+
+**A run that fails** first acknowledges what it has sent, noted or found: another redrive would send it again.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Worker
 from eventstore.model.copying import Acknowledger, Copying, Publisher
-from eventstore.model.errors import InvalidMessage, LeaseLost, ResourceBusy, StoreRefused, StoreUnreachable
+from eventstore.model.errors import LeaseLost, ResourceBusy, StoreRefused, StoreUnreachable
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Log
 from eventstore.model.schema_registry import Schema
 from eventstore.model.storage import Storage, copying_of, subscriptions_of
 from eventstore.model.subscriptions import Subscriptions, SubscriptionType
-from eventstore.redrives.acknowledging import Acknowledged, look, make_sure
+from eventstore.redrives.acknowledging import Acknowledged, insist, look, make_sure
 from eventstore.redrives.arrived import Arrived, arrived, noted_ends
+from eventstore.redrives.audience import check_audience
 from eventstore.redrives.copies import JOB, copies_of, letter_id, lost_times
 from eventstore.redrives.order import Order
 from eventstore.redrives.state import State
 from eventstore.redrives.windows import MOST_LETTERS, windows
 
+LOOK_EVERY = 60.0
+"""Seconds after which the target is looked at anew: where it ends, and who gets the letters."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Redrive:
     """What a run works with. ``total`` is what its progress counts up to."""
 
@@ -39,8 +47,12 @@ class Redrive:
     state: State
     worker: Worker
     total: int | None
-    partitions: int
     most_letters: int
+
+    @cached_property
+    def partitions(self) -> int:
+        """How many the target has."""
+        return self.log.topic(self.order.target).partitions
 
     def progress(self) -> Progress:
         return Progress(done=self.state.sent, skipped=self.state.skipped, total=self.total)
@@ -65,38 +77,44 @@ def redrive(
     Raises ``JobInterrupted`` with nothing half done (unless the job is lost), ``StoreUnreachable`` where it is to be tried
     again, and other errors where the store does not take a letter.
     """
-    log = storage.log
     run = Redrive(
         copying=copying_of(storage),
-        log=log,
+        log=storage.log,
         subscriptions=subscriptions_of(storage),
         order=order,
         state=state,
         worker=worker,
         total=total,
-        partitions=log.topic(order.target).partitions,
         most_letters=max(1, min(MOST_LETTERS, int(throttle or MOST_LETTERS))),
     )
-    schemas = _schemas(storage, order)
+    partitions = sorted(order.chosen)
     try:
-        with (
-            run.copying.open_acknowledger(
-                order.letters, order.subscription, type=_type(run), partitions=sorted(order.chosen)
-            ) as acknowledger,
-            run.copying.open_publisher(
-                order.target, partitions=range(run.partitions), mark=(JOB, order.job), schemas=schemas
-            ) as publisher,
-        ):
-            return _run(run, publisher, acknowledger)
+        with run.copying.open_acknowledger(
+            order.letters, order.subscription, type=_type(run), partitions=partitions
+        ) as member:
+            try:
+                return _published(run, _schemas(storage, order), member)
+            except (JobInterrupted, StoreUnreachable, ResourceBusy, LeaseLost):
+                raise
+            except Exception:
+                _leave_failed(run, member)
+                raise
     except (ResourceBusy, LeaseLost) as error:
         run.note()  # raises if it is this worker that has lost the job
         raise StoreUnreachable(str(error)) from error
 
 
+def _published(run: Redrive, schemas: Mapping[str, Schema | None], acknowledger: Acknowledger) -> Mapping[str, int]:
+    check_audience(run.subscriptions, run.order)
+    partitions, mark = range(run.partitions), (JOB, run.order.job)
+    with run.copying.open_publisher(run.order.target, partitions=partitions, mark=mark, schemas=schemas) as publisher:
+        return _run(run, publisher, acknowledger)
+
+
 def _run(run: Redrive, publisher: Publisher, acknowledger: Acknowledger) -> Mapping[str, int]:
-    there = arrived(run.log, run.order, run.state)
-    if not run.state.behind:
-        run.state.behind = noted_ends(run.log, run.order.target)
+    there = _arrived(run, _next_letters(run))
+    if run.state.tidy:
+        _note_ends(run)
     run.state.tidy = False
     run.note()
     try:
@@ -104,10 +122,6 @@ def _run(run: Redrive, publisher: Publisher, acknowledger: Acknowledger) -> Mapp
     except JobInterrupted as interrupted:
         if interrupted.why is not Interruption.LOST:
             _leave(run, acknowledger, interrupted.why)
-        raise
-    except (StoreRefused, InvalidMessage):
-        publisher.close()
-        _acknowledge_arrived(run, acknowledger)
         raise
     _sure(run, acknowledger)
     run.state.tidy = True
@@ -123,17 +137,41 @@ def _leave(run: Redrive, acknowledger: Acknowledger, why: Interruption) -> None:
     run.note()
 
 
-def _acknowledge_arrived(run: Redrive, acknowledger: Acknowledger) -> None:
-    """The job fails, and may never go on. What it has sent of its last window must not be sent again by another one.
+def _leave_failed(run: Redrive, acknowledger: Acknowledger) -> None:
+    """The job fails, and may never go on. What it has sent must not be sent again by another one.
 
     Whatever shares an entry with a letter that was not sent is left as it is: this job would find its copy.
     """
-    there = arrived(run.log, run.order, run.state)
-    for letters in windows(run.copying, run.log, run.order, run.state.reached, run.most_letters):
-        missing = {run.log.entry(letter.position) for letter in letters if letter_id(letter) not in there}
-        _acknowledge(acknowledger, [letter for letter in letters if run.log.entry(letter.position) not in missing])
-        if missing:
-            return
+    _sure(run, acknowledger)
+    letters = _next_letters(run)
+    there = _arrived(run, letters)
+    missing = {run.log.entry(letter.position) for letter in letters if letter_id(letter) not in there}
+    positions = [letter.position for letter in letters if run.log.entry(letter.position) not in missing]
+    insist(run.subscriptions, run.order, positions, acknowledger, run.tick)
+
+
+def _next_letters(run: Redrive) -> Sequence[Message]:
+    """Return the letters of which some may have been sent though they are not reached: the window after the one noted last."""
+    if run.state.tidy:
+        return ()
+    return next(windows(run.copying, run.log, run.order, run.state.reached, run.most_letters, run.tick), ())
+
+
+def _arrived(run: Redrive, letters: Sequence[Message]) -> Arrived:
+    return arrived(run.log, run.order, run.state, letters, run.partitions, run.tick) if letters else frozenset()
+
+
+def _note_ends(run: Redrive) -> None:
+    """Nothing is on its way now."""
+    run.state.behind, run.state.looked = noted_ends(run.log, run.order.target), time.monotonic()
+
+
+def _look_again(run: Redrive) -> None:
+    """Now and then, while nothing is on its way. What retention may remove is never far behind what is noted then."""
+    if time.monotonic() - run.state.looked >= LOOK_EVERY:
+        check_audience(run.subscriptions, run.order)
+        _note_ends(run)
+        run.note()
 
 
 def _send_all(run: Redrive, there: Arrived, publisher: Publisher, acknowledger: Acknowledger) -> None:
@@ -153,6 +191,7 @@ def _send_all(run: Redrive, there: Arrived, publisher: Publisher, acknowledger: 
             _reach(run.state, window, {number: place.token for number, place in places.items()})
             noted = window.letters
             run.save()
+            _look_again(run)
             window = following
     except JobInterrupted as interrupted:
         if interrupted.why is not Interruption.LOST:
@@ -193,7 +232,7 @@ class Prepared:
 
 
 def prepared(run: Redrive, there: Arrived, handled: Acknowledged) -> Iterator[Prepared]:
-    for letters in windows(run.copying, run.log, run.order, run.state.reached, run.most_letters):
+    for letters in windows(run.copying, run.log, run.order, run.state.reached, run.most_letters, run.tick):
         missing = [letter for letter in letters if letter_id(letter) not in there] if there else letters
         to_send = [letter for letter in missing if letter.position not in handled]
         for letter in to_send:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from eventstore.model.events import Position
@@ -11,9 +12,10 @@ from eventstore.model.events import Position
 class State:
     """- ``reached``: by partition of the letters, the letter up to which all chosen ones were sent. Empty before the first.
     - ``behind``: by partition of the target, the place behind which all copies of letters lie that are not reached. The empty
-      token is the beginning of the log.
+      token is the beginning of a log to which nothing was ever written.
     - ``tidy``: nothing was sent that is not reached.
     - ``sent`` and ``skipped`` count reached letters: sent, and found acknowledged by somebody else.
+    - ``looked``: when ``behind`` was read anew, on the clock of this process. It is not kept.
     """
 
     reached: dict[int, str] = field(default_factory=dict)
@@ -21,6 +23,7 @@ class State:
     tidy: bool = True
     sent: int = 0
     skipped: int = 0
+    looked: float = -inf
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -1,7 +1,7 @@
 """The chosen letters in order, a window at a time: what is on its way at once."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from eventstore.model.copying import Copying
 from eventstore.model.errors import StoreRefused, StoreUnreachable
@@ -20,17 +20,24 @@ CUT = (
 
 
 def windows(
-    copying: Copying, log: Log, order: Order, reached: Mapping[int, str], most_letters: int = MOST_LETTERS
+    copying: Copying, log: Log, order: Order, reached: Mapping[int, str], most_letters: int, tick: Callable[[], None]
 ) -> Iterator[Sequence[Message]]:
     """Yield the chosen letters behind the ones reached. Each window is of one partition, with every chosen letter of its
-    entries."""
+    entries. ``tick`` is called again and again."""
     for partition in sorted(order.chosen):
-        letters = chosen_letters(copying, log, order, partition, reached.get(partition, ""))
+        letters = chosen_letters(copying, log, order, partition, reached.get(partition, ""), tick=tick)
         yield from _cut(log, letters, most_letters)
 
 
 def chosen_letters(
-    copying: Copying, log: Log, order: Order, partition: int, behind: str = "", up_to: str | None = None
+    copying: Copying,
+    log: Log,
+    order: Order,
+    partition: int,
+    behind: str = "",
+    up_to: str | None = None,
+    *,
+    tick: Callable[[], None],
 ) -> Iterator[Message]:
     """Yield the chosen letters of a partition that lie behind ``behind``, ``up_to`` included, as far as they are still
     there. Raises ``StoreRefused`` instead of the last chosen letter of an entry that has others."""
@@ -42,7 +49,7 @@ def chosen_letters(
     held: list[Message] = []
     """What is chosen of the entry that was read last."""
     left: Position | None = None
-    for letter in _read(copying, log, order.letters, partition, start, end):
+    for letter in _read(copying, log, order.letters, partition, start, end, tick):
         if letter.position.token <= behind:
             continue
         if letter.position not in chosen:
@@ -79,7 +86,9 @@ def _start(log: Log, order: Order, partition: int, behind: str | None) -> Positi
     return before[0].position.message if before else Edge.EARLIEST
 
 
-def _read(copying: Copying, log: Log, topic: str, partition: int, start: Position | Edge, end: str) -> Iterator[Message]:
+def _read(
+    copying: Copying, log: Log, topic: str, partition: int, start: Position | Edge, end: str, tick: Callable[[], None]
+) -> Iterator[Message]:
     """Yield the messages up to the place ``end``, or to the end of the log if that lies before it."""
     last = log.ends(topic)[partition].last
     if last is None:
@@ -88,6 +97,7 @@ def _read(copying: Copying, log: Log, topic: str, partition: int, start: Positio
     with copying.open_reader(topic, partition, after=start) as reader:
         heard = time.monotonic()
         while True:
+            tick()
             found = reader.read(limit=MOST_LETTERS, timeout=1.0)
             for message in found:
                 if message.position.token > end:

@@ -10,6 +10,8 @@ from django.http import HttpResponse
 
 from dashboard.auditing.acts import acts
 from dashboard.models import State
+from eventstore.drivers.database.connection import STORE
+from eventstore.drivers.database.models import SubscriptionRow
 from eventstore.jobs import State as JobState
 from eventstore.model.copying import Copy
 from eventstore.model.events import Position
@@ -83,6 +85,24 @@ def test_all_that_match_go_to_the_retry_topic_where_something_consumes_it(desk: 
         assert (copy.properties["ce_id"], copy.properties[JOB], copy.properties[LETTER]) == ("e-1", job.id, "0/1")
         consumer.acknowledge(copy.position)
     assert attribute(desk.get(URL), "data-event-id") == ["e-0", "e-2", "e-3"]
+
+
+def test_a_redrive_is_refused_or_stops_when_others_would_get_its_letters_than_were_confirmed(
+    desk: Desk, letters: Sequence[Position]
+) -> None:
+    confirm(desk, preview(desk))
+    desk.subscribe("audit")
+    desk.faces.jobs.run_until_idle()
+    (job,) = desk.faces.jobs.newest()
+    assert job.state is JobState.FAILED
+    assert "would get the letters too: audit" in job.problem
+    desk.log.create_topic(RETRY)
+    desk.subscribe(topic=RETRY)
+    shown = preview(desk, target=RETRY)
+    SubscriptionRow.objects.using(STORE).get(topic__name=RETRY, name=NAME).delete()
+    assert confirm(desk, shown, target=RETRY).status_code == 409
+    assert len(desk.faces.jobs.newest()) == 1
+    assert sent_to(desk, TOPIC) == sent_to(desk, RETRY) == []
 
 
 def test_letters_that_come_while_one_looks_are_not_redriven(desk: Desk, letters: Sequence[Position]) -> None:

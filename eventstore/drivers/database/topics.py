@@ -69,4 +69,5 @@ def _ends(name: str, partition: int, count: int) -> Ends:
         partition=partition,
         first=position_of(name, partition, 0),
         last=position_of(name, partition, count - 1),
+        written=position_of(name, partition, count - 1).token,
     )

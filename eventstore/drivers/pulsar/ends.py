@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog
-from eventstore.drivers.pulsar.ledgers import Entry, Layout, layout_of
+from eventstore.drivers.pulsar.ledgers import Entry, Layout, last_written, layout_of
 from eventstore.drivers.pulsar.positions import batched, entry_of, place_of, unbatched, whole_entry
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.errors import StoreUnreachable
@@ -69,15 +69,14 @@ class EndsFinder:
 
     def _of_one(self, partition_log: PartitionLog, told: Json) -> Ends:
         topic, partition = partition_log.topic, partition_log.partition
-        layout = layout_of(told)
+        layout, written = layout_of(told), last_written(told)
         if layout.last is None:
-            return Ends(topic=topic, partition=partition, first=None, last=None)
+            return Ends(topic=topic, partition=partition, first=None, last=None, written=written)
         begin = (partition_log.log.uri, "first", *layout.at(0), layout.newest)
         first = self._remembered(begin, lambda: (partition_log.first(), True))
         last = self.last(partition_log, told)
-        return Ends(
-            topic=topic, partition=partition, first=first, last=last, bound=whole_entry(topic, partition, *layout.last)
-        )
+        bound = whole_entry(topic, partition, *layout.last)
+        return Ends(topic=topic, partition=partition, first=first, last=last, bound=bound, written=written)
 
     def _last(self, partition_log: PartitionLog, end: Entry, *, small: bool) -> Found:
         """Return the position of the last message. ``end`` is the log's last entry.

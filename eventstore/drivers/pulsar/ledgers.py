@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+from eventstore.model import tokens
+
 Entry = tuple[int, int]
 """Ledger and entry. The entry -1 is the place before all of its ledger."""
 Places = Sequence[tuple[int, int]]
@@ -114,6 +116,15 @@ def layout_of(internals: Mapping[str, Any]) -> Layout:
         ledgers=tuple((ledger, entries) for ledger, entries in sorted(known.items()) if entries),
         newest=(max(known, default=-1), str(internals.get("lastLedgerCreatedTimestamp", ""))),
     )
+
+
+def last_written(internals: Mapping[str, Any]) -> str:
+    """Return ``Ends.written`` from ``internalStats``. A ledger to which nothing was written yet is told by itself.
+
+    The broker goes on telling the last entry after retention has removed its ledger, until the topic is loaded again.
+    """
+    ledger, entry = ledger_and_entry(str(internals.get("lastConfirmedEntry", "")))
+    return tokens.encode(*(number for number in (ledger, entry) if number >= 0))
 
 
 def ledger_and_entry(text: str) -> Entry:

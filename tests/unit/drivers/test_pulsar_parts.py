@@ -5,7 +5,7 @@ import random
 import pytest
 
 from eventstore.drivers.pulsar.client.resuming import start_behind
-from eventstore.drivers.pulsar.ledgers import Layout, layout_of
+from eventstore.drivers.pulsar.ledgers import Layout, last_written, layout_of
 from eventstore.drivers.pulsar.names import TopicName, full_name, segment, subscription_segment
 from eventstore.drivers.pulsar.positions import Place, Positions, batched, place_of, whole_entry
 from eventstore.drivers.pulsar.subscriptions.listing import _holes, holes_in
@@ -91,6 +91,17 @@ def test_an_empty_log_has_no_last_entry() -> None:
     for told in ({}, {"lastConfirmedEntry": "77:-1", "ledgers": [{"ledgerId": 77, "entries": 0}]}):
         layout = layout_of(told)
         assert (layout.entries, layout.last, layout.count_up_to(77, 5)) == (0, None, 0)
+
+
+def test_what_was_written_last_is_told_though_it_is_removed_and_a_new_ledger_though_it_is_empty() -> None:
+    """Nothing that a message's token tells apart, so that it sorts before that of the message."""
+    assert last_written({}) == ""
+    told = [last_written({"lastConfirmedEntry": place, "ledgers": []}) for place in ("76:3", "77:-1", "77:0", "78:-1")]
+    first, second = (batched("t", 0, 77, entry, 0).beginning.token for entry in (0, 1))
+    assert told == sorted(told)
+    assert told[1] < told[2] < first < second < told[3]
+    assert first.startswith(told[1])
+    assert not first.startswith(told[0])
 
 
 def test_holes_are_read_from_the_brokers_own_writing() -> None:
