@@ -63,8 +63,8 @@ def _no_longer_told(letters: Sequence[Message]) -> str:
     return (
         "The target's retention may have removed events that were sent to it lately, so nothing tells which of the next "
         f"{len(letters)} dead letters, from {letters[0].position.where} on, have arrived there. No more were sent, so that "
-        "none is sent twice, and this job cannot continue. Look at what their consumer has handled, and redrive those that are "
-        "missing."
+        "none is sent twice, and this job cannot continue. Look at what their consumer has handled, and redrive those that "
+        "are missing."
     )
 
 

@@ -18,8 +18,8 @@ def check_audience(subscriptions: Subscriptions, order: Order) -> None:
     now = {one.name for one in audience_of(subscriptions, order.target)}
     if order.name in order.audience and order.name not in now:
         raise StoreRefused(
-            f"The subscription {order.name} of {order.target} is gone, so no consumer would get these letters. No more were sent. "
-            "Make it again and resume the job, or redrive the letters that still wait to another topic."
+            f"The subscription {order.name} of {order.target} is gone, so no consumer would get these letters. "
+            "No more were sent. Make it again and resume the job, or redrive the letters that still wait to another topic."
         )
     if more := sorted(now - {order.name, *order.audience}):
         raise StoreRefused(
