@@ -34,6 +34,11 @@ class Act:
     outcome: Mapping[str, Any]
 
 
+def number_in(text: str) -> int | None:
+    """An act's number as a form sends it; ``None`` for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def acts(
     before: int | None = None,
     limit: int = 50,

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 
 from dashboard.auditing.acts import newest
+from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.cursors.aims import Aim
-from dashboard.cursors.forms import LONGEST_REASON, ConfirmationForm
+from dashboard.cursors.forms import ConfirmationForm
 from dashboard.cursors.given import ends_text, given_time
 from dashboard.cursors.texts import count_words, place_words
 from dashboard.cursors.wording import button_words, heading, verb_of

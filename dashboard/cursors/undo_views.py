@@ -15,8 +15,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 
 from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.cursors import after_move
-from dashboard.cursors.forms import LONGEST_REASON, ConfirmationForm
+from dashboard.cursors.forms import ConfirmationForm
 from dashboard.cursors.newest import moved_words, newest_move
 from dashboard.cursors.preview import PreviewNotes
 from dashboard.cursors.texts import failure_of, what_came_of

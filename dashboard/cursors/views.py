@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.acts import Act, newest, number_in
 from dashboard.cursors import after_move
 from dashboard.cursors.aims import Aim, refuse_unchosen, reset_aim, skip_aim
 from dashboard.cursors.forms import ConfirmationForm
@@ -236,9 +236,8 @@ def _changed_by(act: Act | None) -> str:
 
 def _newer(request: HttpRequest, topic: Topic, name: str) -> Act | None:
     """The newest act on the subscription, if it came after the preview that is confirmed."""
-    act, since = newest(subscription_resource(topic.name, name)), request.POST.get("since", "")
-    known = since.isascii() and since.isdigit() and len(since) < 19
-    return act if act and known and act.number > int(since) else None
+    act, since = newest(subscription_resource(topic.name, name)), number_in(request.POST.get("since", ""))
+    return act if act and since is not None and act.number > since else None
 
 
 def _pressed_twice(request: HttpRequest, act: Act | None) -> bool:

@@ -10,6 +10,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from dashboard.access import policy
+from dashboard.auditing.reasons import LONGEST_REASON, ReasonForm
 from dashboard.gateway import desk
 from dashboard.jobs.words import job_line
 from dashboard.web.pages import load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
@@ -17,24 +18,10 @@ from eventstore.actions import Actor
 from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, Job, JobRefused, State, Wish
 from eventstore.model import ResourceBusy
 
-LONGEST_REASON = 500
 UNDER_WAY = (State.WAITING, State.QUEUED, State.RUNNING, State.PAUSED)
 SHOWN = {"": (), "open": UNDER_WAY, "ended": tuple(state for state in State if state.has_ended)}
 """The choices above the list, as its address has them."""
 Acting = dict[str, bool]
-
-
-class ReasonForm(forms.Form):
-    """Why a job is cancelled, which cannot be undone."""
-
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        strip=True,
-        error_messages={
-            "required": "Say why, for the record: a ticket's number, or what went wrong.",
-            "max_length": f"At most {LONGEST_REASON} characters, please.",
-        },
-    )
 
 
 class SeenForm(forms.Form):

@@ -1,5 +1,6 @@
 """What an address of dead letters asks for: of which subscription, in which topic, which of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -9,10 +10,12 @@ from django.urls import reverse
 
 from dashboard.gateway import desk
 from eventstore.letters import KEEPER, DeadLetterTopic
-from eventstore.model import Position, Topic, TopicKind, UnknownTopic
+from eventstore.model import InvalidPosition, Position, Topic, TopicKind, UnknownTopic
 from eventstore.subscriptions import LetterTopic
 
 EVERY = "every"
+NOT_WRITTEN = "These letters are not as the preview wrote them. Choose them again from the list."
+_PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +79,19 @@ def chosen_in(given: QueryDict, dead: DeadLetterTopic) -> Sequence[Position]:
     """The letters that were ticked. ``InvalidPosition`` for what is no position."""
     found = [Position.decode(text) for text in dict.fromkeys(given.getlist("letter"))]
     return [at for at in found if at.topic == dead.topic.name]
+
+
+def as_posted(positions: Sequence[Position]) -> str:
+    """The places of letters as a preview's form sends them: partition and token of each, with spaces between."""
+    return " ".join(f"{at.partition}:{at.token}" for at in positions)
+
+
+def posted_in(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
+    """The places that ``as_posted`` wrote. ``InvalidPosition`` for anything else."""
+    found = [_PLACE.fullmatch(place) for place in text.split(" ")] if text else []
+    if not all(found):
+        raise InvalidPosition(NOT_WRITTEN)
+    return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
 
 
 def _look(chosen: Topic, source: Topic, name: str) -> DeadLetterTopic:

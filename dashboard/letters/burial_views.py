@@ -1,6 +1,5 @@
 """Burying dead letters: a preview of those that were chosen, its confirmation with a reason, and the act."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -10,7 +9,7 @@ from django.urls import path
 
 from dashboard.auditing.acts import Act
 from dashboard.gateway import desk
-from dashboard.letters.asked import Asked, asked_for, chosen_in, letters_url
+from dashboard.letters.asked import Asked, as_posted, asked_for, chosen_in, letters_url, posted_in
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.letters.lines import letter_line
 from dashboard.rendering.text import format_number, short_topic
@@ -24,7 +23,6 @@ MOST_SEARCHED = 5_000
 """Letters among which those are looked for that match: the oldest ones."""
 SHOWN = 20
 """Letters that a preview shows as lines."""
-_PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
 
 Burial = Planned[Sequence[Position], BurialPlan]
 
@@ -81,14 +79,9 @@ def _matching(request: HttpRequest, asked: Asked, dead: DeadLetterTopic, others:
 
 
 def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
-    """The places as the preview wrote them: partition and token of each, with spaces between."""
-    places = text.split(" ") if text else []
-    if len(places) > MOST_BURIED:
+    if text.count(" ") >= MOST_BURIED:
         raise InvalidPosition(f"At most {MOST_BURIED:,} letters are buried at once. Choose fewer.")
-    found = [_PLACE.fullmatch(place) for place in places]
-    if not all(found):
-        raise InvalidPosition("These letters are not as the preview wrote them. Choose them again from the list.")
-    return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
+    return posted_in(text, dead)
 
 
 def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer, *, others: int = 0) -> HttpResponse:
@@ -107,7 +100,7 @@ def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer, *
         "along": along,
         "others": others,
         "more": max(0, len(plan.letters) - len(shown)),
-        "letters": " ".join(f"{at.partition}:{at.token}" for at in wanted.aim),
+        "letters": as_posted(wanted.aim),
         "most": len(wanted.aim) >= MOST_BURIED,
         "searched": MOST_SEARCHED if "all" in request.GET and dead.waits > MOST_SEARCHED else 0,
     }

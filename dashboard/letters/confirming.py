@@ -10,15 +10,15 @@ from typing import Any, Generic, TypeVar
 from django import forms
 from django.http import HttpRequest, QueryDict
 
-from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.acts import Act, newest, number_in
+from dashboard.auditing.reasons import LONGEST_REASON, PlanForm
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.subscriptions import backlog_cache
 from dashboard.web.pages import person_of
-from eventstore.actions import Actor, Confirmation, Ending, Outcome, Performed, Plan, PlannedAction, Resource
+from eventstore.actions import Actor, Ending, Outcome, Performed, Plan, PlannedAction, Resource
 from eventstore.model import EventStoreError, LeaseLost, ResourceBusy, StalePlan, StoreRefused, StoreUnreachable
 
-LONGEST_REASON = 500
 CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
 AGAIN = "{} has acted on these letters meanwhile. This is what would happen now."
 
@@ -26,24 +26,10 @@ Aim = TypeVar("Aim")
 P = TypeVar("P", bound=Plan)
 
 
-class ReasonForm(forms.Form):
+class ConfirmationForm(PlanForm):
     """The reason, with what is confirmed."""
 
     digest = forms.CharField(max_length=64)
-    since = forms.IntegerField(min_value=0)
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        strip=True,
-        error_messages={
-            "required": "Say why, for the record: a ticket's number, or what went wrong.",
-            "max_length": f"At most {LONGEST_REASON} characters, please.",
-        },
-    )
-
-    @property
-    def confirmation(self) -> Confirmation:
-        """Of a valid form."""
-        return Confirmation(digest=self.cleaned_data["digest"], since=self.cleaned_data["since"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +51,12 @@ class Answer:
     status: int = 200
     notice: str = ""
     failure: str = ""
-    form: ReasonForm | None = None
+    form: ConfirmationForm | None = None
 
     @property
     def reason(self) -> str:
         """What was typed and need not be typed again."""
-        return str(self.form.data.get("reason", "")) if self.form is not None else ""
+        return self.form.reason_given if self.form is not None else ""
 
 
 def planned(action: PlannedAction[Aim, P], resource: Resource, aim: Aim) -> Planned[Aim, P]:
@@ -82,7 +68,7 @@ def planned(action: PlannedAction[Aim, P], resource: Resource, aim: Aim) -> Plan
 def carried_out(request: HttpRequest, wanted: Planned[Aim, P]) -> Performed[P] | Act | Answer:
     """Do it, if the confirmation is of what would happen now. An ``Act`` where this very confirmation has been carried out, or
     is, already: the button was pressed twice. An ``Answer`` where it was not done."""
-    form = ReasonForm(request.POST)
+    form = ConfirmationForm(request.POST)
     meanwhile = _meanwhile(request, wanted)
     if meanwhile is not None:
         return meanwhile
@@ -103,7 +89,7 @@ def carried_out(request: HttpRequest, wanted: Planned[Aim, P]) -> Performed[P] |
     return performed if performed.outcome.ending is Ending.DONE else _not_wholly_done(performed.outcome, form)
 
 
-def _confirmed(request: HttpRequest, wanted: Planned[Aim, P], form: ReasonForm) -> Performed[P]:
+def _confirmed(request: HttpRequest, wanted: Planned[Aim, P], form: ConfirmationForm) -> Performed[P]:
     return desk().actions.confirm(
         Actor(name=person_of(request).username, via="page"),
         wanted.action,
@@ -114,7 +100,7 @@ def _confirmed(request: HttpRequest, wanted: Planned[Aim, P], form: ReasonForm) 
     )
 
 
-def _not_wholly_done(outcome: Outcome, form: ReasonForm) -> Answer:
+def _not_wholly_done(outcome: Outcome, form: ConfirmationForm) -> Answer:
     reasons = " ".join(f"{part.name}: {part.reason}" for part in outcome.parts if part.reason)
     return Answer(status=502, failure=reasons or "The store did not show it as done.", form=form)
 
@@ -158,5 +144,4 @@ def _changed_by(wanted: Planned[Any, Any], request: HttpRequest) -> str:
 
 
 def _posted_since(given: QueryDict) -> int:
-    text = given.get("since", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return number_in(given.get("since", "")) or 0

@@ -9,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from dashboard.gateway import desk
-from dashboard.letters.asked import Asked, asked_for, chosen_in
+from dashboard.letters.asked import NOT_WRITTEN, Asked, as_posted, asked_for, chosen_in, posted_in
 from dashboard.web.filter_form import EnteredFilter, read_filter
 from dashboard.web.pages import profile_of
 from eventstore.letters import DeadLetterTopic
@@ -17,8 +17,6 @@ from eventstore.model import InvalidPosition, NotSupported, Position, Subscripti
 from eventstore.redrives import Aim, targets_of
 
 MOST_CHOSEN = 1_000
-NOT_WRITTEN = "These letters are not as the preview wrote them. Choose them again from the list."
-_PLACE = re.compile(r"(\d{1,9}):([0-9a-z]{1,500})", re.ASCII)
 _END = re.compile(r"(\d{1,9}):(\d{1,15})", re.ASCII)
 
 
@@ -80,11 +78,6 @@ def asked_redrive(request: HttpRequest, topic: str, name: str) -> AskedRedrive |
     return AskedRedrive(asked=asked, dead=asked.dead, filter=entered, targets=targets, target=target, aim=aim)
 
 
-def as_posted(positions: Sequence[Position]) -> str:
-    """The places of the chosen letters, for the form."""
-    return " ".join(f"{at.partition}:{at.token}" for at in positions)
-
-
 def address_of(wanted: AskedRedrive) -> str:
     """The preview's address, for another target: it ends with a query to which more can be added."""
     which = {"letters": as_posted(wanted.aim.positions)} if wanted.aim.positions else {"all": "1"}
@@ -115,11 +108,10 @@ def _target(targets: Sequence[Target], wanted: str) -> Target:
 
 
 def _posted(text: str, dead: DeadLetterTopic) -> Sequence[Position]:
-    places = text.split(" ") if text else []
-    found = [_PLACE.fullmatch(place) for place in places]
-    if len(places) > MOST_CHOSEN or not all(found):
+    found = posted_in(text, dead)
+    if len(found) > MOST_CHOSEN:
         raise InvalidPosition(NOT_WRITTEN)
-    return [Position(topic=dead.topic.name, partition=int(one[1]), token=one[2]) for one in found if one]
+    return found
 
 
 def _until(given: QueryDict) -> Mapping[int, int] | None:

@@ -10,11 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
-from dashboard.letters.confirming import AGAIN, CHANGED, LONGEST_REASON, ReasonForm, act_of
+from dashboard.letters.asked import as_posted
+from dashboard.letters.confirming import AGAIN, CHANGED, ConfirmationForm, act_of
 from dashboard.letters.lines import letter_line
 from dashboard.models import State
-from dashboard.redrives.asked import AskedRedrive, address_of, as_posted, asked_redrive, until_as_posted
+from dashboard.redrives.asked import AskedRedrive, address_of, asked_redrive, until_as_posted
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import Problem, page, person_of, problem, profile_of, render
 from eventstore.actions import Actor, Resource
@@ -32,7 +34,7 @@ ENDED = (
 REFUSALS = (ResourceBusy, StalePlan, InvalidPosition, StoreRefused, StoreUnreachable)
 
 
-class RedriveForm(ReasonForm):
+class RedriveForm(ConfirmationForm):
     """The reason, with what is confirmed, and the most letters a second."""
 
     throttle = forms.IntegerField(
