@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from eventstore.jobs import Interruption, JobInterrupted, Progress
 from eventstore.model.copying import Acknowledger, Copy, Copying, Publisher, Sent
@@ -54,6 +54,10 @@ class Notes:
 
     def throttled(self, amount: int) -> None:
         return
+
+    def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
+        self.save(checkpoint, progress)
+        raise JobInterrupted(Interruption.REST)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, NoReturn, Protocol
 
 from eventstore.actions.action import Action, Aim, P, action_named
 from eventstore.actions.resource import Resource
@@ -21,6 +21,8 @@ class Interruption(StrEnum):
     """The worker's process ends. Another worker goes on."""
     LOST = "lost"
     """The lease has passed, so another worker may have the job. Do nothing more."""
+    REST = "rest"
+    """The run has nothing to do for a while. A worker that is free then goes on."""
 
 
 class JobInterrupted(Exception):
@@ -64,6 +66,11 @@ class Worker(Protocol):
     def throttled(self, amount: int) -> None:
         """Wait until the job may handle this many more by its throttle, and keep the lease meanwhile. Returns early if the job
         is asked to end. Raises ``JobInterrupted`` for ``LOST`` alone."""
+        ...
+
+    def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
+        """As ``save``, and then leave the worker for so many seconds: for a run that waits for something else, such as for
+        consumers. The job stays running, and counts as alive. Always raises ``JobInterrupted``."""
         ...
 
 

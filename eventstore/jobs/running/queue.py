@@ -29,6 +29,10 @@ LONGEST_PAUSE = 60
 """Seconds between two tries at most, while a store cannot be reached."""
 
 
+RESTING = "resting"
+"""The owner of a job that no worker has, because its run waits for something else. It is taken again at ``leased_until``."""
+
+
 class JobLost(Exception):
     """Another worker has the job, or may have."""
 
@@ -48,6 +52,8 @@ class Taken:
     """Whether it has ended so many workers that it must not be run again."""
     tidy: bool
     """Whether its runs before have left nothing half done, as far as they said."""
+    rested: bool = False
+    """Whether its run before has left its worker by itself (``rest``)."""
 
 
 def take(owner: str, kinds: Collection[str]) -> Taken | None:
@@ -60,7 +66,7 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         row = JobRow.objects.select_for_update(skip_locked=True).filter(due).order_by("number").first()
         if row is None:  # another worker was quicker
             return None
-        tidy = row.tidy
+        tidy, rested = row.tidy, row.owner == RESTING
         JobRow.objects.filter(pk=row.pk).update(
             state=State.RUNNING,
             owner=owner,
@@ -75,7 +81,7 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         )
         row.refresh_from_db()
     lease = Lease(number=row.pk, owner=owner, epoch=row.epoch)
-    return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS, tidy=tidy)
+    return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS, tidy=tidy, rested=rested)
 
 
 def _due(owner: str) -> Q:
@@ -124,6 +130,12 @@ def give_back(lease: Lease) -> State:
         state = State.PAUSED if wish is Wish.PAUSE else State.QUEUED
         _update(lease, **RELEASED, state=state, wish=Wish.NONE, deaths=0, tidy=True)
         return state
+
+
+def rest(lease: Lease, seconds: float) -> State:
+    """Leave the job to whoever is free in so many seconds. It stays running. Raises ``JobLost``."""
+    _update(lease, owner=RESTING, leased_until=Now() + timedelta(seconds=seconds), deaths=0)
+    return State.RUNNING
 
 
 def try_again(lease: Lease, problem: str) -> None:

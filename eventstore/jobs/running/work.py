@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import DatabaseError, connections
 
@@ -30,7 +30,7 @@ class Work:
 
     While the database does not answer, a save is tried again until the lease must have passed. Until then nobody else has the
     job, and the run does nothing meanwhile; after that it is lost. ``has_saved``: whether this run has begun to save. Before
-    that it has changed nothing.
+    that it has changed nothing. ``rests_for``: seconds, of a run that has left its worker.
     """
 
     def __init__(self, taken: Taken, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,6 +38,7 @@ class Work:
         self._throttle = taken.job.throttle
         self._wish = taken.job.wish
         self.has_saved = False
+        self.rests_for = 0.0
         self._renewed = self._saved = self._free_at = clock()
         self._told = ToldOnce(log, "A job's progress")
         self._seen: deque[tuple[float, int]] = deque([(clock(), taken.job.progress.handled)])
@@ -71,6 +72,11 @@ class Work:
             if self._clock() - self._renewed >= SAVE_EVERY:
                 self._reach(lambda: queue.renew(self._lease))
         self._free_at = max(self._free_at, self._clock()) + amount / self._throttle
+
+    def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
+        self.save(checkpoint, progress)
+        self.rests_for = seconds
+        raise JobInterrupted(Interruption.REST)
 
     def _reach(self, call: Callable[[], Wish]) -> None:
         """Make the call, which renews the lease, as often as it takes."""

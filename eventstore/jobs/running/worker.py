@@ -75,13 +75,16 @@ def run_next(runner: Runner, owner: str) -> bool:
     taken = queue.take(owner, kinds)
     if taken is None:
         return False
-    runner.on_job(f"{taken.job.id} ({taken.job.kind}) is running")
+    if not taken.rested:
+        runner.on_job(f"{taken.job.id} ({taken.job.kind}) is running")
     try:
         state = _run(runner, taken)
     except JobLost:
         runner.on_job(f"{taken.job.id} is with another worker now")
         return True
-    runner.on_job(f"{taken.job.id} is {state}")
+    if state is State.RUNNING and taken.rested:
+        return True
+    runner.on_job(f"{taken.job.id} is {'waiting' if state is State.RUNNING else state}")
     settle(runner.safeguards.record)
     return True
 
@@ -103,7 +106,7 @@ def _run(runner: Runner, taken: Taken) -> State:
     except JobInterrupted as interrupted:
         if interrupted.why is Interruption.LOST:
             raise JobLost from interrupted
-        return queue.give_back(lease)
+        return queue.rest(lease, work.rests_for) if interrupted.why is Interruption.REST else queue.give_back(lease)
     except Exception as error:  # noqa: BLE001 - whatever a run raises is its job's end, and never the worker's
         if _may_pass(error):
             queue.try_again(lease, _words(error))
