@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from eventstore.model.cursor_moves import CursorMoves
-from eventstore.model.events import Message, Position
+from eventstore.model.events import NOTHING, Message, Position
 from eventstore.model.log import Edge
 
 
@@ -238,8 +238,23 @@ class Subscriptions(CursorMoves, Protocol):
         """Return the subscription with this name, as it is now."""
         ...
 
-    def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
-        """Create the subscription, or return the existing one, unmoved. ``type`` is only a hint if consumers decide it."""
+    def create(
+        self,
+        topic: str,
+        name: str,
+        *,
+        type: SubscriptionType,
+        start: Edge = Edge.LATEST,
+        properties: Mapping[str, str] = NOTHING,
+    ) -> Subscription:
+        """Create the subscription, or return the existing one, unmoved. ``type`` is only a hint if consumers decide it.
+
+        ``properties`` are written to it (``Subscription.properties``), by a store that keeps any.
+        """
+        ...
+
+    def delete(self, topic: str, name: str) -> None:
+        """Delete the subscription, and with it what it has acknowledged. ``StoreRefused`` if a consumer is connected."""
         ...
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:

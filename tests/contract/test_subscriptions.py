@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from eventstore.model.errors import StoreClosed, StoreRefused
+from eventstore.model.errors import StoreClosed, StoreRefused, UnknownSubscription
 from eventstore.model.events import NewMessage, Position
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
@@ -275,3 +275,18 @@ def test_a_closed_consumer_says_so_and_closes_twice(storage: Storage, topic: Mak
         consumer.receive(limit=1, timeout=0)
     with pytest.raises(StoreClosed):
         consumer.acknowledge(position)
+
+
+def test_a_deleted_one_is_gone_with_what_it_had_acknowledged(storage: Storage, topic: MakeTopic) -> None:
+    name = topic(partitions=2).name
+    append_singly(storage, name, numbered(3))
+    there = subscriptions_of(storage)
+    there.create(name, "s", type=SHARED, start=Edge.LATEST, properties={"team": "app"})
+    with there.consume(name, "other", type=SHARED, consumer="c"), pytest.raises(StoreRefused):
+        there.delete(name, "other")
+    there.delete(name, "s")
+    assert [one.name for one in there.of_topic(name)] == ["other"]
+    with pytest.raises(UnknownSubscription):
+        there.delete(name, "s")
+    made = there.create(name, "s", type=SHARED, start=Edge.EARLIEST)
+    assert (made.backlog, made.properties) == (3, {})

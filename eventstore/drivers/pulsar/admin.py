@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, sizes_in
-from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment
-from eventstore.model.errors import InvalidName, NotSupported, StoreRefused, UnknownSubscription, UnknownTopic
+from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment, unknown_subscription, unknown_topic
+from eventstore.model.errors import InvalidName, NotSupported, StoreRefused, UnknownTopic
 from eventstore.model.schema_registry import Schema
 
 RESET_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
@@ -110,7 +110,7 @@ class Admin:
         """
         leave_out = {"subscriptionBacklogSize": "false", "excludePublishers": "true", "excludeConsumers": "true"}
         path, query = f"persistent/{topic.path}/partitioned-stats", {"perPartition": "true", **leave_out}
-        found = sizes_in(self._http.send("GET", path, query=query, missing=_unknown_topic(topic)))
+        found = sizes_in(self._http.send("GET", path, query=query, missing=unknown_topic(topic)))
         return [found.get(topic.partition(number).uri) for number in range(partitions)]
 
     def partition_internals(self, log: TopicName) -> Json:
@@ -215,7 +215,7 @@ class Admin:
     def policy(self, topic: TopicName, name: str) -> Any:
         """Return what is in force for the topic, wherever it was set; ``None`` if nothing is."""
         path, query = f"persistent/{topic.path}/{segment(name)}", {"applied": "true"}
-        answer = self._http.send("GET", path, query=query, missing=_unknown_topic(topic))
+        answer = self._http.send("GET", path, query=query, missing=unknown_topic(topic))
         return parsed(answer) if answer.content.strip() else None
 
     def functions(self, namespace: str) -> Sequence[str]:
@@ -235,7 +235,15 @@ class Admin:
 
     def create_subscription(self, topic: TopicName, name: str, start: str) -> None:
         """Create the subscription, unless it exists. ``start`` is ``earliest`` or ``latest``."""
-        self._http.send("PUT", _subscription(topic, name), body=start, known=(409,), missing=_unknown_topic(topic))
+        self._http.send("PUT", _subscription(topic, name), body=start, known=(409,), missing=unknown_topic(topic))
+
+    def describe_subscription(self, topic: TopicName, name: str, properties: Mapping[str, str]) -> None:
+        path = f"{_subscription(topic, name)}/properties"
+        self._http.send("PUT", path, body=dict(properties), missing=unknown_subscription(topic))
+
+    def delete_subscription(self, topic: TopicName, name: str) -> None:
+        """Delete the subscription. The broker refuses while consumers are connected."""
+        self._http.send("DELETE", _subscription(topic, name), missing=unknown_subscription(topic))
 
     def reset_cursor(self, log: TopicName, name: str, target: tuple[int, int] | str) -> None:
         """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``. A batch is delivered again as a whole.
@@ -244,7 +252,7 @@ class Admin:
         finally raises ``StoreRefused``.
         """
         path, body = f"{_subscription(log, name)}/resetcursor", target if isinstance(target, str) else _entry(*target)
-        unknown, deadline = _unknown_subscription(log), time.monotonic() + FENCED_SECONDS
+        unknown, deadline = unknown_subscription(log), time.monotonic() + FENCED_SECONDS
         while True:
             answer = self._http.send("POST", path, body=body, known=(412,), missing=unknown, timeout=RESET_TIMEOUT)
             if answer.status_code != 412:
@@ -257,7 +265,7 @@ class Admin:
         """Let everything up to this entry expire. The broker answers before, and does nothing (409) if it is at it already."""
         folded, path = log.folded(), f"{_subscription(log, name)}/expireMessages"
         body = {**_entry(ledger, entry), "partitionIndex": folded[1] if folded else -1}  # else the broker refuses (412)
-        self._http.send("POST", path, body=body, known=(409,), missing=_unknown_subscription(log))
+        self._http.send("POST", path, body=body, known=(409,), missing=unknown_subscription(log))
 
     def close(self) -> None:
         self._http.close()
@@ -271,7 +279,7 @@ class Admin:
 
     def _json_of(self, topic: TopicName, what: str, query: Mapping[str, str] | None = None) -> Json:
         path = f"persistent/{topic.path}/{what}"
-        found: Json = self._http.get_json(path, query=query or {}, missing=_unknown_topic(topic))
+        found: Json = self._http.get_json(path, query=query or {}, missing=unknown_topic(topic))
         return found
 
 
@@ -285,14 +293,6 @@ def _subscription(topic: TopicName, name: str) -> str:
 
 def _entry(ledger: int, entry: int) -> Json:
     return {"ledgerId": ledger, "entryId": entry, "partitionIndex": -1, "batchIndex": -1, "excluded": False}
-
-
-def _unknown_subscription(log: TopicName) -> UnknownSubscription:
-    return UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
-
-
-def _unknown_topic(topic: TopicName) -> UnknownTopic:
-    return UnknownTopic(f"The broker has no topic {topic}: go back to the list of topics.")
 
 
 def _each_partition(topic: TopicName, partitions: int, whole: Json) -> Sequence[Json]:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from eventstore.model.errors import InvalidName
+from eventstore.model.errors import InvalidName, UnknownSubscription, UnknownTopic
 
 LONGEST = 255
 """The most characters of a new name."""
@@ -117,3 +117,11 @@ def subscription_segment(name: str) -> str:
     subscription (verified with Pulsar 4.0.8).
     """
     return segment(segment(name))
+
+
+def unknown_subscription(log: TopicName) -> UnknownSubscription:
+    return UnknownSubscription(f"The topic {log} has no subscription of this name: go back to the list.")
+
+
+def unknown_topic(topic: TopicName) -> UnknownTopic:
+    return UnknownTopic(f"The broker has no topic {topic}: go back to the list of topics.")

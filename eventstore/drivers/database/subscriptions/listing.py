@@ -11,6 +11,7 @@ from eventstore.drivers.database.names import checked_name, find_subscription, s
 from eventstore.drivers.database.positions import position_of
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.database.subscriptions.state import ShardState, SubscriptionState, state_of, states_of
+from eventstore.model.errors import StoreRefused
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
@@ -53,6 +54,14 @@ def made_subscription(topic: TopicRow, name: str, type: SubscriptionType, start:
                 for partition in PartitionRow.objects.filter(topic=topic)
             )
     return row
+
+
+def delete_subscription(topic: str, name: str) -> None:
+    with transaction.atomic(using=STORE):
+        row = locked(subscription_row(topic, name).pk)
+        if state_of(row).members:
+            raise StoreRefused("A consumer is connected. Stop the consumers of this subscription, then delete it.")
+        row.delete()
 
 
 def locked(pk: int) -> SubscriptionRow:

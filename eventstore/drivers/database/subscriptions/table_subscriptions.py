@@ -7,7 +7,7 @@ from eventstore.drivers.database.connection import Session
 from eventstore.drivers.database.subscriptions import listing, moving
 from eventstore.drivers.database.subscriptions.consumer import TableConsumer, consume
 from eventstore.model.cursor_moves import CursorPlace, OnBegin, OnMove, Range, ignore_begin, ignore_move, of_messages
-from eventstore.model.events import Position
+from eventstore.model.events import NOTHING, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import Consumer, Subscription, SubscriptionCapabilities, SubscriptionType
 
@@ -29,9 +29,22 @@ class TableSubscriptions:
         with self._session.use():
             return listing.subscription(topic, name)
 
-    def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+    def create(
+        self,
+        topic: str,
+        name: str,
+        *,
+        type: SubscriptionType,
+        start: Edge = Edge.LATEST,
+        properties: Mapping[str, str] = NOTHING,
+    ) -> Subscription:
+        """This store keeps no properties."""
         with self._session.use():
             return listing.create_subscription(topic, name, type, start)
+
+    def delete(self, topic: str, name: str) -> None:
+        with self._session.use():
+            listing.delete_subscription(topic, name)
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> Consumer:
         with self._session.use():

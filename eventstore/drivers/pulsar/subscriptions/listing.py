@@ -10,12 +10,13 @@ from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.raw_readers import READER_NAME
 from eventstore.drivers.pulsar.ends import has_small_entries
 from eventstore.drivers.pulsar.ledgers import Entry, Layout, Places, layout_of, ledger_and_entry
+from eventstore.drivers.pulsar.names import unknown_subscription
 from eventstore.drivers.pulsar.positions import unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.cursor_moves import CursorPlace
-from eventstore.model.errors import StoresOwn, UnknownSubscription
+from eventstore.model.errors import StoresOwn
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
@@ -54,20 +55,16 @@ def named(told: Sequence[Subscription], known: KnownTopic, name: str) -> Subscri
     for subscription in told:
         if subscription.name == name:
             return subscription
-    raise _unknown(known)
+    raise unknown_subscription(known.name)
 
 
 def check_movable(admin: Admin, known: KnownTopic, name: str) -> None:
     """Raise ``StoresOwn`` for one of the broker's own cursors, and ``UnknownSubscription`` for a name that is not there."""
     own = own_kind(name)
     if own is not None:
-        raise StoresOwn(f"{name} is the broker's own cursor, for {own.value}: it is not reset.")
+        raise StoresOwn(f"{name} is the broker's own cursor, for {own.value}: it is left alone.")
     if name not in _names(admin.statistics(known.name, known.shards)):
-        raise _unknown(known)
-
-
-def _unknown(known: KnownTopic) -> UnknownSubscription:
-    return UnknownSubscription(f"The topic {known.name} has no subscription of this name: go back to the list.")
+        raise unknown_subscription(known.name)
 
 
 def _names(statistics: Sequence[Json]) -> set[str]:

@@ -23,7 +23,7 @@ from eventstore.model.cursor_moves import (
     of_messages,
 )
 from eventstore.model.errors import InvalidPosition
-from eventstore.model.events import Position
+from eventstore.model.events import NOTHING, Position
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import Subscription, SubscriptionCapabilities, SubscriptionType
 
@@ -55,13 +55,30 @@ class PulsarSubscriptions:
         known, found = self._all_of(self._cluster.known(topic))
         return replace(listing.named(found, known, name), acknowledges_inside=self._inside_batches.kept())
 
-    def create(self, topic: str, name: str, *, type: SubscriptionType, start: Edge = Edge.LATEST) -> Subscription:
+    def create(
+        self,
+        topic: str,
+        name: str,
+        *,
+        type: SubscriptionType,
+        start: Edge = Edge.LATEST,
+        properties: Mapping[str, str] = NOTHING,
+    ) -> Subscription:
         """The broker learns the type from the consumers that connect, so that ``type`` says nothing to it."""
         known = self._cluster.known(topic)
         check_new_subscription(name)
         self._cluster.admin.create_subscription(known.name, name, start.value)
+        if properties:
+            self._cluster.admin.describe_subscription(known.name, name, properties)
         known, found = self._all_of(known)
         return listing.named(found, known, name)
+
+    def delete(self, topic: str, name: str) -> None:
+        """The broker deletes it from one partition after the other. What it refuses it may have done in some of them: a
+        second try does the rest."""
+        known = self._cluster.known(topic)
+        listing.check_movable(self._cluster.admin, known, name)
+        self._cluster.admin.delete_subscription(known.name, name)
 
     def consume(self, topic: str, name: str, *, type: SubscriptionType, consumer: str) -> PulsarConsumer:
         known = self._cluster.known(topic)
