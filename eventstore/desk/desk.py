@@ -21,6 +21,7 @@ from eventstore.jobs.guarding import guarded
 from eventstore.letters.face import LetterFace
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
+from eventstore.replays.face import ReplayFace
 from eventstore.scanning import Scans
 from eventstore.schemas import Schemas
 from eventstore.streams.face import StreamFace
@@ -71,6 +72,7 @@ class Desk:
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         self.jobs = JobFace(storage=storage, safeguards=safeguards)
         self.cursors = CursorFace(actions=self.actions, rows_of=self.streams.rows_of, is_external=external)
+        self.replays = ReplayFace(storage=storage, jobs=self.jobs, letters=self.letters, is_external=external)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
 

@@ -3,6 +3,20 @@
 A plan becomes a ``ReplayOrder``, which the job keeps. Its way says who carries it out.
 """
 
+from eventstore.replays.face import REPLAY
 from eventstore.replays.order import Bounds, Kind, ReplayOrder, Way, What
+from eventstore.replays.watching import CopyLine, Refused, Watched, has_consumed, reader_of
 
-__all__ = ["Bounds", "Kind", "ReplayOrder", "Way", "What"]
+__all__ = [
+    "REPLAY",
+    "Bounds",
+    "CopyLine",
+    "Kind",
+    "Refused",
+    "ReplayOrder",
+    "Watched",
+    "Way",
+    "What",
+    "has_consumed",
+    "reader_of",
+]

@@ -1,0 +1,91 @@
+"""The desk's face for replays: looking at them while they run, and afterwards."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from eventstore.jobs import Job, State, UnknownJob
+from eventstore.jobs.face import JobFace
+from eventstore.letters.face import LetterFace
+from eventstore.model.errors import EventStoreError
+from eventstore.model.events import TopicKind
+from eventstore.model.storage import Storage
+from eventstore.replays.order import ReplayOrder, Way
+from eventstore.replays.watching.consumption import consumption_of
+from eventstore.replays.watching.copies import copies_in
+from eventstore.replays.watching.places import reader_of, stretches_of
+from eventstore.replays.watching.refused import Refused, refused_since
+from eventstore.replays.watching.watched import Watched, looks_of
+
+REPLAY = "replay_events"
+"""The name of the kind of job."""
+ASK_EVERY = 1.5
+"""Seconds for which the store's answer is used for everybody who watches the same replay."""
+MOST_KEPT = 100
+
+
+class ReplayFace:
+    """``desk.replays``."""
+
+    def __init__(
+        self, *, storage: Storage, jobs: JobFace, letters: LetterFace, is_external: Callable[[str, str], bool]
+    ) -> None:
+        """``is_external``: whether a topic's subscription keeps its positions outside the store."""
+        self._storage, self._jobs, self._letters, self._is_external = storage, jobs, letters, is_external
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[float, Watched]] = {}
+
+    def newest(self, *, limit: int = 50, states: Collection[State] = ()) -> Sequence[Watched]:
+        """The newest replays, as their jobs tell: the store is not asked."""
+        return [_as_told(job) for job in self._jobs.newest(limit=limit, states=states, kind=REPLAY)]
+
+    def watch(self, id: str) -> Watched:
+        """One replay, with what is consumed of it now. Raises ``UnknownJob``, also for a job of another kind.
+
+        Where the store does not answer, ``away`` says so and the last look is shown. An answer serves for ``ASK_EVERY``
+        seconds, unless the job has changed its state meanwhile.
+        """
+        job = self._jobs.get(id)
+        if job.kind != REPLAY:
+            raise UnknownJob("This job is no replay.")
+        with self._lock:
+            at, seen = self._seen.get(id, (0.0, None))
+        if seen is not None and time.monotonic() - at < ASK_EVERY and seen.job.state is job.state:
+            return seen
+        found = self._looked_at(job)
+        with self._lock:
+            self._seen[id] = (time.monotonic(), found)
+            while len(self._seen) > MOST_KEPT:
+                del self._seen[next(iter(self._seen))]
+        return found
+
+    def _looked_at(self, job: Job) -> Watched:
+        told = _as_told(job)
+        stretches = stretches_of(told.order, self._checkpoints(job))
+        if not stretches or job.started is None:
+            return told
+        parts: dict[str, Any] = {}
+        try:
+            if told.order.way is Way.TOPIC:
+                parts["copies"] = copies_in(self._storage.log, stretches, job.id)
+                parts["refused"] = self._refused(told.order, job)
+            if job.state is not State.SUCCEEDED:
+                name, topic = reader_of(told.order), stretches[0].topic
+                external = self._is_external(topic, name)
+                parts["consumption"] = consumption_of(self._storage, name, stretches, external=external)
+        except EventStoreError as error:
+            parts["away"] = str(error)
+        return _as_told(job, **parts)
+
+    def _checkpoints(self, job: Job) -> Sequence[Mapping[str, Any]]:
+        return [job.checkpoint]
+
+    def _refused(self, order: ReplayOrder, job: Job) -> Sequence[Refused]:
+        topics = self._letters.topics(order.target, reader_of(order))
+        dead = [one.topic.name for one in topics if one.topic.kind is TopicKind.DEAD_LETTER]
+        return refused_since(self._storage.log, dead, job.id, job.started or job.asked)
+
+
+def _as_told(job: Job, **parts: Any) -> Watched:
+    return Watched(job=job, order=ReplayOrder.of(job.arguments), looks=looks_of(job.checkpoint), **parts)

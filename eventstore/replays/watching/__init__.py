@@ -1,0 +1,32 @@
+"""Watching a replay: what of it is consumed, what its consumers gave up, and following it until all is consumed."""
+
+from eventstore.replays.watching.consumption import Consumption, PartConsumed, Stretch, consumption_of, has_consumed
+from eventstore.replays.watching.copies import MOST_SHOWN, CopyLine, copies_in
+from eventstore.replays.watching.following import Follow, Looks, follow, place_of
+from eventstore.replays.watching.places import TARGET, reader_of, stretches_of, target_json
+from eventstore.replays.watching.refused import Refused, refused_since
+from eventstore.replays.watching.watched import LOOKS, Watched, looks_of
+
+__all__ = [
+    "LOOKS",
+    "MOST_SHOWN",
+    "TARGET",
+    "Consumption",
+    "CopyLine",
+    "Follow",
+    "Looks",
+    "PartConsumed",
+    "Refused",
+    "Stretch",
+    "Watched",
+    "consumption_of",
+    "copies_in",
+    "follow",
+    "has_consumed",
+    "looks_of",
+    "place_of",
+    "reader_of",
+    "refused_since",
+    "stretches_of",
+    "target_json",
+]
