@@ -8,6 +8,9 @@ from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
 from dashboard.redrives import views as redrives
+from dashboard.replays.live import listing as replays
+from dashboard.replays.live import report as replay_report
+from dashboard.replays.live import views as replay
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregates,
@@ -45,6 +48,9 @@ _PAGES = (
     keeping_views,
     exporting,
     redrives,
+    replays,
+    replay,
+    replay_report,
     undo_views,
     moves_view,
     audit,

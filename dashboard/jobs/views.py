@@ -12,7 +12,8 @@ from django.utils import timezone
 from dashboard.access import policy
 from dashboard.auditing.reasons import LONGEST_REASON, ReasonForm
 from dashboard.gateway import desk
-from dashboard.jobs.words import job_line
+from dashboard.jobs.acting import acting
+from dashboard.jobs.words import job_line, url_of
 from dashboard.web.pages import load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
 from eventstore.actions import Actor
 from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, Job, JobRefused, State, Wish
@@ -21,7 +22,6 @@ from eventstore.model import ResourceBusy
 UNDER_WAY = (State.WAITING, State.QUEUED, State.RUNNING, State.PAUSED)
 SHOWN = {"": (), "open": UNDER_WAY, "ended": tuple(state for state in State if state.has_ended)}
 """The choices above the list, as its address has them."""
-Acting = dict[str, bool]
 
 
 class SeenForm(forms.Form):
@@ -102,7 +102,7 @@ def _acted(request: HttpRequest, id: str, act: Callable[[Actor], Job]) -> HttpRe
     except (JobRefused, ResourceBusy) as error:
         return _shown(request, desk().jobs.get(id), refused=str(error), status=409)
     messages.success(request, _done(changed))
-    return HttpResponseRedirect(reverse("job", args=[id]))
+    return HttpResponseRedirect(url_of(changed))
 
 
 def _done(job: Job) -> str:
@@ -118,7 +118,7 @@ def _shown(
     context = {
         "line": job_line(job, now, named=reads_record),
         "since": desk().jobs.newest_act(job),
-        "acting": _acting(request, job),
+        "acting": acting(person_of(request), job),
         "workers": desk().jobs.workers(job.kind),
         "refused": refused,
         "form": form,
@@ -133,24 +133,6 @@ def _shown(
 def _reads_record(request: HttpRequest) -> bool:
     """Whether this person may know who did what, and why."""
     return policy.allows(person_of(request), "read_audit")
-
-
-def _acting(request: HttpRequest, job: Job) -> Acting:
-    """What this person may do to the job as it is now."""
-    person = person_of(request)
-    cancelling = job.wish is Wish.CANCEL
-    possible = {
-        PAUSE_JOB.name: job.state is State.QUEUED or (job.state is State.RUNNING and job.wish is Wish.NONE),
-        RESUME_JOB.name: job.state in (State.PAUSED, State.FAILED)
-        or job.wish is Wish.PAUSE
-        or (job.state is State.QUEUED and job.not_before is not None),
-        CANCEL_JOB.name: not job.state.has_ended,
-        APPROVE_JOB.name: job.state is State.WAITING and job.asker.name != person.username,
-    }
-    return {
-        action.removesuffix("_job"): can and not cancelling and policy.allows(person, action)
-        for action, can in possible.items()
-    }
 
 
 def _unattended(found: Sequence[Job]) -> bool:

@@ -36,10 +36,16 @@ def no_facts(job: Job) -> Sequence[Fact]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindWords:
-    """How jobs of one kind read. ``unit`` is what their progress counts ("letter"); ``facts`` are shown on a job's page."""
+    """How jobs of one kind read.
+
+    ``unit`` is what their progress counts ("letter"); ``facts`` are shown on a job's page. ``page`` is the name of the URL of
+    one; ``title`` its title, if that says more than the kind's name.
+    """
 
     unit: str = "event"
     facts: Callable[[Job], Sequence[Fact]] = no_facts
+    page: str = "job"
+    title: Callable[[Job], str] | None = None
 
 
 _words: dict[str, KindWords] = {}
@@ -81,7 +87,7 @@ def job_line(job: Job, now: datetime, *, named: bool) -> JobLine:
         title=title_of(job),
         name=name_of(job.resource),
         target=target_of(job.resource),
-        url=reverse("job", args=[job.id]),
+        url=url_of(job),
         mark=mark_of(job, now),
         note=note_of(job) if named else unnamed_note_of(job),
         share=share,
@@ -93,7 +99,15 @@ def job_line(job: Job, now: datetime, *, named: bool) -> JobLine:
     )
 
 
+def url_of(job: Job) -> str:
+    """The page of this job."""
+    return reverse(_words.get(job.kind, KindWords()).page, args=[job.id])
+
+
 def title_of(job: Job) -> str:
+    own = _words.get(job.kind, KindWords()).title
+    if own is not None:
+        return own(job)
     known = kind_named(job.kind)
     return known.title if known else humanize_type(job.kind.replace("_", " "))
 

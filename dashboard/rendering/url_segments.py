@@ -95,4 +95,17 @@ class SegmentConverter:
         return segment(value)
 
 
+class HexConverter:
+    """``<hex:id>`` in a URL pattern: the id of a job. ``new``, which may stand in its place, does not match."""
+
+    regex = "[0-9a-f]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 register_converter(SegmentConverter, "segment")
+register_converter(HexConverter, "hex")

@@ -15,6 +15,7 @@ from dashboard.jobs.attention import jobs_to_attend_to
 from dashboard.letters.summary import dead_letters
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import AnomalyText, EventLine, build_line, build_pointer_line, texts_of_kinds
+from dashboard.replays.live.under_way import replays_under_way
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import BacklogSnapshot, Line
 from dashboard.subscriptions.diagnosis import FindingText, at_a_glance, diagnosis_of
@@ -102,7 +103,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     stuck = [line for line in lines if line.needs_attention]
     held = [line for line in lines if line.held_long]
     mistaken = _mistaken([line for line in lines if not line.needs_attention])
-    jobs = jobs_to_attend_to(timezone.now(), named=policy.allows(person_of(request), "read_audit"))
+    moment = timezone.now()
+    jobs = jobs_to_attend_to(moment, named=policy.allows(person_of(request), "read_audit"))
     of_index = {**_from_the_index(index, lines), "index_notice": now.index_notice, "standing": now, "says_index": True}
     attention = _count_issues(snapshot, len(stuck) + len(held), len(mistaken) + len(jobs), of_index)
     context = {
@@ -118,6 +120,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "subscriptions": len(services),
         "jobs": jobs[:MOST_JOBS],
         "more_jobs": max(0, len(jobs) - MOST_JOBS),
+        "replays": replays_under_way(moment),
         "waiting": _waiting(lines) if snapshot else None,
         "healthy": sum(line.backlog.state in WELL for line in services),
         "attention": attention,

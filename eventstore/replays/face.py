@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from eventstore.actions import Resource
 from eventstore.jobs import Job, State, UnknownJob
 from eventstore.jobs.face import JobFace
 from eventstore.letters.face import LetterFace
@@ -13,7 +14,7 @@ from eventstore.model.events import TopicKind
 from eventstore.model.storage import Storage
 from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.watching.consumption import consumption_of
-from eventstore.replays.watching.copies import copies_in
+from eventstore.replays.watching.copies import copies_in, counted_by_copies
 from eventstore.replays.watching.places import reader_of, stretches_of
 from eventstore.replays.watching.refused import Refused, refused_since
 from eventstore.replays.watching.watched import Watched, looks_of
@@ -36,9 +37,12 @@ class ReplayFace:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[float, Watched]] = {}
 
-    def newest(self, *, limit: int = 50, states: Collection[State] = ()) -> Sequence[Watched]:
-        """The newest replays, as their jobs tell: the store is not asked."""
-        return [_as_told(job) for job in self._jobs.newest(limit=limit, states=states, kind=REPLAY)]
+    def newest(
+        self, *, limit: int = 50, before: int | None = None, states: Collection[State] = (), on: Resource | None = None
+    ) -> Sequence[Watched]:
+        """Replays as their jobs tell, selected as ``JobFace.newest`` does: the store is not asked."""
+        found = self._jobs.newest(limit=limit, before=before, states=states, kind=REPLAY, on=on)
+        return [_as_told(job) for job in found]
 
     def watch(self, id: str) -> Watched:
         """One replay, with what is consumed of it now. Raises ``UnknownJob``, also for a job of another kind.
@@ -73,7 +77,8 @@ class ReplayFace:
             if job.state is not State.SUCCEEDED:
                 name, topic = reader_of(told.order), stretches[0].topic
                 external = self._is_external(topic, name)
-                parts["consumption"] = consumption_of(self._storage, name, stretches, external=external)
+                found = consumption_of(self._storage, name, stretches, external=external)
+                parts["consumption"] = counted_by_copies(found, parts.get("copies", ()))
         except EventStoreError as error:
             parts["away"] = str(error)
         return _as_told(job, **parts)

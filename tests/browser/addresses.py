@@ -7,6 +7,7 @@ from django.urls import resolve
 EVENT = "e3"
 LOGIN = "login/"
 JOB = "0123456789ab"
+REPLAY = "0123456789ac"
 PAGES = (
     "",
     "topics/",
@@ -26,6 +27,9 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/cursor-resets/new/?to=earliest",
     "jobs/",
     f"jobs/{JOB}/",
+    "replays/",
+    f"replays/{REPLAY}/",
+    f"replays/{REPLAY}/report/",
     "topics/documents/subscriptions/app-timeline/cursor-resets/events/?to=latest",
     "topics/documents/subscriptions/app-timeline/moves/",
     "topics/documents/subscriptions/app-timeline/skips/new/?skip=all",
@@ -65,6 +69,7 @@ FOREIGN = (
 WITH_A_SEARCH = "topics/documents/?filter=data.pages%3E1"
 EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
 NO_PAGES = {
+    "replay_export": "a download",
     "logout": "only posted",
     "cursor_resets": "only posted; what it shows after a refusal is the page of the preview",
     "job_pauses": "only posted",

@@ -24,6 +24,9 @@ def furnished_desk(folder: Path) -> Iterator[Desk]:
         planting = running.spawn("planting a job", "-m", "tests.fault.counting_worker", "plant", str(folder), JOB)
         assert planting.wait(timeout=60) == 0
         running.processes.pop("planting a job")
+        planting = running.spawn("planting a replay", "-m", "tests.browser.planting_replay")
+        assert planting.wait(timeout=60) == 0
+        running.processes.pop("planting a replay")
         running.manage("run_index", "--until-caught-up")
         process = running.spawn("projection", "-m", "tests.browser.projection", "documents", "app-timeline", "3")
         assert process.wait(timeout=60) == 0

@@ -13,7 +13,17 @@ from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays.order import REPLAY_ID, REPLAY_OF
-from eventstore.replays.watching import Consumption, Follow, Looks, Stretch, consumption_of, copies_in, follow, following
+from eventstore.replays.watching import (
+    Consumption,
+    Follow,
+    Looks,
+    Stretch,
+    consumption_of,
+    copies_in,
+    counted_by_copies,
+    follow,
+    following,
+)
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, receive_until, whole_log
 from tests.indexing import index
@@ -149,6 +159,9 @@ def test_among_messages_of_others_at_least_so_many_are_consumed(replayed: Replay
         assert eventually(lambda: subscriptions_of(replayed.storage).named(replayed.topic.name, NAME).backlog == 9)
         found = consumption_of(replayed.storage, NAME, stretches)
         assert (found.consumed, found.exact) == (1, False)
+        exact = counted_by_copies(found, copies_in(replayed.storage.log, stretches, JOB))
+        assert (exact.consumed, exact.exact, exact.left) == (1, True, 9)
+        assert counted_by_copies(found, copies_in(replayed.storage.log, stretches, JOB)[1:]).exact is False
 
 
 def test_nothing_is_known_of_a_subscription_that_is_gone_or_keeps_its_positions_elsewhere(replayed: Replayed) -> None:

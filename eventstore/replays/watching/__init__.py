@@ -1,7 +1,7 @@
 """Watching a replay: what of it is consumed, what its consumers gave up, and following it until all is consumed."""
 
 from eventstore.replays.watching.consumption import Consumption, PartConsumed, Stretch, consumption_of, has_consumed
-from eventstore.replays.watching.copies import MOST_SHOWN, CopyLine, copies_in
+from eventstore.replays.watching.copies import MOST_SHOWN, CopyLine, copies_in, counted_by_copies
 from eventstore.replays.watching.following import Follow, Looks, follow, place_of
 from eventstore.replays.watching.places import TARGET, reader_of, stretches_of, target_json
 from eventstore.replays.watching.refused import Refused, refused_since
@@ -21,6 +21,7 @@ __all__ = [
     "Watched",
     "consumption_of",
     "copies_in",
+    "counted_by_copies",
     "follow",
     "has_consumed",
     "looks_of",

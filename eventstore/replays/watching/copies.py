@@ -1,13 +1,13 @@
 """The events of a small replay one by one: what was sent, when, and whether it is consumed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Log
 from eventstore.replays.order import REPLAY_ID, REPLAY_OF
-from eventstore.replays.watching.consumption import Stretch
+from eventstore.replays.watching.consumption import Consumption, PartConsumed, Stretch, has_consumed
 
 MOST_SHOWN = 100
 """Events of a replay that is shown event by event."""
@@ -41,6 +41,25 @@ def copies_in(log: Log, stretches: Sequence[Stretch], job: str) -> Sequence[Copy
         for message in _read(log, stretch)
         if message.properties.get(REPLAY_ID) == job
     ]
+
+
+def counted_by_copies(found: Consumption, copies: Sequence[CopyLine]) -> Consumption:
+    """Return the consumption with each stretch counted copy by copy, where all of its copies are known.
+
+    That is exact, whatever the index has read and whatever lies between them.
+    """
+    if found.unknown or not copies:
+        return found
+    return replace(found, parts=[_counted(part, found, copies) for part in found.parts])
+
+
+def _counted(part: PartConsumed, found: Consumption, copies: Sequence[CopyLine]) -> PartConsumed:
+    place = (part.stretch.topic, part.stretch.partition)
+    here = [copy for copy in copies if (copy.position.topic, copy.position.partition) == place]
+    if len(here) != part.stretch.events:
+        return part
+    consumed = sum(has_consumed(found, copy.position) for copy in here)
+    return PartConsumed(stretch=part.stretch, consumed=consumed, exact=True)
 
 
 def _read(log: Log, stretch: Stretch) -> Iterator[Message]:

@@ -14,7 +14,7 @@ from typing import Any
 from eventstore.jobs import Progress, Worker
 from eventstore.model.storage import Storage
 from eventstore.replays.watching.consumption import Consumption, Stretch, consumption_of, has_consumed
-from eventstore.replays.watching.copies import CopyLine, copies_in
+from eventstore.replays.watching.copies import CopyLine, copies_in, counted_by_copies
 
 LOOK_SECONDS = 0.2
 STAY_SECONDS = 3.0
@@ -120,7 +120,8 @@ def follow(storage: Storage, what: Follow, worker: Worker) -> Mapping[str, Any]:
     stay_until = time.monotonic() + STAY_SECONDS
     while True:
         before = what.looks.consumed
-        found = consumption_of(storage, what.subscription, what.stretches, external=what.external)
+        told = consumption_of(storage, what.subscription, what.stretches, external=what.external)
+        found = counted_by_copies(told, copies)
         what.looks.note(found, copies)
         if found.unknown or found.all_consumed:
             worker.save(what.checkpoint(), what.progress())

@@ -1,0 +1,53 @@
+"""The page of one replay: live while it runs, and its figures afterwards."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from dashboard.access import policy
+from dashboard.auditing.reasons import LONGEST_REASON
+from dashboard.gateway import desk
+from dashboard.jobs.acting import acting
+from dashboard.jobs.words import KindWords, tell_jobs
+from dashboard.replays.live import words
+from dashboard.replays.live.history import acts_on, log_of
+from dashboard.replays.live.plan import plan_facts
+from dashboard.replays.live.shown import shown
+from dashboard.web.pages import load_whole_page, page, person_of, profile_of, render, wants_fragment
+from eventstore.jobs import CANCEL_JOB
+from eventstore.replays import REPLAY, Watched
+
+tell_jobs(REPLAY, KindWords(page="replay", title=words.job_title))
+
+
+@page("browse")
+def replay(request: HttpRequest, id: str) -> HttpResponse:
+    """One replay. When it ends, its page is loaded again, since nothing can be done to it any more."""
+    found = desk().replays.watch(id)
+    if found.job.state.has_ended and wants_fragment(request):
+        return load_whole_page()
+    return render(request, "replays/show.html", _context(request, found), fragment="replays/_live.html")
+
+
+def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
+    person, job = person_of(request), found.job
+    named = policy.allows(person, "read_audit")
+    acts = acts_on(job)
+    return {
+        "shown": shown(found, profile_of(request), named=named),
+        "job": job,
+        "order": found.order,
+        "acting": acting(person, job),
+        "since": desk().jobs.newest_act(job),
+        "log": log_of(found, acts, named=named),
+        "plan": plan_facts(found.order, acts[0] if acts else None),
+        "reads_record": named,
+        "workers": desk().jobs.workers(job.kind),
+        "cancel_undo": CANCEL_JOB.undo.how,
+        "longest_reason": LONGEST_REASON,
+        "fragment": wants_fragment(request),
+    }
+
+
+urls = [path("replays/<hex:id>/", replay, name="replay")]

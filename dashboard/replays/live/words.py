@@ -1,0 +1,80 @@
+"""Replays in words: what is replayed, how, and what "consumed" means."""
+
+from collections.abc import Mapping
+
+from dashboard.rendering.text import format_exact, format_number, humanize_type, short_topic, shorten, visible
+from eventstore.jobs import Job
+from eventstore.replays import Kind, ReplayOrder, Way
+
+LONGEST = 60
+"""Characters of an id or a filter in a title."""
+HOW: Mapping[Way, str] = {
+    Way.CURSOR: "its cursor goes back, and it reads everything from there again",
+    Way.GENERATION: "a new subscription reads everything, beside the old one",
+    Way.TOPIC: "marked copies to {}",
+    Way.LOCAL: "its Python code is called here, and its rows are built anew",
+}
+
+
+def title_of(order: ReplayOrder) -> str:
+    """ "Replay 2 events of patient 4711 to app-timeline"."""
+    return f"Replay {counted(order)}{_which(order)} to {visible(order.projection)}"
+
+
+def job_title(job: Job) -> str:
+    return title_of(ReplayOrder.of(job.arguments))
+
+
+def counted(order: ReplayOrder) -> str:
+    """ "2 events"; "the events" where nobody knows how many before they are read."""
+    return "the events" if order.events is None else events(order.events)
+
+
+def events(count: int) -> str:
+    return f"{format_number(count)} event{'' if count == 1 else 's'}"
+
+
+def what_of(order: ReplayOrder) -> str:
+    """What is replayed, as a fact of the plan: "2 events of 1 aggregate, up to an end that was frozen"."""
+    of = "" if order.aggregates is None else f" of {format_number(order.aggregates)} aggregate{_s(order.aggregates)}"
+    looked = "" if order.events is not None else f", out of {events(order.looked_at)} that are read"
+    return f"{counted(order)}{of}{looked}"
+
+
+def which_of(order: ReplayOrder) -> str:
+    """How they were chosen: "those of patient 4711"."""
+    return f"all{_which(order)}" if order.what.kind is Kind.EVERYTHING else f"those{_which(order)}"
+
+
+def how_of(order: ReplayOrder) -> str:
+    return HOW[order.way].format(short_topic(order.target))
+
+
+def consumed_means(order: ReplayOrder, reader: str) -> str:
+    """What counts as consumed."""
+    if order.way is Way.LOCAL:
+        return "Consumed means: the code of the projection has returned from the event."
+    if order.way is Way.TOPIC:
+        return f"Consumed means: {visible(reader)} has acknowledged the copy on {short_topic(order.target)}."
+    return f"Consumed means: {visible(reader)} has acknowledged the event."
+
+
+def _which(order: ReplayOrder) -> str:
+    what = order.what
+    if what.kind is Kind.AGGREGATE:
+        type, id = what.aggregate
+        return f" of {humanize_type(type).lower()} {visible(shorten(id, LONGEST))}"
+    if what.kind is Kind.SINCE:
+        when = f"published since {format_exact(what.time)}" if what.time is not None else "from chosen positions on"
+        return f" {when}{_topic(what.topic)}"
+    if what.kind is Kind.FILTER:
+        return f" that match {visible(shorten(what.filter, LONGEST))}{_topic(what.topic)}"
+    return _topic(what.topic)
+
+
+def _topic(name: str) -> str:
+    return f" of {short_topic(name)}" if name else ""
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
