@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "eventstore",
     "eventstore.index",
     "eventstore.jobs",
+    "eventstore.local",
     "eventstore.drivers.database",
     "dashboard",
 ]

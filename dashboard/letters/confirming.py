@@ -29,7 +29,7 @@ P = TypeVar("P", bound=Plan)
 class ConfirmationForm(PlanForm):
     """The reason, with what is confirmed."""
 
-    digest = forms.CharField(max_length=64)
+    digest = forms.CharField(max_length=200)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,14 @@ from tests.unit.architecture import paths_on
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = tuple(path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in (".git", ".venv", "var"))
-OWN_APPS = ("eventstore", "dashboard", "eventstore.index", "eventstore.jobs", "eventstore.drivers.database")
+OWN_APPS = (
+    "eventstore",
+    "dashboard",
+    "eventstore.index",
+    "eventstore.jobs",
+    "eventstore.local",
+    "eventstore.drivers.database",
+)
 SETTINGS: dict[str, type[msgspec.Struct]] = {
     "installation": Installation,
     "limits": Limits,

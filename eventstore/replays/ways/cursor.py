@@ -1,0 +1,113 @@
+"""The cursor way: the subscription's cursor goes back, and the projection reads everything again, itself.
+
+Each cursor is read back by the driver. A cursor is noted before it is moved, so that a run that begins again sees whether it
+was. One that stands before the place aimed at already is not moved forward: nothing that waits is skipped. It goes to where it
+stands, so that what was acknowledged beyond comes again.
+
+If the process is killed between a move and its note, and consumers have handled everything again before the next run, the
+move is repeated: events then come once more. Nothing is ever skipped.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eventstore.jobs import Progress, Worker
+from eventstore.model.cursor_moves import CursorMove, MoveResult
+from eventstore.model.errors import StoreRefused, StoresOwn
+from eventstore.model.events import Position
+from eventstore.model.log import Edge, Log
+from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.model.subscriptions import Cursor, Subscription
+from eventstore.replays.order import Bounds, Kind, ReplayOrder
+from eventstore.replays.ways.followed import follow_to_end
+from eventstore.replays.ways.state import WayState
+
+Targets = dict[int, Position | Edge]
+
+
+def replay_by_cursor(
+    storage: Storage, order: ReplayOrder, job: str, checkpoint: Mapping[str, Any], worker: Worker
+) -> Mapping[str, Any]:
+    """Move the cursors, then follow them to the frozen end; return facts for the record.
+
+    Raises ``StoreRefused`` where a cursor could not be moved; the job then goes on with that one when it is resumed.
+    """
+    state = WayState.of(checkpoint)
+    for topic in sorted(order.topics):
+        _move_back(storage, order, topic, state, worker)
+    facts = follow_to_end(storage, order, job, state, worker)
+    return {"moved": sum(map(len, state.ready.values())), "stood_at": state.labels, **facts}
+
+
+def _move_back(storage: Storage, order: ReplayOrder, topic: str, state: WayState, worker: Worker) -> None:
+    there = subscriptions_of(storage)
+    subscription = there.named(topic, order.subscription)
+    if subscription.kind.of_the_store:
+        raise StoresOwn(f"The broker keeps the cursor {order.subscription} for itself. Nothing was moved.")
+    targets = _targets(storage.log, order, topic, subscription, state)
+    worker.save(state.as_json(), progress_of(order, state))
+    if not targets:
+        return
+    state.begun = True
+    worker.note(state.as_json(), progress_of(order, state))
+    problems: list[str] = []
+
+    def on_begin(partition: int) -> None:
+        worker.note(state.as_json(), progress_of(order, state))
+
+    def on_move(move: CursorMove) -> None:
+        if move.result is MoveResult.MOVED:
+            state.note_ready(topic, move.partition)
+        else:
+            problems.append(f"partition {move.partition}: {move.reason}")
+        worker.note(state.as_json(), progress_of(order, state))
+
+    there.reset_cursor(topic, order.subscription, targets, on_begin=on_begin, on_move=on_move)
+    if problems:
+        raise StoreRefused(f"The cursor of {order.subscription} on {topic} was not moved everywhere: {'; '.join(problems)}")
+
+
+def _targets(log: Log, order: ReplayOrder, topic: str, subscription: Subscription, state: WayState) -> Targets:
+    """Return where each cursor goes that was not moved yet, and note where it stands."""
+    targets: Targets = {}
+    stood, labels = state.stood.setdefault(topic, {}), state.labels.setdefault(topic, {})
+    for cursor in subscription.cursors:
+        at, bounds = cursor.partition, order.topics[topic].get(cursor.partition)
+        if bounds is None or state.is_ready(topic, at):
+            continue
+        mark = cursor.acknowledged.token if cursor.acknowledged else ""
+        if at in stood and mark < stood[at]:  # moved by the run before, which could not note it
+            state.note_ready(topic, at)
+            continue
+        stood[at], labels[at] = mark, cursor.acknowledged.label if cursor.acknowledged else "start"
+        target = _target(log, order, topic, bounds, cursor)
+        if target is None:
+            state.note_ready(topic, at)
+        else:
+            targets[at] = target
+    return targets
+
+
+def _target(log: Log, order: ReplayOrder, topic: str, bounds: Bounds, cursor: Cursor) -> Position | Edge | None:
+    """Return where the cursor goes; ``None`` if it stands there, or before, with nothing acknowledged beyond."""
+    first = log.position(topic, cursor.partition, bounds.first_token)
+    mark = cursor.acknowledged
+    if mark is not None and mark >= first:
+        return Edge.EARLIEST if order.what.kind is Kind.EVERYTHING else first.message
+    if not cursor.holes:
+        return None
+    return _next_after(log, topic, cursor)
+
+
+def _next_after(log: Log, topic: str, cursor: Cursor) -> Position | Edge:
+    """Return the first message that the cursor has not acknowledged."""
+    if cursor.acknowledged is None:
+        return Edge.EARLIEST
+    found = log.read_forward(topic, cursor.partition, after=cursor.acknowledged, limit=1)
+    return found[0].position.message if found else Edge.LATEST
+
+
+def progress_of(order: ReplayOrder, state: WayState) -> Progress:
+    """What was given to the projection: all of a partition as soon as its cursor stands before it."""
+    given = sum(bounds.events for topic, partition, bounds in order.each() if state.is_ready(topic, partition))
+    return Progress(done=given, total=order.looked_at)
