@@ -44,6 +44,7 @@ def open_desk() -> Desk:
         config=settings.EVENTDESK,
         safeguards=SAFEGUARDS,
         hash_key=settings.EVENTDESK_HASH_KEY,
+        hook_secret=settings.EVENTDESK_HOOK_SECRET,
     )
 
 

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
-from eventstore.config import hash_key_problem
+from eventstore.config import hash_key_problem, hook_secret_problem
 from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
 
@@ -36,7 +36,8 @@ def serving_problems() -> list[str]:
         problems.append("DEBUG is for demo mode only.")
     if problem := hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY):
         problems.append(problem)
-    problems += [problem for problem in (store_problem(), proxy_problem()) if problem]
+    hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
+    problems += [problem for problem in (hooks, store_problem(), proxy_problem()) if problem]
     if settings.DEMO:
         return problems
     if not settings.SECRET_KEY_GIVEN:

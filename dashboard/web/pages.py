@@ -33,6 +33,7 @@ from eventstore.model import (
     StoresOwn,
     StoreUnreachable,
     UnknownEvent,
+    UnknownProjection,
     UnknownSubscription,
     UnknownTopic,
 )
@@ -83,6 +84,7 @@ _KINDS = (
     ),
     _Kind(UnknownEvent, HTTPStatus.NOT_FOUND, "No such event", "Search for its aggregate's id, or look in its topic."),
     _Kind(UnknownSubscription, HTTPStatus.NOT_FOUND, "No such subscription", link=("All subscriptions", "subscriptions")),
+    _Kind(UnknownProjection, HTTPStatus.NOT_FOUND, "No such projection", link=("All subscriptions", "subscriptions")),
     _Kind(UnknownJob, HTTPStatus.NOT_FOUND, "No such job", link=("All jobs", "jobs")),
     _Kind(JobRefused, HTTPStatus.CONFLICT, "This job is in no state for that"),
     _Kind(NotSupported, HTTPStatus.NOT_FOUND, "This store cannot do this"),

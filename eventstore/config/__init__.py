@@ -2,6 +2,7 @@
 
 from eventstore.config.commands import OF_THE_STORE, migrate_command, shell_command
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
+from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import hash_key_problem
 from eventstore.config.stories import Placeholder
 
@@ -12,7 +13,11 @@ __all__ = [
     "Kind",
     "Limits",
     "Placeholder",
+    "Projection",
+    "ReplayDefaults",
+    "Way",
     "hash_key_problem",
+    "hook_secret_problem",
     "load_config",
     "migrate_command",
     "shell_command",

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from eventstore.config.links import Links, checked_links
+from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.subscriptions import DeclaredSubscription, Positions
@@ -66,6 +67,8 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mapping: tuple[MappingTable, ...] = ()
     searchable: tuple[SearchableTable, ...] = ()
     subscription: tuple[DeclaredSubscription, ...] = ()
+    projection: tuple[Projection, ...] = ()
+    replays: ReplayDefaults = ReplayDefaults()
     stories: dict[str, Any] = {}
 
 
@@ -79,6 +82,8 @@ class Config(Struct, frozen=True, kw_only=True):
     mappings: tuple[TopicMapping, ...] = ()
     searchables: tuple[Searchable, ...] = ()
     subscriptions: tuple[DeclaredSubscription, ...] = ()
+    projections: tuple[Projection, ...] = ()
+    replays: ReplayDefaults = ReplayDefaults()
     stories: dict[str, StoryParts] = {}
     path: str = ""
     """The file's path; empty for the defaults."""
@@ -137,6 +142,8 @@ def _build(content: dict[str, Any], path: str) -> Config:
         mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
         searchables=compile_searchables(file.searchable),
         subscriptions=file.subscription,
+        projections=checked_projections(file.projection, file.replays),
+        replays=file.replays,
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
         path=path,
     )
@@ -193,5 +200,8 @@ def _schema_path(place: str) -> KeyPath:
 
 
 def _choices(path: KeyPath) -> str:
-    words: dict[str, type[StrEnum]] = {"kind": Kind, "form": Form, "before": Before, "unit": Unit, "positions": Positions}
-    return ", ".join(words.get(str(path[-1]) if path else "", From))
+    words: dict[str, type[StrEnum]] = {
+        "kind": Kind, "form": Form, "before": Before, "unit": Unit, "positions": Positions, "ways": Way,
+    }  # fmt: skip
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")  # the number behind a list's key is no word
+    return ", ".join(words.get(key, From))

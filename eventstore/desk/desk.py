@@ -3,6 +3,7 @@
 A face's class lives in the room of its capability. A new capability adds a room and a face here, and no methods.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -21,6 +22,7 @@ from eventstore.jobs.guarding import guarded
 from eventstore.letters.face import LetterFace
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
+from eventstore.projections.face import ProjectionFace
 from eventstore.replays.face import ReplayFace
 from eventstore.scanning import Scans
 from eventstore.schemas import Schemas
@@ -37,8 +39,10 @@ class Desk:
     Any call of a face may raise an ``EventStoreError``. Looking is free. Every act passes the safeguards.
     """
 
-    def __init__(self, *, storage: Storage, config: Config, safeguards: Safeguards, hash_key: str = "") -> None:
-        """``hash_key`` is the secret by which searchable values are hashed."""
+    def __init__(
+        self, *, storage: Storage, config: Config, safeguards: Safeguards, hash_key: str = "", hook_secret: str = ""
+    ) -> None:
+        """``hash_key`` is the secret by which searchable values are hashed, ``hook_secret`` that by which hooks are signed."""
         self.config = config
         self.store = storage
         """The driver as a whole, for commands that publish and consume as services do."""
@@ -61,13 +65,8 @@ class Desk:
         self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
         self.delivery = DeliveryFace(log=self.log, rows_of=self.streams.rows_of, tracks=tracks, declared=config.subscriptions)
         self.letters = LetterFace(storage=storage, rows_of=self.streams.rows_of, declared=config.subscriptions)
-        self.diagnosis = DiagnosisFace(
-            log=self.log,
-            backlogs=self.backlogs,
-            rows_of=self.streams.rows_of,
-            is_ordered=config.topics.is_ordered,
-            stuck_after=stuck_after,
-        )
+        self.diagnosis = self._diagnosis(stuck_after)
+        self.projections = self._projections(external, hook_secret)
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         self.jobs = JobFace(storage=storage, safeguards=safeguards)
@@ -75,6 +74,26 @@ class Desk:
         self.replays = ReplayFace(storage=storage, jobs=self.jobs, letters=self.letters, is_external=external)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
+
+    def _diagnosis(self, stuck_after: timedelta) -> DiagnosisFace:
+        return DiagnosisFace(
+            log=self.log,
+            backlogs=self.backlogs,
+            rows_of=self.streams.rows_of,
+            is_ordered=self.config.topics.is_ordered,
+            stuck_after=stuck_after,
+        )
+
+    def _projections(self, is_external: Callable[[str, str], bool], hook_secret: str) -> ProjectionFace:
+        return ProjectionFace(
+            log=self.log,
+            subscriptions=self.subscriptions,
+            backlogs=self.backlogs,
+            declared=self.config.projections,
+            defaults=self.config.replays,
+            is_external=is_external,
+            hook_secret=hook_secret,
+        )
 
     def read(self, message: Message) -> Event:
         """The message as an event, by this installation's mappings and the message's own schema. Never raises."""

@@ -22,6 +22,10 @@ class UnknownSubscription(EventStoreError):
     """The topic has no subscription of this name."""
 
 
+class UnknownProjection(EventStoreError):
+    """No projection has this name, declared or not."""
+
+
 class UnknownEvent(EventStoreError):
     """No event has this id, or nothing is left at this position."""
 

@@ -3,8 +3,9 @@
 A plan becomes a ``ReplayOrder``, which the job keeps. Its way says who carries it out.
 """
 
+from eventstore.config.projections import Way
 from eventstore.replays.face import REPLAY
-from eventstore.replays.order import Bounds, Kind, ReplayOrder, Way, What
+from eventstore.replays.order import Bounds, Kind, ReplayOrder, What
 from eventstore.replays.watching import CopyLine, Refused, Watched, has_consumed, reader_of
 
 __all__ = [

@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from eventstore.actions import Resource
+from eventstore.config.projections import Way
 from eventstore.jobs import Job, State, UnknownJob
 from eventstore.jobs.face import JobFace
 from eventstore.letters.face import LetterFace
 from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind
 from eventstore.model.storage import Storage
-from eventstore.replays.order import ReplayOrder, Way
+from eventstore.replays.order import ReplayOrder
 from eventstore.replays.watching.consumption import consumption_of
 from eventstore.replays.watching.copies import copies_in, counted_by_copies
 from eventstore.replays.watching.places import reader_of, stretches_of

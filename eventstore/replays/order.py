@@ -12,7 +12,10 @@ from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any
 
+from eventstore.config.projections import Way
 from eventstore.model.events import Position
+
+__all__ = ["Bounds", "Chosen", "Kind", "ReplayOrder", "Way", "What", "mark_of"]
 
 REPLAY_ID, REPLAY_OF, REPLAY_TIME = "replayid", "replayof", "replaytime"
 """The properties of a copy: the job's id; which event it is a copy of (``mark_of``); and when the original was published, in
@@ -22,19 +25,6 @@ MOST_ORDINALS = 5_000
 
 Chosen = Mapping[str, Mapping[int, "Bounds"]]
 """What is chosen, by topic and partition. Partitions without a chosen event are left out."""
-
-
-class Way(StrEnum):
-    """How the events reach the projection."""
-
-    CURSOR = "cursor"
-    """The subscription's cursor goes back, and the projection reads everything again."""
-    GENERATION = "generation"
-    """A new subscription reads everything, beside the old one."""
-    TOPIC = "topic"
-    """Marked copies go to the projection's replay topic."""
-    LOCAL = "local"
-    """A Python projection of this installation is built again."""
 
 
 class Kind(StrEnum):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from eventstore.config.projections import Way
 from eventstore.model.events import Position
-from eventstore.replays.order import ReplayOrder, Way
+from eventstore.replays.order import ReplayOrder
 from eventstore.replays.watching.consumption import Stretch
 
 TARGET = "target"

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eventstore.config.projections import Way
 from eventstore.jobs import Job, State
-from eventstore.replays.order import ReplayOrder, Way
+from eventstore.replays.order import ReplayOrder
 from eventstore.replays.watching.consumption import Consumption
 from eventstore.replays.watching.copies import CopyLine
 from eventstore.replays.watching.following import Looks, place_of

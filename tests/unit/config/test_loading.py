@@ -11,6 +11,7 @@ import pytest
 
 from eventstore.config.links import Links
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
+from eventstore.config.projections import Projection, ReplayDefaults
 from eventstore.config.searchable_values import SearchableTable
 from eventstore.config.stories import InvalidStory, Placeholder, story_parts
 from eventstore.config.topic_kinds import TopicKinds
@@ -60,9 +61,10 @@ def test_every_field_is_documented() -> None:
     expected |= {f"topics.{field.name}" for field in msgspec.structs.fields(TopicKinds)}
     expected |= {f"mapping.{field.name}" for field in msgspec.structs.fields(MappingTable)}
     expected |= {f"searchable.{field.name}" for field in msgspec.structs.fields(SearchableTable)}
-    documented = set(
-        re.findall(r"^\| `((?:installation|limits|links|topics|mapping|searchable)\.\w+)`", DOCUMENTATION, re.MULTILINE)
-    )
+    expected |= {f"replays.{field.name}" for field in msgspec.structs.fields(ReplayDefaults)}
+    expected |= {f"projection.{field.name}" for field in msgspec.structs.fields(Projection)}
+    sections = "installation|limits|links|topics|mapping|searchable|replays|projection"
+    documented = set(re.findall(rf"^\| `((?:{sections})\.\w+)`", DOCUMENTATION, re.MULTILINE))
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):
         assert re.search(rf"\b{field.encode_name} = ", DOCUMENTATION), field.encode_name
@@ -70,7 +72,7 @@ def test_every_field_is_documented() -> None:
 
 def test_the_documented_defaults_are_the_true_ones() -> None:
     rows = re.findall(r"^\| `(\w+)\.(\w+)` \| `([^`]+)` \|", DOCUMENTATION, re.MULTILINE)
-    assert len(rows) == 9
+    assert len(rows) == 13
     for section, name, default in rows:
         config = parse_config(f"[{section}]\n{name} = {default}\n", "desk.toml")
         assert getattr(config, section) == getattr(Config(), section), name

@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from eventstore.config.projections import Way
 from eventstore.jobs.rows import MOST_ARGUMENTS
 from eventstore.model.events import Position
-from eventstore.replays.order import MOST_ORDINALS, Bounds, Kind, ReplayOrder, Way, What, mark_of
+from eventstore.replays.order import MOST_ORDINALS, Bounds, Kind, ReplayOrder, What, mark_of
 
 PATIENTS = "persistent://clinic/care/patients"
 BOUNDS = Bounds(first=3, end=9, first_token="0003", last_token="0008", build=7)
