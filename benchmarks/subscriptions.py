@@ -6,8 +6,9 @@ The page is what the desk returns to a logged-in person of the role support, thr
 with their sparklines.
 
 - ``cold_p95_ms``: the page of a process that was just started, in which nothing is known, and nothing is stored either:
-  the broker is asked about everything. The 95th percentile of ``COLD`` (20), after ``UNMEASURED`` (10): the broker was
-  started a moment before, and Java compiles what it runs often. One that has run for hours has done so.
+  the broker is asked about everything. What was found is stored in a moment after that, and not in the time. The 95th
+  percentile of ``COLD`` (20), after ``UNMEASURED`` (10): the broker was started a moment before, and Java compiles what it
+  runs often. One that has run for hours has done so.
 - ``warm_p95_ms``: the page while a poller runs. Each time the process looks in the database whether there are newer
   figures; there are in every tenth. The 95th percentile of ``WARM`` (100).
 - ``admin_calls``: the most admin calls of one refresh, whether one person or fifty at once open the page; ``allowed``

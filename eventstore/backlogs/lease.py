@@ -83,10 +83,10 @@ def require(lease: Lease) -> None:
         raise LeaseLost
 
 
-def finish(lease: Lease, *, reason: str = "", promised: timedelta | None = None) -> None:
-    """Give the lease back: the store was asked just now, or could not be, for this reason."""
-    until = None if promised is None else Now() + promised
-    _mine(lease).update(owner="", leased_until=None, asked_at=Now(), reason=reason, promised_until=until)
+def finish(lease: Lease, *, reason: str = "", promised: timedelta | None = None, ago: timedelta = timedelta(0)) -> None:
+    """Give the lease back: the store was asked (so long ago), or could not be, for this reason."""
+    until = None if promised is None else Now() + (promised - ago)
+    _mine(lease).update(owner="", leased_until=None, asked_at=Now() - ago, reason=reason, promised_until=until)
 
 
 def give_up(lease: Lease) -> None:

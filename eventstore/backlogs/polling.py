@@ -5,18 +5,17 @@ So there is a history to look back on, and pages show what is stored. Several po
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import DatabaseError, connections
+from django.db import connections
 
 from eventstore.backlogs.face import POLL_EVERY, BacklogFace
+from eventstore.backlogs.later import text_of
 from eventstore.config.loading import Config
 from eventstore.config.subscriptions import is_external
-from eventstore.index.indexer.failures import database_error_text
-from eventstore.model.errors import EventStoreError, ToldOnce, words_of
+from eventstore.model.errors import ToldOnce
 from eventstore.model.storage import Storage
 from eventstore.subscriptions.face import OnLook, SubscriptionFace, ignore_look
 
@@ -65,17 +64,8 @@ def _poll(face: BacklogFace, stop: threading.Event, process_stops: Callable[[], 
                 face.thin(stop)
                 told.over("are known again.")
             except Exception as error:  # noqa: BLE001 - told once; without the poller all figures would grow old
-                told.tell(f"trying again: {_text(error)}")
+                told.tell(f"trying again: {text_of(error)}")
                 connections.close_all()
             stop.wait(rest.total_seconds())
     finally:
         connections.close_all()
-
-
-def _text(error: Exception) -> str:
-    """An unforeseen error's own text is left out, because it may quote a payload: the lines of code say what to mend."""
-    if isinstance(error, EventStoreError):
-        return str(error)
-    if isinstance(error, DatabaseError):
-        return database_error_text(error)
-    return f"an unforeseen {words_of(error)}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()

@@ -1,26 +1,22 @@
 """Asking the store about all subscriptions: side by side, a bounded number of calls at a time, under one lease.
 
-What has come is written as soon as a part of the topics is there. A topic that the store refuses keeps its last figures, with
-the reason.
+What has come is counted as soon as a part of the topics is there.
 """
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
 from eventstore.backlogs import lease as leases
 from eventstore.backlogs.current import TopicBacklogs, Watched
-from eventstore.backlogs.history import keep, look_row, milliseconds, rank
+from eventstore.backlogs.history import milliseconds, rank
 from eventstore.backlogs.lease import Lease
-from eventstore.backlogs.looks import look_at
 from eventstore.backlogs.pace import next_steps, pace_of
-from eventstore.backlogs.stored import StoredTopic, stored_backlog, topic_bytes
-from eventstore.index.models import BacklogRow, LookRow
-from eventstore.index.tables.database import atomic
+from eventstore.backlogs.writing import Found, KeptLook
 from eventstore.model.errors import EventStoreError, StoreUnreachable, UnknownTopic
 from eventstore.model.events import Topic
 from eventstore.model.log import Log
@@ -28,7 +24,7 @@ from eventstore.model.subscriptions import Subscription
 from eventstore.subscriptions import Backlog
 from eventstore.subscriptions.face import SubscriptionFace
 
-TOPICS_A_WRITE = 25
+TOPICS_A_PIECE = 25
 RENEW_SECONDS = 3.0
 HEARD_SECONDS = 0.2
 """While the store is slow: how often to see whether this is to stop."""
@@ -51,26 +47,22 @@ class Asked:
 Answers = Generator[Asked | None, None, None]
 
 
-def refresh(
+def found_in(
     log: Log,
     subscriptions: SubscriptionFace,
     lease: Lease,
     known: Sequence[TopicBacklogs],
-    note: Callable[[Sequence[TopicBacklogs]], None],
     is_stopped: IsStopped,
-) -> None:
-    """Ask about all topics, and store what comes. ``note`` is called with what is stored.
+) -> Iterator[Found]:
+    """Ask about all topics, and yield what comes, piece by piece. ``known``: what was stored before.
 
     Raises ``StoreUnreachable``, ``LeaseLost`` if another process has taken over, ``Stopped``, or the error with which the
     store refuses the list of topics.
     """
     topics = log.topics() if subscriptions.supported else []
     before = {one.topic.name: one for one in known}
-    found: set[str] = set()
-    for some in _in_pieces(_answers(log, subscriptions, topics, lease, is_stopped)):
-        found |= {asked.topic.name for asked in some}
-        note(_write(lease, subscriptions, some, before))
-    _remove_others(lease, found)
+    for asked in _in_pieces(_answers(log, subscriptions, topics, lease, is_stopped)):
+        yield _counted(subscriptions, asked, before)
 
 
 def _answers(
@@ -124,68 +116,48 @@ def _in_pieces(answers: Iterator[Asked]) -> Iterator[Sequence[Asked]]:
     piece: list[Asked] = []
     for asked in answers:
         piece.append(asked)
-        if len(piece) == TOPICS_A_WRITE:
+        if len(piece) == TOPICS_A_PIECE:
             yield piece
             piece = []
     if piece:
         yield piece
 
 
-def _write(
-    lease: Lease, subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]
-) -> Sequence[TopicBacklogs]:
+def _counted(subscriptions: SubscriptionFace, asked: Sequence[Asked], before: Mapping[str, TopicBacklogs]) -> Found:
+    """Count what waits, and go on with what was seen before. A topic that the store refuses keeps its last figures."""
     told = [(one.topic, one.answer) for one in asked if not isinstance(one.answer, str)]
     found = subscriptions.counted([each for _, answer in told for each in answer]) if told else ()
     as_of = found[0].as_of if found else timezone.now()
-    # First the tracks: whoever reads these figures finds what the cursors went over.
-    subscriptions.noted([topic.name for topic, _ in told], [backlog.subscription for backlog in found], as_of)
     counted = iter(found)
-    rows: list[BacklogRow] = []
-    looks: list[LookRow] = []
-    stored: list[TopicBacklogs] = []
+    looks: list[KeptLook] = []
+    topics: list[TopicBacklogs] = []
     for topic, answer in told:
         earlier = {one.backlog.subscription.name: one for one in _before(before, topic.name)}
         backlogs = [next(counted) for _ in answer]
         watched = [_watched(backlog, earlier.get(backlog.subscription.name), looks) for backlog in backlogs]
-        data = topic_bytes(
-            StoredTopic(topic=topic, subscriptions=[stored_backlog(one.backlog, one.steps, one.kept) for one in watched])
-        )
-        rows.append(BacklogRow(topic=topic.name, data=data, as_of=as_of))
-        stored.append(TopicBacklogs(topic=topic, subscriptions=watched, as_of=as_of))
-    refused = {one.topic.name: one.answer for one in asked if isinstance(one.answer, str)}
-    with atomic():
-        leases.require(lease)
-        BacklogRow.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["topic"], update_fields=["data", "as_of", "reason"]
-        )
-        for name, reason in refused.items():
-            BacklogRow.objects.update_or_create(topic=name, defaults={"reason": reason})
-        keep(looks)
-    return stored
+        topics.append(TopicBacklogs(topic=topic, subscriptions=watched, as_of=as_of))
+    refused = [
+        replace(before.get(one.topic.name) or _never_seen(one.topic), unavailable=one.answer)
+        for one in asked
+        if isinstance(one.answer, str)
+    ]
+    return Found(topics=topics, refused=refused, looks=looks, as_of=as_of)
+
+
+def _never_seen(topic: Topic) -> TopicBacklogs:
+    return TopicBacklogs(topic=topic, subscriptions=[], as_of=None)
 
 
 def _before(before: Mapping[str, TopicBacklogs], topic: str) -> Sequence[Watched]:
     return before[topic].subscriptions if topic in before else ()
 
 
-def _watched(backlog: Backlog, before: Watched | None, looks: list[LookRow]) -> Watched:
+def _watched(backlog: Backlog, before: Watched | None, looks: list[KeptLook]) -> Watched:
     """Go on with what was seen before, and add to ``looks`` if this one is to be kept."""
     at, kept = milliseconds(backlog.as_of), before.kept if before else 0
     number = rank(at, kept)
     if number is not None and not backlog.subscription.kind.of_the_store:
-        told = backlog.subscription
-        looks.append(look_row(told.topic, told.name, look_at(backlog), at, number))
+        looks.append((backlog, number))
         kept = at
     steps = next_steps(backlog, before.steps if before else ())
     return Watched(backlog=backlog, steps=steps, pace=pace_of(backlog, steps), kept=kept)
-
-
-def _remove_others(lease: Lease, found: set[str]) -> None:
-    """Remove what is stored of topics that are gone. Their looks stay until they are too old."""
-    stored = set(BacklogRow.objects.exclude(topic=leases.ALL).values_list("topic", flat=True))
-    gone = sorted(stored - found)
-    if gone:
-        with atomic():
-            leases.require(lease)
-            for start in range(0, len(gone), 500):
-                BacklogRow.objects.filter(topic__in=gone[start : start + 500]).delete()

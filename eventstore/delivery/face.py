@@ -31,8 +31,10 @@ class DeliveryFace:
         rows_of: Callable[[Sequence[Pointer]], list[Row]],
         tracks: Tracks,
         declared: Sequence[DeclaredSubscription],
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
-        self._log, self._rows_of = log, rows_of
+        """``settle`` is called before the tracks are used: it notes what this process has seen and not noted yet."""
+        self._log, self._rows_of, self._settle = log, rows_of, settle
         self._tracks, self._declared = tracks, declared
 
     def book(self, backlogs: Sequence[Backlog]) -> Book:
@@ -40,6 +42,7 @@ class DeliveryFace:
 
         Give those of all topics that the events lie in, and of their retry topics.
         """
+        self._settle()
         known = [one for one in backlogs if not one.subscription.kind.of_the_store]
         newest = max((one.as_of for one in known), default=None)
         topics = sorted({one.subscription.topic for one in known})
@@ -65,11 +68,13 @@ class DeliveryFace:
     def note_moves(self, skips: Mapping[int, Spans], subscription: Subscription, at: datetime, *, certain: bool) -> None:
         """Remember what a move of cursors has skipped, by partition; not ``certain``: what it may have. ``subscription`` is as
         the store shows it after that."""
+        self._settle()
         stands = {one.partition: one.acknowledged.token if one.acknowledged else "" for one in subscription.cursors}
         self._tracks.note_skips(subscription.topic, subscription.name, skips, at, stands, certain=certain)
 
     def note_undo(self, topic: str, name: str, given: Mapping[int, Sequence[tuple[str, str]]], at: datetime) -> None:
         """Remember that an undo gave these ranges (tokens) back, by partition: they are not passed over any more."""
+        self._settle()
         self._tracks.note_back(topic, name, given, at)
 
     def _senders(self, copies: Sequence[Pointer]) -> Mapping[Position, str]:

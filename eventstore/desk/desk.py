@@ -54,16 +54,15 @@ class Desk:
         self.streams = StreamFace(log=self.log, read=self.read, cache=cache)
         stuck_after = timedelta(seconds=config.limits.stuck_after_seconds)
         tracks, external = Tracks(), partial(is_external, config.subscriptions)
-        self.subscriptions = SubscriptionFace(
-            storage=storage,
+        self.subscriptions = self._subscriptions(tracks, stuck_after)
+        self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions, stores_later=True)
+        self.delivery = DeliveryFace(
+            log=self.log,
             rows_of=self.streams.rows_of,
-            stuck_after=stuck_after,
-            on_look=tracks.observe,
-            is_external=lambda one: external(one.topic, one.name),
+            tracks=tracks,
             declared=config.subscriptions,
+            settle=self.backlogs.settle,
         )
-        self.backlogs = BacklogFace(log=self.log, subscriptions=self.subscriptions)
-        self.delivery = DeliveryFace(log=self.log, rows_of=self.streams.rows_of, tracks=tracks, declared=config.subscriptions)
         self.letters = LetterFace(storage=storage, rows_of=self.streams.rows_of, declared=config.subscriptions)
         self.diagnosis = self._diagnosis(stuck_after)
         self.projections = self._projections(external, hook_secret)
@@ -95,12 +94,24 @@ class Desk:
             hook_secret=hook_secret,
         )
 
+    def _subscriptions(self, tracks: Tracks, stuck_after: timedelta) -> SubscriptionFace:
+        declared = self.config.subscriptions
+        return SubscriptionFace(
+            storage=self.store,
+            rows_of=self.streams.rows_of,
+            stuck_after=stuck_after,
+            on_look=tracks.observe,
+            is_external=lambda one: is_external(declared, one.topic, one.name),
+            declared=declared,
+        )
+
     def read(self, message: Message) -> Event:
         """The message as an event, by this installation's mappings and the message's own schema. Never raises."""
         return read_event(message, self.config.mappings, self._schemas.decoded)
 
     def close(self) -> None:
-        """End the searches and the tails, then let go of the store."""
+        """Store what was seen, end the searches and the tails, then let go of the store."""
+        self.backlogs.settle()
         self.scans.close()
         self.tail.close()
         self.store.close()
