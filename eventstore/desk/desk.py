@@ -24,6 +24,8 @@ from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.projections.face import ProjectionFace
 from eventstore.replays.face import ReplayFace
+from eventstore.replays.kind import REPLAY_EVENTS, Means, run_with
+from eventstore.replays.plans import ReplayPlanFace
 from eventstore.scanning import Scans
 from eventstore.schemas import Schemas
 from eventstore.streams.face import StreamFace
@@ -68,7 +70,9 @@ class Desk:
         self.projections = self._projections(external, hook_secret)
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
-        self.jobs = JobFace(storage=storage, safeguards=safeguards)
+        means = Means(projections=self.projections, read=self.read)
+        self.jobs = JobFace(storage=storage, safeguards=safeguards, runs={REPLAY_EVENTS.name: run_with(means)})
+        self.replay_plans = ReplayPlanFace(jobs=self.jobs, projections=self.projections, is_external=external)
         self.cursors = CursorFace(actions=self.actions, rows_of=self.streams.rows_of, is_external=external)
         self.replays = ReplayFace(storage=storage, jobs=self.jobs, letters=self.letters, is_external=external)
         self.tail = Hub(log=self.log, read=self.read)

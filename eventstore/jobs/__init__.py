@@ -7,7 +7,16 @@ This package is a Django app, so it must be importable before its models are: wh
 """
 
 from eventstore.jobs.job import Job, JobRefused, Progress, State, UnknownJob, Wish
-from eventstore.jobs.kind import Interruption, JobInterrupted, JobKind, JobRequest, PlannedJobKind, Worker, kind_named
+from eventstore.jobs.kind import (
+    Approval,
+    Interruption,
+    JobInterrupted,
+    JobKind,
+    JobRequest,
+    PlannedJobKind,
+    Worker,
+    kind_named,
+)
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, JOB, PAUSE_JOB, RESUME_JOB
 
 __all__ = [
@@ -16,6 +25,7 @@ __all__ = [
     "JOB",
     "PAUSE_JOB",
     "RESUME_JOB",
+    "Approval",
     "Interruption",
     "Job",
     "JobInterrupted",

@@ -49,10 +49,21 @@ def confirm(
 ) -> Job:
     with permitted(safeguards, actor, kind, resource):
         plan = confirmed(safeguards.record, resource, confirmation, lambda: kind.plan(storage, resource, aim))
+        kind.check(plan, actor)
         request = kind.request(plan)
         if throttle is not None:
             request = replace(request, throttle=throttle)
-        return _insert(safeguards, actor, kind, resource, request, reason=reason, details=plan.details())
+        return _insert(
+            safeguards,
+            actor,
+            kind,
+            resource,
+            request,
+            reason=reason,
+            details=plan.details(),
+            approval=request.approve_within is not None,
+            digest=plan.digest if request.approve_within is not None else "",
+        )
 
 
 def _insert(
@@ -65,9 +76,11 @@ def _insert(
     reason: str,
     details: Mapping[str, Any],
     approval: bool = False,
+    digest: str = "",
 ) -> Job:
     """On the record first: what a crash leaves between the two is an act without a job, which did nothing."""
     row = _row(actor, kind, resource, request, reason)
+    row.digest = digest
     row.state = State.WAITING if approval else State.QUEUED
     said = {**details, "job": row.id, **({"reason": reason} if reason else {})}
     row.act = safeguards.record.intended(actor, kind.name, resource, said)
@@ -97,4 +110,5 @@ def _row(actor: Actor, kind: JobKind, resource: Resource, request: JobRequest, r
         via=storable(actor.via),
         reason=storable(reason),
         asked=Now(),
+        approve_by=None if request.approve_within is None else Now() + request.approve_within,
     )

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from eventstore.actions.action import Action, Aim, P
@@ -13,21 +15,24 @@ from eventstore.actions.resource import Resource
 from eventstore.jobs import asking, lookup, wishes
 from eventstore.jobs.guarding import guarded
 from eventstore.jobs.job import Job, JobRefused, State
-from eventstore.jobs.kind import JobKind, JobRequest, PlannedJobKind
+from eventstore.jobs.kind import Approval, JobKind, JobRequest, PlannedJobKind, Run
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, job_resource
 from eventstore.jobs.running.worker import Runner, run_until_idle, run_until_stopped
 from eventstore.jobs.settling import open_acts, settle
+from eventstore.model.errors import StalePlan
 from eventstore.model.events import NOTHING
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
+NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 
 
 class JobFace:
     """``desk.jobs``."""
 
-    def __init__(self, *, storage: Storage, safeguards: Safeguards) -> None:
-        self._storage, self._safeguards = storage, guarded(safeguards)
+    def __init__(self, *, storage: Storage, safeguards: Safeguards, runs: Mapping[str, Run] = NO_RUNS) -> None:
+        """``runs``: what to run instead of a kind's own ``run``, by its name."""
+        self._storage, self._safeguards, self._runs = storage, guarded(safeguards), runs
 
     def plan(self, kind: PlannedJobKind[Aim, P], resource: Resource, aim: Aim) -> P:
         """What the job would do. Nothing is touched, and nothing recorded."""
@@ -44,8 +49,12 @@ class JobFace:
         reason: str,
         throttle: float | None = None,
     ) -> Job:
-        """Queue what was planned and confirmed. Raises ``StalePlan`` where that is no longer what would happen, ``NotAllowed``
-        or ``ResourceBusy``, all before anything is recorded. ``throttle``: as ``enqueue``; else what the plan asks for."""
+        """Queue what was planned and confirmed; it waits for approval if the plan says that somebody else has to agree.
+
+        Raises ``StalePlan`` where that is no longer what would happen, ``NotAllowed``, ``ResourceBusy``, or ``JobRefused``
+        where the kind has something against it (``PlannedJobKind.check``), all before anything is recorded. ``throttle``: as
+        ``enqueue``; else what the plan asks for.
+        """
         return asking.confirm(
             self._safeguards,
             self._storage,
@@ -140,20 +149,39 @@ class JobFace:
         """End it: at once if nothing of it is half done, else as soon as its run has seen to that. Raises as ``pause``."""
         return self._act(actor, CANCEL_JOB, wishes.cancel, id, reason)
 
-    def approve(self, actor: Actor, id: str, *, reason: str = "", since: int | None = None) -> Job:
-        """Queue a job that waits for approval. Raises as ``pause``, also where the actor asked for it themselves."""
-        return self._act(actor, APPROVE_JOB, wishes.approve, id, reason, since)
+    def approve(
+        self, actor: Actor, id: str, *, reason: str = "", since: int | None = None, approval: Approval | None = None
+    ) -> Job:
+        """Queue a job that waits for approval. Raises as ``pause``, also where the actor asked for it themselves.
 
-    def _act(self, actor: Actor, action: Action, change: wishes.Change, id: str, reason: str, since: int | None = None) -> Job:
+        ``approval``: the plan that is agreed to, which a job with a plan needs. Raises ``JobRefused`` if it is of another
+        plan, and ``StalePlan`` if the plan is no longer what would happen.
+        """
+        wishes.lapse()
+        change = partial(wishes.approve, via=actor.via)
+        return self._act(actor, APPROVE_JOB, change, id, reason, since, check=lambda job: _agreed(job, approval))
+
+    def _act(
+        self,
+        actor: Actor,
+        action: Action,
+        change: wishes.Change,
+        id: str,
+        reason: str,
+        since: int | None = None,
+        *,
+        check: Callable[[Job], object] = lambda job: None,
+    ) -> Job:
         """What can be seen to be refused is refused before the record is written."""
         job = wishes.check(id, change, actor.name)
         details = {"job": job.id, "kind": job.kind, **({"reason": reason} if reason else {})}
 
-        def check() -> None:
+        def check_now() -> None:
+            check(job)
             if since is not None and self.newest_act(job) > since:
                 raise JobRefused("Someone has paused, resumed or approved it since you looked. This is how it is now.")
 
-        with perform(self._safeguards, actor, action, job_resource(job), details, check=check) as act:
+        with perform(self._safeguards, actor, action, job_resource(job), details, check=check_now) as act:
             act.renew()
             changed = wishes.apply(id, change, actor.name)
             act.facts |= {"state": changed.state.value}
@@ -185,4 +213,16 @@ class JobFace:
 
     def _runner(self, stop: threading.Event, on_job: Callable[[str], object] | None) -> Runner:
         say = on_job or log.info
-        return Runner(storage=self._storage, safeguards=self._safeguards, stop=stop, on_job=say)
+        return Runner(storage=self._storage, safeguards=self._safeguards, stop=stop, runs=self._runs, on_job=say)
+
+
+def _agreed(job: Job, approval: Approval | None) -> None:
+    """Raise if a job that has a plan is approved without that plan, or with another, or if it is not what would happen now."""
+    if not job.digest:
+        return
+    if approval is None:
+        raise JobRefused("Its plan has to be looked at first. Approve it on the page that shows the plan.")
+    if approval.digest != job.digest:
+        raise JobRefused("That is not the plan of this job. Look at its plan, and approve that.")
+    if not approval.plan_again().confirmed_by(job.digest):
+        raise StalePlan("It has changed since it was asked for. Nothing was approved: cancel it, and make a new plan.")

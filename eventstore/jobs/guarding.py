@@ -7,8 +7,10 @@ from eventstore.actions.actor import Actor
 from eventstore.actions.lock import Lease, Locks
 from eventstore.actions.perform import Safeguards
 from eventstore.actions.resource import Resource
+from eventstore.jobs.job import State
 from eventstore.jobs.kind import kind_named
 from eventstore.jobs.models import JobRow
+from eventstore.jobs.wishes import lapse
 from eventstore.model.errors import ResourceBusy
 
 
@@ -35,6 +37,8 @@ class JobLocks:
 
 def _refuse_busy(resource: Resource) -> None:
     row = JobRow.objects.filter(busy=resource.key).first()
+    if row is not None and row.state == State.WAITING and lapse():
+        row = JobRow.objects.filter(busy=resource.key).first()
     if row is None:
         return
     kind = kind_named(row.kind)

@@ -108,6 +108,12 @@ class Job:
     stopped_by: str
     ending: Ending | None
     facts: Mapping[str, Any]
+    digest: str = ""
+    """The digest of its plan, if somebody else had to approve that; else empty."""
+    approve_by: datetime | None = None
+    """Until when it may be approved. Once it is: until when it must have begun."""
+    approver: Actor | None = None
+    approved: datetime | None = None
 
     @property
     def seconds_to_go(self) -> float | None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, NoReturn, Protocol
 
-from eventstore.actions.action import Action, Aim, P, action_named
+from eventstore.actions.action import Action, Aim, P, Plan, action_named
+from eventstore.actions.actor import Actor
 from eventstore.actions.resource import Resource
 from eventstore.jobs.job import Job, Progress
 from eventstore.model.events import NOTHING
@@ -109,6 +111,21 @@ class JobRequest:
     arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     total: int | None = None
     throttle: float | None = None
+    approve_within: timedelta | None = None
+    """Somebody else has to approve the plan, within this time; and the job has to begin within this time after that. ``None``
+    if nobody has to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """What somebody agrees to: the ``digest`` of the plan that they have looked at, and how to make that plan again."""
+
+    digest: str
+    plan_again: Callable[[], Plan]
+
+
+def nothing_against(plan: Any, actor: Actor) -> None:
+    """For a kind of which anybody who may do it may ask for any plan."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +134,8 @@ class PlannedJobKind(JobKind, Generic[Aim, P]):
 
     plan: Callable[[Storage, Resource, Aim], P]
     request: Callable[[P], JobRequest]
+    check: Callable[[P, Actor], None] = nothing_against
+    """Raises ``JobRefused`` if this person may not have a job with this plan now. Called before anything is recorded."""
 
 
 def kind_named(name: str) -> JobKind | None:

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Now
 
 from eventstore.actions.resource import Resource
 from eventstore.index.indexer.lease_owner import is_dead
-from eventstore.jobs.job import Job, State, UnknownJob
+from eventstore.jobs.job import ENDED, Job, State, UnknownJob
 from eventstore.jobs.models import JobRow, JobWorkerRow
-from eventstore.jobs.rows import job_of
+from eventstore.jobs.rows import job_of, storable
 
 
 def rows_of(id: str) -> "QuerySet[JobRow]":
@@ -45,6 +46,15 @@ def newest(*, limit: int, before: int | None, states: Collection[State], kind: s
 def open_on(resource: Resource) -> Job | None:
     row = JobRow.objects.filter(busy=resource.key).first()
     return job_of(row) if row else None
+
+
+def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
+    """How much this person has asked for since then with jobs of this kind on the resource: what they are to handle, and of
+    those that have ended what they have handled."""
+    rows = JobRow.objects.filter(asker=storable(asker), kind=kind, resource_key=on.key, asked__gte=since)
+    handled = F("done") + F("skipped") + F("failed")
+    amount = Case(When(Q(total=None) | Q(state__in=sorted(ENDED)), then=handled), default=F("total"))
+    return int(rows.aggregate(amount=Sum(amount))["amount"] or 0)
 
 
 def workers(kind: str) -> int:

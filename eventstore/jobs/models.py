@@ -54,6 +54,13 @@ class JobRow(models.Model):
     ending = models.CharField(max_length=12, default="")
     problem = models.TextField(default="")
     facts = models.TextField(default="{}")
+    digest = models.TextField(default="")
+    """The digest of the plan that somebody else has to approve; empty if nobody has to."""
+    approve_by = models.DateTimeField(null=True)
+    """Until when it may be approved; once it is, until when it must have begun."""
+    approver = models.TextField(default="")
+    approver_via = models.TextField(default="")
+    approved = models.DateTimeField(null=True)
     recorded = models.BooleanField(default=True)
     """Whether the record knows how it ended."""
 

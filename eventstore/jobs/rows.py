@@ -52,6 +52,10 @@ def job_of(row: JobRow) -> Job:
         stopped_by=row.stopped_by,
         ending=Ending(row.ending) if row.ending else None,
         facts=json.loads(row.facts),
+        digest=row.digest,
+        approve_by=row.approve_by,
+        approver=Actor(name=row.approver, via=row.approver_via) if row.approver else None,
+        approved=row.approved,
     )
 
 

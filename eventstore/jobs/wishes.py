@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, JobRefused, State, UnknownJob, Wish
@@ -66,12 +67,27 @@ def cancel(row: JobRow, by: str) -> Mapping[str, Any]:
     return {"wish": Wish.CANCEL, "stopped_by": by, "state": state, "not_before": None}
 
 
-def approve(row: JobRow, by: str) -> Mapping[str, Any]:
+def approve(row: JobRow, by: str, *, via: str = "") -> Mapping[str, Any]:
+    """From now on it has as long to begin as it had to be approved."""
     if row.state != State.WAITING:
         raise JobRefused(f"It is {_now(row)}: nothing is to be approved.")
     if row.asker == by:
         raise JobRefused("You asked for it yourself. Another person has to approve it.")
-    return {"state": State.QUEUED}
+    if row.approve_by is not None and row.approve_by <= timezone.now():
+        raise JobRefused("The time in which it could be approved is over. Its plan has to be made and confirmed again.")
+    begins_by = None if row.approve_by is None else Now() + (row.approve_by - row.asked)
+    return {"state": State.QUEUED, "approver": by, "approver_via": via, "approved": Now(), "approve_by": begins_by}
+
+
+def lapse() -> int:
+    """End the jobs that nobody has approved in time; return how many these were."""
+    late = JobRow.objects.filter(state=State.WAITING, approve_by__lte=Now())
+    return sum(_lapsed(row) for row in list(late))
+
+
+def _lapsed(row: JobRow) -> bool:
+    columns = {**cancelled(row, tidy=True), "problem": "Nobody approved it in time. Nothing was done."}
+    return JobRow.objects.filter(pk=row.pk, state=State.WAITING).update(**columns) == 1
 
 
 def check(id: str, change: Change, by: str) -> Job:

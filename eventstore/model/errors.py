@@ -82,6 +82,10 @@ class NothingToMove(EventStoreError):
     """What was asked of a cursor would change nothing, or cannot be told: the text says why."""
 
 
+class InvalidReplay(EventStoreError):
+    """What was asked for cannot be replayed like this; the text says why."""
+
+
 class StalePlan(EventStoreError):
     """What was previewed is no longer what would happen. Look at the new preview and confirm that."""
 

@@ -23,6 +23,22 @@ ISO 8601."""
 MOST_ORDINALS = 5_000
 """Chosen events of one order that are kept one by one: about 40 kB."""
 
+__all__ = [
+    "MOST_ORDINALS",
+    "REPLAY_ID",
+    "REPLAY_OF",
+    "REPLAY_TIME",
+    "Bounds",
+    "Chosen",
+    "Kind",
+    "ReplayOrder",
+    "Way",
+    "What",
+    "chosen_json",
+    "chosen_of",
+    "mark_of",
+]
+
 Chosen = Mapping[str, Mapping[int, "Bounds"]]
 """What is chosen, by topic and partition. Partitions without a chosen event are left out."""
 
@@ -139,6 +155,8 @@ class ReplayOrder:
     - ``events`` and ``aggregates``: how many; ``None`` where that is not known before reading.
     - ``ticket``: what the person named, such as "SUP-8812". ``digest``: the plan's.
     - ``canary_of``: the job whose plan this is the rest of. ``left_out``: the aggregate that the canary has sent already.
+    - ``until``: the ordinals behind the last events that the plan has looked at, by topic and partition.
+    - ``approval``: why a second person had to agree, in sentences; empty if none had to.
     """
 
     projection: str
@@ -153,6 +171,8 @@ class ReplayOrder:
     digest: str = ""
     canary_of: str = ""
     left_out: tuple[str, str] = ("", "")
+    until: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    approval: tuple[str, ...] = ()
 
     @property
     def looked_at(self) -> int:
@@ -179,6 +199,8 @@ class ReplayOrder:
             "digest": self.digest,
             "canary_of": self.canary_of,
             "left_out": list(self.left_out),
+            "until": {topic: {str(at): end for at, end in ends.items()} for topic, ends in self.until.items()},
+            "approval": list(self.approval),
         }
 
     @staticmethod
@@ -193,6 +215,8 @@ class ReplayOrder:
             events=arguments["events"],
             aggregates=arguments["aggregates"],
             left_out=(str(type), str(id)),
+            until={str(topic): {int(at): int(end) for at, end in ends.items()} for topic, ends in arguments["until"].items()},
+            approval=tuple(str(why) for why in arguments["approval"]),
             **{name: str(arguments[name]) for name in names},
         )
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
@@ -14,12 +14,14 @@ from eventstore.actions.perform import Safeguards
 from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.index.tables.database import lacks_tables
 from eventstore.jobs.job import State
-from eventstore.jobs.kind import Interruption, JobInterrupted, JobKind, kind_named
+from eventstore.jobs.kind import Interruption, JobInterrupted, JobKind, Run, kind_named
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import queue
 from eventstore.jobs.running.queue import JobLost, Taken
+from eventstore.jobs.running.rights import why_not
 from eventstore.jobs.running.work import Work
 from eventstore.jobs.settling import settle
+from eventstore.jobs.wishes import lapse
 from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, words_of
 from eventstore.model.storage import Storage
 
@@ -35,6 +37,8 @@ class Runner:
     storage: Storage
     safeguards: Safeguards
     stop: threading.Event
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    """What to run instead of a kind's own ``run``, by its name: for kinds that need more of the desk than its store."""
     on_job: Callable[[str], object] = log.info
 
 
@@ -71,6 +75,7 @@ def run_next(runner: Runner, owner: str) -> bool:
     """Tell the record of jobs that have ended, and run the next job, if there is one; return whether there was."""
     kinds = [action.name for action in registered() if isinstance(action, JobKind)]
     queue.heartbeat(owner, kinds)
+    lapse()
     settle(runner.safeguards.record)
     taken = queue.take(owner, kinds)
     if taken is None:
@@ -96,11 +101,11 @@ def _run(runner: Runner, taken: Taken) -> State:
         return _fail(taken, f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress.", changed=True)
     kind = kind_named(job.kind)
     assert kind is not None, "only known kinds are taken"
-    if not runner.safeguards.authorizer(job.asker, job.kind, job.resource):
-        return _fail(taken, f"{job.asker.name} may not do this any more ({job.kind}).", changed=False)
+    if problem := why_not(runner.safeguards, job):
+        return _fail(taken, problem, changed=False)
     work = Work(taken, runner.stop)
     try:
-        return _end_of_run(taken, kind.run(runner.storage, job, work))
+        return _end_of_run(taken, runner.runs.get(kind.name, kind.run)(runner.storage, job, work))
     except JobLost:
         raise
     except JobInterrupted as interrupted:

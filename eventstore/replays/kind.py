@@ -1,0 +1,105 @@
+"""The kind of job that replays events. Its way says who does it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from eventstore.actions import SUBSCRIPTION, Actor, Undo, register
+from eventstore.jobs import Job, JobRefused, JobRequest, PlannedJobKind, Worker
+from eventstore.model.errors import NotSupported
+from eventstore.model.events import Event, Message
+from eventstore.model.storage import Storage
+from eventstore.projections import Projection, ProjectionFace, When
+from eventstore.replays.order import ReplayOrder, Way
+from eventstore.replays.planning.agreeing import check_limit
+from eventstore.replays.planning.plan import REPLAY, Aim, ReplayPlan, plan, resource_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What a replay's run needs of the desk beside its store. ``read`` makes an event of a message, by the mappings."""
+
+    projections: ProjectionFace
+    read: Callable[[Message], Event]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of a replay, as its way gets it."""
+
+    storage: Storage
+    means: Means
+    projection: Projection
+    order: ReplayOrder
+    job: Job
+    worker: Worker
+
+
+def _not_yet(run: Run) -> Mapping[str, Any]:
+    raise NotSupported(f"This installation cannot replay by this way yet ({run.order.way.value}). Nothing was done.")
+
+
+WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = dict.fromkeys(Way, _not_yet)
+"""Who does a replay. Each goes on from ``job.checkpoint``, and returns facts for the record."""
+
+
+def run_with(means: Means) -> Callable[[Storage, Job, Worker], Mapping[str, Any]]:
+    """Return the kind's ``run``, with what it needs of the desk."""
+
+    def run(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:
+        order = ReplayOrder.of(job.arguments)
+        projection = means.projections.get(order.projection)
+        told = {"job": job.id, "way": order.way.value, "events": order.events, "ticket": order.ticket, "asker": job.asker.name}
+        if not job.checkpoint:
+            means.projections.call_hook(projection, When.BEFORE, told)
+        one = Run(storage=storage, means=means, projection=projection, order=order, job=job, worker=worker)
+        facts = WAYS[order.way](one)
+        means.projections.call_hook(projection, When.AFTER, {**told, "facts": dict(facts)})
+        return facts
+
+    return run
+
+
+def without_desk(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:
+    """A desk runs it with ``run_with``."""
+    raise NotSupported("A replay needs the projections of this installation. Run it with manage.py run_jobs.")
+
+
+def request(plan: ReplayPlan) -> JobRequest:
+    hours = plan.limits.approval_hours
+    return JobRequest(
+        arguments=plan.order().as_json(),
+        total=plan.events,
+        approve_within=timedelta(hours=hours) if plan.approval else None,
+    )
+
+
+def check(plan: ReplayPlan, actor: Actor) -> None:
+    """Raise ``JobRefused`` for a plan that takes nothing, that something stops, or that is too much for one person."""
+    if plan.stops is not None:
+        raise JobRefused(plan.stops.text)
+    if not plan.choice.topics or plan.events == 0:
+        raise JobRefused("There is no event to replay. Choose others.")
+    events = plan.looked_at if plan.events is None else plan.events
+    check_limit(actor, REPLAY, plan.resource, events, plan.limits.events_a_day)
+
+
+REPLAY_EVENTS: PlannedJobKind[Aim, ReplayPlan] = register(
+    PlannedJobKind(
+        name=REPLAY,
+        acts_on=frozenset({SUBSCRIPTION}),
+        title="Replay events",
+        doing="is being given events again",
+        undo=Undo(
+            possible=False,
+            how="What the projection was given again cannot be taken back. The job can be paused and cancelled.",
+        ),
+        plan=plan,
+        request=request,
+        check=check,
+        run=without_desk,
+    )
+)
+
+__all__ = ["REPLAY_EVENTS", "WAYS", "Aim", "Means", "ReplayPlan", "Run", "resource_of", "run_with"]

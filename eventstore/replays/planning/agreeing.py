@@ -1,0 +1,36 @@
+"""Who else has to agree to a replay, and how much one person may replay."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from django.utils import timezone
+
+from eventstore.actions import Actor, Resource
+from eventstore.jobs import JobRefused, lookup
+from eventstore.replays.order import Kind, What
+
+DAY = timedelta(days=1)
+
+
+def why_second_person(what: What, events: int | None, side_effects: Collection[str], above: int) -> Sequence[str]:
+    """Why somebody else has to approve it, in sentences; none if nobody has to. ``above``: events from which it is asked."""
+    found = []
+    if what.kind is Kind.EVERYTHING:
+        found.append("It replays all events.")
+    if events is None:
+        found.append("How many events it takes is not known before they are read.")
+    elif events > above:
+        found.append(f"It takes more than {above:,} events.")
+    if side_effects:
+        found.append(f"Events of these types have side effects: {', '.join(sorted(side_effects))}.")
+    return found
+
+
+def check_limit(actor: Actor, kind: str, resource: Resource, events: int, most: int) -> None:
+    """Raise ``JobRefused`` if these events would be more than one person may replay to the projection in 24 hours."""
+    before = lookup.asked_for(actor.name, kind=kind, on=resource, since=timezone.now() - DAY)
+    if before + events > most:
+        raise JobRefused(
+            f"One person may replay {most:,} events to this projection in 24 hours. You have asked for {before:,}, and this "
+            f"would be {events:,} more. Replay fewer, or ask somebody else."
+        )

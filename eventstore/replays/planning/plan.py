@@ -1,0 +1,314 @@
+"""What a replay would do: counted, frozen, and confirmed by its digest. Nothing is touched, and no payload is read.
+
+A plan is made again when it is confirmed, and once more when it is approved, up to the ends that the first one has frozen. It
+is stale where that finds other events (retention has removed some, the index was built again), another target, another type of
+the subscription, a cursor that went back, or a hazard that nobody has seen. New events, ordinary progress and members that
+come and go change nothing.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventstore.actions import Resource, subscription_resource
+from eventstore.jobs import lookup
+from eventstore.model.errors import InvalidReplay
+from eventstore.model.events import Topic
+from eventstore.model.pointers import Pointer
+from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.model.subscriptions import SubscriptionType
+from eventstore.projections import Projection, ProjectionFace, ProjectionLimits, next_generation
+from eventstore.replays.order import Kind, ReplayOrder, Way, What, chosen_json
+from eventstore.replays.planning.agreeing import why_second_person
+from eventstore.replays.planning.audience import Audience, audience_of
+from eventstore.replays.planning.choosing import Choice, check_positions, choose, without
+from eventstore.replays.planning.counting import Counts, counted, edges
+from eventstore.replays.planning.expected import Expected, expected
+from eventstore.replays.planning.hazards import Facts, Hazard, hazards_of
+from eventstore.replays.planning.partitions import Seen, Until, look
+from eventstore.search import parse_filter
+
+REPLAY = "replay_events"
+"""The name of the kind of job."""
+TAKES: Mapping[Way, frozenset[Kind]] = {
+    Way.CURSOR: frozenset({Kind.EVERYTHING, Kind.SINCE}),
+    Way.GENERATION: frozenset({Kind.EVERYTHING}),
+    Way.TOPIC: frozenset(Kind),
+    Way.LOCAL: frozenset({Kind.EVERYTHING}),
+}
+"""What can be chosen with each way: a cursor and a new build know no single events."""
+_DIGEST = re.compile(r"([0-9a-f]{64})/([a-z_]*)/([a-z_,]*)/([0-9.:,]*)", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aim:
+    """What is asked for. ``projections`` and ``is_external`` are the desk's.
+
+    ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out`` and
+    ``canary_of``: as in ``ReplayOrder``.
+    """
+
+    projections: ProjectionFace
+    is_external: Callable[[str, str], bool]
+    projection: Projection
+    way: Way
+    what: What
+    until: Until | None = None
+    ticket: str = ""
+    job: str = ""
+    canary_of: str = ""
+    left_out: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplayPlan:
+    """What a replay would do.
+
+    - ``resource``: what it acts on. ``topics``: the projection's topics that it reads. ``target``: as ``ReplayOrder.target``.
+    - ``choice``, ``counts`` and ``audience``: the events, what they are, and who gets them.
+    - ``side_effects``: what the projection does at events of the types that are among them, by type, with how many.
+    - ``approval``: why a second person has to agree, in sentences; empty if none has to.
+    - ``first`` and ``last``: events of the dry run.
+    - ``until``: see ``Aim``.
+    """
+
+    resource: Resource
+    projection: Projection
+    way: Way
+    what: What
+    topics: Sequence[Topic]
+    target: str
+    choice: Choice
+    counts: Counts
+    audience: Audience
+    side_effects: Mapping[str, tuple[int, str]]
+    hazards: Sequence[Hazard]
+    approval: Sequence[str]
+    limits: ProjectionLimits
+    expected: Expected
+    first: Sequence[Pointer]
+    last: Sequence[Pointer]
+    until: Until
+    ticket: str = ""
+    canary_of: str = ""
+    left_out: tuple[str, str] = field(default=("", ""))
+
+    @property
+    def events(self) -> int | None:
+        """How many events go; ``None`` where a filter has to read them first."""
+        return self.choice.events
+
+    @property
+    def looked_at(self) -> int:
+        """How many events are read for it at most."""
+        return sum(bounds.events for partitions in self.choice.topics.values() for bounds in partitions.values())
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take to give them all: an estimate."""
+        return self.expected.seconds(self.looked_at if self.events is None else self.events)
+
+    @property
+    def stops(self) -> Hazard | None:
+        """Why it cannot be confirmed now; ``None`` if it can."""
+        return next((one for one in self.hazards if one.stops), None)
+
+    @property
+    def fixed(self) -> str:
+        """A hash of what never changes while the plan is good: 64 hexadecimal digits."""
+        seen = [
+            self.projection.name,
+            self.way.value,
+            self.what.as_json(),
+            chosen_json(self.choice.topics),
+            self.choice.events,
+            self.projection.subscription,
+            self.target,
+            list(self.audience.others),
+            self.canary_of,
+            list(self.left_out),
+        ]
+        return hashlib.sha256(json.dumps(seen, sort_keys=True).encode("ascii")).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """The hash, the subscription's type, the hazards, and where the cursors stand: ``9f…/shared/trimmed/0.1:25``."""
+        dangers = ",".join(sorted({one.danger.value for one in self.hazards}))
+        return f"{self.fixed}/{self.audience.type.value}/{dangers}/{_marks(self.audience)}"
+
+    def confirmed_by(self, digest: str) -> bool:
+        """Whether a plan with this digest meant the same, and knew of every hazard that there is now."""
+        read = _DIGEST.fullmatch(digest)
+        if read is None or read[1] != self.fixed:
+            return False
+        known = {self.audience.type.value, read[2], SubscriptionType.UNKNOWN.value}
+        new = {one.danger.value for one in self.hazards} - set(read[3].split(","))
+        return len(known) <= 2 and not new and not _went_back(read[4], _marks(self.audience))
+
+    def details(self) -> Mapping[str, Any]:
+        """For the record: names, counts and codes. A filter that names values of events is not written down."""
+        return {
+            "projection": self.projection.name,
+            "way": self.way.value,
+            "what": _told(self.what),
+            "events": self.events,
+            "aggregates": self.counts.aggregates,
+            "target": self.target,
+            "side_effects": sorted(self.side_effects),
+            "hazards": [one.danger.value for one in self.hazards],
+            "second_person": bool(self.approval),
+            "event_ids": [one.event_id for one in self.first] if self.choice.known is not None else [],
+            "ticket": self.ticket,
+            "digest": self.fixed,
+        }
+
+    def order(self) -> ReplayOrder:
+        return ReplayOrder(
+            projection=self.projection.name,
+            way=self.way,
+            what=self.what,
+            topics=self.choice.topics,
+            subscription=self.projection.subscription,
+            target=self.target,
+            events=self.events,
+            aggregates=self.counts.aggregates,
+            ticket=self.ticket,
+            digest=self.digest,
+            canary_of=self.canary_of,
+            left_out=self.left_out,
+            until=self.until,
+            approval=tuple(self.approval),
+        )
+
+
+def resource_of(projections: ProjectionFace, projection: Projection) -> Resource:
+    """What a replay acts on: the projection's subscription of its first topic."""
+    return subscription_resource(projections.topics(projection)[0].name, projection.subscription)
+
+
+def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
+    """Look at the events, and at who would get them. Raises ``InvalidReplay`` for what cannot be replayed like this."""
+    topics = _topics(aim)
+    replay, target = _target(storage, aim, topics)
+    seen = look(storage.log, [topic.name for topic in topics], aim.until)
+    choice = without(choose(storage.log, aim.what, seen), aim.left_out, seen)
+    reader = (replay, aim.projection.replay_subscription) if replay else None
+    audience = audience_of(storage, topics, aim.projection.subscription, choice, reader)
+    counts = counted(choice)
+    limits = aim.projections.limits(aim.projection)
+    found = {type: (count, what) for type, count in counts.types.items() if (what := aim.projection.side_effect(type))}
+    first, last = edges(choice)
+    return ReplayPlan(
+        resource=resource,
+        projection=aim.projection,
+        way=aim.way,
+        what=aim.what,
+        topics=topics,
+        target=target,
+        choice=choice,
+        counts=counts,
+        audience=audience,
+        side_effects=found,
+        hazards=hazards_of(_facts(storage, resource, aim, seen, choice, audience, topics)),
+        approval=why_second_person(aim.what, choice.events, found.keys(), limits.approval_above),
+        limits=limits,
+        expected=expected(REPLAY, aim.way),
+        first=first,
+        last=last,
+        until=seen.until,
+        ticket=aim.ticket,
+        canary_of=aim.canary_of,
+        left_out=aim.left_out,
+    )
+
+
+def _facts(
+    storage: Storage,
+    resource: Resource,
+    aim: Aim,
+    seen: Seen,
+    choice: Choice,
+    audience: Audience,
+    topics: Sequence[Topic],
+) -> Facts:
+    name = aim.projection.subscription
+    running = lookup.open_on(resource)
+    return Facts(
+        way=aim.way,
+        name=name,
+        choice=choice,
+        audience=audience,
+        ordered=aim.projection.ordered,
+        external=any(aim.is_external(topic.name, name) for topic in topics),
+        lists_consumers=subscriptions_of(storage).capabilities.lists_consumers,
+        index_behind=seen.behind,
+        not_indexed=seen.unknown,
+        running=running.id if running is not None and running.id != aim.job else "",
+    )
+
+
+def _topics(aim: Aim) -> Sequence[Topic]:
+    """The topics that are read: all of the projection's, or the one that was asked for."""
+    projection, what = aim.projection, aim.what
+    if aim.way not in projection.ways:
+        raise InvalidReplay(f"{projection.name} does not take this way. Its page says which it takes, and what to declare.")
+    if what.kind not in TAKES[aim.way]:
+        raise InvalidReplay("Single events can be replayed through a replay topic only. Choose all events, or another way.")
+    check_positions(what)
+    topics = aim.projections.topics(projection)
+    if not what.topic:
+        return topics
+    found = [topic for topic in topics if topic.name == what.topic]
+    if not found:
+        raise InvalidReplay(f"{projection.name} does not read {what.topic}. Choose one of the topics that it reads.")
+    return found
+
+
+def _target(storage: Storage, aim: Aim, topics: Sequence[Topic]) -> tuple[Topic | None, str]:
+    """The topic that gets copies, if any does, and the order's target."""
+    if aim.way is Way.TOPIC:
+        replay = aim.projections.replay_topic(aim.projection)
+        most = max(topics, key=lambda one: one.partitions)
+        if replay is None:
+            raise InvalidReplay(f"{aim.projection.name} declares no replay topic.")
+        if replay.partitions < most.partitions:
+            raise InvalidReplay(
+                f"{replay.name} has fewer partitions than {most.name}, and a copy goes to the partition of the same number. "
+                f"Give it {most.partitions}."
+            )
+        return replay, replay.name
+    if aim.way is Way.GENERATION:
+        there = subscriptions_of(storage)
+        names = [one.name for topic in topics for one in there.of_topic(topic.name)]
+        return None, next_generation(aim.projection.subscription, names)
+    return None, ""
+
+
+def _told(what: What) -> Mapping[str, Any]:
+    """What was chosen, for the record."""
+    told: dict[str, Any] = {"kind": what.kind.value}
+    told |= {"topic": what.topic} if what.topic else {}
+    told |= {"since": what.time.isoformat()} if what.time else {}
+    told |= {"aggregate": "/".join(what.aggregate)} if what.kind is Kind.AGGREGATE else {}
+    if what.filter:
+        told["filter"] = "by values of events" if parse_filter(what.filter).reads_payload else what.filter
+    return told
+
+
+def _marks(audience: Audience) -> str:
+    """Where the cursors stand: ``0.1:25`` is partition 1 of the first topic by name, with 25 events acknowledged."""
+    return ",".join(
+        f"{number}.{partition}:{mark}"
+        for number, topic in enumerate(sorted(audience.marks))
+        for partition, mark in sorted(audience.marks[topic].items())
+    )
+
+
+def _went_back(before: str, now: str) -> bool:
+    """Whether a cursor has acknowledged fewer events without a gap than it had."""
+    had = dict(each.split(":") for each in before.split(",") if ":" in each)
+    has = dict(each.split(":") for each in now.split(",") if ":" in each)
+    return any(int(has[at] or 0) < int(mark or 0) for at, mark in had.items() if at in has)

@@ -1,0 +1,90 @@
+"""The desk's face for planning replays: what one would do, asking for it, and agreeing to what somebody else has asked for."""
+
+from collections.abc import Callable, Mapping
+
+from eventstore.actions import Actor, Confirmation, Resource
+from eventstore.jobs import Approval, Job, JobRefused
+from eventstore.jobs.face import JobFace
+from eventstore.projections import Projection, ProjectionFace
+from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan, resource_of
+from eventstore.replays.order import ReplayOrder, Way, What
+
+Until = Mapping[str, Mapping[int, int]]
+
+
+class ReplayPlanFace:
+    """``desk.replay_plans``. Planning raises ``InvalidReplay``, ``UnknownProjection``, ``UnknownTopic``, ``InvalidFilter``."""
+
+    def __init__(self, *, jobs: JobFace, projections: ProjectionFace, is_external: Callable[[str, str], bool]) -> None:
+        """``is_external``: whether a topic's subscription keeps its positions outside the store."""
+        self._jobs, self._projections, self._is_external = jobs, projections, is_external
+
+    def aim(
+        self,
+        projection: Projection,
+        way: Way,
+        what: What,
+        *,
+        until: Until | None = None,
+        ticket: str = "",
+        canary_of: str = "",
+        left_out: tuple[str, str] = ("", ""),
+    ) -> Aim:
+        """What is asked for. ``until``: the ends that an earlier plan of the same has frozen (``ReplayPlan.until``)."""
+        return Aim(
+            projections=self._projections,
+            is_external=self._is_external,
+            projection=projection,
+            way=way,
+            what=what,
+            until=until,
+            ticket=ticket,
+            canary_of=canary_of,
+            left_out=left_out,
+        )
+
+    def resource(self, projection: Projection) -> Resource:
+        """What a replay to this projection acts on."""
+        return resource_of(self._projections, projection)
+
+    def plan(self, aim: Aim) -> ReplayPlan:
+        """What it would do. Nothing is touched, and nothing recorded."""
+        return self._jobs.plan(REPLAY_EVENTS, self.resource(aim.projection), aim)
+
+    def confirm(
+        self, actor: Actor, aim: Aim, *, confirmation: Confirmation, reason: str, throttle: float | None = None
+    ) -> Job:
+        """Queue it as planned and confirmed, or have it wait for a second person. ``aim.until`` is the plan's. Raises as
+        ``JobFace.confirm``."""
+        resource = self.resource(aim.projection)
+        return self._jobs.confirm(
+            actor, REPLAY_EVENTS, resource, aim, confirmation=confirmation, reason=reason, throttle=throttle
+        )
+
+    def aim_of(self, job: Job) -> Aim:
+        """What this job was asked for, to plan it again. ``JobRefused`` for another kind of job."""
+        if job.kind != REPLAY_EVENTS.name:
+            raise JobRefused("This job is no replay.")
+        order = ReplayOrder.of(job.arguments)
+        return Aim(
+            projections=self._projections,
+            is_external=self._is_external,
+            projection=self._projections.get(order.projection),
+            way=order.way,
+            what=order.what,
+            until=order.until,
+            ticket=order.ticket,
+            job=job.id,
+            canary_of=order.canary_of,
+            left_out=order.left_out,
+        )
+
+    def plan_of(self, job: Job) -> ReplayPlan:
+        """The job's plan, made again as things are now."""
+        return self.plan(self.aim_of(job))
+
+    def approve(self, actor: Actor, id: str, *, digest: str, reason: str = "", since: int | None = None) -> Job:
+        """Agree to the plan with this digest, which the job must have. Raises as ``JobFace.approve``."""
+        job = self._jobs.get(id)
+        approval = Approval(digest=digest, plan_again=lambda: self.plan_of(job))
+        return self._jobs.approve(actor, id, reason=reason, since=since, approval=approval)
