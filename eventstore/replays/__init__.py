@@ -7,8 +7,8 @@ from eventstore.config.projections import Way
 from eventstore.replays.face import REPLAY
 from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan
 from eventstore.replays.order import Bounds, Kind, ReplayOrder, What
+from eventstore.replays.planning.aiming import TAKES
 from eventstore.replays.planning.hazards import Danger, Hazard
-from eventstore.replays.planning.plan import TAKES
 from eventstore.replays.watching import CopyLine, Refused, Watched, has_consumed, reader_of
 
 __all__ = [

@@ -7,13 +7,16 @@ from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Actor, Undo, register
 from eventstore.jobs import Job, JobRefused, JobRequest, PlannedJobKind, Worker
+from eventstore.local import projection_class
 from eventstore.model.errors import NotSupported
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
-from eventstore.projections import Projection, ProjectionFace, When
+from eventstore.projections import HookFailed, Projection, ProjectionFace, When
 from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.planning.agreeing import check_limit
-from eventstore.replays.planning.plan import REPLAY, Aim, ReplayPlan, plan, resource_of
+from eventstore.replays.planning.aiming import Aim, resource_of
+from eventstore.replays.planning.plan import REPLAY, ReplayPlan, plan
+from eventstore.replays.ways import replay_by_cursor, replay_locally, replay_to_generation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,12 +39,30 @@ class Run:
     worker: Worker
 
 
-def _not_yet(run: Run) -> Mapping[str, Any]:
-    raise NotSupported(f"This installation cannot replay by this way yet ({run.order.way.value}). Nothing was done.")
+def _by_cursor(run: Run) -> Mapping[str, Any]:
+    return replay_by_cursor(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
 
 
-WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = dict.fromkeys(Way, _not_yet)
-"""Who does a replay. Each goes on from ``job.checkpoint``, and returns facts for the record."""
+def _to_generation(run: Run) -> Mapping[str, Any]:
+    return replay_to_generation(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
+
+
+def _locally(run: Run) -> Mapping[str, Any]:
+    kind = projection_class(run.projection.local)
+    return replay_locally(run.storage, run.order, run.job.id, run.worker, kind, run.means.read)
+
+
+def _by_copies(run: Run) -> Mapping[str, Any]:
+    raise NotSupported("This installation cannot send copies to a replay topic yet. Nothing was done.")
+
+
+WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = {
+    Way.CURSOR: _by_cursor,
+    Way.GENERATION: _to_generation,
+    Way.TOPIC: _by_copies,
+    Way.LOCAL: _locally,
+}
+"""Who does a replay. Each goes on from the job's checkpoint, and returns facts for the record."""
 
 
 def run_with(means: Means) -> Callable[[Storage, Job, Worker], Mapping[str, Any]]:
@@ -55,10 +76,18 @@ def run_with(means: Means) -> Callable[[Storage, Job, Worker], Mapping[str, Any]
             means.projections.call_hook(projection, When.BEFORE, told)
         one = Run(storage=storage, means=means, projection=projection, order=order, job=job, worker=worker)
         facts = WAYS[order.way](one)
-        means.projections.call_hook(projection, When.AFTER, {**told, "facts": dict(facts)})
-        return facts
+        return {**facts, **_told_after(means, projection, {**told, "facts": dict(facts)})}
 
     return run
+
+
+def _told_after(means: Means, projection: Projection, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call the hook after the replay. It cannot undo what was done, so its failure is a fact and not the job's end."""
+    try:
+        means.projections.call_hook(projection, When.AFTER, told)
+    except HookFailed as failed:
+        return {"hook_after": str(failed)}
+    return {}
 
 
 def without_desk(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:

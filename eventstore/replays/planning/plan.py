@@ -9,22 +9,22 @@ come and go change nothing.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstore.actions import Resource, subscription_resource
+from eventstore.actions import Resource
 from eventstore.jobs import lookup
-from eventstore.model.errors import InvalidReplay
 from eventstore.model.events import Topic
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.projections import Projection, ProjectionFace, ProjectionLimits, next_generation
+from eventstore.projections import Projection, ProjectionLimits
 from eventstore.replays.order import Kind, ReplayOrder, Way, What, chosen_json
 from eventstore.replays.planning.agreeing import why_second_person
+from eventstore.replays.planning.aiming import Aim, target_of, topics_of
 from eventstore.replays.planning.audience import Audience, audience_of
-from eventstore.replays.planning.choosing import Choice, check_positions, choose, without
+from eventstore.replays.planning.choosing import Choice, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
 from eventstore.replays.planning.expected import Expected, expected
 from eventstore.replays.planning.hazards import Facts, Hazard, hazards_of
@@ -33,34 +33,7 @@ from eventstore.search import parse_filter
 
 REPLAY = "replay_events"
 """The name of the kind of job."""
-TAKES: Mapping[Way, frozenset[Kind]] = {
-    Way.CURSOR: frozenset({Kind.EVERYTHING, Kind.SINCE}),
-    Way.GENERATION: frozenset({Kind.EVERYTHING}),
-    Way.TOPIC: frozenset(Kind),
-    Way.LOCAL: frozenset({Kind.EVERYTHING}),
-}
-"""What can be chosen with each way: a cursor and a new build know no single events."""
 _DIGEST = re.compile(r"([0-9a-f]{64})/([a-z_]*)/([a-z_,]*)/([0-9.:,]*)", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Aim:
-    """What is asked for. ``projections`` and ``is_external`` are the desk's.
-
-    ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out`` and
-    ``canary_of``: as in ``ReplayOrder``.
-    """
-
-    projections: ProjectionFace
-    is_external: Callable[[str, str], bool]
-    projection: Projection
-    way: Way
-    what: What
-    until: Until | None = None
-    ticket: str = ""
-    job: str = ""
-    canary_of: str = ""
-    left_out: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +78,11 @@ class ReplayPlan:
     def looked_at(self) -> int:
         """How many events are read for it at most."""
         return sum(bounds.events for partitions in self.choice.topics.values() for bounds in partitions.values())
+
+    @property
+    def consumers(self) -> int:
+        """How many instances of the projection are connected now, to where the events come."""
+        return self.audience.target_consumers if self.way is Way.TOPIC else self.audience.consumers
 
     @property
     def seconds(self) -> float:
@@ -158,7 +136,8 @@ class ReplayPlan:
             "aggregates": self.counts.aggregates,
             "target": self.target,
             "side_effects": sorted(self.side_effects),
-            "hazards": [one.danger.value for one in self.hazards],
+            "consumers": self.consumers,
+            "hazards": [one.text for one in self.hazards],
             "second_person": bool(self.approval),
             "event_ids": [one.event_id for one in self.first] if self.choice.known is not None else [],
             "ticket": self.ticket,
@@ -184,15 +163,10 @@ class ReplayPlan:
         )
 
 
-def resource_of(projections: ProjectionFace, projection: Projection) -> Resource:
-    """What a replay acts on: the projection's subscription of its first topic."""
-    return subscription_resource(projections.topics(projection)[0].name, projection.subscription)
-
-
 def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     """Look at the events, and at who would get them. Raises ``InvalidReplay`` for what cannot be replayed like this."""
-    topics = _topics(aim)
-    replay, target = _target(storage, aim, topics)
+    topics = topics_of(aim)
+    replay, target = target_of(storage, aim, topics)
     seen = look(storage.log, [topic.name for topic in topics], aim.until)
     choice = without(choose(storage.log, aim.what, seen), aim.left_out, seen)
     reader = (replay, aim.projection.replay_subscription) if replay else None
@@ -248,43 +222,6 @@ def _facts(
         not_indexed=seen.unknown,
         running=running.id if running is not None and running.id != aim.job else "",
     )
-
-
-def _topics(aim: Aim) -> Sequence[Topic]:
-    """The topics that are read: all of the projection's, or the one that was asked for."""
-    projection, what = aim.projection, aim.what
-    if aim.way not in projection.ways:
-        raise InvalidReplay(f"{projection.name} does not take this way. Its page says which it takes, and what to declare.")
-    if what.kind not in TAKES[aim.way]:
-        raise InvalidReplay("Single events can be replayed through a replay topic only. Choose all events, or another way.")
-    check_positions(what)
-    topics = aim.projections.topics(projection)
-    if not what.topic:
-        return topics
-    found = [topic for topic in topics if topic.name == what.topic]
-    if not found:
-        raise InvalidReplay(f"{projection.name} does not read {what.topic}. Choose one of the topics that it reads.")
-    return found
-
-
-def _target(storage: Storage, aim: Aim, topics: Sequence[Topic]) -> tuple[Topic | None, str]:
-    """The topic that gets copies, if any does, and the order's target."""
-    if aim.way is Way.TOPIC:
-        replay = aim.projections.replay_topic(aim.projection)
-        most = max(topics, key=lambda one: one.partitions)
-        if replay is None:
-            raise InvalidReplay(f"{aim.projection.name} declares no replay topic.")
-        if replay.partitions < most.partitions:
-            raise InvalidReplay(
-                f"{replay.name} has fewer partitions than {most.name}, and a copy goes to the partition of the same number. "
-                f"Give it {most.partitions}."
-            )
-        return replay, replay.name
-    if aim.way is Way.GENERATION:
-        there = subscriptions_of(storage)
-        names = [one.name for topic in topics for one in there.of_topic(topic.name)]
-        return None, next_generation(aim.projection.subscription, names)
-    return None, ""
 
 
 def _told(what: What) -> Mapping[str, Any]:
