@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from eventstore.jobs import Interruption, JobInterrupted, Progress
+from eventstore.config.loading import Config
+from eventstore.jobs import Interruption, JobInterrupted, Progress, Share
 from eventstore.model.copying import Acknowledger, Copy, Copying, Publisher, Sent
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
@@ -34,6 +35,8 @@ class Notes:
     step: Callable[[str], None] = lambda name: None
     stop_after: int | None = None
     why: Interruption = Interruption.PAUSE
+    throttle: float | None = None
+    config: Config = field(default_factory=Config)
     is_due = False
 
     @property
@@ -58,6 +61,9 @@ class Notes:
     def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
         self.save(checkpoint, progress)
         raise JobInterrupted(Interruption.REST)
+
+    def run_shares(self, checkpoint: Mapping[str, Any], totals: Mapping[str, int | None]) -> Sequence[Share]:
+        raise NotImplementedError
 
 
 @dataclass

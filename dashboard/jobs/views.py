@@ -1,4 +1,4 @@
-"""All jobs, the newest first; one job, live; and pausing, resuming, cancelling and approving it."""
+"""All jobs, the newest first; one job, live; and pausing, resuming, cancelling and approving it, and its speed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,12 +16,14 @@ from dashboard.jobs.acting import acting
 from dashboard.jobs.words import job_line, url_of
 from dashboard.web.pages import load_whole_page, nothing_yet, page, page_token_of, person_of, render, wants_fragment
 from eventstore.actions import Actor
-from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, Job, JobRefused, State, Wish
+from eventstore.jobs import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB, Job, JobRefused, State, Wish
 from eventstore.model import ResourceBusy
 
 UNDER_WAY = (State.WAITING, State.QUEUED, State.RUNNING, State.PAUSED)
 SHOWN = {"": (), "open": UNDER_WAY, "ended": tuple(state for state in State if state.has_ended)}
 """The choices above the list, as its address has them."""
+MIN_SPEED = 0.1
+"""Events a second. Whoever wants less pauses the job."""
 
 
 class SeenForm(forms.Form):
@@ -29,6 +31,13 @@ class SeenForm(forms.Form):
 
     since = forms.IntegerField(min_value=0, max_value=2**62)
     failed = forms.BooleanField(required=False)
+
+
+class SpeedForm(forms.Form):
+    """Events a second; empty for as many as the workers can."""
+
+    since = forms.IntegerField(min_value=0, max_value=2**62)
+    per_second = forms.FloatField(min_value=MIN_SPEED, max_value=1_000_000, required=False)
 
 
 @page("browse")
@@ -77,6 +86,15 @@ def approvals(request: HttpRequest, id: str) -> HttpResponse:
     return _acted_as_seen(request, id, lambda actor, seen: desk().jobs.approve(actor, id, since=seen["since"]))
 
 
+@page(THROTTLE_JOB.name, methods=("POST",))
+def throttles(request: HttpRequest, id: str) -> HttpResponse:
+    form = SpeedForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, desk().jobs.get(id), speed=form, status=400)
+    given = form.cleaned_data
+    return _acted(request, id, lambda actor: desk().jobs.throttle(actor, id, given["per_second"], since=given["since"]))
+
+
 @page(CANCEL_JOB.name, methods=("POST",))
 def cancellations(request: HttpRequest, id: str) -> HttpResponse:
     form = ReasonForm(request.POST)
@@ -112,7 +130,13 @@ def _done(job: Job) -> str:
 
 
 def _shown(
-    request: HttpRequest, job: Job, *, refused: str = "", form: ReasonForm | None = None, status: int = 200
+    request: HttpRequest,
+    job: Job,
+    *,
+    refused: str = "",
+    form: ReasonForm | None = None,
+    speed: SpeedForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     now, reads_record = timezone.now(), _reads_record(request)
     context = {
@@ -122,6 +146,8 @@ def _shown(
         "workers": desk().jobs.workers(job.kind),
         "refused": refused,
         "form": form,
+        "speed": speed,
+        "min_speed": MIN_SPEED,
         "longest_reason": LONGEST_REASON,
         "as_of": now,
         "cancel_undo": CANCEL_JOB.undo.how,
@@ -161,5 +187,6 @@ urls = [
     path("jobs/<segment:id>/pauses/", pauses, name="job_pauses"),
     path("jobs/<segment:id>/resumptions/", resumptions, name="job_resumptions"),
     path("jobs/<segment:id>/cancellations/", cancellations, name="job_cancellations"),
+    path("jobs/<segment:id>/throttles/", throttles, name="job_throttles"),
     path("jobs/<segment:id>/approvals/", approvals, name="job_approvals"),
 ]

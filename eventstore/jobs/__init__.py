@@ -6,7 +6,7 @@ A capability makes a ``JobKind``, which is an action whose work is a job, and re
 This package is a Django app, so it must be importable before its models are: what reads the tables is not exported.
 """
 
-from eventstore.jobs.job import Job, JobRefused, Progress, State, UnknownJob, Wish
+from eventstore.jobs.job import Job, JobRefused, Progress, Share, State, UnknownJob, Wish
 from eventstore.jobs.kind import (
     Approval,
     Interruption,
@@ -17,7 +17,7 @@ from eventstore.jobs.kind import (
     Worker,
     kind_named,
 )
-from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, JOB, PAUSE_JOB, RESUME_JOB
+from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB
 
 __all__ = [
     "APPROVE_JOB",
@@ -25,6 +25,7 @@ __all__ = [
     "JOB",
     "PAUSE_JOB",
     "RESUME_JOB",
+    "THROTTLE_JOB",
     "Approval",
     "Interruption",
     "Job",
@@ -34,6 +35,7 @@ __all__ = [
     "JobRequest",
     "PlannedJobKind",
     "Progress",
+    "Share",
     "State",
     "UnknownJob",
     "Wish",

@@ -1,6 +1,5 @@
 """Asking for a job: allowed, planned once more, on the record, and queued, under the lock of its resource."""
 
-import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from eventstore.actions.resource import Resource
 from eventstore.jobs.job import Job, State
 from eventstore.jobs.kind import JobKind, JobRequest, PlannedJobKind
 from eventstore.jobs.models import JobRow
-from eventstore.jobs.rows import MOST_ARGUMENTS, as_json, job_of, resource_json, storable
+from eventstore.jobs.rows import MOST_ARGUMENTS, as_json, checked_throttle, job_of, resource_json, storable
 from eventstore.model.storage import Storage
 
 
@@ -94,9 +93,6 @@ def _insert(
 
 
 def _row(actor: Actor, kind: JobKind, resource: Resource, request: JobRequest, reason: str) -> JobRow:
-    throttle = request.throttle
-    if throttle is not None and not (math.isfinite(throttle) and throttle > 0):
-        raise ValueError(f"A throttle is a number of events a second above 0, not {throttle!r}.")
     return JobRow(
         id=secrets.token_hex(6),
         kind=kind.name,
@@ -105,7 +101,7 @@ def _row(actor: Actor, kind: JobKind, resource: Resource, request: JobRequest, r
         busy=resource.key if kind.exclusive else None,
         arguments=as_json(request.arguments, MOST_ARGUMENTS, "arguments"),
         total=request.total,
-        throttle=throttle,
+        throttle=checked_throttle(request.throttle),
         asker=storable(actor.name),
         via=storable(actor.via),
         reason=storable(reason),

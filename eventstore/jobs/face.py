@@ -12,11 +12,13 @@ from eventstore.actions.action import Action, Aim, P
 from eventstore.actions.actor import Actor
 from eventstore.actions.perform import Confirmation, Safeguards, perform
 from eventstore.actions.resource import Resource
+from eventstore.config.loading import Config
 from eventstore.jobs import asking, lookup, wishes
 from eventstore.jobs.guarding import guarded
-from eventstore.jobs.job import Job, JobRefused, State
+from eventstore.jobs.job import Job, JobRefused, Share, State
 from eventstore.jobs.kind import Approval, JobKind, JobRequest, PlannedJobKind, Run
-from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, job_resource
+from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB, job_resource
+from eventstore.jobs.running import shares
 from eventstore.jobs.running.worker import Runner, run_until_idle, run_until_stopped
 from eventstore.jobs.settling import open_acts, settle
 from eventstore.model.errors import StalePlan
@@ -30,9 +32,13 @@ NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 class JobFace:
     """``desk.jobs``."""
 
-    def __init__(self, *, storage: Storage, safeguards: Safeguards, runs: Mapping[str, Run] = NO_RUNS) -> None:
-        """``runs``: what to run instead of a kind's own ``run``, by its name."""
+    def __init__(
+        self, *, storage: Storage, safeguards: Safeguards, config: Config | None = None, runs: Mapping[str, Run] = NO_RUNS
+    ) -> None:
+        """``config`` is what runs of jobs see of this installation's configuration; the defaults without one. ``runs``: what
+        to run instead of a kind's own ``run``, by its name."""
         self._storage, self._safeguards, self._runs = storage, guarded(safeguards), runs
+        self._config = config or Config()
 
     def plan(self, kind: PlannedJobKind[Aim, P], resource: Resource, aim: Aim) -> P:
         """What the job would do. Nothing is touched, and nothing recorded."""
@@ -119,6 +125,10 @@ class JobFace:
         """The acts on the record that belong to jobs under way: their processes may be gone, and they are not left open."""
         return open_acts()
 
+    def shares(self, job: Job) -> Sequence[Share]:
+        """The parts of the job that workers take, in order; none before it has begun, and of a kind that has none."""
+        return shares.of_job(job.number)
+
     # -- acting
 
     def newest_act(self, job: Job) -> int:
@@ -161,6 +171,13 @@ class JobFace:
         change = partial(wishes.approve, via=actor.via)
         return self._act(actor, APPROVE_JOB, change, id, reason, since, check=lambda job: _agreed(job, approval))
 
+    def throttle(self, actor: Actor, id: str, per_second: float | None, *, reason: str = "", since: int | None = None) -> Job:
+        """Let it handle so many events a second from now on, its workers together; ``None``: as many as they can. A run
+        follows at its next save. Raises as ``pause``, and ``ValueError`` for what is no speed."""
+        change = wishes.throttle(per_second)
+        speed = {"before": lookup.get(id).throttle, "per_second": per_second}
+        return self._act(actor, THROTTLE_JOB, change, id, reason, since, speed)
+
     def _act(
         self,
         actor: Actor,
@@ -169,17 +186,18 @@ class JobFace:
         id: str,
         reason: str,
         since: int | None = None,
+        more: Mapping[str, Any] = NOTHING,
         *,
         check: Callable[[Job], object] = lambda job: None,
     ) -> Job:
         """What can be seen to be refused is refused before the record is written."""
         job = wishes.check(id, change, actor.name)
-        details = {"job": job.id, "kind": job.kind, **({"reason": reason} if reason else {})}
+        details = {"job": job.id, "kind": job.kind, **more, **({"reason": reason} if reason else {})}
 
         def check_now() -> None:
             check(job)
             if since is not None and self.newest_act(job) > since:
-                raise JobRefused("Someone has paused, resumed or approved it since you looked. This is how it is now.")
+                raise JobRefused("Someone has acted on it since you looked. This is how it is now.")
 
         with perform(self._safeguards, actor, action, job_resource(job), details, check=check_now) as act:
             act.renew()
@@ -213,7 +231,14 @@ class JobFace:
 
     def _runner(self, stop: threading.Event, on_job: Callable[[str], object] | None) -> Runner:
         say = on_job or log.info
-        return Runner(storage=self._storage, safeguards=self._safeguards, stop=stop, runs=self._runs, on_job=say)
+        return Runner(
+            storage=self._storage,
+            safeguards=self._safeguards,
+            stop=stop,
+            config=self._config,
+            runs=self._runs,
+            on_job=say,
+        )
 
 
 def _agreed(job: Job, approval: Approval | None) -> None:

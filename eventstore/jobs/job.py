@@ -1,6 +1,6 @@
 """A job as it is read: what was asked, by whom, and how far it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +72,37 @@ class Progress:
     @property
     def handled(self) -> int:
         return self.done + self.skipped + self.failed
+
+    @staticmethod
+    def sum_of(parts: "Iterable[Progress]") -> "Progress":
+        """The parts together. Their total is not known if that of one of them is not."""
+        known = list(parts)
+        totals = [part.total for part in known if part.total is not None]
+        return Progress(
+            done=sum(part.done for part in known),
+            skipped=sum(part.skipped for part in known),
+            failed=sum(part.failed for part in known),
+            total=sum(totals) if len(totals) == len(known) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A part of a job. Each worker has one at a time, so that several of them work at one job.
+
+    ``name`` is the only one of its job. ``held``: a worker has it. ``owner`` is that worker, or the one that had it last.
+    ``rate``: events a second in the last half minute. ``problem`` says why it cannot be done, or why it is tried again.
+    """
+
+    name: str
+    checkpoint: Mapping[str, Any]
+    progress: Progress
+    held: bool
+    finished: bool
+    epoch: int
+    owner: str
+    rate: float | None
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

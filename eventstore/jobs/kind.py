@@ -1,6 +1,6 @@
 """A kind of job: an action whose work is done by a worker, in the background."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -9,7 +9,8 @@ from typing import Any, Generic, NoReturn, Protocol
 from eventstore.actions.action import Action, Aim, P, Plan, action_named
 from eventstore.actions.actor import Actor
 from eventstore.actions.resource import Resource
-from eventstore.jobs.job import Job, Progress
+from eventstore.config.loading import Config
+from eventstore.jobs.job import Job, Progress, Share
 from eventstore.model.events import NOTHING
 from eventstore.model.storage import Storage
 
@@ -49,6 +50,16 @@ class Worker(Protocol):
         ...
 
     @property
+    def throttle(self) -> float | None:
+        """How many events a second this run may handle now; ``None`` without a limit. People change it while it runs."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """This installation's configuration."""
+        ...
+
+    @property
     def is_asked_to_end(self) -> bool:
         """Whether the next ``save`` will raise, as far as is known: finish what is half done, take up nothing new."""
         ...
@@ -75,6 +86,14 @@ class Worker(Protocol):
         consumers. The job stays running, and counts as alive. Always raises ``JobInterrupted``."""
         ...
 
+    def run_shares(self, checkpoint: Mapping[str, Any], totals: Mapping[str, int | None]) -> Sequence[Share]:
+        """Have the job's shares of these names done by the kind's ``run_share``: by this worker and by others that are free.
+
+        Returns all of them when they are finished, those that were finished before included. The job's progress is their sum.
+        Raises as ``save``, ``StoreUnreachable``, or ``StoreRefused`` if a share cannot be done.
+        """
+        ...
+
 
 Run = Callable[[Storage, Job, Worker], Mapping[str, Any] | None]
 """Does the job from ``job.checkpoint`` on, and returns facts for the record: names and counts.
@@ -83,6 +102,9 @@ It may be killed between any two steps, and is then called again with what was s
 after that. It saves its last progress before it returns. A ``StoreUnreachable``, or a database that does not answer, is tried
 again later, however often; any other error ends the job as failed.
 """
+
+RunShare = Callable[[Storage, Job, Share, Worker], None]
+"""Does one share of the job from ``share.checkpoint`` on, as ``Run`` does a job. Its ``Worker`` saves the share."""
 
 
 def job_shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,6 +119,8 @@ class JobKind(Action):
     """``exclusive``: while a job of this kind has not ended, nothing else acts on its resource."""
 
     run: Run
+    run_share: RunShare | None = None
+    """Set if ``run`` calls ``Worker.run_shares``."""
     shows: Callable[[Storage, Resource, Mapping[str, Any]], Mapping[str, Any]] = job_shown
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from eventstore.actions.resource import Resource
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import ENDED, Job, State, UnknownJob
-from eventstore.jobs.models import JobRow, JobWorkerRow
+from eventstore.jobs.models import JobRow, JobShareRow, JobWorkerRow
 from eventstore.jobs.rows import job_of, storable
 
 
@@ -58,7 +58,8 @@ def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
 
 
 def workers(kind: str) -> int:
-    """A worker that has a job renews the job's lease, and not its own row."""
-    busy = JobRow.objects.filter(state=State.RUNNING, leased_until__gt=Now()).values_list("owner", flat=True)
-    there = JobWorkerRow.objects.filter(until__gt=Now()) | JobWorkerRow.objects.filter(owner__in=list(busy))
+    """A worker that has a job, or a share of one, renews its lease there, and not its own row."""
+    leading = JobRow.objects.filter(state=State.RUNNING, leased_until__gt=Now()).values_list("owner", flat=True)
+    helping = JobShareRow.objects.filter(leased_until__gt=Now()).values_list("owner", flat=True)
+    there = JobWorkerRow.objects.filter(until__gt=Now()) | JobWorkerRow.objects.filter(owner__in=[*leading, *helping])
     return sum(1 for row in there if not is_dead(row.owner) and (not kind or kind in json.loads(row.kinds)))

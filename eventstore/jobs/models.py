@@ -83,6 +83,40 @@ class JobRow(models.Model):
         return f"{self.id} {self.kind} {self.state}"
 
 
+class JobShareRow(models.Model):
+    """A part of a job that one worker has at a time: with a lease, an epoch and a checkpoint of its own.
+
+    ``leased_until`` is empty while no worker has it. ``owner`` is then the one that had it last.
+    """
+
+    job = models.ForeignKey(JobRow, on_delete=models.CASCADE, related_name="shares")
+    name = models.CharField(max_length=40)
+    checkpoint = models.TextField(default="{}")
+    total = models.BigIntegerField(null=True)
+    done = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    rate = models.FloatField(null=True)
+    owner = models.TextField(default="")
+    epoch = models.BigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    tries = models.IntegerField(default=0)
+    deaths = models.IntegerField(default=0)
+    tidy = models.BooleanField(default=True)
+    finished = models.BooleanField(default=False)
+    refused = models.BooleanField(default=False)
+    """Whether it cannot be done, as ``problem`` says: then its job fails."""
+    problem = models.TextField(default="")
+
+    class Meta:
+        db_table = "job_share"
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["job", "name"], name="job_share_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.job_id}"
+
+
 class JobWorkerRow(models.Model):
     """A process that runs jobs, and the kinds that it knows (a JSON list)."""
 

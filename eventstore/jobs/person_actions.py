@@ -44,6 +44,16 @@ APPROVE_JOB = register(
     )
 )
 
+THROTTLE_JOB = register(
+    Action(
+        name="throttle_job",
+        acts_on=frozenset({JOB}),
+        title="Change a job's speed",
+        doing="is being given another speed",
+        undo=Undo(possible=True, how="Set the speed that it had before. What it has done meanwhile stays done."),
+    )
+)
+
 
 def job_resource(job: Job) -> Resource:
     """The job as what is acted on. It keeps the names of what the job itself acts on, so that the record of a topic or

@@ -1,6 +1,7 @@
 """Between rows and jobs."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
@@ -57,6 +58,13 @@ def job_of(row: JobRow) -> Job:
         approver=Actor(name=row.approver, via=row.approver_via) if row.approver else None,
         approved=row.approved,
     )
+
+
+def checked_throttle(throttle: float | None) -> float | None:
+    """The throttle as it is; ``ValueError`` for what is no number of events a second."""
+    if throttle is not None and not (math.isfinite(throttle) and throttle > 0):
+        raise ValueError(f"A throttle is a number of events a second above 0, not {throttle!r}.")
+    return throttle
 
 
 def resource_json(resource: Resource) -> str:

@@ -1,4 +1,4 @@
-"""A person's half of a job's life: pause, resume, cancel, approve.
+"""A person's half of a job's life: pause, resume, cancel, approve, change the speed.
 
 Each changes the row at once if no worker has the job, and otherwise leaves a wish that its run finds at the next save. Each is
 one transaction, and raises ``JobRefused``, with nothing changed, where the job is in no state for it.
@@ -16,7 +16,7 @@ from eventstore.jobs.job import Job, JobRefused, State, UnknownJob, Wish
 from eventstore.jobs.kind import kind_named
 from eventstore.jobs.lookup import rows_of
 from eventstore.jobs.models import JobRow
-from eventstore.jobs.rows import cancelled, job_of, storable
+from eventstore.jobs.rows import cancelled, checked_throttle, job_of, storable
 from eventstore.model.errors import ResourceBusy
 
 Change = Callable[[JobRow, str], Mapping[str, Any]]
@@ -88,6 +88,18 @@ def lapse() -> int:
 def _lapsed(row: JobRow) -> bool:
     columns = {**cancelled(row, tidy=True), "problem": "Nobody approved it in time. Nothing was done."}
     return JobRow.objects.filter(pk=row.pk, state=State.WAITING).update(**columns) == 1
+
+
+def throttle(per_second: float | None) -> Change:
+    """Return the change to so many events a second; ``None`` takes the limit away. ``ValueError`` for what is no speed."""
+    wanted = checked_throttle(per_second)
+
+    def change(row: JobRow, by: str) -> Mapping[str, Any]:
+        if State(row.state).has_ended or row.wish == Wish.CANCEL:
+            raise JobRefused(f"It is {_now(row)}, so its speed cannot be changed.")
+        return {"throttle": wanted}
+
+    return change
 
 
 def check(id: str, change: Change, by: str) -> Job:

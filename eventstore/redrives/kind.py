@@ -23,7 +23,7 @@ def run(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:
     """Raises ``StoreRefused`` at the end where letters were gone: a job that has lost some has not succeeded."""
     order, state = Order.of(job.id, job.arguments), State.of(job.checkpoint)
     total = job.progress.total
-    facts = redrive(storage, order, state, worker, total=total, throttle=job.throttle)
+    facts = redrive(storage, order, state, worker, total=total)
     gone = (total or 0) - state.sent - state.skipped
     if gone > 0:
         worker.note(state.as_json(), Progress(done=state.sent, skipped=state.skipped, failed=gone, total=total))

@@ -203,7 +203,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, clock: Clock, seconds: float) -> No
     """The database does not answer for this long, by the clock."""
     until, save = clock.now + seconds, queue.save
 
-    def away(*given: Any) -> Wish:
+    def away(*given: Any) -> queue.Told:
         if clock.now < until:
             raise OperationalError("the database is away")
         return save(*given)

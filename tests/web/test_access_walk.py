@@ -15,7 +15,7 @@ from tests.people import person
 from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
 OPEN = {"login", "healthz", "readyz", "robots"}
-JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals"}
+JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals", "job_throttles"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
 POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}

@@ -118,17 +118,33 @@ def test_a_running_job_shows_its_rate_and_its_time_to_go_and_refreshes_until_it_
 
 def test_pausing_and_resuming_are_one_click_each_and_on_the_record(desk: Desk, jobs: Any) -> None:
     job = asked(jobs)
-    assert buttons(desk.get(f"/jobs/{job.id}/")) == ["Pause", "Cancel this job"]
+    assert buttons(desk.get(f"/jobs/{job.id}/")) == ["Pause", "Change the speed", "Cancel this job"]
     assert post(desk, job, "pauses").status_code == 302
     page = desk.get(f"/jobs/{job.id}/")
     assert "The job is paused." in text(page) and "Paused by support." in text(page)
-    assert buttons(page) == ["Resume", "Cancel this job"]
+    assert buttons(page) == ["Resume", "Change the speed", "Cancel this job"]
     assert post(desk, job, "resumptions").status_code == 302
     assert [(act.action, act.actor, act.state) for act in acts()] == [
         ("resume_job", "support", "done"),
         ("pause_job", "support", "done"),
         ("count", "support", "intended"),
     ]
+
+
+def test_the_speed_is_changed_while_a_job_runs_and_is_on_the_record(desk: Desk, jobs: Any) -> None:
+    job = asked(jobs)
+    assert post(desk, job, "throttles", per_second="12.5").status_code == 302
+    page = text(desk.get(f"/jobs/{job.id}/"))
+    assert "at most 12.50/s" in page and "It handles at most 12.50 events a second." in page
+    assert acts(action="throttle_job")[0].details["per_second"] == 12.5
+    for wrong in ("0", "-1", "nan", "inf", "fast"):
+        refused = post(desk, job, "throttles", per_second=wrong)
+        assert (refused.status_code, "Give a number of events a second" in text(refused)) == (400, True), wrong
+    assert jobs.get(job.id).throttle == 12.5
+    assert post(desk, job, "throttles", per_second="").status_code == 302
+    assert jobs.get(job.id).throttle is None
+    assert post(desk, job, "throttles", per_second="5", since="0").status_code == 409
+    assert jobs.get(job.id).throttle is None
 
 
 def test_a_second_click_changes_nothing_and_says_why(desk: Desk, jobs: Any) -> None:
@@ -139,7 +155,7 @@ def test_a_second_click_changes_nothing_and_says_why(desk: Desk, jobs: Any) -> N
     assert "Nothing was changed. It is paused by support, so it cannot be paused." in text(again)
     assert len(acts(action="pause_job")) == 1
     post(desk, job, "cancellations", reason="SUP-2")
-    for noun in ("pauses", "resumptions", "cancellations", "approvals"):
+    for noun in ("pauses", "resumptions", "cancellations", "approvals", "throttles"):
         refused = post(desk, job, noun, "admin", reason="SUP-2")
         assert (refused.status_code, "Nothing was changed" in text(refused)) == (409, True), noun
     assert jobs.get(job.id).state is State.CANCELLED
@@ -165,7 +181,7 @@ def test_a_job_that_a_worker_has_is_cancelled_when_nothing_of_it_is_half_done(de
     assert queue.take("worker", [COUNT.name]) is not None
     post(desk, job, "pauses")
     page = desk.get(f"/jobs/{job.id}/")
-    assert "being paused" in text(page) and buttons(page) == ["Resume", "Cancel this job"]
+    assert "being paused" in text(page) and buttons(page) == ["Resume", "Change the speed", "Cancel this job"]
     post(desk, job, "cancellations", reason="SUP-2")
     page = desk.get(f"/jobs/{job.id}/")
     assert "as soon as nothing of it is half done" in text(page) and "being cancelled" in text(page)
@@ -177,7 +193,7 @@ def test_a_viewer_may_look_and_nothing_else(desk: Desk, jobs: Any) -> None:
     job = asked(jobs)
     assert attribute(desk.get("/jobs/", "viewer"), "data-job") == [job.id]
     assert buttons(desk.get(f"/jobs/{job.id}/", "viewer")) == []
-    for noun in ("pauses", "resumptions", "cancellations", "approvals"):
+    for noun in ("pauses", "resumptions", "cancellations", "approvals", "throttles"):
         assert post(desk, job, noun, "viewer", reason="x").status_code == 403, noun
     assert jobs.get(job.id).state is State.QUEUED
     assert len(acts()) == 1
@@ -187,7 +203,7 @@ def test_a_job_is_approved_by_an_approver_who_did_not_ask_for_it(desk: Desk, job
     job = asked(jobs, approval=True)
     assert "waiting for approval" in text(desk.get(f"/jobs/{job.id}/"))
     assert post(desk, job, "approvals", "support").status_code == 403
-    assert buttons(desk.get(f"/jobs/{job.id}/", "approver")) == ["Approve", "Cancel this job"]
+    assert buttons(desk.get(f"/jobs/{job.id}/", "approver")) == ["Approve", "Change the speed", "Cancel this job"]
     assert post(desk, job, "approvals", "approver").status_code == 302
     assert jobs.get(job.id).state is State.QUEUED
 
@@ -203,7 +219,7 @@ def test_a_job_that_waits_for_the_store_says_why_and_can_be_tried_now(desk: Desk
         jobs.run_until_idle()
         page = desk.get(f"/jobs/{job.id}/")
         assert "waiting to retry" in text(page) and "The broker does not answer. Next try" in text(page)
-        assert buttons(page) == ["Pause", "Try now", "Cancel this job"]
+        assert buttons(page) == ["Pause", "Try now", "Change the speed", "Cancel this job"]
         post(desk, job, "resumptions")
         assert jobs.get(job.id).not_before is None
 
@@ -221,7 +237,7 @@ def test_a_job_that_is_not_there_is_not_found(desk: Desk, jobs: Any) -> None:
         assert desk.get(f"/jobs/{id}/").status_code == 404, id
     assert "All jobs" in text(desk.get("/jobs/abcdef123456/"))
     for id in ("abcdef123456", "a~00b", "~zz"):
-        for noun in ("pauses", "resumptions", "cancellations", "approvals"):
+        for noun in ("pauses", "resumptions", "cancellations", "approvals", "throttles"):
             answer = desk.client("admin").post(f"/jobs/{id}/{noun}/", {"since": "0", "reason": "SUP-2"})
             assert answer.status_code == 404, (id, noun)
 

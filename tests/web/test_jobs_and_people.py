@@ -23,7 +23,7 @@ def test_a_stale_page_and_a_replayed_request_change_nothing_and_say_why(desk: De
     assert post(desk, job, "resumptions", **paused).status_code == 302
     replayed = post(desk, job, "pauses", **first)
     assert (replayed.status_code, jobs.get(job.id).state) == (409, State.QUEUED)
-    assert "Nothing was changed. Someone has paused, resumed or approved it since you looked." in text(replayed)
+    assert "Nothing was changed. Someone has acted on it since you looked." in text(replayed)
     assert post(desk, job, "pauses", "approver").status_code == 302
     assert post(desk, job, "resumptions", **paused).status_code == 409
     assert jobs.get(job.id).state is State.PAUSED, "the approver's pause holds"

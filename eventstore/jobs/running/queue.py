@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, When
@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from eventstore.actions.outcome import Ending
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, Progress, State, Wish
-from eventstore.jobs.models import JobRow, JobWorkerRow
+from eventstore.jobs.models import JobRow, JobShareRow, JobWorkerRow
 from eventstore.jobs.rows import MOST_CHECKPOINT, RELEASED, as_json, cancelled, counts, ended, facts_json, job_of, storable
 
 LEASE = timedelta(seconds=60)
@@ -54,6 +54,17 @@ class Taken:
     """Whether its runs before have left nothing half done, as far as they said."""
     rested: bool = False
     """Whether its run before has left its worker by itself (``rest``)."""
+
+
+class Told(NamedTuple):
+    """What people want of a job now: its wish, and how many events a second it may handle."""
+
+    wish: Wish
+    throttle: float | None
+
+
+def is_anything_running() -> bool:
+    return JobRow.objects.filter(state=State.RUNNING).exists()
 
 
 def take(owner: str, kinds: Collection[str]) -> Taken | None:
@@ -92,8 +103,8 @@ def _due(owner: str) -> Q:
     return waits | Q(state=State.RUNNING) & (Q(leased_until__lte=Now()) | Q(owner__in=gone))
 
 
-def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Wish:
-    """Note the progress and renew the lease; return what a person wants of the job. Raises ``JobLost``.
+def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:
+    """Note the progress and renew the lease; return what people want of the job. Raises ``JobLost``.
 
     A save that says what the one before it said is no sign of progress: a job that ends each worker after it is found out.
     """
@@ -110,25 +121,27 @@ def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: 
         problem="",
         **counts(progress),
     )
-    return _wish(lease)
+    return _told(lease)
 
 
-def renew(lease: Lease) -> Wish:
-    """Renew the lease; return what a person wants of the job. Raises ``JobLost``."""
+def renew(lease: Lease) -> Told:
+    """Renew the lease; return what people want of the job. Raises ``JobLost``."""
     _update(lease, leased_until=Now() + LEASE, seen=Now())
-    return _wish(lease)
+    return _told(lease)
 
 
 def give_back(lease: Lease) -> State:
-    """Nothing is half done: cancel, pause or queue the job, as people want now. Returns its state. Raises ``JobLost``."""
+    """Nothing is half done, unless a share of it is: cancel, pause or queue the job, as people want now. Returns its state.
+    Raises ``JobLost``."""
     with transaction.atomic():
         row = _locked(lease)
+        tidy = not JobShareRow.objects.filter(job=row, tidy=False).exists()
         wish = Wish(row.wish)
         if wish is Wish.CANCEL:
-            JobRow.objects.filter(pk=row.pk).update(**cancelled(row, tidy=True))
+            JobRow.objects.filter(pk=row.pk).update(**cancelled(row, tidy=tidy))
             return State.CANCELLED
         state = State.PAUSED if wish is Wish.PAUSE else State.QUEUED
-        _update(lease, **RELEASED, state=state, wish=Wish.NONE, deaths=0, tidy=True)
+        _update(lease, **RELEASED, state=state, wish=Wish.NONE, deaths=0, tidy=tidy)
         return state
 
 
@@ -186,8 +199,9 @@ def _update(lease: Lease, **values: Any) -> None:
         raise JobLost
 
 
-def _wish(lease: Lease) -> Wish:
-    return Wish(_mine(lease).values_list("wish", flat=True).first() or "")
+def _told(lease: Lease) -> Told:
+    wish, throttle = _mine(lease).values_list("wish", "throttle").first() or ("", None)
+    return Told(Wish(wish), throttle)
 
 
 def _locked(lease: Lease) -> JobRow:

@@ -2,32 +2,40 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import DatabaseError, connections
 
 from eventstore.actions.action import registered
 from eventstore.actions.outcome import Ending
 from eventstore.actions.perform import Safeguards
+from eventstore.config.loading import Config
 from eventstore.index.indexer.lease_owner import new_owner
-from eventstore.index.tables.database import lacks_tables
 from eventstore.jobs.job import State
 from eventstore.jobs.kind import Interruption, JobInterrupted, JobKind, Run, kind_named
 from eventstore.jobs.models import JobRow
-from eventstore.jobs.running import queue
+from eventstore.jobs.running import queue, shares
+from eventstore.jobs.running.errors import may_pass, words_for_people
 from eventstore.jobs.running.queue import JobLost, Taken
 from eventstore.jobs.running.rights import why_not
-from eventstore.jobs.running.work import Work
+from eventstore.jobs.running.sharing import Lead, help_with, hold_of_share, taken_by_another
+from eventstore.jobs.running.work import RETRY_AFTER, Work
 from eventstore.jobs.settling import settle
 from eventstore.jobs.wishes import lapse
-from eventstore.model.errors import EventStoreError, StoreUnreachable, ToldOnce, words_of
+from eventstore.model.errors import EventStoreError, ToldOnce
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 1.0
-"""Seconds between two looks for a job."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks for a job or a share: so long a person waits at most until what was asked for begins."""
+SETTLE_EVERY = 1.0
+"""Seconds between two looks for ends that the record does not know."""
+SIGN_EVERY = 15.0
+"""Seconds between two notes that this worker is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,23 +45,45 @@ class Runner:
     storage: Storage
     safeguards: Safeguards
     stop: threading.Event
+    config: Config = field(default_factory=Config)
     runs: Mapping[str, Run] = field(default_factory=dict)
     """What to run instead of a kind's own ``run``, by its name: for kinds that need more of the desk than its store."""
     on_job: Callable[[str], object] = log.info
 
 
+class Every:
+    """Tells when something is due that is done again after so many seconds; at first it is."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._done = seconds, -inf
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        due = now - self._done >= self._seconds
+        self._done = now if due else self._done
+        return due
+
+
+class Rhythm:
+    """What a worker does again and again beside its work, each at its own pace."""
+
+    def __init__(self) -> None:
+        self.sign, self.settle = Every(SIGN_EVERY), Every(SETTLE_EVERY)
+
+
 def run_until_stopped(runner: Runner) -> None:
     """Run jobs until ``stop`` is set. A job that is running then is given back at its next save."""
-    owner, told = new_owner(), ToldOnce(log, "The jobs")
+    owner, told, rhythm = new_owner(), ToldOnce(log, "The jobs"), Rhythm()
     try:
         while not runner.stop.is_set():
             try:
-                worked = run_next(runner, owner)
+                worked = run_next(runner, owner, rhythm)
                 told.over("are being run again.")
             except Exception as error:  # noqa: BLE001 - one job, or one entry of the record, must not end the worker
                 worked = False
-                told.tell(f"trying again. {_words(error)}")
+                told.tell(f"trying again. {words_for_people(error)}")
                 connections.close_all()
+                runner.stop.wait(RETRY_AFTER)
             if not worked:
                 runner.stop.wait(LOOK_EVERY)
     finally:
@@ -71,15 +101,17 @@ def run_until_idle(runner: Runner) -> int:
     return runs
 
 
-def run_next(runner: Runner, owner: str) -> bool:
-    """Tell the record of jobs that have ended, and run the next job, if there is one; return whether there was."""
+def run_next(runner: Runner, owner: str, rhythm: Rhythm | None = None) -> bool:
+    """Tell the record of jobs that have ended, and run the next job, or a share of one; return whether there was one."""
     kinds = [action.name for action in registered() if isinstance(action, JobKind)]
-    queue.heartbeat(owner, kinds)
-    lapse()
-    settle(runner.safeguards.record)
+    if rhythm is None or rhythm.sign.is_due():
+        queue.heartbeat(owner, kinds)
+    if rhythm is None or rhythm.settle.is_due():
+        lapse()
+        settle(runner.safeguards.record)
     taken = queue.take(owner, kinds)
     if taken is None:
-        return False
+        return queue.is_anything_running() and _help(runner, owner, kinds)
     if not taken.rested:
         runner.on_job(f"{taken.job.id} ({taken.job.kind}) is running")
     try:
@@ -94,6 +126,27 @@ def run_next(runner: Runner, owner: str) -> bool:
     return True
 
 
+def _help(runner: Runner, owner: str, kinds: Collection[str]) -> bool:
+    """Run a share of a job that another worker has; return whether there was one."""
+    taken = shares.take(owner, kinds=kinds)
+    if taken is None:
+        return False
+    job, name = taken.job, f"the share {taken.share.name} of {taken.job.id}"
+    kind = kind_named(job.kind)
+    assert kind is not None and kind.run_share is not None, "only known kinds have shares"
+    if problem := why_not(runner.safeguards, job):
+        shares.refuse(taken.lease, problem)
+        return True
+    runner.on_job(f"{name} is running")
+    hold, handled = hold_of_share(taken), taken.share.progress.handled
+    work = Work(taken_by_another(taken), runner.stop, config=runner.config, hold=hold, handled=handled)
+    try:
+        runner.on_job(f"{name} is {help_with(taken, kind.run_share, runner.storage, work)}")
+    except JobLost:
+        runner.on_job(f"{name} is with another worker now")
+    return True
+
+
 def _run(runner: Runner, taken: Taken) -> State:
     """Run it, and write what came of it. Raises ``JobLost``."""
     job, lease = taken.job, taken.lease
@@ -103,7 +156,8 @@ def _run(runner: Runner, taken: Taken) -> State:
     assert kind is not None, "only known kinds are taken"
     if problem := why_not(runner.safeguards, job):
         return _fail(taken, problem, changed=False)
-    work = Work(taken, runner.stop)
+    lead = Lead(storage=runner.storage, run_share=kind.run_share) if kind.run_share else None
+    work = Work(taken, runner.stop, config=runner.config, share_out=lead)
     try:
         return _end_of_run(taken, runner.runs.get(kind.name, kind.run)(runner.storage, job, work))
     except JobLost:
@@ -113,18 +167,11 @@ def _run(runner: Runner, taken: Taken) -> State:
             raise JobLost from interrupted
         return queue.rest(lease, work.rests_for) if interrupted.why is Interruption.REST else queue.give_back(lease)
     except Exception as error:  # noqa: BLE001 - whatever a run raises is its job's end, and never the worker's
-        if _may_pass(error):
-            queue.try_again(lease, _words(error))
+        if may_pass(error):
+            queue.try_again(lease, words_for_people(error))
             return State.QUEUED
-        log.error("The job %s failed: %s", job.id, _words(error))
-        return _fail(taken, _words(error), changed=work.has_saved or not isinstance(error, EventStoreError))
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether the store or a database was away. Other errors of a database are faults, and come each time."""
-    if isinstance(error, StoreUnreachable | OperationalError | InterfaceError):
-        return True
-    return isinstance(error, DatabaseError) and lacks_tables(error)
+        log.error("The job %s failed: %s", job.id, words_for_people(error))
+        return _fail(taken, words_for_people(error), changed=work.has_saved or not isinstance(error, EventStoreError))
 
 
 def _end_of_run(taken: Taken, facts: Mapping[str, Any] | None) -> State:
@@ -144,16 +191,6 @@ def _fail(taken: Taken, problem: str, *, changed: bool, facts: Mapping[str, Any]
     ending = Ending.PARTLY_DONE if done else Ending.FAILED if tidy and not skipped else Ending.UNKNOWN
     queue.end(taken.lease, State.FAILED, ending, problem=problem, facts=facts, tidy=tidy)
     return State.FAILED
-
-
-def _words(error: Exception) -> str:
-    """What is wrong, for pages and the record. An unforeseen error's own text may quote a payload."""
-    if isinstance(error, EventStoreError):
-        return str(error)
-    if isinstance(error, DatabaseError):
-        why = "lacks tables, so it has to be migrated" if lacks_tables(error) else "does not answer"
-        return f"A database {why} ({type(error).__name__})."
-    return f"Something that Eventdesk cannot handle ({words_of(error)})."
 
 
 def _leave(owner: str) -> None:
