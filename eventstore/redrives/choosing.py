@@ -3,15 +3,15 @@
 The store acknowledges an entry as a whole, so that the letters of one are taken together or not at all.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from eventstore.copying import BYTES, NO_SCHEMA, BytesKeys
 from eventstore.letters import DeadLetterTopic, Letter
 from eventstore.letters.entries import entries_of
 from eventstore.letters.face import LetterFace
-from eventstore.model.events import Message, Position
+from eventstore.model.events import Position
 from eventstore.model.log import Log
 from eventstore.model.storage import Storage, copying_of
 from eventstore.search import Filter
@@ -31,10 +31,6 @@ HALF_READ = "The index has not read all of their entry yet. Look again in a mome
 FOREIGN = "They name another topic or subscription. Redrive them from the page of that one."
 ALONG = "They came along with other letters of the same batch."
 MISSING = "The store does not return them."
-NO_SCHEMA = "The registry no longer has their schema."
-BYTES = "Their keys were set as bytes, and a copy would have the key as text."
-
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,10 +106,12 @@ class Choice:
     full: bool = False
     behind: dict[int, int] = field(default_factory=dict)
     """By partition, the ordinal behind the last one chosen: what begins there goes on a range."""
-    keys: dict[str, bool] = field(default_factory=dict)
-    """Whether a key was set as bytes, of those that were asked for."""
+    keys: BytesKeys = field(init=False)
     schemas: dict[str, str] = field(default_factory=dict)
     """Why letters of a schema version cannot be sent; empty if they can."""
+
+    def __post_init__(self) -> None:
+        self.keys = BytesKeys(self.storage.log, MOST_KEYS)
 
     def add(self, letters: Sequence[Letter]) -> None:
         """Add those that can go, of letters in order, until no more fit. The letters of one entry come in one call."""
@@ -175,7 +173,7 @@ class Choice:
             return MISSING
         message = letter.event.message
         problem = copying_of(self.storage).refusal(message) or self._schema_refusal(letter.pointer.schema_version)
-        return problem or (BYTES if self._has_bytes_as_key(message) else "")
+        return problem or (BYTES if self.keys.has(message) else "")
 
     def _schema_refusal(self, version: str) -> str:
         if version and version not in self.schemas:
@@ -183,16 +181,6 @@ class Choice:
             schema = registry.schema(self.dead.topic.name, version) if registry is not None else None
             self.schemas[version] = copying_of(self.storage).schema_refusal(schema) if schema is not None else NO_SCHEMA
         return self.schemas.get(version, "")
-
-    def _has_bytes_as_key(self, message: Message) -> bool:
-        key = message.key
-        if not key or not _BASE64.fullmatch(key):
-            return False
-        if key not in self.keys:
-            if len(self.keys) >= MOST_KEYS:
-                return any(self.keys.values())
-            self.keys[key] = self.storage.log.key_is_bytes(message.position) is True
-        return self.keys[key]
 
 
 def _messages(entry: Sequence[Letter]) -> int:

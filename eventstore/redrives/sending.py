@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from eventstore.copying import noted_ends, schemas_of
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Worker
 from eventstore.model.copying import Acknowledger, Copying, Publisher
 from eventstore.model.errors import LeaseLost, ResourceBusy, StoreRefused, StoreUnreachable
@@ -25,7 +26,7 @@ from eventstore.model.schema_registry import Schema
 from eventstore.model.storage import Storage, copying_of, subscriptions_of
 from eventstore.model.subscriptions import Subscriptions, SubscriptionType
 from eventstore.redrives.acknowledging import Acknowledged, insist, look, make_sure
-from eventstore.redrives.arrived import Arrived, arrived, noted_ends
+from eventstore.redrives.arrived import Arrived, arrived
 from eventstore.redrives.audience import check_audience
 from eventstore.redrives.copies import JOB, copies_of, letter_id, lost_times
 from eventstore.redrives.order import Order
@@ -47,12 +48,15 @@ class Redrive:
     state: State
     worker: Worker
     total: int | None
-    most_letters: int
 
     @cached_property
     def partitions(self) -> int:
         """How many the target has."""
         return self.log.topic(self.order.target).partitions
+
+    def most_letters(self) -> int:
+        """Letters of a window at most: no more than may be sent in a second, as people want it now."""
+        return max(1, min(MOST_LETTERS, int(self.worker.throttle or MOST_LETTERS)))
 
     def progress(self) -> Progress:
         return Progress(done=self.state.sent, skipped=self.state.skipped, total=self.total)
@@ -69,9 +73,7 @@ class Redrive:
             self.note()
 
 
-def redrive(
-    storage: Storage, order: Order, state: State, worker: Worker, *, total: int | None = None, throttle: float | None = None
-) -> Mapping[str, int]:
+def redrive(storage: Storage, order: Order, state: State, worker: Worker, *, total: int | None = None) -> Mapping[str, int]:
     """Send all letters of the order that ``state`` has not reached, and acknowledge them; return counts for the record.
 
     Raises ``JobInterrupted`` with nothing half done (unless the job is lost), ``StoreUnreachable`` where it is to be tried
@@ -85,7 +87,6 @@ def redrive(
         state=state,
         worker=worker,
         total=total,
-        most_letters=max(1, min(MOST_LETTERS, int(throttle or MOST_LETTERS))),
     )
     partitions = sorted(order.chosen)
     try:
@@ -93,7 +94,7 @@ def redrive(
             order.letters, order.subscription, type=_type(run), partitions=partitions
         ) as member:
             try:
-                return _published(run, _schemas(storage, order), member)
+                return _published(run, schemas_of(storage, order.letters, order.versions), member)
             except (JobInterrupted, StoreUnreachable, ResourceBusy, LeaseLost):
                 raise
             except Exception:
@@ -151,14 +152,17 @@ def _leave_failed(run: Redrive, acknowledger: Acknowledger) -> None:
 
 
 def _next_letters(run: Redrive) -> Sequence[Message]:
-    """Return the letters of which some may have been sent though they are not reached: the window after the one noted last."""
+    """Return the letters of which some may have been sent though they are not reached: the window after the one noted last.
+
+    That one may have been larger than the next one is: the throttle changes.
+    """
     if run.state.tidy:
         return ()
-    return next(windows(run.copying, run.log, run.order, run.state.reached, run.most_letters, run.tick), ())
+    return next(windows(run.copying, run.log, run.order, run.state.reached, lambda: MOST_LETTERS, run.tick), ())
 
 
 def _arrived(run: Redrive, letters: Sequence[Message]) -> Arrived:
-    return arrived(run.log, run.order, run.state, letters, run.partitions, run.tick) if letters else frozenset()
+    return arrived(run.copying, run.log, run.order, run.state, letters, run.partitions, run.tick) if letters else frozenset()
 
 
 def _note_ends(run: Redrive) -> None:
@@ -245,19 +249,6 @@ def prepared(run: Redrive, there: Arrived, handled: Acknowledged) -> Iterator[Pr
             handled=len(missing) - len(to_send),
             begun=len(missing) < len(letters),
         )
-
-
-def _schemas(storage: Storage, order: Order) -> Mapping[str, Schema | None]:
-    """Return the letters' schemas by version, as their topic's registry has them."""
-    found: dict[str, Schema | None] = {}
-    for version in order.versions:
-        schema = storage.schemas.schema(order.letters, version) if version and storage.schemas is not None else None
-        if version and schema is None:
-            raise StoreRefused(
-                f"The registry no longer has version {version} of the dead letters' schema: leave out the letters of it."
-            )
-        found[version] = schema
-    return found
 
 
 def _type(run: Redrive) -> SubscriptionType:

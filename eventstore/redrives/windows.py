@@ -1,18 +1,17 @@
 """The chosen letters in order, a window at a time: what is on its way at once."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
+from eventstore.copying import read_through
 from eventstore.model.copying import Copying
-from eventstore.model.errors import StoreRefused, StoreUnreachable
+from eventstore.model.errors import StoreRefused
 from eventstore.model.events import Message, Position
 from eventstore.model.log import Edge, Log
 from eventstore.redrives.order import Chosen, Order
 
 MOST_LETTERS, MOST_BYTES = 1_000, 16_000_000
 """Of a window: it ends with the entry in which one of these is reached."""
-SILENCE_SECONDS = 20.0
-"""For so long a letter that lies before the end of its log may keep one waiting."""
 CUT = (
     "The entry of the dead letter at {} has letters that were not chosen. The store acknowledges an entry as a whole, so "
     "nothing of it was sent. Redrive the rest anew."
@@ -20,7 +19,12 @@ CUT = (
 
 
 def windows(
-    copying: Copying, log: Log, order: Order, reached: Mapping[int, str], most_letters: int, tick: Callable[[], None]
+    copying: Copying,
+    log: Log,
+    order: Order,
+    reached: Mapping[int, str],
+    most_letters: Callable[[], int],
+    tick: Callable[[], None],
 ) -> Iterator[Sequence[Message]]:
     """Yield the chosen letters behind the ones reached. Each window is of one partition, with every chosen letter of its
     entries. ``tick`` is called again and again."""
@@ -49,7 +53,7 @@ def chosen_letters(
     held: list[Message] = []
     """What is chosen of the entry that was read last."""
     left: Position | None = None
-    for letter in _read(copying, log, order.letters, partition, start, end, tick):
+    for letter in chain.from_iterable(read_through(copying, log, order.letters, partition, start, end, tick)):
         if letter.position.token <= behind:
             continue
         if letter.position not in chosen:
@@ -86,36 +90,12 @@ def _start(log: Log, order: Order, partition: int, behind: str | None) -> Positi
     return before[0].position.message if before else Edge.EARLIEST
 
 
-def _read(
-    copying: Copying, log: Log, topic: str, partition: int, start: Position | Edge, end: str, tick: Callable[[], None]
-) -> Iterator[Message]:
-    """Yield the messages up to the place ``end``, or to the end of the log if that lies before it."""
-    last = log.ends(topic)[partition].last
-    if last is None:
-        return
-    end = min(end, last.message.token)
-    with copying.open_reader(topic, partition, after=start) as reader:
-        heard = time.monotonic()
-        while True:
-            tick()
-            found = reader.read(limit=MOST_LETTERS, timeout=1.0)
-            for message in found:
-                if message.position.token > end:
-                    return
-                yield message
-            if found and found[-1].position.token >= end:
-                return
-            heard = time.monotonic() if found else heard
-            if time.monotonic() - heard > SILENCE_SECONDS:
-                raise StoreUnreachable("The store does not deliver the rest of the dead letters. Trying again.")
-
-
-def _cut(log: Log, letters: Iterator[Message], most_letters: int) -> Iterator[Sequence[Message]]:
+def _cut(log: Log, letters: Iterator[Message], most_letters: Callable[[], int]) -> Iterator[Sequence[Message]]:
     """An entry is acknowledged as a whole, so that no window may end within one."""
     held: list[Message] = []
     size = 0
     for letter in letters:
-        if (len(held) >= most_letters or size >= MOST_BYTES) and not _share_entry(log, held[-1].position, letter.position):
+        if (len(held) >= most_letters() or size >= MOST_BYTES) and not _share_entry(log, held[-1].position, letter.position):
             yield held
             held, size = [], 0
         held.append(letter)

@@ -85,7 +85,7 @@ class ReplayFace:
         return _as_told(job, **parts)
 
     def _checkpoints(self, job: Job) -> Sequence[Mapping[str, Any]]:
-        return [job.checkpoint]
+        return [*(share.checkpoint for share in self._jobs.shares(job)), job.checkpoint]
 
     def _refused(self, order: ReplayOrder, job: Job) -> Sequence[Refused]:
         topics = self._letters.topics(order.target, reader_of(order))

@@ -16,6 +16,7 @@ from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.planning.agreeing import check_limit
 from eventstore.replays.planning.aiming import Aim, resource_of
 from eventstore.replays.planning.plan import REPLAY, ReplayPlan, plan
+from eventstore.replays.sending import replay_by_topic, run_share
 from eventstore.replays.ways import replay_by_cursor, replay_locally, replay_to_generation
 
 
@@ -53,7 +54,7 @@ def _locally(run: Run) -> Mapping[str, Any]:
 
 
 def _by_copies(run: Run) -> Mapping[str, Any]:
-    raise NotSupported("This installation cannot send copies to a replay topic yet. Nothing was done.")
+    return replay_by_topic(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
 
 
 WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = {
@@ -128,6 +129,7 @@ REPLAY_EVENTS: PlannedJobKind[Aim, ReplayPlan] = register(
         request=request,
         check=check,
         run=without_desk,
+        run_share=run_share,
     )
 )
 

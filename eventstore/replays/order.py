@@ -150,7 +150,7 @@ class ReplayOrder:
     """One replay.
 
     - ``projection``: its name. ``topics`` has the chosen events of each of its topics.
-    - ``subscription``: the name of the subscription that the projection reads with.
+    - ``subscription``: the name of the subscription by which the projection gets the events (on ``target``, for copies).
     - ``target``: the replay topic for ``Way.TOPIC``; the new subscription's name for ``Way.GENERATION``; else empty.
     - ``events`` and ``aggregates``: how many; ``None`` where that is not known before reading.
     - ``ticket``: what the person named, such as "SUP-8812". ``digest``: the plan's.

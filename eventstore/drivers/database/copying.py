@@ -42,7 +42,7 @@ class TableCopying:
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         return self._log.fetch(positions)
 
-    def refusal(self, message: Message) -> str:
+    def refusal(self, message: Message, *, acknowledged: bool = True) -> str:
         return DAMAGED if message.problem else ""
 
     def schema_refusal(self, schema: Schema) -> str:

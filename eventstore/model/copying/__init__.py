@@ -84,8 +84,11 @@ class Copying(Protocol):
         """As ``Log.fetch``, but for whole messages."""
         ...
 
-    def refusal(self, message: Message) -> str:
-        """Return why a copy of this message would not be the same, as a sentence; empty if it would."""
+    def refusal(self, message: Message, *, acknowledged: bool = True) -> str:
+        """Return why a copy of this message would not be the same, as a sentence; empty if it would.
+
+        ``acknowledged``: the message itself is to be acknowledged then, which not every one can be.
+        """
         ...
 
     def schema_refusal(self, schema: Schema) -> str:

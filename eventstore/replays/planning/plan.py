@@ -145,12 +145,14 @@ class ReplayPlan:
         }
 
     def order(self) -> ReplayOrder:
+        of = self.projection
+        reader = of.replay_subscription or of.subscription if self.way is Way.TOPIC else of.subscription
         return ReplayOrder(
             projection=self.projection.name,
             way=self.way,
             what=self.what,
             topics=self.choice.topics,
-            subscription=self.projection.subscription,
+            subscription=reader,
             target=self.target,
             events=self.events,
             aggregates=self.counts.aggregates,

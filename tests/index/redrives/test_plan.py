@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from eventstore.copying import BYTES, NO_SCHEMA
 from eventstore.model.errors import InvalidPosition
 from eventstore.model.events import Event
 from eventstore.model.schema_registry import Schema
@@ -114,7 +115,7 @@ def test_letters_of_a_schema_that_no_publisher_has_or_that_the_registry_has_lost
     waiting = Waiting(having, schemas=schemas, unsendable={"KEY_VALUE"})
     found = waiting.plan()
     assert (waiting.taken(found), found.versions) == ([0, 1, 4], ["", "0"])
-    assert found.left_out == {"Of this kind.": 1, choosing.NO_SCHEMA: 1}
+    assert found.left_out == {"Of this kind.": 1, NO_SCHEMA: 1}
 
 
 def keyed(number: int, key: str) -> Event:
@@ -128,7 +129,7 @@ def test_letters_whose_keys_were_set_as_bytes_are_left_and_each_key_that_may_be_
     keys = ["AAEC", "patient-1", "p1234567", "AAEC", "AAED", "AAEE"]
     waiting = Waiting([keyed(number, key) for number, key in enumerate(keys)], bytes_of={"AAEC", "AAED"})
     found = waiting.plan()
-    assert (waiting.taken(found), found.left_out) == ([1, 2, 5], {choosing.BYTES: 3})
+    assert (waiting.taken(found), found.left_out) == ([1, 2, 5], {BYTES: 3})
     assert waiting.asked_keys == ["AAEC", "p1234567", "AAED", "AAEE"]
     monkeypatch.setattr(choosing, "MOST_KEYS", 2)
     assert waiting.taken(waiting.plan()) == [1, 2]

@@ -50,7 +50,7 @@ def passed(*numbers: int, reached: int | None = None) -> list[list[int]]:
     )
     copying = SimpleNamespace(open_reader=lambda topic, partition, after: Given(after))
     behind = {} if reached is None else {0: LETTERS[reached].position.token}
-    found = windows(cast(Copying, copying), cast(Log, log), order, behind, 1, lambda: None)
+    found = windows(cast(Copying, copying), cast(Log, log), order, behind, lambda: 1, lambda: None)
     return [[LETTERS.index(one) for one in window] for window in found]
 
 

@@ -39,12 +39,12 @@ class PulsarCopying:
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         return self._log.fetch(positions)
 
-    def refusal(self, message: Message) -> str:
+    def refusal(self, message: Message, *, acknowledged: bool = True) -> str:
         if message.problem or UNREADABLE_KEY in (message.key, message.ordering_key) or UNREADABLE_KEY in message.properties:
             return UNREADABLE
         if message.encrypted:
             return ENCRYPTED
-        return IN_PIECES if place_of(message.position.token).chunk else ""
+        return IN_PIECES if acknowledged and place_of(message.position.token).chunk else ""
 
     def schema_refusal(self, schema: Schema) -> str:
         return refusal_of(schema)

@@ -1,0 +1,179 @@
+"""One share of a replay: marked copies of the chosen events, sent to one partition of the replay topic.
+
+While a window of copies is on its way, the next one is read. Nothing else is on its way, so copies keep their order, and a
+copy that the store does not confirm stops everything behind it. What is confirmed is noted at most once a second.
+
+**A run that begins again** first opens the publisher, which nobody else can have then, and only then reads what the target has
+got behind the place noted last. An event whose copy is there is not sent again.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from eventstore.copying import BytesKeys, noted_end
+from eventstore.jobs import Interruption, JobInterrupted, Worker
+from eventstore.model.copying import Copying, Sent
+from eventstore.model.errors import LeaseLost, ResourceBusy, StoreUnreachable
+from eventstore.model.events import Event, Message, Position
+from eventstore.model.log import Log
+from eventstore.model.storage import Storage, copying_of
+from eventstore.replays.order import ReplayOrder
+from eventstore.replays.sending.arrived import Arrived, arrived
+from eventstore.replays.sending.lanes import Lanes
+from eventstore.replays.sending.reading import Source, portions, sources_of
+from eventstore.replays.sending.state import State
+from eventstore.replays.sending.windows import MOST_KEYS, Window, copier_for, windows_of
+
+MOST_MESSAGES = 1_000
+"""Of a window."""
+LOOK_EVERY = 60.0
+"""Seconds after which the target's end is noted anew, though nothing was sent: retention may remove what lies before."""
+GONE = "{:,} of the chosen events were no longer there: retention removed them, or the topic was emptied."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """What a run of a share works with. ``total`` is what its progress counts up to."""
+
+    storage: Storage
+    job: str
+    order: ReplayOrder
+    partition: int
+    state: State
+    worker: Worker
+    read: Callable[[Message], Event]
+    total: int | None
+
+    @cached_property
+    def copying(self) -> Copying:
+        return copying_of(self.storage)
+
+    @property
+    def log(self) -> Log:
+        return self.storage.log
+
+    def save(self) -> None:
+        self.worker.save(self.state.as_json(self.order.target, self.partition), self.state.progress(self.total))
+
+    def note(self) -> None:
+        self.worker.note(self.state.as_json(self.order.target, self.partition), self.state.progress(self.total))
+
+    def tick(self) -> None:
+        """Keep the lease."""
+        if self.worker.is_due:
+            self.note()
+
+    def most(self) -> int:
+        """Copies of a window at most: no more than may be sent in a second, as people want it now."""
+        return max(1, min(MOST_MESSAGES, int(self.worker.throttle or MOST_MESSAGES)))
+
+
+def send_share(run: Sending) -> None:
+    """Send everything that is not reached. Raises ``JobInterrupted`` with nothing half done (unless the share is lost),
+    ``StoreUnreachable`` where it is to be tried again, and other errors where the store does not take a copy."""
+    state, target = run.state, run.order.target
+    sources = sources_of(run.order, run.partition)
+    try:
+        with Lanes(run.storage, job=run.job, target=target, partition=run.partition, state=state, note=run.note) as lanes:
+            there = _begin(run, lanes)
+            for source in sources:
+                if state.reached.get(source.topic, "") < source.bounds.last_token:
+                    _send_source(run, lanes, source, there)
+    except (ResourceBusy, LeaseLost) as error:
+        run.note()  # raises if it is this worker that has lost the share
+        raise StoreUnreachable(str(error)) from error
+    _count_missing(state, sources)
+    state.tidy = True
+    run.save()
+
+
+def _begin(run: Sending, lanes: Lanes) -> Arrived:
+    """Note where the target ends, or find what has arrived there since that was noted."""
+    state = run.state
+    if state.tidy:
+        _note_end(run)
+        run.save()
+        return Arrived()
+    lanes.open(state.topic, frozenset())
+    there = arrived(run.copying, run.log, run.job, run.order.target, run.partition, state, run.tick)
+    state.last = max(state.last, there.place)
+    return there
+
+
+def _note_end(run: Sending) -> None:
+    """Nothing is on its way now."""
+    ends = run.log.ends(run.order.target)[run.partition]
+    run.state.behind, run.state.looked = noted_end(ends), time.monotonic()
+    if run.state.began is None:
+        run.state.began = run.state.behind if ends.last is not None else ""
+
+
+def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> None:
+    copier = copier_for(
+        run.copying,
+        run.log,
+        job=run.job,
+        partition=run.partition,
+        topic=source.topic,
+        keys=BytesKeys(run.log, MOST_KEYS),
+        schema_problem=partial(lanes.problem, source.topic),
+        there=there,
+    )
+    behind = run.state.reached.get(source.topic, "")
+    pieces = portions(run.copying, run.log, run.order, source, behind, run.read, run.tick)
+    coming = windows_of(copier, pieces, run.most)
+    window = next(coming, None)
+    while window is not None:
+        sent = _sent(run, lanes, source, window)
+        following = next(coming, None)
+        places = sent.settle() if sent is not None else {}
+        _reach(run.state, source, window, places)
+        _save(run, more_has_arrived=copier.more_has_arrived(window))
+        window = following
+
+
+def _sent(run: Sending, lanes: Lanes, source: Source, window: Window) -> Sent | None:
+    if not window.copies:
+        return None
+    run.worker.throttled(len(window.copies))
+    return lanes.send(source.topic, window.copies)
+
+
+def _reach(state: State, source: Source, window: Window, places: Mapping[int, Position]) -> None:
+    for place in places.values():
+        state.behind = state.last = place.token
+    state.reached[source.topic] = window.last
+    state.seen[source.topic] = state.seen.get(source.topic, 0) + window.events
+    state.sent += window.sent
+    state.skipped += window.skipped
+    for mark, why, events in window.failures:
+        state.fail(mark, why, events)
+
+
+def _save(run: Sending, *, more_has_arrived: bool) -> None:
+    """Nothing is on its way now. While there may be copies of events that are not reached, the run is not interrupted: first
+    all of them are counted."""
+    if time.monotonic() - run.state.looked >= LOOK_EVERY and not more_has_arrived:
+        _note_end(run)
+    if more_has_arrived:
+        run.tick()
+        return
+    if run.worker.is_due or run.worker.is_asked_to_end:
+        try:
+            run.save()
+        except JobInterrupted as interrupted:
+            if interrupted.why is not Interruption.LOST:
+                run.state.tidy = True
+                run.note()
+            raise
+
+
+def _count_missing(state: State, sources: Sequence[Source]) -> None:
+    for source in sources:
+        missing = source.bounds.events - state.seen.get(source.topic, 0)
+        if missing > 0:
+            state.fail(f"{source.topic}/{source.partition}", GONE.format(missing), missing)
+            state.seen[source.topic] = source.bounds.events
+        state.reached[source.topic] = max(source.bounds.last_token, state.reached.get(source.topic, ""))
