@@ -4,9 +4,11 @@ from django.urls import URLPattern
 
 from dashboard.cursors import moves_view, undo_views
 from dashboard.cursors import views as cursors
+from dashboard.demo import app_view
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
+from dashboard.projections import views as projections
 from dashboard.redrives import views as redrives
 from dashboard.replays.live import listing as replays
 from dashboard.replays.live import report as replay_report
@@ -54,6 +56,8 @@ _PAGES = (
     undo_views,
     moves_view,
     audit,
+    projections,
+    app_view,
 )
 
 urlpatterns: list[URLPattern] = [pattern for page in _PAGES for pattern in page.urls]

@@ -29,11 +29,21 @@ PATIENTS = 200
 DAYS = 60
 USERS = 60
 BATCH = 500
-PARTITIONS = {"patients": 2, "documents": 2, "appointments": 2, "consents": 1, "users": 1, "appointments-mailer-DLQ": 1}
+TIMELINE = "app-timeline"
+REPLAY_TOPIC = "documents-app-timeline-replay"
+PARTITIONS = {
+    "patients": 2,
+    "documents": 2,
+    "appointments": 2,
+    "consents": 1,
+    "users": 1,
+    "appointments-mailer-DLQ": 1,
+    REPLAY_TOPIC: 2,
+}
 SUBSCRIPTIONS = {
     "search-index": ("patients", SubscriptionType.FAILOVER),
     "mailer": ("appointments", SubscriptionType.SHARED),
-    "app-timeline": ("documents", SubscriptionType.FAILOVER),
+    TIMELINE: ("documents", SubscriptionType.FAILOVER),
 }
 DEAD_LETTERS = 4
 WITH_REASONS = ("The mailbox is full", "The mailbox is full", "The address has no domain")
@@ -56,9 +66,11 @@ def seed_history(log: Log, subscriptions: Subscriptions | None, on_topic: Callab
             added = _complete(log, topic, messages)
             on_topic(topic, added)
             written += added
-        for name, (topic, type_of) in SUBSCRIPTIONS.items():
-            if subscriptions is not None:
+        if subscriptions is not None:
+            for name, (topic, type_of) in SUBSCRIPTIONS.items():
                 subscriptions.create(log.topic(topic).name, name, type=type_of, start=Edge.EARLIEST)
+            replays = log.topic(REPLAY_TOPIC).name
+            subscriptions.create(replays, TIMELINE, type=SubscriptionType.FAILOVER, start=Edge.EARLIEST)
         _marker().touch()
         return written
 

@@ -1,23 +1,32 @@
-"""The demo's present: about two new events a second, and three consumers that really read and acknowledge.
+"""The demo's present: about two new events a second, and consumers that really read and acknowledge.
 
-``search-index`` keeps up. ``mailer`` is always a little behind and catches up. ``app-timeline`` is stuck at an uploaded
-document whose form it does not understand: it neither acknowledges the event nor disconnects. That is the problem that support
-people have to find most often. All later events of that partition wait, while the other partition continues. After a cursor
-reset, the consumers receive again.
+``search-index`` keeps up. ``mailer`` is always a little behind and catches up. ``app-timeline`` (``timeline.py``) is stuck at
+an uploaded document. That is the problem that support people have to find most often. After a cursor reset, the consumers
+receive again.
 """
 
-import json
 import logging
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard.demo.history import PATIENTS, SUBSCRIPTIONS, as_message, numbered, started, topic_of
-from eventstore.model import Consumer, EventStoreError, Log, Message, NewMessage, Position, Subscriptions, ToldOnce
+from dashboard.demo.history import (
+    PARTITIONS,
+    PATIENTS,
+    REPLAY_TOPIC,
+    SUBSCRIPTIONS,
+    TIMELINE,
+    as_message,
+    numbered,
+    started,
+    topic_of,
+)
+from dashboard.demo.timeline import build_timeline, follow_replays
+from eventstore.model import Consumer, EventStoreError, Log, Subscriptions, ToldOnce
 from eventstore.samples import health_history
 
 logger = logging.getLogger(__name__)
@@ -37,7 +46,27 @@ def run(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> None:
     """Publish and consume until ``stop``."""
     threads = [threading.Thread(target=publish, args=(log, stop), name="publisher")]
     for name, work in WORK.items():
-        threads.append(threading.Thread(target=_consume, args=(log, subscriptions, stop, name, work), name=name))
+        threads.append(_consumer(log, subscriptions, stop, SUBSCRIPTIONS[name][0], name, work))
+    _run(threads + _app(log, subscriptions, stop))
+
+
+def run_app(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> None:
+    """Consume as the patient's app alone does, until ``stop``."""
+    _run(_app(log, subscriptions, stop))
+
+
+def _app(log: Log, subscriptions: Subscriptions, stop: threading.Event) -> list[threading.Thread]:
+    log.create_topic(REPLAY_TOPIC, partitions=PARTITIONS[REPLAY_TOPIC])  # a demo of an older version has none
+    return [_consumer(log, subscriptions, stop, topic, name, work) for topic, name, work in APP]
+
+
+def _consumer(
+    log: Log, subscriptions: Subscriptions, stop: threading.Event, topic: str, name: str, work: Work
+) -> threading.Thread:
+    return threading.Thread(target=_consume, args=(log, subscriptions, stop, topic, name, work), name=f"{name} of {topic}")
+
+
+def _run(threads: Sequence[threading.Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -76,54 +105,14 @@ def send_mails(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop:
                 return
 
 
-def build_timeline(log: Log, subscriptions: Subscriptions, consumer: Consumer, stop: threading.Event) -> None:
-    """Get stuck in each partition at the first event that it does not understand, until somebody moves the cursor there.
-
-    It stays connected and receives ahead, as clients do, but acknowledges nothing after that event, so the partition waits.
-    """
-    stuck_at: dict[int, Position] = {}
-    while not stop.is_set() and not _moved(log, subscriptions, stuck_at):
-        for message in consumer.receive(limit=100, timeout=1.0):
-            position = message.position
-            if position.partition not in stuck_at:
-                if understood(message):
-                    consumer.acknowledge(position)
-                else:
-                    stuck_at[position.partition] = position
-            elif position <= stuck_at[position.partition]:
-                return  # the event came again, so the cursor was moved back
+WORK: Mapping[str, Work] = {"search-index": index_patients, "mailer": send_mails}
+APP: Sequence[tuple[str, str, Work]] = (("documents", TIMELINE, build_timeline), (REPLAY_TOPIC, TIMELINE, follow_replays))
+"""What the app's two consumers read: a topic, a subscription of it, and how."""
 
 
-def understood(message: Message | NewMessage) -> bool:
-    """Whether the app's timeline can handle this: a ``DocumentUploaded`` needs a string ``uploadedBy``.
-
-    It skips other events, and payloads that are not JSON.
-    """
-    if message.properties.get("ce_type") != "DocumentUploaded":
-        return True
-    try:
-        uploaded = json.loads(message.payload)
-    except ValueError:
-        return True
-    return isinstance(uploaded, dict) and isinstance(uploaded.get("uploadedBy"), str)
-
-
-WORK: Mapping[str, Work] = {"search-index": index_patients, "mailer": send_mails, "app-timeline": build_timeline}
-
-
-def _moved(log: Log, subscriptions: Subscriptions, stuck_at: Mapping[int, Position]) -> bool:
-    """Whether somebody has moved a cursor past an event where this consumer is stuck. If so, it has to connect again."""
-    if not stuck_at:
-        return False
-    topic = log.topic(SUBSCRIPTIONS["app-timeline"][0]).name
-    cursors = subscriptions.named(topic, "app-timeline").cursors
-    places = {cursor.partition: cursor.acknowledged for cursor in cursors}
-    return any((place := places.get(partition)) is not None and place >= event for partition, event in stuck_at.items())
-
-
-def _consume(log: Log, subscriptions: Subscriptions, stop: threading.Event, name: str, work: Work) -> None:
+def _consume(log: Log, subscriptions: Subscriptions, stop: threading.Event, topic: str, name: str, work: Work) -> None:
     """Connect and work. Connect again after an error, or when ``work`` returns."""
-    topic, type_of = SUBSCRIPTIONS[name]
+    type_of = SUBSCRIPTIONS[name][1]
     while not stop.is_set():
         try:
             canonical = log.topic(topic).name

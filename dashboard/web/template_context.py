@@ -31,6 +31,7 @@ _PLACES = (
     ("Aggregates", "aggregates", "browse"),
     ("Topics", "topics", "browse"),
     ("Subscriptions", "subscriptions", "browse"),
+    ("Projections and replays", "projections", "browse"),
     ("Jobs", "jobs", "browse"),
     ("Audit", "audit", "read_audit"),
 )
@@ -46,6 +47,10 @@ _BELOW = {
     "tails": "topics",
     "search": "topics",
     "subscription": "subscriptions",
+    "projection": "projections",
+    "replays": "projections",
+    "replay": "projections",
+    "replay_report": "projections",
     "cursor_reset_new": "subscriptions",
     "cursor_resets": "subscriptions",
     "job": "jobs",

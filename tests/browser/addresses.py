@@ -38,6 +38,8 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/dead-letters/keepers/new/",
     "topics/documents/subscriptions/app-timeline/dead-letters/burials/new/?all=1",
     "topics/documents/subscriptions/app-timeline/dead-letters/redrives/new/?all=1",
+    "projections/",
+    "projections/documents~2Fapp-timeline/",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"
@@ -86,6 +88,7 @@ NO_PAGES = {
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",
+    "demo_app": "the demo's alone; tests/unit/setup/test_demo_app.py opens it",
     "healthz": "for machines",
     "readyz": "for machines",
     "robots": "for machines",

@@ -146,7 +146,7 @@ def test_its_stuck_subscription_is_explained_to_the_event_in_two_clicks_and_from
 
 RESET = """
 import time
-from dashboard.demo.traffic import understood
+from dashboard.demo.timeline import understood
 from dashboard.gateway import desk
 from eventstore.model.log import Edge
 store = desk().store

@@ -19,7 +19,7 @@ JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approval
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
 POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
-PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable"}
+PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)
 NAMES = [str(route.name) for route in ROUTES]
 

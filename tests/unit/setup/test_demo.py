@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from dashboard.auditing.acts import acts
 from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
-from dashboard.demo.traffic import as_other_patient, build_timeline, understood
+from dashboard.demo.timeline import build_timeline, understood
+from dashboard.demo.traffic import as_other_patient
 from dashboard.models import Person, State
 from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import InvalidConfiguration, StoreRefused
