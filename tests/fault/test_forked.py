@@ -37,6 +37,23 @@ def test_it_begins_without_settings_threads_or_an_event_loop() -> None:
     assert told(code, env={}) == "False False True\n"
 
 
+def test_it_reads_the_settings_of_its_own_environment_and_uses_their_databases(tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup(); from django.conf import settings; from django.db import connections\n"
+        "names = [connections[alias].settings_dict['NAME'] for alias in ('default', 'index', 'store')]\n"
+        "print(settings.DATA_DIR, settings.DEMO, settings.PROXIES, *names)"
+    )
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+        "EVENTDESK_DATA": str(tmp_path),
+        "EVENTDESK_DEMO": "1",
+        "EVENTDESK_PROXIES": "3",
+        "INDEX_DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere",
+    }
+    names = [f"{tmp_path}/{name}" for name in ("desk.sqlite3", "elsewhere", "store.sqlite3")]
+    assert told(code, env=environment) == f"{tmp_path} True 3 {' '.join(names)}\n"
+
+
 def test_it_is_a_child_of_this_process_with_its_exit_code_and_its_signals() -> None:
     pipe = subprocess.PIPE
     waiting = [sys.executable, "-c", "import os, sys; print(os.getppid(), flush=True); sys.stdin.read(); sys.exit(7)"]
@@ -59,6 +76,8 @@ def test_it_is_a_child_of_this_process_with_its_exit_code_and_its_signals() -> N
 
 def test_what_it_wrote_and_registered_is_done_at_its_end() -> None:
     assert told("import atexit; atexit.register(print, 'last'); print('first')") == "first\nlast\n"
+    ended = forked.run([sys.executable, "-c", "import sys; sys.exit('it is away')"], text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "it is away\n")
     failed = forked.run([sys.executable, "-m", "tests.nothing"], cwd=ROOT, text=True)
     assert failed.returncode == 1
     assert "No module named tests.nothing" in failed.stderr
