@@ -10,6 +10,7 @@ standard streams. The answer is the number of the new process, whose parent has 
 """
 
 import atexit
+import ctypes
 import gc
 import importlib
 import io
@@ -23,8 +24,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from dashboard.running.supervisor import bind_to
 from tests.forked import ROOT
 
 IMPORTED = (
@@ -122,6 +125,7 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> Run:
         os.close(stream)
     if asked["session"]:
         os.setsid()
+    _show(asked["command"])
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
@@ -132,7 +136,17 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> Run:
         assert isinstance(output, io.TextIOWrapper)
         output.reconfigure(line_buffering=at_once or output is sys.stderr)
     gc.enable()
+    if asked["bound"]:
+        bind_to(asked["bound"])
     return _run_of(asked["command"])
+
+
+def _show(command: Sequence[str]) -> None:
+    """Write the command line to where the kernel reads it for ``/proc``: over the fork server's, whose room it takes."""
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    text = b"\0".join(os.fsencode(argument) for argument in (sys.executable, *command))
+    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
 def _run_of(command: Sequence[str]) -> Run:

@@ -1,9 +1,9 @@
 """Processes of this project for tests, forked from one that has imported the libraries (``tests.fork_server``).
 
 ``start`` and ``run`` take what ``subprocess.Popen`` and ``subprocess.run`` take, for a command that begins with the
-interpreter. The process is a child of this one, in its process group or a session of its own; signals, exit codes and streams
-are as usual. Two things differ, and a test of them starts ``subprocess.Popen`` itself: ``/proc`` shows command line and
-environment of the fork server, and options of the interpreter are not obeyed.
+interpreter. The process is a child of this one, in its process group or a session of its own; signals, exit codes, streams
+and the command line in ``/proc`` are as usual. Two things differ, and a test of them starts ``subprocess.Popen`` itself:
+``/proc`` shows the environment of the fork server, and options of the interpreter are not obeyed.
 
 Elsewhere than on Linux these are ``subprocess.Popen`` and ``subprocess.run``.
 """
@@ -25,11 +25,22 @@ ROOT = Path(__file__).resolve().parent.parent
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
 """What a process of this project gets of the environment of the tests, if it gets nothing else."""
 PR_SET_CHILD_SUBREAPER = 36
+ROOM = " " * 500
+"""An argument of the fork server, in the place of which its forks show their command lines."""
 LOCK = threading.Lock()
+SERVERS: dict[int, socket.socket] = {}
+"""Process number → the connection to its fork server, where ``tests.fault.forking_serve`` has made one."""
 
 
 class Forked(subprocess.Popen[Any]):
-    """Like any other ``Popen``, but for how the process comes to be."""
+    """Like any other ``Popen``, but for how the process comes to be.
+
+    ``bound``: it ignores Ctrl-C, and ends with this process, however this one ends.
+    """
+
+    def __init__(self, *given: Any, bound: bool = False, **options: Any) -> None:
+        self._bound = bound
+        super().__init__(*given, **options)
 
     def _execute_child(self, args: Sequence[str], executable: Any, *given: Any) -> None:
         """Take the place of fork and exec. What is given stands in the order of CPython's own, which is private."""
@@ -41,7 +52,7 @@ class Forked(subprocess.Popen[Any]):
             streams = [number if number != -1 else standard for standard, number in enumerate((pipes[0], pipes[3], pipes[5]))]
             environment = dict(os.environ if env is None else env)
             asked = {"command": list(args[1:]), "folder": str(cwd or Path.cwd()), "environment": environment}
-            self.pid = _fork({**asked, "session": bool(start_new_session)}, streams)
+            self.pid = _fork({**asked, "session": bool(start_new_session), "bound": os.getpid() * self._bound}, streams)
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -72,7 +83,7 @@ def _fork(asked: dict[str, Any], streams: Sequence[int]) -> int:
     orphans: this one, for that moment.
     """
     with LOCK:
-        server = _server()
+        server = SERVERS.get(os.getpid()) or _server()
         _take_orphans(True)
         try:
             socket.send_fds(server, [json.dumps(asked).encode()], list(streams))
@@ -96,7 +107,7 @@ def _server() -> socket.socket:
     plain = {name: value for name, value in os.environ.items() if name in INHERITED}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
+            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno()), ROOM],
             cwd=ROOT,
             env={**plain, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,

@@ -103,7 +103,7 @@ class Supervisor:
 
     def _spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         parent = os.getpid()
-        return subprocess.Popen(command, env=self.environment, preexec_fn=lambda: _bind_to(parent))  # noqa: PLW1509
+        return subprocess.Popen(command, env=self.environment, preexec_fn=lambda: bind_to(parent))  # noqa: PLW1509
 
     def _check_children(self) -> int | None:
         for child in self.children:
@@ -152,7 +152,7 @@ def end_with_parent(number: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
-def _bind_to(parent: int) -> None:
+def bind_to(parent: int) -> None:
     """Runs in the child before its program: ignore Ctrl-C, which the parent handles, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(signal.SIGKILL)

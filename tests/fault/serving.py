@@ -27,14 +27,14 @@ def demo_environment(data: Path, **more: str) -> dict[str, str]:
 
 
 class Serving:
-    """``serve`` itself is forked (``tests.forked``), its children are not; a ``command`` in its place is not forked either."""
+    """``serve`` and its children are forked (``tests.fault.forking_serve``); a ``command`` in its place is not."""
 
     def __init__(self, environment: Mapping[str, str], command: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.lines: list[str] = []
         demo = {} if command else {"EVENTDESK_DEMO": "1"}  # without, it would begin again as a process that has it
         self.process: subprocess.Popen[str] = (subprocess.Popen if command else forked.start)(
-            command or [sys.executable, "manage.py", "serve", "--demo"],
+            command or [sys.executable, "-m", "tests.fault.forking_serve", "--demo"],
             cwd=ROOT,
             env={"PORT": str(self.port), **environment, **demo},
             stdout=subprocess.PIPE,

@@ -74,6 +74,24 @@ def test_it_is_a_child_of_this_process_with_its_exit_code_and_its_signals() -> N
         assert (b"KeyboardInterrupt" in errors) == (number == signal.SIGINT)
 
 
+def test_its_command_line_is_to_be_seen() -> None:
+    code = "from pathlib import Path; print(Path('/proc/self/cmdline').read_text().rstrip(chr(0)).split(chr(0)))"
+    assert told(code, "one", "two words") == f"{[sys.executable, '-c', code, 'one', 'two words']}\n"
+
+
+def test_one_that_is_bound_ends_with_this_process() -> None:
+    owner = (
+        "import sys; from tests import forked\n"
+        "bound = forked.start([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)'], bound=True)\n"
+        "print(bound.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", owner], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        [number] = {process.stdout.readline(), process.stdout.readline()} - {b"1\n"}
+        process.kill()
+    assert eventually(lambda: not Path(f"/proc/{int(number)}").exists())
+
+
 def test_what_it_wrote_and_registered_is_done_at_its_end() -> None:
     assert told("import atexit; atexit.register(print, 'last'); print('first')") == "first\nlast\n"
     ended = forked.run([sys.executable, "-c", "import sys; sys.exit('it is away')"], text=True)
