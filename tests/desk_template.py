@@ -28,7 +28,7 @@ def plain_environment(data: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if name in INHERITED},
         "PYTHONPATH": str(ROOT),
-        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTDESK_DATA": str(data),
         "EVENTDESK_SECRET_KEY": "only-for-this-test-" + "x" * 40,
         "EVENTDESK_HOSTS": "127.0.0.1",

@@ -163,7 +163,7 @@ def _run_of(command: Sequence[str]) -> Run:
     return lambda: runpy.run_path(first, run_name="__main__")
 
 
-def end_quickly(run: Run) -> object:
+def end_quickly(run: Run) -> str | int | None:
     """Run it, and end as an interpreter does, but for taking all modules apart: that takes a tenth of a second.
 
     Returns what is left for the interpreter to say, as ``sys.exit`` takes it; exceptions are the interpreter's as well.
@@ -171,12 +171,12 @@ def end_quickly(run: Run) -> object:
     from django.conf import settings
     from django.db import connections
 
-    status: object = 0
+    status: str | int | None = None
     try:
         run()
     except SystemExit as end:
-        status = end.code or 0
-    if not isinstance(status, int):
+        status = end.code
+    if isinstance(status, str):
         return status
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -184,7 +184,7 @@ def end_quickly(run: Run) -> object:
         connections.close_all()  # SQLite then moves its log into the database
     for output in (sys.stdout, sys.stderr):
         output.flush()
-    os._exit(status & 0xFF)
+    os._exit((status or 0) & 0xFF)
 
 
 def main() -> Run | None:
@@ -214,11 +214,10 @@ def _load_apps() -> None:
     os.environ.clear()
     os.environ.update(kept)
     time.tzset()
-    settings._wrapped = empty  # type: ignore[assignment]
+    settings._wrapped = empty
     del sys.modules["dashboard.settings"], sys.modules["dashboard"].settings
-    connections._settings = None  # each model asked how long a table's name may be
-    del connections.settings
-    connections._connections = Local(connections.thread_critical)
+    vars(connections).pop("settings")  # each model asked how long a table's name may be
+    vars(connections).update(_settings=None, _connections=Local(connections.thread_critical))
 
 
 if __name__ == "__main__":

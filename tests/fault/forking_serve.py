@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from dashboard.running.supervisor import Supervisor
 from tests import fork_server, forked
@@ -30,12 +29,12 @@ def main() -> fork_server.Run | None:
 
 
 def _serve() -> None:
-    Supervisor._spawn = _forked  # type: ignore[method-assign]
+    Supervisor._spawn = _forked  # type: ignore[assignment, method-assign]
     sys.argv = ["manage.py", "serve", *sys.argv[1:]]
     runpy.run_path("manage.py", run_name="__main__")
 
 
-def _forked(supervisor: Supervisor, command: Sequence[str]) -> "subprocess.Popen[Any]":
+def _forked(supervisor: Supervisor, command: Sequence[str]) -> "subprocess.Popen[bytes]":
     return forked.start(command, env=supervisor.environment, bound=True)
 
 
