@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from django.db.models import Case, F, Q, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Now
 
 from eventstore.actions.resource import Resource
@@ -53,7 +53,8 @@ def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
     those that have ended what they have handled."""
     rows = JobRow.objects.filter(asker=storable(asker), kind=kind, resource_key=on.key, asked__gte=since)
     handled = F("done") + F("skipped") + F("failed")
-    amount = Case(When(Q(total=None) | Q(state__in=sorted(ENDED)), then=handled), default=F("total"))
+    ended = Q(total=None) | Q(state__in=sorted(ENDED))
+    amount = Case(When(ended, then=handled), default=F("total"), output_field=BigIntegerField())
     return int(rows.aggregate(amount=Sum(amount))["amount"] or 0)
 
 
