@@ -5,6 +5,7 @@ from django.urls import URLPattern
 from dashboard.cursors import moves_view, undo_views
 from dashboard.cursors import views as cursors
 from dashboard.demo import app_view
+from dashboard.generations import views as generations
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
@@ -57,6 +58,7 @@ _PAGES = (
     moves_view,
     audit,
     projections,
+    generations,
     app_view,
 )
 

@@ -24,6 +24,7 @@ from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.projections.face import ProjectionFace
 from eventstore.replays.face import ReplayFace
+from eventstore.replays.generations.face import GenerationFace
 from eventstore.replays.kind import REPLAY_EVENTS, Means, run_with
 from eventstore.replays.plans import ReplayPlanFace
 from eventstore.scanning import Scans
@@ -76,6 +77,7 @@ class Desk:
         self.replay_plans = ReplayPlanFace(jobs=self.jobs, projections=self.projections, is_external=external)
         self.cursors = CursorFace(actions=self.actions, rows_of=self.streams.rows_of, is_external=external)
         self.replays = ReplayFace(storage=storage, jobs=self.jobs, letters=self.letters, is_external=external)
+        self.generations = GenerationFace(storage=storage, projections=self.projections)
         self.tail = Hub(log=self.log, read=self.read)
         self.scans = Scans(log=self.log, read=self.read)
 

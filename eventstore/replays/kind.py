@@ -45,7 +45,8 @@ def _by_cursor(run: Run) -> Mapping[str, Any]:
 
 
 def _to_generation(run: Run) -> Mapping[str, Any]:
-    return replay_to_generation(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
+    topics = [topic.name for topic in run.means.projections.topics(run.projection)]
+    return replay_to_generation(run.storage, run.order, topics, run.job.id, run.job.checkpoint, run.worker)
 
 
 def _locally(run: Run) -> Mapping[str, Any]:

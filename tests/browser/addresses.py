@@ -40,6 +40,7 @@ PAGES = (
     "topics/documents/subscriptions/app-timeline/dead-letters/redrives/new/?all=1",
     "projections/",
     "projections/documents~2Fapp-timeline/",
+    "projections/documents~2Fapp-timeline/generations/app-timeline-v2/",
     "audit/",
 )
 NOT_FOUND = "topics/no-such-topic/"
@@ -85,6 +86,8 @@ NO_PAGES = {
     "redrives": "only posted; what it shows after a refusal is the page of the preview",
     "letter_keepers": "only posted; what it shows after a refusal is the page of the preview",
     "letter_exports": "a download",
+    "generation_promotions": "only posted; what it shows after a refusal is the generation's page",
+    "generation_discards": "only posted; what it shows after a refusal is the generation's page",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

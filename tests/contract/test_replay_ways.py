@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -18,7 +19,7 @@ from eventstore.model.events import Event, Message, NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.replays.order import Bounds, Kind, ReplayOrder, Way, What
+from eventstore.replays import Bounds, Kind, ReplayOrder, Way, What
 from eventstore.replays.ways import WayState, replay_by_cursor, replay_locally, replay_to_generation
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually
@@ -137,10 +138,10 @@ def test_a_cursor_goes_back_to_the_first_chosen_event_and_never_forward(storage:
     def stands() -> list[int]:
         return [cursor.backlog for cursor in there.named(source, MAILER).cursors]
 
-    assert eventually(lambda: stands() == [0, len(tokens[1]) - 2])
+    assert eventually(lambda: stands() == [0, len(tokens[1]) - 2]), stands()
     with pytest.raises(JobInterrupted):
         replay_by_cursor(storage, order, "job1", {}, Notes())
-    assert eventually(lambda: stands() == [len(tokens[0]) - 3, len(tokens[1]) - 1])
+    assert eventually(lambda: stands() == [len(tokens[0]) - 3, len(tokens[1]) - 1]), stands()
 
 
 def test_killed_at_any_note_a_cursor_is_moved_all_the_same_and_once(
@@ -172,21 +173,23 @@ def test_killed_at_any_note_a_cursor_is_moved_all_the_same_and_once(
         assert (facts["moved"], facts["consumed"]) == (2, EVENTS)
 
 
-def test_a_new_generation_reads_everything_beside_the_old_one(storage: Storage, source: str) -> None:
-    there = subscriptions_of(storage)
+def test_a_new_generation_reads_everything_beside_the_old_one(storage: Storage, topic: MakeTopic, source: str) -> None:
+    there, empty = subscriptions_of(storage), topic().name
     there.create(source, MAILER, type=SubscriptionType.SHARED, start=Edge.LATEST)
     order = order_over(storage, source, Way.GENERATION, target=f"{MAILER}-v2")
     with pytest.raises(JobInterrupted) as rests:
-        replay_to_generation(storage, order, "job1", {}, notes := Notes())
+        replay_to_generation(storage, order, [source, empty], "job1", {}, notes := Notes())
     assert rests.value.why is Interruption.REST
     made = there.named(source, f"{MAILER}-v2")
+    assert [one.name for one in there.of_topic(empty)] == [f"{MAILER}-v2"]
     assert made.backlog == EVENTS and there.named(source, MAILER).backlog == 0
     with Service(storage, source, f"{MAILER}-v2") as service:
-        facts = until_done(lambda checkpoint, worker: replay_to_generation(storage, order, "job1", checkpoint, worker), notes)
+        run = partial(replay_to_generation, storage, order, [source, empty], "job1")
+        facts = until_done(run, notes)
     assert sorted_model(service.model) == whole_model()
     assert facts == {"generation": f"{MAILER}-v2", "consumed": EVENTS}
     with pytest.raises(StoreRefused, match="already"):
-        replay_to_generation(storage, order, "job2", {}, Notes())
+        replay_to_generation(storage, order, [source, empty], "job2", {}, Notes())
 
 
 class Documents:

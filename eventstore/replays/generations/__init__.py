@@ -3,7 +3,7 @@
 from eventstore.replays.generations.compared import Compared, Pair, compared
 from eventstore.replays.generations.discarding import DISCARD_GENERATION, DiscardPlan
 from eventstore.replays.generations.looks import GenerationAim, GenerationRefused, Look, generation_resource
-from eventstore.replays.generations.promoting import PROMOTE_GENERATION, Doubt, PromotePlan
+from eventstore.replays.generations.promoting import PROMOTE_GENERATION, Doubt, PromotePlan, doubts_of
 
 __all__ = [
     "DISCARD_GENERATION",
@@ -17,5 +17,6 @@ __all__ = [
     "Pair",
     "PromotePlan",
     "compared",
+    "doubts_of",
     "generation_resource",
 ]

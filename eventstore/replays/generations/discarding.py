@@ -32,7 +32,7 @@ class DiscardPlan:
 
     @property
     def topics(self) -> Sequence[str]:
-        return sorted(self.found.subscriptions)
+        return self.found.topics
 
     @property
     def digest(self) -> str:

@@ -39,12 +39,21 @@ class Look:
         return len({(topic, one.name) for topic, each in self.subscriptions.items() for one in each.consumers})
 
     @property
+    def topics(self) -> Sequence[str]:
+        """Those that have its subscription, by name."""
+        return sorted(self.subscriptions)
+
+    @property
+    def events(self) -> int | None:
+        """All events of its topics up to now; ``None`` if that is not known."""
+        return None if self.acknowledged is None or self.waiting is None else self.acknowledged + self.waiting
+
+    @property
     def percent(self) -> int | None:
         """Of all events up to now, how many are acknowledged, rounded down; ``None`` if that is not known."""
-        if self.acknowledged is None or self.waiting is None:
+        if self.events is None or self.acknowledged is None:
             return None
-        whole = self.acknowledged + self.waiting
-        return 100 * self.acknowledged // whole if whole else 100
+        return 100 * self.acknowledged // self.events if self.events else 100
 
 
 def generation_resource(aim: GenerationAim, name: str) -> Resource:

@@ -16,7 +16,7 @@ from eventstore.replays.generations.compared import Compared, compared
 from eventstore.replays.generations.looks import GenerationAim, GenerationRefused
 
 PRESENT = "{} is the present generation already."
-MISSING = "{} has no subscription {}, so its events would reach nobody. Create it, or discard this generation."
+MISSING = "{} has no subscription {}, so no consumer would get its events. Create it, or discard this generation."
 
 
 class Doubt(StrEnum):
@@ -70,6 +70,11 @@ def plan(storage: Storage, resource: Resource, aim: GenerationAim) -> PromotePla
     found = compared(storage, aim, name)
     if found.other.missing:
         raise GenerationRefused(MISSING.format(found.other.missing[0], name))
+    return PromotePlan(found=found, doubts=doubts_of(found))
+
+
+def doubts_of(found: Compared) -> Sequence[Doubt]:
+    """What speaks against promoting the other one now."""
     doubts = []
     if found.behind is None:
         doubts.append(Doubt.UNKNOWN)
@@ -77,7 +82,7 @@ def plan(storage: Storage, resource: Resource, aim: GenerationAim) -> PromotePla
         doubts.append(Doubt.BEHIND)
     if not found.other.consumers:
         doubts.append(Doubt.NOBODY)
-    return PromotePlan(found=found, doubts=doubts)
+    return doubts
 
 
 def execute(storage: Storage, plan: PromotePlan, act: Running) -> None:

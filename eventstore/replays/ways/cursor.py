@@ -1,28 +1,35 @@
 """The cursor way: the subscription's cursor goes back, and the projection reads everything again, itself.
 
 Each cursor is read back by the driver. A cursor is noted before it is moved, so that a run that begins again sees whether it
-was. One that stands before the place aimed at already is not moved forward: nothing that waits is skipped. It goes to where it
-stands, so that what was acknowledged beyond comes again.
+was. One that stands before the place aimed at already is not moved forward: nothing that waits is skipped. It stays where it
+is, and what was acknowledged beyond it comes again.
 
 If the process is killed between a move and its note, and consumers have handled everything again before the next run, the
 move is repeated: events then come once more. Nothing is ever skipped.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from eventstore.jobs import Progress, Worker
-from eventstore.model.cursor_moves import CursorMove, MoveResult
+from eventstore.model.cursor_moves import CursorMove, CursorPlace, MoveResult
 from eventstore.model.errors import StoreRefused, StoresOwn
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
 from eventstore.model.storage import Storage, subscriptions_of
-from eventstore.model.subscriptions import Cursor, Subscription
-from eventstore.replays.order import Bounds, Kind, ReplayOrder
+from eventstore.model.subscriptions import Subscription
+from eventstore.replays.order import Kind, ReplayOrder
 from eventstore.replays.ways.followed import follow_to_end
 from eventstore.replays.ways.state import WayState
 
-Targets = dict[int, Position | Edge]
+
+@dataclass(kw_only=True, slots=True)
+class Moves:
+    """What is still to be done, by partition: cursors that go back, and those that stay and lose what lies beyond."""
+
+    back: dict[int, Position | Edge] = field(default_factory=dict)
+    cleared: dict[int, CursorPlace] = field(default_factory=dict)
 
 
 def replay_by_cursor(
@@ -44,9 +51,9 @@ def _move_back(storage: Storage, order: ReplayOrder, topic: str, state: WayState
     subscription = there.named(topic, order.subscription)
     if subscription.kind.of_the_store:
         raise StoresOwn(f"The broker keeps the cursor {order.subscription} for itself. Nothing was moved.")
-    targets = _targets(storage.log, order, topic, subscription, state)
+    moves = _moves(storage.log, order, topic, subscription, state)
     worker.save(state.as_json(), progress_of(order, state))
-    if not targets:
+    if not moves.back and not moves.cleared:
         return
     state.begun = True
     worker.note(state.as_json(), progress_of(order, state))
@@ -62,14 +69,17 @@ def _move_back(storage: Storage, order: ReplayOrder, topic: str, state: WayState
             problems.append(f"partition {move.partition}: {move.reason}")
         worker.note(state.as_json(), progress_of(order, state))
 
-    there.reset_cursor(topic, order.subscription, targets, on_begin=on_begin, on_move=on_move)
+    if moves.back:
+        there.reset_cursor(topic, order.subscription, moves.back, on_begin=on_begin, on_move=on_move)
+    if moves.cleared:
+        there.restore_cursor(topic, order.subscription, moves.cleared, on_begin=on_begin, on_move=on_move)
     if problems:
         raise StoreRefused(f"The cursor of {order.subscription} on {topic} was not moved everywhere: {'; '.join(problems)}")
 
 
-def _targets(log: Log, order: ReplayOrder, topic: str, subscription: Subscription, state: WayState) -> Targets:
-    """Return where each cursor goes that was not moved yet, and note where it stands."""
-    targets: Targets = {}
+def _moves(log: Log, order: ReplayOrder, topic: str, subscription: Subscription, state: WayState) -> Moves:
+    """Return what becomes of each cursor that is not done yet, and note where it stands."""
+    moves = Moves()
     stood, labels = state.stood.setdefault(topic, {}), state.labels.setdefault(topic, {})
     for cursor in subscription.cursors:
         at, bounds = cursor.partition, order.topics[topic].get(cursor.partition)
@@ -80,31 +90,14 @@ def _targets(log: Log, order: ReplayOrder, topic: str, subscription: Subscriptio
             state.note_ready(topic, at)
             continue
         stood[at], labels[at] = mark, cursor.acknowledged.label if cursor.acknowledged else "start"
-        target = _target(log, order, topic, bounds, cursor)
-        if target is None:
-            state.note_ready(topic, at)
+        first = log.position(topic, at, bounds.first_token)
+        if cursor.acknowledged is not None and cursor.acknowledged >= first:
+            moves.back[at] = Edge.EARLIEST if order.what.kind is Kind.EVERYTHING else first.message
+        elif cursor.holes:
+            moves.cleared[at] = CursorPlace(acknowledged=cursor.acknowledged)
         else:
-            targets[at] = target
-    return targets
-
-
-def _target(log: Log, order: ReplayOrder, topic: str, bounds: Bounds, cursor: Cursor) -> Position | Edge | None:
-    """Return where the cursor goes; ``None`` if it stands there, or before, with nothing acknowledged beyond."""
-    first = log.position(topic, cursor.partition, bounds.first_token)
-    mark = cursor.acknowledged
-    if mark is not None and mark >= first:
-        return Edge.EARLIEST if order.what.kind is Kind.EVERYTHING else first.message
-    if not cursor.holes:
-        return None
-    return _next_after(log, topic, cursor)
-
-
-def _next_after(log: Log, topic: str, cursor: Cursor) -> Position | Edge:
-    """Return the first message that the cursor has not acknowledged."""
-    if cursor.acknowledged is None:
-        return Edge.EARLIEST
-    found = log.read_forward(topic, cursor.partition, after=cursor.acknowledged, limit=1)
-    return found[0].position.message if found else Edge.LATEST
+            state.note_ready(topic, at)
+    return moves
 
 
 def progress_of(order: ReplayOrder, state: WayState) -> Progress:

@@ -3,7 +3,7 @@
 The old subscription is not touched. A run that begins again finds what it has made, and makes the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventstore.jobs import Progress, Worker
@@ -23,9 +23,15 @@ NOT_FIRST = (
 
 
 def replay_to_generation(
-    storage: Storage, order: ReplayOrder, job: str, checkpoint: Mapping[str, Any], worker: Worker
+    storage: Storage,
+    order: ReplayOrder,
+    topics: Sequence[str],
+    job: str,
+    checkpoint: Mapping[str, Any],
+    worker: Worker,
 ) -> Mapping[str, Any]:
-    """Make the subscription ``order.target`` on each topic, then follow it to the frozen end; return facts for the record.
+    """Make the subscription ``order.target`` on each of these topics, those without an event included. Then follow it to the
+    frozen end; return facts for the record.
 
     Raises ``StoreRefused`` where there is one of that name, or where it does not stand at the first event.
     """
@@ -33,12 +39,12 @@ def replay_to_generation(
     there = subscriptions_of(storage)
     worker.save(state.as_json(), _progress(order, state))
     if not state.begun:
-        for topic in sorted(order.topics):
+        for topic in topics:
             if _named(there, topic, order.target) is not None:
                 raise StoreRefused(THERE.format(topic=topic, name=order.target))
         state.begun = True
         worker.save(state.as_json(), _progress(order, state))
-    for topic in sorted(order.topics):
+    for topic in topics:
         if topic not in state.ready:
             _make(there, order, topic, state)
             worker.save(state.as_json(), _progress(order, state))
@@ -58,7 +64,7 @@ def _make(there: Subscriptions, order: ReplayOrder, topic: str, state: WayState)
         properties=old.properties if old is not None else {},
     )
     for cursor in made.cursors:
-        if _is_behind_first(order.topics[topic].get(cursor.partition), cursor) and not made.consumers:
+        if _is_behind_first(order.topics.get(topic, {}).get(cursor.partition), cursor) and not made.consumers:
             raise StoreRefused(NOT_FIRST.format(name=order.target, topic=topic, partition=cursor.partition))
         state.note_ready(topic, cursor.partition)
 

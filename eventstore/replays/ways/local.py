@@ -24,7 +24,8 @@ GONE = (
     "were left as they were. Plan the replay again."
 )
 
-
+BEGUN = {"begun": True}
+"""The checkpoint of the job. How far it is stands with the rows."""
 Read = Callable[[Message], Event]
 
 
@@ -37,10 +38,10 @@ def replay_locally(
     """
     build = fresh_build(order.projection, job, kind)
     try:
-        worker.save({}, _progress(order, build))
+        worker.save(BEGUN, _progress(order, build))
         for messages in _pieces(storage.log, order, build.places):
             _apply(build, messages, read, worker)
-            worker.save({}, _progress(order, build))
+            worker.save(BEGUN, _progress(order, build))
     except JobInterrupted as interrupted:
         if interrupted.why is Interruption.CANCEL:
             build.discard()
