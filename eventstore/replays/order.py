@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 from eventstore.config.projections import Way
-from eventstore.model.events import Position
+from eventstore.index.writing import copy_origin
 
 __all__ = ["Bounds", "Chosen", "Kind", "ReplayOrder", "Way", "What", "mark_of"]
 
 REPLAY_ID, REPLAY_OF, REPLAY_TIME = "replayid", "replayof", "replaytime"
 """The properties of a copy: the job's id; which event it is a copy of (``mark_of``); and when the original was published, in
 ISO 8601."""
+mark_of = copy_origin.mark_of
 MOST_ORDINALS = 5_000
 """Chosen events of one order that are kept one by one: about 40 kB."""
 
@@ -219,11 +220,6 @@ class ReplayOrder:
             approval=tuple(str(why) for why in arguments["approval"]),
             **{name: str(arguments[name]) for name in names},
         )
-
-
-def mark_of(position: Position) -> str:
-    """Return the text of ``REPLAY_OF`` for a copy of the event here: its topic, partition and place."""
-    return f"{position.topic}/{position.partition}/{position.label or position.token}"
 
 
 def chosen_json(topics: Chosen) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from django.urls import reverse
 
+from eventstore.index.writing.copy_origin import mark_of
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.events import Message, NewMessage, Position
 from tests import hostile
@@ -227,16 +228,17 @@ def test_hostile_events_are_opened_and_shown_as_text(desk: Desk) -> None:
 def test_copies_and_originals_lead_to_each_other(desk: Desk) -> None:
     original = put(desk, 1)
     replayed = put(desk, 9, topic="patients-replay", replayof="e-1")
+    marked = put(desk, 1, topic="patients-replay", replayid="job", replayof=mark_of(original))
     desk.log.create_topic("patients-mailer-DLQ")
     origin = {**event(1).properties, "ORIGIN_MESSAGE_ID": original.label, "REAL_TOPIC": "patients"}
     letter = desk.log.append("patients-mailer-DLQ", [NewMessage(payload=b"{}", key="4711", properties=origin)])[0]
     put(desk, 1, topic="another-topic-replay", replayof="somebody-else")
     desk.index()
     answer = desk.get(at("e-1", original))
-    assert set(attribute(answer, "data-copy")[:2]) == {replayed.encode(), letter.encode()}
+    assert set(attribute(answer, "data-copy")[:3]) == {replayed.encode(), marked.encode(), letter.encode()}
     assert answer.content.decode().count("<a data-line") >= 2, "j and k go through them"
     assert "This id exists" not in text(answer), "copies are no duplicates"
-    for id, place in (("e-9", replayed), ("e-1", letter)):
+    for id, place in (("e-9", replayed), ("e-1", marked), ("e-1", letter)):
         copy = desk.get(at(id, place))
         assert attribute(copy, "data-originals") == ["1"]
         assert "This is a copy in a derived topic" in text(copy)

@@ -2,11 +2,13 @@
 
 import re
 
-from eventstore.model.events import UNREADABLE_KEY, Event
+from eventstore.model.events import UNREADABLE_KEY, Event, Position
 
 REPLAY_OF = "replayof"
 ORIGIN_MESSAGE_ID = "ORIGIN_MESSAGE_ID"
 LONGEST = 1024
+LONGEST_NUMBER = 10
+"""Characters, one more than a partition's number may have."""
 
 _WRITTEN = re.compile(r"\(?(\d+)[:,](\d+)[:,]-?\d+(?:[:,](-?\d+))?\)?", re.ASCII)
 """Ledger, entry, partition and place in the batch, as the Java client (``5:0:-1:3``) and the others (``(5,0,-1,3)``) write an
@@ -16,11 +18,25 @@ id.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def mark_of(position: Position) -> str:
+    """Return how a replay's copy names the message here as its original: its topic, partition and place."""
+    return f"{position.topic}/{position.partition}/{position.label or position.token}"
+
+
+def parts_of(mark: str) -> tuple[str, int, str] | None:
+    """Return the topic, the partition and the label that ``mark_of`` wrote; ``None`` for another text."""
+    rest, _, label = mark.rpartition("/")
+    topic, _, partition = rest.rpartition("/")
+    is_number = partition.isascii() and partition.isdigit() and len(partition) < LONGEST_NUMBER
+    return (topic, int(partition), label) if topic and label and is_number else None
+
+
 def original_of(event: Event) -> str:
     """Return what the copy says of its original; empty if it says nothing.
 
-    A replay names the original's event id. Retry and dead-letter topics name the broker's message id, which is returned as a
-    position's label (``5:0:3``). They copy a batch of events as the message that it is, so its members keep their numbers.
+    A replay names the original's place (``mark_of``), or its event id if it is not one of ours. Retry and dead-letter topics
+    name the broker's message id, which is returned as a position's label (``5:0:3``). They copy a batch of events as the
+    message that it is, so its members keep their numbers.
     """
     said = event.attributes.get(REPLAY_OF) or event.message.properties.get(REPLAY_OF, "")
     if not said and (origin := event.message.properties.get(ORIGIN_MESSAGE_ID)):

@@ -96,11 +96,13 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
 
 
 def _due(owner: str) -> Q:
-    """A worker that takes has no job, so one that is its own was lost on the way (its database was away)."""
+    """A worker that takes has no job, so one that is its own was lost on the way (its database was away). A job that rests is
+    due before its time where somebody wants something of it."""
     rows = JobRow.objects.filter(state=State.RUNNING)
     gone = [owner, *(other for other in set(rows.values_list("owner", flat=True)) if is_dead(other))]
     waits = Q(state=State.QUEUED) & (Q(not_before=None) | Q(not_before__lte=Now()))
-    return waits | Q(state=State.RUNNING) & (Q(leased_until__lte=Now()) | Q(owner__in=gone))
+    called = Q(owner=RESTING) & ~Q(wish=Wish.NONE)
+    return waits | Q(state=State.RUNNING) & (Q(leased_until__lte=Now()) | Q(owner__in=gone) | called)
 
 
 def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:
