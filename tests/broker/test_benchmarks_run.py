@@ -14,6 +14,7 @@ SMALL = {
     "index": {"EVENTS": "5000", "FEED": "10000"},
     "pages": {"EVENTS": "20000"},
     "redrive": {"EVENTS": "2000"},
+    "replay": {"EVENTS": "2000", "COPIES": "2000"},
     "tail": {"EVENTS": "100", "SECONDS": "5", "VIEWERS": "5"},
 }
 """Benchmark → the environment that makes it small."""
