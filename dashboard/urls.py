@@ -11,6 +11,8 @@ from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
 from dashboard.projections import views as projections
 from dashboard.redrives import views as redrives
+from dashboard.replays.asking import approval_views
+from dashboard.replays.asking import views as asking
 from dashboard.replays.live import listing as replays
 from dashboard.replays.live import report as replay_report
 from dashboard.replays.live import views as replay
@@ -51,6 +53,8 @@ _PAGES = (
     keeping_views,
     exporting,
     redrives,
+    asking,
+    approval_views,
     replays,
     replay,
     replay_report,

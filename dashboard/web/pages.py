@@ -26,6 +26,7 @@ from eventstore.model import (
     EventStoreError,
     InvalidName,
     InvalidPosition,
+    InvalidReplay,
     NotAllowed,
     NotSupported,
     ResourceBusy,
@@ -88,6 +89,7 @@ _KINDS = (
     _Kind(UnknownJob, HTTPStatus.NOT_FOUND, "No such job", link=("All jobs", "jobs")),
     _Kind(JobRefused, HTTPStatus.CONFLICT, "This job is in no state for that"),
     _Kind(NotSupported, HTTPStatus.NOT_FOUND, "This store cannot do this"),
+    _Kind(InvalidReplay, HTTPStatus.BAD_REQUEST, "This cannot be replayed"),
     _Kind(InvalidPosition, HTTPStatus.BAD_REQUEST, "This address does not work"),
     _Kind(InvalidName, HTTPStatus.BAD_REQUEST, "This name does not work"),
     _Kind(

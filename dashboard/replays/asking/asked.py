@@ -1,0 +1,179 @@
+"""What a replay's preview asks for, in its address and in its form: to which projection, in which way, and which events."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, QueryDict
+
+from dashboard.gateway import desk
+from dashboard.web.filter_form import read_filter
+from dashboard.web.pages import profile_of
+from eventstore.config import Projection
+from eventstore.model import InvalidPosition, InvalidReplay, Position
+from eventstore.replays import TAKES, Aim, Kind, Way, What
+
+GENTLEST = (Way.TOPIC, Way.CURSOR, Way.GENERATION, Way.LOCAL)
+"""The ways, the one that disturbs least first."""
+NOT_WRITTEN = "This is not what the preview has written. Open the preview again."
+FIELDS = ("projection", "way", "kind", "topic", "type", "id", "since", "from", "filter")
+"""What an address or a form says, beside any number of ``event``."""
+
+
+class IncompleteReplay(InvalidReplay):
+    """Something is still to be chosen; the text says what."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What was asked for as far as it is said. ``ways``: those that fit what was chosen."""
+
+    given: Mapping[str, str]
+    events: Sequence[str]
+    projection: Projection | None
+    ways: Sequence[Way]
+
+    def address(self, **other: str) -> str:
+        """The query of the preview of this, with something else instead."""
+        pairs = [(name, text) for name, text in {**self.given, **other}.items() if text]
+        return urlencode([*pairs, *(("event", id) for id in self.events)])
+
+
+def asked_in(given: QueryDict) -> Asked:
+    """Read the address or the form. Raises ``UnknownProjection``."""
+    fields = {name: text for name in FIELDS if (text := given.get(name, "").strip())}
+    events = tuple(id for text in given.getlist("event") for id in text.split())
+    if "kind" not in fields and (kind := _kind(fields, events)) is not None:
+        fields["kind"] = kind.value
+    projection = desk().projections.get(fields["projection"]) if "projection" in fields else _only_one(fields, events)
+    if projection is not None:
+        fields["projection"] = projection.name
+    return Asked(given=fields, events=events, projection=projection, ways=_ways(projection, fields.get("kind", "")))
+
+
+def aim_of(request: HttpRequest, asked: Asked, *, until: str = "", ticket: str = "") -> Aim:
+    """What is to be planned. Raises ``IncompleteReplay`` where something is still to be chosen, and ``InvalidReplay`` where
+    what was chosen cannot be used."""
+    if asked.projection is None:
+        raise IncompleteReplay("Choose the projection that is to get the events again.")
+    what = _what(request, asked)
+    if not asked.ways:
+        raise InvalidReplay(
+            f"{_name(asked.projection)} takes no replay of this. Without a replay topic, single events cannot be sent to it: "
+            "its page says what to declare."
+        )
+    wanted = asked.given.get("way", "")
+    way = next((one for one in asked.ways if one.value == wanted), asked.ways[0])
+    return desk().replay_plans.aim(asked.projection, way, what, until=until_in(until), ticket=ticket)
+
+
+def projections_for(asked: Asked) -> Sequence[Projection]:
+    """The declared projections that can be chosen for what was asked."""
+    topics = set(_topics(asked.given, asked.events))
+    return [one for one in desk().projections.all() if not topics or any(one.reads(topic) for topic in topics)]
+
+
+def until_as_posted(aim_until: Mapping[str, Mapping[int, int]]) -> str:
+    return json.dumps({topic: {str(at): end for at, end in ends.items()} for topic, ends in aim_until.items()})
+
+
+def until_in(text: str) -> Mapping[str, Mapping[int, int]] | None:
+    """What ``until_as_posted`` wrote; ``None`` for nothing. Raises ``InvalidPosition``."""
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+        return {str(topic): {int(at): int(end) for at, end in ends.items()} for topic, ends in told.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidPosition(NOT_WRITTEN) from error
+
+
+def _kind(fields: Mapping[str, str], events: Sequence[str]) -> Kind | None:
+    """What is meant where the address does not say it."""
+    if events:
+        return Kind.EVENT
+    if "id" in fields:
+        return Kind.AGGREGATE
+    if "filter" in fields:
+        return Kind.FILTER
+    return Kind.SINCE if "since" in fields or "from" in fields else None
+
+
+def _only_one(fields: Mapping[str, str], events: Sequence[str]) -> Projection | None:
+    """The only declared projection that reads what was chosen, if there is only one."""
+    topics = set(_topics(fields, events))
+    found = [one for one in desk().projections.all() if any(one.reads(topic) for topic in topics)]
+    return found[0] if len(found) == 1 else None
+
+
+def _topics(fields: Mapping[str, str], events: Sequence[str]) -> Iterable[str]:
+    """The topics in which that lies which was chosen; none if every topic may be meant."""
+    if topic := fields.get("topic"):
+        return [topic]
+    if events:
+        return [pointer.position.topic for id in events[:20] for pointer in desk().index.with_event_id(id)]
+    if "id" in fields:
+        found = desk().index.aggregate(fields.get("type", ""), fields["id"])
+        return [stream.topic for stream in found.streams] if found else []
+    return []
+
+
+def _ways(projection: Projection | None, kind: str) -> Sequence[Way]:
+    if projection is None:
+        return ()
+    takes = [way for way in GENTLEST if way in projection.ways]
+    return [way for way in takes if kind in TAKES[way]] if kind in set(Kind) else takes
+
+
+def _what(request: HttpRequest, asked: Asked) -> What:
+    given, kind = asked.given, asked.given.get("kind", "")
+    if kind not in set(Kind):
+        raise IncompleteReplay("Choose the events: all, those since a time, of one aggregate, or those that a filter finds.")
+    topic = desk().streams.topic(given["topic"]).name if "topic" in given else ""
+    what = What(kind=Kind(kind), topic=topic)
+    match what.kind:
+        case Kind.AGGREGATE:
+            if "id" not in given or "type" not in given:
+                raise IncompleteReplay("Give the type and the id of the aggregate.")
+            return replace(what, aggregate=(given["type"], given["id"]))
+        case Kind.EVENT:
+            if not asked.events:
+                raise IncompleteReplay("Give the id of an event, or of several.")
+            return replace(what, events=tuple(dict.fromkeys(asked.events)))
+        case Kind.SINCE:
+            return _since(what, given)
+        case Kind.FILTER:
+            return _filtered(request, what, given)
+    return what
+
+
+def _since(what: What, given: Mapping[str, str]) -> What:
+    if "from" in given:
+        place = Position.decode(given["from"])
+        return replace(what, topic=place.topic, positions={place.partition: place.token})
+    if "since" not in given:
+        raise IncompleteReplay("Give the time from which on events are replayed.")
+    return replace(what, time=_time(given["since"]))
+
+
+def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> What:
+    entered = read_filter(given.get("filter", ""), profile_of(request))
+    if entered.problem:
+        raise InvalidReplay(entered.problem)
+    if entered.filter is None:
+        raise IncompleteReplay("Give a filter: it says which events are replayed.")
+    return replace(what, filter=entered.text, time=_time(given["since"]) if "since" in given else None)
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidReplay("Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00.") from error
+
+
+def _name(projection: Projection) -> str:
+    return projection.name if projection.declared else projection.subscription

@@ -1,0 +1,189 @@
+"""The preview of a replay, and its confirmation with a reason and a ticket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+
+from dashboard.auditing.acts import Act, newest
+from dashboard.auditing.reasons import LONGEST_REASON, PlanForm
+from dashboard.gateway import desk
+from dashboard.models import State
+from dashboard.replays.asking.asked import (
+    Asked,
+    IncompleteReplay,
+    aim_of,
+    asked_in,
+    projections_for,
+    until_as_posted,
+)
+from dashboard.replays.asking.shown import TITLES, preview_of
+from dashboard.web.pages import page, person_of, profile_of, render
+from eventstore.actions import Actor, Resource
+from eventstore.jobs import JobRefused
+from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
+from eventstore.replays import REPLAY_EVENTS, Aim, Kind, ReplayPlan, Way
+
+LONGEST_TICKET = 60
+FASTEST = 1_000_000
+CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
+AGAIN = "{} has acted on this projection meanwhile. This is what would happen now."
+TWICE = "This replay was asked for already: the button was pressed twice."
+
+
+class ReplayForm(PlanForm):
+    """The reason and the ticket, with what is confirmed, and the most events a second."""
+
+    ticket = forms.CharField(
+        max_length=LONGEST_TICKET,
+        error_messages={
+            "required": "Give the ticket, such as SUP-8812. If there is none, say so.",
+            "max_length": f"At most {LONGEST_TICKET} characters, please.",
+        },
+    )
+    throttle = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=FASTEST,
+        error_messages={
+            "invalid": "A whole number of events a second, or nothing.",
+            "min_value": "At least 1 event a second, or nothing.",
+            "max_value": f"At most {FASTEST:,} events a second, or nothing.",
+        },
+    )
+    read = forms.CharField(required=False)
+    """Posted once for each hazard that was read, by its code."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """Why the preview is shown again, and with which status."""
+
+    status: int = 200
+    notice: str = ""
+    unread: bool = False
+    form: ReplayForm | None = None
+
+    def entered(self, name: str) -> str:
+        return str(self.form.data.get(name, "")) if self.form is not None else ""
+
+    @property
+    def reason(self) -> str:
+        return self.entered("reason")
+
+    @property
+    def ticket(self) -> str:
+        return self.entered("ticket")
+
+    @property
+    def throttle(self) -> str:
+        return self.entered("throttle")
+
+
+@page(REPLAY_EVENTS.name)
+def new(request: HttpRequest) -> HttpResponse:
+    """The preview: nothing is touched."""
+    return _preview(request, asked_in(request.GET), Said())
+
+
+@page(REPLAY_EVENTS.name, methods=("POST",))
+def create(request: HttpRequest) -> HttpResponse:
+    """Queue the job as previewed, or have it wait for a second person, if the confirmation is of what would happen now."""
+    asked, form = asked_in(request.POST), ReplayForm(request.POST)
+    aim = aim_of(request, asked, until=request.POST.get("until", ""), ticket=str(form.data.get("ticket", "")).strip())
+    resource = desk().replay_plans.resource(aim.projection)
+    already = _already(request, resource)
+    if already is not None:
+        messages.info(request, TWICE)
+        return HttpResponseRedirect(reverse("replay", args=[already]))
+    if not form.is_valid():
+        return _preview(request, asked, Said(status=422, form=form), until=request.POST.get("until", ""))
+    try:
+        job = _confirmed(request, aim, form)
+    except (ResourceBusy, StalePlan, JobRefused, StoreUnreachable) as refused:
+        notice = _changed_by(resource, form) if isinstance(refused, StalePlan) else str(refused)
+        status = 502 if isinstance(refused, StoreUnreachable) else 409
+        return _preview(request, asked, Said(status=status, notice=notice, form=form))
+    if job is None:
+        return _preview(request, asked, Said(status=422, form=form, unread=True), until=request.POST.get("until", ""))
+    return HttpResponseRedirect(reverse("replay", args=[job]))
+
+
+def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str | None:
+    """Return the job's id; ``None`` if a grave hazard that the plan names was not ticked as read."""
+    grave = {word for word in request.POST.get("grave", "").split(",") if word}
+    if not grave <= set(request.POST.getlist("read")):
+        return None
+    throttle = form.cleaned_data["throttle"]
+    job = desk().replay_plans.confirm(
+        Actor(name=person_of(request).username, via="page"),
+        aim,
+        confirmation=form.confirmation,
+        reason=form.cleaned_data["reason"],
+        throttle=float(throttle) if throttle else None,
+    )
+    return job.id
+
+
+def _already(request: HttpRequest, resource: Resource) -> str | None:
+    """The job of this very confirmation, if the button was pressed twice."""
+    last: Act | None = newest(resource)
+    if last is None or last.action != REPLAY_EVENTS.name or last.state is State.FAILED:
+        return None
+    given = request.POST.get("since", "")
+    since = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    hashed = request.POST.get("digest", "").partition("/")[0]
+    same = last.details.get("digest") == hashed and last.actor == person_of(request).username and last.number > since
+    return str(last.details["job"]) if same else None
+
+
+def _changed_by(resource: Resource, form: ReplayForm) -> str:
+    last = newest(resource)
+    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["since"] else CHANGED
+
+
+def _preview(request: HttpRequest, asked: Asked, said: Said, *, until: str = "") -> HttpResponse:
+    context: dict[str, Any] = {
+        "asked": asked,
+        "given": asked.given,
+        "events": " ".join(asked.events),
+        "projections": projections_for(asked),
+        "kinds": list(Kind),
+        "said": said,
+        "longest_reason": LONGEST_REASON,
+        "longest_ticket": LONGEST_TICKET,
+        "back": reverse("replays"),
+    }
+    try:
+        aim = aim_of(request, asked, until=until)
+        last = newest(desk().replay_plans.resource(aim.projection))
+        plan = desk().replay_plans.plan(aim)
+    except IncompleteReplay as missing:
+        context |= {"plan": None, "missing": str(missing)}
+        return render(request, "replays/new.html", context, status=said.status)
+    except EventStoreError as error:
+        context |= {"plan": None, "why": str(error)}
+        return render(request, "replays/new.html", context, status=max(said.status, 409))
+    context |= {**preview_of(plan, profile_of(request)), "since": last.number if last else 0, **_form(asked, plan)}
+    return render(request, "replays/new.html", context, status=said.status)
+
+
+def _form(asked: Asked, plan: ReplayPlan) -> Mapping[str, Any]:
+    return {
+        "until": until_as_posted(plan.until),
+        "ways": [(TITLES[way], asked.address(way=way.value), way is plan.way) for way in asked.ways],
+        "way": plan.way.value,
+        "can_throttle": plan.way in (Way.TOPIC, Way.LOCAL),
+        "nothing": plan.events == 0 or not plan.choice.topics,
+        "button": "Ask for approval" if plan.approval else "Replay",
+    }
+
+
+urls = [
+    path("replays/new/", new, name="replay_new"),
+    path("replays/confirmations/", create, name="replay_confirmations"),
+]
