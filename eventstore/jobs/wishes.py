@@ -86,7 +86,7 @@ def lapse() -> int:
 
 
 def _lapsed(row: JobRow) -> bool:
-    columns = {**cancelled(row, tidy=True), "problem": "Nobody approved it in time. Nothing was done."}
+    columns = {**cancelled(row, tidy=True), "problem": "It was not approved in time. Nothing was done."}
     return JobRow.objects.filter(pk=row.pk, state=State.WAITING).update(**columns) == 1
 
 

@@ -30,6 +30,8 @@ PAGES = (
     "replays/",
     f"replays/{REPLAY}/",
     f"replays/{REPLAY}/report/",
+    "replays/new/",
+    "replays/new/?projection=documents/app-timeline&kind=everything",
     "topics/documents/subscriptions/app-timeline/cursor-resets/events/?to=latest",
     "topics/documents/subscriptions/app-timeline/moves/",
     "topics/documents/subscriptions/app-timeline/skips/new/?skip=all",
@@ -73,6 +75,9 @@ WITH_A_SEARCH = "topics/documents/?filter=data.pages%3E1"
 EVERY_PAGE = (*PAGES, *NOTICED, *FOREIGN, WITH_A_SEARCH)
 NO_PAGES = {
     "replay_export": "a download",
+    "replay_confirmations": "only posted; what it shows after a refusal is the page of the preview",
+    "replay_approval": "none waits here; tests/web/test_replays_asked.py opens it",
+    "replay_approvals": "only posted; what it shows after a refusal is the page of the approval",
     "logout": "only posted",
     "cursor_resets": "only posted; what it shows after a refusal is the page of the preview",
     "job_pauses": "only posted",

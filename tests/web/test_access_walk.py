@@ -16,8 +16,9 @@ from tests.web.desk import NAME, TOPIC, Desk, opened_desk
 
 OPEN = {"login", "healthz", "readyz", "robots"}
 JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals", "job_throttles"}
+REPLAY_POSTS = {"replay_confirmations", "replay_approvals"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
-POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS
+POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)

@@ -66,7 +66,7 @@ def _does(plan: ReplayPlan) -> str:
 
 def _reaches(plan: ReplayPlan) -> str:
     if plan.way is Way.GENERATION:
-        return f"Nobody receives them before consumers of {visible(plan.target)} are started."
+        return f"consumers of {visible(plan.target)} only, once you start some"
     others = "" if not plan.audience.others else f" and {', '.join(map(visible, plan.audience.others))}"
     return f"{visible(plan.projection.name)} only" if not others else f"{visible(plan.projection.subscription)}{others}"
 

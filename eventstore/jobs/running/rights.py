@@ -20,7 +20,7 @@ def why_not(safeguards: Safeguards, job: Job) -> str:
     if not job.digest:
         return ""
     if job.approver is None or job.approver.name == job.asker.name:
-        return "Nobody else has approved it. Its plan has to be made and confirmed again."
+        return "It was not approved by another person. Its plan has to be made and confirmed again."
     if not safeguards.authorizer(job.approver, APPROVE_JOB.name, job_resource(job)):
         return f"{job.approver.name}, who approved it, may not approve jobs any more. Its plan has to be confirmed again."
     begun = bool(job.checkpoint) or job.progress.handled > 0
