@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-FOR_EVER = {"serve", "run_demo_traffic"}
+FOR_EVER = {"serve", "run_demo_traffic", "run_demo_app"}
 
 
 def main() -> None:

@@ -38,17 +38,15 @@ class WayLine:
     title: str
     means: str
     good_for: str
-    taken: bool
-    """Whether the projection may be given events again in this way."""
 
 
 def way_lines(projection: Projection) -> Sequence[WayLine]:
-    """All ways, those that the projection takes first."""
-    lines = [
-        WayLine(way=way, title=TITLES[way], means=MEANS[way], good_for=GOOD_FOR[way], taken=way in projection.ways)
+    """The ways that the projection takes, the gentlest first."""
+    return [
+        WayLine(way=way, title=TITLES[way], means=MEANS[way], good_for=GOOD_FOR[way])
         for way in ORDER
+        if way in projection.ways
     ]
-    return sorted(lines, key=lambda line: not line.taken)
 
 
 def declaration_of(projection: Projection) -> str:
