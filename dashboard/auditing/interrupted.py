@@ -1,4 +1,4 @@
-"""Acts that a crash left open: found at the next start, and settled as *unknown*."""
+"""Acts that a crash left open: found at the next start, or while another process runs, and settled as *unknown*."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from dashboard.auditing import resource_locks
 from dashboard.auditing.chain import locked_head, same_act, write_next
 from dashboard.auditing.entries import canonical, resource_of, storable
-from dashboard.models import AuditEntry, State
+from dashboard.models import AuditEntry, AuditHead, State
 from eventstore.actions import Ending, Outcome, action_named
 from eventstore.model import Fate, Process, fate, this_process
 
@@ -19,14 +19,28 @@ FOREIGN_PATIENCE = timedelta(hours=24)
 """How long an act may stay open if nothing shows from here whether its process still runs. Then it counts as given up."""
 
 
-def resolve_interrupted(shown: Callable[[AuditEntry], Mapping[str, Any]], under_way: Collection[str] = ()) -> int:
-    """Give every act that its process left open an *unknown* entry; returns how many.
+def resolve_interrupted(
+    shown: Callable[[AuditEntry], Mapping[str, Any]],
+    under_way: Callable[[], Collection[str]] = lambda: (),
+    *,
+    since: int = 0,
+) -> int:
+    """Give every act that its process left open an *unknown* entry; returns how many. ``since``: see ``first_open``.
 
     ``shown`` returns what the store shows now of an intended entry. Acts that are ``under_way`` are left alone, since a job
-    outlives the process that it was asked of.
+    outlives the process that it was asked of. That is asked after the acts were found: a job is there before its process ends.
     """
-    jobs = {UUID(act) for act in under_way}
-    return sum(_resolve(entry, shown(entry)) for entry in _left_open() if entry.act not in jobs)
+    found = _left_open(since)
+    jobs = {UUID(act) for act in under_way()} if found else set()
+    return sum(_resolve(entry, shown(entry)) for entry in found if entry.act not in jobs)
+
+
+def first_open(since: int = 0) -> int:
+    """The number of the first act from ``since`` on that has not ended, or of the next act. Who looks again and again need not
+    go through the whole record."""
+    written = AuditHead.objects.filter(id=1).values_list("number", flat=True).first() or 0
+    first = _open_acts(since).values_list("number", flat=True).first()
+    return max(since, written + 1) if first is None else first
 
 
 def _resolve(entry: AuditEntry, shown: Mapping[str, Any]) -> int:
@@ -39,9 +53,13 @@ def _resolve(entry: AuditEntry, shown: Mapping[str, Any]) -> int:
     return 1
 
 
-def _left_open() -> Sequence[AuditEntry]:
-    begun = AuditEntry.objects.filter(~Exists(_ends_of(OuterRef("act"))), state=State.INTENDED)
-    return [entry for entry in begun.order_by("number") if _given_up(entry)]
+def _left_open(since: int) -> Sequence[AuditEntry]:
+    return [entry for entry in _open_acts(since) if _given_up(entry)]
+
+
+def _open_acts(since: int) -> "QuerySet[AuditEntry]":
+    begun = AuditEntry.objects.filter(~Exists(_ends_of(OuterRef("act"))), state=State.INTENDED, number__gte=since)
+    return begun.order_by("number")
 
 
 def _ends_of(act: Any) -> Any:
@@ -49,14 +67,17 @@ def _ends_of(act: Any) -> Any:
 
 
 def _given_up(entry: AuditEntry) -> bool:
-    """Whether the process that began this act is gone. A process of another boot most likely ran here before a restart. It may
-    also run on another host of the same name. Then it holds the act's lock, if the action takes one."""
+    """Whether the process that began this act is gone.
+
+    One that cannot be seen from here, on another host or before a restart of this one, holds the act's lock for as long as it
+    acts, if the action takes one. One that has lost it writes its end all the same, and the last entry counts.
+    """
     process = _process_of(entry)
     seen = fate(process)
     if seen in (Fate.RUNNING, Fate.ENDED):
         return seen is Fate.ENDED
     action = action_named(entry.action)
-    if seen is Fate.OTHER_BOOT and action is not None and action.exclusive:
+    if action is not None and action.exclusive:
         return not resource_locks.is_held_by(resource_of(entry), process)
     return datetime.now(UTC) - entry.written > FOREIGN_PATIENCE
 

@@ -8,15 +8,19 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from dashboard.auditing import chain
 from dashboard.auditing.acts import acts, newest
 from dashboard.cursors import after_move
 from dashboard.cursors.wording import deed_of
-from dashboard.management.commands.serve import what_the_store_shows
+from dashboard.management import left_open
+from dashboard.management.left_open import what_the_store_shows
 from dashboard.models import AuditEntry, State
 from eventstore.actions import registered, subscription_resource
 from eventstore.drivers.database.subscriptions.table_subscriptions import TableSubscriptions
 from eventstore.model.errors import StoreUnreachable
 from eventstore.model.log import Edge
+from tests.contract.helpers import eventually
+from tests.unit.auditing.test_interrupted import dead_process
 from tests.web.desk import NAME, TOPIC, Answer, Desk, attribute, hidden, opened_desk, text
 from tests.web.resetting import confirmed, post_url, reset, waiting
 from tests.web.resetting import preview_url as reset_url
@@ -120,6 +124,21 @@ def test_a_skip_whose_process_died_is_settled_as_what_may_have_skipped(desk: Des
     what_the_store_shows(AuditEntry.objects.get(state=State.INTENDED))
     assert states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"]
     assert newest(subscription_resource(TOPIC, NAME)) is not None
+
+
+def test_a_worker_settles_what_a_dead_process_left_open_while_it_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=1)
+    dead = dead_process()
+    monkeypatch.setattr(left_open, "EVERY", 0.05)
+    with left_open.settling():
+        with monkeypatch.context() as dying:
+            dying.setattr(chain, "this_process", lambda: dead)
+            dying.setattr(chain.DatabaseRecord, "ended", lambda *_: None)
+            dying.setattr(after_move, "note_skips", lambda *_: None)
+            assert post(desk.client(), confirmed(preview(desk, "skip=event&position=e-2"))).status_code == 302
+        assert eventually(lambda: [act.state for act in acts()] == [State.UNKNOWN])
+    assert states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"]
 
 
 @pytest.mark.parametrize(("address", "title"), [("skip_new", "Skip events of"), ("cursor_reset_new", "Reset the cursor of")])

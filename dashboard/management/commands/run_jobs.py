@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from dashboard.gateway import close, desk
+from dashboard.management.left_open import settle_left_open, settling
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
 
@@ -21,10 +22,12 @@ class Command(BaseCommand):
         with stopping_by_signal() as stop:
             try:
                 if until_idle:
+                    settle_left_open()
                     runs = desk().jobs.run_until_idle(stop, self.say)
                     self.say(f"{runs} {'run' if runs == 1 else 'runs'}; no job is due.")
                 else:
-                    desk().jobs.run(stop, self.say)
+                    with settling():
+                        desk().jobs.run(stop, self.say)
             except EventStoreError as error:
                 raise CommandError(str(error)) from error
             except DatabaseError as error:

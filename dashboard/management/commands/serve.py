@@ -1,13 +1,11 @@
 """Runs an installation as one process group: the index, the jobs, the web server, and in demo mode people and traffic."""
 
-import json
 import os
 import socket
 import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -15,16 +13,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
-from dashboard.auditing.entries import resource_of
-from dashboard.auditing.interrupted import resolve_interrupted
-from dashboard.cursors.after_move import note_interrupted
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
-from dashboard.models import AuditEntry
+from dashboard.management.left_open import settle_left_open
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.system_checks import serving_problems
 from eventstore.config import OF_THE_STORE, shell_command
-from eventstore.cursors import MOVES
 from eventstore.model import EventStoreError
 
 LOOPBACK = "127.0.0.1"
@@ -61,7 +55,7 @@ class Command(BaseCommand):
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
             _migrate()
-            resolve_interrupted(what_the_store_shows, desk().jobs.open_acts())
+            settle_left_open()
             logins = demo.ensure_people() if options["demo"] else []
             seeded = options["demo"] and self.seed(supervisor)
         except EventStoreError as error:
@@ -100,14 +94,6 @@ class Command(BaseCommand):
     def say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
-
-
-def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
-    """What became of an act that a crash left open, as its action finds out from the store."""
-    details = json.loads(entry.details)
-    if entry.action in {move.name for move in MOVES}:
-        note_interrupted(resource_of(entry), details)
-    return desk().actions.shown_by_store(entry.action, resource_of(entry), details)
 
 
 def _again_in_demo_mode() -> None:

@@ -12,7 +12,7 @@ from django.db.models import F
 from dashboard.auditing.acts import acts
 from dashboard.auditing.chain import BEGINNING
 from dashboard.auditing.entries import HASH_VERSION, columns_of, hash_of, process_columns, resource_of
-from dashboard.auditing.interrupted import resolve_interrupted
+from dashboard.auditing.interrupted import first_open, resolve_interrupted
 from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.auditing.verification import verify
 from dashboard.models import AuditEntry, AuditHead, ResourceLock, State
@@ -66,7 +66,7 @@ def test_what_a_dead_process_left_open_is_settled_once_with_what_the_store_shows
 @pytest.mark.django_db
 def test_an_act_of_a_job_that_is_under_way_outlives_the_process_that_began_it() -> None:
     act = left_open(dead_process())
-    assert resolve_interrupted(lambda _: {}, [str(act)]) == 0
+    assert resolve_interrupted(lambda _: {}, lambda: [str(act)]) == 0
     assert [act.state for act in acts()] == [State.INTENDED]
 
 
@@ -84,49 +84,72 @@ def test_a_living_process_with_the_same_number_is_not_the_one_that_died() -> Non
     assert resolve_interrupted(lambda _: {}) == 1
 
 
-@pytest.mark.django_db
-def test_another_hosts_act_is_given_up_after_a_day() -> None:
-    left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=23))
-    old = left_open(Process(host="elsewhere", pid=1, start="1@x"), ago=timedelta(hours=25))
-    assert resolve_interrupted(lambda _: {}) == 1
-    assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
-
-
-@pytest.mark.django_db
-def test_a_process_of_another_pid_namespace_may_be_running_and_is_left_alone_for_a_day() -> None:
-    other = replace(dead_process(), namespace="pid:[1]")
-    left_open(other, ago=timedelta(hours=23))
-    assert resolve_interrupted(lambda _: {}) == 0
-    old = left_open(other, ago=timedelta(hours=25))
-    assert resolve_interrupted(lambda _: {}) == 1
-    assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
-
-
 EARLIER = replace(this_process(), start="1@another-boot")
+ELSEWHERE = Process(host="elsewhere", pid=1, start="1@x")
+OTHER_CONTAINER = replace(this_process(), namespace="pid:[1]")
+OUT_OF_SIGHT = pytest.mark.parametrize(
+    "process", [EARLIER, ELSEWHERE, OTHER_CONTAINER], ids=["of another boot", "of another host", "of another PID namespace"]
+)
 
 
 @pytest.mark.django_db
+@OUT_OF_SIGHT
 @pytest.mark.parametrize("ahead", [-60, 60], ids=["the database's clock is behind", "it is ahead"])
-def test_what_another_boot_left_open_is_settled_unless_that_process_holds_the_lock_still(ahead: int) -> None:
+def test_what_a_process_out_of_sight_left_open_is_settled_unless_that_process_holds_the_lock_still(
+    process: Process, ahead: int
+) -> None:
     lease = DatabaseLocks().acquire(MAILER, ANNA, "is being reset")
-    ResourceLock.objects.update(since=F("since") + timedelta(seconds=ahead), **process_columns(EARLIER))
-    left_open(EARLIER)
+    ResourceLock.objects.update(since=F("since") + timedelta(seconds=ahead), **process_columns(process))
+    left_open(process)
     assert resolve_interrupted(lambda _: {}) == 0
     lease.release()
     assert resolve_interrupted(lambda _: {}) == 1
 
 
 @pytest.mark.django_db
-def test_a_lock_that_another_process_holds_does_not_keep_the_act_of_an_earlier_boot_open() -> None:
+@OUT_OF_SIGHT
+def test_a_lock_that_another_process_holds_does_not_keep_the_act_of_one_out_of_sight_open(process: Process) -> None:
     DatabaseLocks().acquire(MAILER, ANNA, "is being reset")
-    left_open(EARLIER, ago=timedelta(seconds=-5))
+    left_open(process, ago=timedelta(seconds=-5))
     assert resolve_interrupted(lambda _: {}) == 1
 
 
 @pytest.mark.django_db
+@OUT_OF_SIGHT
 @pytest.mark.parametrize("action", [PUBLISH.name, "an_action_that_is_gone"])
-def test_an_act_of_another_boot_that_takes_no_lock_is_left_alone_for_a_day(action: str) -> None:
-    left_open(EARLIER, ago=timedelta(hours=23), action=action)
+def test_an_act_of_a_process_out_of_sight_that_takes_no_lock_is_left_alone_for_a_day(process: Process, action: str) -> None:
+    left_open(process, ago=timedelta(hours=23), action=action)
     assert resolve_interrupted(lambda _: {}) == 0
-    left_open(EARLIER, ago=timedelta(hours=25), action=action)
+    old = left_open(process, ago=timedelta(hours=25), action=action)
     assert resolve_interrupted(lambda _: {}) == 1
+    assert [act.act for act in acts() if act.state == State.UNKNOWN] == [old]
+
+
+@pytest.mark.django_db
+def test_who_looks_again_goes_on_at_the_first_act_that_has_not_ended() -> None:
+    assert first_open() == 1
+    left_open(dead_process())
+    assert first_open() == 1
+    assert resolve_interrupted(lambda _: {}) == 1
+    last = AuditEntry.objects.count()
+    assert first_open() == first_open(last) == last + 1
+    left_open(this_process())
+    left_open(dead_process())
+    assert first_open(last + 1) == last + 1
+    assert resolve_interrupted(lambda _: {}, since=last + 1) == 1
+    assert first_open(last + 1) == last + 1, "an act of a living process is looked at again"
+    assert resolve_interrupted(lambda _: {}, since=last + 1) == 0
+
+
+@pytest.mark.django_db
+def test_a_job_that_is_there_when_its_act_is_found_is_under_way() -> None:
+    """Its process may end between the two looks, once the job is there."""
+    asked: list[UUID] = []
+
+    def under_way() -> list[str]:
+        asked.append(act)
+        return [str(act)]
+
+    act = left_open(dead_process())
+    assert resolve_interrupted(lambda _: {}, under_way) == 0
+    assert asked == [act]
