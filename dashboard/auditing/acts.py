@@ -12,6 +12,7 @@ from django.db.models import OuterRef, Q, Subquery
 from dashboard.auditing.entries import about, resource_of, storable
 from dashboard.models import AuditEntry, State
 from eventstore.actions import Resource
+from eventstore.jobs import open_acts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +71,12 @@ def act_of(id: UUID) -> Act | None:
 
 
 def newest(resource: Resource) -> Act | None:
-    """The newest act that has, or may have, changed this resource. One that failed has not, unless it was resumed since: its
-    last entry counts."""
+    """The newest act that has, or may have, changed this resource. One that failed has not, unless it was done after all (its
+    last entry counts), or its job has been resumed and is under way."""
+    under_way = Q(act__in=[UUID(act) for act in open_acts()])
     last = AuditEntry.objects.filter(act=OuterRef("act")).order_by("-number").values("state")[:1]
     begun = AuditEntry.objects.filter(about(resource), state=State.INTENDED).alias(last=Subquery(last))
-    return next(iter(_with_ends(list(begun.exclude(last=State.FAILED).order_by("-number")[:1]))), None)
+    return next(iter(_with_ends(list(begun.exclude(Q(last=State.FAILED) & ~under_way).order_by("-number")[:1]))), None)
 
 
 def resource_filter(*, topics: Sequence[str] = (), name: str = "") -> Q:

@@ -16,6 +16,7 @@ from eventstore.jobs.kind import (
     PlannedJobKind,
     Worker,
     kind_named,
+    open_acts,
 )
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB
 
@@ -41,4 +42,5 @@ __all__ = [
     "Wish",
     "Worker",
     "kind_named",
+    "open_acts",
 ]

@@ -114,6 +114,14 @@ def job_shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) 
     return {} if exists(str(details.get("job", ""))) else {"job": "was not queued: nothing was done"}
 
 
+def open_acts() -> Sequence[str]:
+    """The acts on the record of all jobs that have not ended, or whose end the record does not know yet. A job that has failed
+    and was resumed is among them, though the record has an end of its act."""
+    from eventstore.jobs import settling  # as above
+
+    return settling.open_acts()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobKind(Action):
     """``exclusive``: while a job of this kind has not ended, nothing else acts on its resource."""
