@@ -9,6 +9,7 @@ from eventstore.actions.actor import Actor, Authorizer
 from eventstore.actions.face import ActionFace
 from eventstore.actions.lock import LEASE, Lease, Locks
 from eventstore.actions.outcome import KEPT, Ending, Outcome, Part, outcome_of_error, reason_of
+from eventstore.actions.partitions import ENDINGS, NOT_TRIED, carry_out, part_name
 from eventstore.actions.perform import Confirmation, Performed, Record, Safeguards, perform, perform_plan
 from eventstore.actions.resource import (
     AGGREGATE,
@@ -23,8 +24,10 @@ from eventstore.actions.running import Running
 
 __all__ = [
     "AGGREGATE",
+    "ENDINGS",
     "KEPT",
     "LEASE",
+    "NOT_TRIED",
     "STORE",
     "SUBSCRIPTION",
     "TOPIC",
@@ -47,7 +50,9 @@ __all__ = [
     "Safeguards",
     "Undo",
     "action_named",
+    "carry_out",
     "outcome_of_error",
+    "part_name",
     "perform",
     "perform_plan",
     "reason_of",

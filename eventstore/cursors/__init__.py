@@ -10,7 +10,6 @@ from eventstore.cursors.following import (
     as_acknowledged,
     taken_by,
 )
-from eventstore.cursors.places import part_name
 from eventstore.cursors.plans import Move, MovePlan, is_confirmed_by
 from eventstore.cursors.resets import Target
 from eventstore.cursors.skips import Count, Ends
@@ -44,7 +43,6 @@ __all__ = [
     "affected_by",
     "as_acknowledged",
     "is_confirmed_by",
-    "part_name",
     "taken_by",
     "undone_of",
 ]

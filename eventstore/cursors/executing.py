@@ -1,53 +1,22 @@
 """Carrying out a planned move: each partition is a part of the act. And what the store shows of one after a crash."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from eventstore.actions import KEPT, Ending, Part, Resource, Running
-from eventstore.cursors.places import part_name, stood_at, written
-from eventstore.cursors.plans import MovePlan
-from eventstore.model.cursor_moves import CursorMove, MoveResult, OnBegin, OnMove
-from eventstore.model.errors import EventStoreError, LeaseLost, UnknownSubscription, UnknownTopic
+from eventstore.actions import KEPT, Ending, Resource, Running, carry_out, part_name
+from eventstore.cursors.places import stood_at, written
+from eventstore.cursors.plans import MovePlan, Place
+from eventstore.model.cursor_moves import CursorMove, OnBegin, OnMove
+from eventstore.model.errors import EventStoreError, UnknownSubscription, UnknownTopic
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage, subscriptions_of
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = {
-    MoveResult.MOVED: Ending.DONE,
-    MoveResult.NOT_MOVED: Ending.FAILED,
-    MoveResult.FAILED: Ending.FAILED,
-    MoveResult.UNKNOWN: Ending.UNKNOWN,
-}
-NOT_TRIED = "It was not tried, because another partition failed before it."
 
-Call = Callable[[OnBegin, OnMove], None]
-"""A driver's call that moves cursors, with its two callbacks left open."""
-
-
-def carry_out(plan: MovePlan, act: Running, call: Call) -> None:
-    """Move the cursors by the driver's call. An error ends it, and is raised if nothing can have moved."""
-
-    def on_begin(partition: int) -> None:
-        act.renew()
-
-    def on_move(move: CursorMove) -> None:
-        _note_stood(plan, move, act)
-        act.parts.append(Part(name=part_name(move.partition), ending=ENDINGS[move.result], reason=move.reason))
-
-    try:
-        call(on_begin, on_move)
-    except EventStoreError as error:
-        if all(part.ending is Ending.FAILED for part in act.parts):
-            raise
-        why = str(error) if isinstance(error, LeaseLost) else NOT_TRIED
-        tried = {part.name for part in act.parts}
-        rest = [name for name in map(part_name, plan.targets()) if name not in tried]
-        act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
-
-
-def _note_stood(plan: MovePlan, move: CursorMove, act: Running) -> None:
+def _note_stood(plan: MovePlan, act: Running, move: CursorMove) -> None:
     """Keep where the cursor stood right before it was moved: what consumers have handled since the plan is not lost, and an
     undo does not deliver it again."""
     planned = plan.before.get(move.partition)
@@ -67,12 +36,18 @@ def execute_reset(storage: Storage, plan: MovePlan, act: Running) -> None:
     there = subscriptions_of(storage)
 
     def call(on_begin: OnBegin, on_move: OnMove) -> None:
-        there.reset_cursor(plan.topic, plan.subscription, plan.targets(), on_begin=on_begin, on_move=on_move)
+        there.reset_cursor(plan.topic, plan.subscription, _changed_first(plan), on_begin=on_begin, on_move=on_move)
 
     try:
-        carry_out(plan, act, call)
+        carry_out(act, plan.targets(), call, partial(_note_stood, plan, act), again_helps=True)
     finally:
         _note_edges(storage, plan, act)
+
+
+def _changed_first(plan: MovePlan) -> Mapping[int, Place]:
+    """Last come the partitions in which no event comes again or never: those that an act before this one has moved."""
+    moves = sorted(plan.moves, key=lambda move: (move.again == move.passed_over == 0, move.partition))
+    return {move.partition: move.goes_to for move in moves}
 
 
 def _note_edges(storage: Storage, plan: MovePlan, act: Running) -> None:
@@ -101,7 +76,7 @@ def execute_skip(storage: Storage, plan: MovePlan, act: Running) -> None:
             behind = {move.partition: move.stands_at for move in plan.moves}
             there.skip(plan.topic, plan.subscription, plan.ends(), behind=behind, on_begin=on_begin, on_move=on_move)
 
-    carry_out(plan, act, call)
+    carry_out(act, plan.targets(), call, partial(_note_stood, plan, act), again_helps=True)
 
 
 def shown(storage: Storage, resource: Resource, details: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from eventstore.actions import Ending
+from eventstore.actions import Ending, part_name
 from eventstore.cursors.counted import Ordinals, ordinals_of
 from eventstore.cursors.places import (
     BEYOND,
@@ -24,7 +24,6 @@ from eventstore.cursors.places import (
     kept_in,
     less,
     moved_in,
-    part_name,
     size,
     unspelled,
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from eventstore.actions import KEPT
+from eventstore.actions import KEPT, part_name
 from eventstore.index.lookup import queries
 from eventstore.model.cursor_moves import CursorPlace
 from eventstore.model.events import Position
@@ -126,11 +126,6 @@ def spelled(spans: Mapping[int, Iterable[tuple[str, str]]]) -> dict[str, str]:
 def unspelled(told: Mapping[str, Any]) -> Mapping[int, Places]:
     """What ``spelled`` wrote."""
     return {int(partition): _pairs(str(text)) for partition, text in told.items()}
-
-
-def part_name(partition: int) -> str:
-    """The name of a partition's part of a move."""
-    return f"partition {partition}"
 
 
 def beyond_name(partition: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from eventstore.actions import KEPT
+from eventstore.actions import KEPT, part_name
 from eventstore.cursors.counted import Counts, count, fitting, may_hold_batches, sum_of, waits_after
 from eventstore.cursors.looks import is_blocked
 from eventstore.cursors.places import (
@@ -27,7 +27,6 @@ from eventstore.cursors.places import (
     failed_in,
     less,
     moved_in,
-    part_name,
     positions,
     spelled,
     union,
@@ -47,7 +46,7 @@ MADE_ANEW = (
     "nothing here. Nothing was moved: reset the cursor instead."
 )
 MOST_AGAIN = 50_000
-"""Events of a partition that are acknowledged again. On Pulsar that takes some 13 seconds."""
+"""Events that are acknowledged again, of all partitions together. On Pulsar that takes some 13 seconds, and somebody waits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +85,11 @@ class UndoMove:
     after: After
     comes: Places
     counts: Counts
+
+    @property
+    def again(self) -> int:
+        """What it takes to acknowledge beyond the place: events, or ranges where the index does not know the partition."""
+        return len(self.after.ranges) if self.counts.again is None else self.counts.again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +133,10 @@ class UndoPlan:
         counts = self.counts
         return None if counts.comes is None or counts.called_off is None else counts.comes + counts.called_off
 
+    def most_again(self, planned: UndoMove) -> int:
+        """How many events of this partition may be acknowledged again, next to what is planned for the others."""
+        return MOST_AGAIN - sum(move.again for move in self.moves if move is not planned)
+
     def confirmed_by(self, digest: str) -> bool:
         """As ``ResetPlan.confirmed_by``."""
         known = self.type is not SubscriptionType.UNKNOWN
@@ -170,7 +178,10 @@ def plan_undo(log: Log, subscriptions: Subscriptions, topic: str, name: str, und
     cursors = cursors_of(subscription, undone)
     blocked = is_blocked(subscription, subscriptions)
     indexed = queries.partition_rows(topic)
-    moves = [_move(log, topic, cursor, undone, indexed.get(at), blocked=blocked) for at, cursor in sorted(cursors.items())]
+    moves: list[UndoMove] = []
+    for at, cursor in sorted(cursors.items()):
+        most = MOST_AGAIN - sum(move.again for move in moves)
+        moves.append(_move(log, topic, cursor, undone, indexed.get(at), blocked=blocked, most=most))
     blocked = blocked and any(move.after.dropped for move in moves)
     rows, now = [indexed.get(at) for at in cursors], timezone.now()
     return UndoPlan(
@@ -198,20 +209,22 @@ def cursors_of(subscription: Subscription, undone: Undone) -> Mapping[int, Curso
     return cursors
 
 
-def place_after(undone: Undone, cursor: Cursor, row: IndexedPartition | None, *, blocked: bool) -> After:
-    """Where this cursor is to stand after the undo, from where it stands now."""
+def place_after(undone: Undone, cursor: Cursor, row: IndexedPartition | None, *, blocked: bool, most: int) -> After:
+    """Where this cursor is to stand after the undo, from where it stands now. ``most``: events to acknowledge again."""
     moved = undone.moved.get(cursor.partition)
     since = [] if moved is None else less(acknowledged_by(cursor), moved)
     wanted = union(undone.before[cursor.partition].acknowledged, since)
     mark = wanted[0][1] if wanted and not wanted[0][0] else ""
     start = cursor.start.token if cursor.start else ""
     beyond = [(low, high) for low, high in (wanted[1:] if mark else wanted) if high > start]
-    ranges, dropped = ([], beyond) if blocked else fitting(row, beyond, MOST_AGAIN)
+    ranges, dropped = ([], beyond) if blocked else fitting(row, beyond, most)
     return After(mark=mark, ranges=ranges, dropped=dropped)
 
 
-def _move(log: Log, topic: str, cursor: Cursor, undone: Undone, row: IndexedPartition | None, *, blocked: bool) -> UndoMove:
-    after = place_after(undone, cursor, row, blocked=blocked)
+def _move(
+    log: Log, topic: str, cursor: Cursor, undone: Undone, row: IndexedPartition | None, *, blocked: bool, most: int
+) -> UndoMove:
+    after = place_after(undone, cursor, row, blocked=blocked, most=most)
     now, then = acknowledged_by(cursor), after.acknowledged
     kept = undone.before[cursor.partition]
     return UndoMove(

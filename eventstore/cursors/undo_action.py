@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from time import monotonic
 
-from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
-from eventstore.cursors.executing import ENDINGS, NOT_TRIED, shown
+from eventstore.actions import (
+    ENDINGS,
+    NOT_TRIED,
+    SUBSCRIPTION,
+    Ending,
+    Part,
+    PlannedAction,
+    Resource,
+    Running,
+    Undo,
+    part_name,
+    register,
+)
+from eventstore.cursors.executing import shown
 from eventstore.cursors.looks import is_blocked
-from eventstore.cursors.places import acknowledged_by, beyond_name, less, part_name
+from eventstore.cursors.places import acknowledged_by, beyond_name, less
 from eventstore.cursors.undo import UndoMove, Undone, UndoPlan, cursors_of, place_after, plan_undo
 from eventstore.index.lookup import queries
 from eventstore.model.cursor_moves import CursorMove, MoveResult
@@ -69,7 +81,7 @@ def _restore(storage: Storage, subscription: Subscription, plan: UndoPlan, plann
     row = queries.partition_row(plan.topic, planned.partition)
     # What was promised to be acknowledged again is not given up: the store refuses, and nothing is moved.
     blocked = plan.blocked or (is_blocked(subscription, there) and not planned.after.ranges)
-    after = place_after(plan.undone, cursor, row, blocked=blocked)
+    after = place_after(plan.undone, cursor, row, blocked=blocked, most=plan.most_again(planned))
     unforeseen = bool(less(after.dropped, planned.after.dropped)) and not plan.blocked
 
     def on_begin(partition: int) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
+from eventstore.actions import SUBSCRIPTION, PlannedAction, Resource, Running, Undo, carry_out, register
 from eventstore.index.lookup import queries
 from eventstore.letters.entries import entries_of
 from eventstore.letters.places import KEEPER, DeadLetterTopic, look
-from eventstore.model.cursor_moves import CursorMove, MoveResult
-from eventstore.model.errors import EventStoreError, InvalidPosition, UnknownSubscription
+from eventstore.model.cursor_moves import OnBegin, OnMove
+from eventstore.model.errors import InvalidPosition, UnknownSubscription
 from eventstore.model.events import Position
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
@@ -24,12 +24,6 @@ MOST_BURIED = 1_000
 """Letters that are buried at once."""
 MOST_NAMED = 100
 """Letters whose event ids the record names."""
-ENDINGS = {
-    MoveResult.MOVED: Ending.DONE,
-    MoveResult.NOT_MOVED: Ending.UNKNOWN,
-    MoveResult.FAILED: Ending.FAILED,
-    MoveResult.UNKNOWN: Ending.UNKNOWN,
-}
 NOT_KEPT = f"Nothing is acknowledged here yet: make {KEEPER} first, the subscription in which letters are buried."
 TOO_MANY = f"At most {MOST_BURIED:,} letters are buried at once. Choose fewer."
 NONE_CHOSEN = "Choose the letters to bury."
@@ -110,22 +104,11 @@ def execute(storage: Storage, plan: BurialPlan, act: Running) -> None:
     for letter in plan.letters:
         ranges.setdefault(letter.position.partition, []).append(storage.log.entry(letter.position))
 
-    def on_begin(partition: int) -> None:
-        act.renew()
-
-    def on_move(move: CursorMove) -> None:
-        name = f"partition {move.partition}"
-        act.parts.append(Part(name=name, ending=ENDINGS[move.result], reason=move.reason or move.incomplete))
+    def call(on_begin: OnBegin, on_move: OnMove) -> None:
+        subscriptions_of(storage).acknowledge(plan.topic, KEEPER, ranges, on_begin=on_begin, on_move=on_move)
 
     act.facts["letters"] = len(plan.letters)
-    try:
-        subscriptions_of(storage).acknowledge(plan.topic, KEEPER, ranges, on_begin=on_begin, on_move=on_move)
-    except EventStoreError as error:
-        if all(part.ending is Ending.FAILED for part in act.parts):
-            raise
-        tried = {part.name for part in act.parts}
-        rest = [name for number in ranges if (name := f"partition {number}") not in tried]
-        act.parts += [Part(name=name, ending=Ending.UNKNOWN, reason=str(error)) for name in rest]
+    carry_out(act, sorted(ranges), call)
 
 
 BURY_LETTERS: PlannedAction[Burial, BurialPlan] = register(

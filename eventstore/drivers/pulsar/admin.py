@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, sizes_in
+from eventstore.drivers.pulsar.admin_http import AdminHttp, Growth, parsed, reason_of, refused, sizes_in
 from eventstore.drivers.pulsar.names import TopicName, segment, subscription_segment, unknown_subscription, unknown_topic
 from eventstore.model.errors import InvalidName, NotSupported, StoreRefused, UnknownTopic
 from eventstore.model.schema_registry import Schema
@@ -249,7 +249,7 @@ class Admin:
         """Move the cursor to ledger and entry, or to ``earliest`` or ``latest``. A batch is delivered again as a whole.
 
         While someone else moves the cursor, the broker returns 412. The reset is then repeated for ``FENCED_SECONDS``, and
-        finally raises ``StoreRefused``.
+        finally raises ``StoreRefused``: it has moved nothing.
         """
         path, body = f"{_subscription(log, name)}/resetcursor", target if isinstance(target, str) else _entry(*target)
         unknown, deadline = unknown_subscription(log), time.monotonic() + FENCED_SECONDS
@@ -258,7 +258,7 @@ class Admin:
             if answer.status_code != 412:
                 return
             if time.monotonic() > deadline:
-                raise StoreRefused(f"The broker does not move the cursor now: {reason_of(answer)} Try again in a moment.")
+                raise refused(answer)
             time.sleep(0.2)
 
     def skip_to(self, log: TopicName, name: str, ledger: int, entry: int) -> None:

@@ -162,7 +162,7 @@ class AdminHttp:
         if answer.status_code == 500 and is_starting(answer):
             where = httpx.URL(self._url).netloc.decode()
             return StoreUnreachable(f"The broker at {where} is starting. Nothing is lost: it answers in a moment.")
-        return StoreRefused(f"The broker refuses this ({answer.status_code}): {reason_of(answer)}")
+        return refused(answer)
 
     def close(self) -> None:
         with self._lock:
@@ -222,6 +222,13 @@ _STARTING = re.compile(
 )
 
 
+BUSY = (
+    "The subscription is busy: somebody else moves its cursor now, or the broker has not ended an earlier move. The cursor "
+    "has not been moved for you. Look in a moment where it stands, and try again if that is still needed."
+)
+_BUSY = re.compile(r"subscription (?:is )?(?:busy|fenced)|fence subscription", re.IGNORECASE)
+
+
 class _Sizes(Struct):
     storageSize: int  # the broker's own names
     msgInCounter: int
@@ -256,6 +263,14 @@ def is_starting(answer: httpx.Response) -> bool:
     except (ValueError, AttributeError):
         text = answer.text[:LONGEST_REASON]  # before its error handlers are there, the broker sends a page of Jetty's
     return _STARTING.search(text[:LONGEST_REASON]) is not None
+
+
+def refused(answer: httpx.Response) -> StoreRefused:
+    """Return the error for a refusal, with the broker's own reason."""
+    reason = reason_of(answer)
+    if answer.status_code == 412 and _BUSY.search(reason):
+        return StoreRefused(f"{BUSY} The broker says: {reason}")
+    return StoreRefused(f"The broker refuses this ({answer.status_code}): {reason}")
 
 
 def reason_of(answer: httpx.Response) -> str:

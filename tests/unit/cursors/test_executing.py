@@ -1,21 +1,24 @@
 """A reset as an action: what its parts say, and what the store shows of one that a crash left open."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from eventstore.actions import Ending, Part, Running, subscription_resource
+from eventstore.actions import Ending, Part, Running, partitions, subscription_resource
+from eventstore.actions.partitions import NOT_TRIED
 from eventstore.actions.recovery import shown_by_store
 from eventstore.cursors import RESET_CURSOR
-from eventstore.cursors.executing import NOT_TRIED
 from eventstore.drivers.database.storage import DatabaseStorage
+from eventstore.drivers.database.subscriptions import moving
 from eventstore.model.cursor_moves import CursorMove, MoveResult
 from eventstore.model.errors import EventStoreError, LeaseLost, StoreRefused, StoreUnreachable
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.subscriptions import SubscriptionType
 from tests.safeguards import MemoryLease, MemoryLocks
+from tests.unit.cursors.standing import index_all
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -92,6 +95,29 @@ def test_the_lock_is_renewed_before_each_partition_and_not_after_the_last(
     monkeypatch.setattr(storage.subscriptions, "reset_cursor", answering([MOVED, MOVED, MOVED], None))
     assert execute(storage, Running(lease=MemoryLease(locks, MAILER.key))) == [(DONE, "")] * 3
     assert locks.renewals == 3
+
+
+def test_a_move_that_takes_long_begins_no_further_partition_and_the_next_one_goes_on_with_them(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, order = [0.0], list[int]()
+
+    def slowly(topic: str, name: str, targets: Mapping[int, Any], **callbacks: Callable[..., None]) -> None:
+        for partition, target in targets.items():
+            callbacks["on_begin"](partition)
+            order.append(partition)
+            clock[0] += partitions.LONGEST / 2 + 1
+            callbacks["on_begin"](partition)  # as of a call that takes long: it is done to its end
+            moving.reset_cursor(topic, name, {partition: target})
+            callbacks["on_move"](CursorMove(partition=partition, result=MOVED))
+
+    monkeypatch.setattr(storage.subscriptions, "reset_cursor", slowly)
+    monkeypatch.setattr(partitions, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    index_all(storage)
+    told = execute(storage, Running(lease=None))
+    assert told == [(DONE, ""), (DONE, ""), (FAILED, partitions.OUT_OF_TIME)]
+    assert execute(storage, Running(lease=None)) == [(DONE, ""), (DONE, ""), (FAILED, partitions.OUT_OF_TIME)]
+    assert order == [0, 1, 2, 0], "what is left to do comes first"
 
 
 def test_a_lock_that_was_lost_before_the_first_partition_moves_nothing(storage: DatabaseStorage) -> None:

@@ -161,13 +161,28 @@ def test_more_than_can_be_acknowledged_again_is_told_to_come_twice(
     assert waiting(storage) == set(positions) - {positions[1], positions[7]}
 
 
+def test_what_is_acknowledged_again_is_limited_over_all_partitions_together(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing_module, "MOST_AGAIN", 3)
+    positions = published(storage, 20, partitions=2)
+    sides = [[place for place in positions if place.partition == at] for at in range(2)]
+    handled = {place for side in sides for place in side[1:6:2]}
+    assert len(handled) > 3
+    handle(storage, handled)
+    undone = moved(storage, TOPIC, NAME, Edge.LATEST)
+    plan, _ = undo(storage, TOPIC, NAME, undone)
+    assert (plan.counts.again, plan.counts.twice) == (3, len(handled) - 3)
+    assert len(waiting(storage)) == len(positions) - 3
+
+
 def test_what_the_store_has_removed_since_is_counted_as_gone(storage: DatabaseStorage) -> None:
     positions = published(storage, 6)
     undone = moved(storage, TOPIC, NAME, Edge.LATEST)
     [cursor] = storage.subscriptions.named(TOPIC, NAME).cursors
     trimmed = replace(cursor, start=storage.log.entry(positions[4])[0])
     row = IndexedPartition.objects.using("index").get()
-    move = undoing_module._move(storage.log, TOPIC, trimmed, undone, row, blocked=False)
+    move = undoing_module._move(storage.log, TOPIC, trimmed, undone, row, blocked=False, most=50_000)
     assert (move.counts.comes, move.counts.gone) == (2, 4)
 
 
@@ -188,7 +203,7 @@ def test_beside_an_exclusive_consumer_of_a_broker_only_the_place_comes_back(
         plan = undo_plan(storage, TOPIC, NAME, undone)
     assert (plan.blocked, plan.joins, plan.counts.twice, plan.counts.comes) == (True, False, 1, 4)
     assert not plan.confirmed_by(alone.digest), "it does something else than the one that was looked at"
-    assert place_after(undone, cursor, None, blocked=True).ranges == []
+    assert place_after(undone, cursor, None, blocked=True, most=50_000).ranges == []
 
 
 def test_without_an_index_nothing_is_counted_and_the_place_comes_back_all_the_same(storage: DatabaseStorage) -> None:

@@ -1,5 +1,7 @@
 """Which entries a range of places holds, and which of them are still to be acknowledged."""
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from eventstore.drivers.database.subscriptions import ranges
 from eventstore.drivers.pulsar.ledgers import Layout, less
 from eventstore.drivers.pulsar.positions import batched, entry_at, last_entry, unbatched, whole_entry
+from eventstore.drivers.pulsar.subscriptions import acknowledging
 from eventstore.drivers.pulsar.subscriptions.acknowledging import entries_in, joining_type
 from eventstore.model.errors import StoreRefused
 from eventstore.model.subscriptions import SubscriptionType
@@ -63,3 +66,56 @@ def test_beside_an_exclusive_consumer_nobody_joins_and_it_is_named() -> None:
     told = {"subscriptions": {"s": {"type": "Exclusive", "consumers": [{"consumerName": "worker-1"}]}}}
     with pytest.raises(StoreRefused, match="worker-1"):
         joining_type(told, "s")
+
+
+class Told:
+    """The admin API: the types that it tells of the subscription, one after the other. The last one is told for ever."""
+
+    def __init__(self, *types: str) -> None:
+        self.types = list(types)
+
+    def statistics(self, log: object, partitions: int) -> list[Any]:
+        type = self.types.pop(0) if len(self.types) > 1 else self.types[0]
+        consumers = [] if type == "None" else [{"consumerName": "worker-1"}]
+        return [{"subscriptions": {"s": {"type": type, "consumers": consumers}}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "tried"),
+    [
+        (None, ["None", "Key_Shared"], ["shared", "key_shared"]),
+        (SubscriptionType.KEY_SHARED, ["Key_Shared"], ["key_shared"]),
+        (SubscriptionType.SHARED, ["None", "None", "Key_Shared"], ["shared", "shared", "shared", "key_shared"]),
+    ],
+    ids=["a consumer comes at that moment", "its consumers are gone for a moment", "another kind of consumer comes"],
+)
+def test_who_joins_goes_by_whoever_comes_first(
+    monkeypatch: pytest.MonkeyPatch, given: SubscriptionType | None, told: list[str], tried: list[str]
+) -> None:
+    types: list[str] = []
+
+    def subscribed(connection: object, log: object, name: str, type: SubscriptionType) -> str:
+        types.append(type.value)
+        if type is not SubscriptionType.KEY_SHARED:
+            raise StoreRefused("The subscription is in use in another way.")
+        return "joined"
+
+    monkeypatch.setattr(acknowledging, "_subscribed", subscribed)
+    monkeypatch.setattr(acknowledging, "JOIN_SECONDS", 3_600.0)
+    monkeypatch.setattr(acknowledging, "JOIN_PAUSE", 0.0)
+    joined = acknowledging._join(cast("Any", Told(*told)), cast("Any", None), cast("Any", None), "s", given)
+    assert (joined, types) == ("joined", tried)
+
+
+def test_who_cannot_join_gives_up_and_an_exclusive_consumer_that_has_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise StoreRefused("The subscription is in use in another way.")
+
+    monkeypatch.setattr(acknowledging, "_subscribed", refuses)
+    monkeypatch.setattr(acknowledging, "JOIN_SECONDS", 0.0)
+    with pytest.raises(StoreRefused, match="in another way"):
+        acknowledging._join(cast("Any", Told("None")), cast("Any", None), cast("Any", None), "s", None)
+    monkeypatch.setattr(acknowledging, "JOIN_SECONDS", 3_600.0)
+    monkeypatch.setattr(acknowledging, "JOIN_PAUSE", 0.0)
+    with pytest.raises(StoreRefused, match="worker-1"):
+        acknowledging._join(cast("Any", Told("None", "Exclusive")), cast("Any", None), cast("Any", None), "s", None)

@@ -3,7 +3,8 @@
 A broker's admin API cannot acknowledge an entry. A consumer can acknowledge any, received or not (verified with 4.0.8 and
 pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is given nothing.
 
-- It has to join with the type of the consumers that are connected. An exclusive subscription refuses it while one is.
+- It has to join with the type of the consumers that are connected. An exclusive subscription refuses it while one is. After a
+  reset the consumers are gone for a moment, and come back with the type that they had.
 - A partition is a topic of its own here: a client has no queue of 0 for a partitioned one.
 - The client groups acknowledgements and sends them when it closes at the latest. So they are read back after that.
 """
@@ -30,6 +31,8 @@ NAME = "eventdesk-acknowledges"
 AT_ONCE = 2_000
 """Entries that are acknowledged before the caller is asked whether to go on. Takes about half a second."""
 READ_BACK_SECONDS = 10.0
+JOIN_SECONDS, JOIN_PAUSE = 5.0, 0.1
+"""For how long to try to join beside consumers that connect at that moment."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 BUSY = (
     "This subscription is exclusive and its consumer {} is connected. No other consumer can acknowledge for it: stop that one "
@@ -48,18 +51,19 @@ def acknowledge(
     name: str,
     ranges: Sequence[EntryRange],
     go_on: Callable[[], None],
+    type: SubscriptionType | None = None,
 ) -> str:
     """Acknowledge every entry in these ranges of a partition; returns what is not proven, in a sentence.
 
-    ``go_on`` is called before each ``AT_ONCE`` entries. Raises ``StoreRefused`` if a consumer is in the way.
+    ``go_on`` is called before each ``AT_ONCE`` entries. ``type``: with which to join; that of the consumers who are connected,
+    if it is not given. Raises ``StoreRefused`` if a consumer is in the way.
     """
     layout, done = _look(admin, log, name)
     wanted = less(_places(layout, ranges), done)
     total = sum(behind - first for first, behind in wanted)
     if not total:
         return ""
-    type = joining_type(admin.statistics(log, 0)[0], name)
-    with _joined(connection, log, name, type) as consumer:
+    with _joined(admin, connection, log, name, type) as consumer:
         for number, (ledger, entry) in enumerate(entries_in(layout, wanted)):
             if number % AT_ONCE == 0:
                 go_on()
@@ -120,17 +124,37 @@ def _missing(admin: Admin, log: TopicName, name: str, told: Sequence[EntryRange]
 
 
 @contextmanager
-def _joined(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType) -> Iterator[Any]:
+def _joined(
+    admin: Admin, connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType | None
+) -> Iterator[Any]:
+    consumer = _join(admin, connection, log, name, type)
+    try:
+        yield consumer
+    finally:
+        closing.close_consumer(consumer)
+
+
+def _join(admin: Admin, connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType | None) -> Any:
+    """Join, and try again with another type where consumers have come meanwhile: whoever comes first decides the type."""
+    until = time.monotonic() + JOIN_SECONDS
+    while True:
+        joining = type or joining_type(admin.statistics(log, 0)[0], name)
+        try:
+            return _subscribed(connection, log, name, joining)
+        except StoreRefused:
+            if time.monotonic() > until:
+                raise
+        type = None
+        time.sleep(JOIN_PAUSE)
+
+
+def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType) -> Any:
     client = connection.client()
     with connection.errors():
-        consumer = client.subscribe(
+        return client.subscribe(
             log.uri,
             subscription_name=name,
             consumer_type=TYPES[type],
             consumer_name=f"{NAME}-{uuid4().hex[:8]}",
             receiver_queue_size=0,
         )
-    try:
-        yield consumer
-    finally:
-        closing.close_consumer(consumer)

@@ -16,6 +16,7 @@ from eventstore.model.cursor_moves import CursorMove, CursorPlace, MoveResult, O
 from eventstore.model.errors import EventStoreError, InvalidPosition, LeaseLost
 from eventstore.model.events import Position
 from eventstore.model.log import Edge
+from eventstore.model.subscriptions import SubscriptionType
 
 BEHIND_THE_END = "The topic ends before this place, so it cannot be one of its own. Nothing was moved there."
 ONCE_MORE = "What was acknowledged beyond this place is delivered once more: {}"
@@ -74,12 +75,12 @@ def _restore_one(
     on_begin: OnBegin,
 ) -> CursorMove:
     _check_inside(admin, log, place.acknowledged)
-    if place.holes:
-        joining_type(admin.statistics(log, 0)[0], name)  # refuses before anything is moved
+    # Refuses before anything is moved. Afterwards the consumers are gone for a moment, and their type with them.
+    type = joining_type(admin.statistics(log, 0)[0], name) if place.holes else None
     move = reset_one(admin, partition, log, name, _target(place.acknowledged))
     if move.result is not MoveResult.MOVED or not place.holes:
         return move
-    left = _acknowledged_again(partial(on_begin, partition), admin, connection, log, name, entry_ranges(place.holes))
+    left = _acknowledged_again(partial(on_begin, partition), admin, connection, log, name, entry_ranges(place.holes), type)
     incomplete = ONCE_MORE.format(left) if left else ""
     return CursorMove(partition=partition, result=MoveResult.MOVED, incomplete=incomplete)
 
@@ -91,10 +92,11 @@ def _acknowledged_again(
     log: TopicName,
     name: str,
     ranges: Sequence[EntryRange],
+    type: SubscriptionType | None,
 ) -> str:
     """What could not be acknowledged, in a sentence. The cursor has moved by now, so no error but a lost lock ends it."""
     try:
-        return acknowledge(admin, connection, log, name, ranges, go_on)
+        return acknowledge(admin, connection, log, name, ranges, go_on, type)
     except LeaseLost:
         raise
     except EventStoreError as error:
