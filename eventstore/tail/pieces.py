@@ -193,9 +193,7 @@ class Chunk:
         self.number = self.before = 0
         self.results: dict[RingFilterKey, FilterResult] = {}
         self.matches: dict[FilterKey, Sequence[int]] = {}
-        self.first: dict[int, str] = {}
-        for entry in entries:
-            self.first.setdefault(entry.message.position.partition, entry.message.position.token)
+        self.first = places_of(entries[::-1])
         self.last = places_of(entries)
         self.bytes = sum(len(entry.message.payload) for entry in entries)
         self.size = self.bytes + sum(beside_payload(entry.message) for entry in entries)
@@ -215,5 +213,6 @@ def beside_payload(message: Message) -> int:
     A payload that is converted by its schema takes about its own size again, a packed one what it may unpack to.
     """
     converted = len(message.payload) if message.schema_version else may_grow(message)
-    texts = [message.key or "", message.ordering_key or "", *message.properties, *message.properties.values()]
-    return OBJECTS_OF_AN_ENTRY + converted + sum(map(_size_of_text, texts))
+    texts = (message.key or "", message.ordering_key or "", *message.properties, *message.properties.values())
+    together = "".join(texts)  # one check for all texts of an event takes half the time of a check for each
+    return OBJECTS_OF_AN_ENTRY + converted + (len(together) if together.isascii() else sum(map(_size_of_text, texts)))
