@@ -57,4 +57,4 @@ def value_tag(value: DisplayValue, length: int = 0) -> str:
 
 def copy_tag(text: str, what: str) -> str:
     """The button that copies exactly this text. ``what`` names it for screen readers."""
-    return f'<button type="button" class="copy" data-copy="{escape(text)}" aria-label="Copy {escape(what)}" hidden></button>'
+    return f'<button type="button" class="copy" data-copy="{escape(text)}" aria-label="Copy {escape(what)}"></button>'

@@ -126,6 +126,41 @@ def test_every_page_works_without_javascript(desk: Desk, chromium: Browser, sess
     context.close()
 
 
+def test_nothing_moves_while_a_page_is_loaded_and_its_chart_is_drawn_when_it_is_looked_at(
+    desk: Desk, chromium: Browser, session_cookie: Cookies
+) -> None:
+    context = open_context(chromium, session_cookie, viewport={"width": 412, "height": 823})
+    page = context.new_page()
+    subscription = f"{desk.url}topics/documents/subscriptions/app-timeline/"
+    page.goto(f"{subscription}waiting/")
+    assert shifted(page) < 0.05  # a late font moves letters: 0.005 at most were seen
+    page.goto(f"{desk.url}topics/documents/tail/")
+    expect(page.locator("#tail-rows tr")).to_have_count(8)
+    expect(page.locator("#tail-kept")).to_be_visible()
+    assert shifted(page) < 0.03
+    page.goto(subscription)
+    chart, library = page.locator("[data-chart]"), page.locator("head script[src*=uPlot]")
+    expect(chart).to_contain_text("when it comes into view")
+    expect(library).to_have_count(0)
+    chart.get_by_role("button", name="6 hours").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 400)
+    expect(chart.locator("figure canvas").first).to_be_visible()
+    expect(library).to_have_count(1)
+    context.close()
+
+
+def shifted(page: Page) -> float:
+    """How much the page's parts have moved so far without anybody's doing, as browsers measure it."""
+    page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    moved = """new Promise((tell) => {
+        let sum = 0;
+        new PerformanceObserver((list) => { for (const { value } of list.getEntries()) sum += value; })
+            .observe({ type: "layout-shift", buffered: true });
+        requestAnimationFrame(() => setTimeout(() => tell(sum)));
+    })"""
+    return float(page.evaluate(moved))
+
+
 def test_the_keyboard_is_enough(desk: Desk, chromium: Browser, session_cookie: Cookies) -> None:
     context = open_context(chromium, session_cookie)
     page = context.new_page()

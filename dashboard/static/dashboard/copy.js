@@ -1,8 +1,6 @@
-// Copies the exact text of a button's data-copy. The buttons are hidden where there is no script to serve them.
+// Copies the exact text of a button's data-copy. The stylesheet hides the buttons in browsers that run no scripts.
 "use strict";
 (() => {
-  const uncover = (root) => root.querySelectorAll?.("button.copy[hidden]").forEach((button) => { button.hidden = false; });
-
   // Browsers keep the clipboard from pages without TLS; selecting a field still works there.
   const fallback = (text) => {
     const field = document.createElement("textarea");
@@ -33,9 +31,4 @@
     button.dataset.copied = "yes";
     setTimeout(() => { delete button.dataset.copied; }, 1500);
   });
-
-  uncover(document);
-  new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) uncover(node);
-  }).observe(document.body, { childList: true, subtree: true });
 })();

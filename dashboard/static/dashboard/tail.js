@@ -103,6 +103,8 @@ function received(frame, first) {
     lag = frame.lag_ms === null ? { ms: 0, at: 0 } : { ms: frame.lag_ms, at: Date.now() };
   }
   stand(...STATES[frame.state]);
+  // What stands beneath the rows comes after the first of them, so that they do not push it down.
+  if (live || frame.count) requestAnimationFrame(() => { byId("tail-kept").hidden = false; });
 }
 
 function setPaused(value) {

@@ -37,7 +37,7 @@ ATTRIBUTES = {
     "span": {"class", "title", "aria-hidden", "data-anomaly", "role", "aria-label"},
     "bdi": {"class", "title"},
     "div": {"class"},
-    "button": {"type", "class", "data-copy", "aria-label", "hidden"},
+    "button": {"type", "class", "data-copy", "aria-label"},
 }
 
 
