@@ -24,7 +24,7 @@ def properties_of(number: int, aggregate: str) -> dict[str, str]:
 def publish(client: Any, topic: str, count: int) -> None:
     """Publish in batches, as the client does by itself."""
     producer = client.create_producer(
-        topic, batching_enabled=True, block_if_queue_full=True, max_pending_messages=20_000, batching_maxpublish_delay_ms=5
+        topic, batching_enabled=True, block_if_queue_full=True, max_pending_messages=20_000, batching_max_publish_delay_ms=5
     )
     aggregates = max(1, count // EACH)
     for number in range(count):

@@ -1,0 +1,200 @@
+"""Replays whose workers, broker and database are killed: the replay topic gets each event once, and keys keep their order."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from dashboard.auditing.safeguards import SAFEGUARDS
+from dashboard.models import Role
+from eventstore.actions import subscription_resource
+from eventstore.jobs import Job, State
+from eventstore.jobs.face import JobFace
+from eventstore.model.events import NewMessage
+from eventstore.model.log import Edge
+from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.replays import REPLAY_EVENTS
+from eventstore.replays.order import ReplayOrder
+from scripts.local_postgres import LocalPostgres
+from scripts.local_pulsar import LocalPulsar
+from tests import forked
+from tests.desk_process import ROOT
+from tests.people import actor, person
+from tests.postgres_fixture import alias_on
+from tests.replaying import copied, order_of, originals
+
+KEYS, PARTITIONS, WORKERS = 60, 4, 2
+SECONDS = 240.0
+BROKER, SOAK = pytest.mark.broker, pytest.mark.soak
+CONFIG = """
+[[projection]]
+name = "app-timeline"
+purpose = "What patients see in the app"
+topics = ["documents"]
+subscription = "app-timeline"
+ways = ["topic"]
+replay_topic = "documents-replay"
+"""
+
+
+@pytest.fixture
+def broker(own_pulsar_broker: LocalPulsar) -> LocalPulsar:
+    """One that may be killed."""
+    return own_pulsar_broker
+
+
+class Workers:
+    """Processes of ``run_jobs``. ``kill`` ends one of them, and starts another."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, **environment}
+        self.running = [self._started() for _ in range(WORKERS)]
+
+    def _started(self) -> "subprocess.Popen[Any]":
+        command = [sys.executable, "manage.py", "run_jobs"]
+        return forked.start(command, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        victim = self.running.pop(0)
+        assert victim.poll() is None, "the worker ended by itself"
+        victim.send_signal(signal.SIGKILL)
+        victim.wait(timeout=30)
+        self.running.append(self._started())
+
+    def end(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def workers(environment: Mapping[str, str]) -> Iterator[Workers]:
+    some = Workers(environment)
+    try:
+        yield some
+    finally:
+        some.end()
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> dict[str, str]:
+    file = tmp_path / "desk.toml"
+    file.write_text(CONFIG)
+    return {"EVENTDESK_CONFIG": str(file)}
+
+
+@pytest.mark.parametrize(
+    ("address", "events", "throttle", "kills"),
+    [
+        ("sqlite", 2_000, 700, 3),
+        pytest.param("pulsar", 8_000, 1_600, 3, marks=BROKER),
+        pytest.param("pulsar", 50_000, 1_500, 20, marks=[BROKER, SOAK, pytest.mark.timeout(1_800)]),
+    ],
+    indirect=["address"],
+)
+def test_a_killed_replay_gives_each_event_once_and_in_order(
+    storage: Storage,
+    address: Mapping[str, str],
+    configured: Mapping[str, str],
+    events: int,
+    throttle: int,
+    kills: int,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Two workers share the partitions. Of each three kills one is the broker's, where there is one, and the others are of a
+    worker. On the broker, people, record and jobs are in a PostgreSQL, which is stopped and started as well."""
+    chance = random.Random()
+    broker = request.getfixturevalue("broker") if "EVENTSTORE_URL" in address else None
+    database = request.getfixturevalue("own_desk_on_postgres") if broker else None
+    order = _published(storage, events)
+    jobs = JobFace(storage=storage, safeguards=SAFEGUARDS)
+    job = _asked(jobs, order, events, throttle)
+    reached = {**address, **configured, **({"DATABASE_URL": database.url("desk")} if database else {})}
+    with workers(reached) as some:
+        for kill in range(kills):
+            _until(jobs, job, partial(_has_sent, (kill + 1) * events // (kills + 2)))
+            time.sleep(chance.random() * 0.5)
+            if broker is not None and kill % 3 == 1:
+                broker.kill()
+                broker.start()
+            else:
+                some.kill()
+            if database is not None and kill % 3 == 2:
+                _restart(database)
+        _until(jobs, job, partial(_has_sent, events))
+        _consume(storage, order)
+        ended = _until(jobs, job, lambda now: now.state.has_ended)
+    assert (ended.state, ended.progress.done, ended.progress.failed, ended.problem) == (State.SUCCEEDED, events, 0, "")
+    assert (ended.facts["sent"], ended.facts["consumed"]) == (events, events)
+    shares = jobs.shares(ended)
+    assert [share.finished for share in shares] == [True] * PARTITIONS
+    assert sum(share.epoch for share in shares) > PARTITIONS, "no kill fell within a share"
+    assert copied(storage, order.target, job.id) == originals(storage, list(order.topics))
+
+
+@pytest.fixture
+def own_desk_on_postgres(desk_databases: dict[str, str], own_postgres_server: LocalPostgres) -> Iterator[LocalPostgres]:
+    """People, record and jobs in the database ``desk`` of a PostgreSQL of their own."""
+    with alias_on("default", own_postgres_server.address.create_database("desk")):
+        call_command("migrate", database="default", verbosity=0)
+        yield own_postgres_server
+
+
+def _restart(database: LocalPostgres) -> None:
+    database.stop()
+    database.start()
+    connections["default"].close()
+
+
+def _published(storage: Storage, events: int) -> ReplayOrder:
+    """Publish the events in batches, to all partitions. Return the order for all of them."""
+    source = storage.log.create_topic("documents", partitions=PARTITIONS).name
+    target = storage.log.create_topic("documents-replay", partitions=PARTITIONS).name
+    messages = [NewMessage(payload=b"%d" % number, key=f"k{number % KEYS}") for number in range(events)]
+    for start in range(0, events, 500):  # fewer at once are not batched
+        storage.log.append(source, messages[start : start + 500])
+    order = order_of(storage, [source], target)
+    assert len(order.topics[source]) == PARTITIONS
+    return order
+
+
+def _asked(jobs: JobFace, order: ReplayOrder, events: int, throttle: int) -> Job:
+    return jobs.enqueue(
+        REPLAY_EVENTS,
+        subscription_resource(next(iter(order.topics)), order.subscription),
+        order.as_json(),
+        actor=actor(person(Role.SUPPORT, "anna")),
+        reason="SUP-1",
+        total=events,
+        throttle=throttle,
+    )
+
+
+def _until(jobs: JobFace, job: Job, is_so: Callable[[Job], bool]) -> Job:
+    deadline = time.monotonic() + SECONDS
+    while not is_so(now := jobs.get(job.id)):
+        assert time.monotonic() < deadline, f"waited in vain: {now.state}, {now.progress}, {now.problem}"
+        assert now.state is not State.FAILED, now.problem
+        time.sleep(0.02)
+    return now
+
+
+def _has_sent(least: int, job: Job) -> bool:
+    return job.progress.done >= least
+
+
+def _consume(storage: Storage, order: ReplayOrder) -> None:
+    """The projection's consumers acknowledge everything: what they do with it is no matter here."""
+    ends = dict.fromkeys(range(PARTITIONS), Edge.LATEST)
+    subscriptions_of(storage).reset_cursor(order.target, order.subscription, ends)
