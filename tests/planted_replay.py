@@ -53,9 +53,10 @@ def copied(desk: Desk, order: ReplayOrder, messages: Sequence[Message], *, job: 
 def planted(
     order: ReplayOrder, places: Sequence[Position], *, state: State = State.RUNNING, job: str = JOB, **columns: Any
 ) -> JobRow:
-    """The job of this order, which has sent these copies."""
+    """The job of this order, which has sent these copies. ``events``: as if there were so many of them."""
     looks: Mapping[str, Any] = columns.pop("looks", Looks()).as_json()
-    stretch = Stretch(topic=order.target, partition=0, behind="", last=places[-1].token, events=len(places))
+    events = columns.pop("events", len(places))
+    stretch = Stretch(topic=order.target, partition=0, behind="", last=places[-1].token, events=events)
     now = timezone.now()
     given: dict[str, Any] = {
         "id": job,
@@ -65,8 +66,8 @@ def planted(
         "resource_key": "planted",
         "arguments": json.dumps(order.as_json()),
         "checkpoint": json.dumps({TARGET: target_json([stretch]), LOOKS: looks}),
-        "total": order.events,
-        "done": len(places),
+        "total": events if events > len(places) else order.events,
+        "done": events,
         "asker": "support",
         "via": "page",
         "reason": "Document missing in the app",

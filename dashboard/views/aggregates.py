@@ -14,13 +14,24 @@ from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import build_line, build_pointer_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
+from dashboard.replays import offers
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web import completeness, filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import PAGE_PARAMETER, Problem, page, page_token_of, problem, profile_of, render, wants_fragment
+from dashboard.web.pages import (
+    PAGE_PARAMETER,
+    Problem,
+    page,
+    page_token_of,
+    person_of,
+    problem,
+    profile_of,
+    render,
+    wants_fragment,
+)
 from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
@@ -134,6 +145,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "lines": lines,
         "examples": examples_of(lines),
         "detail": _detail(selected, profile),
+        "replays": offers.of_aggregate(person_of(request), aggregate),
         **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
     context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))

@@ -12,9 +12,10 @@ from django.urls import path, reverse
 from dashboard.delivery import of_event
 from dashboard.gateway import desk
 from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, published_mark
+from dashboard.replays import offers
 from dashboard.web import store_health
 from dashboard.web.event_detail import detail_of
-from dashboard.web.pages import page, profile_of, render, wants_fragment
+from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
 from dashboard.web.template_context import places
 from eventstore.model import InvalidPosition, Position, UnknownEvent
 from eventstore.streams import Missing, Row
@@ -41,6 +42,9 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     detail = detail_of(match.row, profile_of(request), limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match)}
     context |= {"former": match.former, **of_event(match.row.pointer, match.row.position.topic)}
+    if detail.line.aggregate_id:
+        topics = {match.row.position.topic, *(line.topic for line in context.get("originals", ()))}
+        context["replays"] = offers.of_event(person_of(request), detail.line.event_id, topics)
     if whole and wants_fragment(request):
         return render(request, "events/_payload.html", context, fragment="events/_payload.html")
     if not detail.line.aggregate_id:

@@ -11,10 +11,11 @@ from django.urls import path
 
 from dashboard.gateway import desk
 from dashboard.rendering import HOURS, build_line, chart_hours, far_links, future_links
+from dashboard.replays import offers
 from dashboard.web import filter_form, store_health
 from dashboard.web.filter_examples import examples_of, examples_of_topic
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import nothing_yet, page, page_token_of, profile_of, render
+from dashboard.web.pages import nothing_yet, page, page_token_of, person_of, profile_of, render
 from eventstore.model import IndexedTopic, Page, StoreUnreachable, TooManySearches, Topic, TopicKind
 from eventstore.scanning import ScanState
 from eventstore.streams import Row, count_copies
@@ -123,7 +124,7 @@ def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known:
     except TooManySearches as error:
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
-    context["search"] = search
+    context |= {"search": search, "replays": offers.of_search(person_of(request), topic.name, entered.text)}
     return render(request, "topics/show.html", context, away=store_health.outage_now() if failed else None)
 
 

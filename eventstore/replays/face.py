@@ -14,6 +14,7 @@ from eventstore.model.errors import EventStoreError
 from eventstore.model.events import TopicKind
 from eventstore.model.storage import Storage
 from eventstore.replays.order import ReplayOrder
+from eventstore.replays.sending.state import ERRORS
 from eventstore.replays.watching.consumption import consumption_of
 from eventstore.replays.watching.copies import copies_in, counted_by_copies
 from eventstore.replays.watching.places import reader_of, stretches_of
@@ -66,11 +67,13 @@ class ReplayFace:
         return found
 
     def _looked_at(self, job: Job) -> Watched:
-        told = _as_told(job)
-        stretches = stretches_of(told.order, self._checkpoints(job))
+        checkpoints = self._checkpoints(job)
+        failures = [(str(mark), str(why)) for one in checkpoints for mark, why in one.get(ERRORS, ())]
+        told = _as_told(job, failures=failures)
+        stretches = stretches_of(told.order, checkpoints)
         if not stretches or job.started is None:
             return told
-        parts: dict[str, Any] = {}
+        parts: dict[str, Any] = {"failures": failures}
         try:
             if told.order.way is Way.TOPIC:
                 parts["copies"] = copies_in(self._storage.log, stretches, job.id)

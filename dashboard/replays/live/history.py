@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
 from dashboard.auditing.acts import Act, act_of, acts, resource_filter
@@ -13,6 +14,8 @@ from eventstore.jobs import JOB, Job, State
 from eventstore.replays import Watched
 
 MOST_ACTS = 100
+MOST_STEPS = 8
+"""Lines about how the consumers got on."""
 _ENDED = {State.SUCCEEDED: "Ended: succeeded", State.FAILED: "Ended: failed", State.CANCELLED: "Ended: cancelled"}
 
 
@@ -49,8 +52,8 @@ def _from_job(watched: Watched) -> Iterator[Happened]:
     job = watched.job
     if job.started is not None:
         yield Happened(at=job.started, what="Started")
-    for (_, before), (at, consumed) in zip(watched.looks.steps, watched.looks.steps[1:], strict=False):
-        if consumed > before:
-            yield Happened(at=at, what=f"{events(consumed)} consumed so far")
+    grown = [later for earlier, later in pairwise(watched.looks.steps) if later[1] > earlier[1]]
+    for at, consumed in grown[:: len(grown) // MOST_STEPS + 1][:-1] + grown[-1:]:
+        yield Happened(at=at, what=f"{events(consumed)} consumed so far")
     if job.ended is not None:
         yield Happened(at=job.ended, what=_ENDED.get(job.state, "Ended"), why=visible(job.problem))

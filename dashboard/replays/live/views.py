@@ -9,6 +9,7 @@ from dashboard.access import policy
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
 from dashboard.jobs.acting import acting
+from dashboard.jobs.views import MIN_SPEED
 from dashboard.jobs.words import KindWords, tell_jobs
 from dashboard.replays.live import words
 from dashboard.replays.live.history import acts_on, log_of
@@ -43,6 +44,7 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "log": log_of(found, acts, named=named),
         "plan": plan_facts(found.order, acts[0] if acts else None),
         "reads_record": named,
+        "min_speed": MIN_SPEED,
         "workers": desk().jobs.workers(job.kind),
         "cancel_undo": CANCEL_JOB.undo.how,
         "longest_reason": LONGEST_REASON,

@@ -32,6 +32,8 @@ class Watched:
     away: str = ""
     copies: Sequence[CopyLine] = ()
     refused: Sequence[Refused] = ()
+    failures: Sequence[tuple[str, str]] = ()
+    """Events that could not be sent, as far as they are kept: which (``order.mark_of``), and why."""
 
     @property
     def total(self) -> int | None:

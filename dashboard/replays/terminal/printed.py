@@ -1,0 +1,52 @@
+"""A plan and a replay as lines of text, for a terminal."""
+
+from collections.abc import Iterator
+
+from dashboard.rendering.text import format_duration, format_exact, format_number, visible
+from dashboard.replays.live import words
+from dashboard.replays.live.shown import headline
+from eventstore.replays import ReplayPlan, Watched
+
+
+def plan_lines(plan: ReplayPlan) -> Iterator[str]:
+    """What it would do, a fact a line. No payload, and no value of an event."""
+    order = plan.order()
+    yield words.title_of(order)
+    yield f"  What: {words.what_of(order)}; {words.which_of(order)}"
+    yield f"  How: {words.how_of(order)}"
+    for type, (count, what) in sorted(plan.side_effects.items()):
+        yield f"  Side effect: {format_number(count)} {visible(type)}: {visible(what)}"
+    if not plan.side_effects:
+        yield "  Side effects: none of these types has a declared one"
+    yield f"  Consumers connected: {format_number(plan.audience.target_consumers or plan.audience.consumers)}"
+    yield f"  Expected: about {format_duration(max(1.0, plan.seconds))} (an estimate)"
+    for hazard in plan.hazards:
+        yield f"  {'STOPS' if hazard.stops else 'GRAVE' if hazard.grave else 'Hazard'}: {hazard.text}"
+    if not plan.hazards:
+        yield "  Hazards: none found"
+    for why in plan.approval:
+        yield f"  A second person must approve it: {why}"
+
+
+def replay_lines(watched: Watched) -> Iterator[str]:
+    """How far it is."""
+    job, order = watched.job, watched.order
+    yield f"{job.id} {job.state}: {words.title_of(order)}"
+    yield f"  {headline(watched)}, {format_number(watched.sent)} sent"
+    if watched.unknown:
+        yield f"  Whether the events are consumed is not known: {watched.unknown}"
+    if watched.away:
+        yield f"  The figures are those of the last look: {watched.away}"
+    if watched.seconds_to_go is not None:
+        yield f"  About {format_duration(watched.seconds_to_go)} to go"
+    if watched.refused:
+        yield f"  {format_number(len(watched.refused))} given up by consumers (dead-lettered)"
+    yield f"  Asked for by {visible(job.asker.name)}, {format_exact(job.asked)}: {visible(job.reason)}"
+    if job.approver is not None and job.approved is not None:
+        yield f"  Approved by {visible(job.approver.name)}, {format_exact(job.approved)}"
+    if job.problem:
+        yield f"  {visible(job.problem)}"
+
+
+def short_line(watched: Watched) -> str:
+    return f"{watched.job.id} {watched.job.state}: {words.title_of(watched.order)}. {headline(watched)}"
