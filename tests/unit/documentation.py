@@ -116,12 +116,14 @@ def lost_commands(page: str) -> list[str]:
 
 @cache
 def options_of(command: str) -> frozenset[str]:
-    """The options that this command takes, and an empty set for none of that name, which no option can be in."""
+    """The options that this command and its verbs take, and an empty set for none of that name, which no option can be in."""
     app = get_commands().get(command)
     if app is None:
         return frozenset()
     loaded = load_command_class(app, command) if isinstance(app, str) else app
-    return frozenset(re.findall(r"--[a-z][\w-]*", loaded.create_parser("manage.py", command).format_help()))
+    parser = loaded.create_parser("manage.py", command)
+    verbs = [one for action in parser._actions if isinstance(action.choices, dict) for one in action.choices.values()]
+    return frozenset(re.findall(r"--[a-z][\w-]*", "".join(one.format_help() for one in (parser, *verbs))))
 
 
 @cache
