@@ -4,16 +4,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from dashboard.access import policy
+from dashboard.access import policy, role_names
 from dashboard.gateway import desk
 from dashboard.projections.lines import projection_line, replays_to, undeclared_lines
-from dashboard.projections.ways import declaration_of, way_lines
+from dashboard.projections.ways import declaration_of, plan_url, way_lines
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web.pages import nothing_yet, page, person_of, render
 from eventstore.backlogs import AllBacklogs
 from eventstore.config import Projection
 from eventstore.model import StoreUnreachable
+from eventstore.replays import REPLAY_EVENTS
 
 MOST_UNDECLARED = 200
 MOST_REPLAYS = 5
@@ -58,6 +59,9 @@ def projection(request: HttpRequest, name: str) -> HttpResponse:
         "projection": found,
         "title": _title(found),
         "ways": way_lines(found),
+        "plan_url": plan_url(found) if found.ways else "",
+        "may_replay": policy.allows(person_of(request), REPLAY_EVENTS.name),
+        "who_may_replay": role_names.who_may(REPLAY_EVENTS.name),
         "limits": desk().projections.limits(found),
         "declaration": "" if found.declared else declaration_of(found),
         "as_of": standing.as_of,

@@ -4,6 +4,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from eventstore.config import Projection, Way
 
@@ -26,6 +29,14 @@ GOOD_FOR = {
     Way.GENERATION: "everything, while the old read model goes on serving",
     Way.LOCAL: "projections that live in this process",
 }
+BUTTONS = {
+    Way.TOPIC: "Send copies…",
+    Way.CURSOR: "Move the cursor…",
+    Way.GENERATION: "Build a generation…",
+    Way.LOCAL: "Rebuild…",
+}
+ALWAYS_ALL = frozenset({Way.GENERATION, Way.LOCAL})
+"""Ways that always give it all events."""
 ORDER = (Way.TOPIC, Way.CURSOR, Way.GENERATION, Way.LOCAL)
 """The gentlest first."""
 
@@ -38,15 +49,27 @@ class WayLine:
     title: str
     means: str
     good_for: str
+    button: str
+    url: str
+    """The page that plans a replay in this way. Nothing is done before it is confirmed there."""
 
 
 def way_lines(projection: Projection) -> Sequence[WayLine]:
     """The ways that the projection takes, the gentlest first."""
-    return [
-        WayLine(way=way, title=TITLES[way], means=MEANS[way], good_for=GOOD_FOR[way])
-        for way in ORDER
-        if way in projection.ways
-    ]
+    return [_line(projection, way) for way in ORDER if way in projection.ways]
+
+
+def plan_url(projection: Projection, way: Way | None = None) -> str:
+    """The page that plans a replay to this projection."""
+    asked = {"projection": projection.name}
+    if way is not None:
+        asked |= {"way": way.value, **({"kind": "everything"} if way in ALWAYS_ALL else {})}
+    return f"{reverse('replay_new')}?{urlencode(asked)}"
+
+
+def _line(projection: Projection, way: Way) -> WayLine:
+    url = plan_url(projection, way)
+    return WayLine(way=way, title=TITLES[way], means=MEANS[way], good_for=GOOD_FOR[way], button=BUTTONS[way], url=url)
 
 
 def declaration_of(projection: Projection) -> str:

@@ -20,6 +20,7 @@ from dashboard.subscriptions.sections import sections
 from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.pages import load_whole_page, nothing_yet, page, person_of, render, wants_fragment
 from eventstore.actions import KEPT, subscription_resource
+from eventstore.config import Projection
 from eventstore.cursors import RESET_CURSOR, UNDO_MOVE
 from eventstore.model import StoreUnreachable, SubscriptionKind, SubscriptionType, Topic
 from eventstore.subscriptions import Backlog, Counted, State
@@ -104,8 +105,16 @@ def subscription(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         **sections(request, line, away=away is not None),
         "diagnosis": diagnosis_of(line),
         "chart_ranges": {} if line.of_the_store else RANGES,
+        "projection": _projection_of(line),
     }
     return render(request, "subscriptions/show.html", context, away=away)
+
+
+def _projection_of(line: Line) -> Projection | None:
+    """The projection that reads by it; ``None`` for a cursor of the store's own, and in a topic of copies."""
+    if line.of_the_store or line.topic.derived:
+        return None
+    return desk().projections.of_subscription(line.topic.name, line.subscription.name)
 
 
 def _is_external(line: Line) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test.utils import override_settings
@@ -97,6 +98,24 @@ def test_a_projection_has_its_state_its_generations_and_what_is_declared(declare
     found = declared.get(url("app"), fragment=True)
     assert b'data-figure="replay-waiting">0<' in found.content
     assert b"<h1>" not in found.content
+
+
+def test_each_way_that_it_takes_leads_to_the_plan_of_a_replay_for_those_who_may(declared: Desk) -> None:
+    for name, ways in (("app", ["topic", "cursor"]), (f"{TOPIC}/other", ["cursor", "generation"])):
+        page = declared.get(url(name)).content.decode()
+        plans = [unescape(plan) for plan in re.findall(rf'href="({reverse("replay_new")}[^"]*)"', page)]
+        assert [parse_qs(urlsplit(plan).query).get("way", [""])[0] for plan in plans] == ["", *ways]
+        assert {parse_qs(urlsplit(plan).query)["projection"][0] for plan in plans} == {name}
+        assert {declared.get(plan).status_code for plan in plans} <= {200, 409}
+    shown = declared.get(url("app"), "viewer")
+    assert reverse("replay_new") not in shown.content.decode()
+    assert "Replaying requires role support, approver or admin." in text(shown)
+
+
+def test_a_subscriptions_page_leads_to_its_projection(declared: Desk) -> None:
+    for name, projection in ((NAME, "app"), (f"{NAME}-v2", "app"), ("other", f"{TOPIC}/other")):
+        page = declared.get(reverse("subscription", args=[TOPIC, name])).content.decode()
+        assert f'href="{url(projection)}"' in page
 
 
 def test_a_generation_and_the_declared_subscription_itself_lead_to_the_projection(declared: Desk) -> None:
