@@ -26,7 +26,7 @@ MEANS = {
 GOOD_FOR = {
     Way.TOPIC: "one customer, one event, or what a filter finds",
     Way.CURSOR: "everything since a time, if the projection can take events twice",
-    Way.GENERATION: "everything, while the old read model goes on serving",
+    Way.GENERATION: "everything, while the old read model still serves",
     Way.LOCAL: "projections that live in this process",
 }
 BUTTONS = {

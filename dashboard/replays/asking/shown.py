@@ -18,6 +18,9 @@ TITLES = {
     Way.LOCAL: "Build it here again",
 }
 
+SHORT = 10
+"""So many events are shown without being asked for."""
+
 
 def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
     order = plan.order()
@@ -35,6 +38,7 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
         "mild": [one for one in plan.hazards if not one.grave and not one.stops],
         "first": lines_of(plan.first, profile),
         "last": lines_of(plan.last, profile),
+        "short": plan.events is not None and plan.events <= SHORT,
         "between": plan.choice.known is None and plan.events is None,
         "undo": REPLAY_EVENTS.undo,
         "workers": desk().jobs.workers(REPLAY_EVENTS.name),
@@ -86,4 +90,4 @@ def _size(plan: ReplayPlan) -> str:
 def _takes(plan: ReplayPlan) -> str:
     """ "about 3 seconds, as earlier replays took"."""
     how = "by the rate of earlier replays" if plan.expected.measured else "a guess: no replay was measured here yet"
-    return f"about {format_duration(plan.seconds + 0.5)} ({how})"
+    return f"{'less than a second' if plan.seconds < 1 else f'about {format_duration(plan.seconds + 0.5)}'} ({how})"

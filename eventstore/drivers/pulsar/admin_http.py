@@ -223,7 +223,7 @@ _STARTING = re.compile(
 
 
 BUSY = (
-    "The subscription is busy: somebody else moves its cursor now, or the broker has not ended an earlier move. The cursor "
+    "The subscription is busy: another person moves its cursor now, or the broker has not ended an earlier move. The cursor "
     "has not been moved for you. Look in a moment where it stands, and try again if that is still needed."
 )
 _BUSY = re.compile(r"subscription (?:is )?(?:busy|fenced)|fence subscription", re.IGNORECASE)

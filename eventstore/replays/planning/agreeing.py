@@ -32,5 +32,5 @@ def check_limit(actor: Actor, kind: str, resource: Resource, events: int, most: 
     if before + events > most:
         raise JobRefused(
             f"One person may replay {most:,} events to this projection in 24 hours. You have asked for {before:,}, and this "
-            f"would be {events:,} more. Replay fewer, or ask somebody else."
+            f"would be {events:,} more. Replay fewer, or ask another person."
         )
