@@ -1,0 +1,154 @@
+"""A whole replay in each way, on every driver, from the plan to the last acknowledgement.
+
+The projection is a service as a user would write it. A bug made it forget events. After each replay its read model equals one
+that is built from nothing, and whoever gets one customer's events gets no one else's.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from eventstore.actions import Actor, Confirmation
+from eventstore.config.loading import parse_config
+from eventstore.desk import Desk
+from eventstore.jobs import Job, State
+from eventstore.local.builds import live_rows
+from eventstore.model.events import Message, NewMessage
+from eventstore.model.storage import Storage
+from eventstore.replays import Kind, Way, What
+from tests.contract.conftest import MakeTopic
+from tests.contract.helpers import append_singly, eventually
+from tests.indexing import index
+from tests.jobs.kinds import Acts
+from tests.parts import subscriptions_of
+from tests.safeguards import safeguards
+from tests.services import Model, Service, sorted_model
+
+EVENTS, KEYS, BROKEN = 24, 5, "k3"
+NAME = "app-timeline"
+ANNA, BERT = Actor(name="anna"), Actor(name="bert")
+
+
+@dataclass
+class Setting:
+    """A desk over a topic of two partitions, with a projection whose service has forgotten every event of ``BROKEN``."""
+
+    desk: Desk
+    topic: str
+    replay: str
+    model: Model
+
+    def replayed(self, way: Way, what: What, service: Service | None = None) -> Job:
+        """Plan, confirm, have a second person approve where that is needed, and run it to its end. The service starts once the
+        job has begun."""
+        plans = self.desk.replay_plans
+        projection = self.desk.projections.get("app")
+        plan = plans.plan(plans.aim(projection, way, what))
+        aim = plans.aim(projection, way, what, until=plan.until)
+        job = plans.confirm(ANNA, aim, confirmation=Confirmation(digest=plan.digest, since=0), reason="SUP-1")
+        if job.state is State.WAITING:
+            plans.approve(BERT, job.id, digest=job.digest)
+        self.desk.jobs.run_until_idle()
+        with service or nullcontext():
+            return self.finished(job)
+
+    def finished(self, job: Job) -> Job:
+        def has_ended() -> bool:
+            self.desk.jobs.run_until_idle()
+            return self.desk.jobs.get(job.id).state.has_ended
+
+        assert eventually(has_ended), self.desk.jobs.get(job.id)
+        return self.desk.jobs.get(job.id)
+
+    def serving(self, subscription: str = NAME, *, topic: str = "", model: Model | None = None, **more: Any) -> Service:
+        return Service(self.desk.store, topic or self.topic, subscription, model=model, **more)
+
+
+def event(number: int) -> NewMessage:
+    key = f"k{number % KEYS}"
+    properties = {
+        "ce_id": f"e{number}",
+        "ce_type": "DocumentUploaded",
+        "ce_source": "/tests",
+        "ce_specversion": "1.0",
+        "ce_aggregatetype": "patient",
+        "ce_aggregateid": key,
+    }
+    return NewMessage(payload=b"%03d" % number, key=key, properties=properties)
+
+
+def whole_model() -> Model:
+    return {f"k{key}": [b"%03d" % number for number in range(key, EVENTS, KEYS)] for key in range(KEYS)}
+
+
+def broken(message: Message) -> bool:
+    return message.key == BROKEN
+
+
+@pytest.fixture(autouse=True)
+def resting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventstore.replays.watching.following.STAY_SECONDS", 0.0)
+
+
+@pytest.fixture
+def setting(storage: Storage, topic: MakeTopic) -> Iterator[Setting]:
+    source, replay = topic(partitions=2), topic(partitions=2, suffix="-replay")
+    declared = f'''
+[[projection]]
+name = "app"
+purpose = "What patients see"
+topics = ["{source.name}"]
+subscription = "{NAME}"
+ways = ["cursor", "generation", "topic", "local"]
+replay_topic = "{replay.name}"
+local = "tests.contract.local_projection.Documents"
+'''
+    desk = Desk(storage=storage, config=parse_config(declared, "desk.toml"), safeguards=safeguards(Acts()))  # type: ignore[arg-type]
+    append_singly(storage, source.name, [event(number) for number in range(EVENTS)])
+    for partition in range(2):
+        messages = storage.log.read_forward(source.name, partition, limit=100)
+        index([desk.read(message) for message in messages], topic=source, partition=partition)
+    with Service(storage, source.name, NAME, fails_on=broken) as service:
+        assert eventually(lambda: len(service.delivered) >= EVENTS)
+        assert eventually(lambda: subscriptions_of(storage).named(source.name, NAME).backlog == 0)
+    assert sorted_model(service.model)[BROKEN] == []
+    yield Setting(desk=desk, topic=source.name, replay=replay.name, model=service.model)
+    desk.scans.close()
+    desk.tail.close()
+
+
+def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_elses(setting: Setting) -> None:
+    service = setting.serving(topic=setting.replay, model=setting.model)
+    job = setting.replayed(Way.TOPIC, What(kind=Kind.AGGREGATE, aggregate=("patient", BROKEN)), service)
+    assert (job.state, job.progress.done) == (State.SUCCEEDED, len(whole_model()[BROKEN])), job.problem
+    assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
+    assert {message.properties["replayid"] for message in service.delivered} == {job.id}
+    assert sorted_model(setting.model) == whole_model()
+
+
+def test_by_its_cursor_the_projection_reads_everything_again(setting: Setting) -> None:
+    job = setting.replayed(Way.CURSOR, What(kind=Kind.EVERYTHING), setting.serving(model=setting.model))
+    assert (job.state, job.facts["consumed"]) == (State.SUCCEEDED, EVENTS), job.problem
+    assert sorted_model(setting.model) == whole_model()
+
+
+def test_a_new_generation_is_built_from_nothing_and_then_is_what_the_old_one_should_have_been(setting: Setting) -> None:
+    before = sorted_model(setting.model)
+    service = setting.serving(f"{NAME}-v2")
+    job = setting.replayed(Way.GENERATION, What(kind=Kind.EVERYTHING), service)
+    assert (job.state, job.facts["generation"]) == (State.SUCCEEDED, f"{NAME}-v2"), job.problem
+    assert sorted_model(service.model) == whole_model()
+    assert sorted_model(setting.model) == before
+    found = setting.desk.generations.compare(setting.desk.projections.get("app"), f"{NAME}-v2")
+    assert (found.present.waiting, found.other.waiting) == (0, 0)
+
+
+def test_a_local_projection_is_built_from_nothing(setting: Setting) -> None:
+    job = setting.replayed(Way.LOCAL, What(kind=Kind.EVERYTHING))
+    assert (job.state, job.facts["applied"]) == (State.SUCCEEDED, EVENTS), job.problem
+    rows = live_rows("app")
+    assert rows is not None
+    assert {key: [text.encode() for text in texts] for key, texts in rows.items()} == whole_model()
