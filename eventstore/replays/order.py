@@ -156,6 +156,7 @@ class ReplayOrder:
     - ``events`` and ``aggregates``: how many; ``None`` where that is not known before reading.
     - ``ticket``: what the person named, such as "SUP-8812". ``digest``: the plan's.
     - ``canary_of``: the job whose plan this is the rest of. ``left_out``: the aggregate that the canary has sent already.
+    - ``only``: of a canary, the one aggregate whose chosen events are sent, before the rest of them.
     - ``until``: the ordinals behind the last events that the plan has looked at, by topic and partition.
     - ``approval``: why a second person had to agree, in sentences; empty if none had to.
     """
@@ -172,6 +173,7 @@ class ReplayOrder:
     digest: str = ""
     canary_of: str = ""
     left_out: tuple[str, str] = ("", "")
+    only: tuple[str, str] = ("", "")
     until: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: MappingProxyType({}))
     approval: tuple[str, ...] = ()
 
@@ -200,6 +202,7 @@ class ReplayOrder:
             "digest": self.digest,
             "canary_of": self.canary_of,
             "left_out": list(self.left_out),
+            "only": list(self.only),
             "until": {topic: {str(at): end for at, end in ends.items()} for topic, ends in self.until.items()},
             "approval": list(self.approval),
         }
@@ -208,7 +211,7 @@ class ReplayOrder:
     def of(arguments: Mapping[str, Any]) -> "ReplayOrder":
         """Return what ``as_json`` wrote."""
         names = ("projection", "subscription", "target", "ticket", "digest", "canary_of")
-        type, id = arguments["left_out"]
+        (type, id), (only_type, only_id) = arguments["left_out"], arguments["only"]
         return ReplayOrder(
             way=Way(arguments["way"]),
             what=What.of(arguments["what"]),
@@ -216,6 +219,7 @@ class ReplayOrder:
             events=arguments["events"],
             aggregates=arguments["aggregates"],
             left_out=(str(type), str(id)),
+            only=(str(only_type), str(only_id)),
             until={str(topic): {int(at): int(end) for at, end in ends.items()} for topic, ends in arguments["until"].items()},
             approval=tuple(str(why) for why in arguments["approval"]),
             **{name: str(arguments[name]) for name in names},

@@ -1,9 +1,10 @@
 """The desk's face for planning replays: what one would do, asking for it, and agreeing to what somebody else has asked for."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from eventstore.actions import Actor, Confirmation, Resource
-from eventstore.jobs import Approval, Job, JobRefused
+from eventstore.jobs import Approval, Job, JobRefused, State
 from eventstore.jobs.face import JobFace
 from eventstore.projections import Projection, ProjectionFace
 from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan, resource_of
@@ -29,8 +30,10 @@ class ReplayPlanFace:
         ticket: str = "",
         canary_of: str = "",
         left_out: tuple[str, str] = ("", ""),
+        only: tuple[str, str] = ("", ""),
     ) -> Aim:
-        """What is asked for. ``until``: the ends that an earlier plan of the same has frozen (``ReplayPlan.until``)."""
+        """What is asked for. ``until``: the ends that an earlier plan of the same has frozen (``ReplayPlan.until``). ``only``:
+        try this aggregate first; ``rest_of`` is then the rest of the same plan."""
         return Aim(
             projections=self._projections,
             is_external=self._is_external,
@@ -41,6 +44,7 @@ class ReplayPlanFace:
             ticket=ticket,
             canary_of=canary_of,
             left_out=left_out,
+            only=only,
         )
 
     def resource(self, projection: Projection) -> Resource:
@@ -77,7 +81,16 @@ class ReplayPlanFace:
             job=job.id,
             canary_of=order.canary_of,
             left_out=order.left_out,
+            only=order.only,
         )
+
+    def rest_of(self, job: Job, *, ticket: str = "") -> Aim:
+        """What the plan takes beside the aggregate that this job has tried first, up to the same ends. ``JobRefused`` if the
+        job tried none, or has not succeeded."""
+        aim = self.aim_of(job)
+        if aim.only == ("", "") or job.state is not State.SUCCEEDED:
+            raise JobRefused("The rest can be replayed once a replay of one aggregate of it has succeeded. This one is none.")
+        return replace(aim, job="", canary_of=job.id, left_out=aim.only, only=("", ""), ticket=ticket)
 
     def plan_of(self, job: Job) -> ReplayPlan:
         """The job's plan, made again as things are now."""

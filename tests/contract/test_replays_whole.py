@@ -6,7 +6,7 @@ that is built from nothing, and whoever gets one customer's events gets no one e
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,11 +14,11 @@ import pytest
 from eventstore.actions import Actor, Confirmation
 from eventstore.config.loading import parse_config
 from eventstore.desk import Desk
-from eventstore.jobs import Job, State
+from eventstore.jobs import Job, JobRefused, State
 from eventstore.local.builds import live_rows
 from eventstore.model.events import Message, NewMessage
 from eventstore.model.storage import Storage
-from eventstore.replays import Kind, Way, What
+from eventstore.replays import Aim, Kind, Way, What
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually
 from tests.indexing import index
@@ -41,16 +41,18 @@ class Setting:
     replay: str
     model: Model
 
-    def replayed(self, way: Way, what: What, service: Service | None = None) -> Job:
+    def replayed(self, way: Way, what: What, service: Service | None = None, **more: Any) -> Job:
+        return self.carried_out(self.desk.replay_plans.aim(self.desk.projections.get("app"), way, what, **more), service)
+
+    def carried_out(self, aim: Aim, service: Service | None = None) -> Job:
         """Plan, confirm, have a second person approve where that is needed, and run it to its end. The service starts once the
         job has begun."""
         plans = self.desk.replay_plans
-        projection = self.desk.projections.get("app")
-        plan = plans.plan(plans.aim(projection, way, what))
-        aim = plans.aim(projection, way, what, until=plan.until)
-        job = plans.confirm(ANNA, aim, confirmation=Confirmation(digest=plan.digest, since=0), reason="SUP-1")
+        plan = plans.plan(aim)
+        confirmation = Confirmation(digest=plan.digest, since=0)
+        job = plans.confirm(ANNA, replace(aim, until=plan.until), confirmation=confirmation, reason="SUP-1")
         if job.state is State.WAITING:
-            plans.approve(BERT, job.id, digest=job.digest)
+            job = plans.approve(BERT, job.id, digest=job.digest)
         self.desk.jobs.run_until_idle()
         with service or nullcontext():
             return self.finished(job)
@@ -127,6 +129,23 @@ def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_els
     assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
     assert {message.properties["replayid"] for message in service.delivered} == {job.id}
     assert sorted_model(setting.model) == whole_model()
+
+
+def test_one_aggregate_is_tried_first_and_then_the_rest_of_the_same_plan(setting: Setting) -> None:
+    """The rest has neither what was tried, nor what was published since."""
+    tried = setting.serving(topic=setting.replay, model=setting.model)
+    job = setting.replayed(Way.TOPIC, What(kind=Kind.EVERYTHING), tried, only=("patient", BROKEN))
+    assert (job.state, job.approver) == (State.SUCCEEDED, None), job.problem
+    assert [message.payload for message in tried.delivered] == whole_model()[BROKEN]
+    append_singly(setting.desk.store, setting.topic, [event(EVENTS)])
+    rest = setting.serving(topic=setting.replay, model=setting.model)
+    later = setting.carried_out(setting.desk.replay_plans.rest_of(job), rest)
+    assert (later.state, later.approver) == (State.SUCCEEDED, BERT), later.problem
+    assert {message.properties["replayid"] for message in rest.delivered} == {later.id}
+    assert sorted(message.payload for message in [*tried.delivered, *rest.delivered]) == [b"%03d" % n for n in range(EVENTS)]
+    assert sorted_model(setting.model) == whole_model()
+    with pytest.raises(JobRefused, match="This one is none"):
+        setting.desk.replay_plans.rest_of(later)
 
 
 def test_by_its_cursor_the_projection_reads_everything_again(setting: Setting) -> None:

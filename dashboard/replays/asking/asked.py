@@ -13,12 +13,12 @@ from dashboard.web.filter_form import read_filter
 from dashboard.web.pages import profile_of
 from eventstore.config import Projection
 from eventstore.model import InvalidPosition, InvalidReplay, Position
-from eventstore.replays import TAKES, Aim, Kind, Way, What
+from eventstore.replays import TAKES, Aim, Kind, ReplayPlan, Way, What
 
 GENTLEST = (Way.TOPIC, Way.CURSOR, Way.GENERATION, Way.LOCAL)
 """The ways, the one that disturbs least first."""
 NOT_WRITTEN = "This is not what the preview has written. Open the preview again."
-FIELDS = ("projection", "way", "kind", "topic", "type", "id", "since", "from", "filter")
+FIELDS = ("projection", "way", "kind", "topic", "type", "id", "since", "from", "filter", "only_type", "only_id", "canary_of")
 """What an address or a form says, beside any number of ``event``."""
 
 
@@ -44,6 +44,8 @@ class Asked:
 def asked_in(given: QueryDict) -> Asked:
     """Read the address or the form. Raises ``UnknownProjection``."""
     fields = {name: text for name in FIELDS if (text := given.get(name, "").strip())}
+    if "canary_of" in fields:
+        fields |= _of_rest(fields["canary_of"])
     events = tuple(id for text in given.getlist("event") for id in text.split())
     if "kind" not in fields and (kind := _kind(fields, events)) is not None:
         fields["kind"] = kind.value
@@ -56,6 +58,8 @@ def asked_in(given: QueryDict) -> Asked:
 def aim_of(request: HttpRequest, asked: Asked, *, until: str = "", ticket: str = "") -> Aim:
     """What is to be planned. Raises ``IncompleteReplay`` where something is still to be chosen, and ``InvalidReplay`` where
     what was chosen cannot be used."""
+    if "canary_of" in asked.given:
+        return desk().replay_plans.rest_of(desk().jobs.get(asked.given["canary_of"]), ticket=ticket)
     if asked.projection is None:
         raise IncompleteReplay("Choose the projection that is to get the events again.")
     what = _what(request, asked)
@@ -66,7 +70,18 @@ def aim_of(request: HttpRequest, asked: Asked, *, until: str = "", ticket: str =
         )
     wanted = asked.given.get("way", "")
     way = next((one for one in asked.ways if one.value == wanted), asked.ways[0])
-    return desk().replay_plans.aim(asked.projection, way, what, until=until_in(until), ticket=ticket)
+    only = (asked.given.get("only_type", ""), asked.given.get("only_id", ""))
+    return desk().replay_plans.aim(asked.projection, way, what, until=until_in(until), ticket=ticket, only=only)
+
+
+def canary_address(asked: Asked, plan: ReplayPlan) -> str:
+    """The query of the preview that tries one aggregate of this plan first; empty where there is nothing to try."""
+    first = next((one for one in plan.first if one.aggregate_id), None)
+    several = plan.what.kind in (Kind.EVERYTHING, Kind.SINCE, Kind.FILTER) and plan.counts.aggregates != 1
+    if plan.way is not Way.TOPIC or not several or plan.only != ("", "") or plan.canary_of or first is None:
+        return ""
+    query = asked.address(only_type=first.aggregate_type, only_id=first.aggregate_id)
+    return f"{query}&{urlencode({'until': until_as_posted(plan.until)})}"
 
 
 def projections_for(asked: Asked) -> Sequence[Projection]:
@@ -88,6 +103,12 @@ def until_in(text: str) -> Mapping[str, Mapping[int, int]] | None:
         return {str(topic): {int(at): int(end) for at, end in ends.items()} for topic, ends in told.items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidPosition(NOT_WRITTEN) from error
+
+
+def _of_rest(job: str) -> Mapping[str, str]:
+    """What the rest of a canary's plan is, as far as the page says it. Raises ``UnknownJob`` and ``JobRefused``."""
+    aim = desk().replay_plans.rest_of(desk().jobs.get(job))
+    return {"projection": aim.projection.name, "way": aim.way.value, "kind": aim.what.kind.value}
 
 
 def _kind(fields: Mapping[str, str], events: Sequence[str]) -> Kind | None:

@@ -18,6 +18,7 @@ from dashboard.replays.asking.asked import (
     IncompleteReplay,
     aim_of,
     asked_in,
+    canary_address,
     projections_for,
     until_as_posted,
 )
@@ -87,7 +88,7 @@ class Said:
 @page(REPLAY_EVENTS.name)
 def new(request: HttpRequest) -> HttpResponse:
     """The preview: nothing is touched."""
-    return _preview(request, asked_in(request.GET), Said())
+    return _preview(request, asked_in(request.GET), Said(), until=request.GET.get("until", ""))
 
 
 @page(REPLAY_EVENTS.name, methods=("POST",))
@@ -176,6 +177,8 @@ def _form(asked: Asked, plan: ReplayPlan) -> Mapping[str, Any]:
     return {
         "until": until_as_posted(plan.until),
         "ways": [(TITLES[way], asked.address(way=way.value), way is plan.way) for way in asked.ways],
+        "canary": canary_address(asked, plan),
+        "tried": plan.only if plan.only != ("", "") else None,
         "way": plan.way.value,
         "can_throttle": plan.way in (Way.TOPIC, Way.LOCAL),
         "nothing": plan.events == 0 or not plan.choice.topics,

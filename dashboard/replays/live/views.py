@@ -1,9 +1,10 @@
 """The page of one replay: live while it runs, and its figures afterwards."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
 
 from dashboard.access import policy
 from dashboard.auditing.reasons import LONGEST_REASON
@@ -11,12 +12,13 @@ from dashboard.gateway import desk
 from dashboard.jobs.acting import acting
 from dashboard.jobs.views import MIN_SPEED
 from dashboard.jobs.words import KindWords, tell_jobs
+from dashboard.models import Person
 from dashboard.replays.live import words
 from dashboard.replays.live.history import acts_on, log_of
 from dashboard.replays.live.plan import plan_facts
 from dashboard.replays.live.shown import shown
 from dashboard.web.pages import load_whole_page, page, person_of, profile_of, render, wants_fragment
-from eventstore.jobs import CANCEL_JOB
+from eventstore.jobs import CANCEL_JOB, State
 from eventstore.replays import REPLAY, Watched
 
 tell_jobs(REPLAY, KindWords(page="replay", title=words.job_title))
@@ -39,6 +41,7 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "shown": shown(found, profile_of(request), named=named),
         "job": job,
         "order": found.order,
+        "rest": _rest(person, found),
         "acting": acting(person, job),
         "since": desk().jobs.newest_act(job),
         "log": log_of(found, acts, named=named),
@@ -50,6 +53,14 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "longest_reason": LONGEST_REASON,
         "fragment": wants_fragment(request),
     }
+
+
+def _rest(person: Person, found: Watched) -> str:
+    """Where the rest of a canary's plan is asked for; empty if there is none yet, or for people who may not."""
+    succeeded = found.job.state is State.SUCCEEDED and found.order.only != ("", "")
+    if not succeeded or not policy.allows(person, REPLAY):
+        return ""
+    return f"{reverse('replay_new')}?{urlencode({'canary_of': found.job.id})}"
 
 
 urls = [path("replays/<hex:id>/", replay, name="replay")]

@@ -60,10 +60,21 @@ def consumed_means(order: ReplayOrder, reader: str) -> str:
 
 
 def _which(order: ReplayOrder) -> str:
+    if order.only != ("", ""):
+        return f" of {_aggregate(order.only)}"
+    if order.left_out != ("", ""):
+        return f"{_chosen(order)}, without {_aggregate(order.left_out)},"
+    return _chosen(order)
+
+
+def _aggregate(of: tuple[str, str]) -> str:
+    return f"{humanize_type(of[0]).lower()} {visible(shorten(of[1], LONGEST))}"
+
+
+def _chosen(order: ReplayOrder) -> str:
     what = order.what
     if what.kind is Kind.AGGREGATE:
-        type, id = what.aggregate
-        return f" of {humanize_type(type).lower()} {visible(shorten(id, LONGEST))}"
+        return f" of {_aggregate(what.aggregate)}"
     if what.kind is Kind.SINCE:
         when = f"published since {format_exact(what.time)}" if what.time is not None else "from chosen positions on"
         return f" {when}{_topic(what.topic)}"

@@ -25,8 +25,8 @@ TAKES: Mapping[Way, frozenset[Kind]] = {
 class Aim:
     """What is asked for. ``projections`` and ``is_external`` are the desk's.
 
-    ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out`` and
-    ``canary_of``: as in ``ReplayOrder``.
+    ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out``,
+    ``only`` and ``canary_of``: as in ``ReplayOrder``.
     """
 
     projections: ProjectionFace
@@ -39,6 +39,7 @@ class Aim:
     job: str = ""
     canary_of: str = ""
     left_out: tuple[str, str] = ("", "")
+    only: tuple[str, str] = ("", "")
 
 
 def resource_of(projections: ProjectionFace, projection: Projection) -> Resource:
@@ -53,6 +54,8 @@ def topics_of(aim: Aim) -> Sequence[Topic]:
         raise InvalidReplay(f"{projection.name} does not take this way. Its page says which it takes, and what to declare.")
     if what.kind not in TAKES[aim.way]:
         raise InvalidReplay("Single events can be replayed through a replay topic only. Choose all events, or another way.")
+    if aim.only != ("", "") and aim.way is not Way.TOPIC:
+        raise InvalidReplay("One aggregate can be tried first through a replay topic only.")
     check_positions(what)
     topics = aim.projections.topics(projection)
     if not what.topic:

@@ -233,6 +233,27 @@ def without(choice: Choice, aggregate: tuple[str, str], seen: Seen) -> Choice:
     return replace(_single(left), trimmed=choice.trimmed)
 
 
+def alone(choice: Choice, aggregate: tuple[str, str], seen: Seen) -> Choice:
+    """Of the choice, the events of one aggregate. What a filter takes of them is known when they are read, as before."""
+    if aggregate == ("", ""):
+        return choice
+    own = _of_aggregate(What(kind=Kind.AGGREGATE, aggregate=aggregate), seen).known or {}
+    by_place = {one.place: one for one in seen.partitions}
+    left = [
+        (by_place[place], [at for at in ordinals if _is_chosen(choice, place, at)])
+        for place, ordinals in own.items()
+        if place in by_place
+    ]
+    found = replace(_single(left), trimmed=choice.trimmed)
+    return found if choice.events is not None else replace(found, known=None, events=None)
+
+
+def _is_chosen(choice: Choice, place: tuple[str, int], ordinal: int) -> bool:
+    if choice.known is not None:
+        return ordinal in choice.known.get(place, ())
+    return _is_inside(choice.topics, place, ordinal)
+
+
 def _is_inside(topics: Chosen, place: tuple[str, int], ordinal: int) -> bool:
     bounds = topics.get(place[0], {}).get(place[1])
     return bounds is not None and bounds.first <= ordinal < bounds.end

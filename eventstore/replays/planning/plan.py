@@ -24,7 +24,7 @@ from eventstore.replays.order import Kind, ReplayOrder, Way, What, chosen_json
 from eventstore.replays.planning.agreeing import why_second_person
 from eventstore.replays.planning.aiming import Aim, target_of, topics_of
 from eventstore.replays.planning.audience import Audience, audience_of
-from eventstore.replays.planning.choosing import Choice, choose, without
+from eventstore.replays.planning.choosing import Choice, alone, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
 from eventstore.replays.planning.expected import Expected, expected
 from eventstore.replays.planning.hazards import Facts, Hazard, hazards_of
@@ -68,6 +68,7 @@ class ReplayPlan:
     ticket: str = ""
     canary_of: str = ""
     left_out: tuple[str, str] = field(default=("", ""))
+    only: tuple[str, str] = field(default=("", ""))
 
     @property
     def events(self) -> int | None:
@@ -108,6 +109,7 @@ class ReplayPlan:
             list(self.audience.others),
             self.canary_of,
             list(self.left_out),
+            list(self.only),
         ]
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode("ascii")).hexdigest()
 
@@ -160,6 +162,7 @@ class ReplayPlan:
             digest=self.digest,
             canary_of=self.canary_of,
             left_out=self.left_out,
+            only=self.only,
             until=self.until,
             approval=tuple(self.approval),
         )
@@ -170,7 +173,7 @@ def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     topics = topics_of(aim)
     replay, target = target_of(storage, aim, topics)
     seen = look(storage.log, [topic.name for topic in topics], aim.until)
-    choice = without(choose(storage.log, aim.what, seen), aim.left_out, seen)
+    choice = alone(without(choose(storage.log, aim.what, seen), aim.left_out, seen), aim.only, seen)
     reader = (replay, aim.projection.replay_subscription) if replay else None
     audience = audience_of(storage, topics, aim.projection.subscription, choice, reader)
     counts = counted(choice)
@@ -189,7 +192,7 @@ def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
         audience=audience,
         side_effects=found,
         hazards=hazards_of(_facts(storage, resource, aim, seen, choice, audience, topics)),
-        approval=why_second_person(aim.what, choice.events, found.keys(), limits.approval_above),
+        approval=why_second_person(_meant(aim), choice.events, found.keys(), limits.approval_above),
         limits=limits,
         expected=expected(REPLAY, aim.way),
         first=first,
@@ -198,7 +201,13 @@ def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
         ticket=aim.ticket,
         canary_of=aim.canary_of,
         left_out=aim.left_out,
+        only=aim.only,
     )
+
+
+def _meant(aim: Aim) -> What:
+    """What is sent: of a canary, the events of one aggregate and never all."""
+    return aim.what if aim.only == ("", "") else What(kind=Kind.AGGREGATE, aggregate=aim.only)
 
 
 def _facts(

@@ -42,19 +42,16 @@ def judge_of(
     ``tokens``: where the chosen events lie, if each of them is known. If that is not known any more, because the index was
     built anew, they are recognised by what was asked for.
     """
-    judges = [
-        judge
-        for judge in (_among(order, bounds, tokens, read), _passing(order, read), _not_left_out(order, read))
-        if judge is not None
-    ]
+    found = (_among(order, bounds, tokens, read), _passing(order, read), _not_left_out(order, read), _alone(order, read))
+    judges = [judge for judge in found if judge is not None]
     if not judges:
         return None
     if len(judges) == 1:
         return judges[0]
 
     def both(message: Message) -> Verdict:
-        found = [judge(message) for judge in judges]
-        return next((one for one in found if one is not Verdict.MATCH), Verdict.MATCH)
+        verdicts = [judge(message) for judge in judges]
+        return next((one for one in verdicts if one is not Verdict.MATCH), Verdict.MATCH)
 
     return both
 
@@ -89,6 +86,12 @@ def _not_left_out(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge
     if order.left_out == ("", ""):
         return None
     return lambda message: _verdict(aggregate_of(read(message)) != order.left_out)
+
+
+def _alone(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge | None:
+    if order.only == ("", ""):
+        return None
+    return lambda message: _verdict(aggregate_of(read(message)) == order.only)
 
 
 def aggregate_of(event: Event) -> tuple[str, str]:
