@@ -37,8 +37,14 @@ class Watched:
 
     @property
     def total(self) -> int | None:
-        """How many events it is to give; ``None`` while that is not known."""
-        return self.job.progress.total if self.job.progress.total is not None else self.order.events
+        """How many events it is to give; ``None`` while that is not known. Those that could not be sent are not among them."""
+        progress = self.job.progress
+        if self.order.way is not Way.TOPIC:
+            return progress.total if progress.total is not None else self.order.events
+        if self.order.events is not None:
+            return max(0, self.order.events - progress.failed)
+        everything_is_read = progress.total is not None and progress.handled >= progress.total
+        return progress.done if everything_is_read else None
 
     @property
     def sent(self) -> int:
