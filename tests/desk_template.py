@@ -74,8 +74,10 @@ def main(people: Sequence[str]) -> None:
     from django.core.management import call_command
 
     django.setup()
+    from dashboard.setup.databases import migrate
+
     for alias in FILES:
-        call_command("migrate", database=alias, verbosity=0)
+        migrate(alias)
     from tests.people import PASSWORD
 
     for role in people:

@@ -6,13 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
-from dashboard.setup.databases import database
+from dashboard.setup.databases import database, migrate
 from scripts.local_postgres import LocalPostgres, PostgresAddress
 from tests.broker_fixture import left_out
 from tests.run_servers import FIND, POSTGRES, NotAvailable, new_postgres
@@ -55,7 +54,7 @@ def store_tables_on_postgres(
 
 def make_store_tables(url: str) -> None:
     with alias_on("store", url):
-        call_command("migrate", database="store", verbosity=0)
+        migrate("store")
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def index_tables_on_postgres(
     """
     url = postgres_server.create_database(f"index-{worker_id}", "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
     with django_db_blocker.unblock(), alias_on("index", url):
-        call_command("migrate", database="index", verbosity=0)
+        migrate("index")
     return url
 
 
@@ -96,7 +95,7 @@ def desk_tables_on_postgres(
     """The URL of a database that has the tables of people, record and jobs."""
     url = postgres_server.create_database(f"desk-{worker_id}")
     with django_db_blocker.unblock(), alias_on("default", url):
-        call_command("migrate", database="default", verbosity=0)
+        migrate("default")
     return url
 
 

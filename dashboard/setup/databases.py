@@ -52,3 +52,12 @@ class RouteByLabel:
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         return OWN_DATABASE.get(app_label, "default") == db
+
+
+def migrate(alias: str) -> None:
+    """Create or change the tables of this database. Other apps' migrations are left out of ``index`` and ``store``: they would
+    change nothing there, and Django takes half a second to go through them."""
+    from django.core.management import call_command
+
+    own = [label for label, where in OWN_DATABASE.items() if where == alias]
+    call_command("migrate", *own, database=alias, interactive=False, verbosity=0)

@@ -9,7 +9,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
@@ -17,6 +16,7 @@ from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_left_open
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
+from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
 from eventstore.config import OF_THE_STORE, shell_command
 from eventstore.model import EventStoreError
@@ -114,7 +114,7 @@ def _migrate() -> None:
     """Create each database's own tables. The store's only if the store is embedded."""
     aliases = ["default", "index", "store"] if demo.own_store() else ["default", "index"]
     for alias in aliases:
-        call_command("migrate", database=alias, interactive=False, verbosity=0)
+        migrate(alias)
 
 
 def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:
