@@ -15,6 +15,7 @@ from scripts.ports import free_port
 from tests import forked
 from tests.browser.conftest import running_chromium
 from tests.browser.planted import explain
+from tests.desk_template import copy_databases
 from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -76,8 +77,8 @@ def manage(data: Path, *arguments: str, **environment: str) -> str:
     return str(result.stdout)
 
 
-def shell(data: Path, code: str) -> str:
-    return manage(data, "shell", "--no-imports", "-c", code).strip()
+def shell(data: Path, code: str, **environment: str) -> str:
+    return manage(data, "shell", "--no-imports", "-c", code, **environment).strip()
 
 
 COUNT = """
@@ -114,8 +115,8 @@ def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) ->
 
 def test_another_data_directory_has_other_passwords(lasting: Serving, data: Path, tmp_path: Path) -> None:
     code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
-    manage(tmp_path, "migrate", "-v", "0")
-    fresh = shell(tmp_path, code).splitlines()
+    copy_databases(tmp_path)
+    fresh = shell(tmp_path, code, DJANGO_SETTINGS_MODULE="tests.settings").splitlines()
     assert len(fresh) == 4
     assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
 
@@ -234,8 +235,7 @@ def test_a_kill_leaves_no_orphan(serving: Serving) -> None:
 
 def test_a_kill_during_the_seeding_neither_doubles_an_event_nor_leaves_one_out(alone: Path, tmp_path: Path) -> None:
     shutil.copy(alone / "demo-started", tmp_path)
-    manage(tmp_path, "migrate", "--database", "store", "-v", "0")
-    manage(tmp_path, "migrate", "-v", "0")
+    copy_databases(tmp_path)
     whole = shell(
         tmp_path, "from dashboard.demo.history import *\nprint({k: len(v) for k, v in whole_history(started()).items()})"
     )
