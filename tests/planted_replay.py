@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -56,6 +57,7 @@ def planted(
     """The job of this order, which has sent these copies. ``events``: as if there were so many of them."""
     looks: Mapping[str, Any] = columns.pop("looks", Looks()).as_json()
     events = columns.pop("events", len(places))
+    order = replace(order, events=events) if events > len(places) else order
     stretch = Stretch(topic=order.target, partition=0, behind="", last=places[-1].token, events=events)
     now = timezone.now()
     given: dict[str, Any] = {
@@ -66,7 +68,7 @@ def planted(
         "resource_key": "planted",
         "arguments": json.dumps(order.as_json()),
         "checkpoint": json.dumps({TARGET: target_json([stretch]), LOOKS: looks}),
-        "total": events if events > len(places) else order.events,
+        "total": order.events,
         "done": events,
         "asker": "support",
         "via": "page",
