@@ -30,7 +30,7 @@ from eventstore.model.errors import EventStoreError, ToldOnce
 from eventstore.model.storage import Storage
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.05
 """Seconds between two looks for a job or a share: so long a person waits at most until what was asked for begins."""
 SETTLE_EVERY = 1.0
 """Seconds between two looks for ends that the record does not know."""
