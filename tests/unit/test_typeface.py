@@ -1,4 +1,5 @@
-"""The typeface kept in the repository: unchanged, named, licensed, and loaded so that a page waits for nothing."""
+"""The typeface kept in the repository: unchanged, named, licensed, and loaded so that no page waits for it for
+long or is laid out twice."""
 
 import re
 from hashlib import sha256
@@ -22,12 +23,15 @@ def test_its_licence_and_the_version_that_it_was_taken_from_are_beside_it() -> N
     assert "`@fontsource-variable/inter` 5.3.0" in (INTER / "README.md").read_text("utf-8")
 
 
-def test_text_is_shown_at_once_and_every_file_is_used() -> None:
+def test_text_is_shown_soon_and_laid_out_once_and_every_file_is_used() -> None:
     ours = [face for face in FACES if 'font-family: "Inter"' in face]
     assert {name for face in ours for name in re.findall(r'url\("inter/([^"]*)"\)', face)} == {
         path.name for path in INTER.glob("*.woff2")
     }
-    assert all("font-display: swap" in face for face in ours)
+    when_late = {
+        name: display for face in ours for display, name in re.findall(r'font-display: (\w+); .*url\("inter/([^"]*)"', face)
+    }
+    assert when_late == {"inter-latin.woff2": "optional", "inter-latin-ext.woff2": "swap"}
 
 
 def test_the_faces_before_it_are_as_wide_so_that_nothing_moves() -> None:
@@ -39,6 +43,6 @@ def test_the_faces_before_it_are_as_wide_so_that_nothing_moves() -> None:
 
 def test_every_page_loads_it_once_and_before_it_is_asked_for() -> None:
     heads = [path for path in (ROOT / "templates").rglob("*.html") if "<!doctype html>" in path.read_text("utf-8")]
-    assert len(heads) == 3
+    assert len(heads) == 4
     assert all(path.read_text("utf-8").count('{% include "components/_head.html" %}') == 1 for path in heads)
     assert (ROOT / "templates/components/_head.html").read_text("utf-8").count('rel="preload"') == 1
