@@ -18,9 +18,13 @@ OPEN = {"login", "healthz", "readyz", "robots"}
 JOB_POSTS = {"job_pauses", "job_resumptions", "job_cancellations", "job_approvals", "job_throttles"}
 REPLAY_POSTS = {"replay_confirmations", "replay_approvals"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
-POSTED = {"cursor_resets", "cursor_undos", "search_stops", "skips"} | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS
+GENERATION_POSTS = {"generation_promotions", "generation_discards"}
+MOVE_POSTS = {"cursor_resets", "cursor_undos", "skips"}
+POSTED = {"search_stops"} | MOVE_POSTS | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS | GENERATION_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
-PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"}
+PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
+    "generation": f"{NAME}-v2"
+}
 ROUTES: list[URLPattern] = list(urls.urlpatterns)
 NAMES = [str(route.name) for route in ROUTES]
 
