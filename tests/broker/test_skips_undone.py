@@ -1,10 +1,10 @@
-"""Each kind of skip and its undo on the broker, two who move one cursor at once, and one partition of four that refuses."""
+"""Each kind of skip and its undo on the broker, without consumers and beside them; two who move one cursor at once; and one
+partition of four that refuses."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import cycle
 from typing import Any
 
 import httpx
@@ -25,20 +25,22 @@ from eventstore.cursors import (
     undone_of,
 )
 from eventstore.drivers.pulsar.storage import PulsarStorage
-from eventstore.model.errors import EventStoreError
+from eventstore.model.errors import EventStoreError, NothingToMove
 from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.log import Edge
-from eventstore.model.subscriptions import SubscriptionType
+from eventstore.model.subscriptions import Consumer, SubscriptionType
 from tests.broker.conftest import publish_batch, roll_over, storage_of
 from tests.broker.test_skips import index
+from tests.broker.test_undo import handle, received
 from tests.contract.helpers import eventually
 from tests.namespaces import Broker
 from tests.unit.cursors.undoing import moved, recorded, undo, undo_plan
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("desk_databases")]
 
-SHARED = SubscriptionType.SHARED
-OTHERS = (SubscriptionType.EXCLUSIVE, SubscriptionType.FAILOVER, SubscriptionType.KEY_SHARED)
+SHARED, EXCLUSIVE = SubscriptionType.SHARED, SubscriptionType.EXCLUSIVE
+TYPES = (SHARED, EXCLUSIVE, SubscriptionType.FAILOVER, SubscriptionType.KEY_SHARED)
+ALONE = "nobody-connected"
 HANDLED = (1, 5)
 """Which events of each partition were handled before any move."""
 
@@ -96,8 +98,8 @@ def topic(alone: PulsarStorage, client: Any, admin: httpx.Client) -> Iterator[st
         roll_over(admin, one)
         publish_batch(client, one, [b"in a batch"] * 3)
         publish_batch(client, one, [b"last"])
-    for kind in (SHARED, *OTHERS):
-        alone.subscriptions.create(name, kind.value, type=kind, start=Edge.EARLIEST)
+    for subscription in (*[kind.value for kind in TYPES], ALONE):
+        alone.subscriptions.create(name, subscription, type=SHARED, start=Edge.EARLIEST)
     index(alone)
     yield name
 
@@ -119,29 +121,74 @@ def waiting(storage: PulsarStorage, topic: str, name: str) -> list[Message]:
 
 
 def test_each_skip_skips_what_its_name_says_and_its_undo_gives_back_exactly_that(alone: PulsarStorage, topic: str) -> None:
-    handled = [one.position for at in range(2) for one in [of(at, events(alone, topic))[number] for number in HANDLED]]
-    other = cycle(OTHERS)
+    there = events(alone, topic)
+    handled = [of(at, there)[number].position for at in range(2) for number in HANDLED]
+    ranges = {at: [alone.log.entry(one) for one in handled if one.partition == at] for at in range(2)}
+    alone.subscriptions.acknowledge(topic, ALONE, ranges)
+    before = waiting(alone, topic, ALONE)
+    assert len(before) == len(there) - len(handled)
     for skip in SKIPS:
-        for kind in (SHARED, next(other)):
-            name = kind.value
-            ranges = {at: [alone.log.entry(one) for one in handled if one.partition == at] for at in range(2)}
-            alone.subscriptions.acknowledge(topic, name, ranges)
-            before = waiting(alone, topic, name)
-            assert len(before) == len(events(alone, topic)) - len(handled)
-            act = Running(lease=None)
-            plan = skip.action.plan(alone, subscription_resource(topic, name), skip.aim(before))
-            skip.action.execute(alone, plan, act)
-            lost = skip.skips(before)
-            assert lost
-            assert {part.ending for part in act.parts} == {Ending.DONE}, (skip.action.name, kind)
-            assert waiting(alone, topic, name) == [one for one in before if one not in lost], (skip.action.name, kind)
-            assert plan.passed_over == len(lost)
-            undone = undone_of("act-1", *recorded(plan, act))
-            assert undone is not None
-            done, parts = undo(alone, topic, name, undone)
-            assert {part.ending for part in parts} == {Ending.DONE}, (skip.action.name, kind)
-            assert waiting(alone, topic, name) == before, (skip.action.name, kind)
-            assert (done.counts.comes, done.counts.twice) == (len(lost), 0), (skip.action.name, kind)
+        plan, act = skipped(alone, topic, ALONE, skip)
+        assert waiting(alone, topic, ALONE) == [one for one in before if one not in skip.skips(before)], skip.action.name
+        undone = undone_of("act-1", *recorded(plan, act))
+        assert undone is not None
+        done, parts = undo(alone, topic, ALONE, undone)
+        assert {part.ending for part in parts} == {Ending.DONE}, skip.action.name
+        assert waiting(alone, topic, ALONE) == before, skip.action.name
+        assert (done.counts.comes, done.counts.twice) == (plan.passed_over, 0), skip.action.name
+
+
+def skipped(storage: PulsarStorage, topic: str, name: str, skip: Skip) -> tuple[MovePlan, Running]:
+    """Skip, as planned and as counted."""
+    before, act = waiting(storage, topic, name), Running(lease=None)
+    plan = skip.action.plan(storage, subscription_resource(topic, name), skip.aim(before))
+    skip.action.execute(storage, plan, act)
+    assert {part.ending for part in act.parts} == {Ending.DONE}, (skip.action.name, name)
+    assert plan.passed_over == len(skip.skips(before)) > 0
+    return plan, act
+
+
+@pytest.mark.soak
+def test_beside_its_consumer_of_each_type_each_skip_is_undone_and_it_gets_what_it_would_have_got_and_what_the_preview_names(
+    alone: PulsarStorage, topic: str
+) -> None:
+    there = events(alone, topic)
+    handled = {of(at, there)[number].position for at in range(2) for number in HANDLED}
+    for kind in TYPES:
+        with alone.subscriptions.consume(topic, kind.value, type=kind, consumer="worker") as consumer:
+            received(consumer, {one.position for one in there})
+            handle(alone, consumer, topic, kind.value, handled)
+            for skip in SKIPS:
+                _skipped_and_undone(alone, topic, kind, skip, consumer, handled)
+
+
+def _skipped_and_undone(
+    alone: PulsarStorage, topic: str, kind: SubscriptionType, skip: Skip, consumer: Consumer, handled: set[Position]
+) -> None:
+    name, case = kind.value, (skip.action.name, kind)
+    before = {one.position for one in waiting(alone, topic, name)}
+    if kind is EXCLUSIVE and skip is SKIPS[0]:
+        with pytest.raises(NothingToMove, match="stop the consumer first"):
+            skipped(alone, topic, name, skip)
+        return
+    undone = undone_of("act-1", *recorded(*skipped(alone, topic, name, skip)))
+    assert undone is not None
+    preview = undo_plan(alone, topic, name, undone)
+    done, parts = undo(alone, topic, name, undone)
+    assert {part.ending for part in parts} == {Ending.DONE}, (case, parts)
+    left = {one.position for one in waiting(alone, topic, name)}
+    twice = left - before
+    assert left >= before, case
+    assert len(twice) == preview.counts.twice == done.counts.twice, case
+    assert bool(twice) == (preview.blocked and done.blocked), case
+    assert preview.blocked <= (kind is EXCLUSIVE), case
+    moved = {move.partition for move in preview.moves}
+    got = received(consumer, {one for one in left if one.partition in moved}, str(case))  # it has those of the others
+    assert got - left <= handled, case
+    assert len(got - left) <= (preview.counts.again or 0), case
+    handle(alone, consumer, topic, name, twice)
+    assert {one.position for one in waiting(alone, topic, name)} == before, case
+    assert [one.name for one in alone.subscriptions.named(topic, name).consumers] == ["worker"] * 2, case
 
 
 def test_of_four_partitions_one_refuses_a_reset_and_its_undo_and_the_others_are_told_apart(

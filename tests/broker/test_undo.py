@@ -63,7 +63,7 @@ def whole_entries(positions: Sequence[Position], chosen: Iterable[int]) -> set[P
     return {one for one in positions if (one.partition, entry_of(one.token)) in entries}
 
 
-def received(consumer: Consumer, wanted: set[Position]) -> set[Position]:
+def received(consumer: Consumer, wanted: set[Position], what: str = "") -> set[Position]:
     """What comes until all that is wanted has come."""
     found: set[Position] = set()
 
@@ -71,7 +71,7 @@ def received(consumer: Consumer, wanted: set[Position]) -> set[Position]:
         found.update(message.position for message in consumer.receive(limit=100, timeout=0.3))
         return found >= wanted
 
-    assert eventually(all_there), f"{len(wanted - found)} of {len(wanted)} never came"
+    assert eventually(all_there), f"{len(wanted - found)} of {len(wanted)} never came {what}"
     return found
 
 
