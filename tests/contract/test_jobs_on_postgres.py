@@ -4,6 +4,10 @@ import pytest
 
 # The tests that run on SQLite, collected here once more: this module's fixture puts the jobs on PostgreSQL.
 from tests.jobs.conftest import jobs, record  # noqa: F401
+from tests.jobs.test_approval import (  # noqa: F401
+    test_only_another_person_approves_only_that_plan_only_while_it_is_good_and_only_in_time,
+    test_what_was_not_approved_in_time_ends_and_keeps_nothing_busy,
+)
 from tests.jobs.test_leases import (  # noqa: F401
     job,
     test_a_cancellation_between_the_last_save_and_the_giving_back_is_not_lost,

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         status = verbs.add_parser("status", help="how far a replay is; without an id, the newest ones")
         status.add_argument("id", nargs="?", default="")
         status.add_argument("--wait", action="store_true", help="until it has ended")
-        approve = verbs.add_parser("approve", help="agree to what somebody else has asked for")
+        approve = verbs.add_parser("approve", help="agree to what another person has asked for")
         approve.add_argument("--digest", default="", help="of the plan that is agreed to, as 'replay approve ID' prints it")
         for verb in (approve, *(verbs.add_parser(name, help=f"{name} a replay") for name in ("pause", "resume", "cancel"))):
             verb.add_argument("id")
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{job.id} is {job.state}.")
         if job.state is State.WAITING:
-            self.stdout.write(f"Somebody else approves it: {shell_command('replay', 'approve', job.id, '--as', 'NAME')}")
+            self.stdout.write(f"Another person approves it: {shell_command('replay', 'approve', job.id, '--as', 'NAME')}")
         return 0
 
     def status(self, actor: None, options: dict[str, Any]) -> int:
