@@ -84,6 +84,7 @@ NO_PAGES = {
     "job_resumptions": "only posted",
     "job_cancellations": "only posted; what it shows after a refusal is the job's page",
     "job_approvals": "only posted",
+    "job_throttles": "only posted",
     "cursor_undo_new": "there is none before a move; tests/browser/test_blocking_event.py opens it after one",
     "cursor_undos": "only posted; what it shows after a refusal is the page of the preview",
     "skips": "only posted; what it shows after a refusal is the page of the preview",
