@@ -221,3 +221,15 @@ def test_types_with_side_effects_are_named_and_need_a_second_person(replaying: D
     assert "Events of these types have side effects: health.MailWanted." in text(shown)
     assert confirm(replaying, shown, read=[]).status_code == 422  # it still waits in the subscription, which has to be read
     assert asked_for(replaying, {"projection": PROJECTION, "kind": "event", "event": "e-50"}).state is State.WAITING
+
+
+def test_a_subscription_that_no_projection_names_is_replayed_by_its_cursor_but_gets_no_single_events(desk: Desk) -> None:
+    desk.publish(2)
+    desk.subscribe(handled=2)
+    name = f"{TOPIC}/mailer"
+    shown = preview(desk, {"projection": name, "kind": "everything"})
+    assert shown.status_code == 200
+    assert "The cursor of mailer goes back" in text(shown)
+    assert "mailer is shared, so consumers may get one aggregate's events out of order" in text(shown)
+    single = preview(desk, {"projection": name, "kind": "event", "event": "e-0"})
+    assert (single.status_code, "Without a replay topic" in text(single)) == (409, True)
