@@ -94,7 +94,7 @@ def _told_after(means: Means, projection: Projection, told: Mapping[str, Any]) -
 
 def without_desk(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:
     """A desk runs it with ``run_with``."""
-    raise NotSupported("A replay needs the projections of this installation. Run it with manage.py run_jobs.")
+    raise NotSupported("A replay needs the projections of this installation. Run it with the command run_jobs.")
 
 
 def request(plan: ReplayPlan) -> JobRequest:
