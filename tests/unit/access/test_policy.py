@@ -18,8 +18,8 @@ VIEWERS = {"browse", "tail", "export_letters"}
 MOVES = {"reset_cursor", "skip_event", "skip_events", "skip_before", "clear_backlog", "expire_events", "undo_move"}
 LETTERS = {"bury_letters", "keep_letters", "redrive_letters"}
 JOBS = {"pause_job", "resume_job", "cancel_job", "throttle_job"}
-GENERATIONS = {"promote_generation", "discard_generation"}
-HELPERS = VIEWERS | MOVES | LETTERS | JOBS | GENERATIONS | {"see_payloads", "read_audit"}
+REPLAYS = {"replay_events", "promote_generation", "discard_generation"}
+HELPERS = VIEWERS | MOVES | LETTERS | JOBS | REPLAYS | {"see_payloads", "read_audit"}
 FROM_A_PAGE: dict[str, set[str]] = {
     "": set(),
     "viewer": VIEWERS,
