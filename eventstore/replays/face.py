@@ -17,7 +17,7 @@ from eventstore.replays.order import ReplayOrder
 from eventstore.replays.sending.state import ERRORS
 from eventstore.replays.watching.consumption import consumption_of
 from eventstore.replays.watching.copies import copies_in, counted_by_copies
-from eventstore.replays.watching.places import reader_of, stretches_of
+from eventstore.replays.watching.places import is_read_elsewhere, reader_of, stretches_of
 from eventstore.replays.watching.refused import Refused, refused_since
 from eventstore.replays.watching.watched import Watched, looks_of
 
@@ -79,9 +79,8 @@ class ReplayFace:
                 parts["copies"] = copies_in(self._storage.log, stretches, job.id)
                 parts["refused"] = self._refused(told.order, job)
             if job.state is not State.SUCCEEDED:
-                name, topic = reader_of(told.order), stretches[0].topic
-                external = self._is_external(topic, name)
-                found = consumption_of(self._storage, name, stretches, external=external)
+                external = is_read_elsewhere(told.order, self._is_external)
+                found = consumption_of(self._storage, reader_of(told.order), stretches, external=external)
                 parts["consumption"] = counted_by_copies(found, parts.get("copies", ()))
         except EventStoreError as error:
             parts["away"] = str(error)

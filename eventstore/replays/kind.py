@@ -17,15 +17,18 @@ from eventstore.replays.planning.agreeing import check_limit
 from eventstore.replays.planning.aiming import Aim, resource_of
 from eventstore.replays.planning.plan import REPLAY, ReplayPlan, plan
 from eventstore.replays.sending import replay_by_topic, run_share
+from eventstore.replays.watching import is_read_elsewhere
 from eventstore.replays.ways import replay_by_cursor, replay_locally, replay_to_generation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Means:
-    """What a replay's run needs of the desk beside its store. ``read`` makes an event of a message, by the mappings."""
+    """What a replay's run needs of the desk beside its store. ``read`` makes an event of a message, by the mappings.
+    ``is_external``: whether a topic's subscription keeps its positions outside the store."""
 
     projections: ProjectionFace
     read: Callable[[Message], Event]
+    is_external: Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,14 +42,20 @@ class Run:
     job: Job
     worker: Worker
 
+    @property
+    def external(self) -> bool:
+        return is_read_elsewhere(self.order, self.means.is_external)
+
 
 def _by_cursor(run: Run) -> Mapping[str, Any]:
-    return replay_by_cursor(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
+    return replay_by_cursor(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker, external=run.external)
 
 
 def _to_generation(run: Run) -> Mapping[str, Any]:
     topics = [topic.name for topic in run.means.projections.topics(run.projection)]
-    return replay_to_generation(run.storage, run.order, topics, run.job.id, run.job.checkpoint, run.worker)
+    return replay_to_generation(
+        run.storage, run.order, topics, run.job.id, run.job.checkpoint, run.worker, external=run.external
+    )
 
 
 def _locally(run: Run) -> Mapping[str, Any]:
@@ -55,7 +64,7 @@ def _locally(run: Run) -> Mapping[str, Any]:
 
 
 def _by_copies(run: Run) -> Mapping[str, Any]:
-    return replay_by_topic(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker)
+    return replay_by_topic(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker, external=run.external)
 
 
 WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = {

@@ -47,6 +47,11 @@ class Setting:
     def carried_out(self, aim: Aim, service: Service | None = None) -> Job:
         """Plan, confirm, have a second person approve where that is needed, and run it to its end. The service starts once the
         job has begun."""
+        job = self.begun(aim)
+        with service or nullcontext():
+            return self.finished(job)
+
+    def begun(self, aim: Aim) -> Job:
         plans = self.desk.replay_plans
         plan = plans.plan(aim)
         confirmation = Confirmation(digest=plan.digest, since=0)
@@ -54,8 +59,7 @@ class Setting:
         if job.state is State.WAITING:
             job = plans.approve(BERT, job.id, digest=job.digest)
         self.desk.jobs.run_until_idle()
-        with service or nullcontext():
-            return self.finished(job)
+        return job
 
     def finished(self, job: Job) -> Job:
         def has_ended() -> bool:
@@ -129,6 +133,22 @@ def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_els
     assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
     assert {message.properties["replayid"] for message in service.delivered} == {job.id}
     assert sorted_model(setting.model) == whole_model()
+
+
+def test_the_reader_of_the_copies_is_made_once_and_gets_none_of_earlier_replays(setting: Setting) -> None:
+    """It is deleted while the first replay waits for it."""
+    there, what = subscriptions_of(setting.desk.store), What(kind=Kind.AGGREGATE, aggregate=("patient", BROKEN))
+    first = setting.begun(setting.desk.replay_plans.aim(setting.desk.projections.get("app"), Way.TOPIC, what))
+    there.delete(setting.replay, NAME)
+    first = setting.finished(first)
+    assert (first.state, first.facts["consumption"]) == (
+        State.SUCCEEDED,
+        f"There is no subscription {NAME} on {setting.replay}.",
+    )
+    service = setting.serving(topic=setting.replay, model=setting.model)
+    second = setting.replayed(Way.TOPIC, what, service)
+    assert (second.state, second.facts["consumed"]) == (State.SUCCEEDED, len(whole_model()[BROKEN])), second.problem
+    assert {message.properties["replayid"] for message in service.delivered} == {second.id}
 
 
 def test_one_aggregate_is_tried_first_and_then_the_rest_of_the_same_plan(setting: Setting) -> None:

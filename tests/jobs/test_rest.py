@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from eventstore.actions import subscription_resource
+from eventstore.index.indexer.lease_owner import new_owner
 from eventstore.jobs import Job, Progress, State, Worker
 from eventstore.jobs.face import JobFace
 from eventstore.jobs.models import JobRow
+from eventstore.jobs.running import queue
 from eventstore.model.storage import Storage
-from tests.jobs.kinds import BERT, Acts, asked, kind_of, known
+from tests.jobs.kinds import BERT, Acts, asked, counting, kind_of, known
 
 
 def waiting(storage: Storage, job: Job, work: Worker) -> Mapping[str, Any]:
@@ -60,3 +63,22 @@ def test_what_a_person_wants_of_it_happens_at_once(jobs: JobFace, job: Job, wish
     assert jobs.get(job.id).state is State.RUNNING
     jobs.run_until_idle()
     assert jobs.get(job.id).state is state
+
+
+def test_a_job_that_is_queued_comes_before_those_that_rest(jobs: JobFace, job: Job) -> None:
+    """Otherwise replays that wait for their consumers would keep a worker to themselves."""
+    jobs.run_until_idle()
+    an_hour_passes()
+    other = kind_of(counting(1), "other")
+    with known(other):
+        younger = asked(jobs, other, subscription_resource("letters", "another"))
+        taken = [queue.take(new_owner(), ["count", "other"]) for _ in range(2)]
+        assert [one and one.job.id for one in taken] == [younger.id, job.id]
+
+
+def test_what_somebody_wants_of_a_job_that_rests_is_not_put_off(jobs: JobFace, job: Job) -> None:
+    jobs.run_until_idle()
+    asked(jobs, kind_of(waiting), subscription_resource("letters", "another"))
+    jobs.cancel(BERT, job.id)
+    taken = queue.take(new_owner(), ["count"])
+    assert taken is not None and taken.job.id == job.id

@@ -68,13 +68,15 @@ def is_anything_running() -> bool:
 
 
 def take(owner: str, kinds: Collection[str]) -> Taken | None:
-    """Lease the oldest job of these kinds that waits for a worker, or whose worker is gone."""
+    """Lease the oldest job of these kinds that waits for a worker, or whose worker is gone. Those that rest come last, however
+    old they are, unless somebody wants something of them: they wait for something else, and looking for it can wait too."""
     due = _due(owner) & Q(kind__in=sorted(kinds))
-    number = JobRow.objects.filter(due).order_by("number").values_list("number", flat=True).first()
+    rests_last = Case(When(owner=RESTING, wish=Wish.NONE, then=1), default=0)
+    number = JobRow.objects.filter(due).order_by(rests_last, "number").values_list("number", flat=True).first()
     if number is None:
         return None
     with transaction.atomic():
-        row = JobRow.objects.select_for_update(skip_locked=True).filter(due).order_by("number").first()
+        row = JobRow.objects.select_for_update(skip_locked=True).filter(due).order_by(rests_last, "number").first()
         if row is None:  # another worker was quicker
             return None
         tidy, rested = row.tidy, row.owner == RESTING

@@ -128,7 +128,10 @@ def _of_cursor(facts: Facts) -> Iterator[Hazard]:
 def _of_copies(facts: Facts) -> Iterator[Hazard]:
     audience, target = facts.audience, facts.audience.target
     if target is None:
-        text = "The replay topic has no subscription of this projection yet. It is made before anything is sent."
+        text = (
+            "The replay topic has no subscription of this projection yet. It is made at its end before "
+            "anything is sent, so that it gets this replay's copies and none of earlier replays."
+        )
         yield Hazard(danger=Danger.NO_READER, text=text)
     elif facts.lists_consumers and not target.consumers:
         text = f"No consumer of {target.name} is connected to the replay topic: the copies wait there until one is."

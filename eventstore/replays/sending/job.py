@@ -22,15 +22,26 @@ TOO_FEW = (
 )
 
 
+READER = "reader"
+"""The key of the job's checkpoint that says that the replay topic has its subscription: from then on copies may be there."""
+
+
 def replay_by_topic(
-    storage: Storage, order: ReplayOrder, job: str, checkpoint: Mapping[str, Any], worker: Worker
+    storage: Storage,
+    order: ReplayOrder,
+    job: str,
+    checkpoint: Mapping[str, Any],
+    worker: Worker,
+    *,
+    external: bool = False,
 ) -> Mapping[str, Any]:
     """Send the copies, then follow them until they are consumed; return facts for the record.
 
-    Raises as ``send``, and ``JobInterrupted`` where the job is to end, or rests.
+    ``external``: the consumers of the copies keep their positions outside the store. Raises as ``send``, and
+    ``JobInterrupted`` where the job is to end, or rests.
     """
     looks = looks_of(checkpoint)
-    shares = send(storage, order, worker, {LOOKS: looks.as_json()})
+    shares = send(storage, order, worker, {**checkpoint, LOOKS: looks.as_json()})
     sent = Progress.sum_of(share.progress for share in shares)
     facts = {"sent": sent.done, **({"not_matching": sent.skipped} if sent.skipped else {})}
     if not sent.done:
@@ -40,8 +51,9 @@ def replay_by_topic(
         subscription=reader_of(order),
         stretches=stretches_of(order, [share.checkpoint for share in shares]),
         looks=looks,
-        checkpoint=lambda: {LOOKS: looks.as_json()},
+        checkpoint=lambda: {READER: True, LOOKS: looks.as_json()},
         progress=lambda: sent,
+        external=external,
     )
     return {**facts, **follow(storage, what, worker)}
 
@@ -52,8 +64,9 @@ def send(storage: Storage, order: ReplayOrder, worker: Worker, checkpoint: Mappi
     Raises as ``Worker.run_shares``, and ``StoreRefused`` where the replay topic is not as it has to be.
     """
     totals = events_by_partition(order)
-    _prepare(storage, order, max(totals, default=0))
-    return worker.run_shares(checkpoint, {str(partition): events for partition, events in totals.items()})
+    if not checkpoint.get(READER):
+        _prepare(storage, order, max(totals, default=0))
+    return worker.run_shares({**checkpoint, READER: True}, {str(partition): events for partition, events in totals.items()})
 
 
 def events_by_partition(order: ReplayOrder) -> Mapping[int, int]:
@@ -83,10 +96,14 @@ def run_share(storage: Storage, job: Job, share: Share, worker: Worker) -> None:
 
 
 def _prepare(storage: Storage, order: ReplayOrder, highest: int) -> None:
-    """See that the replay topic has the partitions, and a subscription that gets all copies, before the first is sent."""
+    """See that the replay topic has the partitions, and a subscription that gets all copies, before the first is sent.
+
+    A subscription that is made begins at the end, so that it gets no copies of earlier replays that the topic still has. It
+    is made once: one that somebody deletes while its copies wait stays deleted, and the job says that it is gone.
+    """
     topic = storage.log.topic(order.target)
     if topic.partitions <= highest:
         raise StoreRefused(TOO_FEW.format(topic.name, topic.partitions, highest))
     subscriptions = subscriptions_of(storage)
     if not any(one.name == order.subscription for one in subscriptions.of_topic(topic.name)):
-        subscriptions.create(topic.name, order.subscription, type=SubscriptionType.SHARED, start=Edge.EARLIEST)
+        subscriptions.create(topic.name, order.subscription, type=SubscriptionType.SHARED, start=Edge.LATEST)

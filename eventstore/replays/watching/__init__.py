@@ -3,7 +3,14 @@
 from eventstore.replays.watching.consumption import Consumption, PartConsumed, Stretch, consumption_of, has_consumed
 from eventstore.replays.watching.copies import MOST_SHOWN, CopyLine, copies_in, counted_by_copies
 from eventstore.replays.watching.following import Follow, Looks, follow, place_of
-from eventstore.replays.watching.places import TARGET, reader_of, stretches_of, target_json
+from eventstore.replays.watching.places import (
+    TARGET,
+    is_read_elsewhere,
+    reader_of,
+    readings_of,
+    stretches_of,
+    target_json,
+)
 from eventstore.replays.watching.refused import Refused, refused_since
 from eventstore.replays.watching.watched import LOOKS, Watched, looks_of
 
@@ -24,9 +31,11 @@ __all__ = [
     "counted_by_copies",
     "follow",
     "has_consumed",
+    "is_read_elsewhere",
     "looks_of",
     "place_of",
     "reader_of",
+    "readings_of",
     "refused_since",
     "stretches_of",
     "target_json",

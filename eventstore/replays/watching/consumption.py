@@ -4,7 +4,7 @@ A cursor that covers a whole stretch says so without the index. A part of one is
 messages lie among the replay's, or the index has not read all of them, the count says only that at least so many are consumed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -127,7 +127,7 @@ def consumption_of(storage: Storage, name: str, stretches: Sequence[Stretch], *,
 def consumed_parts(told: Mapping[str, Subscription], stretches: Sequence[Stretch]) -> Sequence[PartConsumed]:
     """Return what these subscriptions, by topic, have acknowledged of each stretch: a few queries for all."""
     cursors = {(topic, cursor.partition): cursor for topic, one in told.items() for cursor in one.cursors}
-    open_ones = [one for one in stretches if not _is_covered(one, cursors)]
+    open_ones = {one for one in stretches if not _is_covered(one, cursors)}
     rows = _rows_of({stretch.topic for stretch in open_ones}) if open_ones else {}
     ordinals = ordinals_in(_asked(open_ones, cursors, rows))
     return [
@@ -161,7 +161,7 @@ def _rows_of(topics: set[str]) -> Rows:
 
 
 def _asked(
-    stretches: Sequence[Stretch], cursors: Mapping[tuple[str, int], Cursor], rows: Rows
+    stretches: Iterable[Stretch], cursors: Mapping[tuple[str, int], Cursor], rows: Rows
 ) -> Iterator[tuple[IndexedPartition, Position]]:
     for stretch in stretches:
         row, cursor = rows.get((stretch.topic, stretch.partition)), cursors.get((stretch.topic, stretch.partition))

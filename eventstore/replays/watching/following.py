@@ -1,7 +1,7 @@
 """Following a replay until it is consumed, as a part of its job.
 
-A small replay is consumed in a moment, so its run waits that long. Then it leaves its worker and looks again from time to
-time, however long the consumers take.
+A small replay is consumed in a moment, so its first run waits that long. Then it leaves its worker. Each later run looks
+once and leaves it again, however long the consumers take: a worker has other jobs to do.
 """
 
 import time
@@ -18,9 +18,11 @@ from eventstore.replays.watching.copies import CopyLine, copies_in, counted_by_c
 
 LOOK_SECONDS = 0.2
 STAY_SECONDS = 3.0
-"""For so long a run stays with its worker after its last look at which more was consumed."""
+"""For so long the first run stays with its worker, however much is consumed meanwhile."""
 SHORTEST_REST, LONGEST_REST = 1.0, 15.0
 """Seconds: a run rests for a tenth of the time since more was consumed, within these."""
+LOOKS_AT_MOST = 0.1
+"""The part of the time that looks may take: one at many partitions takes long, and is then made less often."""
 MOST_STEPS = 40
 RATE_OVER = timedelta(minutes=2)
 
@@ -117,21 +119,25 @@ def follow(storage: Storage, what: Follow, worker: Worker) -> Mapping[str, Any]:
     Raises ``JobInterrupted`` where the job is to end, or rests; then the next run calls this again.
     """
     copies = copies_in(storage.log, what.stretches, what.job)
-    stay_until = time.monotonic() + STAY_SECONDS
+    stay_until = time.monotonic() + (0.0 if what.looks.steps else STAY_SECONDS)
     while True:
-        before = what.looks.consumed
+        begun = time.monotonic()
         told = consumption_of(storage, what.subscription, what.stretches, external=what.external)
         found = counted_by_copies(told, copies)
         what.looks.note(found, copies)
         if found.unknown or found.all_consumed:
             worker.save(what.checkpoint(), what.progress())
             return facts_of(found)
-        if found.consumed > before:
-            stay_until = time.monotonic() + STAY_SECONDS
-        if time.monotonic() >= stay_until:
-            worker.rest(what.checkpoint(), what.progress(), rest_after(what.looks, found.as_of))
+        now = time.monotonic()
+        if now >= stay_until:
+            worker.rest(what.checkpoint(), what.progress(), rest_after(what.looks, found.as_of, now - begun))
         if worker.is_due or worker.is_asked_to_end:
             worker.save(what.checkpoint(), what.progress())
+        _wait(worker, min(stay_until, max(now + LOOK_SECONDS, now + (now - begun) / LOOKS_AT_MOST)))
+
+
+def _wait(worker: Worker, until: float) -> None:
+    while time.monotonic() < until and not worker.is_asked_to_end:
         time.sleep(LOOK_SECONDS)
 
 
@@ -140,7 +146,7 @@ def facts_of(found: Consumption) -> Mapping[str, Any]:
     return {"consumption": found.unknown} if found.unknown else {"consumed": found.consumed}
 
 
-def rest_after(looks: Looks, now: datetime) -> float:
-    """Return for how many seconds a run rests: longer where nothing has been consumed for long."""
+def rest_after(looks: Looks, now: datetime, took: float = 0.0) -> float:
+    """Return for how many seconds a run rests: longer where nothing has been consumed for long, or the look ``took`` long."""
     idle = (now - looks.moved).total_seconds() if looks.moved is not None else 0.0
-    return min(LONGEST_REST, max(SHORTEST_REST, idle / 10))
+    return max(took / LOOKS_AT_MOST, min(LONGEST_REST, max(SHORTEST_REST, idle / 10)))

@@ -1,6 +1,6 @@
 """Where the events of a replay lie in what the projection's subscription reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eventstore.config.projections import Way
@@ -23,6 +23,18 @@ def stretches_of(order: ReplayOrder, checkpoints: Iterable[Mapping[str, Any]]) -
 def reader_of(order: ReplayOrder) -> str:
     """Return the name of the subscription by which the replayed events are consumed."""
     return order.target if order.way is Way.GENERATION else order.subscription
+
+
+def readings_of(order: ReplayOrder) -> Sequence[tuple[str, str]]:
+    """Return by what the replayed events are consumed: pairs of a topic and a subscription of it."""
+    topics = {Way.LOCAL: (), Way.TOPIC: (order.target,)}.get(order.way, tuple(sorted(order.topics)))
+    return [(topic, reader_of(order)) for topic in topics]
+
+
+def is_read_elsewhere(order: ReplayOrder, is_external: Callable[[str, str], bool]) -> bool:
+    """Whether the consumers of the replayed events keep their positions outside the store. ``is_external`` tells it of a topic
+    and a subscription."""
+    return any(is_external(topic, name) for topic, name in readings_of(order))
 
 
 def chosen_stretches(order: ReplayOrder) -> Sequence[Stretch]:

@@ -33,16 +33,23 @@ class Moves:
 
 
 def replay_by_cursor(
-    storage: Storage, order: ReplayOrder, job: str, checkpoint: Mapping[str, Any], worker: Worker
+    storage: Storage,
+    order: ReplayOrder,
+    job: str,
+    checkpoint: Mapping[str, Any],
+    worker: Worker,
+    *,
+    external: bool = False,
 ) -> Mapping[str, Any]:
     """Move the cursors, then follow them to the frozen end; return facts for the record.
 
-    Raises ``StoreRefused`` where a cursor could not be moved; the job then goes on with that one when it is resumed.
+    ``external`` as for ``follow_to_end``. Raises ``StoreRefused`` where a cursor could not be moved; the job then goes on with
+    that one when it is resumed.
     """
     state = WayState.of(checkpoint)
     for topic in sorted(order.topics):
         _move_back(storage, order, topic, state, worker)
-    facts = follow_to_end(storage, order, job, state, worker)
+    facts = follow_to_end(storage, order, job, state, worker, external=external)
     return {"moved": sum(map(len, state.ready.values())), "stood_at": state.labels, **facts}
 
 

@@ -10,10 +10,13 @@ from eventstore.replays.watching import Follow, Looks, follow, reader_of, stretc
 from eventstore.replays.ways.state import WayState
 
 
-def follow_to_end(storage: Storage, order: ReplayOrder, job: str, state: WayState, worker: Worker) -> Mapping[str, Any]:
+def follow_to_end(
+    storage: Storage, order: ReplayOrder, job: str, state: WayState, worker: Worker, *, external: bool
+) -> Mapping[str, Any]:
     """Look until the subscription that reads it has acknowledged everything up to the frozen end; return facts for the record.
 
-    Raises ``JobInterrupted`` where the job is to end, or rests.
+    ``external``: its consumers keep their positions outside the store. Raises ``JobInterrupted`` where the job is to
+    end, or rests.
     """
     looks = Looks.of(state.looks)
 
@@ -29,5 +32,6 @@ def follow_to_end(storage: Storage, order: ReplayOrder, job: str, state: WayStat
         looks=looks,
         checkpoint=checkpoint,
         progress=lambda: Progress(done=given, total=given),
+        external=external,
     )
     return follow(storage, what, worker)

@@ -29,11 +29,14 @@ def replay_to_generation(
     job: str,
     checkpoint: Mapping[str, Any],
     worker: Worker,
+    *,
+    external: bool = False,
 ) -> Mapping[str, Any]:
     """Make the subscription ``order.target`` on each of these topics, those without an event included. Then follow it to the
     frozen end; return facts for the record.
 
-    Raises ``StoreRefused`` where there is one of that name, or where it does not stand at the first event.
+    ``external`` as for ``follow_to_end``. Raises ``StoreRefused`` where there is one of that name, or where it does not stand
+    at the first event.
     """
     state = WayState.of(checkpoint)
     there = subscriptions_of(storage)
@@ -48,7 +51,7 @@ def replay_to_generation(
         if topic not in state.ready:
             _make(there, order, topic, state)
             worker.save(state.as_json(), _progress(order, state))
-    facts = follow_to_end(storage, order, job, state, worker)
+    facts = follow_to_end(storage, order, job, state, worker, external=external)
     return {"generation": order.target, **facts}
 
 

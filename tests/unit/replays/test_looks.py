@@ -2,9 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+from typing import cast
 
-from eventstore.replays.watching import Consumption, Looks, PartConsumed, Stretch
-from eventstore.replays.watching.following import LONGEST_REST, MOST_STEPS, SHORTEST_REST, rest_after
+import pytest
+
+from eventstore.jobs import JobInterrupted, Progress
+from eventstore.model.storage import Storage
+from eventstore.replays.watching import Consumption, Follow, Looks, PartConsumed, Stretch, follow, following
+from eventstore.replays.watching.following import LONGEST_REST, MOST_STEPS, SHORTEST_REST, STAY_SECONDS, rest_after
+from tests.redriving import Notes
 
 START = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 
@@ -46,3 +54,43 @@ def test_a_run_rests_longer_the_longer_nothing_was_consumed() -> None:
     found = looks([(0, 0), (10, 50)])
     rests = [rest_after(found, START + timedelta(seconds=10 + idle)) for idle in (0, 50, 10_000)]
     assert rests == [SHORTEST_REST, 5.0, LONGEST_REST]
+
+
+def test_looks_take_a_tenth_of_the_time_at_most() -> None:
+    found = looks([(0, 0), (10, 50)])
+    assert rest_after(found, START + timedelta(seconds=10), took=0.05) == SHORTEST_REST
+    assert rest_after(found, START + timedelta(seconds=10), took=3.0) == 30.0
+
+
+def followed(monkeypatch: pytest.MonkeyPatch, so_far: Looks) -> float:
+    """Follow a replay of which more is consumed at each look, until the run rests; return the seconds that it stayed."""
+    clock, consumed, begun = [100.0], count(1), 100.0
+
+    def look(*_: object, **__: object) -> Consumption:
+        stretch = Stretch(topic="t", partition=0, behind="", last="z", events=1_000)
+        parts = [PartConsumed(stretch=stretch, consumed=next(consumed), exact=True)]
+        return Consumption(parts=parts, as_of=START + timedelta(seconds=clock[0]))
+
+    monkeypatch.setattr(following, "consumption_of", look)
+    monkeypatch.setattr(following, "copies_in", lambda *_: ())
+    monkeypatch.setattr(following.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    what = Follow(
+        job="1",
+        subscription="s",
+        stretches=[Stretch(topic="t", partition=0, behind="", last="z", events=1_000)],
+        looks=so_far,
+        checkpoint=so_far.as_json,
+        progress=Progress,
+    )
+    with pytest.raises(JobInterrupted):
+        follow(cast(Storage, SimpleNamespace(log=None)), what, Notes())
+    return clock[0] - begun
+
+
+def test_the_first_run_stays_three_seconds_and_each_later_one_for_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    so_far = Looks()
+    assert followed(monkeypatch, so_far) == pytest.approx(STAY_SECONDS, abs=0.3)
+    steps = len(so_far.steps)
+    assert followed(monkeypatch, so_far) == 0.0
+    assert len(so_far.steps) == steps + 1
