@@ -73,8 +73,8 @@ def followed(monkeypatch: pytest.MonkeyPatch, so_far: Looks) -> float:
 
     monkeypatch.setattr(following, "consumption_of", look)
     monkeypatch.setattr(following, "copies_in", lambda *_: ())
-    monkeypatch.setattr(following.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(following.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    sleep = lambda seconds: clock.append(clock.pop() + seconds)  # noqa: E731
+    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep))
     what = Follow(
         job="1",
         subscription="s",
