@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.auditing.acts import Act, newest
-from dashboard.auditing.reasons import LONGEST_REASON, PlanForm
+from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonForm
 from dashboard.gateway import desk
 from dashboard.models import State
 from dashboard.replays.asking.asked import (
@@ -24,7 +24,7 @@ from dashboard.replays.asking.asked import (
 )
 from dashboard.replays.asking.shown import TITLES, preview_of
 from dashboard.web.pages import page, person_of, profile_of, render
-from eventstore.actions import Actor, Resource
+from eventstore.actions import Actor, Confirmation, Resource
 from eventstore.jobs import JobRefused
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
 from eventstore.replays import REPLAY_EVENTS, Aim, Kind, ReplayPlan, Way
@@ -36,9 +36,14 @@ AGAIN = "{} has acted on this projection meanwhile. This is what would happen no
 TWICE = "This replay was asked for already: the button was pressed twice."
 
 
-class ReplayForm(PlanForm):
-    """The reason and the ticket, with what is confirmed, and the most events a second."""
+class ReplayForm(ReasonForm):
+    """The reason and the ticket, with what is confirmed, and the most events a second.
 
+    ``seen``: the newest act on the projection that the preview knew. ``since`` is a time here, as in the preview's address.
+    """
+
+    digest = forms.CharField(max_length=LONGEST_DIGEST)
+    seen = forms.IntegerField(min_value=0)
     ticket = forms.CharField(
         max_length=LONGEST_TICKET,
         error_messages={
@@ -58,6 +63,11 @@ class ReplayForm(PlanForm):
     )
     read = forms.CharField(required=False)
     """Posted once for each hazard that was read, by its code."""
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """Of a valid form."""
+        return Confirmation(digest=self.cleaned_data["digest"], since=self.cleaned_data["seen"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,16 +145,16 @@ def _already(request: HttpRequest, resource: Resource) -> str | None:
     last: Act | None = newest(resource)
     if last is None or last.action != REPLAY_EVENTS.name or last.state is State.FAILED:
         return None
-    given = request.POST.get("since", "")
-    since = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    given = request.POST.get("seen", "")
+    seen = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
     hashed = request.POST.get("digest", "").partition("/")[0]
-    same = last.details.get("digest") == hashed and last.actor == person_of(request).username and last.number > since
+    same = last.details.get("digest") == hashed and last.actor == person_of(request).username and last.number > seen
     return str(last.details["job"]) if same else None
 
 
 def _changed_by(resource: Resource, form: ReplayForm) -> str:
     last = newest(resource)
-    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["since"] else CHANGED
+    return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["seen"] else CHANGED
 
 
 def _preview(request: HttpRequest, asked: Asked, said: Said, *, until: str = "") -> HttpResponse:
@@ -169,7 +179,7 @@ def _preview(request: HttpRequest, asked: Asked, said: Said, *, until: str = "")
     except EventStoreError as error:
         context |= {"plan": None, "why": str(error)}
         return render(request, "replays/new.html", context, status=max(said.status, 409))
-    context |= {**preview_of(plan, profile_of(request)), "since": last.number if last else 0, **_form(asked, plan)}
+    context |= {**preview_of(plan, profile_of(request)), "seen": last.number if last else 0, **_form(asked, plan)}
     return render(request, "replays/new.html", context, status=said.status)
 
 
