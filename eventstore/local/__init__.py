@@ -1,7 +1,7 @@
 """Projections that live in this process: Python classes with ``apply(event)``, and their rows.
 
-A class is made with the rows of one *build*. A replay builds fresh rows beside the live ones and then swaps them in one step:
-readers see the old ones whole or the new ones whole::
+A class is made with the rows of one *build*. A replay builds fresh rows beside the live ones and then swaps them in one step.
+Each call of a reader sees the old ones whole or the new ones whole::
 
     class Timeline:
         def __init__(self, rows: Rows) -> None:
@@ -11,7 +11,7 @@ readers see the old ones whole or the new ones whole::
             documents = self.rows.get(event.aggregate_id) or []
             self.rows.put(event.aggregate_id, [*documents, event.type])
 
-``live_rows("timeline")`` are those to read.
+``live_rows("timeline")`` are those to read. Code of a class never runs in a database transaction.
 
 This package is a Django app, so it must be importable before its models are: what reads the tables is in
 ``eventstore.local.builds``.

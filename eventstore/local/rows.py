@@ -1,4 +1,4 @@
-"""The rows of one build, as a projection uses them: changes are held back, to be written in one transaction."""
+"""Rows as a projection uses them, whose changes are held back until they are written; and rows as readers see them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -63,6 +63,24 @@ class HeldRows:
             raise ValueError(f"A row's key has 1 to {LONGEST_KEY} printable characters.")
         self._held[key] = value
         self._changed.add(key)
+
+
+class LiveRows:
+    """The rows that readers see, by the build that is live at each call. Every call sees one build whole; nothing is kept."""
+
+    def __init__(self, projection: str) -> None:
+        self._live = ValueRow.objects.filter(build__projection=projection, build__live=True)
+
+    def get(self, key: str) -> Any:
+        """Return the value at this key; ``None`` if there is none."""
+        found = self._live.filter(key=key).values_list("value", flat=True).first()
+        return None if found is None else json.loads(found)
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield keys that begin like this, and their values, in order of key. All are read at the first."""
+        for key, value in sorted(self._live.filter(key__startswith=prefix).values_list("key", "value")):
+            if key.startswith(prefix):  # SQLite's LIKE does not heed case
+                yield key, json.loads(value)
 
 
 def _rows(build: int, changed: Mapping[str, str | None]) -> list[ValueRow]:

@@ -153,6 +153,9 @@ class Cursor:
     entries: int | None = None
     """What the partition holds, in the unit of ``backlog``; ``done`` is what of that is acknowledged, within ``holes`` too."""
     done: int | None = None
+    told: bool = True
+    """Whether the store told of this cursor. A broker that has just started leaves partitions out, and the rest here is then
+    as for a cursor at the beginning."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

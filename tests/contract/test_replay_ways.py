@@ -232,6 +232,28 @@ def test_a_local_projection_is_built_again_and_swapped_whole_wherever_it_is_kill
         assert live_places(order.projection) == {source: {at: b.last_token for at, b in order.topics[source].items()}}
 
 
+def test_a_worker_that_has_lost_its_job_adds_nothing_to_the_rows_of_the_one_that_has_it(storage: Storage, source: str) -> None:
+    order, steps = order_over(storage, source, Way.LOCAL), count(1)
+
+    def lose(name: str) -> None:
+        if next(steps) == 3:  # the note behind the first partition
+            replay_locally(storage, order, "job1", Notes(), Documents, read)
+
+    with pytest.raises(JobInterrupted) as lost:
+        replay_locally(storage, order, "job1", Notes(step=lose), Documents, read)
+    assert lost.value.why is Interruption.LOST
+    assert rows_of(order.projection) == whole_model()
+
+
+def test_events_that_the_store_did_not_return_are_not_said_to_be_removed(storage: Storage, source: str) -> None:
+    order = order_over(storage, source, Way.LOCAL)
+    whole = order.topics[source][1]
+    order = replace(order, topics={source: {**order.topics[source], 1: replace(whole, end=whole.end + 1)}})
+    with pytest.raises(StoreRefused, match="1 of 25 events fewer than the plan counts"):
+        replay_locally(storage, order, "job1", Notes(), Documents, read)
+    assert rows_of(order.projection) is None
+
+
 def test_a_local_projection_that_fails_leaves_what_readers_see(storage: Storage, source: str) -> None:
     order = order_over(storage, source, Way.LOCAL)
     replay_locally(storage, order, "job1", Notes(), Documents, read)

@@ -19,6 +19,8 @@ TAKES: Mapping[Way, frozenset[Kind]] = {
     Way.LOCAL: frozenset({Kind.EVERYTHING}),
 }
 """What can be chosen with each way: a cursor and a new build know no single events."""
+WHOLE = frozenset({Way.GENERATION, Way.LOCAL})
+"""The ways that build a read model anew, from all topics of the projection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,11 @@ def topics_of(aim: Aim) -> Sequence[Topic]:
     found = [topic for topic in topics if topic.name == what.topic]
     if not found:
         raise InvalidReplay(f"{projection.name} does not read {what.topic}. Choose one of the topics that it reads.")
+    if aim.way in WHOLE and len(topics) > 1:
+        raise InvalidReplay(
+            f"This way builds {projection.name} anew, from all of its {len(topics)} topics: built from {what.topic} alone, "
+            "it would lack everything else. Ask for all topics, or choose another way."
+        )
     return found
 
 

@@ -23,6 +23,7 @@ class Danger(StrEnum):
     EXTERNAL = "external"
     NO_READER = "no_reader"
     NOT_FIRST = "not_first"
+    LACKS = "lacks"
     NO_SUBSCRIPTION = "no_subscription"
     OTHERS = "others"
     INDEX_BEHIND = "index_behind"
@@ -67,12 +68,12 @@ def hazards_of(facts: Facts) -> Sequence[Hazard]:
 
 
 def _of_events(facts: Facts) -> Iterator[Hazard]:
-    trimmed, first_only = facts.choice.trimmed, facts.way is Way.GENERATION
+    trimmed = facts.choice.trimmed
     if trimmed != 0:
         many = "Some" if trimmed is None else f"{trimmed:,}"
         verb = "was" if trimmed == 1 else "were"
         text = f"{many} of the events that were asked for {verb} removed by retention, and cannot be replayed."
-        yield Hazard(danger=Danger.NOT_FIRST if first_only else Danger.TRIMMED, text=_first(text, first_only), grave=True)
+        yield _of_removed(facts.way, text)
     if facts.choice.missing:
         ids = ", ".join(facts.choice.missing[:5])
         text = f"No event in the topics of this projection has these ids: {ids}."
@@ -87,8 +88,14 @@ def _of_events(facts: Facts) -> Iterator[Hazard]:
         )
 
 
-def _first(text: str, generation: bool) -> str:
-    return f"The new generation would not start at the first event. {text}" if generation else text
+def _of_removed(way: Way, text: str) -> Hazard:
+    if way is Way.LOCAL:
+        lacks = f"{text} The new rows would replace the live ones, and lack for good what these events have built."
+        return Hazard(danger=Danger.LACKS, text=lacks, grave=True, stops=True)
+    if way is Way.GENERATION:
+        text = f"The new generation would not start at the first event. {text}"
+        return Hazard(danger=Danger.NOT_FIRST, text=text, grave=True)
+    return Hazard(danger=Danger.TRIMMED, text=text, grave=True)
 
 
 def _of_subscription(facts: Facts) -> Iterator[Hazard]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from eventstore.jobs import Progress, Worker
 from eventstore.model.cursor_moves import CursorMove, CursorPlace, MoveResult
-from eventstore.model.errors import StoreRefused, StoresOwn
+from eventstore.model.errors import StoreRefused, StoresOwn, StoreUnreachable
 from eventstore.model.events import Position
 from eventstore.model.log import Edge, Log
 from eventstore.model.storage import Storage, subscriptions_of
@@ -44,7 +44,7 @@ def replay_by_cursor(
     """Move the cursors, then follow them to the frozen end; return facts for the record.
 
     ``external`` as for ``follow_to_end``. Raises ``StoreRefused`` where a cursor could not be moved; the job then goes on with
-    that one when it is resumed.
+    that one when it is resumed. Raises ``StoreUnreachable`` where the store tells nothing of one.
     """
     state = WayState.of(checkpoint)
     for topic in sorted(order.topics):
@@ -86,6 +86,7 @@ def _move_back(storage: Storage, order: ReplayOrder, topic: str, state: WayState
 
 def _moves(log: Log, order: ReplayOrder, topic: str, subscription: Subscription, state: WayState) -> Moves:
     """Return what becomes of each cursor that is not done yet, and note where it stands."""
+    _check_told(order, topic, subscription)
     moves = Moves()
     stood, labels = state.stood.setdefault(topic, {}), state.labels.setdefault(topic, {})
     for cursor in subscription.cursors:
@@ -105,6 +106,18 @@ def _moves(log: Log, order: ReplayOrder, topic: str, subscription: Subscription,
         else:
             state.note_ready(topic, at)
     return moves
+
+
+def _check_told(order: ReplayOrder, topic: str, subscription: Subscription) -> None:
+    """Raise ``StoreUnreachable`` where the store tells nothing of a cursor: it must not be taken for one at the beginning."""
+    told = {cursor.partition for cursor in subscription.cursors if cursor.told}
+    silent = sorted(at for at in order.topics[topic] if at not in told)
+    if silent:
+        which = ", ".join(str(at) for at in silent[:5])
+        raise StoreUnreachable(
+            f"The store does not tell where the cursor of {subscription.name} on {topic} stands in the partitions {which}. "
+            "It may have just started. Nothing was moved on this topic."
+        )
 
 
 def progress_of(order: ReplayOrder, state: WayState) -> Progress:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eventstore.jobs import Interruption, JobInterrupted, Progress, Worker
 from eventstore.local import LocalProjection
-from eventstore.local.builds import Build, Places, fresh_build
+from eventstore.local.builds import Build, BuildTaken, Places, fresh_build
 from eventstore.model.errors import StoreRefused
 from eventstore.model.events import Event, Message, Position
 from eventstore.model.log import Log
@@ -20,8 +20,12 @@ EVENTS_AT_ONCE = 500
 """Events of one transaction."""
 BYTES_AT_ONCE = 8_000_000
 GONE = (
-    "{gone} of {events} events were no longer there: retention has removed them since the plan. The rows that readers see "
+    "{missing} of {events} events were no longer there: retention has removed them since the plan. The rows that readers see "
     "were left as they were. Plan the replay again."
+)
+MISSING = (
+    "The store returned {missing} of {events} events fewer than the plan counts, although it still keeps the first of them. "
+    "The rows that readers see were left as they were. Resume the job, or plan the replay again."
 )
 
 BEGUN = {"begun": True}
@@ -34,9 +38,20 @@ def replay_locally(
 ) -> Mapping[str, Any]:
     """Build rows from every event up to the frozen end, and swap them in; return facts for the record.
 
-    Raises ``StoreRefused`` where the projection fails on an event, or where events are gone. Readers then see what they saw.
+    Raises ``StoreRefused`` where the projection fails on an event, where events are missing, or where a build that began
+    later is live already. Readers then see what they saw. Raises ``JobInterrupted`` as ``worker`` does, and where another
+    worker has gone on with the build.
     """
     build = fresh_build(order.projection, job, kind)
+    try:
+        _fill(storage, order, build, worker, read)
+        build.swap()
+    except BuildTaken as taken:
+        raise JobInterrupted(Interruption.LOST) from taken
+    return {"applied": build.applied}
+
+
+def _fill(storage: Storage, order: ReplayOrder, build: Build, worker: Worker, read: Read) -> None:
     try:
         worker.save(BEGUN, _progress(order, build))
         for messages in _pieces(storage.log, order, build.places):
@@ -46,11 +61,10 @@ def replay_locally(
         if interrupted.why is Interruption.CANCEL:
             build.discard()
         raise
-    gone = order.looked_at - build.applied
-    if gone > 0:
-        raise StoreRefused(GONE.format(gone=f"{gone:,}", events=f"{order.looked_at:,}"))
-    build.swap()
-    return {"applied": build.applied}
+    missing = order.looked_at - build.applied
+    if missing > 0:
+        words = MISSING if _is_kept(storage.log, order) else GONE
+        raise StoreRefused(words.format(missing=f"{missing:,}", events=f"{order.looked_at:,}"))
 
 
 def _apply(build: Build, messages: Sequence[Message], read: Read, worker: Worker) -> None:
@@ -83,6 +97,16 @@ def _read(log: Log, place: Position, *, inclusive: bool) -> Sequence[Message]:
         limit=EVENTS_AT_ONCE,
         most_bytes=BYTES_AT_ONCE,
     )
+
+
+def _is_kept(log: Log, order: ReplayOrder) -> bool:
+    """Whether each partition still keeps the first event of the plan."""
+    ends = {(topic, each.partition): each for topic in order.topics for each in log.ends(topic)}
+    for topic, partition, bounds in order.each():
+        first = ends[topic, partition].first if (topic, partition) in ends else None
+        if first is None or (first.beginning or first).token > bounds.first_token:
+            return False
+    return True
 
 
 def _progress(order: ReplayOrder, build: Build) -> Progress:

@@ -1,6 +1,6 @@
 """What the broker's ``stats`` and ``internalStats`` tell of subscriptions, in the shapes that 4.0.8 and 4.2.4 write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -9,10 +9,10 @@ import pytest
 from eventstore.drivers.pulsar.admin import Admin
 from eventstore.drivers.pulsar.names import TopicName
 from eventstore.drivers.pulsar.positions import unbatched, whole_entry
-from eventstore.drivers.pulsar.subscriptions.listing import as_told, check_movable
+from eventstore.drivers.pulsar.subscriptions.listing import all_of, as_told, check_movable
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
-from eventstore.model.errors import StoresOwn
+from eventstore.model.errors import StoresOwn, StoreUnreachable
 from eventstore.model.events import TopicKind
 from eventstore.model.subscriptions import OpenTransaction, Subscription, SubscriptionKind
 
@@ -200,3 +200,31 @@ def test_a_cursor_that_has_not_moved_since_the_broker_loaded_it_has_stood_since_
     found = listed({"mailer": {"msgBacklog": 6, "lastMarkDeleteAdvancedTimestamp": 0}}, {"mailer": cursor})
     [stands] = found["mailer"].cursors
     assert (stands.moved, stands.placed) == (None, instant(OPENED))
+
+
+class Starting:
+    """The admin API of a broker that leaves out partitions: these answers are all that it has."""
+
+    def __init__(self, *statistics: dict[str, Any], inside: Sequence[dict[str, Any]] = ({}, {})) -> None:
+        self._statistics, self._inside = statistics, inside
+
+    def statistics(self, name: TopicName, shards: int) -> Sequence[dict[str, Any]]:
+        return self._statistics
+
+    def internals(self, name: TopicName, shards: int) -> Sequence[dict[str, Any]]:
+        return self._inside
+
+
+def test_a_partition_that_the_broker_leaves_out_is_neither_a_cursor_at_the_beginning_nor_a_subscription_that_is_gone() -> None:
+    known, told = KnownTopic(name=NAME, shards=2, kind=TopicKind.EVENTS), {"subscriptions": {"s": {"msgBacklog": 2}}}
+    stands = internals(10, {"s": "5:6"})
+
+    def names(starting: Starting, sought: str = "") -> list[str]:
+        return [one.name for one in all_of(cast("Admin", starting), entries(Told()), known, sought=sought)]
+
+    [found] = all_of(cast("Admin", Starting(told, {}, inside=[stands, {}])), entries(Told()), known, sought="s")
+    assert [cursor.told for cursor in found.cursors] == [True, False]
+    with pytest.raises(StoreUnreachable, match="nothing of 2 of the partitions"):
+        names(Starting({}, {}), "s")
+    assert names(Starting({}, {})) == []
+    assert names(Starting(told, told), "gone") == ["s"]

@@ -16,7 +16,7 @@ from eventstore.drivers.pulsar.subscriptions.kinds import kind_of, own_kind
 from eventstore.drivers.pulsar.subscriptions.waiting import Entries, instant
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.cursor_moves import CursorPlace
-from eventstore.model.errors import StoresOwn
+from eventstore.model.errors import StoresOwn, StoreUnreachable
 from eventstore.model.events import Position
 from eventstore.model.subscriptions import ConnectedConsumer, Cursor, Subscription, SubscriptionType
 
@@ -26,15 +26,22 @@ TYPE_NAMES = {
     "Shared": SubscriptionType.SHARED,
     "Key_Shared": SubscriptionType.KEY_SHARED,
 }
+SILENT = "The broker tells nothing of {} of the partitions of {}, which has {}. It may have just started: try again soon."
 RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
 
 
-def all_of(admin: Admin, entries: Entries, known: KnownTopic) -> Sequence[Subscription]:
+def all_of(admin: Admin, entries: Entries, known: KnownTopic, *, sought: str = "") -> Sequence[Subscription]:
     """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors.
 
     Entries that a partition delays or that a transaction holds back cost a request each, when they are first seen.
+
+    Raises ``StoreUnreachable`` where no partition tells of the subscription ``sought``, and some tell nothing at all: a broker
+    leaves partitions out that it cannot ask, for instance while it starts.
     """
     statistics = admin.statistics(known.name, known.shards)
+    if sought and not own_kind(sought) and sought not in _names(statistics) and not all(statistics):
+        silent = sum(not told for told in statistics)
+        raise StoreUnreachable(SILENT.format(silent, known.name, known.shards))
     return as_told(entries, known, statistics, admin.internals(known.name, known.shards))
 
 
@@ -117,6 +124,7 @@ class _Partition:
             held=_held(told),
             entries=self.layout.entries,
             done=self.layout.entries - self._entries_after(done),
+            told=bool(standing),
         )
 
     @property

@@ -52,7 +52,7 @@ class PulsarSubscriptions:
         return [replace(one, acknowledges_inside=kept) for one in found]
 
     def named(self, topic: str, name: str) -> Subscription:
-        known, found = self._all_of(self._cluster.known(topic))
+        known, found = self._all_of(self._cluster.known(topic), sought=name)
         return replace(listing.named(found, known, name), acknowledges_inside=self._inside_batches.kept())
 
     def create(
@@ -156,10 +156,10 @@ class PulsarSubscriptions:
                 if (place.topic, place.partition) != (str(known.name), partition):
                     raise InvalidPosition("This position belongs to another partition. Open the event again from a list.")
 
-    def _all_of(self, known: KnownTopic) -> tuple[KnownTopic, Sequence[Subscription]]:
+    def _all_of(self, known: KnownTopic, *, sought: str = "") -> tuple[KnownTopic, Sequence[Subscription]]:
         """Return the topic's subscriptions, and the topic itself: partitions may have been added since it was known."""
         try:
-            return known, listing.all_of(self._cluster.admin, self._entries, known)
+            return known, listing.all_of(self._cluster.admin, self._entries, known, sought=sought)
         except OtherPartitions:
             known = self._cluster.topics.find_anew(known)
-            return known, listing.all_of(self._cluster.admin, self._entries, known)
+            return known, listing.all_of(self._cluster.admin, self._entries, known, sought=sought)
