@@ -22,7 +22,7 @@ REPLAY_ID, REPLAY_OF, REPLAY_TIME = "replayid", "replayof", "replaytime"
 ISO 8601."""
 mark_of = copy_origin.mark_of
 MOST_ORDINALS = 5_000
-"""Chosen events of one order that are kept one by one: about 40 kB."""
+"""Chosen events of one order that are kept one by one: about 40 kB. Of more, the whole range is read and judged."""
 
 __all__ = [
     "MOST_ORDINALS",
@@ -107,8 +107,8 @@ class Bounds:
 
     - ``first``: the ordinal of the first one; ``end``: the ordinal behind the last one.
     - ``first_token`` and ``last_token``: the positions of these two events, both included.
-    - ``ordinals``: the chosen ones, ascending, where each of them is known; ``None`` for every event in the range, or every
-      one that passes the filter.
+    - ``ordinals``: the chosen ones, ascending, where each of them is known; ``None`` for every event in the range, or for
+      those that the filter, the aggregate or the ids tell.
     - ``build``: the index's number of this partition (``IndexedPartition.pk``). Ordinals mean nothing in another build.
     """
 
@@ -121,7 +121,7 @@ class Bounds:
 
     @property
     def events(self) -> int:
-        """How many events these are; with a filter, how many are looked at."""
+        """How many events these are; with a filter, or too many to keep, how many are looked at."""
         return self.end - self.first if self.ordinals is None else len(self.ordinals)
 
     def as_json(self) -> dict[str, Any]:

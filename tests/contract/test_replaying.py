@@ -159,10 +159,16 @@ def test_only_what_is_chosen_is_sent_and_what_cannot_be_found_any_more_is_counte
     first, last = there[1].position.token, there[7].position.token
     known = replace(bounds, first=1, end=8, first_token=first, last_token=last, ordinals=few, build=build)
     of_b = What(kind=Kind.AGGREGATE, aggregate=("document", "b"))
+    three_ids = What(kind=Kind.EVENT, events=("e-1", "e-4", "e-7"))
     expected = {"b": [mark_of(there[number].position) for number in few]}
-    for job, chosen in (("known", known), ("another build", replace(known, build=-1))):
-        state = run(storage, replace(whole, what=of_b, topics={source: {0: chosen}}), Notes(), job=job)
-        assert (state.sent, state.failed) == (3, 0)
+    for job, chosen, what in (
+        ("known", known, of_b),
+        ("another build", replace(known, build=-1), of_b),
+        ("too many to keep", replace(known, ordinals=None), of_b),
+        ("too many ids to keep", replace(known, ordinals=None), three_ids),
+    ):
+        state = run(storage, replace(whole, what=what, topics={source: {0: chosen}}), Notes(), job=job)
+        assert (state.sent, state.failed) == (3, 0), job
         assert copied(storage, target, job) == expected
 
     gone = replace(bounds, end=bounds.end + 2)

@@ -126,13 +126,23 @@ local = "tests.contract.local_projection.Documents"
     desk.tail.close()
 
 
-def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_elses(setting: Setting) -> None:
+def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_elses(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order keeps the events one by one; then they are too many for that, and others lie between them."""
+    of_one = What(kind=Kind.AGGREGATE, aggregate=("patient", BROKEN))
     service = setting.serving(topic=setting.replay, model=setting.model)
-    job = setting.replayed(Way.TOPIC, What(kind=Kind.AGGREGATE, aggregate=("patient", BROKEN)), service)
+    job = setting.replayed(Way.TOPIC, of_one, service)
     assert (job.state, job.progress.done) == (State.SUCCEEDED, len(whole_model()[BROKEN])), job.problem
     assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
     assert {message.properties["replayid"] for message in service.delivered} == {job.id}
     assert sorted_model(setting.model) == whole_model()
+    monkeypatch.setattr("eventstore.replays.planning.choosing.MOST_ORDINALS", 2)
+    for what in (of_one, What(kind=Kind.EVENT, events=tuple(f"e{int(payload)}" for payload in whole_model()[BROKEN]))):
+        service = setting.serving(topic=setting.replay)
+        job = setting.replayed(Way.TOPIC, what, service)
+        assert (job.state, job.facts["consumed"]) == (State.SUCCEEDED, len(whole_model()[BROKEN])), job.problem
+        assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
 
 
 def test_the_reader_of_the_copies_is_made_once_and_gets_none_of_earlier_replays(setting: Setting) -> None:

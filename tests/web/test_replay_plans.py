@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from eventstore.model.errors import InvalidReplay
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays import Kind, ReplayPlan, Way, What
-from tests.web.desk import TOPIC, Desk
+from tests.web.desk import TOPIC, Desk, event
 from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, declared, furnish, join, plan, trim
 
 
@@ -43,6 +44,18 @@ def test_every_choice_is_counted_exactly_and_frozen(replaying: Desk) -> None:
     assert [one.event_id for one in of_one.first] == ["e-0", "e-1", "e-2"]
     assert of_one.counts.types == {"health.PatientRegistered": 3}
     assert dangers(of_one) == {"no_consumer"}
+
+
+def test_an_id_means_all_events_that_have_it_unless_they_are_too_many_to_list(
+    replaying: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaying.log.append(TOPIC, [event(1)] * 24)
+    replaying.index()
+    shared = What(kind=Kind.EVENT, events=("e-1",))
+    assert plan(replaying, shared).events == 25
+    monkeypatch.setattr("eventstore.index.lookup.queries.MOST_CANDIDATES", 25)
+    with pytest.raises(InvalidReplay, match="At least 25 events have the id e-1"):
+        plan(replaying, shared)
 
 
 def test_a_filter_by_payload_is_not_counted_before_it_is_read(replaying: Desk) -> None:

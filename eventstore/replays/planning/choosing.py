@@ -14,6 +14,7 @@ from eventstore.index.lookup.pointers import pointers_at
 from eventstore.index.lookup.stream_keys import Stretch, ordinals_on, stretches_in
 from eventstore.model.errors import InvalidPosition, InvalidReplay
 from eventstore.model.log import Log
+from eventstore.model.pointers import Pointer
 from eventstore.replays.order import MOST_ORDINALS, Bounds, Chosen, Kind, What
 from eventstore.replays.planning.partitions import Seen, There, tokens_at
 from eventstore.search import Filter, parse_filter
@@ -178,7 +179,7 @@ def _of_ids(what: What, seen: Seen) -> Choice:
     missing, trimmed = [], 0
     for id in dict.fromkeys(what.events):
         there = False
-        for pointer in queries.by_event_id(id):
+        for pointer in _with_id(id):
             place = pointer.position.topic, pointer.position.partition
             one = by_place.get(place)
             if one is None or pointer.ended_at is not None or pointer.ordinal >= one.end:
@@ -189,6 +190,15 @@ def _of_ids(what: What, seen: Seen) -> Choice:
                 found.setdefault(place, set()).add(pointer.ordinal)
         missing += [] if there else [id]
     return _single(((by_place[place], sorted(ordinals)) for place, ordinals in found.items()), trimmed, missing)
+
+
+def _with_id(id: str) -> Sequence[Pointer]:
+    """All events with this id. Raises ``InvalidReplay`` for more than the index lists."""
+    found = queries.by_event_id(id, limit=2 * queries.MOST_CANDIDATES)
+    originals = sum(not pointer.derived for pointer in found)
+    if originals >= queries.MOST_CANDIDATES:
+        raise InvalidReplay(f"At least {originals:,} events have the id {id}. Replay their aggregate, or a filter.")
+    return found
 
 
 def _matching(found: _Found, filter: Filter) -> Choice:

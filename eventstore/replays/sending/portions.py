@@ -10,12 +10,18 @@ from msgspec.structs import replace
 
 from eventstore.drivers.unfolding.members import STARTS, unfold
 from eventstore.envelope.contents import SIGNS
+from eventstore.model.errors import StoreRefused
 from eventstore.model.events import STORES_PROPERTIES, Event, Message
 from eventstore.replays.order import REPLAY_ID, REPLAY_OF, REPLAY_TIME, Bounds, Kind, ReplayOrder, mark_of
 from eventstore.search import CostBudget, Verdict, parse_filter
 
 PACKED = "It is one of several events in a compressed message, of which not all were chosen."
+CANNOT_TELL = "Nothing tells the chosen events from others any more, so nothing was sent. Plan the replay anew."
 UNCERTAIN = "Whether it passes the filter cannot be told: it cannot be read."
+
+WHOLE = frozenset({Kind.EVERYTHING, Kind.SINCE})
+"""What takes every event of its ranges."""
+NOBODY = ("", "")
 
 Judge = Callable[[Message], Verdict]
 
@@ -39,8 +45,9 @@ def judge_of(
 ) -> Judge | None:
     """Return what decides about an event in the range; ``None`` if all go.
 
-    ``tokens``: where the chosen events lie, if each of them is known. If that is not known any more, because the index was
-    built anew, they are recognised by what was asked for.
+    ``tokens``: where the chosen events lie, if each of them is known. If that is not known, because they are too many, or
+    because the index was built anew, they are recognised by what was asked for. Raises ``StoreRefused`` where that tells
+    nothing.
     """
     found = (_among(order, bounds, tokens, read), _passing(order, read), _not_left_out(order, read), _alone(order, read))
     judges = [judge for judge in found if judge is not None]
@@ -63,8 +70,10 @@ def _verdict(yes: bool) -> Verdict:
 def _among(
     order: ReplayOrder, bounds: Bounds, tokens: frozenset[str] | None, read: Callable[[Message], Event]
 ) -> Judge | None:
-    if bounds.ordinals is None:
-        return None
+    """What tells the chosen events from others in the range; ``None`` for a whole range, and where another judge tells them.
+
+    Too many events to be kept one by one are recognised too: their range holds events of others.
+    """
     if tokens is not None:
         return lambda message: _verdict(message.position.token in tokens)
     what = order.what
@@ -72,7 +81,10 @@ def _among(
         return lambda message: _verdict(read(message).id in what.events)
     if what.kind is Kind.AGGREGATE:
         return lambda message: _verdict(aggregate_of(read(message)) == what.aggregate)
-    return None
+    is_whole = what.kind in WHOLE and bounds.ordinals is None
+    if is_whole or what.filter or order.only != NOBODY:
+        return None
+    raise StoreRefused(CANNOT_TELL)
 
 
 def _passing(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge | None:
@@ -83,13 +95,13 @@ def _passing(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge | No
 
 
 def _not_left_out(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge | None:
-    if order.left_out == ("", ""):
+    if order.left_out == NOBODY:
         return None
     return lambda message: _verdict(aggregate_of(read(message)) != order.left_out)
 
 
 def _alone(order: ReplayOrder, read: Callable[[Message], Event]) -> Judge | None:
-    if order.only == ("", ""):
+    if order.only == NOBODY:
         return None
     return lambda message: _verdict(aggregate_of(read(message)) == order.only)
 
