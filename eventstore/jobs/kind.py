@@ -136,7 +136,7 @@ class JobKind(Action):
 class JobRequest:
     """What a confirmed plan asks of a job.
 
-    ``arguments`` is JSON, at most 64,000 characters. ``total`` is what ``Progress`` counts up to. ``throttle`` is in events a
+    ``arguments`` is JSON, at most 256,000 characters. ``total`` is what ``Progress`` counts up to. ``throttle`` is in events a
     second.
     """
 

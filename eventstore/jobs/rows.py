@@ -15,8 +15,8 @@ from eventstore.actions.resource import Resource
 from eventstore.jobs.job import Job, Progress, State, Wish
 from eventstore.jobs.models import JobRow
 
-MOST_ARGUMENTS, MOST_CHECKPOINT, MOST_FACTS = 64_000, 64_000, 64_000
-"""Characters of JSON. Each save writes the checkpoint."""
+MOST_ARGUMENTS, MOST_CHECKPOINT, MOST_FACTS = 256_000, 64_000, 64_000
+"""Characters of JSON. Each save writes the checkpoint. The arguments of a replay take about 115 for each partition."""
 MOST_NAMES = 8_000
 """Characters that the names of facts that were not kept may take."""
 MOST_TEXT = 2_000
@@ -77,6 +77,11 @@ def as_json(value: Mapping[str, Any], most: int, what: str) -> str:
     if len(text) > most:
         raise ValueError(f"The {what} of a job has {len(text):,} characters as JSON; at most {most:,} are kept.")
     return text
+
+
+def arguments_fit(arguments: Mapping[str, Any]) -> bool:
+    """Whether a job can keep these arguments."""
+    return len(json.dumps(arguments, separators=(",", ":"))) <= MOST_ARGUMENTS
 
 
 def facts_json(facts: Mapping[str, Any]) -> str:

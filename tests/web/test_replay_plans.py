@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from eventstore.jobs import JobRefused
 from eventstore.model.errors import InvalidReplay
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays import Kind, ReplayPlan, Way, What
+from eventstore.replays.planning.hazards import Danger
 from tests.web.desk import TOPIC, Desk, event
-from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, declared, furnish, join, plan, trim
+from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, confirm, declared, furnish, join, plan, trim
 
 
 @pytest.fixture
@@ -63,6 +65,14 @@ def test_a_filter_by_payload_is_not_counted_before_it_is_read(replaying: Desk) -
     assert (found.events, found.looked_at, found.counts.aggregates) == (None, 7, None)
     assert found.approval == ["How many events it takes is not known before they are read."]
     assert found.details()["what"] == {"kind": "filter", "filter": "by values of events"}
+
+
+def test_a_plan_that_no_job_can_keep_says_so_and_is_not_confirmed(replaying: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventstore.jobs.rows.MOST_ARGUMENTS", 500)
+    found = plan(replaying)
+    assert found.stops is not None and found.stops.danger is Danger.TOO_LARGE
+    with pytest.raises(JobRefused, match="Replay one topic at a time"):
+        confirm(replaying, found)
 
 
 def test_new_events_progress_and_members_leave_a_plan_good(replaying: Desk) -> None:

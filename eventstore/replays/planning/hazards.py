@@ -29,6 +29,7 @@ class Danger(StrEnum):
     INDEX_BEHIND = "index_behind"
     NOT_INDEXED = "not_indexed"
     MISSING = "missing"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +58,15 @@ class Facts:
     not_indexed: Sequence[str]
     running: str
     """The id of another job that acts on the projection; empty if there is none."""
+
+
+TOO_LARGE = Hazard(
+    danger=Danger.TOO_LARGE,
+    text="One job cannot keep so many partitions and single events. Replay one topic at a time, or fewer events.",
+    grave=True,
+    stops=True,
+)
+"""Of a plan whose order does not fit into a job."""
 
 
 def hazards_of(facts: Facts) -> Sequence[Hazard]:

@@ -10,11 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventstore.actions import Resource
 from eventstore.jobs import lookup
+from eventstore.jobs.rows import arguments_fit
 from eventstore.model.events import Topic
 from eventstore.model.pointers import Pointer
 from eventstore.model.storage import Storage, subscriptions_of
@@ -27,7 +28,7 @@ from eventstore.replays.planning.audience import Audience, audience_of
 from eventstore.replays.planning.choosing import Choice, alone, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
 from eventstore.replays.planning.expected import Expected, expected
-from eventstore.replays.planning.hazards import Facts, Hazard, hazards_of
+from eventstore.replays.planning.hazards import TOO_LARGE, Facts, Hazard, hazards_of
 from eventstore.replays.planning.partitions import Seen, Until, look
 from eventstore.search import parse_filter
 
@@ -170,6 +171,11 @@ class ReplayPlan:
 
 def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     """Look at the events, and at who would get them. Raises ``InvalidReplay`` for what cannot be replayed like this."""
+    found = _looked_at(storage, resource, aim)
+    return found if arguments_fit(found.order().as_json()) else replace(found, hazards=[TOO_LARGE, *found.hazards])
+
+
+def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     topics = topics_of(aim)
     replay, target = target_of(storage, aim, topics)
     seen = look(storage.log, [topic.name for topic in topics], aim.until)

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from eventstore.config.projections import Way
-from eventstore.jobs.rows import MOST_ARGUMENTS
+from eventstore.jobs.rows import arguments_fit
 from eventstore.model.events import Position
+from eventstore.model.tokens import encode
 from eventstore.replays.order import MOST_ORDINALS, Bounds, Kind, ReplayOrder, What, mark_of
 
 PATIENTS = "persistent://clinic/care/patients"
@@ -51,7 +52,18 @@ def test_a_job_can_keep_as_many_single_events_as_an_order_has_even_late_in_a_lon
     ordinals = tuple(range(9_000_000_000, 9_000_000_000 + 200_000 * MOST_ORDINALS, 200_000))
     order = replace(ORDER, topics={PATIENTS: {0: replace(BOUNDS, ordinals=ordinals)}})
     assert through_json(order) == order
-    assert len(json.dumps(order.as_json(), separators=(",", ":"))) < MOST_ARGUMENTS
+    assert arguments_fit(order.as_json())
+
+
+def test_a_job_can_keep_the_ends_of_two_topics_with_300_partitions_and_single_events_beside_them() -> None:
+    token = encode(123_456_789, 123_456, 0, 99)
+    bounds = Bounds(first=9_000_000_000, end=9_000_000_001, first_token=token, last_token=token, build=1_234)
+    topics = {f"{PATIENTS}-{n}": dict.fromkeys(range(300), bounds) for n in range(2)}
+    order = replace(ORDER, topics=topics, until={topic: dict.fromkeys(range(300), bounds.end) for topic in topics})
+    assert through_json(order) == order
+    ordinals = tuple(range(9_000_000_000, 9_000_000_000 + 200_000 * MOST_ORDINALS, 200_000))
+    more = replace(order, topics={**topics, PATIENTS: {0: replace(BOUNDS, ordinals=ordinals)}})
+    assert arguments_fit(more.as_json())
 
 
 def test_an_order_goes_through_its_partitions_in_order_and_says_how_many_events_are_read() -> None:
