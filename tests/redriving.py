@@ -37,6 +37,7 @@ class Notes:
     why: Interruption = Interruption.PAUSE
     throttle: float | None = None
     config: Config = field(default_factory=Config)
+    charged: list[int] = field(default_factory=list)
     is_due = False
 
     @property
@@ -56,7 +57,7 @@ class Notes:
         self.step("after a note")
 
     def throttled(self, amount: int) -> None:
-        return
+        self.charged.append(amount)
 
     def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
         self.save(checkpoint, progress)

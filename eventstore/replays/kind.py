@@ -84,6 +84,8 @@ def run_with(means: Means) -> Callable[[Storage, Job, Worker], Mapping[str, Any]
         projection = means.projections.get(order.projection)
         told = {"job": job.id, "way": order.way.value, "events": order.events, "ticket": order.ticket, "asker": job.asker.name}
         if not job.checkpoint:
+            if worker.is_asked_to_end:
+                worker.save(job.checkpoint, job.progress)
             means.projections.call_hook(projection, When.BEFORE, told)
         one = Run(storage=storage, means=means, projection=projection, order=order, job=job, worker=worker)
         facts = WAYS[order.way](one)

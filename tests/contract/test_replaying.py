@@ -123,6 +123,63 @@ def test_a_run_that_is_to_end_first_counts_what_has_arrived(
     assert copied(storage, target) == originals(storage, [source])
 
 
+class AskedWhileItWaits(Notes):
+    """A worker that is asked to end while its run waits for the throttle."""
+
+    def throttled(self, amount: int) -> None:
+        self.stop_after = 0
+
+
+def test_a_run_that_is_to_end_sends_no_more_even_if_the_last_one_was_cut_off(
+    storage: Storage, topic: MakeTopic, source: str
+) -> None:
+    target = topic(suffix="-replay").name
+    order = order_of(storage, [source], target)
+
+    def kill_before_sending(step: str) -> None:
+        if step == "before sending":
+            raise redriving.Killed(step)
+
+    notes = Notes()
+    with suppress(redriving.Killed):
+        run(redriving.Over(storage, redriving.Stepping(copying_of(storage), kill_before_sending)), order, notes)
+    assert not notes.checkpoint["tidy"]
+    notes.stop_after = 0
+    waits = AskedWhileItWaits()
+    for job, asked in (("job1", notes), ("job2", waits)):
+        with pytest.raises(JobInterrupted):
+            run(storage, order, asked, job=job)
+        assert (copied(storage, target, job), asked.checkpoint["tidy"], asked.progress.done) == ({}, True, 0)
+    run(storage, order, Notes(checkpoint=notes.checkpoint))
+    assert copied(storage, target) == originals(storage, [source])
+
+
+def test_a_filter_that_finds_nothing_for_long_can_be_interrupted_after_a_run_was_cut_off_in_an_earlier_topic(
+    storage: Storage, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted([topic().name, topic().name])
+    target = topic(suffix="-replay").name
+    storage.log.append(first, [event(number) for number in range(5)])
+    storage.log.append(second, [event(number) for number in range(100, 109)])
+    order = order_of(storage, [first, second], target, what=What(kind=Kind.FILTER, filter="data.number<50"))
+
+    def kill_on_the_way(step: str) -> None:
+        if step == "settled":
+            raise redriving.Killed(step)
+
+    notes = Notes()
+    with suppress(redriving.Killed):
+        run(redriving.Over(storage, redriving.Stepping(copying_of(storage), kill_on_the_way)), order, notes)
+    monkeypatch.setattr("eventstore.replays.sending.windows.MOST_LOOKED_AT", 5)
+    monkeypatch.setattr(Notes, "is_due", True)
+    notes.stop_after = 2
+    with pytest.raises(JobInterrupted):
+        run(storage, order, notes)
+    assert notes.checkpoint["seen"] == {first: 5, second: 5}
+    notes.stop_after = None
+    assert (run(storage, order, notes).skipped, len(copied(storage, target)["k"])) == (9, 5)
+
+
 def test_of_two_workers_of_one_share_only_one_sends_each_event(
     storage: Storage, topic: MakeTopic, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +253,9 @@ def test_of_a_message_with_several_events_the_chosen_ones_are_sent(storage: Stor
     storage.log.append(source, [NewMessage(payload=json.dumps(documents).encode(), properties=content), event(1)])
     whole = order_of(storage, [source], target)
     assert whole.topics[source][0].events == 4
-    run(storage, whole, Notes(), job="whole")
+    notes = Notes(throttle=2)
+    run(storage, whole, notes, job="whole")
+    assert notes.charged == [3, 1], "events, however many are in a message"
     assert [len(json.loads(one.payload)) for one in messages_in(storage, target)[:1]] == [3]
     part = replace(whole, left_out=("document", "d1"))
     state = run(storage, part, Notes(), job="part")

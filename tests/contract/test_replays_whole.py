@@ -7,6 +7,7 @@ that is built from nothing, and whoever gets one customer's events gets no one e
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +97,8 @@ def broken(message: Message) -> bool:
 
 @pytest.fixture(autouse=True)
 def resting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an index that does not fall behind between a plan and its confirmation, however slow the machine is."""
+    monkeypatch.setattr("eventstore.subscriptions.counting.INDEX_IS_FRESH", timedelta(hours=1))
     monkeypatch.setattr("eventstore.replays.watching.following.STAY_SECONDS", 0.0)
 
 
@@ -138,11 +141,10 @@ def test_one_customers_events_come_again_through_the_replay_topic_and_no_one_els
     assert {message.properties["replayid"] for message in service.delivered} == {job.id}
     assert sorted_model(setting.model) == whole_model()
     monkeypatch.setattr("eventstore.replays.planning.choosing.MOST_ORDINALS", 2)
-    for what in (of_one, What(kind=Kind.EVENT, events=tuple(f"e{int(payload)}" for payload in whole_model()[BROKEN]))):
-        service = setting.serving(topic=setting.replay)
-        job = setting.replayed(Way.TOPIC, what, service)
-        assert (job.state, job.facts["consumed"]) == (State.SUCCEEDED, len(whole_model()[BROKEN])), job.problem
-        assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
+    service = setting.serving(topic=setting.replay)
+    job = setting.replayed(Way.TOPIC, of_one, service)
+    assert (job.state, job.facts["consumed"]) == (State.SUCCEEDED, len(whole_model()[BROKEN])), job.problem
+    assert [message.payload for message in service.delivered] == whole_model()[BROKEN]
 
 
 def test_the_reader_of_the_copies_is_made_once_and_gets_none_of_earlier_replays(setting: Setting) -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def sharing(at: At = lambda name, number: None) -> JobKind:
 
     def run_share(storage: Storage, job: Job, share: Share, work: Worker) -> None:
         done = int(share.checkpoint.get("done", 0))
+        work.throttled(EACH - done)
         work.save({"done": done}, Progress(done=done, total=EACH))
         while done < EACH:
             at(share.name, done + 1)
@@ -72,9 +74,10 @@ def taken(owner: str | None = None) -> TakenShare:
     return found
 
 
-def helper(record: Acts) -> bool:
+def helper(record: Acts, stop: threading.Event | None = None) -> bool:
     """Another worker that looks once."""
-    runner = Runner(storage=NO_STORAGE, safeguards=safeguards(record, locks=MemoryLocks()), stop=threading.Event())  # type: ignore[arg-type]
+    kept = safeguards(record, locks=MemoryLocks())  # type: ignore[arg-type]
+    runner = Runner(storage=NO_STORAGE, safeguards=kept, stop=stop or threading.Event())
     return run_next(runner, new_owner())
 
 
@@ -261,6 +264,17 @@ def test_the_speed_of_a_job_is_divided_among_its_workers_and_changes_while_it_ru
         assert shares.renew(first.lease).throttle is None
         with pytest.raises(ValueError, match="events a second above 0"):
             jobs.throttle(BERT, job.id, 0.0)
+
+
+def test_many_small_shares_keep_to_the_speed_together(jobs: JobFace, record: Acts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is let through at once."""
+    clock = Clock()
+    begun = clock.now
+    monkeypatch.setattr("eventstore.jobs.running.sharing.Work", partial(Work, clock=clock))
+    with known(sharing()):
+        asked(jobs, sharing(), throttle=2)
+        assert helper(record, clock.stop(threading.Event()))
+    assert clock.now - begun == pytest.approx(len(NAMES) * EACH / 2)
 
 
 def test_a_run_that_waits_for_a_slow_throttle_follows_a_faster_one_within_a_second(jobs: JobFace) -> None:

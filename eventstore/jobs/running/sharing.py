@@ -1,7 +1,8 @@
 """Several workers at one job: the one that has the job leads, and those that are free take shares of it.
 
 The lead makes the shares, works at them like everybody else, keeps the job's progress as the sum of them, and waits for those
-that others have. A worker that dies leaves its share to whoever comes first; if it was the lead, another one leads.
+that others have. Before a worker finishes a share, it waits until the throttle has let all of it through. A worker that dies
+leaves its share to whoever comes first; if it was the lead, another one leads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ class Lead:
         own = Work(work.taken, work.stop, config=work.config, hold=hold, handled=taken.share.progress.handled)
         try:
             self.run_share(self.storage, taken.job, taken.share, own)
+            own.throttled(0)
         except BaseException as error:
             if not _is_lost(error):
                 shares.give_back(taken.lease, tidy=_leaves_tidy(error))
@@ -127,6 +129,7 @@ def help_with(taken: TakenShare, run_share: RunShare, storage: Storage, work: Wo
     """Run a share of a job that another worker has; return what became of it, in words for a log. Raises ``JobLost``."""
     try:
         run_share(storage, taken.job, taken.share, work)
+        work.throttled(0)
     except JobLost:
         raise
     except JobInterrupted as interrupted:

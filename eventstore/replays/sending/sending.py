@@ -24,7 +24,7 @@ from eventstore.replays.sending.arrived import Arrived, arrived
 from eventstore.replays.sending.lanes import Lanes
 from eventstore.replays.sending.reading import Source, portions, sources_of
 from eventstore.replays.sending.state import State
-from eventstore.replays.sending.windows import MOST_KEYS, Window, copier_for, windows_of
+from eventstore.replays.sending.windows import MOST_KEYS, Most, Window, copier_for, windows_of
 
 MOST_MESSAGES = 1_000
 """Of a window."""
@@ -65,9 +65,10 @@ class Sending:
         if self.worker.is_due:
             self.note()
 
-    def most(self) -> int:
-        """Copies of a window at most: no more than may be sent in a second, as people want it now."""
-        return max(1, min(MOST_MESSAGES, int(self.worker.throttle or MOST_MESSAGES)))
+    def most(self) -> Most:
+        """What a window holds at most: no more events than may be sent in a second, as people want it now."""
+        throttle = self.worker.throttle
+        return Most(copies=MOST_MESSAGES, events=max(1, int(throttle)) if throttle else None)
 
 
 def send_share(run: Sending) -> None:
@@ -135,9 +136,12 @@ def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> 
 
 
 def _sent(run: Sending, lanes: Lanes, source: Source, window: Window) -> Sent | None:
+    """Nothing is on its way now, and a window with copies comes behind all that has arrived: a run may end here."""
     if not window.copies:
         return None
-    run.worker.throttled(len(window.copies))
+    run.worker.throttled(window.sent)
+    if run.worker.is_asked_to_end:
+        _save(run, more_has_arrived=False)
     return lanes.send(source.topic, window.copies)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from eventstore.copying import BYTES, BytesKeys
 from eventstore.model.copying import Copy, Copying
@@ -35,6 +36,17 @@ class Window:
     @property
     def events(self) -> int:
         return self.sent + self.skipped + sum(events for _, _, events in self.failures)
+
+
+class Most(NamedTuple):
+    """What a window holds at most, until its last message: so many copies, and so many events in them unless ``None``."""
+
+    copies: int
+    events: int | None = None
+
+    def is_reached(self, window: Window) -> bool:
+        many = bool(window.copies) and self.events is not None and window.sent >= self.events
+        return many or len(window.copies) >= self.copies or window.size >= MOST_BYTES or window.looked >= MOST_LOOKED_AT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +104,8 @@ class Copier:
             window.size += len(portion.copy.payload)
 
 
-def windows_of(copier: Copier, pieces: Iterable[Sequence[Portion]], most: Callable[[], int]) -> Iterator[Window]:
-    """Yield the portions as windows. ``most``: copies of a window at most, asked again for each one.
+def windows_of(copier: Copier, pieces: Iterable[Sequence[Portion]], most: Callable[[], Most]) -> Iterator[Window]:
+    """Yield the portions as windows. ``most`` is asked again for each one.
 
     What has arrived before comes in windows of its own, so that it can be noted before anything is sent.
     """
@@ -104,7 +116,7 @@ def windows_of(copier: Copier, pieces: Iterable[Sequence[Portion]], most: Callab
                 yield window
                 window = Window()
             copier.add(window, portion)
-            if len(window.copies) >= limit or window.size >= MOST_BYTES or window.looked >= MOST_LOOKED_AT:
+            if limit.is_reached(window):
                 yield window
                 window, limit = Window(), most()
     if window.looked:
@@ -122,8 +134,11 @@ def copier_for(
     schema_problem: Callable[[str], str],
     there: Arrived,
 ) -> Copier:
-    """Return the copier for a source topic. Sources come in order of their topics, and so did what has arrived."""
+    """Return the copier for a source topic. Sources come in order of their topics, and so did what has arrived: if the last
+    copy is of an earlier topic, none of this one has."""
     last = there.up_to(log)
+    if last is not None and last.topic < topic:
+        there = Arrived()
     same = last is not None and last.topic == topic
     return Copier(
         job=job,
