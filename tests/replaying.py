@@ -98,11 +98,12 @@ def copied(storage: Storage, target: str, job: str = "job1") -> dict[str | None,
     return dict(found)
 
 
-def originals(storage: Storage, topics: Sequence[str]) -> dict[str | None, list[str]]:
-    """Return the marks that copies of everything in these topics have, by key, in order."""
+def originals(storage: Storage, topics: Sequence[str], *, type: str = "") -> dict[str | None, list[str]]:
+    """Return the marks that copies of everything in these topics have, or of the events of this type, by key, in order."""
     found: dict[str | None, list[str]] = defaultdict(list)
     for topic in topics:
         for partition in range(storage.log.topic(topic).partitions):
             for message in messages_in(storage, topic, partition):
-                found[message.key].append(mark_of(message.position))
+                if type in ("", message.properties.get("ce_type")):
+                    found[message.key].append(mark_of(message.position))
     return dict(found)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from django.db import connections
 
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Role
-from eventstore.actions import subscription_resource
+from eventstore.actions import Confirmation, subscription_resource
+from eventstore.config.loading import parse_config
+from eventstore.desk import Desk
 from eventstore.jobs import Job, State
 from eventstore.jobs.face import JobFace
 from eventstore.model.events import NewMessage
 from eventstore.model.log import Edge
 from eventstore.model.storage import Storage, subscriptions_of
-from eventstore.replays import REPLAY_EVENTS
+from eventstore.replays import REPLAY_EVENTS, Kind, Way, What
 from eventstore.replays.order import ReplayOrder
 from scripts.local_postgres import LocalPostgres
 from scripts.local_pulsar import LocalPulsar
@@ -32,7 +35,7 @@ from tests import forked
 from tests.desk_process import ROOT
 from tests.people import actor, person
 from tests.postgres_fixture import alias_on
-from tests.replaying import copied, order_of, originals
+from tests.replaying import copied, indexed, order_of, originals
 
 KEYS, PARTITIONS, WORKERS = 60, 4, 2
 SECONDS = 240.0
@@ -46,6 +49,7 @@ subscription = "app-timeline"
 ways = ["topic"]
 replay_topic = "documents-replay"
 """
+TYPE = "DocumentUploaded"
 
 
 @pytest.fixture
@@ -113,13 +117,17 @@ def test_a_killed_replay_gives_each_event_once_and_in_order(
     request: pytest.FixtureRequest,
 ) -> None:
     """Two workers share the partitions. Of each three kills one is the broker's, where there is one, and the others are of a
-    worker. On the broker, people, record and jobs are in a PostgreSQL, which is stopped and started as well."""
+    worker. On the broker, people, record and jobs are in a PostgreSQL, which is stopped and started as well.
+
+    On the embedded store the events of one type are replayed, as somebody planned it and another person approved it: they are
+    known one by one, and fetched. On the broker everything is read."""
     chance = random.Random()
     broker = request.getfixturevalue("broker") if "EVENTSTORE_URL" in address else None
     database = request.getfixturevalue("own_desk_on_postgres") if broker else None
-    order = _published(storage, events)
+    source, target = _published(storage, events)
     jobs = JobFace(storage=storage, safeguards=SAFEGUARDS)
-    job = _asked(jobs, order, events, throttle)
+    job = _asked(jobs, order_of(storage, [source], target), events, throttle) if broker else _planned(storage, throttle)
+    order = ReplayOrder.of(job.arguments)
     reached = {**address, **configured, **({"DATABASE_URL": database.url("desk")} if database else {})}
     with workers(reached) as some:
         for kill in range(kills):
@@ -140,7 +148,7 @@ def test_a_killed_replay_gives_each_event_once_and_in_order(
     shares = jobs.shares(ended)
     assert [share.finished for share in shares] == [True] * PARTITIONS
     assert sum(share.epoch for share in shares) > PARTITIONS, "no kill fell within a share"
-    assert copied(storage, order.target, job.id) == originals(storage, list(order.topics))
+    assert copied(storage, order.target, job.id) == originals(storage, [source], type=TYPE)
 
 
 @pytest.fixture
@@ -157,16 +165,45 @@ def _restart(database: LocalPostgres) -> None:
     connections["default"].close()
 
 
-def _published(storage: Storage, events: int) -> ReplayOrder:
-    """Publish the events in batches, to all partitions. Return the order for all of them."""
+def _published(storage: Storage, events: int) -> tuple[str, str]:
+    """Publish the events in batches, to all partitions, and on the embedded store one of another type after each two. Return
+    the topic, and the replay topic."""
     source = storage.log.create_topic("documents", partitions=PARTITIONS).name
     target = storage.log.create_topic("documents-replay", partitions=PARTITIONS).name
-    messages = [NewMessage(payload=b"%d" % number, key=f"k{number % KEYS}") for number in range(events)]
-    for start in range(0, events, 500):  # fewer at once are not batched
+    others = 0 if storage.schemas is not None else events // 2
+    messages = [_event(number, "Other" if others and number % 3 == 2 else TYPE) for number in range(events + others)]
+    for start in range(0, len(messages), 500):  # fewer at once are not batched
         storage.log.append(source, messages[start : start + 500])
-    order = order_of(storage, [source], target)
-    assert len(order.topics[source]) == PARTITIONS
-    return order
+    return source, target
+
+
+def _event(number: int, type: str) -> NewMessage:
+    key = f"k{number % KEYS}"
+    properties = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e-{number}",
+        "ce_type": type,
+        "ce_source": "/documents",
+        "ce_aggregatetype": "document",
+        "ce_aggregateid": key,
+    }
+    return NewMessage(payload=b"%d" % number, key=key, properties=properties)
+
+
+def _planned(storage: Storage, throttle: int) -> Job:
+    """Plan the replay of one type's events, confirm it, and have another person approve it."""
+    indexed(storage)
+    desk = Desk(storage=storage, config=parse_config(CONFIG, "desk.toml"), safeguards=SAFEGUARDS)
+    what = What(kind=Kind.FILTER, filter=f"type:{TYPE}")
+    plans = desk.replay_plans
+    aim = plans.aim(desk.projections.get("app-timeline"), Way.TOPIC, what, ticket="SUP-1")
+    plan = plans.plan(aim)
+    confirmation = Confirmation(digest=plan.digest, since=2**40)
+    anna, bert = actor(person(Role.SUPPORT, "anna")), actor(person(Role.APPROVER, "bert"))
+    asked = plans.confirm(anna, replace(aim, until=plan.until), confirmation=confirmation, reason="SUP-1", throttle=throttle)
+    assert asked.state is State.WAITING
+    assert all(bounds.ordinals for _, _, bounds in ReplayOrder.of(asked.arguments).each())
+    return plans.approve(bert, asked.id, digest=asked.digest)
 
 
 def _asked(jobs: JobFace, order: ReplayOrder, events: int, throttle: int) -> Job:
