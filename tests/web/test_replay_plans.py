@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dashboard.models import Role
 from eventstore.jobs import JobRefused
 from eventstore.model.errors import InvalidReplay
 from eventstore.model.subscriptions import SubscriptionType
 from eventstore.replays import Kind, ReplayPlan, Way, What
 from eventstore.replays.planning.hazards import Danger
+from tests.people import person
 from tests.web.desk import TOPIC, Desk, event
 from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, confirm, declared, furnish, join, plan, trim
 
@@ -68,6 +70,7 @@ def test_a_filter_by_payload_is_not_counted_before_it_is_read(replaying: Desk) -
 
 
 def test_a_plan_that_no_job_can_keep_says_so_and_is_not_confirmed(replaying: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    person(Role.SUPPORT)
     monkeypatch.setattr("eventstore.jobs.rows.MOST_ARGUMENTS", 500)
     found = plan(replaying)
     assert found.stops is not None and found.stops.danger is Danger.TOO_LARGE
