@@ -119,8 +119,7 @@ def test_a_killed_replay_gives_each_event_once_and_in_order(
     """Two workers share the partitions. Of each three kills one is the broker's, where there is one, and the others are of a
     worker. On the broker, people, record and jobs are in a PostgreSQL, which is stopped and started as well.
 
-    On the embedded store the events of one type are replayed, as somebody planned it and another person approved it: they are
-    known one by one, and fetched. On the broker everything is read."""
+    On the embedded store a planned and approved replay takes the events of one type: known one by one, and fetched."""
     chance = random.Random()
     broker = request.getfixturevalue("broker") if "EVENTSTORE_URL" in address else None
     database = request.getfixturevalue("own_desk_on_postgres") if broker else None
@@ -134,8 +133,7 @@ def test_a_killed_replay_gives_each_event_once_and_in_order(
             _until(jobs, job, partial(_has_sent, (kill + 1) * events // (kills + 2)))
             time.sleep(chance.random() * 0.5)
             if broker is not None and kill % 3 == 1:
-                broker.kill()
-                broker.start()
+                _restart_broker(broker)
             else:
                 some.kill()
             if database is not None and kill % 3 == 2:
@@ -157,6 +155,11 @@ def own_desk_on_postgres(desk_databases: dict[str, str], own_postgres_server: Lo
     with alias_on("default", own_postgres_server.address.create_database("desk")):
         call_command("migrate", database="default", verbosity=0)
         yield own_postgres_server
+
+
+def _restart_broker(broker: LocalPulsar) -> None:
+    broker.kill()
+    broker.start()
 
 
 def _restart(database: LocalPostgres) -> None:
