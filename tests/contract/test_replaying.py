@@ -1,6 +1,7 @@
 """Replays by copies, on every driver: what arrives where, and what is left of a run that is killed at any step."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -8,9 +9,9 @@ import pytest
 
 from eventstore.jobs import Interruption, JobInterrupted
 from eventstore.model.errors import StoreUnreachable
-from eventstore.model.events import NewMessage
+from eventstore.model.events import Message, NewMessage, Position
 from eventstore.model.storage import Storage, copying_of
-from eventstore.replays.order import REPLAY_ID, REPLAY_OF, REPLAY_TIME, Kind, What, mark_of
+from eventstore.replays.order import REPLAY_ID, REPLAY_OF, REPLAY_TIME, Kind, ReplayOrder, What, mark_of
 from tests import redriving, replaying
 from tests.contract.conftest import MakeTopic
 from tests.redriving import Notes, messages_in
@@ -227,6 +228,7 @@ def test_only_what_is_chosen_is_sent_and_what_cannot_be_found_any_more_is_counte
         state = run(storage, replace(whole, what=what, topics={source: {0: chosen}}), Notes(), job=job)
         assert (state.sent, state.failed) == (3, 0), job
         assert copied(storage, target, job) == expected
+    _assert_fetching_begins_first(storage, replace(whole, what=of_b, topics={source: {0: known}}))
 
     gone = replace(bounds, end=bounds.end + 2)
     state = run(storage, replace(whole, topics={source: {0: gone}}), Notes(), job="gone")
@@ -234,6 +236,24 @@ def test_only_what_is_chosen_is_sent_and_what_cannot_be_found_any_more_is_counte
     assert state.errors == [
         (f"{source}/0", "2 of the chosen events were no longer there: retention removed them, or the topic was emptied.")
     ]
+
+
+def _assert_fetching_begins_first(storage: Storage, order: ReplayOrder) -> None:
+    """What lies at known places is asked for before the target's end is noted, and once."""
+    steps: list[str] = []
+
+    class Telling(redriving.Stepping):
+        def begin_fetch(self, positions: Sequence[Position]) -> Callable[[], Mapping[Position, Message]]:
+            steps.append(f"{len(positions)} begun")
+            return self.copying.begin_fetch(positions)
+
+        def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
+            steps.append("fetched again")
+            return self.copying.fetch(positions)
+
+    notes = Notes(step=steps.append)
+    assert run(redriving.Over(storage, Telling(copying_of(storage), steps.append)), order, notes, job="early").sent == 3
+    assert (steps[0], "fetched again" in steps) == ("3 begun", False)
 
 
 def test_of_a_message_with_several_events_the_chosen_ones_are_sent(storage: Storage, topic: MakeTopic) -> None:

@@ -6,7 +6,8 @@ same mark. So of two publishers of one name, the second to send finds the other'
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +42,9 @@ class TableCopying:
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         return self._log.fetch(positions)
+
+    def begin_fetch(self, positions: Sequence[Position]) -> Callable[[], Mapping[Position, Message]]:
+        return partial(self.fetch, positions)
 
     def refusal(self, message: Message, *, acknowledged: bool = True) -> str:
         return DAMAGED if message.problem else ""

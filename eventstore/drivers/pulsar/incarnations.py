@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -47,20 +48,24 @@ class Incarnations:
         self._admin = admin
         self._lock = threading.Lock()
         self._known: OrderedDict[str, LogIdentity] = OrderedDict()
+        self._asking: dict[str, Future[LogIdentity | None]] = {}
 
     def of(self, log: TopicName) -> LogIdentity:
         """Return what the broker says of the log, or said within the last second.
 
         Raises ``StoreUnreachable`` if it cannot say: then nobody knows whose log would be read.
         """
-        found = self._asked_within(log, RECENT_SECONDS)
+        found = self._told_within(log, RECENT_SECONDS) or self._ask(log)
         if found is None:
             raise _silent(log)
         return found
 
     def of_ledger(self, log: TopicName, ledger: int) -> str:
-        """Return the incarnation to which a ledger belongs that a page has read; empty if the broker does not tell."""
-        known = self._asked_within(log, FRESH_SECONDS)
+        """Return the incarnation to which a ledger belongs that a page has read; empty if the broker does not tell.
+
+        A page reads with several threads, which all want to know at the same moment: one of them asks.
+        """
+        known = self._told_within(log, FRESH_SECONDS) or self._ask_together(log)
         if known is None or ledger not in known.ledgers:
             known = self._ask(log)
         return known.incarnation if known is not None and ledger in known.ledgers else ""
@@ -89,10 +94,27 @@ class Incarnations:
 
         return identify
 
-    def _asked_within(self, log: TopicName, seconds: float) -> LogIdentity | None:
+    def _told_within(self, log: TopicName, seconds: float) -> LogIdentity | None:
         with self._lock:
             known = self._known.get(log.uri)
-        return known if known is not None and time.monotonic() - known.at < seconds else self._ask(log)
+        return known if known is not None and time.monotonic() - known.at < seconds else None
+
+    def _ask_together(self, log: TopicName) -> LogIdentity | None:
+        """As ``_ask``. Who comes while another thread asks gets its answer, or its error."""
+        mine = Future[LogIdentity | None]()
+        with self._lock:
+            asked = self._asking.setdefault(log.uri, mine)
+        if asked is not mine:
+            return asked.result()
+        try:
+            mine.set_result(self._ask(log))
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._asking[log.uri]
+        return mine.result()
 
     def _ask(self, log: TopicName) -> LogIdentity | None:
         """Return what the broker says now; ``None`` if it cannot say."""

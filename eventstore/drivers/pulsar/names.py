@@ -11,6 +11,7 @@ LONGEST = 255
 """The most characters of a new name."""
 
 SCHEME = "persistent://"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PARTITION = re.compile(r"(.+)-partition-(\d{1,9})", re.DOTALL)
 
 
@@ -82,7 +83,7 @@ def check_part(text: str) -> None:
 
 def check_text(text: str) -> None:
     """Raise ``InvalidName`` for control characters and for text that cannot be encoded."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if _CONTROL.search(text):
         raise InvalidName("A name cannot hold line breaks, tabs or other control characters: leave them out.")
     try:
         text.encode()

@@ -44,10 +44,10 @@ class KnownTopic:
         return [self.name.partition(number) for number in range(self.shards)] or [self.name]
 
     def log(self, partition: int) -> TopicName:
-        logs = self.logs
-        if not 0 <= partition < len(logs):
-            raise UnknownTopic(f"The topic {self.name} has no partition {partition}: it has {len(logs)}, counted from 0.")
-        return logs[partition]
+        count = max(1, self.shards)
+        if not 0 <= partition < count:
+            raise UnknownTopic(f"The topic {self.name} has no partition {partition}: it has {count}, counted from 0.")
+        return self.name.partition(partition) if self.shards else self.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ Nothing here is atomic over two topics. Whoever copies sends first, notes how fa
 it opens the publisher again under the same name, reads what the topic has got, and goes on from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -82,6 +82,11 @@ class Copying(Protocol):
 
     def fetch(self, positions: Sequence[Position]) -> Mapping[Position, Message]:
         """As ``Log.fetch``, but for whole messages."""
+        ...
+
+    def begin_fetch(self, positions: Sequence[Position]) -> Callable[[], Mapping[Position, Message]]:
+        """Begin to fetch, where the store can do so while something else is asked of it. What is returned waits for the end,
+        and returns or raises as ``fetch``. It need not be called."""
         ...
 
     def refusal(self, message: Message, *, acknowledged: bool = True) -> str:

@@ -127,16 +127,20 @@ def edges(choice: Choice) -> tuple[Sequence[Pointer], Sequence[Pointer]]:
 
     Of a filter that has to read events, those between which it looks.
     """
-    first: list[tuple[int, int]] = []
-    last: list[tuple[int, int]] = []
+    first: list[tuple[str, int, int]] = []
+    last: list[tuple[str, int, int]] = []
+    builds: dict[tuple[str, int], int] = {}
     for topic, partitions in choice.topics.items():
         for number, bounds in partitions.items():
             all_of: Sequence[int] = range(bounds.first, bounds.end)
             ordinals = all_of if choice.known is None else choice.known[topic, number]
-            first += [(bounds.build, at) for at in ordinals[:SHOWN]]
-            last += [(bounds.build, at) for at in ordinals[-SHOWN:]]
-    newest = _by_time(pointers_at(last))[-SHOWN:]
-    oldest = _by_time(pointers_at(first))[:SHOWN]
+            builds[topic, number] = bounds.build
+            first += [(topic, number, at) for at in ordinals[:SHOWN]]
+            last += [(topic, number, at) for at in ordinals[-SHOWN:]]
+    places = [(builds[topic, number], at) for topic, number, at in {*first, *last}]
+    found = {(one.position.topic, one.position.partition, one.ordinal): one for one in pointers_at(places)}
+    newest = _by_time(found[at] for at in last if at in found)[-SHOWN:]
+    oldest = _by_time(found[at] for at in first if at in found)[:SHOWN]
     shown = {pointer.position for pointer in oldest}
     return oldest, [pointer for pointer in newest if pointer.position not in shown]
 

@@ -1,7 +1,7 @@
 """Reading the chosen events of a share, in order: a few by their positions, many with a reader."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from eventstore.copying import read_through
@@ -17,12 +17,16 @@ FETCHED_AT_ONCE = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """The chosen events of one partition of one topic. ``tokens``: where they lie, in order, if each of them is known."""
+    """The chosen events of one partition of one topic.
+
+    ``tokens``: where they lie, in order, if each of them is known. ``begun``: waits for the first messages (``begin``).
+    """
 
     topic: str
     partition: int
     bounds: Bounds
     tokens: Sequence[str] | None
+    begun: Callable[[], Mapping[Position, Message]] | None = None
 
 
 def sources_of(order: ReplayOrder, partition: int) -> Sequence[Source]:
@@ -32,6 +36,14 @@ def sources_of(order: ReplayOrder, partition: int) -> Sequence[Source]:
         for topic, number, bounds in order.each()
         if number == partition
     ]
+
+
+def begin(copying: Copying, sources: Sequence[Source]) -> Sequence[Source]:
+    """Begin to fetch what comes first, so that it is there once the target's end is noted. For a run that sends from the
+    start."""
+    first = next(iter(sources), None)
+    some = list(islice(_places(first, ""), FETCHED_AT_ONCE)) if first is not None else []
+    return [replace(sources[0], begun=copying.begin_fetch(some)), *sources[1:]] if some else sources
 
 
 def _tokens_of(bounds: Bounds) -> Sequence[str] | None:
@@ -66,12 +78,18 @@ def portions(
 
 
 def _fetched(copying: Copying, source: Source, behind: str, tick: Callable[[], None]) -> Iterator[Sequence[Message]]:
-    places = (Position(topic=source.topic, partition=source.partition, token=token) for token in source.tokens or ())
-    wanted = iter([at for at in dict.fromkeys(place.message for place in places) if at.token > behind])
+    wanted, begun = _places(source, behind), source.begun if not behind else None
     while some := list(islice(wanted, FETCHED_AT_ONCE)):
         tick()
-        found = copying.fetch(some)
+        found = begun() if begun is not None else copying.fetch(some)
+        begun = None
         yield [found[at] for at in some if at in found]
+
+
+def _places(source: Source, behind: str) -> Iterator[Position]:
+    """The messages that hold chosen events, in order, as far as the places of all are known."""
+    places = (Position(topic=source.topic, partition=source.partition, token=token) for token in source.tokens or ())
+    return iter([at for at in dict.fromkeys(place.message for place in places) if at.token > behind])
 
 
 def _start(log: Log, source: Source, behind: str) -> Position | Edge:

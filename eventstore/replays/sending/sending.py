@@ -22,7 +22,7 @@ from eventstore.model.storage import Storage, copying_of
 from eventstore.replays.order import ReplayOrder
 from eventstore.replays.sending.arrived import Arrived, arrived
 from eventstore.replays.sending.lanes import Lanes
-from eventstore.replays.sending.reading import Source, portions, sources_of
+from eventstore.replays.sending.reading import Source, begin, portions, sources_of
 from eventstore.replays.sending.state import State
 from eventstore.replays.sending.windows import MOST_KEYS, Most, Window, copier_for, windows_of
 
@@ -76,6 +76,8 @@ def send_share(run: Sending) -> None:
     ``StoreUnreachable`` where it is to be tried again, and other errors where the store does not take a copy."""
     state, target = run.state, run.order.target
     sources = sources_of(run.order, run.partition)
+    if state.tidy and not state.reached:
+        sources = begin(run.copying, sources)
     try:
         with Lanes(run.storage, job=run.job, target=target, partition=run.partition, state=state, note=run.note) as lanes:
             there = _begin(run, lanes)

@@ -1,6 +1,8 @@
 """A log is told from another one of its name by the broker's own creation time, and each ledger asked about once."""
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
 
 import httpx
@@ -106,6 +108,33 @@ def test_a_page_asks_again_for_a_ledger_that_it_does_not_know_and_after_some_sec
     monkeypatch.setattr(incarnations, "FRESH_SECONDS", -1.0)
     known.of_ledger(LOG, 8)
     assert admin.asked == asked + 1
+
+
+def test_threads_that_read_one_log_at_the_same_moment_ask_once(
+    admin: Telling, known: Incarnations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, waits = threading.Semaphore(0), threading.Event()
+
+    class Noticed(Future[Any]):
+        """Who waits for another thread's answer has come."""
+
+        def result(self, timeout: float | None = None) -> Any:
+            came.release()
+            return super().result(timeout)
+
+    def log_info(log: TopicName) -> dict[str, Any] | None:
+        waits.wait(60)
+        return Telling.log_info(admin, log)
+
+    monkeypatch.setattr(incarnations, "Future", Noticed)
+    monkeypatch.setattr(admin, "log_info", log_info)
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(known.of_ledger, LOG, 5) for _ in range(8)]
+        for _ in range(7):
+            assert came.acquire(timeout=60)
+        waits.set()
+        labels = [one.result() for one in found]
+    assert (len(set(labels)), labels[0] != "", admin.asked) == (1, True, 1)
 
 
 def test_an_answer_that_tells_nothing_takes_the_place_of_none_that_did(
