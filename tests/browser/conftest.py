@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.login_form import PEOPLE, log_in_by_form
 from tests.desk_process import Desk
@@ -50,6 +50,10 @@ LogIn = Callable[[Desk, str], Page]
 WITHOUT_WINDOWS = "chromium-headless-shell"
 """Chromium without all that belongs to windows: it takes half of the processor time. Debian has it as a package."""
 WHOLE = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 20_000
+"""How long a page may take to show what is expected of it: a machine may be five times slower than one at rest."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium_program(*, whole: bool = False) -> str:
