@@ -1,15 +1,20 @@
 """While an exclusive job has not ended, nothing else acts on its resource."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 
+from django.db.models import QuerySet
+
+from eventstore.actions.action import registered
 from eventstore.actions.actor import Actor
 from eventstore.actions.lock import Lease, Locks
 from eventstore.actions.perform import Safeguards
 from eventstore.actions.resource import Resource
 from eventstore.jobs.job import State
-from eventstore.jobs.kind import kind_named
+from eventstore.jobs.kind import JobKind, kind_named, nothing_more
 from eventstore.jobs.models import JobRow
+from eventstore.jobs.rows import job_of
 from eventstore.jobs.wishes import lapse
 from eventstore.model.errors import ResourceBusy
 
@@ -36,9 +41,9 @@ class JobLocks:
 
 
 def _refuse_busy(resource: Resource) -> None:
-    row = JobRow.objects.filter(busy=resource.key).first()
+    row = _holder(resource)
     if row is not None and row.state == State.WAITING and lapse():
-        row = JobRow.objects.filter(busy=resource.key).first()
+        row = _holder(resource)
     if row is None:
         return
     kind = kind_named(row.kind)
@@ -48,3 +53,19 @@ def _refuse_busy(resource: Resource) -> None:
         f"{resource.title} {doing} by the job {row.id}, for which {row.asker} asked at {since}. "
         "Wait until it has ended, or cancel it."
     )
+
+
+def _holder(resource: Resource) -> JobRow | None:
+    """The job that has not ended and acts on this resource, or holds it beside its own."""
+    own = JobRow.objects.filter(busy=resource.key).first()
+    return own or next((row for row in _rows_that_hold() if resource in _held(row)), None)
+
+
+def _rows_that_hold() -> "QuerySet[JobRow]":
+    kinds = [kind.name for kind in registered() if isinstance(kind, JobKind) and kind.holds is not nothing_more]
+    return JobRow.objects.filter(busy__isnull=False, kind__in=kinds).order_by("number")
+
+
+def _held(row: JobRow) -> Sequence[Resource]:
+    kind = kind_named(row.kind)
+    return kind.holds(job_of(row)) if kind else ()

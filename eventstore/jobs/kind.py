@@ -122,11 +122,18 @@ def open_acts() -> Sequence[str]:
     return settling.open_acts()
 
 
+def nothing_more(job: Job) -> Sequence[Resource]:
+    """For a kind whose jobs touch their own resource only."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobKind(Action):
-    """``exclusive``: while a job of this kind has not ended, nothing else acts on its resource."""
+    """``exclusive``: while a job of this kind has not ended, nothing else acts on its resource, nor on what it ``holds``."""
 
     run: Run
+    holds: Callable[[Job], Sequence[Resource]] = nothing_more
+    """What an exclusive job moves or reads beside its own resource. Acts on that are refused, too."""
     run_share: RunShare | None = None
     """Set if ``run`` calls ``Worker.run_shares``."""
     shows: Callable[[Storage, Resource, Mapping[str, Any]], Mapping[str, Any]] = job_shown

@@ -12,6 +12,7 @@ from eventstore.model.errors import NotSupported
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
 from eventstore.projections import HookFailed, Projection, ProjectionFace, When
+from eventstore.replays.holding import held_by
 from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.planning.agreeing import check_limit
 from eventstore.replays.planning.aiming import Aim, resource_of
@@ -142,6 +143,7 @@ REPLAY_EVENTS: PlannedJobKind[Aim, ReplayPlan] = register(
         check=check,
         run=without_desk,
         run_share=run_share,
+        holds=held_by,
     )
 )
 
