@@ -27,12 +27,17 @@ def resolve_interrupted(
 ) -> int:
     """Give every act that its process left open an *unknown* entry; returns how many. ``since``: see ``first_open``.
 
-    ``shown`` returns what the store shows now of an intended entry. Acts that are ``under_way`` are left alone, since a job
+    ``shown`` returns what the store shows now of an intended entry. If it raises, that act stays open, the others are settled,
+    and the first error is raised then. Acts that are ``under_way`` are left alone, since a job
     outlives the process that it was asked of. That is asked after the acts were found: a job is there before its process ends.
     """
     found = _left_open(since)
     jobs = {UUID(act) for act in under_way()} if found else set()
-    return sum(_resolve(entry, shown(entry)) for entry in found if entry.act not in jobs)
+    errors: list[Exception] = []
+    settled = sum(_settled(entry, shown, errors) for entry in found if entry.act not in jobs)
+    if errors:
+        raise errors[0]
+    return settled
 
 
 def first_open(since: int = 0) -> int:
@@ -41,6 +46,14 @@ def first_open(since: int = 0) -> int:
     written = AuditHead.objects.filter(id=1).values_list("number", flat=True).first() or 0
     first = _open_acts(since).values_list("number", flat=True).first()
     return max(since, written + 1) if first is None else first
+
+
+def _settled(entry: AuditEntry, shown: Callable[[AuditEntry], Mapping[str, Any]], errors: list[Exception]) -> int:
+    try:
+        return _resolve(entry, shown(entry))
+    except Exception as error:  # noqa: BLE001 - raised once the others are settled
+        errors.append(error)
+        return 0
 
 
 def _resolve(entry: AuditEntry, shown: Mapping[str, Any]) -> int:

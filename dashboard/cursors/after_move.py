@@ -5,7 +5,7 @@ invite a second one. What was skipped may then show in later looks at the cursor
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import DatabaseError
@@ -17,9 +17,13 @@ from dashboard.models import State
 from dashboard.subscriptions import backlog_cache
 from eventstore.actions import Ending, Outcome, Resource
 from eventstore.cursors import MovePlan, UndoPlan, as_acknowledged, taken_by
-from eventstore.model import EventStoreError
+from eventstore.model import EventStoreError, StoreUnreachable, Subscription
 
 logger = logging.getLogger(__name__)
+
+Taken = Mapping[int, Sequence[tuple[str, str]]]
+"""By partition: places behind the first token, up to and including the second."""
+NOT_NOTED = "What a cursor's move skipped could not be noted: %s"
 
 
 def forget_figures() -> None:
@@ -43,29 +47,34 @@ def note_act(act: Act) -> None:
 
 
 def note_interrupted(resource: Resource, details: Mapping[str, Any]) -> None:
-    """As ``note_skips``, of a move that a crash left open. What is not acknowledged by now, it has not skipped."""
-    _note(resource.topic, resource.subscription, details, {}, ended=False, acknowledged_alone=True)
+    """As ``note_skips``, of a move that a crash left open. What is not acknowledged by now, it has not skipped.
+
+    Raises ``StoreUnreachable`` or ``DatabaseError`` where it cannot be noted yet. Of a subscription that is gone,
+    nothing is noted.
+    """
+    try:
+        subscription = desk().subscriptions.named(resource.topic, resource.subscription)
+    except StoreUnreachable:
+        raise
+    except EventStoreError as error:
+        logger.warning(NOT_NOTED, type(error).__name__)
+        return
+    certain, possible = taken_by(subscription, details, {}, ended=False)
+    _write(subscription, certain, as_acknowledged(subscription, possible))
 
 
-def _note(
-    topic: str,
-    name: str,
-    details: Mapping[str, Any],
-    outcome: Mapping[str, Any],
-    *,
-    ended: bool,
-    acknowledged_alone: bool = False,
-) -> None:
+def _note(topic: str, name: str, details: Mapping[str, Any], outcome: Mapping[str, Any], *, ended: bool) -> None:
     try:
         subscription = desk().subscriptions.named(topic, name)
-        certain, possible = taken_by(subscription, details, outcome, ended=ended)
-        if acknowledged_alone:
-            possible = as_acknowledged(subscription, possible)
-        for skips, sure in ((possible, False), (certain, True)):
-            if any(skips.values()):
-                desk().delivery.note_moves(skips, subscription, timezone.now(), certain=sure)
+        _write(subscription, *taken_by(subscription, details, outcome, ended=ended))
     except (EventStoreError, DatabaseError) as error:
-        logger.warning("What a cursor's move skipped could not be noted: %s", type(error).__name__)
+        logger.warning(NOT_NOTED, type(error).__name__)
+
+
+def _write(subscription: Subscription, certain: Taken, possible: Taken) -> None:
+    for skips, sure in ((possible, False), (certain, True)):
+        if any(skips.values()):
+            desk().delivery.note_moves(skips, subscription, timezone.now(), certain=sure)
 
 
 def note_undo(plan: UndoPlan) -> None:

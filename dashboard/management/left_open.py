@@ -19,7 +19,7 @@ from dashboard.gateway import desk
 from dashboard.models import AuditEntry
 from eventstore.actions import reason_of
 from eventstore.cursors import MOVES
-from eventstore.model import ToldOnce
+from eventstore.model import StoreUnreachable, ToldOnce
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,21 @@ EVERY = 10.0
 
 
 def settle_left_open(since: int = 0) -> int:
-    """Settle what was left open from this entry of the record on; return from which one on to look the next time."""
+    """Settle what was left open from this entry of the record on; return from which one on to look the next time.
+
+    Raises ``StoreUnreachable`` where a cursor's move has to wait for the store. Everything else is settled then.
+    """
     first = first_open(since)
     resolve_interrupted(what_the_store_shows, desk().jobs.open_acts, since=first)
     return first
+
+
+def settle_at_start() -> None:
+    """As ``settle_left_open``. While the store is away, moves of cursors stay open: a worker settles them once it answers."""
+    try:
+        settle_left_open()
+    except StoreUnreachable as error:
+        log.warning("Moves of cursors that a process left open stay open until the store answers: %s", reason_of(error))
 
 
 @contextmanager
@@ -63,7 +74,8 @@ def _settle(stop: threading.Event) -> None:
 
 
 def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
-    """What became of an act that a crash left open, as its action finds out from the store."""
+    """What became of an act that a crash left open, as its action finds out from the store. ``StoreUnreachable`` of a cursor's
+    move: what it may have skipped has to be noted first."""
     details = json.loads(entry.details)
     if entry.action in {move.name for move in MOVES}:
         note_interrupted(resource_of(entry), details)

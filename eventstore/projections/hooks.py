@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from eventstore.config.projections import Projection
+from eventstore.config.projections import Projection, hook_secret_problem
 from eventstore.model.errors import EventStoreError
 from eventstore.projections.calling import Answer, AnswerProblem, call
 
@@ -35,11 +35,14 @@ def call_hook(projection: Projection, when: When, told: Mapping[str, object], se
     """Call the projection's hook and return its answer (a status from 200 to 299); ``None`` if there is no such hook.
 
     ``told`` is sent as a JSON object, with ``hook`` and ``projection`` added. It must hold no payload. A job that goes on
-    after a crash may make the same call again. Raises ``HookFailed`` for any other answer, or for none.
+    after a crash may make the same call again. Raises ``HookFailed`` for any other answer, or for none, and
+    where the secret is too short to sign with.
     """
     address = projection.hooks.before if when is When.BEFORE else projection.hooks.after
     if not address:
         return None
+    if unsafe := hook_secret_problem([projection], secret):
+        raise HookFailed(unsafe)
     body = json.dumps({"hook": when.value, "projection": projection.name, **told}, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: signature(body, secret, int(time.time()))}
     try:

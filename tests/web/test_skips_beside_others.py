@@ -141,6 +141,30 @@ def test_a_worker_settles_what_a_dead_process_left_open_while_it_runs(desk: Desk
     assert states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"]
 
 
+def test_a_skip_whose_process_died_waits_for_a_store_that_is_away_before_it_is_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.publish(4)
+    desk.subscribe(handled=1)
+    dead = dead_process()
+    with monkeypatch.context() as dying:
+        dying.setattr(chain, "this_process", lambda: dead)
+        dying.setattr(chain.DatabaseRecord, "ended", lambda *_: None)
+        dying.setattr(after_move, "note_skips", lambda *_: None)
+        assert post(desk.client(), confirmed(preview(desk, "skip=event&position=e-2"))).status_code == 302
+
+    def away(self: TableSubscriptions, *given: Any) -> None:
+        raise StoreUnreachable("The store does not respond.")
+
+    with monkeypatch.context() as starting:
+        starting.setattr(TableSubscriptions, "named", away)
+        left_open.settle_at_start()
+    assert [act.state for act in acts()] == [State.INTENDED]
+    left_open.settle_at_start()
+    assert [act.state for act in acts()] == [State.UNKNOWN]
+    assert states(desk, 4) == ["acknowledged", "pending", "unknown", "pending"]
+
+
 @pytest.mark.parametrize(("address", "title"), [("skip_new", "Skip events of"), ("cursor_reset_new", "Reset the cursor of")])
 def test_the_form_without_a_choice_says_what_to_choose_and_reports_no_error(desk: Desk, address: str, title: str) -> None:
     desk.publish(1)

@@ -3,11 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from dashboard.gateway import close, desk
-from dashboard.management.left_open import settle_left_open, settling
+from dashboard.management.left_open import settle_at_start, settling
+from eventstore.config import hook_secret_problem
 from eventstore.management import stopping_by_signal
 from eventstore.model import EventStoreError
 
@@ -19,10 +21,12 @@ class Command(BaseCommand):
         parser.add_argument("--until-idle", action="store_true", help="end when no job is due")
 
     def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
+        if problem := hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET):
+            raise CommandError(problem)
         with stopping_by_signal() as stop:
             try:
                 if until_idle:
-                    settle_left_open()
+                    settle_at_start()
                     runs = desk().jobs.run_until_idle(stop, self.say)
                     self.say(f"{runs} {'run' if runs == 1 else 'runs'}; no job is due.")
                 else:

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard import demo
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
-from dashboard.management.left_open import settle_left_open
+from dashboard.management.left_open import settle_at_start
 from dashboard.running.supervisor import Child, Supervisor, end_with_parent
 from dashboard.setup.databases import migrate
 from dashboard.setup.system_checks import serving_problems
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.check()
             self.check(tags=["eventdesk"], include_deployment_checks=True)
             _migrate()
-            settle_left_open()
+            settle_at_start()
             logins = demo.ensure_people() if options["demo"] else []
             seeded = options["demo"] and self.seed(supervisor)
         except EventStoreError as error:

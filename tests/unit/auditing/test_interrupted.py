@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,7 +19,7 @@ from dashboard.auditing.resource_locks import DatabaseLocks
 from dashboard.auditing.verification import verify
 from dashboard.models import AuditEntry, AuditHead, ResourceLock, State
 from eventstore.importing import PUBLISH
-from eventstore.model import Process, this_process
+from eventstore.model import Process, StoreUnreachable, this_process
 from tests.unit.auditing.helpers import ANNA, MAILER
 
 
@@ -68,6 +70,21 @@ def test_an_act_of_a_job_that_is_under_way_outlives_the_process_that_began_it() 
     act = left_open(dead_process())
     assert resolve_interrupted(lambda _: {}, lambda: [str(act)]) == 0
     assert [act.state for act in acts()] == [State.INTENDED]
+
+
+@pytest.mark.django_db
+def test_an_act_of_which_the_store_cannot_be_asked_stays_open_and_the_others_are_settled() -> None:
+    waits, settled = left_open(dead_process()), left_open(dead_process())
+
+    def shown(entry: AuditEntry) -> Mapping[str, Any]:
+        if entry.act == waits:
+            raise StoreUnreachable("The store does not respond.")
+        return {}
+
+    with pytest.raises(StoreUnreachable):
+        resolve_interrupted(shown)
+    assert {act.act: act.state for act in acts()} == {waits: State.INTENDED, settled: State.UNKNOWN}
+    assert resolve_interrupted(lambda _: {}) == 1
 
 
 @pytest.mark.django_db

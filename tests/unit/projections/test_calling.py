@@ -42,6 +42,13 @@ def test_a_hook_is_told_what_happens_and_can_check_who_tells_it() -> None:
     assert abs(int(said["t"]) - time.time()) < 600
 
 
+@pytest.mark.parametrize("secret", ["", "short"])
+def test_a_hook_that_nobody_could_tell_from_a_forged_one_is_not_called(secret: str) -> None:
+    with serving(answering(204)) as service, pytest.raises(HookFailed, match="EVENTDESK_HOOK_SECRET"):
+        call_hook(projection(before=service.url), When.BEFORE, {}, secret)
+    assert service.asked == []
+
+
 def test_an_answer_that_leads_elsewhere_is_not_followed() -> None:
     with serving(answering(200)) as elsewhere, serving(answering(302, Location=f"{elsewhere.url}/x")) as service:
         with pytest.raises(HookFailed, match=r"answered 302, which leads elsewhere.*127\.0\.0\.1:"):
@@ -151,3 +158,13 @@ def test_of_many_or_long_values_the_first_are_kept() -> None:
         told = ask(service.url)
     assert (len(told.values), told.left_out) == (MOST_VALUES, 3)
     assert all(len(value) == 200 for value in told.values.values())
+
+
+def test_no_more_answers_are_kept_than_are_shown_however_many_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_models_module, "MOST_KEPT", 2)
+    monkeypatch.setattr(read_models_module, "KEPT_SECONDS", 3600)
+    with serving(answering(200, b"{}")) as service:
+        models, one = ReadModels(), projection(status=f"{service.url}/of/{{subscription}}")
+        for name in ("a", "b", "c", "b", "a"):
+            models.of(one, name)
+    assert [asked.path for asked in service.asked] == ["/of/a", "/of/b", "/of/c", "/of/a"]

@@ -39,6 +39,24 @@ def test_demo_mode_may_serve_with_what_it_makes_itself(settings: Any) -> None:
     system_checks.require_serving_settings()
 
 
+def test_a_worker_alone_needs_the_secret_by_which_it_signs_the_calls_of_hooks(settings: Any) -> None:
+    settings.EVENTDESK = parse_config(
+        """
+        replays.hosts = ["hooks.example.org"]
+        [[projection]]
+        name = "timeline"
+        purpose = "p"
+        topics = ["documents"]
+        subscription = "timeline"
+        hooks = { after = "https://hooks.example.org/" }
+        """,
+        "desk.toml",
+    )
+    settings.EVENTDESK_HOOK_SECRET = ""
+    with pytest.raises(CommandError, match="EVENTDESK_HOOK_SECRET is missing"):
+        call_command("run_jobs", "--until-idle")
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
