@@ -20,8 +20,9 @@ LONGEST = 40.0
 """Seconds after which no further partition is begun. Somebody waits for the answer, and proxies often give up after 60."""
 OUT_OF_TIME = (
     f"It was not tried: the partitions before it had taken {LONGEST:.0f} seconds, and somebody waits for the answer. Do the "
-    "same again: what is left to do comes first then."
+    "same again for the rest."
 )
+OTHERS_NOT_TRIED = "The partitions after it were not tried, as somebody waits for the answer."
 
 Call = Callable[[OnBegin, OnMove], None]
 """A driver's call, with its two callbacks left open."""
@@ -55,11 +56,19 @@ def carry_out(
         call(begin, moved)
     except EventStoreError as error:
         if all(part.ending is Ending.FAILED for part in act.parts):
+            if isinstance(error, OutOfTime):
+                raise OutOfTime(_first_reason(act)) from error
             raise
         why = str(error) if isinstance(error, LeaseLost | OutOfTime) else NOT_TRIED
         tried = {part.name for part in act.parts}
         rest = [name for name in map(part_name, partitions) if name not in tried]
         act.parts += [Part(name=name, ending=Ending.FAILED, reason=why) for name in rest]
+
+
+def _first_reason(act: Running) -> str:
+    """Why the first partition failed, rather than that the time was over then: a person can mend only that."""
+    first = next((part for part in act.parts if part.reason), None)
+    return f"{first.name}: {first.reason} {OTHERS_NOT_TRIED}" if first else OUT_OF_TIME
 
 
 def _begin(act: Running, begun: set[int], until: float | None, partition: int) -> None:

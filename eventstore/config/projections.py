@@ -121,7 +121,7 @@ class Projection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def checked_projections(projections: Sequence[Projection], defaults: ReplayDefaults) -> tuple[Projection, ...]:
     """The projections, with what they leave out filled in. Raises ``KeyProblem`` for what cannot be used."""
     for number, host in enumerate(defaults.hosts):
-        if not _HOST.fullmatch(host):
+        if not _HOST.fullmatch(host) or not _can_be_asked(host):
             raise KeyProblem(("replays", "hosts", number), 'expected a host, such as "hooks.example.org" or "10.0.0.7:8080"')
     checked: list[Projection] = []
     for number, one in enumerate(projections):
@@ -178,24 +178,41 @@ def _check_addresses(one: Projection, place: KeyPath, hosts: Sequence[str]) -> N
         (("hooks", "after"), one.hooks.after),
         (("status",), one.status),
     ):
-        if address and (problem := _address_problem(address.replace(SUBSCRIPTION, "name"), hosts)):
+        if address and (problem := _address_problem(address, hosts, of_each=path == ("status",))):
             raise KeyProblem((*place, *path), problem)
 
 
-def _address_problem(address: str, hosts: Sequence[str]) -> str:
+def _address_problem(address: str, hosts: Sequence[str], *, of_each: bool) -> str:
+    """``of_each``: the name of a subscription may stand in its path and query, but never in its host."""
     expected = 'expected an address such as "https://hooks.example.org/replays"'
     try:
+        if SUBSCRIPTION in address and (not of_each or SUBSCRIPTION in urlsplit(address).netloc):
+            return f"{SUBSCRIPTION} may stand in the path or the query of a status address only"
+        address = address.replace(SUBSCRIPTION, "name")
         parts = urlsplit(address)
         port = parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return expected
     if parts.scheme not in _PORTS or not parts.hostname or re.search(r"[\s{}\"'<>\\]", address):
         return expected
-    if "@" in parts.netloc or parts.fragment:
-        return "leave out the name, password or #fragment: calls are signed instead"
     if not any(_is_host(host, parts.hostname, port, parts.scheme) for host in hosts):
         return f'the host "{parts.netloc}" is not in replays.hosts: add it there if it may be called'
-    return ""
+    return _unusable_part(address)
+
+
+def _unusable_part(address: str) -> str:
+    parts = urlsplit(address)
+    if "@" in parts.netloc or parts.fragment:
+        return "leave out the name, password or #fragment: calls are signed instead"
+    return "" if address.isascii() else "write the address in ASCII: other characters of a path as %C3%A9, for instance"
+
+
+def _can_be_asked(host: str) -> bool:
+    """Whether its port, if it names one, is one that there is."""
+    try:
+        return urlsplit(f"//{host}").port != 0
+    except ValueError:
+        return False
 
 
 def _is_host(allowed: str, host: str, port: int, scheme: str) -> bool:

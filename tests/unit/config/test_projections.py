@@ -52,6 +52,9 @@ def test_a_projection_says_what_it_reads_and_how_it_may_be_given_events_again() 
     assert (search.ways, search.replay_topic, search.limits.approval_above) == ((Way.CURSOR, Way.GENERATION), "", None)
 
 
+IN_THE_PATH = "{subscription} may stand in the path or the query of a status address only"
+
+
 def changed(old: str, new: str) -> str:
     assert old in DECLARED
     return DECLARED.replace(old, new, 1)
@@ -75,6 +78,13 @@ def changed(old: str, new: str) -> str:
         (changed("http://127.0.0.1:8099/after?x=1", "http://127.0.0.1:99999/"), "hooks.after: expected an address"),
         (changed("https://hooks.example.org/status/", "https://elsewhere/"), 'projection[0].status: the host "elsewhere"'),
         (changed('"127.0.0.1:8099"]', '"http://127.0.0.1"]'), "replays.hosts[1]: expected a host"),
+        (changed('"127.0.0.1:8099"]', '"127.0.0.1:99999"]'), "replays.hosts[1]: expected a host"),
+        (changed('"127.0.0.1:8099"]', '"127.0.0.1:0"]'), "replays.hosts[1]: expected a host"),
+        (changed('"127.0.0.1:8099"]', '"[::1::]"]'), "replays.hosts[1]: expected a host"),
+        (changed("https://hooks.example.org/status/{subscription}", "https://{subscription}.example.org/"), IN_THE_PATH),
+        (changed("https://hooks.example.org/status/{subscription}", "https://{subscription}/"), IN_THE_PATH),
+        (changed("https://hooks.example.org/before", "https://hooks.example.org/x?of={subscription}"), IN_THE_PATH),
+        (changed("https://hooks.example.org/before", "https://hooks.example.org/é"), "before: write the address in ASCII"),
         (changed('name = "search"', 'name = "app-timeline"'),
          'projection[1].name: another projection is called "app-timeline"'),
         (changed('name = "search"', 'name = "a/search"'), "projection[1].name: expected 1 to 80 letters"),

@@ -120,6 +120,23 @@ def test_a_move_that_takes_long_begins_no_further_partition_and_the_next_one_goe
     assert order == [0, 1, 2, 0], "what is left to do comes first"
 
 
+def test_a_move_of_which_every_partition_failed_until_the_time_was_over_says_why_they_failed(
+    storage: DatabaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def failing(topic: str, name: str, targets: Mapping[int, Any], **callbacks: Callable[..., None]) -> None:
+        for partition in targets:
+            callbacks["on_begin"](partition)
+            clock[0] += partitions.LONGEST / 2 + 1
+            callbacks["on_move"](CursorMove(partition=partition, result=MoveResult.FAILED, reason="The broker is busy."))
+
+    monkeypatch.setattr(storage.subscriptions, "reset_cursor", failing)
+    monkeypatch.setattr(partitions, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    with pytest.raises(EventStoreError, match=r"partition 0: The broker is busy\. The partitions after it were not tried"):
+        execute(storage, Running(lease=None))
+
+
 def test_a_lock_that_was_lost_before_the_first_partition_moves_nothing(storage: DatabaseStorage) -> None:
     with pytest.raises(LeaseLost):
         execute(storage, Running(lease=MemoryLease(MemoryLocks(lost=True), MAILER.key)))
