@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
-from dashboard.auditing.acts import Act, acts
+from dashboard.auditing.acts import Act, acts, resource_filter
 from dashboard.gateway import desk
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
 from dashboard.models import State
@@ -35,6 +35,8 @@ DOUBTS: Mapping[Doubt, str] = {
 }
 PROMOTED = "{} is promoted. Now change the service and the configuration as listed below."
 DISCARDED = "The generation {} was discarded: its subscription is deleted."
+MOST_PROMOTIONS = 50
+"""The newest of the projection's first topic are looked through."""
 TWICE = "This was done already: the button was pressed twice."
 
 
@@ -112,8 +114,9 @@ def _wanted(name: str, generation: str) -> Wanted:
 
 def _shown(request: HttpRequest, wanted: Wanted, *, tried: Possible | None = None, status: int = 200) -> HttpResponse:
     projection, name = wanted.projection, wanted.name
-    found = desk().generations.compare(projection, name)
-    if not found.other.subscriptions or generation_of(projection.subscription, name) is None:
+    named = generation_of(projection.subscription, name) is not None
+    found = desk().generations.compare(projection, name) if named else None
+    if found is None or not found.other.subscriptions:
         text = f"{projection.name} has no generation {name}. It may have been discarded."
         return problem(request, Problem(status=404, title="No such generation", text=text))
     context = {
@@ -154,9 +157,10 @@ def _doubts(found: Compared) -> Sequence[str]:
 
 def _promoted(wanted: Wanted) -> Act | None:
     """The newest act that promoted this generation, unless another was promoted since."""
-    for act in acts(limit=1, action=PROMOTE_GENERATION.name, on=generation_resource(wanted.aim, wanted.name)):
-        if act.state == State.DONE:
-            return act
+    for act in acts(limit=MOST_PROMOTIONS, action=PROMOTE_GENERATION.name, on=resource_filter(topics=wanted.aim.topics[:1])):
+        one = act.resource.subscription
+        if act.state == State.DONE and generation_of(wanted.projection.subscription, one) is not None:
+            return act if one == wanted.name else None
     return None
 
 

@@ -1,6 +1,6 @@
 """Projections as lines of pages: each generation with its state and what waits for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,18 +10,15 @@ from dashboard.gateway import desk
 from dashboard.jobs.words import JobLine, job_line
 from dashboard.rendering.text import format_duration, format_number
 from dashboard.subscriptions.backlog_cache import Line, severity_key
-from eventstore.actions import SUBSCRIPTION
+from eventstore.actions import subscription_resource
 from eventstore.backlogs import AllBacklogs, Watched
 from eventstore.config import Projection
-from eventstore.jobs import Job
 from eventstore.model import Topic, TopicKind
 from eventstore.projections import Generation, Standing
 from eventstore.subscriptions import Counted
 
 REPLAY = "replay_events"
 """The kind of job that a replay is."""
-MOST_JOBS = 100
-"""The newest replays, among which each projection's are looked for."""
 NO_SUBSCRIPTION = ("warn", "∅", "no subscription")
 """The mark of a generation that no topic has."""
 
@@ -100,26 +97,12 @@ def undeclared_lines(seen: AllBacklogs, declared: Sequence[Standing]) -> Sequenc
     return sorted(found, key=severity_key)
 
 
-def replays_by_subscription(now: datetime, *, named: bool) -> Mapping[tuple[str, str], Sequence[JobLine]]:
-    """The newest replays by the topic and subscription that they act on, each the newest first. ``named``: as ``job_line``."""
-    found: dict[tuple[str, str], list[JobLine]] = {}
-    for job in desk().jobs.newest(limit=MOST_JOBS, kind=REPLAY):
-        found.setdefault(_acts_on(job), []).append(job_line(job, now, named=named))
-    return found
-
-
-def replays_to(projection: Projection, standing: Standing, now: datetime, *, named: bool) -> Sequence[JobLine]:
-    """The newest replays to this projection, whichever of its generations they acted on."""
-    by_subscription = replays_by_subscription(now, named=named)
-    topics = {topic.name for topic in standing.topics} | set(projection.topics)
-    names = {one.subscription for one in standing.generations} | {projection.subscription}
-    mine = [line for (topic, name), lines in by_subscription.items() if topic in topics and name in names for line in lines]
-    return sorted(mine, key=lambda line: line.job.number, reverse=True)
-
-
-def _acts_on(job: Job) -> tuple[str, str]:
-    resource = job.resource
-    return (resource.topic, resource.subscription) if resource.kind == SUBSCRIPTION else ("", "")
+def replays_to(standing: Standing, now: datetime, *, named: bool, limit: int) -> Sequence[JobLine]:
+    """The newest replays to this projection, whichever of its generations they acted on. ``named``: as ``job_line``."""
+    topics = {topic.name for topic in standing.topics} | set(standing.projection.topics)
+    names = {one.subscription for one in standing.generations} | {standing.projection.subscription}
+    on = [subscription_resource(topic, name) for topic in topics for name in names]
+    return [job_line(job, now, named=named) for job in desk().jobs.newest(limit=limit, kind=REPLAY, on=on)]
 
 
 def _line(topic: Topic, watched: Watched) -> Line:

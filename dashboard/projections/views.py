@@ -28,7 +28,7 @@ def projections(request: HttpRequest) -> HttpResponse:
     seen, away = _seen()
     face, now, named = desk().projections, timezone.now(), _reads_record(request)
     standings = [face.standing(one, seen) for one in face.all()]
-    lines = [projection_line(one, now, replays_to(one.projection, one, now, named=named)[:1]) for one in standings]
+    lines = [projection_line(one, now, replays_to(one, now, named=named, limit=1)) for one in standings]
     others = undeclared_lines(seen, standings)
     if empty := nothing_yet(request, there=bool(lines or others)):
         return empty
@@ -53,7 +53,7 @@ def projection(request: HttpRequest, name: str) -> HttpResponse:
     seen, away = _seen()
     now = timezone.now()
     standing = desk().projections.standing(found, seen)
-    jobs = replays_to(found, standing, now, named=_reads_record(request))[:MOST_REPLAYS]
+    jobs = replays_to(standing, now, named=_reads_record(request), limit=MOST_REPLAYS)
     context = {
         "line": projection_line(standing, now, jobs),
         "projection": found,
@@ -80,8 +80,8 @@ def _url_of(line: Line) -> str:
 
 def _seen() -> tuple[AllBacklogs, StoreUnreachable | None]:
     """What was seen of all subscriptions, now if the store answers; otherwise as last known, and why."""
-    _, away = backlog_cache.gathered_or_last_known()
-    return desk().backlogs.last_known(), away
+    found, away = backlog_cache.gathered_or_last_known()
+    return found.seen if found else desk().backlogs.last_known(), away
 
 
 def _reads_record(request: HttpRequest) -> bool:

@@ -7,7 +7,7 @@ is still known, with its time.
 import threading
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
 
@@ -146,6 +146,8 @@ class BacklogSnapshot:
     as_of: datetime
     topics: Set[str] = frozenset()
     """All whose subscriptions the store has told, be there none."""
+    seen: AllBacklogs = field(default_factory=lambda: AllBacklogs(topics=(), as_of=None))
+    """What the lines are of; nothing in a list of one topic."""
 
     def of_topic(self, name: str) -> "BacklogSnapshot":
         lines = [line for line in self.lines if line.topic.name == name]
@@ -282,5 +284,6 @@ def _snapshot(found: AllBacklogs) -> BacklogSnapshot:
         lines=lines,
         unavailable_topics=[(one.topic.name, one.unavailable) for one in found.topics if one.unavailable],
         topics={one.topic.name for one in found.topics if one.as_of},
+        seen=found,
         as_of=found.as_of or max((line.backlog.as_of for line in lines), default=timezone.now()),
     )

@@ -108,9 +108,10 @@ class JobFace:
         before: int | None = None,
         states: Collection[State] = (),
         kind: str = "",
-        on: Resource | None = None,
+        on: Resource | Collection[Resource] | None = None,
     ) -> Sequence[Job]:
-        """At most ``limit`` jobs, newest first, with a number below ``before``; an empty filter takes all."""
+        """At most ``limit`` jobs, newest first, with a number below ``before``; an empty filter takes all.
+        ``on``: acting on this, or on one of these."""
         return lookup.newest(limit=limit, before=before, states=states, kind=kind, on=on)
 
     def open_on(self, resource: Resource) -> Job | None:

@@ -58,12 +58,12 @@ def _refuse_busy(resource: Resource) -> None:
 def _holder(resource: Resource) -> JobRow | None:
     """The job that has not ended and acts on this resource, or holds it beside its own."""
     own = JobRow.objects.filter(busy=resource.key).first()
-    return own or next((row for row in _rows_that_hold() if resource in _held(row)), None)
+    return own or next((row for row in _rows_that_hold(resource.kind) if resource in _held(row)), None)
 
 
-def _rows_that_hold() -> "QuerySet[JobRow]":
-    kinds = [kind.name for kind in registered() if isinstance(kind, JobKind) and kind.holds is not nothing_more]
-    return JobRow.objects.filter(busy__isnull=False, kind__in=kinds).order_by("number")
+def _rows_that_hold(what: str) -> "QuerySet[JobRow]":
+    kinds = [one for one in registered() if isinstance(one, JobKind) and what in one.acts_on and one.holds is not nothing_more]
+    return JobRow.objects.filter(busy__isnull=False, kind__in=[one.name for one in kinds]).order_by("number")
 
 
 def _held(row: JobRow) -> Sequence[Resource]:

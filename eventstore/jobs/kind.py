@@ -133,7 +133,7 @@ class JobKind(Action):
 
     run: Run
     holds: Callable[[Job], Sequence[Resource]] = nothing_more
-    """What an exclusive job moves or reads beside its own resource. Acts on that are refused, too."""
+    """What an exclusive job moves or reads beside its own resource, of the kinds that it acts on: acts on that are refused."""
     run_share: RunShare | None = None
     """Set if ``run`` calls ``Worker.run_shares``."""
     shows: Callable[[Storage, Resource, Mapping[str, Any]], Mapping[str, Any]] = job_shown

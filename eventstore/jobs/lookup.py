@@ -30,7 +30,9 @@ def get(id: str) -> Job:
     return job_of(row)
 
 
-def newest(*, limit: int, before: int | None, states: Collection[State], kind: str, on: Resource | None) -> Sequence[Job]:
+def newest(
+    *, limit: int, before: int | None, states: Collection[State], kind: str, on: Resource | Collection[Resource] | None
+) -> Sequence[Job]:
     rows = JobRow.objects.order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=before)
@@ -39,7 +41,8 @@ def newest(*, limit: int, before: int | None, states: Collection[State], kind: s
     if kind:
         rows = rows.filter(kind=kind)
     if on is not None:
-        rows = rows.filter(resource_key=on.key)
+        resources = [on] if isinstance(on, Resource) else on
+        rows = rows.filter(resource_key__in=[one.key for one in resources])
     return [job_of(row) for row in rows[:limit]]
 
 

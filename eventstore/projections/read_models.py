@@ -1,6 +1,7 @@
 """What a read model tells of itself at its status address: a JSON object, such as ``{"events": 4120, "build": "v3"}``."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ STATUS_SECONDS = 3.0
 """Seconds that the answer may take in all."""
 KEPT_SECONDS = 2.0
 """However many people look, the service is asked again only after so many seconds."""
+MOST_KEPT = 100
+"""Answers."""
 MOST_VALUES = 40
 LONGEST_VALUE = 200
 
@@ -35,6 +38,7 @@ class ReadModels:
     """Asks the status addresses. Thread-safe: at worst one is asked twice."""
 
     def __init__(self) -> None:
+        self._keeping = threading.Lock()
         self._kept: dict[str, tuple[float, ReadModel]] = {}
 
     def of(self, projection: Projection, subscription: str) -> ReadModel | None:
@@ -45,8 +49,15 @@ class ReadModels:
         asked, told = self._kept.get(address, (0.0, None))
         if told is None or time.monotonic() - asked > KEPT_SECONDS:
             told = ask(address)
-            self._kept[address] = (time.monotonic(), told)
+            self._keep(address, told)
         return told
+
+    def _keep(self, address: str, told: ReadModel) -> None:
+        with self._keeping:
+            self._kept.pop(address, None)
+            self._kept[address] = (time.monotonic(), told)
+            while len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
 
 
 def ask(address: str) -> ReadModel:

@@ -1,5 +1,7 @@
 """Generations on every driver: compared while both are read, promoted by a decision, discarded when nobody reads them."""
 
+from dataclasses import replace
+
 import pytest
 
 from eventstore.actions import Actor, Confirmation, Ending
@@ -17,6 +19,7 @@ from eventstore.replays.generations import (
     compared,
     generation_resource,
 )
+from eventstore.replays.generations.compared import pairs_of
 from tests.contract.conftest import MakeTopic
 from tests.contract.helpers import append_singly, eventually, numbered
 from tests.indexing import index
@@ -58,7 +61,8 @@ def test_two_generations_are_compared_by_what_they_have_read_and_by_what_their_r
     storage: Storage, aim: GenerationAim
 ) -> None:
     told = {"documents": "12", "build": "v1"}
-    found = compared(storage, aim, NEXT, present_values=told, other_values={"documents": "12", "build": "v2", "new": "1"})
+    pairs = pairs_of(told, {"documents": "12", "build": "v2", "new": "1"})
+    found = replace(compared(storage, aim, NEXT), values=pairs)
     assert (found.present.waiting, found.other.waiting, found.behind) == (0, 10, 10)
     assert (found.present.percent, found.other.percent) == (100, 0)
     assert [(pair.name, pair.same) for pair in found.values] == [("documents", True), ("build", False), ("new", False)]

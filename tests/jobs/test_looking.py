@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 
-from eventstore.actions import Resource
+from eventstore.actions import Resource, subscription_resource
 from eventstore.jobs import State
 from eventstore.jobs.face import JobFace
 from tests.jobs.kinds import ANNA, COUNT, MAILER, asked, counting, kind_of, known
@@ -28,6 +28,8 @@ def test_jobs_are_listed_newest_first_page_by_page(jobs: JobFace) -> None:
     assert [job.id for job in jobs.newest(limit=9, before=newest[-1].number)] == [made[2].id, made[1].id, made[0].id]
     assert [job.id for job in jobs.newest(limit=9, states=[State.CANCELLED])] == [made[2].id]
     assert len(jobs.newest(limit=9, on=MAILER, kind="count")) == 5
+    assert len(jobs.newest(limit=9, on=[subscription_resource("letters", "printer"), MAILER])) == 5
+    assert jobs.newest(limit=9, on=[]) == []
     assert jobs.newest(limit=9, kind="other") == []
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from dashboard import gateway
 from eventstore.config.loading import parse_config
 from eventstore.model.subscriptions import SubscriptionType
+from eventstore.projections.read_models import ReadModels
 from tests.unit.projections.server import answering, serving
 from tests.web.desk import NAME, TOPIC, Desk, attribute, text
 
@@ -68,6 +69,28 @@ def test_the_present_one_is_neither_promoted_nor_discarded_and_an_unknown_one_is
     refused = generations.client().post(url("generation_discards", NAME), {"digest": "x", "since": "0", "reason": "SUP-1"})
     assert (refused.status_code, "configuration names it" in text(refused)) == (409, True)
     assert generations.get(url(generation=f"{NAME}-v3")).status_code == 404
+
+
+def test_nothing_is_asked_of_a_read_model_for_a_name_that_is_no_generation(
+    generations: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(ReadModels, "of", lambda self, projection, name: asked.append(name))
+    for name in ("anything", f"{NAME}-v3"):
+        assert generations.get(url(generation=name)).status_code == 404
+    assert asked == []
+    generations.get(url())
+    assert sorted(asked) == [NAME, V2]
+
+
+def test_only_the_generation_that_was_promoted_last_counts_as_promoted(generations: Desk) -> None:
+    generations.subscribe(f"{NAME}-v3")
+    for name in (V2, f"{NAME}-v3"):
+        shown = generations.get(url(generation=name))
+        assert "name the old generation in it again" in text(shown)
+        assert generations.client().post(url("generation_promotions", name), form(shown, 0)).status_code == 302
+    pages = [generations.get(url(generation=name)).content.decode() for name in (V2, f"{NAME}-v3")]
+    assert ["data-promoted" in page for page in pages] == [False, True]
 
 
 def test_promoting_is_on_the_record_and_asks_for_a_reason(generations: Desk) -> None:

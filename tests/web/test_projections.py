@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +11,18 @@ from django.test.utils import override_settings
 from django.urls import reverse
 
 from dashboard import gateway
+from dashboard.subscriptions import backlog_cache
+from eventstore.actions import Actor, subscription_resource
+from eventstore.backlogs.face import BacklogFace
 from eventstore.config.loading import parse_config
+from eventstore.jobs.models import JobRow
+from eventstore.replays import REPLAY_EVENTS
 from tests.unit.projections.server import answering, serving
+from tests.unit.replays.test_order import ORDER
 from tests.web.desk import NAME, TOPIC, Desk, attribute, text
 
 LIST = "/projections/"
+ACTOR = Actor(name="support")
 DECLARED = f"""
 [replays]
 hosts = ["HOST"]
@@ -98,6 +106,30 @@ def test_a_projection_has_its_state_its_generations_and_what_is_declared(declare
     found = declared.get(url("app"), fragment=True)
     assert b'data-figure="replay-waiting">0<' in found.content
     assert b"<h1>" not in found.content
+
+
+def test_the_last_replay_of_a_quiet_projection_is_found_behind_any_number_of_others(declared: Desk) -> None:
+    declared.client()
+    jobs, of = declared.faces.jobs, subscription_resource(TOPIC, f"{NAME}-v2")
+    jobs.cancel(ACTOR, jobs.enqueue(REPLAY_EVENTS, of, ORDER.as_json(), actor=ACTOR, reason="SUP-1").id)
+    row = JobRow.objects.get()
+    same = {field.attname: getattr(row, field.attname) for field in JobRow._meta.concrete_fields if not field.primary_key}
+    JobRow.objects.bulk_create(JobRow(**{**same, "id": f"{one:012x}", "resource_key": "another"}) for one in range(101))
+    assert "Nothing was replayed to it lately" not in text(declared.get(url("app")))
+    assert reverse("replay", args=[row.id]) in declared.get(LIST).content.decode()
+
+
+def test_the_pages_of_projections_do_not_wait_for_what_is_stored_meanwhile(
+    declared: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(self: BacklogFace) -> None:
+        raise AssertionError("what was seen has been returned already")
+
+    monkeypatch.setattr(backlog_cache, "FRESH", timedelta(hours=1))
+    declared.get(LIST)
+    monkeypatch.setattr(BacklogFace, "last_known", waits)
+    assert attribute(declared.get(LIST), "data-waiting") == ["6"]
+    assert attribute(declared.get(url("app")), "data-generation") == ["1", "2"]
 
 
 def test_each_way_that_it_takes_leads_to_the_plan_of_a_replay_for_those_who_may(declared: Desk) -> None:

@@ -40,21 +40,12 @@ class Compared:
         return max(0, self.other.waiting - self.present.waiting)
 
 
-def compared(
-    storage: Storage,
-    aim: GenerationAim,
-    name: str,
-    *,
-    present_values: Mapping[str, str] | None = None,
-    other_values: Mapping[str, str] | None = None,
-) -> Compared:
-    """Look at both. The values are what the status addresses told; without both, none are compared."""
-    pairs: list[Pair] = []
-    if present_values is not None and other_values is not None:
-        names = [*present_values, *(each for each in other_values if each not in present_values)]
-        pairs = [Pair(name=each, present=present_values.get(each), other=other_values.get(each)) for each in names]
-    return Compared(
-        present=look(storage, aim.topics, aim.present),
-        other=look(storage, aim.topics, name),
-        values=pairs,
-    )
+def compared(storage: Storage, aim: GenerationAim, name: str) -> Compared:
+    """Look at both, without what their read models tell."""
+    return Compared(present=look(storage, aim.topics, aim.present), other=look(storage, aim.topics, name))
+
+
+def pairs_of(present: Mapping[str, str], other: Mapping[str, str]) -> Sequence[Pair]:
+    """What both read models tell, value by value."""
+    names = [*present, *(each for each in other if each not in present)]
+    return [Pair(name=each, present=present.get(each), other=other.get(each)) for each in names]

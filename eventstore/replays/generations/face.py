@@ -1,10 +1,12 @@
 """The desk's face for generations: one beside the present one. Acts on them go through the face of actions."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from eventstore.model.storage import Storage
 from eventstore.projections import Projection, ProjectionFace
-from eventstore.replays.generations.compared import Compared, compared
+from eventstore.replays.generations.compared import Compared, compared, pairs_of
 from eventstore.replays.generations.looks import GenerationAim
 
 
@@ -21,17 +23,15 @@ class GenerationFace:
 
     def compare(self, projection: Projection, name: str) -> Compared:
         """The generation with this subscription beside the present one, as both are now; what their read models tell, if the
-        status address tells the generations apart. A generation that no topic has is one without subscriptions."""
-        present, aim = projection.subscription, self.aim(projection)
-        if projection.status_of(name) == projection.status_of(present):
-            return compared(self._storage, aim, name)
-        return compared(
-            self._storage,
-            aim,
-            name,
-            present_values=self._told(projection, present),
-            other_values=self._told(projection, name),
-        )
+        status address tells the generations apart. A generation that no topic has is one without subscriptions,
+        and its read model is not asked."""
+        present = projection.subscription
+        found = compared(self._storage, self.aim(projection), name)
+        if not found.other.subscriptions or projection.status_of(name) == projection.status_of(present):
+            return found
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            told, other = threads.map(lambda each: self._told(projection, each), (present, name))
+        return found if told is None or other is None else replace(found, values=pairs_of(told, other))
 
     def _told(self, projection: Projection, name: str) -> Mapping[str, str] | None:
         told = self._projections.read_model(projection, name)

@@ -18,6 +18,11 @@ from eventstore.replays.generations.looks import GenerationAim, GenerationRefuse
 PRESENT = "{} is the present generation already."
 MISSING = "{} has no subscription {}, so no consumer would get its events. Create it, or discard this generation."
 
+UNDO = (
+    "Leave the configuration as it is, or name the old generation in it again. Nothing in the store has changed, and as long "
+    "as neither is discarded, both are complete."
+)
+
 
 class Doubt(StrEnum):
     """What speaks against it, as a code. It can be promoted all the same."""
@@ -95,7 +100,7 @@ PROMOTE_GENERATION: PlannedAction[GenerationAim, PromotePlan] = register(
         acts_on=frozenset({SUBSCRIPTION}),
         title="Promote generation",
         doing="is being promoted",
-        undo=Undo(possible=True, how="Promote the other generation. As long as neither is discarded, both are complete."),
+        undo=Undo(possible=True, how=UNDO),
         plan=plan,
         execute=execute,
     )
