@@ -16,7 +16,7 @@ from dashboard.models import State
 from dashboard.web.pages import Problem, page, person_of, problem, render
 from eventstore.actions import PlannedAction
 from eventstore.model import EventStoreError, StoreUnreachable
-from eventstore.projections import Projection, generation_of
+from eventstore.projections import Projection
 from eventstore.replays import (
     DISCARD_GENERATION,
     PROMOTE_GENERATION,
@@ -114,8 +114,7 @@ def _wanted(name: str, generation: str) -> Wanted:
 
 def _shown(request: HttpRequest, wanted: Wanted, *, tried: Possible | None = None, status: int = 200) -> HttpResponse:
     projection, name = wanted.projection, wanted.name
-    named = generation_of(projection.subscription, name) is not None
-    found = desk().generations.compare(projection, name) if named else None
+    found = desk().generations.compare(projection, name) if wanted.aim.is_generation(name) else None
     if found is None or not found.other.subscriptions:
         text = f"{projection.name} has no generation {name}. It may have been discarded."
         return problem(request, Problem(status=404, title="No such generation", text=text))
@@ -159,7 +158,7 @@ def _promoted(wanted: Wanted) -> Act | None:
     """The newest act that promoted this generation, unless another was promoted since."""
     for act in acts(limit=MOST_PROMOTIONS, action=PROMOTE_GENERATION.name, on=resource_filter(topics=wanted.aim.topics[:1])):
         one = act.resource.subscription
-        if act.state == State.DONE and generation_of(wanted.projection.subscription, one) is not None:
+        if act.state == State.DONE and wanted.aim.is_generation(one):
             return act if one == wanted.name else None
     return None
 

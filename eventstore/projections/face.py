@@ -1,6 +1,6 @@
 """The desk's face for projections: which there are, how far they are, and calls of the services that build them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eventstore.backlogs.current import AllBacklogs
@@ -78,6 +78,14 @@ class ProjectionFace:
         ways = () if self._is_external(topic, name) else UNDECLARED_WAYS
         return Projection(name=f"{topic}/{name}", purpose="", topics=(topic,), subscription=name, ways=ways)
 
+    def is_generation(self, projection: Projection, topics: Iterable[str], name: str) -> bool:
+        """Whether this subscription is a generation of the projection, whose topics have these full names. It is none if it is
+        another declared projection's on any of them, even if the names differ in the number alone."""
+        if generation_of(projection.subscription, name) is None:
+            return False
+        owners = [self.of_subscription(topic, name) for topic in topics]
+        return all(one.name == projection.name or not (one.declared or projection.declared) for one in owners)
+
     def reading(self, topic: str) -> Sequence[Projection]:
         """The declared projections that read this topic (a full name)."""
         return [one for one in self._declared if one.reads(topic)]
@@ -104,7 +112,8 @@ class ProjectionFace:
 
     def standing(self, projection: Projection, seen: AllBacklogs) -> Standing:
         """Its generations with what waits for each, by what ``desk.backlogs`` has seen."""
-        return standing_of(projection, seen)
+        topics = [one.topic.name for one in seen.topics if projection.reads(one.topic.name)]
+        return standing_of(projection, seen, lambda name: self.is_generation(projection, topics, name))
 
     def read_model(self, projection: Projection, subscription: str = "") -> ReadModel | None:
         """What the read model tells of itself, of the present generation or the one with this subscription. ``None`` if the

@@ -1,6 +1,6 @@
 """How far each generation of a projection is: from what was last seen of all subscriptions. The store is not asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from eventstore.backlogs.current import AllBacklogs, TopicBacklogs, Watched
 from eventstore.config.projections import Projection
 from eventstore.envelope.mapping import last_segment
 from eventstore.model.events import Topic
-from eventstore.projections.generations import generation_of
+from eventstore.projections.generations import split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +56,9 @@ class Standing:
         return next(one for one in self.generations if one.present)
 
 
-def standing_of(projection: Projection, seen: AllBacklogs) -> Standing:
-    """The projection's standing by what was seen of all topics."""
+def standing_of(projection: Projection, seen: AllBacklogs, is_generation: Callable[[str], bool]) -> Standing:
+    """The projection's standing by what was seen of all topics. ``is_generation``: whether a subscription of this name is one
+    of its generations."""
     own = [one for one in seen.topics if projection.reads(one.topic.name)]
     there = {name for one in own for name in (one.topic.name, last_segment(one.topic.name))}
     replay = next((one for one in seen.topics if _is_replay_topic(projection, one.topic.name)), None)
@@ -65,17 +66,19 @@ def standing_of(projection: Projection, seen: AllBacklogs) -> Standing:
         projection=projection,
         topics=[one.topic for one in own],
         missing=[name for name in projection.topics if name not in there],
-        generations=_generations(projection, own),
+        generations=_generations(projection, own, is_generation),
         replay_topic=replay.topic if replay else None,
         replay=_line(replay, projection.replay_subscription) if replay else None,
         as_of=seen.as_of or max((one.as_of for one in own if one.as_of), default=None),
     )
 
 
-def _generations(projection: Projection, own: Sequence[TopicBacklogs]) -> Sequence[Generation]:
+def _generations(
+    projection: Projection, own: Sequence[TopicBacklogs], is_generation: Callable[[str], bool]
+) -> Sequence[Generation]:
     present = projection.subscription
     names = {watched.backlog.subscription.name for one in own for watched in one.subscriptions}
-    numbered = {name: number for name in {*names, present} if (number := generation_of(present, name)) is not None}
+    numbered = {name: split(name)[1] for name in {present, *filter(is_generation, names)}}
     found = [_generation(name, number, name == present, own) for name, number in numbered.items()]
     return sorted(found, key=lambda one: (one.number, one.subscription))
 

@@ -42,7 +42,7 @@ def aim(storage: Storage, topic: MakeTopic) -> GenerationAim:
         for partition in range(there.partitions):
             found = storage.log.read_forward(name, partition, limit=10)
             index([_event(message) for message in found], topic=there, partition=partition)
-    return GenerationAim(topics=names, present=PRESENT)
+    return GenerationAim(topics=names, present=PRESENT, is_generation=lambda name: name in (PRESENT, NEXT, f"{PRESENT}-v3"))
 
 
 def _event(message: Message) -> Event:
@@ -97,6 +97,11 @@ def test_a_generation_is_discarded_from_every_topic_unless_it_is_the_present_one
     resource, there = generation_resource(aim, NEXT), subscriptions_of(storage)
     with pytest.raises(GenerationRefused, match="configuration names it"):
         DISCARD_GENERATION.plan(storage, generation_resource(aim, PRESENT), aim)
+    for action in (DISCARD_GENERATION, PROMOTE_GENERATION):
+        with pytest.raises(GenerationRefused, match="no generation beside"):
+            action.plan(storage, resource, replace(aim, is_generation=lambda name: False))
+    with pytest.raises(GenerationRefused, match="it may be the one in use"):
+        DISCARD_GENERATION.plan(storage, generation_resource(aim, PRESENT), replace(aim, present=NEXT, declared=False))
     with there.consume(aim.topics[1], NEXT, type=SubscriptionType.SHARED, consumer="c") as consumer:
         consumer.receive(limit=1, timeout=5)
         assert eventually(lambda: bool(there.named(aim.topics[1], NEXT).consumers))

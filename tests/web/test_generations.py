@@ -25,6 +25,12 @@ purpose = "What patients see"
 topics = ["{TOPIC}"]
 subscription = "{NAME}"
 status = "http://HOST/of/{{subscription}}"
+
+[[projection]]
+name = "search"
+purpose = "What helpers find"
+topics = ["{TOPIC}"]
+subscription = "{NAME}-v9"
 """
 
 
@@ -91,6 +97,27 @@ def test_only_the_generation_that_was_promoted_last_counts_as_promoted(generatio
         assert generations.client().post(url("generation_promotions", name), form(shown, 0)).status_code == 302
     pages = [generations.get(url(generation=name)).content.decode() for name in (V2, f"{NAME}-v3")]
     assert ["data-promoted" in page for page in pages] == [False, True]
+
+
+def test_another_projections_subscription_is_neither_shown_as_a_generation_nor_discarded(generations: Desk) -> None:
+    generations.subscribe(f"{NAME}-v9", handled=4)
+    assert f"{NAME}-v9" not in text(generations.get(reverse("projection", args=["app"])))
+    assert generations.get(url(generation=f"{NAME}-v9")).status_code == 404
+    refused = generations.client().post(
+        url("generation_discards", f"{NAME}-v9"), {"digest": "x", "since": "0", "reason": "SUP-1"}
+    )
+    assert refused.status_code == 404
+    assert f"{NAME}-v9" in [one.name for one in generations.subscriptions.of_topic(TOPIC)]
+
+
+def test_where_nothing_is_declared_an_older_generation_is_not_discarded(desk: Desk) -> None:
+    desk.publish(3)
+    for name in (NAME, V2):
+        desk.subscribe(name)
+    answer = desk.get(reverse("generation", args=[f"{TOPIC}/{V2}", NAME]))
+    assert "it may be the one in use" in text(answer)
+    assert "nothing says which of its generations is in use" in text(answer)
+    assert "present generation" not in text(desk.get(reverse("generation", args=[f"{TOPIC}/{V2}", V2])))
 
 
 def test_promoting_is_on_the_record_and_asks_for_a_reason(generations: Desk) -> None:

@@ -9,11 +9,17 @@ from typing import Any
 from eventstore.actions import SUBSCRIPTION, Ending, Part, PlannedAction, Resource, Running, Undo, register
 from eventstore.model.errors import StoreRefused, UnknownSubscription
 from eventstore.model.storage import Storage, subscriptions_of
+from eventstore.projections.generations import split
 from eventstore.replays.generations.looks import GenerationAim, GenerationRefused, Look, look
 
 PRESENT = (
     "{} is the present generation: the configuration names it. Promote another one and name that in the configuration, then "
     "discard this one."
+)
+ASKED_FOR = "{} is the subscription that this page is of. Declare its projection to say which generation is in use."
+OLDER = (
+    "No projection of {0} is declared, so nothing says whether services still read it: it may be the one in use. Declare the "
+    "projection with the generation in use, then discard {0}."
 )
 CONNECTED = (
     "A consumer of {} is connected: it would lose its place, and its client may make the subscription again. Stop the "
@@ -54,10 +60,14 @@ class DiscardPlan:
 
 
 def plan(storage: Storage, resource: Resource, aim: GenerationAim) -> DiscardPlan:
-    """Raises ``GenerationRefused`` for the present one, for one with consumers, and for one that is gone."""
+    """Raises ``GenerationRefused`` for the present one, for another projection's, for one with consumers, for one that is
+    gone, and for an older one where nothing declares which is in use."""
     name = resource.subscription
     if name == aim.present:
-        raise GenerationRefused(PRESENT.format(name))
+        raise GenerationRefused((PRESENT if aim.declared else ASKED_FOR).format(name))
+    aim.check(name)
+    if not aim.declared and split(name)[1] < split(aim.present)[1]:
+        raise GenerationRefused(OLDER.format(name))
     found = look(storage, aim.topics, name)
     if not found.subscriptions:
         raise GenerationRefused(GONE.format(name))

@@ -19,7 +19,12 @@ class GenerationFace:
     def aim(self, projection: Projection) -> GenerationAim:
         """What an act on one of its generations needs. Raises as ``ProjectionFace.topics`` does."""
         topics = [topic.name for topic in self._projections.topics(projection)]
-        return GenerationAim(topics=topics, present=projection.subscription)
+        return GenerationAim(
+            topics=topics,
+            present=projection.subscription,
+            is_generation=lambda name: self._projections.is_generation(projection, topics, name),
+            declared=projection.declared,
+        )
 
     def compare(self, projection: Projection, name: str) -> Compared:
         """The generation with this subscription beside the present one, as both are now; what their read models tell, if the

@@ -1,6 +1,6 @@
 """One generation as the store shows it now: its subscription of each topic, what waits, and who is connected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eventstore.actions import Resource, subscription_resource
@@ -16,10 +16,19 @@ class GenerationRefused(EventStoreError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationAim:
-    """``topics``: the full names of the projection's topics. ``present``: the subscription that the configuration names."""
+    """``topics``: the full names of the projection's topics. ``present``: the subscription that the configuration names; of a
+    projection that is not ``declared``, the one that was asked for. ``is_generation``: whether a subscription of this name is
+    a generation of the projection, and not another one's."""
 
     topics: Sequence[str]
     present: str
+    is_generation: Callable[[str], bool]
+    declared: bool = True
+
+    def check(self, name: str) -> None:
+        """Raise ``GenerationRefused`` for a subscription that is no generation of the projection."""
+        if not self.is_generation(name):
+            raise GenerationRefused(f"{name} is no generation beside {self.present}. Nothing was changed.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

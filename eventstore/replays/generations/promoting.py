@@ -68,10 +68,12 @@ class PromotePlan:
 
 
 def plan(storage: Storage, resource: Resource, aim: GenerationAim) -> PromotePlan:
-    """Raises ``GenerationRefused`` for the present one, and for one that a topic of the projection lacks."""
+    """Raises ``GenerationRefused`` for the present one, for another projection's, and for one that a topic of the projection
+    lacks."""
     name = resource.subscription
     if name == aim.present:
         raise GenerationRefused(PRESENT.format(name))
+    aim.check(name)
     found = compared(storage, aim, name)
     if found.other.missing:
         raise GenerationRefused(MISSING.format(found.other.missing[0], name))

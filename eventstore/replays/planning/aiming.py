@@ -89,5 +89,11 @@ def target_of(storage: Storage, aim: Aim, topics: Sequence[Topic]) -> tuple[Topi
     if aim.way is Way.GENERATION:
         there = subscriptions_of(storage)
         names = [one.name for topic in topics for one in there.of_topic(topic.name)]
-        return None, next_generation(aim.projection.subscription, names)
+        name = next_generation(aim.projection.subscription, names)
+        if not aim.projections.is_generation(aim.projection, [topic.name for topic in topics], name):
+            raise InvalidReplay(
+                f"{name} would count as another projection's generation: their subscriptions differ in the number alone. "
+                "Name them differently in the configuration."
+            )
+        return None, name
     return None, ""

@@ -80,6 +80,17 @@ def test_a_subscription_belongs_to_the_projection_that_names_it_or_an_older_or_n
     assert [one.name for one in face.reading("eu/letters")] == ["app"]
 
 
+def test_a_subscription_of_another_declared_projection_is_no_generation() -> None:
+    face = Opened().face
+    app, rebuilt, both = face.get("app"), face.get("rebuilt"), ["documents", "eu/letters"]
+    for name, is_one in {"timeline": True, "timeline-v3": True, "timeline-v9": False, "search-v2": False}.items():
+        assert face.is_generation(app, both, name) is is_one
+    assert face.is_generation(rebuilt, ["documents"], "timeline-v9")
+    assert not face.is_generation(rebuilt, ["documents"], "timeline-v2")
+    undeclared = face.of_subscription("us/letters", "mailer-v2")
+    assert face.is_generation(undeclared, ["us/letters"], "mailer")
+
+
 def test_a_subscription_that_no_projection_names_has_the_ways_that_need_no_declaration() -> None:
     other = Opened().face.of_subscription("us/letters", "timeline-v2")
     assert (other.name, other.declared, other.topics) == ("us/letters/timeline-v2", False, ("us/letters",))
@@ -130,7 +141,7 @@ def test_limits_are_the_projections_own_or_those_of_all() -> None:
 
 def test_generations_are_found_in_all_topics_with_what_waits_for_each() -> None:
     opened = Opened("documents", "eu/letters", "documents-replay")
-    opened.subscribe("documents", "timeline", "timeline-v2", "timeline-v3", "timeline-v3x", "other")
+    opened.subscribe("documents", "timeline", "timeline-v2", "timeline-v3", "timeline-v3x", "timeline-v9", "other")
     opened.subscribe("eu/letters", "timeline-v2")
     opened.subscribe("documents-replay", "again", "timeline-v2")
     opened.storage.log.append("documents", [NewMessage(payload=b"1"), NewMessage(payload=b"2")])
