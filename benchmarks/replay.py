@@ -220,7 +220,7 @@ def _replay_one(desk: "Desk") -> float:
     worker.start()
     time.sleep(1.0)
     begun = time.perf_counter()
-    aim = plans.aim(projection, Way.TOPIC, what, until=plan.until)
+    aim = plans.aim(projection, Way.TOPIC, what, until=plan.until, ticket="bench")
     job = plans.confirm(Actor(name="bench"), aim, confirmation=Confirmation(digest=plan.digest, since=0), reason="bench")
     await_sent(desk, job, EACH)
     seconds = time.perf_counter() - begun

@@ -139,13 +139,12 @@ def unnamed_note_of(job: Job) -> str:
         return ""
     if job.state is State.CANCELLED:
         return "Cancelled."
-    return (
-        visible(job.problem.replace(job.asker.name, "The person who asked", 1)) if _is_forbidden(job) else visible(job.problem)
-    )
-
-
-def _is_forbidden(job: Job) -> bool:
-    return job.problem.startswith(f"{job.asker.name} may not do this")
+    asked, approved = f"{job.asker.name} may not do this", f"{job.approver.name}, who approved it," if job.approver else ""
+    if job.problem.startswith(asked):
+        return visible("The person who asked may not do this" + job.problem.removeprefix(asked))
+    if approved and job.problem.startswith(approved):
+        return visible("The person who approved it" + job.problem.removeprefix(approved))
+    return visible(job.problem)
 
 
 def name_of(resource: Resource) -> str:

@@ -53,10 +53,10 @@ def open_on(resource: Resource) -> Job | None:
 
 def asked_for(asker: str, *, kind: str, on: Resource, since: datetime) -> int:
     """How much this person has asked for since then with jobs of this kind on the resource: what they are to handle, and of
-    those that have ended what they have handled."""
+    those that have ended what they have handled. A failed one can be resumed, and counts with all that it was to handle."""
     rows = JobRow.objects.filter(asker=storable(asker), kind=kind, resource_key=on.key, asked__gte=since)
     handled = F("done") + F("skipped") + F("failed")
-    ended = Q(total=None) | Q(state__in=sorted(ENDED))
+    ended = Q(total=None) | Q(state__in=sorted(ENDED - {State.FAILED}))
     amount = Case(When(ended, then=handled), default=F("total"), output_field=BigIntegerField())
     return int(rows.aggregate(amount=Sum(amount))["amount"] or 0)
 

@@ -19,16 +19,19 @@ from eventstore.replays.generations import (
 )
 from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan
 from eventstore.replays.order import Bounds, Kind, ReplayOrder, What
+from eventstore.replays.planning.agreeing import LONGEST_TICKET, THROTTLED
 from eventstore.replays.planning.aiming import TAKES
 from eventstore.replays.planning.hazards import Danger, Hazard
 from eventstore.replays.watching import CopyLine, Refused, Watched, has_consumed, reader_of
 
 __all__ = [
     "DISCARD_GENERATION",
+    "LONGEST_TICKET",
     "PROMOTE_GENERATION",
     "REPLAY",
     "REPLAY_EVENTS",
     "TAKES",
+    "THROTTLED",
     "Aim",
     "Bounds",
     "Compared",

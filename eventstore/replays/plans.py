@@ -9,6 +9,7 @@ from eventstore.jobs.face import JobFace
 from eventstore.projections import Projection, ProjectionFace
 from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan, resource_of
 from eventstore.replays.order import ReplayOrder, Way, What
+from eventstore.replays.planning.agreeing import check_said, check_throttle
 
 Until = Mapping[str, Mapping[int, int]]
 
@@ -59,7 +60,9 @@ class ReplayPlanFace:
         self, actor: Actor, aim: Aim, *, confirmation: Confirmation, reason: str, throttle: float | None = None
     ) -> Job:
         """Queue it as planned and confirmed, or have it wait for a second person. ``aim.until`` is the plan's. Raises as
-        ``JobFace.confirm``."""
+        ``JobFace.confirm``, and ``JobRefused`` without a reason or a ticket, or for a speed where the way has none."""
+        check_said(reason, aim.ticket)
+        check_throttle(aim.way, throttle)
         resource = self.resource(aim.projection)
         return self._jobs.confirm(
             actor, REPLAY_EVENTS, resource, aim, confirmation=confirmation, reason=reason, throttle=throttle

@@ -19,6 +19,14 @@ MOST_CLICKS = 12
 WHY, TICKET = "Document missing in the app", "SUP-8812"
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """What is waited for may take its time on a slow machine: a page's own time limit does not count for ``expect``."""
+    expect.set_options(timeout=PATIENCE)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
     with Serving(demo_environment(tmp_path)) as running:
@@ -59,12 +67,12 @@ def test_a_missing_document_appears_in_the_app_after_a_replay_that_a_second_pers
     until_it_has(support.page, f"{history}?filter=data.document%3D{LOST}", "data-event-id=")  # it is indexed
     app.context.add_cookies(support.page.context.cookies())  # type: ignore[arg-type] # as it gave them
     app.goto(f"{support.url}demo/app/{LOST_PATIENT}/")
-    expect(app.locator("[data-document]")).not_to_have_count(0, timeout=PATIENCE)
+    expect(app.locator("[data-document]")).not_to_have_count(0)
     expect(app.locator(f"[data-document='{LOST}']")).to_have_count(0)
     address = asked_for(support)
     approved(Hand(chromium, serving, "approver"), address)
     page = support.page
-    expect(page.locator("#live")).to_have_attribute("data-state", "succeeded", timeout=PATIENCE)
+    expect(page.locator("#live")).to_have_attribute("data-state", "succeeded")
     expect(page.locator("[data-figure='consumed']")).to_have_text(re.compile("^All [0-9]+ consumed$"))
     expect(page.locator("[data-is-consumed='0']")).to_have_count(0)
     expect(app.locator(f"[data-document='{LOST}']")).to_be_visible(timeout=PATIENCE)

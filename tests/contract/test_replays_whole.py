@@ -56,7 +56,7 @@ class Setting:
         plans = self.desk.replay_plans
         plan = plans.plan(aim)
         confirmation = Confirmation(digest=plan.digest, since=0)
-        job = plans.confirm(ANNA, replace(aim, until=plan.until), confirmation=confirmation, reason="SUP-1")
+        job = plans.confirm(ANNA, replace(aim, until=plan.until, ticket="SUP-1"), confirmation=confirmation, reason="SUP-1")
         if job.state is State.WAITING:
             job = plans.approve(BERT, job.id, digest=job.digest)
         self.desk.jobs.run_until_idle()

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from eventstore.jobs import State
+from eventstore.jobs.models import JobRow
 from eventstore.model.events import NewMessage, Position
 from eventstore.replays import Kind, ReplayOrder, Way, What
 from eventstore.replays.watching import Looks
@@ -65,6 +66,17 @@ def test_who_asked_and_why_is_for_those_who_may_read_the_record(
     seen = text(desk.get(PAGE, "viewer"))
     assert "Document missing" not in seen and "SUP-8812" not in seen and "by support" not in seen
     assert desk.get(f"{PAGE}report/", "viewer").status_code == 403
+    for state, problem in (
+        (State.CANCELLED, "Cancelled by support."),
+        (State.FAILED, "support may not do this any more (replay_events)."),
+        (State.FAILED, "anna, who approved it, may not approve jobs any more. Its plan has to be confirmed again."),
+    ):
+        ended = {"state": state, "problem": problem, "approver": "anna", "ended": timezone.now(), "ending": "failed"}
+        JobRow.objects.update(**ended)
+        desk.faces.replays._seen.clear()  # an answer serves for a moment
+        seen = text(desk.get(PAGE, "viewer"))
+        assert "support" not in seen.partition("What happened")[2] and "anna" not in seen, problem
+        assert problem in text(desk.get(PAGE)), problem
 
 
 def test_rate_and_time_to_go_are_those_of_what_is_consumed(desk: Desk, order: ReplayOrder, places: Sequence[Position]) -> None:

@@ -1,13 +1,13 @@
 """The buttons that lead to the preview of a replay: of an aggregate, an event, a search and a dead letter."""
 
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.http import HttpResponse
 
 from eventstore.model.events import NewMessage
-from tests.web.desk import NAME, TOPIC, Desk, attribute, event, text
+from tests.web.desk import NAME, TOPIC, Desk, attribute, event, hidden, text
 from tests.web.replaying import PROJECTION, declared, furnish
 
 
@@ -38,6 +38,23 @@ def test_an_event_and_a_search_can_be_replayed_as_well(replaying: Desk) -> None:
     assert offered(replaying.get("/events/e-1/"))["event"] == "e-1"
     searched = offered(replaying.get(f"/topics/{TOPIC}/?filter=aggregate:4711"))
     assert (searched["filter"], searched["topic"]) == ("aggregate:4711", TOPIC)
+
+
+def test_a_button_leads_to_the_very_id_that_it_names_and_what_is_typed_is_read_leniently(replaying: Desk) -> None:
+    one = event(81, key="9")
+    spaced = NewMessage(payload=one.payload, key="9", properties={**one.properties, "ce_id": "e-0 e-1"})
+    replaying.log.append(TOPIC, [event(80, key=" 4711"), spaced])
+    replaying.index()
+    for query, found in (
+        ({"type": "patient", "id": " 4711"}, ["e-80"]),
+        ({"type": "patient", "id": " 4711 ", "typed": "1"}, ["e-0", "e-1"]),
+        ({"kind": "event", "event": "e-0 e-1"}, ["e-0 e-1"]),
+        ({"kind": "event", "event": " e-0  e-1 ", "typed": "1"}, ["e-0", "e-1"]),
+    ):
+        shown = replaying.get(f"/replays/new/?{urlencode({'projection': PROJECTION, **query})}")
+        assert attribute(shown, "data-event-id") == found, query
+    fields = hidden(replaying.get(f"/replays/new/?{urlencode({'projection': PROJECTION, 'event': 'e-0 e-1'})}"))
+    assert fields["event"] == "e-0 e-1"
 
 
 def test_a_dead_letter_offers_its_original(replaying: Desk) -> None:

@@ -100,7 +100,8 @@ def test_nothing_is_asked_for_without_a_right_a_reason_a_ticket_or_a_choice(repl
         ({"projection": PROJECTION, "kind": "event", "event": "e-77"}, "No event in the topics"),
     ):
         assert says in text(preview(replaying, query)), query
-    assert confirm(replaying, shown, until='{"patients": 3}').status_code == 400
+    for until in ('{"patients": 3}', '{"patients": {"0": Infinity}}', "[" * 100_000):
+        assert confirm(replaying, shown, until=until).status_code == 400
     assert confirm(replaying, shown, digest="0" * 64).status_code == 409
     assert not replaying.faces.jobs.newest()
     assert not acts(action="replay_events")
@@ -204,11 +205,11 @@ def test_one_replay_at_a_time_and_only_so_many_events_a_day_for_one_person(repla
     busy = preview(replaying, OF_4711)
     assert "Cannot be replayed now. The job" in text(busy)
     assert "running" in attribute(busy, "data-hazard")
-    done = {"state": State.SUCCEEDED, "busy": None, "done": 35, "total": 35, "ended": Now(), "ending": "done"}
-    JobRow.objects.update(**done)
-    last = confirm(replaying, preview(replaying, EVERYTHING))
-    assert last.status_code == 409
-    assert "One person may replay 40 events to this projection in 24 hours. You have asked for 35" in text(last)
+    for state, done in ((State.SUCCEEDED, 35), (State.FAILED, 3)):  # what has failed can be resumed
+        JobRow.objects.update(state=state, busy=None, done=done, total=35, ended=Now(), ending="done")
+        last = confirm(replaying, preview(replaying, EVERYTHING))
+        assert last.status_code == 409
+        assert "One person may replay 40 events to this projection in 24 hours. You have asked for 35" in text(last)
     assert confirm(replaying, preview(replaying, EVERYTHING, "admin"), "admin").status_code == 302
 
 
@@ -233,3 +234,10 @@ def test_a_subscription_that_no_projection_names_is_replayed_by_its_cursor_but_g
     assert "mailer is shared, so consumers may get one aggregate's events out of order" in text(shown)
     single = preview(desk, {"projection": name, "kind": "event", "event": "e-0"})
     assert (single.status_code, "Without a replay topic" in text(single)) == (409, True)
+
+
+def test_copies_are_not_replayed_once_more(replaying: Desk) -> None:
+    shown = preview(replaying, {"projection": f"{REPLAY_TOPIC}/{PROJECTION}", "kind": "everything", "way": "cursor"})
+    assert "Cannot be replayed now." in text(shown)
+    assert "holds copies of other topics’ events" in text(shown)
+    assert not hidden(shown).get("digest")

@@ -3,23 +3,25 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
 
 from dashboard.gateway import desk
+from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
 from dashboard.web.filter_form import read_filter
 from dashboard.web.pages import profile_of
 from eventstore.config import Projection
 from eventstore.model import InvalidPosition, InvalidReplay, Position
-from eventstore.replays import TAKES, Aim, Kind, ReplayPlan, Way, What
+from eventstore.replays import Aim, Kind, ReplayPlan, Way, What
 
-GENTLEST = (Way.TOPIC, Way.CURSOR, Way.GENERATION, Way.LOCAL)
-"""The ways, the one that disturbs least first."""
 NOT_WRITTEN = "This is not what the preview has written. Open the preview again."
 FIELDS = ("projection", "way", "kind", "topic", "type", "id", "since", "from", "filter", "only_type", "only_id", "canary_of")
 """What an address or a form says, beside any number of ``event``."""
+EXACT = ("type", "id", "only_type", "only_id")
+"""What a button gives letter by letter: an id may begin or end with a space."""
+TYPED = "typed"
+"""Given by the form in which people type: blanks around what they typed are not meant, and divide event ids."""
 
 
 class IncompleteReplay(InvalidReplay):
@@ -43,16 +45,22 @@ class Asked:
 
 def asked_in(given: QueryDict) -> Asked:
     """Read the address or the form. Raises ``UnknownProjection``."""
-    fields = {name: text for name in FIELDS if (text := given.get(name, "").strip())}
+    typed = TYPED in given
+    fields = {name: text for name in FIELDS if (text := _given(given.get(name, ""), exact=name in EXACT and not typed))}
     if "canary_of" in fields:
         fields |= _of_rest(fields["canary_of"])
-    events = tuple(id for text in given.getlist("event") for id in text.split())
+    events = tuple(id for text in given.getlist("event") for id in (text.split() if typed else [text]) if id)
     if "kind" not in fields and (kind := _kind(fields, events)) is not None:
         fields["kind"] = kind.value
     projection = desk().projections.get(fields["projection"]) if "projection" in fields else _only_one(fields, events)
     if projection is not None:
         fields["projection"] = projection.name
-    return Asked(given=fields, events=events, projection=projection, ways=_ways(projection, fields.get("kind", "")))
+    return Asked(
+        given=fields,
+        events=events,
+        projection=projection,
+        ways=() if projection is None else ways_for(projection, fields.get("kind", "")),
+    )
 
 
 def aim_of(request: HttpRequest, asked: Asked, *, until: str = "", ticket: str = "") -> Aim:
@@ -90,18 +98,17 @@ def projections_for(asked: Asked) -> Sequence[Projection]:
     return [one for one in desk().projections.all() if not topics or any(one.reads(topic) for topic in topics)]
 
 
-def until_as_posted(aim_until: Mapping[str, Mapping[int, int]]) -> str:
-    return json.dumps({topic: {str(at): end for at, end in ends.items()} for topic, ends in aim_until.items()})
+def until_as_posted(ends: Until) -> str:
+    return json.dumps(ends_told(ends))
 
 
-def until_in(text: str) -> Mapping[str, Mapping[int, int]] | None:
+def until_in(text: str) -> Until | None:
     """What ``until_as_posted`` wrote; ``None`` for nothing. Raises ``InvalidPosition``."""
     if not text:
         return None
     try:
-        told = json.loads(text)
-        return {str(topic): {int(at): int(end) for at, end in ends.items()} for topic, ends in told.items()}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return ends_in(json.loads(text))
+    except NOT_READ as error:
         raise InvalidPosition(NOT_WRITTEN) from error
 
 
@@ -141,11 +148,8 @@ def _topics(fields: Mapping[str, str], events: Sequence[str]) -> Iterable[str]:
     return []
 
 
-def _ways(projection: Projection | None, kind: str) -> Sequence[Way]:
-    if projection is None:
-        return ()
-    takes = [way for way in GENTLEST if way in projection.ways]
-    return [way for way in takes if kind in TAKES[way]] if kind in set(Kind) else takes
+def _given(text: str, *, exact: bool) -> str:
+    return text if exact else text.strip()
 
 
 def _what(request: HttpRequest, asked: Asked) -> What:
@@ -176,7 +180,7 @@ def _since(what: What, given: Mapping[str, str]) -> What:
         return replace(what, topic=place.topic, positions={place.partition: place.token})
     if "since" not in given:
         raise IncompleteReplay("Give the time from which on events are replayed.")
-    return replace(what, time=_time(given["since"]))
+    return replace(what, time=time_in(given["since"]))
 
 
 def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> What:
@@ -185,15 +189,7 @@ def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> Wha
         raise InvalidReplay(entered.problem)
     if entered.filter is None:
         raise IncompleteReplay("Give a filter: it says which events are replayed.")
-    return replace(what, filter=entered.text, time=_time(given["since"]) if "since" in given else None)
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidReplay("Give a day and a time, such as 2026-11-22T21:10 (UTC) or 2026-11-22T21:10+01:00.") from error
+    return replace(what, filter=entered.text, time=time_in(given["since"]) if "since" in given else None)
 
 
 def _name(projection: Projection) -> str:

@@ -30,7 +30,7 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
         "what": words.what_of(order),
         "does": _does(plan),
         "reaches": _reaches(plan),
-        "consumers": _consumers(plan),
+        "consumers": consumers_of(plan),
         "size": _size(plan),
         "takes": _takes(plan),
         "stopping": [one for one in plan.hazards if one.stops],
@@ -75,7 +75,8 @@ def _reaches(plan: ReplayPlan) -> str:
     return f"{visible(plan.projection.name)} only" if not others else f"{visible(plan.projection.subscription)}{others}"
 
 
-def _consumers(plan: ReplayPlan) -> str:
+def consumers_of(plan: ReplayPlan) -> str:
+    """ "2 connected", to where the events come; empty where that says nothing, or the store lists none."""
     if plan.way in (Way.GENERATION, Way.LOCAL) or not desk().subscriptions.lists_consumers:
         return ""
     return f"{format_number(plan.consumers)} connected" if plan.consumers else "none connected"

@@ -27,9 +27,8 @@ from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Confirmation, Resource
 from eventstore.jobs import JobRefused
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
-from eventstore.replays import REPLAY_EVENTS, Aim, Kind, ReplayPlan, Way
+from eventstore.replays import LONGEST_TICKET, REPLAY_EVENTS, THROTTLED, Aim, Kind, ReplayPlan
 
-LONGEST_TICKET = 60
 FASTEST = 1_000_000
 CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
 AGAIN = "{} has acted on this projection meanwhile. This is what would happen now."
@@ -190,7 +189,7 @@ def _form(asked: Asked, plan: ReplayPlan) -> Mapping[str, Any]:
         "canary": canary_address(asked, plan),
         "tried": plan.only if plan.only != ("", "") else None,
         "way": plan.way.value,
-        "can_throttle": plan.way in (Way.TOPIC, Way.LOCAL),
+        "can_throttle": plan.way in THROTTLED,
         "nothing": plan.events == 0 or not plan.choice.topics,
         "button": "Ask for approval" if plan.approval else "Replay",
     }

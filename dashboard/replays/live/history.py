@@ -7,6 +7,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from dashboard.auditing.acts import Act, act_of, acts, resource_filter
+from dashboard.jobs.words import unnamed_note_of
 from dashboard.rendering import action_text
 from dashboard.rendering.text import visible
 from dashboard.replays.live.words import events
@@ -38,7 +39,7 @@ def acts_on(job: Job) -> Sequence[Act]:
 
 def log_of(watched: Watched, found: Sequence[Act], *, named: bool) -> Sequence[Happened]:
     """Everything that is known, oldest first. ``named``: whether it says who did what, and why."""
-    return sorted([*_from_acts(found, named), *_from_job(watched)], key=lambda one: one.at)
+    return sorted([*_from_acts(found, named), *_from_job(watched, named)], key=lambda one: one.at)
 
 
 def _from_acts(found: Sequence[Act], named: bool) -> Iterator[Happened]:
@@ -48,7 +49,7 @@ def _from_acts(found: Sequence[Act], named: bool) -> Iterator[Happened]:
         yield Happened(at=act.begun, what=what, who=who, why=why)
 
 
-def _from_job(watched: Watched) -> Iterator[Happened]:
+def _from_job(watched: Watched, named: bool) -> Iterator[Happened]:
     job = watched.job
     if job.started is not None:
         yield Happened(at=job.started, what="Started")
@@ -56,4 +57,6 @@ def _from_job(watched: Watched) -> Iterator[Happened]:
     for at, consumed in grown[:: len(grown) // MOST_STEPS + 1][:-1] + grown[-1:]:
         yield Happened(at=at, what=f"{events(consumed)} consumed so far")
     if job.ended is not None:
-        yield Happened(at=job.ended, what=_ENDED.get(job.state, "Ended"), why=visible(job.problem))
+        yield Happened(
+            at=job.ended, what=_ENDED.get(job.state, "Ended"), why=visible(job.problem) if named else unnamed_note_of(job)
+        )

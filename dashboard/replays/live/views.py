@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from dashboard.access import policy
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
-from dashboard.jobs.acting import acting
+from dashboard.jobs.acting import Acting, acting
 from dashboard.jobs.views import MIN_SPEED
 from dashboard.jobs.words import KindWords, tell_jobs
 from dashboard.models import Person
@@ -19,7 +19,7 @@ from dashboard.replays.live.plan import plan_facts
 from dashboard.replays.live.shown import shown
 from dashboard.web.pages import load_whole_page, page, person_of, profile_of, render, wants_fragment
 from eventstore.jobs import CANCEL_JOB, State
-from eventstore.replays import REPLAY, Watched
+from eventstore.replays import REPLAY, THROTTLED, Watched
 
 tell_jobs(REPLAY, KindWords(page="replay", title=words.job_title))
 
@@ -42,7 +42,7 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "job": job,
         "order": found.order,
         "rest": _rest(person, found),
-        "acting": acting(person, job),
+        "acting": _acting(person, found),
         "since": desk().jobs.newest_act(job),
         "log": log_of(found, acts, named=named),
         "plan": plan_facts(found.order, acts[0] if acts else None),
@@ -53,6 +53,12 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "longest_reason": LONGEST_REASON,
         "fragment": wants_fragment(request),
     }
+
+
+def _acting(person: Person, found: Watched) -> Acting:
+    """Without a change of speed where the job gives out no events itself."""
+    can = acting(person, found.job)
+    return {**can, "throttle": can["throttle"] and found.order.way in THROTTLED}
 
 
 def _rest(person: Person, found: Watched) -> str:

@@ -6,15 +6,14 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.gateway import desk
+from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
 from eventstore.model import InvalidPosition
 from eventstore.projections import Projection
 from eventstore.replays import Kind, Way, What
 
-Until = Mapping[str, Mapping[int, int]]
 NO_CODE = (
     "This is not the code of a plan. Run 'replay plan' with the same options, and give 'replay start' the code it prints."
 )
@@ -23,7 +22,12 @@ NO_CODE = (
 def add_what_options(parser: ArgumentParser) -> None:
     """The options by which a plan says what it is of."""
     parser.add_argument("projection", help="its name in the configuration, or a topic, a slash and a subscription")
-    parser.add_argument("--way", choices=[way.value for way in Way], default="", help="default: the first that fits")
+    parser.add_argument(
+        "--way",
+        choices=[way.value for way in Way],
+        default="",
+        help="default: the one that takes these events and disturbs least",
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--aggregate", nargs=2, metavar=("TYPE", "ID"), help="the events of one aggregate")
     which.add_argument("--event", action="append", metavar="ID", help="this event; may be given several times")
@@ -31,11 +35,11 @@ def add_what_options(parser: ArgumentParser) -> None:
     which.add_argument("--filter", metavar="TEXT", help="events that match this filter")
     which.add_argument("--everything", action="store_true", help="all events")
     parser.add_argument("--topic", default="", help="of this topic alone (full name)")
-    parser.add_argument("--ticket", default="", help="the ticket that this is for, such as SUP-8812")
+    parser.add_argument("--ticket", default="", help="the ticket that this is for, such as SUP-8812; 'start' needs one")
 
 
 def what_of(options: Mapping[str, Any]) -> What:
-    """Raises ``InvalidPosition`` for a time that is none."""
+    """Raises ``InvalidReplay`` for a time that is none."""
     topic = str(options["topic"])
     if options["aggregate"]:
         type, id = options["aggregate"]
@@ -43,20 +47,17 @@ def what_of(options: Mapping[str, Any]) -> What:
     if options["event"]:
         return What(kind=Kind.EVENT, topic=topic, events=tuple(options["event"]))
     if options["since"]:
-        return What(kind=Kind.SINCE, topic=topic, time=_time(options["since"]))
+        return What(kind=Kind.SINCE, topic=topic, time=time_in(options["since"]))
     if options["filter"]:
         return What(kind=Kind.FILTER, topic=topic, filter=options["filter"])
     return What(kind=Kind.EVERYTHING, topic=topic)
 
 
 def way_of(given: str, projection: Projection, what: What) -> Way:
-    """The way that is asked for. Without one: copies for single events if the projection takes them, else its first way."""
+    """The way that is asked for. Without one: the gentlest that takes this choice, as on the page."""
     if given:
         return Way(given)
-    ways = [Way(way.value) for way in projection.ways]
-    if what.kind in (Kind.AGGREGATE, Kind.EVENT, Kind.FILTER) or not ways:
-        return Way.TOPIC
-    return next((way for way in ways if way is not Way.TOPIC or len(ways) == 1), ways[0])
+    return next(iter(ways_for(projection, what.kind.value)), Way.TOPIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +69,7 @@ class Code:
     since: int
 
     def text(self) -> str:
-        until = {topic: {str(number): end for number, end in ends.items()} for topic, ends in self.until.items()}
-        told = json.dumps([self.digest, until, self.since], separators=(",", ":"))
+        told = json.dumps([self.digest, ends_told(self.until), self.since], separators=(",", ":"))
         return base64.urlsafe_b64encode(told.encode()).decode()
 
     @staticmethod
@@ -77,19 +77,10 @@ class Code:
         """Read what ``text`` wrote. Raises ``InvalidPosition`` for anything else."""
         try:
             digest, until, since = json.loads(base64.urlsafe_b64decode(text.encode()))
-            ends = {str(topic): {int(number): int(end) for number, end in each.items()} for topic, each in until.items()}
-            return Code(digest=str(digest), until=ends, since=int(since))
-        except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+            return Code(digest=str(digest), until=ends_in(until), since=int(since))
+        except (binascii.Error, *NOT_READ) as error:
             raise InvalidPosition(NO_CODE) from error
 
 
 def projection_of(name: str) -> Projection:
     return desk().projections.get(name)
-
-
-def _time(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidPosition(f"{text!r} is no time. Write it like 2026-11-30T09:00:00Z.") from error
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,10 +1,12 @@
 """A plan and a replay as lines of text, for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dashboard.rendering.text import format_duration, format_exact, format_number, visible
+from dashboard.replays.asking.shown import consumers_of
 from dashboard.replays.live import words
 from dashboard.replays.live.shown import headline
+from eventstore.model import Pointer
 from eventstore.replays import ReplayPlan, Watched
 
 
@@ -15,10 +17,12 @@ def plan_lines(plan: ReplayPlan) -> Iterator[str]:
     yield f"  What: {words.what_of(order)}; {words.which_of(order)}"
     yield f"  How: {words.how_of(order)}"
     for type, (count, what) in sorted(plan.side_effects.items()):
-        yield f"  Side effect: {format_number(count)} {visible(type)}: {visible(what)}"
+        most = "" if plan.counts.exact else "at most "
+        yield f"  Side effect: {most}{format_number(count)} {visible(type)}: {visible(what)}"
     if not plan.side_effects:
         yield "  Side effects: none of these types has a declared one"
-    yield f"  Consumers connected: {format_number(plan.audience.target_consumers or plan.audience.consumers)}"
+    if consumers := consumers_of(plan):
+        yield f"  Consumers: {consumers}"
     yield f"  Expected: about {format_duration(max(1.0, plan.seconds))} (an estimate)"
     for hazard in plan.hazards:
         yield f"  {'STOPS' if hazard.stops else 'GRAVE' if hazard.grave else 'Hazard'}: {hazard.text}"
@@ -26,6 +30,25 @@ def plan_lines(plan: ReplayPlan) -> Iterator[str]:
         yield "  Hazards: none found"
     for why in plan.approval:
         yield f"  A second person must approve it: {why}"
+    yield from _dry_run(plan)
+
+
+def _dry_run(plan: ReplayPlan) -> Iterator[str]:
+    """The first and the last events, an event a line: its id, type, aggregate and time."""
+    if not plan.first:
+        return
+    among = plan.choice.known is None and plan.events is None
+    yield f"  Dry run: the first events {'among which the filter looks' if among else 'that would go'}"
+    yield from _events(plan.first)
+    if plan.last:
+        yield "  and the last"
+        yield from _events(plan.last)
+
+
+def _events(found: Sequence[Pointer]) -> Iterator[str]:
+    for one in found:
+        of = f" of {visible(one.aggregate_type)} {visible(one.aggregate_id)}" if one.aggregate_id else ""
+        yield f"    {visible(one.event_id)} {visible(one.type)}{of}, {format_exact(one.published)}"
 
 
 def replay_lines(watched: Watched) -> Iterator[str]:

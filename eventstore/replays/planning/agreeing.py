@@ -7,9 +7,13 @@ from django.utils import timezone
 
 from eventstore.actions import Actor, Resource
 from eventstore.jobs import JobRefused, lookup
-from eventstore.replays.order import Kind, What
+from eventstore.replays.order import Kind, Way, What
 
 DAY = timedelta(days=1)
+THROTTLED = frozenset({Way.TOPIC, Way.LOCAL})
+"""The ways in which the job gives out the events, so that it can be slowed down."""
+LONGEST_REASON, LONGEST_TICKET = 500, 60
+"""Characters."""
 
 
 def why_second_person(what: What, events: int | None, side_effects: Collection[str], above: int) -> Sequence[str]:
@@ -24,6 +28,21 @@ def why_second_person(what: What, events: int | None, side_effects: Collection[s
     if side_effects:
         found.append(f"Events of these types have side effects: {', '.join(sorted(side_effects))}.")
     return found
+
+
+def check_said(reason: str, ticket: str) -> None:
+    """Raise ``JobRefused`` for a replay without a reason or a ticket, or with one that is too long for the record."""
+    for name, text, longest in (("reason", reason, LONGEST_REASON), ("ticket", ticket, LONGEST_TICKET)):
+        if not text.strip():
+            raise JobRefused(f"A replay needs a {name}. Give it; if there is no ticket, say so.")
+        if len(text) > longest:
+            raise JobRefused(f"The {name} has {len(text)} characters. Give at most {longest}.")
+
+
+def check_throttle(way: Way, throttle: float | None) -> None:
+    """Raise ``JobRefused`` for a speed where the store gives out the events as fast as consumers take them."""
+    if throttle is not None and way not in THROTTLED:
+        raise JobRefused("With this way the consumers read as fast as they can. Leave the speed out.")
 
 
 def check_limit(actor: Actor, kind: str, resource: Resource, events: int, most: int) -> None:

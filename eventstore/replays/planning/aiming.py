@@ -55,7 +55,7 @@ def topics_of(aim: Aim) -> Sequence[Topic]:
     if aim.way not in projection.ways:
         raise InvalidReplay(f"{projection.name} does not take this way. Its page says which it takes, and what to declare.")
     if what.kind not in TAKES[aim.way]:
-        raise InvalidReplay("Single events can be replayed through a replay topic only. Choose all events, or another way.")
+        raise InvalidReplay(_not_taken(what.kind))
     if aim.only != ("", "") and aim.way is not Way.TOPIC:
         raise InvalidReplay("One aggregate can be tried first through a replay topic only.")
     check_positions(what)
@@ -71,6 +71,12 @@ def topics_of(aim: Aim) -> Sequence[Topic]:
             "it would lack everything else. Ask for all topics, or choose another way."
         )
     return found
+
+
+def _not_taken(kind: Kind) -> str:
+    if kind is Kind.SINCE:
+        return "This way takes all events: it has no place to begin at. Choose all events, or another way."
+    return "Single events can be replayed through a replay topic only. Choose all events, or another way."
 
 
 def target_of(storage: Storage, aim: Aim, topics: Sequence[Topic]) -> tuple[Topic | None, str]:

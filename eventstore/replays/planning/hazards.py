@@ -30,6 +30,8 @@ class Danger(StrEnum):
     NOT_INDEXED = "not_indexed"
     MISSING = "missing"
     TOO_LARGE = "too_large"
+    STORES_OWN = "stores_own"
+    DERIVED = "derived"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,10 @@ class Facts:
     not_indexed: Sequence[str]
     running: str
     """The id of another job that acts on the projection; empty if there is none."""
+    stores_own: bool = False
+    """The store keeps the subscription for itself."""
+    derived: Sequence[str] = ()
+    """Topics, among those that are read, that hold copies."""
 
 
 TOO_LARGE = Hazard(
@@ -113,6 +119,12 @@ def _of_subscription(facts: Facts) -> Iterator[Hazard]:
     if facts.running:
         text = f"The job {facts.running} acts on {name} and has not ended. Wait for it, or cancel it."
         yield Hazard(danger=Danger.RUNNING, text=text, grave=True, stops=True)
+    if facts.stores_own:
+        text = f"The store keeps the cursor {name} for itself: no service reads events with it."
+        yield Hazard(danger=Danger.STORES_OWN, text=text, grave=True, stops=True)
+    if facts.derived:
+        text = f"{', '.join(facts.derived)} holds copies of other topics’ events. Replay the originals."  # noqa: RUF001
+        yield Hazard(danger=Danger.DERIVED, text=text, grave=True, stops=True)
     if facts.external:
         text = (
             f"The consumers of {name} keep their positions elsewhere, so its cursor tells nothing of what they have handled."

@@ -87,6 +87,13 @@ class ReplayPlan:
         return self.audience.target_consumers if self.way is Way.TOPIC else self.audience.consumers
 
     @property
+    def type(self) -> SubscriptionType:
+        """The type of the subscription that gets the events: with copies, of the one that reads the replay topic."""
+        if self.way is not Way.TOPIC:
+            return self.audience.type
+        return self.audience.target.type if self.audience.target else SubscriptionType.UNKNOWN
+
+    @property
     def seconds(self) -> float:
         """How long it may take to give them all: an estimate."""
         return self.expected.seconds(self.looked_at if self.events is None else self.events)
@@ -118,14 +125,14 @@ class ReplayPlan:
     def digest(self) -> str:
         """The hash, the subscription's type, the hazards, and where the cursors stand: ``9f…/shared/trimmed/0.1:25``."""
         dangers = ",".join(sorted({one.danger.value for one in self.hazards}))
-        return f"{self.fixed}/{self.audience.type.value}/{dangers}/{_marks(self.audience)}"
+        return f"{self.fixed}/{self.type.value}/{dangers}/{_marks(self.audience)}"
 
     def confirmed_by(self, digest: str) -> bool:
         """Whether a plan with this digest meant the same, and knew of every hazard that there is now."""
         read = _DIGEST.fullmatch(digest)
         if read is None or read[1] != self.fixed:
             return False
-        known = {self.audience.type.value, read[2], SubscriptionType.UNKNOWN.value}
+        known = {self.type.value, read[2], SubscriptionType.UNKNOWN.value}
         new = {one.danger.value for one in self.hazards} - set(read[3].split(","))
         return len(known) <= 2 and not new and not _went_back(read[4], _marks(self.audience))
 
@@ -237,6 +244,8 @@ def _facts(
         lists_consumers=subscriptions_of(storage).capabilities.lists_consumers,
         index_behind=seen.behind,
         not_indexed=seen.unknown,
+        stores_own=any(one.kind.of_the_store for one in audience.own.values()),
+        derived=[topic.name for topic in topics if topic.derived],
         running=running.id if running is not None and running.id != aim.job else "",
     )
 
