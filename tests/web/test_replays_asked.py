@@ -241,3 +241,9 @@ def test_copies_are_not_replayed_once_more(replaying: Desk) -> None:
     assert "Cannot be replayed now." in text(shown)
     assert "holds copies of other topics’ events" in text(shown)
     assert not hidden(shown).get("digest")
+
+
+def test_a_topic_that_a_link_has_named_can_be_left_out_again(replaying: Desk) -> None:
+    shown = preview(replaying, {**EVERYTHING, "topic": TOPIC}).content.decode()
+    assert re.search(rf'<input type="checkbox" id="topic" name="topic" value="{TOPIC}" checked>', shown)
+    assert 'id="topic"' not in preview(replaying, EVERYTHING).content.decode()
