@@ -71,7 +71,7 @@ class Desk:
         self.projections = self._projections(external, hook_secret)
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
-        means = Means(projections=self.projections, read=self.read, is_external=external)
+        means = Means(projections=self.projections, read=self.read, is_external=external, letters=self.letters)
         runs = {REPLAY_EVENTS.name: run_with(means)}
         self.jobs = JobFace(storage=storage, safeguards=safeguards, config=config, runs=runs)
         self.replay_plans = ReplayPlanFace(jobs=self.jobs, projections=self.projections, is_external=external)

@@ -30,11 +30,15 @@ class Interruption(StrEnum):
 
 class JobInterrupted(Exception):
     """Ends a run before its work is done. A run lets it pass, once nothing is half done. It is no ``EventStoreError``, so that
-    nobody takes it for a failure of the store."""
+    nobody takes it for a failure of the store.
+
+    ``owes``: a run sets it where the job must run once more before it is cancelled, to end what it has begun elsewhere.
+    """
 
     def __init__(self, why: Interruption) -> None:
         super().__init__(why.value)
         self.why = why
+        self.owes = False
 
 
 class Worker(Protocol):
@@ -83,7 +87,8 @@ class Worker(Protocol):
 
     def rest(self, checkpoint: Mapping[str, Any], progress: Progress, seconds: float) -> NoReturn:
         """As ``save``, and then leave the worker for so many seconds: for a run that waits for something else, such as for
-        consumers. The job stays running, and counts as alive. Always raises ``JobInterrupted``."""
+        consumers, and changes nothing more. The job stays running, and counts as alive. The rights of its people are not
+        checked again for it. Always raises ``JobInterrupted``."""
         ...
 
     def run_shares(self, checkpoint: Mapping[str, Any], totals: Mapping[str, int | None]) -> Sequence[Share]:

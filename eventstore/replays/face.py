@@ -11,14 +11,13 @@ from eventstore.jobs import Job, State, UnknownJob
 from eventstore.jobs.face import JobFace
 from eventstore.letters.face import LetterFace
 from eventstore.model.errors import EventStoreError
-from eventstore.model.events import TopicKind
 from eventstore.model.storage import Storage
 from eventstore.replays.order import ReplayOrder
 from eventstore.replays.sending.state import ERRORS
 from eventstore.replays.watching.consumption import consumption_of
 from eventstore.replays.watching.copies import copies_in, counted_by_copies
 from eventstore.replays.watching.places import is_read_elsewhere, reader_of, stretches_of
-from eventstore.replays.watching.refused import Refused, refused_since
+from eventstore.replays.watching.refused import dead_letters_of
 from eventstore.replays.watching.watched import Watched, looks_of
 
 REPLAY = "replay_events"
@@ -77,7 +76,8 @@ class ReplayFace:
         try:
             if told.order.way is Way.TOPIC:
                 parts["copies"] = copies_in(self._storage.log, stretches, job.id)
-                parts["refused"] = self._refused(told.order, job)
+                given_up = dead_letters_of(self._storage.log, self._letters, told.order, job)
+                parts.update(refused=given_up.letters, refused_cut=given_up.cut)
             if job.state is not State.SUCCEEDED:
                 external = is_read_elsewhere(told.order, self._is_external)
                 found = consumption_of(self._storage, reader_of(told.order), stretches, external=external)
@@ -88,11 +88,6 @@ class ReplayFace:
 
     def _checkpoints(self, job: Job) -> Sequence[Mapping[str, Any]]:
         return [*(share.checkpoint for share in self._jobs.shares(job)), job.checkpoint]
-
-    def _refused(self, order: ReplayOrder, job: Job) -> Sequence[Refused]:
-        topics = self._letters.topics(order.target, reader_of(order))
-        dead = [one.topic.name for one in topics if one.topic.kind is TopicKind.DEAD_LETTER]
-        return refused_since(self._storage.log, dead, job.id, job.started or job.asked)
 
 
 def _as_told(job: Job, **parts: Any) -> Watched:

@@ -1,24 +1,26 @@
 """The kind of job that replays events. Its way says who does it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from eventstore.actions import SUBSCRIPTION, Actor, Undo, register
 from eventstore.jobs import Job, JobRefused, JobRequest, PlannedJobKind, Worker
+from eventstore.letters.face import LetterFace
 from eventstore.local import projection_class
 from eventstore.model.errors import NotSupported
 from eventstore.model.events import Event, Message
 from eventstore.model.storage import Storage
-from eventstore.projections import HookFailed, Projection, ProjectionFace, When
+from eventstore.projections import Projection, ProjectionFace
 from eventstore.replays.holding import held_by
+from eventstore.replays.hooking import Around, with_hooks
 from eventstore.replays.order import ReplayOrder, Way
 from eventstore.replays.planning.agreeing import check_limit
 from eventstore.replays.planning.aiming import Aim, resource_of
 from eventstore.replays.planning.plan import REPLAY, ReplayPlan, plan
 from eventstore.replays.sending import replay_by_topic, run_share
-from eventstore.replays.watching import is_read_elsewhere
+from eventstore.replays.watching import dead_letters_of, is_read_elsewhere
 from eventstore.replays.ways import replay_by_cursor, replay_locally, replay_to_generation
 
 
@@ -30,6 +32,7 @@ class Means:
     projections: ProjectionFace
     read: Callable[[Message], Event]
     is_external: Callable[[str, str], bool]
+    letters: LetterFace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +68,16 @@ def _locally(run: Run) -> Mapping[str, Any]:
 
 
 def _by_copies(run: Run) -> Mapping[str, Any]:
-    return replay_by_topic(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker, external=run.external)
+    facts = replay_by_topic(run.storage, run.order, run.job.id, run.job.checkpoint, run.worker, external=run.external)
+    return {**facts, **_given_up(run)} if "consumed" in facts else facts
+
+
+def _given_up(run: Run) -> Mapping[str, Any]:
+    """The copies that are consumed only because they were given up. The projection lacks them."""
+    found = dead_letters_of(run.storage.log, run.means.letters, run.order, run.job)
+    if found.cut:
+        return {"given_up_at_least": len(found.letters)}
+    return {"given_up": len(found.letters)} if found.letters else {}
 
 
 WAYS: Mapping[Way, Callable[[Run], Mapping[str, Any]]] = {
@@ -83,25 +95,11 @@ def run_with(means: Means) -> Callable[[Storage, Job, Worker], Mapping[str, Any]
     def run(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:
         order = ReplayOrder.of(job.arguments)
         projection = means.projections.get(order.projection)
-        told = {"job": job.id, "way": order.way.value, "events": order.events, "ticket": order.ticket, "asker": job.asker.name}
-        if not job.checkpoint:
-            if worker.is_asked_to_end:
-                worker.save(job.checkpoint, job.progress)
-            means.projections.call_hook(projection, When.BEFORE, told)
         one = Run(storage=storage, means=means, projection=projection, order=order, job=job, worker=worker)
-        facts = WAYS[order.way](one)
-        return {**facts, **_told_after(means, projection, {**told, "facts": dict(facts)})}
+        around = Around(projections=means.projections, projection=projection, order=order, job=job, worker=worker)
+        return with_hooks(around, lambda job: WAYS[order.way](replace(one, job=job)))
 
     return run
-
-
-def _told_after(means: Means, projection: Projection, told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Call the hook after the replay. It cannot undo what was done, so its failure is a fact and not the job's end."""
-    try:
-        means.projections.call_hook(projection, When.AFTER, told)
-    except HookFailed as failed:
-        return {"hook_after": str(failed)}
-    return {}
 
 
 def without_desk(storage: Storage, job: Job, worker: Worker) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from eventstore.jobs.face import JobFace
 from eventstore.jobs.models import JobRow
 from eventstore.jobs.running import queue
 from eventstore.model.storage import Storage
-from tests.jobs.kinds import BERT, Acts, asked, counting, kind_of, known
+from tests.jobs.kinds import BERT, Acts, asked, counting, face_of, kind_of, known
 
 
 def waiting(storage: Storage, job: Job, work: Worker) -> Mapping[str, Any]:
@@ -82,3 +82,17 @@ def test_what_somebody_wants_of_a_job_that_rests_is_not_put_off(jobs: JobFace, j
     jobs.cancel(BERT, job.id)
     taken = queue.take(new_owner(), ["count"])
     assert taken is not None and taken.job.id == job.id
+
+
+def test_a_job_that_only_waits_ends_though_its_asker_has_lost_the_right(record: Acts, desk_databases: dict[str, str]) -> None:
+    may = [True]
+    jobs = face_of(record, authorizer=lambda *_: may[0])
+    kind = kind_of(waiting)
+    with known(kind):
+        job = asked(jobs, kind)
+        jobs.run_until_idle()
+        may[0] = False
+        for _ in range(3):
+            an_hour_passes()
+            jobs.run_until_idle()
+    assert jobs.get(job.id).state is State.SUCCEEDED, jobs.get(job.id).problem

@@ -54,6 +54,7 @@ class Shown:
     events: Sequence[Sent]
     refused: Sequence[EventLine]
     more_refused: int
+    given_up: str
 
 
 def shown(watched: Watched, profile: AccessProfile, *, named: bool) -> Shown:
@@ -76,7 +77,8 @@ def shown(watched: Watched, profile: AccessProfile, *, named: bool) -> Shown:
         slowest=_slowest(watched),
         events=_events(watched, profile),
         refused=[_line(one, profile) for one in watched.refused[:MOST_REFUSED]],
-        more_refused=max(0, len(watched.refused) - MOST_REFUSED),
+        more_refused=max(0, watched.given_up - MOST_REFUSED),
+        given_up=words.given_up(watched),
     )
 
 
@@ -109,6 +111,8 @@ def _aside(watched: Watched, now: datetime) -> str:
     """ "2 sent · 3 seconds"."""
     job = watched.job
     parts = [f"{format_number(watched.sent)} sent"] if watched.order.way is Way.TOPIC else []
+    if given_up := words.given_up(watched):
+        parts.append(f"{given_up} given up")
     if job.started is not None:
         parts.append(format_duration(((job.ended or now) - job.started).total_seconds()))
     return " · ".join(parts)

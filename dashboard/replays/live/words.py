@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dashboard.rendering.text import format_exact, format_number, humanize_type, short_topic, shorten, visible
 from eventstore.jobs import Job
-from eventstore.replays import Kind, ReplayOrder, Way
+from eventstore.replays import Kind, ReplayOrder, Watched, Way
 
 LONGEST = 60
 """Characters of an id or a filter in a title."""
@@ -57,6 +57,13 @@ def consumed_means(order: ReplayOrder, reader: str) -> str:
     if order.way is Way.TOPIC:
         return f"Consumed means: {visible(reader)} has acknowledged the copy on {short_topic(order.target)}."
     return f"Consumed means: {visible(reader)} has acknowledged the event."
+
+
+def given_up(watched: Watched) -> str:
+    """ "2"; "at least 2" where not all dead letters were read; empty if there are none."""
+    if watched.given_up_exact:
+        return format_number(watched.given_up) if watched.given_up else ""
+    return f"at least {format_number(watched.given_up)}" if watched.given_up else "an unknown number"
 
 
 def _which(order: ReplayOrder) -> str:

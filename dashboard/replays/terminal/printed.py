@@ -62,8 +62,8 @@ def replay_lines(watched: Watched) -> Iterator[str]:
         yield f"  The figures are those of the last look: {watched.away}"
     if watched.seconds_to_go is not None:
         yield f"  About {format_duration(watched.seconds_to_go)} to go"
-    if watched.refused:
-        yield f"  {format_number(len(watched.refused))} given up by consumers (dead-lettered)"
+    if given_up := words.given_up(watched):
+        yield f"  {given_up} given up by consumers (dead-lettered)"
     yield f"  Asked for by {visible(job.asker.name)}, {format_exact(job.asked)}: {visible(job.reason)}"
     if job.approver is not None and job.approved is not None:
         yield f"  Approved by {visible(job.approver.name)}, {format_exact(job.approved)}"

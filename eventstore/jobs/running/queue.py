@@ -134,18 +134,19 @@ def renew(lease: Lease) -> Told:
     return _told(lease)
 
 
-def give_back(lease: Lease) -> State:
+def give_back(lease: Lease, *, owes: bool = False) -> State:
     """Nothing is half done, unless a share of it is: cancel, pause or queue the job, as people want now. Returns its state.
-    Raises ``JobLost``."""
+    ``owes``: it is not cancelled before it has run once more. Raises ``JobLost``."""
     with transaction.atomic():
         row = _locked(lease)
-        tidy = not JobShareRow.objects.filter(job=row, tidy=False).exists()
+        tidy = not owes and not JobShareRow.objects.filter(job=row, tidy=False).exists()
         wish = Wish(row.wish)
-        if wish is Wish.CANCEL:
+        if wish is Wish.CANCEL and not owes:
             JobRow.objects.filter(pk=row.pk).update(**cancelled(row, tidy=tidy))
             return State.CANCELLED
+        kept = wish if wish is Wish.CANCEL else Wish.NONE
         state = State.PAUSED if wish is Wish.PAUSE else State.QUEUED
-        _update(lease, **RELEASED, state=state, wish=Wish.NONE, deaths=0, tidy=tidy)
+        _update(lease, **RELEASED, state=state, wish=kept, deaths=0, tidy=tidy)
         return state
 
 

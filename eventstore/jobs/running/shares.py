@@ -89,10 +89,10 @@ def are_finished(job: int) -> bool:
 def take(owner: str, *, job: int | None = None, kinds: Collection[str] = (), untidy: bool = False) -> TakenShare | None:
     """Lease a free share: of this job, which the owner has, or of any running job of these kinds.
 
-    ``untidy``: only one that a worker has left half done, whatever people want of the job.
+    ``untidy``: only one that a worker has left half done, whatever people want of the job, and none that ends its workers.
     """
     due = _due(owner) & (Q(job=job) if job is not None else _of_jobs(kinds))
-    due &= Q(tidy=False) if untidy else Q(finished=False, refused=False)
+    due &= Q(tidy=False, deaths__lt=MOST_DEATHS) if untidy else Q(finished=False, refused=False)
     if not JobShareRow.objects.filter(due).exists():
         return None
     with transaction.atomic():
@@ -151,9 +151,10 @@ def renew(lease: ShareLease) -> Told:
 
 
 def _told(lease: ShareLease) -> Told:
-    """The throttle is that of the job, divided among the workers that have shares of it now."""
+    """The throttle is that of the job, divided among the workers that have shares of it now. Where a share cannot be done, the
+    job is to fail: the others end as for a pause."""
     state, wish, throttle = JobRow.objects.values_list("state", "wish", "throttle").get(pk=lease.job)
-    if state == State.PAUSED:
+    if state == State.PAUSED or (not wish and refusal(lease.job)):
         wish = Wish.PAUSE
     elif state not in GOES_ON:
         wish = Wish.CANCEL

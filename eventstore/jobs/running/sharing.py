@@ -5,6 +5,7 @@ that others have. Before a worker finishes a share, it waits until the throttle 
 leaves its share to whoever comes first; if it was the lead, another one leads.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,13 @@ class Lead:
         except JobInterrupted as interrupted:
             if interrupted.why in (Interruption.PAUSE, Interruption.CANCEL):
                 self._await_others(work, checkpoint)
+                if (problem := shares.refusal(number)) and not work.is_asked_to_end:
+                    raise StoreRefused(problem) from interrupted
                 self._tidy_up(work, checkpoint)
+            raise
+        except Exception as error:
+            if not isinstance(error, JobLost) and not may_pass(error):
+                self._await_others(work, checkpoint)
             raise
         return shares.of_job(number)
 
@@ -67,7 +74,9 @@ class Lead:
             self.run_share(self.storage, taken.job, taken.share, own)
             own.throttled(0)
         except BaseException as error:
-            if not _is_lost(error):
+            if isinstance(error, Exception) and _cannot_be_done(error):
+                shares.refuse(taken.lease, words_for_people(error))
+            elif not _is_lost(error):
                 shares.give_back(taken.lease, tidy=_leaves_tidy(error))
             raise
         shares.finish(taken.lease)
@@ -99,11 +108,12 @@ class Lead:
             raise StoreUnreachable(problem)
 
     def _await_others(self, work: Work, checkpoint: Mapping[str, Any]) -> None:
-        """They end at their next save. One that is killed, or silent until its lease has passed, is waited for no longer."""
+        """They end at their next save, so that the job counts what they have done. One that is killed, or silent until its
+        lease has passed, is waited for no longer."""
         number = work.taken.lease.number
         while shares.held(number):
             work.note(checkpoint, shares.progress(number))
-            work.stop.wait(LOOK_EVERY / 4)
+            time.sleep(LOOK_EVERY / 4)  # the stop may be set already, and would not wait
         work.note(checkpoint, shares.progress(number))
 
     def _tidy_up(self, work: Work, checkpoint: Mapping[str, Any]) -> None:
@@ -157,6 +167,11 @@ def _is_lost(error: BaseException) -> bool:
     """Whether the share may be with another worker now, or cannot be given back since the process ends."""
     lost = isinstance(error, JobInterrupted) and error.why is Interruption.LOST
     return lost or isinstance(error, JobLost) or not isinstance(error, Exception)
+
+
+def _cannot_be_done(error: Exception) -> bool:
+    """Whether the share fails the job. The others are told, and end."""
+    return not isinstance(error, JobInterrupted | JobLost) and not may_pass(error)
 
 
 def _leaves_tidy(error: BaseException) -> bool:

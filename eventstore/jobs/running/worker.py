@@ -154,7 +154,7 @@ def _run(runner: Runner, taken: Taken) -> State:
         return _fail(taken, f"It has ended its worker {queue.MOST_DEATHS} times in a row without any progress.", changed=True)
     kind = kind_named(job.kind)
     assert kind is not None, "only known kinds are taken"
-    if problem := why_not(runner.safeguards, job):
+    if not taken.rested and (problem := why_not(runner.safeguards, job)):  # a run that rests changes nothing more
         return _fail(taken, problem, changed=False)
     lead = Lead(storage=runner.storage, run_share=kind.run_share) if kind.run_share else None
     work = Work(taken, runner.stop, config=runner.config, share_out=lead)
@@ -163,15 +163,22 @@ def _run(runner: Runner, taken: Taken) -> State:
     except JobLost:
         raise
     except JobInterrupted as interrupted:
-        if interrupted.why is Interruption.LOST:
-            raise JobLost from interrupted
-        return queue.rest(lease, work.rests_for) if interrupted.why is Interruption.REST else queue.give_back(lease)
+        return _left(taken, work, interrupted)
     except Exception as error:  # noqa: BLE001 - whatever a run raises is its job's end, and never the worker's
         if may_pass(error):
             queue.try_again(lease, words_for_people(error))
             return State.QUEUED
         log.error("The job %s failed: %s", job.id, words_for_people(error))
         return _fail(taken, words_for_people(error), changed=work.has_saved or not isinstance(error, EventStoreError))
+
+
+def _left(taken: Taken, work: Work, interrupted: JobInterrupted) -> State:
+    """The run has left it to another one."""
+    if interrupted.why is Interruption.LOST:
+        raise JobLost from interrupted
+    if interrupted.why is Interruption.REST:
+        return queue.rest(taken.lease, work.rests_for)
+    return queue.give_back(taken.lease, owes=interrupted.owes)
 
 
 def _end_of_run(taken: Taken, facts: Mapping[str, Any] | None) -> State:

@@ -52,7 +52,7 @@ class Most(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Copier:
     """Makes copies of portions. ``partition`` is the target's. ``all_here``: everything of this source has arrived before.
-    ``arrived_up_to``: the token in the source up to which everything has."""
+    ``arrived_up_to``: the token in the source up to which everything has. ``none_here``: nothing of this source has."""
 
     job: str
     partition: int
@@ -62,6 +62,7 @@ class Copier:
     there: Arrived
     all_here: bool
     arrived_up_to: str
+    none_here: bool
 
     def has_arrived(self, message: Message) -> bool:
         if self.all_here or message.position.token <= self.arrived_up_to:
@@ -70,7 +71,7 @@ class Copier:
 
     def more_has_arrived(self, window: Window) -> bool:
         """Whether copies of events behind this window may have arrived before."""
-        if self.all_here or not self.there.marks:
+        if self.all_here or self.none_here or not self.there.marks:
             return self.all_here
         return not window.copies and (not self.arrived_up_to or window.last < self.arrived_up_to)
 
@@ -149,4 +150,5 @@ def copier_for(
         there=there,
         all_here=last is not None and last.topic > topic,
         arrived_up_to=last.token if last is not None and same else "",
+        none_here=last is not None and last.topic < topic,
     )

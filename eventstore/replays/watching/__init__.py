@@ -11,7 +11,7 @@ from eventstore.replays.watching.places import (
     stretches_of,
     target_json,
 )
-from eventstore.replays.watching.refused import Refused, refused_since
+from eventstore.replays.watching.refused import Refusals, Refused, dead_letters_of, refused_since
 from eventstore.replays.watching.watched import LOOKS, Watched, looks_of
 
 __all__ = [
@@ -23,12 +23,14 @@ __all__ = [
     "Follow",
     "Looks",
     "PartConsumed",
+    "Refusals",
     "Refused",
     "Stretch",
     "Watched",
     "consumption_of",
     "copies_in",
     "counted_by_copies",
+    "dead_letters_of",
     "follow",
     "has_consumed",
     "is_read_elsewhere",

@@ -23,6 +23,7 @@ class Watched:
 
     - ``consumption``: as the store shows it now; ``None`` where it was not asked. ``away``: why it could not be, or is empty.
     - ``copies``: its events one by one, where they are few; ``refused``: copies that were given up.
+    - ``refused_cut``: there may be more of these, for not all dead letters were read.
     """
 
     job: Job
@@ -32,6 +33,7 @@ class Watched:
     away: str = ""
     copies: Sequence[CopyLine] = ()
     refused: Sequence[Refused] = ()
+    refused_cut: bool = False
     failures: Sequence[tuple[str, str]] = ()
     """Events that could not be sent, as far as they are kept: which (``order.mark_of``), and why."""
 
@@ -68,6 +70,18 @@ class Watched:
         if self.order.way is Way.LOCAL or "consumed" in self.job.facts:
             return True
         return self.consumption.exact if self.consumption is not None else False
+
+    @property
+    def given_up(self) -> int:
+        """How many of the consumed were given up, or at least were: they lie in a dead-letter topic."""
+        facts = self.job.facts
+        told = facts.get("given_up", facts.get("given_up_at_least"))
+        return told if isinstance(told, int) else len(self.refused)
+
+    @property
+    def given_up_exact(self) -> bool:
+        facts = self.job.facts
+        return "given_up" in facts or not ("given_up_at_least" in facts or self.refused_cut)
 
     @property
     def unknown(self) -> str:

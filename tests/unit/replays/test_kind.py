@@ -25,7 +25,7 @@ def run_of(way: Way, external: set[tuple[str, str]]) -> Run:
         target={Way.TOPIC: "documents-replay", Way.GENERATION: "timeline-v2"}.get(way, ""),
     )
     faces = cast(ProjectionFace, SimpleNamespace(topics=lambda projection: []))
-    means = Means(projections=faces, read=cast(Any, None), is_external=lambda *of: of in external)
+    means = Means(projections=faces, read=cast(Any, None), is_external=lambda *of: of in external, letters=cast(Any, None))
     job = cast(Job, SimpleNamespace(id="1", checkpoint={}))
     return Run(storage=NO_STORAGE, means=means, projection=cast(Any, None), order=order, job=job, worker=Notes())
 
