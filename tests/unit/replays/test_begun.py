@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from eventstore.config.projections import Hooks, Projection
 from eventstore.jobs import Job, JobInterrupted, Progress
 from eventstore.projections import When
 from eventstore.replays.kind import Means, run_with
@@ -17,18 +18,19 @@ class Projections:
     def __init__(self) -> None:
         self.called: list[When] = []
 
-    def get(self, name: str) -> str:
-        return name
+    def get(self, name: str) -> Projection:
+        return Projection(name=name, purpose="", topics=("t",), subscription="s", hooks=Hooks(after="http://localhost/after"))
 
-    def call_hook(self, projection: str, when: When, told: Any) -> None:
+    def call_hook(self, projection: Projection, when: When, told: Any) -> None:
         self.called.append(when)
 
 
 def test_a_replay_that_is_to_end_before_it_has_begun_calls_no_hook() -> None:
-    """A worker was killed while it called the hook, and somebody cancels before the next one calls it again."""
+    """Somebody pauses it between its taking and the call."""
     projections = Projections()
-    job = SimpleNamespace(id="job1", arguments=ORDER.as_json(), checkpoint={}, progress=Progress(), asker=ANNA)
-    run = run_with(Means(projections=cast(Any, projections), read=cast(Any, None), is_external=lambda *of: False))
+    job = SimpleNamespace(id="job1", arguments=ORDER.as_json(), checkpoint={}, progress=Progress(), asker=ANNA, epoch=1)
+    nothing = cast(Any, None)
+    run = run_with(Means(projections=cast(Any, projections), read=nothing, is_external=lambda *of: False, letters=nothing))
     with pytest.raises(JobInterrupted):
         run(NO_STORAGE, cast(Job, job), Notes(stop_after=0))
     assert projections.called == []
