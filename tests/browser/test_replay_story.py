@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.demo.app_table import LOST, LOST_PATIENT
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.waiting import until_it_has
 from tests.fault.serving import SECONDS, Serving, demo_environment
 
@@ -21,10 +22,10 @@ WHY, TICKET = "Document missing in the app", "SUP-8812"
 
 @pytest.fixture(autouse=True)
 def patience() -> Iterator[None]:
-    """What is waited for may take its time on a slow machine: a page's own time limit does not count for ``expect``."""
+    """What is waited for here runs in processes of its own, which takes its time on a slow machine."""
     expect.set_options(timeout=PATIENCE)
     yield
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
