@@ -100,24 +100,6 @@ def workers(environment: dict[str, str], count: int) -> Iterator[None]:
             process.wait()
 
 
-@contextmanager
-def indexing(environment: dict[str, str]) -> Iterator[None]:
-    """A process that keeps the index up, once it is there: a plan warns of an index that nobody keeps up."""
-    from eventstore.index.lookup import progress
-
-    root, env = Path(__file__).parent.parent, {**os.environ, **environment}
-    command = [sys.executable, "manage.py", "run_index"]
-    running = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not progress.running_indexers():
-            time.sleep(0.05)
-        time.sleep(3.0)
-        yield
-    finally:
-        running.terminate()
-        running.wait()
-
-
 def work() -> None:
     """Be a worker, until SIGTERM."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
