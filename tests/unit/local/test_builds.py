@@ -60,6 +60,25 @@ def test_a_run_that_goes_on_late_applies_nothing_twice() -> None:
     assert rows() == [("all", ["1", "2", "3"])]
 
 
+class Appending:
+    """Keeps the texts of all events, whatever is there."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def apply(self, event: Event) -> None:
+        self.rows.put("all", [*(self.rows.get("all") or []), event.id])
+
+
+def test_what_a_late_run_has_applied_is_not_written_even_if_its_projection_would_take_it() -> None:
+    late, other = (fresh_build("p", "job1", Appending) for _ in range(2))
+    apply(other, 1, 2)
+    with pytest.raises(BuildTaken):
+        apply(late, 1, 2)
+    other.swap()
+    assert rows() == [("all", ["1", "2"])]
+
+
 def test_a_run_whose_projection_fails_on_another_runs_rows_is_late_and_has_not_failed() -> None:
     late, other = build(), build()
     apply(late, 1)
