@@ -24,6 +24,7 @@ def test_a_job_that_fails_counts_what_its_helpers_have_done_until_they_end(jobs:
 
     def at(name: str, number: int) -> None:
         if threading.current_thread() is not helping:
+            helping.start()  # not before, or it might lead
             assert in_the_middle.wait(60)
             refused.set()
             raise StoreRefused("The broker refuses the producer.")
@@ -39,7 +40,6 @@ def test_a_job_that_fails_counts_what_its_helpers_have_done_until_they_end(jobs:
     kind, helping = sharing_kind(at), threading.Thread(target=work)
     with known(kind):
         job = asked(jobs, kind)
-        helping.start()
         jobs.run_until_idle()
         helping.join()
     failed = jobs.get(job.id)
