@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -43,9 +44,10 @@ def of_event(person: Person, event_id: str, topics: Iterable[str]) -> Sequence[O
     return [_offer(one, "this event", {"kind": Kind.EVENT, "event": event_id}) for one in _taking(person, topics)]
 
 
-def of_search(person: Person, topic: str, filter: str) -> Sequence[Offer]:
-    """A button for each projection that takes single events of the topic that was searched."""
+def of_search(person: Person, topic: str, filter: str, since: datetime | None) -> Sequence[Offer]:
+    """A button for each projection that takes single events of the topic that was searched, from this time on."""
     query = {"kind": Kind.FILTER, "topic": topic, "filter": filter}
+    query |= {"since": since.isoformat()} if since is not None else {}
     return [_offer(one, "all matching events", query) for one in _taking(person, [topic])]
 
 

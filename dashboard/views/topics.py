@@ -124,7 +124,7 @@ def _filtered(request: HttpRequest, topic: Topic, entered: EnteredFilter, known:
     except TooManySearches as error:
         return render(request, "topics/show.html", {**context, "search_problem": str(error)}, status=503)
     failed = search.progress.state is ScanState.FAILED
-    context |= {"search": search, "replays": offers.of_search(person_of(request), topic.name, entered.text)}
+    context |= {"search": search, "replays": offers.of_search(person_of(request), topic.name, entered.text, known["since"])}
     return render(request, "topics/show.html", context, away=store_health.outage_now() if failed else None)
 
 

@@ -17,7 +17,7 @@ from eventstore.replays.generations import (
     doubts_of,
     generation_resource,
 )
-from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan
+from eventstore.replays.kind import REPLAY_EVENTS, Aim, ReplayPlan, UnreadHazards
 from eventstore.replays.order import Bounds, Kind, ReplayOrder, What
 from eventstore.replays.planning.agreeing import LONGEST_TICKET, THROTTLED
 from eventstore.replays.planning.aiming import TAKES
@@ -47,6 +47,7 @@ __all__ = [
     "Refused",
     "ReplayOrder",
     "ReplayPlan",
+    "UnreadHazards",
     "Watched",
     "Way",
     "What",

@@ -116,12 +116,19 @@ def request(plan: ReplayPlan) -> JobRequest:
     )
 
 
+class UnreadHazards(JobRefused):
+    """Whoever confirms has not said that they have read each grave hazard that there is now."""
+
+
 def check(plan: ReplayPlan, actor: Actor) -> None:
-    """Raise ``JobRefused`` for a plan that takes nothing, that something stops, or that is too much for one person."""
+    """Raise ``JobRefused`` for a plan that takes nothing, that something stops, whose grave hazards nobody has read, or that
+    is too much for one person."""
     if plan.stops is not None:
         raise JobRefused(plan.stops.text)
     if not plan.choice.topics or plan.events == 0:
         raise JobRefused("There is no event to replay. Choose others.")
+    if plan.unread:
+        raise UnreadHazards(f"Read what may go wrong, and say that you have: {' '.join(one.text for one in plan.unread)}")
     events = plan.looked_at if plan.events is None else plan.events
     check_limit(actor, REPLAY, plan.resource, events, plan.limits.events_a_day)
 
@@ -145,4 +152,4 @@ REPLAY_EVENTS: PlannedJobKind[Aim, ReplayPlan] = register(
     )
 )
 
-__all__ = ["REPLAY_EVENTS", "WAYS", "Aim", "Means", "ReplayPlan", "Run", "resource_of", "run_with"]
+__all__ = ["REPLAY_EVENTS", "WAYS", "Aim", "Means", "ReplayPlan", "Run", "UnreadHazards", "resource_of", "run_with"]

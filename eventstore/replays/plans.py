@@ -1,6 +1,6 @@
 """The desk's face for planning replays: what one would do, asking for it, and agreeing to what somebody else has asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from eventstore.actions import Actor, Confirmation, Resource
@@ -57,13 +57,21 @@ class ReplayPlanFace:
         return self._jobs.plan(REPLAY_EVENTS, self.resource(aim.projection), aim)
 
     def confirm(
-        self, actor: Actor, aim: Aim, *, confirmation: Confirmation, reason: str, throttle: float | None = None
+        self,
+        actor: Actor,
+        aim: Aim,
+        *,
+        confirmation: Confirmation,
+        reason: str,
+        throttle: float | None = None,
+        read: Collection[str] = (),
     ) -> Job:
-        """Queue it as planned and confirmed, or have it wait for a second person. ``aim.until`` is the plan's. Raises as
-        ``JobFace.confirm``, and ``JobRefused`` without a reason or a ticket, or for a speed where the way has none."""
+        """Queue it as planned and confirmed, or have it wait for a second person. ``aim.until`` is the plan's. ``read``: the
+        codes of the hazards that this person has read. Raises as ``JobFace.confirm``, ``JobRefused`` without a reason or a
+        ticket, or for a speed where the way has none, and ``UnreadHazards`` for grave ones that are not among ``read``."""
         check_said(reason, aim.ticket)
         check_throttle(aim.way, throttle)
-        resource = self.resource(aim.projection)
+        resource, aim = self.resource(aim.projection), replace(aim, read=frozenset(read))
         return self._jobs.confirm(
             actor, REPLAY_EVENTS, resource, aim, confirmation=confirmation, reason=reason, throttle=throttle
         )

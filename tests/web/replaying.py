@@ -75,7 +75,8 @@ def confirm(desk: Desk, plan: ReplayPlan, by: str = "support", *, since: int = 2
     faces = desk.faces
     aim = faces.replay_plans.aim(plan.projection, plan.way, plan.what, until=plan.until, ticket="SUP-8812")
     confirmation = Confirmation(digest=plan.digest, since=since)
-    return faces.replay_plans.confirm(Actor(name=by), aim, confirmation=confirmation, reason="A document is missing", **more)
+    told: dict[str, Any] = {"reason": "A document is missing", "read": [one.danger.value for one in plan.grave], **more}
+    return faces.replay_plans.confirm(Actor(name=by), aim, confirmation=confirmation, **told)
 
 
 def trim(desk: Desk, events: int, monkeypatch: pytest.MonkeyPatch) -> None:

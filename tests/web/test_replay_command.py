@@ -149,3 +149,24 @@ def test_it_is_always_somebody_of_the_desk_whose_role_allows_it(replaying: Desk)
     assert refused(*asked, "--as", "viewer")
     assert refused(*asked, "--as", "nobody-of-this-name")
     assert replaying.faces.jobs.newest() == [] and acts() == []
+
+
+def test_numbers_times_and_codes_that_nobody_can_mean_are_refused(replaying: Desk) -> None:
+    asked = ("start", *OF_4711, "--accept-hazards", *WHY, "--as", "support")
+    planned = code(*OF_4711)
+    for throttle in ("0", "nan", "inf", "-3"):
+        assert "above 0" in refused(*asked, "--confirm", planned, f"--throttle={throttle}")
+    for time in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "soon"):
+        assert "Give a day and a time" in refused("plan", PROJECTION, "--since", time)
+    for told in ('["d", {"t": {"0": Infinity}}, 0]', '["d", {}, Infinity]', '["d", 7, 0]', "[" * 100_000):
+        made_up = base64.urlsafe_b64encode(told.encode()).decode()
+        assert "not the code of a plan" in refused(*asked, "--confirm", made_up)
+    assert replaying.faces.jobs.newest() == []
+
+
+def test_grave_hazards_are_accepted_by_a_word_of_their_own(replaying: Desk) -> None:
+    replaying.subscriptions.create(REPLAY_TOPIC, "archive", type=SubscriptionType.SHARED)
+    planned = code(*OF_4711)
+    asked = ("start", *OF_4711, "--confirm", planned, *WHY, "--as", "support")
+    assert "archive" in refused(*asked)
+    assert "is queued" in run(*asked, "--accept-hazards")

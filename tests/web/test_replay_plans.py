@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard.models import Role
+from eventstore.index.models import IndexedPartition
 from eventstore.jobs import JobRefused
 from eventstore.model.errors import InvalidReplay
 from eventstore.model.subscriptions import SubscriptionType
-from eventstore.replays import Kind, ReplayPlan, Way, What
-from eventstore.replays.planning.hazards import Danger
+from eventstore.replays import Danger, Kind, ReplayPlan, UnreadHazards, Way, What
 from tests.people import person
 from tests.web.desk import TOPIC, Desk, event
-from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, confirm, declared, furnish, join, plan, trim
+from tests.web.replaying import EVERYTHING, OF_4711, PROJECTION, REPLAY_TOPIC, confirm, declared, furnish, join, plan, trim
 
 
 @pytest.fixture
@@ -107,3 +107,49 @@ def test_a_plan_is_stale_where_events_were_removed_the_cursor_went_back_or_the_t
     assert (trimmed.events, trimmed.choice.trimmed) == (6, 1)
     assert not trimmed.confirmed_by(now.digest)
     assert "trimmed" in dangers(trimmed)
+
+
+def test_all_events_are_all_events_in_whatever_words_they_are_asked_for(replaying: Desk) -> None:
+    long_ago = datetime(1970, 1, 1, tzinfo=UTC)
+    first, second = (message.position for message in replaying.log.read_forward(TOPIC, 0, limit=2))
+    all_of, says = replaying.log.topic(TOPIC).name, "It replays all events."
+    for what, way in (
+        (EVERYTHING, Way.TOPIC),
+        (What(kind=Kind.SINCE, time=long_ago), Way.TOPIC),
+        (What(kind=Kind.SINCE, time=long_ago), Way.CURSOR),
+        (What(kind=Kind.SINCE, topic=all_of, positions={0: first.token}), Way.TOPIC),
+        (What(kind=Kind.FILTER, filter="type:health.*"), Way.TOPIC),
+    ):
+        found = plan(replaying, what, way)
+        assert (found.events, says in found.approval) == (7, True), what
+        left_out = plan(replaying, what, left_out=("patient", "4711"))
+        assert (left_out.events, says in left_out.approval) == (4, True), "the rest of a plan is judged as the whole"
+        assert says not in plan(replaying, what, only=("patient", "4711")).approval
+    part = What(kind=Kind.SINCE, topic=all_of, positions={0: second.token})
+    for few in (part, What(kind=Kind.FILTER, filter="id:e-6"), OF_4711, What(kind=Kind.EVENT, events=("e-1",))):
+        assert says not in plan(replaying, few).approval, few
+
+
+def test_a_last_consumer_that_leaves_and_an_index_that_falls_behind_leave_a_plan_good(replaying: Desk) -> None:
+    with replaying.subscriptions.consume(REPLAY_TOPIC, PROJECTION, type=SubscriptionType.FAILOVER, consumer="timeline-1"):
+        before = plan(replaying, EVERYTHING)
+    assert not dangers(before)
+    IndexedPartition.objects.update(caught_up_at=datetime(2020, 1, 1, tzinfo=UTC))
+    now = plan(replaying, EVERYTHING, until=before.until)
+    assert dangers(now) == {"no_consumer", "index_behind"}
+    assert now.confirmed_by(before.digest)
+    replaying.subscriptions.reset_cursor(
+        replaying.log.topic(TOPIC).name, PROJECTION, {0: replaying.log.read_forward(TOPIC, 0, limit=1)[0].position}
+    )
+    assert not plan(replaying, EVERYTHING, until=before.until).confirmed_by(before.digest)
+
+
+def test_a_plan_whose_grave_hazards_nobody_has_read_is_not_confirmed_whatever_the_digest_says(replaying: Desk) -> None:
+    person("support")
+    replaying.subscriptions.create(REPLAY_TOPIC, "archive", type=SubscriptionType.SHARED)
+    found = plan(replaying, OF_4711)
+    assert [one.danger for one in found.grave] == [Danger.OTHERS]
+    for read in ([], ["order"]):
+        with pytest.raises(UnreadHazards, match="other subscriptions, which get the copies too: archive"):
+            confirm(replaying, found, read=read)
+    assert confirm(replaying, found, read=["others"]).progress.total == 3

@@ -1,5 +1,6 @@
 """Replays for a person at a shell: plan, start, watch, approve, pause, resume and cancel, by the rules of the pages."""
 
+import math
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
@@ -78,16 +79,18 @@ class Command(BaseCommand):
         return 0
 
     def start(self, actor: Actor, options: dict[str, Any]) -> int:
-        code, aim = Code.of(options["confirm"]), _aim(options, confirmed=True)
-        grave = [hazard.text for hazard in desk().replay_plans.plan(aim).hazards if hazard.grave]
+        code, throttle = Code.of(options["confirm"]), _throttle(options)
+        aim = _aim(options, confirmed=True)
+        grave = {hazard.danger.value: hazard.text for hazard in desk().replay_plans.plan(aim).hazards if hazard.grave}
         if grave and not options["accept_hazards"]:
-            raise CommandError(f"Read its hazards, then add --accept-hazards: {' '.join(grave)}", returncode=REFUSED)
+            raise CommandError(f"Read its hazards, then add --accept-hazards: {' '.join(grave.values())}", returncode=REFUSED)
         job = desk().replay_plans.confirm(
             actor,
             aim,
             confirmation=Confirmation(digest=code.digest, since=code.since),
             reason=_reason(options),
-            throttle=options["throttle"],
+            throttle=throttle,
+            read=grave,
         )
         self.stdout.write(f"{job.id} is {job.state}.")
         if job.state is State.WAITING:
@@ -143,6 +146,13 @@ def _aim(options: dict[str, Any], *, confirmed: bool = False) -> Aim:
     until = Code.of(options["confirm"]).until if confirmed else None
     way = way_of(options["way"], projection, what)
     return desk().replay_plans.aim(projection, way, what, until=until, ticket=options["ticket"])
+
+
+def _throttle(options: dict[str, Any]) -> float | None:
+    given: float | None = options["throttle"]
+    if given is not None and not 0 < given < math.inf:
+        raise CommandError("--throttle is a number of events a second above 0. Leave it out for no limit.", returncode=REFUSED)
+    return given
 
 
 def _replay(id: str) -> str:

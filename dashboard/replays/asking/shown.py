@@ -9,7 +9,7 @@ from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration, format_number, format_size, short_topic, visible
 from dashboard.replays.live import words
 from eventstore.model import Pointer
-from eventstore.replays import REPLAY_EVENTS, Hazard, ReplayPlan, Way
+from eventstore.replays import REPLAY_EVENTS, ReplayPlan, Way
 
 TITLES = {
     Way.TOPIC: "Copies to its replay topic",
@@ -26,7 +26,7 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
     order = plan.order()
     return {
         "plan": plan,
-        "title": words.title_of(order),
+        "title": words.title_of(order, values=profile.sees_values),
         "what": words.what_of(order),
         "does": _does(plan),
         "reaches": _reaches(plan),
@@ -34,7 +34,7 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
         "size": _size(plan),
         "takes": _takes(plan),
         "stopping": [one for one in plan.hazards if one.stops],
-        "grave": grave_of(plan),
+        "grave": plan.grave,
         "mild": [one for one in plan.hazards if not one.grave and not one.stops],
         "first": lines_of(plan.first, profile),
         "last": lines_of(plan.last, profile),
@@ -43,11 +43,6 @@ def preview_of(plan: ReplayPlan, profile: AccessProfile) -> Mapping[str, Any]:
         "undo": REPLAY_EVENTS.undo,
         "workers": desk().jobs.workers(REPLAY_EVENTS.name),
     }
-
-
-def grave_of(plan: ReplayPlan) -> Sequence[Hazard]:
-    """What whoever asks for it has to say that they have read."""
-    return [one for one in plan.hazards if one.grave and not one.stops]
 
 
 def lines_of(pointers: Sequence[Pointer], profile: AccessProfile) -> Sequence[EventLine]:

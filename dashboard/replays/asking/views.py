@@ -27,7 +27,7 @@ from dashboard.web.pages import page, person_of, profile_of, render
 from eventstore.actions import Actor, Confirmation, Resource
 from eventstore.jobs import JobRefused
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
-from eventstore.replays import LONGEST_TICKET, REPLAY_EVENTS, THROTTLED, Aim, Kind, ReplayPlan
+from eventstore.replays import LONGEST_TICKET, REPLAY_EVENTS, THROTTLED, Aim, Kind, ReplayPlan, UnreadHazards
 
 FASTEST = 1_000_000
 CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
@@ -114,20 +114,17 @@ def create(request: HttpRequest) -> HttpResponse:
         return _preview(request, asked, Said(status=422, form=form), until=request.POST.get("until", ""))
     try:
         job = _confirmed(request, aim, form)
+    except UnreadHazards:
+        return _preview(request, asked, Said(status=422, form=form, unread=True), until=request.POST.get("until", ""))
     except (ResourceBusy, StalePlan, JobRefused, StoreUnreachable) as refused:
         notice = _changed_by(resource, form) if isinstance(refused, StalePlan) else str(refused)
         status = 502 if isinstance(refused, StoreUnreachable) else 409
         return _preview(request, asked, Said(status=status, notice=notice, form=form))
-    if job is None:
-        return _preview(request, asked, Said(status=422, form=form, unread=True), until=request.POST.get("until", ""))
     return HttpResponseRedirect(reverse("replay", args=[job]))
 
 
-def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str | None:
-    """Return the job's id; ``None`` if a grave hazard that the plan names was not ticked as read."""
-    grave = {word for word in request.POST.get("grave", "").split(",") if word}
-    if not grave <= set(request.POST.getlist("read")):
-        return None
+def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str:
+    """Return the job's id. Raises as ``ReplayPlanFace.confirm``."""
     throttle = form.cleaned_data["throttle"]
     job = desk().replay_plans.confirm(
         Actor(name=person_of(request).username, via="page"),
@@ -135,6 +132,7 @@ def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str | None:
         confirmation=form.confirmation,
         reason=form.cleaned_data["reason"],
         throttle=float(throttle) if throttle else None,
+        read=request.POST.getlist("read"),
     )
     return job.id
 

@@ -14,12 +14,13 @@ SIDE_EFFECTS, CONSUMERS, HAZARDS = "side_effects", "consumers", "hazards"
 """Names of details that a plan puts on the record."""
 
 
-def plan_facts(order: ReplayOrder, act: Act | None) -> Sequence[Fact]:
-    """What was confirmed. ``act``: the job's own act on the record, whose details tell what its preview showed."""
+def plan_facts(order: ReplayOrder, act: Act | None, *, values: bool = False) -> Sequence[Fact]:
+    """What was confirmed. ``act``: the job's own act on the record, whose details tell what its preview showed. ``values``:
+    whether values that a filter names may be shown; never in what is printed or kept."""
     details: Mapping[str, Any] = act.details if act is not None else {}
     return [
         ("What", words.what_of(order)),
-        ("Which", words.which_of(order)),
+        ("Which", words.which_of(order, values=values)),
         ("How", words.how_of(order)),
         *_told("Side effects", details.get(SIDE_EFFECTS), "none of these types has a declared side effect"),
         *_told("Consumers", details.get(CONSUMERS), "none was connected"),

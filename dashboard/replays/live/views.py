@@ -45,7 +45,7 @@ def _context(request: HttpRequest, found: Watched) -> dict[str, Any]:
         "acting": _acting(person, found),
         "since": desk().jobs.newest_act(job),
         "log": log_of(found, acts, named=named),
-        "plan": plan_facts(found.order, acts[0] if acts else None),
+        "plan": plan_facts(found.order, acts[0] if acts else None, values=profile_of(request).sees_values),
         "reads_record": named,
         "min_speed": MIN_SPEED,
         "workers": desk().jobs.workers(job.kind),

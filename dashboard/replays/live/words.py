@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from dashboard.rendering.text import format_exact, format_number, humanize_type, short_topic, shorten, visible
 from eventstore.jobs import Job
-from eventstore.replays import Kind, ReplayOrder, Watched, Way
+from eventstore.replays import Kind, ReplayOrder, Watched, Way, What
+from eventstore.search import InvalidFilter, parse_filter
 
 LONGEST = 60
 """Characters of an id or a filter in a title."""
@@ -16,9 +17,9 @@ HOW: Mapping[Way, str] = {
 }
 
 
-def title_of(order: ReplayOrder) -> str:
-    """ "Replay 2 events of patient 4711 to app-timeline"."""
-    return f"Replay {counted(order)}{_which(order)} to {visible(order.projection)}"
+def title_of(order: ReplayOrder, *, values: bool = False) -> str:
+    """ "Replay 2 events of patient 4711 to app-timeline". ``values``: whether it may show values that a filter names."""
+    return f"Replay {counted(order)}{_which(order, values)} to {visible(order.projection)}"
 
 
 def job_title(job: Job) -> str:
@@ -41,9 +42,9 @@ def what_of(order: ReplayOrder) -> str:
     return f"{counted(order)}{of}{looked}"
 
 
-def which_of(order: ReplayOrder) -> str:
-    """How they were chosen: "those of patient 4711"."""
-    return f"all{_which(order)}" if order.what.kind is Kind.EVERYTHING else f"those{_which(order)}"
+def which_of(order: ReplayOrder, *, values: bool = False) -> str:
+    """How they were chosen: "those of patient 4711". ``values``: as for ``title_of``."""
+    return f"{'all' if order.what.kind is Kind.EVERYTHING else 'those'}{_which(order, values)}"
 
 
 def how_of(order: ReplayOrder) -> str:
@@ -66,28 +67,43 @@ def given_up(watched: Watched) -> str:
     return f"at least {format_number(watched.given_up)}" if watched.given_up else "an unknown number"
 
 
-def _which(order: ReplayOrder) -> str:
+def _which(order: ReplayOrder, values: bool) -> str:
     if order.only != ("", ""):
         return f" of {_aggregate(order.only)}"
     if order.left_out != ("", ""):
-        return f"{_chosen(order)}, without {_aggregate(order.left_out)},"
-    return _chosen(order)
+        return f"{_chosen(order, values)}, without {_aggregate(order.left_out)},"
+    return _chosen(order, values)
 
 
 def _aggregate(of: tuple[str, str]) -> str:
     return f"{humanize_type(of[0]).lower()} {visible(shorten(of[1], LONGEST))}"
 
 
-def _chosen(order: ReplayOrder) -> str:
+def _chosen(order: ReplayOrder, values: bool) -> str:
     what = order.what
     if what.kind is Kind.AGGREGATE:
         return f" of {_aggregate(what.aggregate)}"
     if what.kind is Kind.SINCE:
-        when = f"published since {format_exact(what.time)}" if what.time is not None else "from chosen positions on"
-        return f" {when}{_topic(what.topic)}"
+        return f"{_since(what) or ' from chosen positions on'}{_topic(what.topic)}"
     if what.kind is Kind.FILTER:
-        return f" that match {visible(shorten(what.filter, LONGEST))}{_topic(what.topic)}"
+        return f"{_since(what)} that match {_filter(what.filter, values)}{_topic(what.topic)}"
     return _topic(what.topic)
+
+
+def _since(what: What) -> str:
+    return "" if what.time is None else f" published since {format_exact(what.time)}"
+
+
+def _filter(text: str, values: bool) -> str:
+    """A filter that names values of events is for those who may see such values, and goes into no list, report or file."""
+    return visible(shorten(text, LONGEST)) if values or not _names_values(text) else "a filter by values of events"
+
+
+def _names_values(text: str) -> bool:
+    try:
+        return parse_filter(text).reads_payload
+    except InvalidFilter:
+        return True  # of another version of the program, so that nobody knows what it names
 
 
 def _topic(name: str) -> str:

@@ -1,7 +1,6 @@
 """What the command line asks for: a projection, a way, and which events."""
 
 import base64
-import binascii
 import json
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -78,7 +77,7 @@ class Code:
         try:
             digest, until, since = json.loads(base64.urlsafe_b64decode(text.encode()))
             return Code(digest=str(digest), until=ends_in(until), since=int(since))
-        except (binascii.Error, *NOT_READ) as error:
+        except NOT_READ as error:  # that of base64 is a ValueError
             raise InvalidPosition(NO_CODE) from error
 
 

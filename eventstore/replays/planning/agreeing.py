@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from eventstore.actions import Actor, Resource
 from eventstore.jobs import JobRefused, lookup
-from eventstore.replays.order import Kind, Way, What
+from eventstore.replays.order import Way
 
 DAY = timedelta(days=1)
 THROTTLED = frozenset({Way.TOPIC, Way.LOCAL})
@@ -16,10 +16,11 @@ LONGEST_REASON, LONGEST_TICKET = 500, 60
 """Characters."""
 
 
-def why_second_person(what: What, events: int | None, side_effects: Collection[str], above: int) -> Sequence[str]:
-    """Why somebody else has to approve it, in sentences; none if nobody has to. ``above``: events from which it is asked."""
+def why_second_person(events: int | None, side_effects: Collection[str], above: int, *, everything: bool) -> Sequence[str]:
+    """Why somebody else has to approve it, in sentences; none if nobody has to. ``above``: events from which it is asked.
+    ``everything``: whether it takes all events that there are."""
     found = []
-    if what.kind is Kind.EVERYTHING:
+    if everything:
         found.append("It replays all events.")
     if events is None:
         found.append("How many events it takes is not known before they are read.")

@@ -28,7 +28,8 @@ class Aim:
     """What is asked for. ``projections`` and ``is_external`` are the desk's.
 
     ``until``: the ends that an earlier plan has frozen. ``job``: the job whose plan is made again. ``left_out``,
-    ``only`` and ``canary_of``: as in ``ReplayOrder``.
+    ``only`` and ``canary_of``: as in ``ReplayOrder``. ``read``: the codes of the hazards that
+    whoever confirms says to have read.
     """
 
     projections: ProjectionFace
@@ -42,6 +43,7 @@ class Aim:
     canary_of: str = ""
     left_out: tuple[str, str] = ("", "")
     only: tuple[str, str] = ("", "")
+    read: frozenset[str] = frozenset()
 
 
 def resource_of(projections: ProjectionFace, projection: Projection) -> Resource:

@@ -239,7 +239,7 @@ def without(choice: Choice, aggregate: tuple[str, str], seen: Seen) -> Choice:
         inside = sum(_is_inside(choice.topics, place, at) for place, ordinals in own.items() for at in ordinals)
         return replace(choice, events=None if choice.events is None else choice.events - inside)
     by_place = {one.place: one for one in seen.partitions}
-    left = [(by_place[at], [n for n in ordinals if n not in set(own.get(at, ()))]) for at, ordinals in choice.known.items()]
+    left = [(by_place[at], minus(ordinals, own.get(at, ()))) for at, ordinals in choice.known.items()]
     return replace(_single(left), trimmed=choice.trimmed)
 
 
@@ -249,19 +249,28 @@ def alone(choice: Choice, aggregate: tuple[str, str], seen: Seen) -> Choice:
         return choice
     own = _of_aggregate(What(kind=Kind.AGGREGATE, aggregate=aggregate), seen).known or {}
     by_place = {one.place: one for one in seen.partitions}
-    left = [
-        (by_place[place], [at for at in ordinals if _is_chosen(choice, place, at)])
-        for place, ordinals in own.items()
-        if place in by_place
-    ]
+    left = [(by_place[at], _chosen_of(choice, at, ordinals)) for at, ordinals in own.items() if at in by_place]
     found = replace(_single(left), trimmed=choice.trimmed)
     return found if choice.events is not None else replace(found, known=None, events=None)
 
 
-def _is_chosen(choice: Choice, place: tuple[str, int], ordinal: int) -> bool:
+def _chosen_of(choice: Choice, place: tuple[str, int], ordinals: Sequence[int]) -> Sequence[int]:
+    """Those of these ordinals that are chosen."""
     if choice.known is not None:
-        return ordinal in choice.known.get(place, ())
-    return _is_inside(choice.topics, place, ordinal)
+        return common(ordinals, choice.known.get(place, ()))
+    return [at for at in ordinals if _is_inside(choice.topics, place, at)]
+
+
+def minus(ordinals: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """The ordinals that are not among the others, in order. Both may be tens of thousands."""
+    gone = frozenset(others)
+    return [at for at in ordinals if at not in gone]
+
+
+def common(ordinals: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """The ordinals that are among the others too, in order."""
+    there = frozenset(others)
+    return [at for at in ordinals if at in there]
 
 
 def _is_inside(topics: Chosen, place: tuple[str, int], ordinal: int) -> bool:

@@ -34,6 +34,10 @@ class Danger(StrEnum):
     DERIVED = "derived"
 
 
+PASSING = frozenset({Danger.NO_CONSUMER, Danger.INDEX_BEHIND})
+"""What comes and goes by itself and changes nothing about a plan whose ends are frozen: shown, and not compared."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hazard:
     """``grave``: whoever confirms has to say that they have read it. ``stops``: while it holds, nothing can be confirmed."""

@@ -2,8 +2,8 @@
 
 A plan is made again when it is confirmed, and once more when it is approved, up to the ends that the first one has frozen. It
 is stale where that finds other events (retention has removed some, the index was built again), another target, another type of
-the subscription, a cursor that went back, or a hazard that nobody has seen. New events, ordinary progress and members that
-come and go change nothing.
+the subscription, a cursor that went back, or a hazard that nobody has seen. New events, ordinary progress, members that come
+and go, the last one too, and an index that falls behind change nothing.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from eventstore.replays.planning.audience import Audience, audience_of
 from eventstore.replays.planning.choosing import Choice, alone, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
 from eventstore.replays.planning.expected import Expected, expected
-from eventstore.replays.planning.hazards import TOO_LARGE, Facts, Hazard, hazards_of
+from eventstore.replays.planning.hazards import PASSING, TOO_LARGE, Facts, Hazard, hazards_of
 from eventstore.replays.planning.partitions import Seen, Until, look
 from eventstore.search import parse_filter
 
@@ -46,7 +46,7 @@ class ReplayPlan:
     - ``side_effects``: what the projection does at events of the types that are among them, by type, with how many.
     - ``approval``: why a second person has to agree, in sentences; empty if none has to.
     - ``first`` and ``last``: events of the dry run.
-    - ``until``: see ``Aim``.
+    - ``until`` and ``read``: see ``Aim``.
     """
 
     resource: Resource
@@ -70,6 +70,7 @@ class ReplayPlan:
     canary_of: str = ""
     left_out: tuple[str, str] = field(default=("", ""))
     only: tuple[str, str] = field(default=("", ""))
+    read: frozenset[str] = frozenset()
 
     @property
     def events(self) -> int | None:
@@ -104,6 +105,15 @@ class ReplayPlan:
         return next((one for one in self.hazards if one.stops), None)
 
     @property
+    def grave(self) -> Sequence[Hazard]:
+        """What whoever confirms it has to say that they have read."""
+        return [one for one in self.hazards if one.grave and not one.stops]
+
+    @property
+    def unread(self) -> Sequence[Hazard]:
+        return [one for one in self.grave if one.danger.value not in self.read]
+
+    @property
     def fixed(self) -> str:
         """A hash of what never changes while the plan is good: 64 hexadecimal digits."""
         seen = [
@@ -128,12 +138,12 @@ class ReplayPlan:
         return f"{self.fixed}/{self.type.value}/{dangers}/{_marks(self.audience)}"
 
     def confirmed_by(self, digest: str) -> bool:
-        """Whether a plan with this digest meant the same, and knew of every hazard that there is now."""
+        """Whether a plan with this digest meant the same, and knew of every hazard that there is now and does not pass."""
         read = _DIGEST.fullmatch(digest)
         if read is None or read[1] != self.fixed:
             return False
         known = {self.type.value, read[2], SubscriptionType.UNKNOWN.value}
-        new = {one.danger.value for one in self.hazards} - set(read[3].split(","))
+        new = {one.danger.value for one in self.hazards if one.danger not in PASSING} - set(read[3].split(","))
         return len(known) <= 2 and not new and not _went_back(read[4], _marks(self.audience))
 
     def details(self) -> Mapping[str, Any]:
@@ -186,7 +196,8 @@ def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     topics = topics_of(aim)
     replay, target = target_of(storage, aim, topics)
     seen = look(storage.log, [topic.name for topic in topics], aim.until)
-    choice = alone(without(choose(storage.log, aim.what, seen), aim.left_out, seen), aim.only, seen)
+    asked = choose(storage.log, aim.what, seen)
+    choice = alone(without(asked, aim.left_out, seen), aim.only, seen)
     reader = (replay, aim.projection.replay_subscription) if replay else None
     audience = audience_of(storage, topics, aim.projection.subscription, choice, reader)
     counts = counted(choice)
@@ -205,7 +216,9 @@ def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
         audience=audience,
         side_effects=found,
         hazards=hazards_of(_facts(storage, resource, aim, seen, choice, audience, topics)),
-        approval=why_second_person(_meant(aim), choice.events, found.keys(), limits.approval_above),
+        approval=why_second_person(
+            choice.events, found.keys(), limits.approval_above, everything=_takes_all(aim, asked, seen)
+        ),
         limits=limits,
         expected=expected(REPLAY, aim.way),
         first=first,
@@ -215,12 +228,19 @@ def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
         canary_of=aim.canary_of,
         left_out=aim.left_out,
         only=aim.only,
+        read=aim.read,
     )
 
 
-def _meant(aim: Aim) -> What:
-    """What is sent: of a canary, the events of one aggregate and never all."""
-    return aim.what if aim.only == ("", "") else What(kind=Kind.AGGREGATE, aggregate=aim.only)
+def _takes_all(aim: Aim, asked: Choice, seen: Seen) -> bool:
+    """Whether it replays all events that there are, in whatever words: a time before the first one, a filter that all pass.
+
+    Named aggregates and events are never all, nor is a canary. The rest of a canary's plan is judged as the whole.
+    """
+    if aim.only != ("", "") or aim.what.kind in (Kind.AGGREGATE, Kind.EVENT):
+        return False
+    there = sum(max(0, one.end - one.kept) for one in seen.partitions)
+    return aim.what.kind is Kind.EVERYTHING or (asked.events is not None and there > 0 and asked.events >= there)
 
 
 def _facts(
