@@ -150,9 +150,9 @@ def test_the_list_and_the_overview_show_replays_that_are_under_way(
         (Way.GENERATION, What(kind=Kind.EVERYTHING), 1, "Replay 1 event to app-timeline"),
         (
             Way.TOPIC,
-            What(kind=Kind.FILTER, filter="city:Bern"),
+            What(kind=Kind.FILTER, filter="id:e-7"),
             None,
-            "Replay the events that match city:Bern to app-timeline",
+            "Replay the events that match id:e-7 to app-timeline",
         ),
         (Way.LOCAL, What(kind=Kind.EVENT, events=("e-1",)), 1, "Replay 1 event to app-timeline"),
     ],
