@@ -167,6 +167,6 @@ def test_numbers_times_and_codes_that_nobody_can_mean_are_refused(replaying: Des
 def test_grave_hazards_are_accepted_by_a_word_of_their_own(replaying: Desk) -> None:
     replaying.subscriptions.create(REPLAY_TOPIC, "archive", type=SubscriptionType.SHARED)
     planned = code(*OF_4711)
-    asked = ("start", *OF_4711, "--confirm", planned, *WHY, "--as", "support")
+    asked = ("start", *OF_4711, "--confirm", planned, *WHY, "--ticket", "SUP-8812", "--as", "support")
     assert "archive" in refused(*asked)
     assert "is queued" in run(*asked, "--accept-hazards")
