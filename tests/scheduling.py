@@ -11,14 +11,16 @@ from typing import Any
 from xdist.scheduler import LoadFileScheduling
 
 SECONDS = {
-    "tests/browser/test_every_page.py": 219,
+    "tests/browser/test_every_page.py": 228,
     "tests/fault/test_serve.py": 90,
-    "tests/broker/test_fifty_deleted_topics.py": 96,
+    "tests/broker/test_fifty_deleted_topics.py": 131,
     "tests/browser/test_story.py": 81,
     "tests/fault/test_indexers.py": 69,
-    "tests/fault/test_replays.py": 57,
+    "tests/fault/test_replays.py": 55,
     "tests/broker/test_made_anew_index.py": 53,
     "tests/browser/test_hostile.py": 50,
+    "tests/contract/test_replaying.py": 44,
+    "tests/contract/test_replays_whole.py": 37,
     "tests/browser/test_tail_outages.py": 50,
     "tests/contract/test_subscriptions.py": 49,
     "tests/browser/test_topic_search.py": 46,

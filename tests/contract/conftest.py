@@ -5,6 +5,7 @@ shared by the whole run, so every test makes topics of its own with ``topic``.
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,8 +15,24 @@ from eventstore.model.storage import Storage
 from tests.contract.stores import storage_from
 from tests.pulsar_stores import broker_of, on_each_pulsar
 
+JOBS = {"test_generations", "test_replay_consumption", "test_replay_ways", "test_replaying", "test_replays_whole"}
+"""Tests of long jobs. Other tests here try what a driver does for them on every store."""
+LONG = pytest.mark.soak
+
 OpenStorage = Callable[[], Storage]
 MakeTopic = Callable[..., Topic]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave jobs on the second database and on the second version of Pulsar to ``make soak``: they took two minutes."""
+    for item in items:
+        if (
+            item.path.stem in JOBS
+            and item.path.parent == Path(__file__).parent
+            and item.name.endswith(("-postgres]", "-4.2.4]"))
+        ):
+            item.add_marker(LONG)
 
 
 @pytest.fixture(

@@ -56,7 +56,8 @@ class Setting:
         plans = self.desk.replay_plans
         plan = plans.plan(aim)
         confirmation = Confirmation(digest=plan.digest, since=0)
-        job = plans.confirm(ANNA, replace(aim, until=plan.until, ticket="SUP-1"), confirmation=confirmation, reason="SUP-1")
+        aim, read = replace(aim, until=plan.until, ticket="SUP-1"), [one.danger.value for one in plan.grave]
+        job = plans.confirm(ANNA, aim, confirmation=confirmation, reason="SUP-1", read=read)
         if job.state is State.WAITING:
             job = plans.approve(BERT, job.id, digest=job.digest)
         self.desk.jobs.run_until_idle()

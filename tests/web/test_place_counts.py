@@ -44,7 +44,7 @@ def everything_is_stuck() -> None:
 
 
 def test_a_number_stands_beside_a_place_once_it_is_known(desk: Desk) -> None:
-    without = dict.fromkeys(("overview", "aggregates", "subscriptions", "jobs", "audit"), "")
+    without = dict.fromkeys(("overview", "aggregates", "subscriptions", "projections", "jobs", "audit"), "")
     assert numbers(desk.get("/audit/")) == {**without, "topics": "2"}
     assert numbers(desk.get("/subscriptions/"))["subscriptions"] == "2"
     assert numbers(desk.client().get("/audit/"))["subscriptions"] == "2"

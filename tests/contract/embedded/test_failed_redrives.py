@@ -208,7 +208,10 @@ def test_what_is_noted_is_acknowledged_though_the_next_run_cannot_even_begin(
     assert waiting(storage, order) == [b"%d" % number for number in range(8, 12)]  # the second window had arrived
 
 
-def test_the_lease_is_kept_while_a_run_reads_what_has_arrived_and_seeks_its_letters(storage: Storage) -> None:
+def test_the_lease_is_kept_while_a_run_reads_what_has_arrived_and_seeks_its_letters(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstore.copying.source.AT_ONCE", 1)
     order, notes, ticks = asked(storage), Notes(), list[str]()
     killed(storage, order, notes, "on the way", 2)
     storage.log.append(RETRY, [NewMessage(payload=b"x", key="k", properties={LETTER: ""})] * 50)
