@@ -15,7 +15,14 @@ from eventstore.model.storage import Storage
 from tests.contract.stores import storage_from
 from tests.pulsar_stores import broker_of, on_each_pulsar
 
-JOBS = {"test_generations", "test_replay_consumption", "test_replay_ways", "test_replaying", "test_replays_whole"}
+JOBS = {
+    "test_generations",
+    "test_redriving",
+    "test_replay_consumption",
+    "test_replay_ways",
+    "test_replaying",
+    "test_replays_whole",
+}
 """Tests of long jobs. Other tests here try what a driver does for them on every store."""
 LONG = pytest.mark.soak
 
@@ -26,12 +33,9 @@ MakeTopic = Callable[..., Topic]
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave jobs on the second database and on the second version of Pulsar to ``make soak``: they took two minutes."""
+    here = Path(__file__).parent
     for item in items:
-        if (
-            item.path.stem in JOBS
-            and item.path.parent == Path(__file__).parent
-            and item.name.endswith(("-postgres]", "-4.2.4]"))
-        ):
+        if item.path.stem in JOBS and item.path.parent == here and item.name.endswith(("-postgres]", "-4.2.4]")):
             item.add_marker(LONG)
 
 
