@@ -1,7 +1,6 @@
 """Redriving dead letters: a preview, its confirmation with a reason, and the job that does it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -12,6 +11,7 @@ from django.urls import path, reverse
 from dashboard.auditing.acts import Act, newest
 from dashboard.auditing.reasons import LONGEST_REASON
 from dashboard.gateway import desk
+from dashboard.jobs.asked import Said, speed_field, speed_of
 from dashboard.letters.asked import as_posted
 from dashboard.letters.confirming import AGAIN, CHANGED, ConfirmationForm, act_of
 from dashboard.letters.lines import letter_line
@@ -26,7 +26,6 @@ from eventstore.redrives import MOST_LETTERS, REDRIVE_LETTERS, RedrivePlan, reso
 
 SHOWN = 20
 """Letters that a preview shows as lines."""
-FASTEST = 1_000_000
 TWICE = "This redrive was queued already: the button was pressed twice."
 ENDED = (
     "This redrive was queued, and its job has not done all of it. Resume the job, or go back to the letters that still wait."
@@ -37,38 +36,9 @@ REFUSALS = (ResourceBusy, StalePlan, InvalidPosition, StoreRefused, StoreUnreach
 class RedriveForm(ConfirmationForm):
     """The reason, with what is confirmed, and the most letters a second."""
 
-    throttle = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=FASTEST,
-        error_messages={
-            "invalid": "A whole number of letters a second, or nothing.",
-            "min_value": "At least 1 letter a second, or nothing.",
-            "max_value": f"At most {FASTEST:,} letters a second, or nothing.",
-        },
-    )
+    throttle = speed_field("letter")
     others = forms.BooleanField(required=False)
     """Whether it was confirmed that other subscriptions get the letters too."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """Why the preview is shown again, and with which status."""
-
-    status: int = 200
-    notice: str = ""
-    form: RedriveForm | None = None
-
-    def entered(self, name: str) -> str:
-        return str(self.form.data.get(name, "")) if self.form is not None else ""
-
-    @property
-    def reason(self) -> str:
-        return self.entered("reason")
-
-    @property
-    def throttle(self) -> str:
-        return self.entered("throttle")
 
 
 @page(REDRIVE_LETTERS.name)
@@ -111,7 +81,6 @@ def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form
     if wanted.target.others and not form.cleaned_data["others"]:
         form.add_error("others", "Confirm that these subscriptions get the letters too.")
         return None
-    throttle = form.cleaned_data["throttle"]
     job = desk().jobs.confirm(
         Actor(name=person_of(request).username, via="page"),
         REDRIVE_LETTERS,
@@ -119,7 +88,7 @@ def _queued(request: HttpRequest, wanted: AskedRedrive, resource: Resource, form
         wanted.aim,
         confirmation=form.confirmation,
         reason=form.cleaned_data["reason"],
-        throttle=float(throttle) if throttle else None,
+        throttle=speed_of(form),
     )
     return job.id
 

@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from dashboard.auditing.acts import Act, newest
 from dashboard.auditing.reasons import LONGEST_DIGEST, LONGEST_REASON, ReasonForm
 from dashboard.gateway import desk
+from dashboard.jobs.asked import Said, speed_field, speed_of
 from dashboard.models import State
 from dashboard.replays.asking.asked import (
     Asked,
@@ -29,7 +30,6 @@ from eventstore.jobs import JobRefused
 from eventstore.model import EventStoreError, ResourceBusy, StalePlan, StoreUnreachable
 from eventstore.replays import LONGEST_TICKET, REPLAY_EVENTS, THROTTLED, Aim, Kind, ReplayPlan, UnreadHazards
 
-FASTEST = 1_000_000
 CHANGED = "Something has changed since you looked. Nothing was done: this is what would happen now."
 AGAIN = "{} has acted on this projection meanwhile. This is what would happen now."
 TWICE = "This replay was asked for already: the button was pressed twice."
@@ -50,16 +50,7 @@ class ReplayForm(ReasonForm):
             "max_length": f"At most {LONGEST_TICKET} characters, please.",
         },
     )
-    throttle = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=FASTEST,
-        error_messages={
-            "invalid": "A whole number of events a second, or nothing.",
-            "min_value": "At least 1 event a second, or nothing.",
-            "max_value": f"At most {FASTEST:,} events a second, or nothing.",
-        },
-    )
+    throttle = speed_field("event")
     read = forms.CharField(required=False)
     """Posted once for each hazard that was read, by its code."""
 
@@ -70,34 +61,20 @@ class ReplayForm(ReasonForm):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """Why the preview is shown again, and with which status."""
+class ReplaySaid(Said):
+    """``unread``: a grave hazard was not ticked as read."""
 
-    status: int = 200
-    notice: str = ""
     unread: bool = False
-    form: ReplayForm | None = None
-
-    def entered(self, name: str) -> str:
-        return str(self.form.data.get(name, "")) if self.form is not None else ""
-
-    @property
-    def reason(self) -> str:
-        return self.entered("reason")
 
     @property
     def ticket(self) -> str:
         return self.entered("ticket")
 
-    @property
-    def throttle(self) -> str:
-        return self.entered("throttle")
-
 
 @page(REPLAY_EVENTS.name)
 def new(request: HttpRequest) -> HttpResponse:
     """The preview: nothing is touched."""
-    return _preview(request, asked_in(request.GET), Said(), until=request.GET.get("until", ""))
+    return _preview(request, asked_in(request.GET), ReplaySaid(), until=request.GET.get("until", ""))
 
 
 @page(REPLAY_EVENTS.name, methods=("POST",))
@@ -111,27 +88,26 @@ def create(request: HttpRequest) -> HttpResponse:
         messages.info(request, TWICE)
         return HttpResponseRedirect(reverse("replay", args=[already]))
     if not form.is_valid():
-        return _preview(request, asked, Said(status=422, form=form), until=request.POST.get("until", ""))
+        return _preview(request, asked, ReplaySaid(status=422, form=form), until=request.POST.get("until", ""))
     try:
         job = _confirmed(request, aim, form)
     except UnreadHazards:
-        return _preview(request, asked, Said(status=422, form=form, unread=True), until=request.POST.get("until", ""))
+        return _preview(request, asked, ReplaySaid(status=422, form=form, unread=True), until=request.POST.get("until", ""))
     except (ResourceBusy, StalePlan, JobRefused, StoreUnreachable) as refused:
         notice = _changed_by(resource, form) if isinstance(refused, StalePlan) else str(refused)
         status = 502 if isinstance(refused, StoreUnreachable) else 409
-        return _preview(request, asked, Said(status=status, notice=notice, form=form))
+        return _preview(request, asked, ReplaySaid(status=status, notice=notice, form=form))
     return HttpResponseRedirect(reverse("replay", args=[job]))
 
 
 def _confirmed(request: HttpRequest, aim: Aim, form: ReplayForm) -> str:
     """Return the job's id. Raises as ``ReplayPlanFace.confirm``."""
-    throttle = form.cleaned_data["throttle"]
     job = desk().replay_plans.confirm(
         Actor(name=person_of(request).username, via="page"),
         aim,
         confirmation=form.confirmation,
         reason=form.cleaned_data["reason"],
-        throttle=float(throttle) if throttle else None,
+        throttle=speed_of(form),
         read=request.POST.getlist("read"),
     )
     return job.id
@@ -154,7 +130,7 @@ def _changed_by(resource: Resource, form: ReplayForm) -> str:
     return AGAIN.format(last.actor) if last is not None and last.number > form.cleaned_data["seen"] else CHANGED
 
 
-def _preview(request: HttpRequest, asked: Asked, said: Said, *, until: str = "") -> HttpResponse:
+def _preview(request: HttpRequest, asked: Asked, said: ReplaySaid, *, until: str = "") -> HttpResponse:
     context: dict[str, Any] = {
         "asked": asked,
         "given": asked.given,
