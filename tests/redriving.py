@@ -64,7 +64,7 @@ class Notes:
         raise JobInterrupted(Interruption.REST)
 
     def run_shares(self, checkpoint: Mapping[str, Any], totals: Mapping[str, int | None]) -> Sequence[Share]:
-        raise NotImplementedError
+        raise AssertionError("A redrive has no shares.")
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
 from eventstore.actions.actor import Actor
@@ -111,6 +112,17 @@ def storable(text: str) -> str:
 def counts(progress: Progress) -> dict[str, Any]:
     """The progress as columns. A total that is not known leaves what was known of it."""
     return {name: count for name, count in asdict(progress).items() if count is not None}
+
+
+def noted(checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> dict[str, Any]:
+    """The columns of a job, or of a share, that says how far it is.
+
+    A note that says what the one before it said is no sign of progress: what ends each worker after it is found out.
+    """
+    text = as_json(checkpoint, MOST_CHECKPOINT, "checkpoint")
+    same = When(checkpoint=text, done=progress.done, skipped=progress.skipped, failed=progress.failed, then=F("deaths"))
+    deaths = Case(same, default=0)
+    return {"checkpoint": text, "rate": rate, "deaths": deaths, "tries": 0, "problem": "", **counts(progress)}
 
 
 def ended(state: State, ending: Ending) -> dict[str, Any]:

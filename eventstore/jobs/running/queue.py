@@ -19,7 +19,7 @@ from eventstore.actions.outcome import Ending
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, Progress, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow, JobWorkerRow
-from eventstore.jobs.rows import MOST_CHECKPOINT, RELEASED, as_json, cancelled, counts, ended, facts_json, job_of, storable
+from eventstore.jobs.rows import RELEASED, cancelled, ended, facts_json, job_of, noted, storable
 
 LEASE = timedelta(seconds=60)
 """Longer than a single call of a store takes. A worker that is known to be gone is replaced at once, whatever is left."""
@@ -108,23 +108,8 @@ def _due(owner: str) -> Q:
 
 
 def save(lease: Lease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:
-    """Note the progress and renew the lease; return what people want of the job. Raises ``JobLost``.
-
-    A save that says what the one before it said is no sign of progress: a job that ends each worker after it is found out.
-    """
-    text = as_json(checkpoint, MOST_CHECKPOINT, "checkpoint")
-    same = When(checkpoint=text, done=progress.done, skipped=progress.skipped, failed=progress.failed, then=F("deaths"))
-    _update(
-        lease,
-        checkpoint=text,
-        rate=rate,
-        leased_until=Now() + LEASE,
-        seen=Now(),
-        deaths=Case(same, default=0),
-        tries=0,
-        problem="",
-        **counts(progress),
-    )
+    """Note the progress and renew the lease; return what people want of the job. Raises ``JobLost``."""
+    _update(lease, leased_until=Now() + LEASE, seen=Now(), **noted(checkpoint, progress, rate))
     return _told(lease)
 
 

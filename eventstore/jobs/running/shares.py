@@ -12,13 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from eventstore.index.indexer.lease_owner import is_dead
 from eventstore.jobs.job import Job, Progress, Share, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow
-from eventstore.jobs.rows import MOST_CHECKPOINT, as_json, counts, job_of, storable
+from eventstore.jobs.rows import job_of, noted, storable
 from eventstore.jobs.running.queue import LEASE, LONGEST_PAUSE, MOST_DEATHS, JobLost, Told
 
 GOES_ON = (State.RUNNING, State.QUEUED)
@@ -130,18 +130,7 @@ def _due(owner: str) -> Q:
 
 def save(lease: ShareLease, checkpoint: Mapping[str, Any], progress: Progress, rate: float | None) -> Told:
     """Note the share's progress and renew its lease; return what people want of the job. Raises ``JobLost``."""
-    text = as_json(checkpoint, MOST_CHECKPOINT, "checkpoint")
-    same = When(checkpoint=text, done=progress.done, skipped=progress.skipped, failed=progress.failed, then=F("deaths"))
-    _update(
-        lease,
-        checkpoint=text,
-        rate=rate,
-        leased_until=Now() + LEASE,
-        deaths=Case(same, default=0),
-        tries=0,
-        problem="",
-        **counts(progress),
-    )
+    _update(lease, leased_until=Now() + LEASE, **noted(checkpoint, progress, rate))
     return _told(lease)
 
 
