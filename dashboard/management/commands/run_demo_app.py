@@ -1,16 +1,13 @@
 """Run the consumers of the demo's patient app, until Ctrl-C or SIGTERM."""
 
-import signal
-import threading
 from argparse import ArgumentParser
-from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.demo import own_store, require_demo_mode
 from dashboard.demo.traffic import run_app
-from dashboard.gateway import close, desk
+from dashboard.management.demo_consumers import consuming
 from eventstore.model import EventStoreError
 
 
@@ -28,20 +25,8 @@ class Command(BaseCommand):
         require_demo_mode()
         if not own_store() and not yes_into_this_store:
             raise CommandError("EVENTSTORE_URL names a broker: the demo's app consumes there only with --yes-into-this-store.")
-        stop = threading.Event()
-
-        def end(number: int, frame: FrameType | None) -> None:
-            stop.set()
-
-        signal.signal(signal.SIGTERM, end)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, end)
         try:
-            store = desk().store
-            if store.subscriptions is None:
-                raise CommandError("This store has no subscriptions, which the demo's app needs.")
-            run_app(store.log, store.subscriptions, stop)
+            with consuming("the demo's app needs") as (log, subscriptions, stop):
+                run_app(log, subscriptions, stop)
         except EventStoreError as error:
             raise CommandError(str(error)) from error
-        finally:
-            close()
