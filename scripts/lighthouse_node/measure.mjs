@@ -6,7 +6,7 @@
 //   runs                how often a page is measured at most
 //   enough              points by category with which it is not measured again
 //   skipped             names of audits that are left out
-// Writes one JSON object a page to its output, as soon as the page is measured: {url, runs, scores, lost}. The points of a category
+// Writes one JSON object a page to its output, as soon as the page is measured: {url, runs, failed, scores, lost}. The points of a category
 // are the best of all runs, since another process on the machine can only make a page slower; lost names what cost points.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -33,10 +33,17 @@ const lost = ({ audits }, { auditRefs }) =>
       return [id, score, displayValue, errorMessage, where].filter((part) => part || part === 0).join(" ");
     });
 
+// Runs of a page without any result (a trace without the beginning of the page), after which the page counts as failed.
+const MOST_FAILED = 4;
+
 const measure = async (asked, port, url, best) => {
   const flags = { port, output: "json", logLevel: "error", skipAudits: asked.skipped };
   const { lhr } = await lighthouse(url, flags, asked.form === "desktop" ? desktop : undefined);
-  if (lhr.runtimeError) throw new Error(`${url}: ${lhr.runtimeError.code}: ${lhr.runtimeError.message}`);
+  if (lhr.runtimeError) {
+    best.failed.push(lhr.runtimeError.code);
+    if (best.failed.length < MOST_FAILED) return;
+    throw new Error(`${url}: ${best.failed.join(", ")}: ${lhr.runtimeError.message}`);
+  }
   best.runs += 1;
   for (const [name, category] of Object.entries(lhr.categories)) {
     const points = Math.round(100 * (category.score ?? 0));
@@ -52,9 +59,9 @@ try {
   const browser = await puppeteer.connect({ browserURL: `http://127.0.0.1:${chrome.port}`, defaultViewport: null });
   for (const cookie of asked.cookies) await browser.setCookie(cookie);
   for (const url of asked.pages) {
-    const best = { url, runs: 0, scores: {}, lost: {} };
+    const best = { url, runs: 0, failed: [], scores: {}, lost: {} };
     do await measure(asked, chrome.port, url, best);
-    while (best.runs < asked.runs && Object.entries(best.scores).some(([name, points]) => points < asked.enough[name]));
+    while (best.runs === 0 || (best.runs < asked.runs && Object.entries(best.scores).some(([name, points]) => points < asked.enough[name])));
     process.stdout.write(`${JSON.stringify(best)}\n`);
   }
   await browser.disconnect();
