@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from eventstore.replays.order import ReplayOrder
 
 
+LOOK_EVERY = 0.05
+"""Seconds between two looks at the progress of a job that takes many of them."""
+
+
 @contextmanager
 def opened_desk(service_url: str, admin_url: str, config: Path) -> "Iterator[Desk]":
     from eventstore.actions import Safeguards
@@ -50,7 +54,7 @@ def run_here(desk: "Desk", order: "ReplayOrder", count: int) -> None:
     stop = threading.Event()
     worker = threading.Thread(target=desk.jobs.run, args=(stop, lambda said: None))
     worker.start()
-    await_sent(desk, job, count)
+    await_sent(desk, job, count, every=LOOK_EVERY)
     stop.set()
     worker.join()
     cancel(desk, job)
@@ -58,15 +62,16 @@ def run_here(desk: "Desk", order: "ReplayOrder", count: int) -> None:
 
 def run_elsewhere(desk: "Desk", order: "ReplayOrder", count: int) -> None:
     job = asked(desk, order, count)
-    await_sent(desk, job, count)
+    await_sent(desk, job, count, every=LOOK_EVERY)
     cancel(desk, job)
 
 
-def await_sent(desk: "Desk", job: "Job", count: int) -> None:
+def await_sent(desk: "Desk", job: "Job", count: int, *, every: float = 0.01) -> None:
+    """Look every so many seconds. A look costs a few milliseconds of a processor."""
     while (now := desk.jobs.get(job.id)).progress.done < count:
         if now.state.has_ended:
             raise SystemExit(f"the replay is {now.state}: {now.progress.done} of {count}. {now.problem}")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def cancel(desk: "Desk", job: "Job") -> None:

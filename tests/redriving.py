@@ -67,6 +67,13 @@ class Notes:
         raise AssertionError("A redrive has no shares.")
 
 
+class AskedWhileItWaits(Notes):
+    """A worker that is asked to end while its run waits for the throttle."""
+
+    def throttled(self, amount: int) -> None:
+        self.stop_after = 0
+
+
 @dataclass
 class Stepping:
     """A driver's way to copy, which tells of each step before and after it."""

@@ -14,7 +14,7 @@ from eventstore.model.storage import Storage, copying_of
 from eventstore.replays.order import REPLAY_ID, REPLAY_OF, REPLAY_TIME, Kind, ReplayOrder, What, mark_of
 from tests import redriving, replaying
 from tests.contract.conftest import MakeTopic
-from tests.redriving import Notes, messages_in
+from tests.redriving import AskedWhileItWaits, Notes, messages_in
 from tests.replaying import copied, events_in, order_of, originals, run, run_until_done
 
 KEYS = ("a", "b", "c")
@@ -86,12 +86,15 @@ def test_a_run_that_is_interrupted_leaves_nothing_half_done(
     storage: Storage, topic: MakeTopic, source: str, why: Interruption, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("eventstore.replays.sending.sending.MOST_MESSAGES", 4)
-    monkeypatch.setattr(Notes, "is_due", True)
     target = topic(suffix="-replay").name
-    order = order_of(storage, [source], target)
-    notes = Notes(stop_after=3, why=why)
+    order, notes = order_of(storage, [source], target), Notes(why=why)
+
+    def ask_to_end(step: str) -> None:
+        if step == "settled":
+            notes.stop_after = 0
+
     with pytest.raises(JobInterrupted):
-        run(storage, order, notes)
+        run(redriving.Over(storage, redriving.Stepping(copying_of(storage), ask_to_end)), order, notes)
     assert notes.checkpoint["tidy"]
     assert sum(map(len, copied(storage, target).values())) == notes.progress.done == 8
     notes.stop_after = None
@@ -102,7 +105,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_half_done(
 def test_a_run_that_is_to_end_first_counts_what_has_arrived(
     storage: Storage, topic: MakeTopic, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first run is killed with a window on its way, and the next one is to end at once."""
+    """The first run is killed with two windows on their way, and the next one is to end at once."""
     monkeypatch.setattr("eventstore.replays.sending.sending.MOST_MESSAGES", 5)
     target = topic(suffix="-replay").name
     order = order_of(storage, [source], target)
@@ -114,21 +117,29 @@ def test_a_run_that_is_to_end_first_counts_what_has_arrived(
     notes = Notes()
     with suppress(redriving.Killed):
         run(redriving.Over(storage, redriving.Stepping(copying_of(storage), kill_on_the_way)), order, notes)
-    assert (notes.progress.done, sum(map(len, copied(storage, target).values()))) == (0, 5)
+    assert (notes.progress.done, sum(map(len, copied(storage, target).values()))) == (0, 10), "the next one was on its way too"
     notes.stop_after = 0
     with pytest.raises(JobInterrupted):
         run(storage, order, notes)
-    assert notes.progress.done == 5
+    assert notes.progress.done == 10
     notes.stop_after = None
     run(storage, order, notes)
     assert copied(storage, target) == originals(storage, [source])
 
 
-class AskedWhileItWaits(Notes):
-    """A worker that is asked to end while its run waits for the throttle."""
-
-    def throttled(self, amount: int) -> None:
-        self.stop_after = 0
+def test_a_window_is_sent_behind_the_one_on_its_way_unless_the_run_is_throttled(
+    storage: Storage, topic: MakeTopic, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstore.replays.sending.sending.MOST_MESSAGES", 4)
+    target = topic(suffix="-replay").name
+    order = order_of(storage, [source], target)
+    for throttle, most in ((None, 2), (4, 1)):
+        steps: list[str] = []
+        stepping = redriving.Stepping(copying_of(storage), steps.append)
+        run(redriving.Over(storage, stepping), order, Notes(throttle=throttle), job=f"at {throttle}")
+        flying = [steps[:number].count("on the way") - steps[:number].count("settled") for number in range(len(steps) + 1)]
+        assert (max(flying), flying[-1], steps.count("settled")) == (most, 0, 3), steps
+        assert copied(storage, target, f"at {throttle}") == originals(storage, [source])
 
 
 def test_a_run_that_is_to_end_sends_no_more_even_if_the_last_one_was_cut_off(

@@ -46,7 +46,11 @@ class Publisher(Protocol):
     """
 
     def send(self, copies: Sequence[Copy]) -> Sent:
-        """Send these in order, each to its partition, once those that were sent last have settled. Raises as ``settle``."""
+        """Send these in order, each to its partition, behind what was sent before, which is settled in the same order.
+
+        What was sent before may still be on its way. If one of it has failed, these are not sent, and ``settle`` raises.
+        Raises as ``settle`` too.
+        """
         ...
 
     def close(self) -> None: ...

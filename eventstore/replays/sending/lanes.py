@@ -44,12 +44,16 @@ class Lanes:
         self._note()
 
     def send(self, topic: str, copies: Sequence[Copy]) -> Sent:
-        """Send these in order. Nothing else may be on its way."""
-        versions = {copy.message.schema_version for copy in copies}
-        if self._publisher is None or self._open[0] != topic or not versions <= self._open[1]:
-            self.open(topic, frozenset(versions))
+        """Send these in order. Something else may be on its way only if there is a publisher for them (``has``)."""
+        if not self.has(topic, copies):
+            self.open(topic, frozenset(copy.message.schema_version for copy in copies))
         assert self._publisher is not None
         return self._publisher.send(copies)
+
+    def has(self, topic: str, copies: Sequence[Copy]) -> bool:
+        """Whether the open publisher takes these."""
+        known = self._open[1] if self._publisher is not None and self._open[0] == topic else frozenset()
+        return all(copy.message.schema_version in known for copy in copies)
 
     def problem(self, topic: str, version: str) -> str:
         """Return why messages of this schema version cannot be sent, as a sentence; empty if they can."""

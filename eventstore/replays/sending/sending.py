@@ -1,7 +1,8 @@
 """One share of a replay: marked copies of the chosen events, sent to one partition of the replay topic.
 
-While a window of copies is on its way, the next one is read. Nothing else is on its way, so copies keep their order, and a
-copy that the store does not confirm stops everything behind it. What is confirmed is noted at most once a second.
+While a window of copies is on its way, the next one is read and sent behind it, so that the store always has something to
+do. The publisher keeps the order, and a copy that the store does not confirm stops everything behind it. What is confirmed is
+noted at most once a second. Before a run ends, and before the target's end is noted, everything that was sent is confirmed.
 
 **A run that begins again** first opens the publisher, which nobody else can have then, and only then reads what the target has
 got behind the place noted last. An event whose copy is there is not sent again.
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from eventstore.copying import BytesKeys, noted_end
 from eventstore.jobs import Interruption, JobInterrupted, Worker
@@ -24,7 +26,7 @@ from eventstore.replays.sending.arrived import Arrived, arrived
 from eventstore.replays.sending.lanes import Lanes
 from eventstore.replays.sending.reading import Source, begin, portions, sources_of
 from eventstore.replays.sending.state import State
-from eventstore.replays.sending.windows import MOST_KEYS, Most, Window, copier_for, windows_of
+from eventstore.replays.sending.windows import MOST_KEYS, Copier, Most, Window, copier_for, windows_of
 
 MOST_MESSAGES = 1_000
 """Of a window."""
@@ -126,25 +128,51 @@ def _send_source(run: Sending, lanes: Lanes, source: Source, there: Arrived) -> 
     )
     behind = run.state.reached.get(source.topic, "")
     pieces = portions(run.copying, run.log, run.order, source, behind, run.read, run.tick)
-    coming = windows_of(copier, pieces, run.most)
-    window = next(coming, None)
-    while window is not None:
-        sent = _sent(run, lanes, source, window)
-        following = next(coming, None)
-        places = sent.settle() if sent is not None else {}
-        _reach(run.state, source, window, places)
-        _save(run, more_has_arrived=copier.more_has_arrived(window))
-        window = following
+    flying: Flying | None = None
+    for window in windows_of(copier, pieces, run.most):
+        if flying is not None and not _goes_along(run, lanes, source, window, flying):
+            _land(run, source, copier, flying)
+            flying = None
+        sent = _sent(run, lanes, source, window, may_end=flying is None)
+        if flying is not None:
+            _land(run, source, copier, flying, last=False)
+        flying = Flying(window, sent)
+    if flying is not None:
+        _land(run, source, copier, flying)
 
 
-def _sent(run: Sending, lanes: Lanes, source: Source, window: Window) -> Sent | None:
-    """Nothing is on its way now, and a window with copies comes behind all that has arrived: a run may end here."""
+class Flying(NamedTuple):
+    """A window whose copies, if it has any, are on their way."""
+
+    window: Window
+    sent: Sent | None
+
+
+def _goes_along(run: Sending, lanes: Lanes, source: Source, window: Window, flying: Flying) -> bool:
+    """Whether this window may be sent before the one that is on its way is confirmed."""
+    if flying.sent is None or not window.copies or run.worker.throttle or run.worker.is_asked_to_end:
+        return False
+    return not _is_to_look(run) and lanes.has(source.topic, window.copies)
+
+
+def _sent(run: Sending, lanes: Lanes, source: Source, window: Window, *, may_end: bool) -> Sent | None:
+    """A window with copies comes behind all that has arrived. ``may_end``: nothing is on its way, so a run may end here."""
     if not window.copies:
         return None
     run.worker.throttled(window.sent)
-    if run.worker.is_asked_to_end:
+    if may_end and run.worker.is_asked_to_end:
         _save(run, more_has_arrived=False)
     return lanes.send(source.topic, window.copies)
+
+
+def _land(run: Sending, source: Source, copier: Copier, flying: Flying, *, last: bool = True) -> None:
+    """Wait until its copies are confirmed, and note that. ``last``: nothing else is on its way."""
+    places = flying.sent.settle() if flying.sent is not None else {}
+    _reach(run.state, source, flying.window, places)
+    if last:
+        _save(run, more_has_arrived=copier.more_has_arrived(flying.window))
+    else:
+        run.tick()
 
 
 def _reach(state: State, source: Source, window: Window, places: Mapping[int, Position]) -> None:
@@ -161,7 +189,7 @@ def _reach(state: State, source: Source, window: Window, places: Mapping[int, Po
 def _save(run: Sending, *, more_has_arrived: bool) -> None:
     """Nothing is on its way now. While there may be copies of events that are not reached, the run is not interrupted: first
     all of them are counted."""
-    if time.monotonic() - run.state.looked >= LOOK_EVERY and not more_has_arrived:
+    if _is_to_look(run) and not more_has_arrived:
         _note_end(run)
     if more_has_arrived:
         run.tick()
@@ -174,6 +202,10 @@ def _save(run: Sending, *, more_has_arrived: bool) -> None:
                 run.state.tidy = True
                 run.note()
             raise
+
+
+def _is_to_look(run: Sending) -> bool:
+    return time.monotonic() - run.state.looked >= LOOK_EVERY
 
 
 def _count_missing(state: State, sources: Sequence[Source]) -> None:

@@ -4,6 +4,7 @@ Copies are sent one by one, never in batches: the broker acknowledges, and consu
 in the order in which a producer sent, so that they are only counted.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -20,13 +21,13 @@ from eventstore.drivers.pulsar.copying.schemas import schema_info
 from eventstore.drivers.pulsar.positions import Positions
 from eventstore.drivers.pulsar.topics import KnownTopic
 from eventstore.model.copying import Copy
-from eventstore.model.errors import EventStoreError
 from eventstore.model.events import Position
 from eventstore.model.schema_registry import Schema
 
 SEND_SECONDS = 10
 PENDING = 2000
-WAIT_SECONDS = 0.0005
+WAIT_SECONDS = 0.05
+"""Between two looks whether the connection still stands, while a receipt is awaited."""
 
 
 class PulsarPublisher:
@@ -42,6 +43,7 @@ class PulsarPublisher:
     ) -> None:
         self._once, self._topic = once, str(known.name)
         self._lanes: dict[tuple[int, str], _Lane] = {}
+        self._latest: dict[int, _Lane] = {}
         try:
             for partition in partitions:
                 for version, schema in schemas.items():
@@ -54,12 +56,11 @@ class PulsarPublisher:
 
     def send(self, copies: Sequence[Copy]) -> "PulsarSent":
         sent = PulsarSent(self._topic, self._once)
-        latest: dict[int, _Lane] = {}
         for (partition, version), run in groupby(copies, lambda copy: (copy.partition, copy.message.schema_version)):
-            lane, before = self._lanes[partition, version], latest.get(partition)
+            lane, before = self._lanes[partition, version], self._latest.get(partition)
             if before is not None and before is not lane:
-                sent.settle()  # what another producer sends next must come after it
-            latest[partition] = lane
+                await_receipts(self._once, {before: before.sent})  # what another producer sends next must come after it
+            self._latest[partition] = lane
             sent.add(lane, run)
         return sent
 
@@ -91,54 +92,83 @@ class _Lane:
         )
         self.sent = 0
         self.receipts: list[Any] = []
+        self.taken = 0
         self.failures: list[str] = []
+        self.wanted, self.woken = 0, threading.Event()
 
     def answered(self, result: Any, message_id: Any) -> None:
-        """Called in the client's thread. Lists that only grow need no lock."""
+        """Called in the client's thread. Each change of a list is one step of the interpreter, so that they need no lock."""
         if result == pulsar.Result.Ok:
             self.receipts.append(message_id)
+            if self.taken + len(self.receipts) == self.wanted:
+                self.woken.set()
         else:
             self.failures.append(str(result).rpartition(".")[2])
+            self.woken.set()
+
+    def await_receipt(self, number: int) -> None:
+        """Wait for a moment until the copy of this number is confirmed, or one has failed; return sooner where that is so."""
+        self.woken.clear()
+        self.wanted = number
+        if not self.has_receipt(number) and not self.failures:
+            self.woken.wait(WAIT_SECONDS)
+
+    def has_receipt(self, number: int) -> bool:
+        return self.taken + len(self.receipts) >= number
+
+    def take(self, number: int) -> Any:
+        """Forget the receipts up to that of the copy of this number, and return it."""
+        count = number - self.taken
+        receipt = self.receipts[count - 1]
+        del self.receipts[:count]
+        self.taken = number
+        return receipt
 
 
 class PulsarSent:
-    """See ``eventstore.model.copying.Sent``."""
+    """See ``eventstore.model.copying.Sent``. ``_numbers``: for each producer that was used, the number of its last copy."""
 
     def __init__(self, topic: str, once: ConnectedOnce) -> None:
         self._topic, self._once = topic, once
-        self._lanes: dict[int, _Lane] = {}
+        self._numbers: dict[_Lane, int] = {}
         self._places: dict[int, Position] = {}
 
     def add(self, lane: _Lane, copies: Iterator[Copy]) -> None:
-        self._lanes[lane.partition] = lane
+        """Send these, unless one that was sent before has failed."""
         send, answered = lane.producer._producer.send_async, lane.answered
         try:
             for copy in copies:
+                if lane.failures:
+                    break
                 send(_message_of(copy), answered)
                 lane.sent += 1
         except pulsar.PulsarException as error:
             lane.failures.append(type(error).__name__)
+        self._numbers.pop(lane, None)
+        self._numbers[lane] = lane.sent
 
     def settle(self) -> Mapping[int, Position]:
-        deadline = time.monotonic() + SEND_SECONDS + 5
-        lanes = self._lanes.values()
-        while any(len(lane.receipts) < lane.sent for lane in lanes) and not any(lane.failures for lane in lanes):
-            if self._once.lost or time.monotonic() > deadline:
-                raise self._once.unreachable()
-            time.sleep(WAIT_SECONDS)
-        failure = next((lane.failures[0] for lane in lanes if lane.failures), "")
-        if failure:
-            raise self._error(failure)
-        for partition, lane in self._lanes.items():
-            if lane.receipts:
-                self._places[partition] = Positions(self._topic, partition).of(lane.receipts[-1])
-                lane.receipts.clear()
-                lane.sent = 0
+        await_receipts(self._once, self._numbers)
+        for lane, number in self._numbers.items():
+            if number > lane.taken:
+                self._places[lane.partition] = Positions(self._topic, lane.partition).of(lane.take(number))
+        self._numbers.clear()
         return self._places
 
-    def _error(self, failure: str) -> EventStoreError:
-        """A producer that the guard has closed fails what it had not got through: then the broker is away."""
-        return self._once.unreachable() if self._once.lost else self._once.error_of(failure)
+
+def await_receipts(once: ConnectedOnce, numbers: Mapping[_Lane, int]) -> None:
+    """Wait until each of these producers has the receipt of the copy of this number. Raises as ``Sent.settle``."""
+    deadline = time.monotonic() + SEND_SECONDS + 5
+    for lane, number in numbers.items():
+        while not lane.has_receipt(number):
+            if any(one.failures for one in numbers):
+                break
+            if once.lost or time.monotonic() > deadline:
+                raise once.unreachable()
+            lane.await_receipt(number)
+    if failure := next((lane.failures[0] for lane in numbers if lane.failures), ""):
+        # a producer that the guard has closed fails what it had not got through: then the broker is away
+        raise once.unreachable() if once.lost else once.error_of(failure)
 
 
 def _message_of(copy: Copy) -> Any:
@@ -148,8 +178,7 @@ def _message_of(copy: Copy) -> Any:
         builder.set_null_value()
     else:
         builder.content(message.payload)
-    for name, value in copy.properties.items():
-        builder.property(name, value)
+    builder.properties(copy.properties)
     if message.key is not None:
         builder.partition_key(message.key)
     if message.ordering_key is not None:
