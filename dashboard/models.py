@@ -14,6 +14,8 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "viewer"
     SUPPORT = "support", "support"
     APPROVER = "approver", "approver"
+    PRIVACY = "privacy", "privacy officer"
+    AUDITOR = "auditor", "auditor"
     ADMIN = "admin", "admin"
 
 

@@ -31,6 +31,14 @@ def approver() -> Person:
     return person(Role.APPROVER)
 
 
+def privacy_officer() -> Person:
+    return person(Role.PRIVACY)
+
+
+def auditor() -> Person:
+    return person(Role.AUDITOR)
+
+
 def admin() -> Person:
     return person(Role.ADMIN)
 

@@ -26,9 +26,13 @@ SHELL = "shell"
 SCRIPT = "script"
 """A script with an API token: its role decides, where a rule lets tokens in at all."""
 
-EVERYBODY = frozenset({Role.VIEWER, Role.SUPPORT, Role.APPROVER, Role.ADMIN})
+EVERYBODY = frozenset({Role.VIEWER, Role.SUPPORT, Role.APPROVER, Role.PRIVACY, Role.AUDITOR, Role.ADMIN})
 HELPERS = frozenset({Role.SUPPORT, Role.APPROVER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
+REVEALERS = HELPERS | {Role.PRIVACY}
+"""Who may see a masked value for a stated reason, and work on a case."""
+OVERSEERS = frozenset({Role.PRIVACY, Role.AUDITOR, Role.ADMIN})
+"""Who sees what others have looked at."""
 ANYWHERE = frozenset({PAGE, COMMAND_LINE, SHELL})
 NO_PAGE = frozenset({COMMAND_LINE, SHELL})
 SCRIPTS_TOO = ANYWHERE | {SCRIPT}
@@ -46,7 +50,8 @@ _rules = {
     "browse": Rule(roles=EVERYBODY),
     "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
     "see_payloads": Rule(roles=HELPERS, via=SCRIPTS_TOO),
-    "read_audit": Rule(roles=HELPERS),
+    "read_audit": Rule(roles=HELPERS | OVERSEERS),
+    "read_reveals": Rule(roles=OVERSEERS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 

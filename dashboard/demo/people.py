@@ -16,7 +16,7 @@ from dashboard.access.command_actions import MANAGE_PEOPLE, account
 from dashboard.auditing.acts import acts
 from dashboard.auditing.safeguards import SAFEGUARDS
 from dashboard.models import Person, Role, State
-from dashboard.setup.demo_secrets import read_or_create
+from dashboard.setup.demo_secrets import read_or_create, replace
 from eventstore.actions import perform
 from eventstore.model import InvalidConfiguration
 
@@ -40,7 +40,7 @@ def ensure_people() -> Sequence[Login]:
     Raises ``InvalidConfiguration`` if the database holds other people. Nothing is changed then.
     """
     path = Path(settings.DATA_DIR) / LOGINS
-    logins = _read(path, read_or_create(path, "".join(f"{login}\n" for login in _fresh())))
+    logins = _with_every_role(path, _read(path, read_or_create(path, _text(_fresh()))))
     _refuse_database_of_others([login.name for login in logins])
     for login in logins:
         _ensure(login)
@@ -49,6 +49,19 @@ def ensure_people() -> Sequence[Login]:
 
 def _fresh() -> Sequence[Login]:
     return [Login(f"{role}-1", secrets.token_urlsafe(12), str(role)) for role in Role if role]
+
+
+def _text(logins: Sequence[Login]) -> str:
+    return "".join(f"{login}\n" for login in logins)
+
+
+def _with_every_role(path: Path, logins: Sequence[Login]) -> Sequence[Login]:
+    """These logins, with one for each role that an earlier version of the demo did not know."""
+    known = {login.role for login in logins}
+    missing = [login for login in _fresh() if login.role not in known]
+    if missing:
+        replace(path, _text([*logins, *missing]))
+    return [*logins, *missing]
 
 
 def _read(path: Path, text: str) -> Sequence[Login]:

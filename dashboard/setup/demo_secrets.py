@@ -26,15 +26,25 @@ def read_or_create(path: Path, fresh: str) -> str:
 
     The file appears whole or not at all. So two processes that start together agree, and a killed one leaves no half file.
     """
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary = _written_beside(path, fresh)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(fresh)
             os.link(temporary, path)
         except FileExistsError:
             pass  # another process was first: use its secret
         finally:
             temporary.unlink()
     return path.read_text(encoding="utf-8")
+
+
+def replace(path: Path, text: str) -> None:
+    """Give the file another content, at once."""
+    _written_beside(path, text).replace(path)
+
+
+def _written_beside(path: Path, text: str) -> Path:
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return temporary

@@ -17,7 +17,7 @@ from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90.0
-LOGIN = re.compile(r"^(\S+) (\S+) (viewer|support|approver|admin)$")
+LOGIN = re.compile(r"^(\S+) (\S+) (viewer|support|approver|privacy|auditor|admin)$")
 
 
 def demo_environment(data: Path, **more: str) -> dict[str, str]:
@@ -63,7 +63,7 @@ class Serving:
         return [line.strip() for line in self.lines if LOGIN.match(line.strip())]
 
     def until_ready(self) -> Self:
-        self.until(lambda: len(self.logins) == 4 and "Eventdesk is ready" in self.output, "it is ready")
+        self.until(lambda: len(self.logins) == 6 and "Eventdesk is ready" in self.output, "it is ready")
         return self
 
     def until(self, true: Callable[[], bool], what: str) -> None:

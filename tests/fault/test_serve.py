@@ -19,6 +19,7 @@ from tests.desk_template import copy_databases
 from tests.fault.serving import ROOT, SECONDS, Serving, demo_environment, members
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+NAMES = ["viewer-1", "support-1", "approver-1", "privacy-1", "auditor-1", "admin-1"]
 CHILDREN = ("run_index", "run_jobs", "daphne", "run_demo_traffic")
 
 
@@ -101,7 +102,7 @@ def test_it_answers_on_loopback_only_and_keeps_its_secrets_to_its_owner(lasting:
     assert f"00000000:{lasting.port:04X}" not in listening
     for name in ("demo-logins", "demo-secret-key"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
-    assert [login.split()[0] for login in lasting.logins] == ["viewer-1", "support-1", "approver-1", "admin-1"]
+    assert [login.split()[0] for login in lasting.logins] == NAMES
 
 
 def test_an_indexer_that_dies_comes_back_and_the_pages_stay(lasting: Serving) -> None:
@@ -117,7 +118,7 @@ def test_another_data_directory_has_other_passwords(lasting: Serving, data: Path
     code = "from dashboard import demo\nfor login in demo.ensure_people(): print(login)"
     copy_databases(tmp_path)
     fresh = shell(tmp_path, code, DJANGO_SETTINGS_MODULE="tests.settings").splitlines()
-    assert len(fresh) == 4
+    assert len(fresh) == len(NAMES)
     assert not set(fresh) & set((data / "demo-logins").read_text().splitlines())
 
 

@@ -92,7 +92,7 @@ def test_an_account_without_a_role_is_told_so_on_every_page() -> None:
     client.force_login(people.outsider())
     answer = client.get("/topics/")
     assert answer.status_code == 403
-    assert "Requires role viewer, support, approver or admin." in answer.content.decode()
+    assert "Requires role viewer, support, approver, privacy officer, auditor or admin." in answer.content.decode()
 
 
 def test_a_person_made_inactive_is_out_at_once() -> None:

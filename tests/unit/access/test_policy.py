@@ -25,7 +25,9 @@ FROM_A_PAGE: dict[str, set[str]] = {
     "viewer": VIEWERS,
     "support": HELPERS,
     "approver": HELPERS | {"approve_job"},
-    "admin": HELPERS | {"approve_job"},
+    "privacy": VIEWERS | {"read_audit", "read_reveals"},
+    "auditor": VIEWERS | {"read_audit", "read_reveals"},
+    "admin": HELPERS | {"approve_job", "read_reveals"},
 }
 
 

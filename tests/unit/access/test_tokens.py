@@ -104,12 +104,13 @@ def test_a_token_whose_use_cannot_be_noted_holds_all_the_same(caplog: pytest.Log
     assert text not in caplog.text
 
 
-@pytest.mark.parametrize("role", ["viewer", "support", "approver", "admin"])
+@pytest.mark.parametrize("role", ["viewer", "support", "approver", "privacy", "auditor", "admin"])
 def test_a_token_may_watch_and_see_what_its_role_sees_and_nothing_else(role: str) -> None:
     token, _ = tokens.make("script", Role(role), 1)
-    expected = {"tail"} if role == "viewer" else {"tail", "see_payloads"}
+    sees = role in ("support", "approver", "admin")
+    expected = {"tail", "see_payloads"} if sees else {"tail"}
     assert {action for action in TABLE if allows(token, action)} == expected
-    assert profile_of(token).sees_values == (role != "viewer")
+    assert profile_of(token).sees_values == sees
     token.revoked = datetime.now(UTC)
     assert not any(allows(token, action) for action in TABLE)
 

@@ -75,7 +75,15 @@ def test_a_value_nested_beyond_reason_is_no_error() -> None:
 
 @pytest.mark.parametrize(
     ("role", "sees"),
-    [(Role.OUTSIDER, False), (Role.VIEWER, False), (Role.SUPPORT, True), (Role.APPROVER, True), (Role.ADMIN, True)],
+    [
+        (Role.OUTSIDER, False),
+        (Role.VIEWER, False),
+        (Role.SUPPORT, True),
+        (Role.APPROVER, True),
+        (Role.PRIVACY, False),
+        (Role.AUDITOR, False),
+        (Role.ADMIN, True),
+    ],
 )
 def test_the_role_decides_who_sees_values(role: str, sees: bool) -> None:
     viewer = profile_of(Person(username="somebody", role=role))

@@ -15,7 +15,7 @@ from dashboard.demo import ensure_people
 from dashboard.demo.history import PARTITIONS, as_message, numbered, topic_of, whole_history
 from dashboard.demo.timeline import build_timeline, understood
 from dashboard.demo.traffic import as_other_patient
-from dashboard.models import Person, State
+from dashboard.models import Person, Role, State
 from eventstore.drivers.routing import partition_of
 from eventstore.model.errors import InvalidConfiguration, StoreRefused
 from eventstore.model.events import NewMessage
@@ -135,6 +135,7 @@ def test_the_demo_makes_its_people_and_mends_its_own_only(settings: Any, tmp_pat
     ensure_people()
     made = Person.objects.get(username=name)
     assert (made.role, made.check_password("another-long-password")) == ("support", True)
+    assert {login.role for login in ensure_people()} == {str(role) for role in Role if role}, "an old file lacks new roles"
 
 
 @pytest.mark.django_db
