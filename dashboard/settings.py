@@ -23,6 +23,7 @@ DEBUG = DEMO and os.environ.get("EVENTDESK_DEBUG") == "1"
 SECRET_KEY_GIVEN = os.environ.get("EVENTDESK_SECRET_KEY", "") or (demo_secret_key(DATA_DIR) if DEMO else "")
 SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
+EVENTDESK_HANDLE_KEY = os.environ.get("EVENTDESK_HANDLE_KEY", "")  # handles of personal ids; empty: of SECRET_KEY
 EVENTDESK_HOOK_SECRET = os.environ.get("EVENTDESK_HOOK_SECRET", "")
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]

@@ -18,6 +18,7 @@ from dashboard.replays.live import report as replay_report
 from dashboard.replays.live import views as replay
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
+    aggregate_types,
     aggregates,
     anomalies,
     audit,
@@ -43,6 +44,7 @@ _PAGES = (
     tail,
     searches,
     aggregates,
+    aggregate_types,
     events,
     views,
     waiting_views,

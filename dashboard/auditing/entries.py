@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.db.models import Q
 
 from dashboard.auditing.old_entries import RESOURCE_COLUMNS
 from dashboard.models import AuditEntry
-from eventstore.actions import Resource
+from dashboard.privacy import public_filter, public_id
+from eventstore.actions import AggregateName, FilterText, Resource
 from eventstore.model import Position, Process
 
 HASH_VERSION = 2
@@ -54,7 +56,15 @@ def storable(text: str) -> str:
 
 def columns_of(resource: Resource) -> dict[str, str]:
     """The resource as an entry's columns."""
-    return {name: storable(getattr(resource, name)) for name in RESOURCE_COLUMNS}
+    recorded = as_recorded(resource)
+    return {name: storable(getattr(recorded, name)) for name in RESOURCE_COLUMNS}
+
+
+def as_recorded(resource: Resource) -> Resource:
+    """The resource with a handle in place of an id that is personal: as the record and the locks know it."""
+    if not resource.aggregate_id:
+        return resource
+    return replace(resource, aggregate_id=public_id(resource.aggregate_type, resource.aggregate_id))
 
 
 def resource_of(entry: AuditEntry) -> Resource:
@@ -67,6 +77,11 @@ def about(resource: Resource) -> Q:
     return Q(**columns_of(resource))
 
 
+def about_aggregate(type: str, id: str) -> Q:
+    """Entries of acts on this aggregate."""
+    return Q(aggregate_type=storable(type), aggregate_id=storable(public_id(type, id)))
+
+
 def process_columns(process: Process) -> dict[str, Any]:
     """The process as columns of an entry, or of a lock."""
     return {
@@ -77,10 +92,16 @@ def process_columns(process: Process) -> dict[str, Any]:
     }
 
 
+def _plain_text(text: str) -> str:
+    if isinstance(text, AggregateName):
+        return f"{text.type}{text.between}{public_id(text.type, text.id)}"
+    return public_filter(text) if isinstance(text, FilterText) else str(text)
+
+
 def _plain(value: Any) -> Any:
     """Details as JSON's own types. What nobody foresaw is recorded by its class: it might be a value of an event."""
     if value is None or isinstance(value, str | bool | int | float):
-        return str(value) if isinstance(value, str) else value
+        return _plain_text(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

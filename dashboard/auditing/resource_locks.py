@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from dashboard.auditing.entries import process_columns, storable
+from dashboard.auditing.entries import as_recorded, process_columns, storable
 from dashboard.models import ResourceLock
 from eventstore.actions import LEASE, Actor, Lease, Resource
 from eventstore.model import Fate, LeaseLost, Process, ResourceBusy, fate, this_process
@@ -25,7 +25,7 @@ class DatabaseLocks:
     """``eventstore.actions.Locks``. Any thread of any process may lock."""
 
     def acquire(self, resource: Resource, actor: Actor, doing: str) -> Lease:
-        lease = uuid4()
+        resource, lease = as_recorded(resource), uuid4()
         for _ in range(TRIES):
             _put(resource, actor, doing, lease)
             holder = _holder(resource)
@@ -59,7 +59,9 @@ class DatabaseLease:
 
 def is_held_by(resource: Resource, process: Process) -> bool:
     """Whether this process holds a lock on the resource that has not run out."""
-    return ResourceLock.objects.filter(resource=resource.key, until__gt=Now(), **process_columns(process)).exists()
+    return ResourceLock.objects.filter(
+        resource=as_recorded(resource).key, until__gt=Now(), **process_columns(process)
+    ).exists()
 
 
 def _put(resource: Resource, actor: Actor, doing: str, lease: UUID) -> None:

@@ -13,6 +13,7 @@ from dashboard.cursors.newest import move_of, newest_move
 from dashboard.delivery.words import MARKS
 from dashboard.gateway import desk
 from dashboard.models import State
+from dashboard.privacy import display_id
 from dashboard.rendering import aggregate_url, build_line
 from dashboard.rendering.event_line import EventLine
 from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
@@ -30,6 +31,7 @@ class AggregateView:
     """An aggregate with its states as (mark's tone, mark, number, word), and its first event that is not acknowledged."""
 
     found: FollowedAggregate
+    shown_id: str
     url: str
     states: Sequence[tuple[str, str, int, str]]
     next: EventLine | None
@@ -94,6 +96,7 @@ def _views(request: HttpRequest, found: Sequence[FollowedAggregate]) -> Sequence
     return [
         AggregateView(
             found=one,
+            shown_id=display_id(one.type, one.id, profile),
             url=aggregate_url(one.type, one.id) if one.id else "",
             states=[(*MARKS[state], one.states[state], state.value) for state in MARKS if one.states.get(state)],
             next=lines.get(one.next.position) if one.next else None,

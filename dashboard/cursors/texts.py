@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.auditing.acts import Act
 from dashboard.models import State
+from dashboard.privacy import display_id
 from dashboard.rendering import fact_text
 from dashboard.rendering.text import humanize_type, position_words, visible
 from dashboard.templatetags.desk import ident
@@ -31,7 +32,8 @@ SHOWN_NAMES = 5
 
 
 def event_words(row: Row) -> SafeString:
-    """The event by its type's words, its aggregate and its place. No value of its payload: the browser keeps this sentence."""
+    """The event by its type's words, its aggregate and its place. No value of its payload, and no personal id: the browser
+    keeps this sentence."""
     of: tuple[str, str, str] = ("", "", "")
     if row.pointer is not None:
         of = (row.pointer.type, row.pointer.aggregate_type, row.pointer.aggregate_id)
@@ -46,7 +48,7 @@ def event_words(row: Row) -> SafeString:
         place = format_html("{} (member {} of {}: the whole message is redelivered)", place, member.number, member.count)
     if not aggregate_id:
         return format_html("the message at {}", place)
-    aggregate = format_html("<bdi>{}</bdi> {}", visible(aggregate_type), ident(aggregate_id))
+    aggregate = format_html("<bdi>{}</bdi> {}", visible(aggregate_type), ident(display_id(aggregate_type, aggregate_id)))
     return format_html("“{}” of {} at {}", humanize_type(type_of), aggregate, place)
 
 

@@ -13,6 +13,7 @@ from dashboard.delivery.cells import rows_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import MARKS, counted_events, sources_of, word_of
 from dashboard.gateway import desk
+from dashboard.rendering import aggregate_url
 from dashboard.rendering.text import format_number
 from dashboard.web.global_search import delivery_filter
 from eventstore.delivery import Deliveries, Delivery, Waiting
@@ -129,7 +130,7 @@ def _not_yet(type: str, id: str, one: Waiting, *, topic_too: bool) -> NotYet:
         events=counted_events(count, all_counted=one.all_counted),
         stuck=one.stuck > 0,
         unknown=not one.pending,
-        url=f"{reverse('aggregate', args=[type, id])}?{urlencode({'filter': filter})}",
+        url=f"{aggregate_url(type, id)}?{urlencode({'filter': filter})}",
         holds_url=f"{reverse('subscription', args=[one.topic, one.name])}#holder" if one.stuck else "",
     )
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from dashboard.delivery.columns import deliveries_of
 from dashboard.delivery.figures import Figures
 from dashboard.delivery.words import counted_events
+from dashboard.privacy import public_id
 from dashboard.web.global_search import quoted
 from eventstore.model import DeliveryState
 from eventstore.streams import Row
@@ -34,7 +35,7 @@ def dead_lettered(type: str, id: str, rows: Sequence[Row], figures: Figures) -> 
         for name, delivery in deliveries.items()
         if delivery.state in LETTERS
     )
-    of_aggregate = urlencode({"show": "every", "filter": f"aggregate={quoted(f'{type}/{id}')}"})
+    of_aggregate = urlencode({"show": "every", "filter": f"aggregate={quoted(f'{type}/{public_id(type, id)}')}"})
     return [
         DeadLettered(
             name=name,

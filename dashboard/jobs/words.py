@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard.privacy import public_id
 from dashboard.rendering.links import aggregate_url
 from dashboard.rendering.text import NO_VALUE, format_duration, format_number, humanize_type, short_topic, visible
 from eventstore.actions import AGGREGATE, SUBSCRIPTION, TOPIC, Resource
@@ -163,7 +164,7 @@ def target_of(resource: Resource) -> SafeString | str:
         return format_html('<a href="{}"><bdi>{}</bdi></a>', url, short_topic(resource.topic))
     if resource.kind == AGGREGATE:
         url = aggregate_url(resource.aggregate_type, resource.aggregate_id)
-        type, id = visible(resource.aggregate_type), visible(resource.aggregate_id)
+        type, id = visible(resource.aggregate_type), visible(public_id(resource.aggregate_type, resource.aggregate_id))
         return format_html('<a href="{}"><bdi>{}</bdi> <bdi class="mono">{}</bdi></a>', url, type, id)
     return visible(resource.title)
 

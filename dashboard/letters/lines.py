@@ -71,7 +71,7 @@ def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -
     gone = Missing.TRIMMED if letter.original_is_gone else Missing.NOTHING
     return LetterLine(
         line=build_line(letter.row, profile),
-        original=build_pointer_line(letter.original, gone) if letter.original is not None else None,
+        original=build_pointer_line(letter.original, gone, profile=profile) if letter.original is not None else None,
         original_is_gone=letter.original_is_gone,
         tries=origin.tries,
         reason=reason if isinstance(reason, Masked) else shorten(reason, LONGEST_REASON),

@@ -1,5 +1,56 @@
 """Who may see which value. Every value of an event passes here before it reaches a page, a frame, an export, or a log."""
 
+from dashboard.privacy.id_filters import handles_in_filter, ids_in_filter, public_filter, public_name
+from dashboard.privacy.handles import (
+    NOBODY,
+    SERVER,
+    ForeignHandle,
+    aggregate_of,
+    any_is_personal,
+    display_id,
+    given_id,
+    handle_of,
+    handle_problem,
+    id_of,
+    is_personal,
+    known_handle,
+    looks_like_handle,
+    may_ask_for_ids,
+    public_id,
+    sees_id,
+    without_own_id,
+    without_own_ids,
+)
 from dashboard.privacy.masking import MASKED, AccessProfile, DisplayValue, Masked, can_see, display_value, profile_of
 
-__all__ = ["MASKED", "AccessProfile", "DisplayValue", "Masked", "can_see", "display_value", "profile_of"]
+__all__ = [
+    "MASKED",
+    "NOBODY",
+    "SERVER",
+    "AccessProfile",
+    "DisplayValue",
+    "ForeignHandle",
+    "Masked",
+    "aggregate_of",
+    "any_is_personal",
+    "can_see",
+    "display_id",
+    "display_value",
+    "given_id",
+    "handle_of",
+    "handle_problem",
+    "handles_in_filter",
+    "id_of",
+    "ids_in_filter",
+    "is_personal",
+    "known_handle",
+    "looks_like_handle",
+    "may_ask_for_ids",
+    "profile_of",
+    "public_filter",
+    "public_id",
+    "public_name",
+    "sees_id",
+    "without_own_id",
+    "without_own_ids",
+]

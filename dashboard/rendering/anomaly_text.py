@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard.privacy import AccessProfile, DisplayValue, display_value
+from dashboard.privacy import AccessProfile, DisplayValue, display_value, public_id
 from dashboard.rendering.text import format_number
 from eventstore.model import Anomaly
 
@@ -41,7 +41,7 @@ class AnomalyText:
 
     def url_for(self, type: str, id: str) -> str:
         """The list of this kind for one aggregate."""
-        return f"{self.url}?{urlencode({'type': type, 'id': id})}"
+        return f"{self.url}?{urlencode({'type': type, 'id': public_id(type, id)})}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dashboard.privacy import AccessProfile, can_see
+from dashboard.privacy import AccessProfile, can_see, display_id, without_own_id
 from eventstore.envelope import unreadable_event
 from eventstore.model import NO_TIME, NOT_THE_MESSAGE, Event, reported
 
@@ -99,8 +99,8 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
         id=event.id,
         type=event.type,
         time=_known(event.time),
-        correlation_id=event.correlation_id,
-        causation_id=event.causation_id,
+        correlation_id=without_own_id(event.correlation_id, event, profile),
+        causation_id=without_own_id(event.causation_id, event, profile),
         topic=place.topic,
         partition=place.partition,
         position=place.encode(),
@@ -110,7 +110,8 @@ def _form(event: Event, profile: AccessProfile) -> _Form:
     if message.member is not None:
         form.member, form.members = message.member.number, message.member.count
     if not event.problem:
-        form.aggregate_type, form.aggregate_id = event.aggregate_type, event.aggregate_id
+        form.aggregate_type = event.aggregate_type
+        form.aggregate_id = display_id(event.aggregate_type, event.aggregate_id, profile)
     _add_values(form, event, profile)
     return form
 
@@ -142,8 +143,9 @@ def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
 
 def _seen(key: str | None, event: Event, profile: AccessProfile) -> str | None:
     """The key, if the profile may see it: one that is the aggregate's id is no secret."""
-    path = "aggregate_id" if not event.problem and key == event.aggregate_id else "key"
-    return key if key is not None and can_see(path, profile) else None
+    if key is not None and not event.problem and key == event.aggregate_id:
+        return display_id(event.aggregate_type, key, profile)
+    return key if key is not None and can_see("key", profile) else None
 
 
 def _is_safe_json(event: Event) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
-from dashboard.privacy import AccessProfile, DisplayValue, display_value
+from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value
 from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.links import aggregate_url, event_url
@@ -37,12 +37,13 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
     event, pointer = row.event, row.pointer
     if event is None:
         assert pointer is not None
-        return build_pointer_line(pointer, row.missing)
+        return build_pointer_line(pointer, row.missing, profile=profile)
     pieces, payload_unreadable = story_of(event, profile)
     return _line(
         event,
         row.position,
         pointer,
+        profile,
         event_id=event.id,
         id_is_position=event.id_is_position,
         published=event.message.published,
@@ -56,8 +57,12 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
     )
 
 
-def build_pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> EventLine:
+def build_pointer_line(
+    pointer: Pointer, missing: Missing = Missing.NOTHING, *, profile: AccessProfile | None = None
+) -> EventLine:
     """The line of an event that only the index knows: its type in plain words, and no values.
+
+    Without ``profile``, a personal id is shown by its handle, so that different people may share the line.
 
     ``missing`` says why the event was not read from the store, if it was requested.
     """
@@ -65,6 +70,7 @@ def build_pointer_line(pointer: Pointer, missing: Missing = Missing.NOTHING) -> 
         pointer,
         pointer.position,
         pointer,
+        profile,
         event_id=pointer.event_id,
         id_is_position=pointer.unreadable,
         published=pointer.published,
@@ -91,6 +97,7 @@ def _line(
     known: Event | Pointer,
     position: Position,
     pointer: Pointer | None,
+    profile: AccessProfile | None,
     *,
     event_id: str,
     id_is_position: bool,
@@ -114,7 +121,7 @@ def _line(
         tone=tone_of(known.type),
         pieces=pieces,
         aggregate_type=aggregate[0],
-        aggregate_id=aggregate[1],
+        aggregate_id=display_id(*aggregate, profile),
         aggregate_url=aggregate_url(*aggregate),
         version=pointer.version if pointer else None,
         unindexed=pointer is None,
@@ -153,5 +160,8 @@ def ordering_key_of(event: Event, profile: AccessProfile) -> DisplayValue:
 
 
 def _shown_key(key: str | None, event: Event, profile: AccessProfile) -> DisplayValue:
-    is_id = not event.problem and key == event.aggregate_id
-    return display_value(key, "aggregate_id" if is_id else "key", profile) if key is not None else ""
+    if key is None:
+        return ""
+    if not event.problem and key == event.aggregate_id:
+        return display_id(event.aggregate_type, key, profile)
+    return display_value(key, "key", profile)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus
 
+from dashboard.privacy import public_id
 from dashboard.rendering.url_segments import address
 from eventstore.model import Position
 
@@ -43,5 +44,5 @@ def published_mark(published: datetime) -> str:
 
 
 def aggregate_url(type: str, id: str) -> str:
-    """The aggregate's page. Empty if there is no id."""
-    return address("aggregate", type, id) if id else ""
+    """The aggregate's page, by its handle if its id is personal. Empty if there is no id."""
+    return address("aggregate", type, public_id(type, id)) if id else ""

@@ -8,7 +8,7 @@ import msgspec
 from django.conf import settings
 from jmespath.exceptions import JMESPathError
 
-from dashboard.privacy import MASKED, AccessProfile, DisplayValue, can_see, display_value
+from dashboard.privacy import MASKED, AccessProfile, DisplayValue, can_see, display_value, without_own_id
 from dashboard.rendering.text import humanize_type, shorten, visible
 from eventstore.config import Placeholder
 from eventstore.model import Event
@@ -73,7 +73,7 @@ def _fill(part: Placeholder, event: Event, document: object, profile: AccessProf
     if not can_see(part.path, profile):
         return MASKED  # before the look-up: even whether there is a value must stay hidden
     value = _attribute(event, part.path) if part.expression is None else _search(part, document)
-    text = display_value(_in_words(value), part.path, profile)
+    text = display_value(_in_words(without_own_id(value, event, profile)), part.path, profile)
     return shorten(text, LONGEST_VALUE) or NOT_GIVEN if isinstance(text, str) else text
 
 

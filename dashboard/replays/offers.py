@@ -10,6 +10,7 @@ from django.urls import reverse
 from dashboard.access import policy
 from dashboard.gateway import desk
 from dashboard.models import Person
+from dashboard.privacy import display_id, profile_of, public_id
 from dashboard.rendering.text import format_number, humanize_type, shorten, visible
 from eventstore.model import Aggregate
 from eventstore.projections import Projection
@@ -29,13 +30,17 @@ class Offer:
 
 def of_aggregate(person: Person, aggregate: Aggregate) -> Sequence[Offer]:
     """A button for each projection that takes single events, and reads topics that the aggregate has events in."""
+    profile = profile_of(person)
     there = [stream for stream in aggregate.streams if stream.ended_at is None]
     found = []
     for one in _taking(person, (stream.topic for stream in there)):
         events = sum(stream.events for stream in there if one.reads(stream.topic))
-        of = f"of {humanize_type(aggregate.type).lower()} {visible(shorten(aggregate.id, LONGEST_ID))}"
+        id = display_id(aggregate.type, aggregate.id, profile)
+        of = f"of {humanize_type(aggregate.type).lower()} {visible(shorten(id, LONGEST_ID))}"
         what = f"{format_number(events)} event{'' if events == 1 else 's'} {of}"
-        found.append(_offer(one, what, {"kind": Kind.AGGREGATE, "type": aggregate.type, "id": aggregate.id}))
+        found.append(
+            _offer(one, what, {"kind": Kind.AGGREGATE, "type": aggregate.type, "id": public_id(aggregate.type, aggregate.id)})
+        )
     return found
 
 

@@ -36,6 +36,8 @@ def serving_problems() -> list[str]:
         problems.append("DEBUG is for demo mode only.")
     if problem := hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY):
         problems.append(problem)
+    if problem := handle_key_problem():
+        problems.append(problem)
     hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
     problems += [problem for problem in (hooks, store_problem(), proxy_problem()) if problem]
     if settings.DEMO:
@@ -47,6 +49,21 @@ def serving_problems() -> list[str]:
     if not settings.HOSTS_GIVEN:
         problems.append("EVENTDESK_HOSTS is missing: name the hosts of this installation's address, separated by commas.")
     return problems + host_problems(settings.HOSTS_GIVEN)
+
+
+def handle_key_problem() -> str:
+    """Why handles of personal ids cannot be made, or an empty string.
+
+    A command without a secret of its own would otherwise make one that lasts as long as the command, and put handles on the
+    record that nobody can read.
+    """
+    key = settings.EVENTDESK_HANDLE_KEY
+    if not settings.EVENTDESK.personal_types or (not key and settings.SECRET_KEY_GIVEN):
+        return ""
+    if not key:
+        return "EVENTDESK_HANDLE_KEY is missing: personal ids need it. Set it to a long random text, and keep it."
+    short = len(key) < SHORTEST_SECRET
+    return f"EVENTDESK_HANDLE_KEY is too short: {SHORTEST_SECRET} characters at least." if short else ""
 
 
 def store_problem() -> str:
@@ -98,6 +115,27 @@ def check_hash_key(*, app_configs: Sequence[AppConfig] | None, **options: Any) -
     """Require the key: without it, nothing could be written to the index or looked up in it."""
     problem = hash_key_problem(settings.EVENTDESK.searchables, settings.EVENTDESK_HASH_KEY)
     return [Error(problem, id="eventdesk.E002")] if problem else []
+
+
+@register("eventdesk")
+def check_handle_key(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Require the key where ids are personal."""
+    problem = handle_key_problem()
+    return [Error(problem, id="eventdesk.E003")] if problem else []
+
+
+@register("eventdesk", deploy=True)
+def check_handle_key_is_its_own(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Warn if handles change with the secret key: links of before, and those on the record, would lead nowhere."""
+    if not settings.EVENTDESK.personal_types or settings.EVENTDESK_HANDLE_KEY or settings.DEMO:
+        return []
+    return [
+        Warning(
+            "Handles of personal ids are made with EVENTDESK_SECRET_KEY, so a new one makes every link of before unreadable.",
+            hint="Set EVENTDESK_HANDLE_KEY to a long random text, and keep it.",
+            id="eventdesk.W003",
+        )
+    ]
 
 
 @register("eventdesk")

@@ -12,7 +12,17 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, DisplayValue, display_value
+from dashboard.privacy import (
+    AccessProfile,
+    DisplayValue,
+    any_is_personal,
+    display_id,
+    display_value,
+    given_id,
+    is_personal,
+    known_handle,
+    may_ask_for_ids,
+)
 from dashboard.rendering import EventLine, aggregate_url, build_line, build_pointer_line
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.subscriptions.type_pictures import PICTURES
@@ -80,6 +90,7 @@ class AggregateView:
     """An aggregate's waiting events, with links to its page and to those of its events that wait."""
 
     found: WaitingOfAggregate
+    shown_id: str
     first: EventLine | None
     url: str
     waiting_url: str
@@ -182,22 +193,29 @@ def _asked_aggregate(request: HttpRequest, told: Subscription, reached: Reached)
         return {"asked_aggregate": ""}
     text, profile = asked[:LONGEST_AGGREGATE], profile_of(request)
     found: list[WaitingOfAggregate] = []
-    for type, id in _meanings(text):
+    meant = _meanings(text, profile)
+    for type, id in meant:
         found += desk().subscriptions.waiting_of_aggregate(reached, told.topic, id, type)
-    views = [_aggregate(each, told, profile) for each in found]
-    ids = {text, *(one.found.id for one in views)}
+    asks_for_ids = may_ask_for_ids(profile) or not any_is_personal()
+    shown = [one for one in found if asks_for_ids or not is_personal(one.type) or (one.type, one.id) in meant]
+    views = [_aggregate(each, told, profile) for each in shown]
+    ids = {one.found.id for one in views} | ({text} if asks_for_ids else set())
     keyed = [pointer for id in sorted(ids) for pointer in desk().index.unreadable_with_key(id, [told.topic], MOST_UNREADABLE)]
     unreadable = desk().subscriptions.waiting_of(reached, keyed)
     return {
         "asked_aggregate": text,
+        "asked_without_right": not asks_for_ids,
         "asked_found": sorted(views, key=lambda view: -view.found.events),
         "asked_unreadable": [build_pointer_line(pointer) for pointer in unreadable],
     }
 
 
-def _meanings(text: str) -> list[tuple[str, str]]:
-    """What was typed as an id of any type, and as a type with an id: ids may contain slashes and spaces."""
-    split = [(text[:at], text[at + 1 :].strip()) for mark in "/ " if 0 < (at := text.find(mark)) < len(text) - 1]
+def _meanings(text: str, profile: AccessProfile) -> list[tuple[str, str]]:
+    """What was typed as a handle, as an id of any type, and as a type with an id: ids may contain slashes and spaces."""
+    if named := known_handle(text):
+        return [named]
+    parts = [(text[:at], text[at + 1 :].strip()) for mark in "/ " if 0 < (at := text.find(mark)) < len(text) - 1]
+    split = [(type, given_id(type, id, profile)) for type, id in parts]
     return [("", text), *dict.fromkeys(split)]
 
 
@@ -205,6 +223,7 @@ def _aggregate(found: WaitingOfAggregate, told: Subscription, profile: AccessPro
     url = aggregate_url(found.type, found.id)
     return AggregateView(
         found=found,
+        shown_id=display_id(found.type, found.id, profile),
         first=_first_line(found.first, profile) if found.first else None,
         url=url,
         waiting_url=f"{url}?{urlencode({'filter': delivery_filter(told.name, DeliveryState.PENDING)})}",

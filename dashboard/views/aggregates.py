@@ -1,6 +1,7 @@
-"""Aggregates: search results, the types, the aggregates of a type, and the story of one aggregate."""
+"""Aggregates: search results, the types, and the story of one aggregate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,33 +12,39 @@ from django.urls import path, reverse
 
 from dashboard.delivery import asked_of, figures_for, of_aggregate
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile
-from dashboard.rendering import build_line, build_pointer_line, published_mark, texts_of_kinds
+from dashboard.privacy import (
+    AccessProfile,
+    any_is_personal,
+    display_id,
+    given_id,
+    handle_problem,
+    is_personal,
+    public_id,
+)
+from dashboard.rendering import aggregate_url, build_line, build_pointer_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.replays import offers
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
-from dashboard.web import completeness, filter_form, global_search, store_health
+from dashboard.web import filter_form, global_search, store_health
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
 from dashboard.web.pages import (
     PAGE_PARAMETER,
-    Problem,
     page,
     page_token_of,
     person_of,
     problem,
     profile_of,
     render,
+    unknown_aggregate,
     wants_fragment,
 )
 from eventstore.model import Aggregate, AggregateType, EventStoreError, Page, Position, TopicKind, UnknownEvent
 from eventstore.streams import FilteredStream, Row
 
 LONGEST_QUERY = 1024
-LONGEST_PAGE_TOKEN = LONGEST_QUERY + 32
-"""Characters of an id with a time before it."""
 LONGEST_KEPT = 4_096
 """Characters of a filter or page token that a line's link includes."""
 MOST_UNREADABLE = 5
@@ -48,9 +55,9 @@ MOST_TOPICS = 6
 
 @page("browse")
 def index(request: HttpRequest) -> HttpResponse:
-    text = request.GET.get("q", "").strip()
+    text, profile = request.GET.get("q", "").strip(), profile_of(request)
     too_long = len(text) > LONGEST_QUERY
-    hits = global_search.search(text, profile_of(request)) if text and not too_long else None
+    hits = global_search.search(text, profile) if text and not too_long else None
     subscriptions = _subscriptions(text, bool(hits)) if hits is not None else []
     only = _only(hits, subscriptions)
     if only and not wants_fragment(request):
@@ -65,17 +72,19 @@ def index(request: HttpRequest) -> HttpResponse:
         "subscriptions": subscriptions,
         "types": types,
         "topic_searches": _topic_searches(request, text) if offers else [],
-        "example": _example(hits.all_types) if offers and hits is not None else "",
+        "example": _example(hits.all_types, profile) if offers and hits is not None else "",
+        "handle_problem": handle_problem(text) if text else "",
+        "personal_ids": any_is_personal() and not profile.sees_values,
         "refreshes": not text and (not types or health.behind is None),
     }
     return render(request, "aggregates/index.html", context, fragment="aggregates/_results.html")
 
 
-def _example(all_types: Sequence[AggregateType]) -> str:
+def _example(all_types: Sequence[AggregateType], profile: AccessProfile) -> str:
     """An aggregate as one may search for it, with its type before its id. Empty if there is none."""
     most = max(all_types, key=lambda known: known.events, default=None)
     found = desk().index.aggregates(most.name, limit=1).items if most else ()
-    return f"{found[0].type} {found[0].id}" if found else ""
+    return f"{found[0].type} {display_id(found[0].type, found[0].id, profile)}" if found else ""
 
 
 def _subscriptions(text: str, found: bool) -> list[Line]:
@@ -98,46 +107,21 @@ def _only(hits: global_search.Hits | None, subscriptions: Sequence[Line]) -> str
 
 
 @page("browse")
-def of_type(request: HttpRequest, type: str) -> HttpResponse:
-    query = {name: request.GET.get(name, "")[:LONGEST_PAGE_TOKEN] for name in ("q", "after", "before", "latest")}
-    prefix = query["q"].strip()
-    whole = desk().index.aggregate_type_named(type)
-    sortable = whole is not None and whole.aggregates <= desk().index.most_sorted
-    by_id = not sortable or request.GET.get("order") == "id" or any(query[name] for name in ("q", "after", "before"))
-    if by_id:
-        aggregates = desk().index.aggregates(
-            type, prefix=prefix, after=query["after"], before=query["before"], limit=_page_size()
-        )
-    else:
-        aggregates = desk().index.latest_aggregates(type, before=query["latest"], limit=_page_size())
-    if not aggregates.items and not any(query.values()):
-        return problem(request, _unknown("aggregate type", "Look in the list of aggregate types, or search at the top."))
-    context = {
-        "type": type,
-        "whole": whole,
-        "sortable": sortable,
-        "by_id": by_id,
-        "prefix": prefix,
-        "page": aggregates,
-        "from_the_latest": not query["latest"],
-    }
-    return render(request, "aggregates/of_type.html", context, fragment="aggregates/_list.html")
-
-
-@page("browse")
 def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
-    aggregate = desk().index.aggregate(type, id)
+    profile = profile_of(request)
+    aggregate = desk().index.aggregate(type, given_id(type, id, profile))
     if aggregate is None:
-        advice = "Search for the first characters of the id at the top. Search is case-sensitive."
-        return problem(request, _unknown("aggregate", advice))
+        return problem(request, unknown_aggregate(type, id, profile))
+    if id != public_id(type, aggregate.id):
+        query = request.GET.urlencode()
+        return redirect(f"{aggregate_url(type, aggregate.id)}{'?' if query else ''}{query}")
     figures = figures_for({stream.topic for stream in aggregate.streams})
     entered = filter_form.entered_filter(request, asked_of(figures))
     events, filtered = _events(request, aggregate, entered)
-    profile = profile_of(request)
     selected = _selected(request, aggregate, events.items)
     lines = [build_line(row, profile) for row in events.items]
     context = {
-        **_about(aggregate),
+        **_about(aggregate, profile),
         **_paging(request, entered, filtered),
         "page": events,
         "filter": entered,
@@ -174,7 +158,7 @@ def _events(
     return Page(items=filtered.rows, older=filtered.older), filtered
 
 
-def _about(aggregate: Aggregate) -> dict[str, Any]:
+def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:
     """What the head of the page shows of the aggregate."""
     anomalies = [
         {"text": text, "events": aggregate.anomalies[text.kind.value], "url": text.url_for(aggregate.type, aggregate.id)}
@@ -184,8 +168,9 @@ def _about(aggregate: Aggregate) -> dict[str, Any]:
     topics = sorted({stream.topic for stream in aggregate.streams})
     unreadable = desk().index.unreadable_with_key(aggregate.id, topics, MOST_UNREADABLE + 1)
     return {
-        "aggregate": aggregate,
-        "unreadable": [build_pointer_line(pointer) for pointer in unreadable[:MOST_UNREADABLE]],
+        "aggregate": replace(aggregate, id=display_id(aggregate.type, aggregate.id, profile)),
+        "handle": public_id(aggregate.type, aggregate.id) if is_personal(aggregate.type) else "",
+        "unreadable": [build_pointer_line(pointer, profile=profile) for pointer in unreadable[:MOST_UNREADABLE]],
         "more_unreadable": len(unreadable) > MOST_UNREADABLE,
         "type_words": humanize_type(aggregate.type),
         "anomalies": anomalies,
@@ -249,13 +234,7 @@ def _detail(row: Row | None, profile: AccessProfile) -> Detail | None:
     return detail_of(row, profile, settings.EVENTDESK.limits.payload_preview_bytes) if row else None
 
 
-def _unknown(what: str, advice: str) -> Problem:
-    late = " Not everything is indexed now: it may appear later." if completeness.standing().incomplete else ""
-    return Problem(status=404, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice)
-
-
 urls = [
     path("aggregates/", index, name="aggregates"),
-    path("aggregates/<segment:type>/", of_type, name="aggregate_type"),
     path("aggregates/<segment:type>/<segment:id>/", show, name="aggregate"),
 ]

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, DisplayValue
+from dashboard.privacy import AccessProfile, DisplayValue, display_id, given_id, public_id
 from dashboard.rendering import ANOMALY_TEXTS, AnomalyText, EventLine, aggregate_url, build_pointer_line, display_detail
 from dashboard.web import store_health
 from dashboard.web.pages import Problem, page, problem, profile_of, render
@@ -58,7 +58,9 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
     if text is None:
         return problem(request, _unknown_kind())
     query = {name: request.GET.get(name, "") for name in ("type", "id", "before", "after")}
-    aggregate = (query["type"], query["id"]) if query["id"] else None
+    profile = profile_of(request)
+    aggregate = (query["type"], given_id(query["type"], query["id"], profile)) if query["id"] else None
+    query["id"] = public_id(*aggregate) if aggregate else ""
     anomalies = desk().index.anomalies(
         text.kind,
         aggregate=aggregate,
@@ -66,21 +68,24 @@ def of_kind(request: HttpRequest, kind: str) -> HttpResponse:
         after=query["after"],
         limit=settings.EVENTDESK.limits.page_size,
     )
-    profile = profile_of(request)
     context: dict[str, Any] = {
         "text": text,
         "says_why": text.kind is Anomaly.UNREADABLE,
         "lines": [_line(line, text, profile) for line in anomalies.items],
         "count": desk().index.anomaly_counts().get(kind, 0),
-        "aggregate": {"type": query["type"], "id": query["id"], "url": aggregate_url(*aggregate)} if aggregate else None,
+        "aggregate": _aggregate(*aggregate, profile) if aggregate else None,
         "page_urls": _page_urls(anomalies, query),
         "at_newest": not query["before"] and not query["after"],
     }
     return render(request, "anomalies/show.html", context)
 
 
+def _aggregate(type: str, id: str, profile: AccessProfile) -> Mapping[str, str]:
+    return {"type": type, "id": display_id(type, id, profile), "url": aggregate_url(type, id)}
+
+
 def _line(line: AnomalyLine, text: AnomalyText, profile: AccessProfile) -> Line:
-    event = build_pointer_line(line.pointer)
+    event = build_pointer_line(line.pointer, profile=profile)
     if text.kind is Anomaly.UNREADABLE:
         return Line(event=replace(event, problem=line.detail or event.problem), detail="", all_url="")
     is_duplicate = text.kind is Anomaly.DUPLICATE_ID

@@ -10,13 +10,14 @@ from django.urls import path
 from django.utils.http import urlencode
 
 from dashboard.auditing.acts import Act, act_of, acts, aggregate_types, resource_filter
-from dashboard.auditing.entries import storable
+from dashboard.auditing.entries import about_aggregate, storable
 from dashboard.auditing.verification import verify
 from dashboard.gateway import desk
 from dashboard.models import AuditHead, State
+from dashboard.privacy import AccessProfile, given_id, is_personal, may_ask_for_ids
 from dashboard.rendering import audit_line
 from dashboard.web.named_things import Named, named, topics_named
-from dashboard.web.pages import Problem, page, problem, render
+from dashboard.web.pages import Problem, page, problem, profile_of, render
 from eventstore.actions import registered
 from eventstore.jobs import Job, UnknownJob, kind_named
 from eventstore.model import IndexedTopic
@@ -64,7 +65,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data
     indexed = desk().index.topics()
     meant = named(given["on"], indexed, aggregate_types()) if given["on"] else None
-    matching, older = _acts(given, _on(given, indexed) & (_on_what_is(meant) if meant else Q()))
+    matching, older = _acts(given, _on(given, indexed) & (_on_what_is(meant, profile_of(request)) if meant else Q()))
     context = {
         "lines": [audit_line(act, _partitions(act, indexed), _open_job(act)) for act in matching],
         "given": given,
@@ -108,17 +109,20 @@ def _on(given: dict[str, Any], indexed: Mapping[str, IndexedTopic]) -> Q:
     return chosen & _in_one_text(given["scope"], indexed) if given["scope"] else chosen
 
 
-def _on_what_is(meant: Named) -> Q:
-    """Acts on whatever the text may mean."""
+def _on_what_is(meant: Named, profile: AccessProfile) -> Q:
+    """Acts on whatever the text may mean. The record knows an aggregate with a personal id by its handle."""
     chosen = Q(pk__in=[])
     if meant.topics:
         chosen |= resource_filter(topics=meant.topics)
+    personal = [type for type in aggregate_types() if is_personal(type)] if may_ask_for_ids(profile) else []
     for name in meant.names:
         chosen |= resource_filter(name=name)
+        for type in personal:
+            chosen |= about_aggregate(type, name)
     for topics, name in meant.within:
         chosen |= resource_filter(topics=topics, name=name)
     for type, id in meant.aggregates:
-        chosen |= Q(aggregate_type=storable(type), aggregate_id=storable(id))
+        chosen |= about_aggregate(type, given_id(type, id, profile))
     return chosen
 
 

@@ -11,6 +11,7 @@ from django.urls import path, reverse
 
 from dashboard.delivery import of_event
 from dashboard.gateway import desk
+from dashboard.privacy import AccessProfile
 from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, published_mark
 from dashboard.replays import offers
 from dashboard.web import store_health
@@ -36,11 +37,11 @@ class Match:
 
 @page("browse")
 def show(request: HttpRequest, id: str) -> HttpResponse:
-    match = _find(request, id)
+    match, profile = _find(request, id), profile_of(request)
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
-    detail = detail_of(match.row, profile_of(request), limit)
-    context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match)}
+    detail = detail_of(match.row, profile, limit)
+    context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match, profile)}
     context |= {"former": match.former, **of_event(match.row.pointer, match.row.position.topic)}
     if detail.line.aggregate_id:
         topics = {match.row.position.topic, *(line.topic for line in context.get("originals", ()))}
@@ -75,7 +76,7 @@ def _find(request: HttpRequest, id: str) -> Match:
     ``published`` tells it from another one that lay there before, or lies there since: see ``event_url``.
     """
     at, published = request.GET.get("at", ""), request.GET.get("published", "")
-    pointers = desk().index.with_event_id(id)
+    pointers, profile = desk().index.with_event_id(id), profile_of(request)
     if at:
         position = Position.decode(at)
     elif pointers:
@@ -95,9 +96,9 @@ def _find(request: HttpRequest, id: str) -> Match:
     unsure = not published and row.missing is not Missing.ANEW
     return Match(
         row=row,
-        others=[build_pointer_line(pointer) for pointer in elsewhere if not pointer.derived],
-        same_id=[build_pointer_line(pointer) for pointer in elsewhere if pointer.derived],
-        former=[(build_pointer_line(pointer), pointer.ended_at) for pointer in gone] if unsure else [],
+        others=[build_pointer_line(pointer, profile=profile) for pointer in elsewhere if not pointer.derived],
+        same_id=[build_pointer_line(pointer, profile=profile) for pointer in elsewhere if pointer.derived],
+        former=[(build_pointer_line(pointer, profile=profile), pointer.ended_at) for pointer in gone] if unsure else [],
     )
 
 
@@ -109,17 +110,17 @@ def _is_meant(row: Row, id: str, published: str) -> bool:
     return pointer is not None and pointer.event_id == id and published in ("", published_mark(pointer.published))
 
 
-def _copies(match: Match) -> dict[str, Any]:
+def _copies(match: Match, profile: AccessProfile) -> dict[str, Any]:
     """Other events with this id, the event's copies in derived topics, and the originals if it is a copy itself."""
     pointer = match.row.pointer
     if pointer is None:
         return {"others": match.others, "copies": match.same_id}
     if pointer.derived:
-        originals = [build_pointer_line(original) for original in desk().streams.originals_of(pointer)]
+        originals = [build_pointer_line(original, profile=profile) for original in desk().streams.originals_of(pointer)]
         at = {line.position for line in originals}
         others = [line for line in match.others if line.position not in at]
         return {"originals": originals, "original_named": pointer.original, "others": others, "copies": match.same_id}
-    copies = [build_pointer_line(copy) for copy in desk().streams.copies_of(pointer)]
+    copies = [build_pointer_line(copy, profile=profile) for copy in desk().streams.copies_of(pointer)]
     at = {line.position for line in copies}
     return {"others": match.others, "copies": [*copies, *(line for line in match.same_id if line.position not in at)]}
 

@@ -17,6 +17,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from dashboard.gateway import desk
+from dashboard.privacy import display_id, given_id, public_id
 from dashboard.rendering.text import format_number, humanize_type
 from dashboard.web import filter_form
 from dashboard.web.filter_examples import FilterExamples, examples_of_topic
@@ -91,13 +92,14 @@ class Watched:
     """What is followed: topics, and perhaps only one aggregate in them.
 
     ``named`` are the topics in the address's query. It is empty if the address's path names the topic, or if an aggregate is
-    followed in all topics.
+    followed in all topics. ``aggregate_id`` is for addresses, ``shown_id`` the same for whoever looks.
     """
 
     topics: Sequence[Topic] = ()
     named: Sequence[str] = ()
     aggregate_type: str = ""
     aggregate_id: str = ""
+    shown_id: str = ""
 
     def query(self) -> list[tuple[str, str]]:
         """For the address."""
@@ -123,7 +125,14 @@ def several(request: HttpRequest) -> HttpResponse:
     type, id = request.GET.get("aggregate_type", ""), request.GET.get("aggregate_id", "")
     if max(len(type), len(id)) > LONGEST_NAME:
         return _choose(request, Watched(named=names), TOO_LONG)
-    watched = Watched(named=names, aggregate_type=type, aggregate_id=id)
+    profile = profile_of(request)
+    meant = given_id(type, id, profile)
+    watched = Watched(
+        named=names,
+        aggregate_type=type,
+        aggregate_id=public_id(type, meant),
+        shown_id=display_id(type, meant, profile),
+    )
     if len(names) > MOST_TOPICS:
         return _choose(request, watched, f"A tail follows at most {MOST_TOPICS} topics: you chose {len(names)}.")
     if "choose" in request.GET or not (names or id):
@@ -131,7 +140,7 @@ def several(request: HttpRequest) -> HttpResponse:
     if names:
         topics, why = [desk().streams.topic(name) for name in names], ""
     else:
-        topics, why = _topics_of(type, id)
+        topics, why = _topics_of(type, meant)
     if why:
         return _choose(request, watched, why)
     if len(topics) > MOST_TOPICS:

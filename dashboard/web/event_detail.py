@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value
+from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value, without_own_id, without_own_ids
 from dashboard.rendering import (
     AnomalyFinding,
     EventLine,
@@ -119,16 +119,16 @@ def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         event=event,
         pointer=pointer,
         facts=_facts(event, profile) if event else (),
-        attributes=attribute_facts(event.attributes, profile) if event else (),
+        attributes=attribute_facts(without_own_ids(event.attributes, event, profile), profile) if event else (),
         attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
         message=_message_facts(event, profile) if event else _pointer_facts(pointer, profile),
-        properties=property_facts(event.message.properties, profile) if event else (),
+        properties=property_facts(without_own_ids(event.message.properties, event, profile), profile) if event else (),
         by_store=store_facts(event.message.properties, profile) if event else (),
-        correlation_id=correlation,
-        conversation=_lines(desk().index.conversation(correlation)) if correlation else (),
-        cause_id=cause,
-        causes=_lines(_causes(cause)[:3]) if cause else (),
-        effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id)),
+        correlation_id=_shown(correlation, row, profile),
+        conversation=_lines(desk().index.conversation(correlation), profile) if correlation else (),
+        cause_id=_shown(cause, row, profile),
+        causes=_lines(_causes(cause)[:3], profile) if cause else (),
+        effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id), profile),
         payload=payload_of_event(event, profile, limit) if event else None,
         notes=(*event.notes, *member_notes(event), *key_notes(event, desk().log.key_is_bytes)) if event else (),
         anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
@@ -186,7 +186,7 @@ def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
     """What the envelope tells beyond id, type, time, and aggregate."""
     candidates = (
         ("Source", event.source, "source"),
-        ("Subject", event.subject, "subject"),
+        ("Subject", without_own_id(event.subject, event, profile), "subject"),
         ("Content type", event.content_type, "content_type"),
         ("Sequence", event.sequence, "sequence"),
     )
@@ -198,7 +198,7 @@ def _extension_facts(event: Event, profile: AccessProfile) -> list[Fact]:
     """The extensions whose meaning is documented. A profile that may not see one learns nothing of it."""
     return [
         replace(_fact(each.label, each.value, f"attributes.{each.attribute}", profile), note=each.note, url=each.url)
-        for each in meanings(event.attributes, datetime.now(UTC))
+        for each in meanings(without_own_ids(event.attributes, event, profile), datetime.now(UTC))
         if can_see(f"attributes.{each.attribute}", profile)
     ]
 
@@ -280,5 +280,11 @@ def _links(row: Row) -> tuple[str, str]:
     return row.pointer.correlation_id, row.pointer.causation_id
 
 
-def _lines(pointers: Sequence[Pointer]) -> list[EventLine]:
-    return [build_pointer_line(pointer) for pointer in pointers]
+def _shown(id: str, row: Row, profile: AccessProfile) -> str:
+    """The id of a conversation or a cause. Some publishers take the aggregate's own id for one."""
+    known = row.event or row.pointer
+    return without_own_id(id, known, profile) if known is not None else id
+
+
+def _lines(pointers: Sequence[Pointer], profile: AccessProfile) -> list[EventLine]:
+    return [build_pointer_line(pointer, profile=profile) for pointer in pointers]

@@ -14,7 +14,7 @@ from dashboard.access.policy import allows
 from dashboard.access.role_names import who_may
 from dashboard.gateway import desk
 from dashboard.models import Person
-from dashboard.privacy import AccessProfile
+from dashboard.privacy import AccessProfile, handles_in_filter, ids_in_filter, public_name
 from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration
 from dashboard.web.pages import person_of, profile_of
@@ -100,14 +100,15 @@ def read_filter(
     if not text:
         return EnteredFilter()
     try:
-        filter = parse_filter(text, deliveries)
+        filter = parse_filter(ids_in_filter(text, profile), deliveries)
     except InvalidFilter as error:
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=str(error), status=HTTPStatus.BAD_REQUEST)
-    if in_address and (size := len(quote_plus(filter.text))) > LONGEST_IN_ADDRESS:
+    shown = handles_in_filter(filter.text)
+    if in_address and (size := len(quote_plus(shown))) > LONGEST_IN_ADDRESS:
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=_too_long(size), status=HTTPStatus.BAD_REQUEST)
     if filter.reads_payload and not profile.sees_values:
-        return EnteredFilter(text=filter.text, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
-    return EnteredFilter(text=filter.text, filter=None if filter.empty else filter)
+        return EnteredFilter(text=shown, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
+    return EnteredFilter(text=shown, filter=None if filter.empty else filter)
 
 
 def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetime | None) -> SearchView:
@@ -144,7 +145,7 @@ def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:
     lines = scan.matches(start)
     search = scan.request
     page = reverse("topic", args=[search.topic.name])
-    query = {"filter": search.filter.text}
+    query = {"filter": handles_in_filter(search.filter.text)}
     if search.published_since:
         query["since"] = search.published_since.isoformat()
     order = {} if search.newest_first else {"order": OLDEST_FIRST}
@@ -161,7 +162,9 @@ def search_view(id: str, scan: Scan[EventLine], start: int = 0) -> SearchView:
         anew_url=f"{page}?{urlencode({**query, **order})}",
         onward_url=f"{page}?{urlencode({**query, **order, **onward})}" if onward else "",
         turned_url=f"{page}?{urlencode({**query, **turned})}",
-        index_url=f"{reverse('aggregates')}?{urlencode({'q': search.filter.known_as})}" if search.filter.known_as else "",
+        index_url=f"{reverse('aggregates')}?{urlencode({'q': public_name(search.filter.known_as)})}"
+        if search.filter.known_as
+        else "",
     )
 
 

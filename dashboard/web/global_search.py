@@ -1,7 +1,7 @@
 """Everything that a text in the search box may mean. The index is asked several bounded questions."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from urllib.parse import urlencode
@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile
+from dashboard.privacy import AccessProfile, any_is_personal, display_id, given_id, is_personal, known_handle, may_ask_for_ids
 from dashboard.rendering import EventLine, aggregate_url, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.event_detail import MOST_TOGETHER
-from eventstore.model import Aggregate, AggregateType, DeliveryState, IndexedTopic, ValueMatches
+from eventstore.model import Aggregate, AggregateType, DeliveryState, IndexedTopic, Pointer, ValueMatches
 
 MOST_HITS = 20
 _SEPARATOR = re.compile(r"\s*[/:]\s*|\s+|[-_#]")
@@ -119,17 +119,17 @@ def _look_up(
     """Each look-up is one bounded question to the index. The types come last, because they take longest."""
     hits = Hits(
         text=text,
-        aggregates=desk().index.aggregates_anywhere(text, limit=MOST_HITS),
-        events=[build_pointer_line(pointer) for pointer in desk().index.with_event_id(text)],
-        places=[build_pointer_line(pointer) for pointer in desk().index.at_spelled(text, topics())],
-        conversation=[build_pointer_line(pointer) for pointer in desk().index.conversation(text)],
-        values=_values(text) if profile.sees_values else (),
+        aggregates=_aggregates(text, profile, types),
+        events=_lines(_not_of_asked(text, desk().index.with_event_id(text), profile), profile),
+        places=_lines(desk().index.at_spelled(text, topics()), profile),
+        conversation=_lines(_not_of_asked(text, desk().index.conversation(text), profile), profile),
+        values=_values(text, profile) if profile.sees_values else (),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
     if hits.aggregates:
         return hits
     if _SEPARATOR.search(text):
-        hits = replace(hits, aggregates=_aggregates_of_named_type(text, types()))
+        hits = replace(hits, aggregates=_aggregates_of_named_type(text, types(), profile))
     if hits:
         return hits
     hits = replace(hits, types=[type for type in types() if text.lower() in _names_of(type)], all_types=types())
@@ -178,15 +178,51 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
     return text in (topic.topic, topic.topic.rpartition("/")[2])
 
 
-def _values(text: str) -> list[ValueHits]:
+def _values(text: str, profile: AccessProfile) -> list[ValueHits]:
     matches_by_name = desk().index.with_value(text)
     return [
-        ValueHits(name=name, lines=[build_pointer_line(pointer) for pointer in matches.pointers], matches=matches)
+        ValueHits(name=name, lines=_lines(matches.pointers, profile), matches=matches)
         for name, matches in sorted(matches_by_name.items())
     ]
 
 
-def _aggregates_of_named_type(text: str, types: Sequence[AggregateType]) -> list[Aggregate]:
+def _aggregates(text: str, profile: AccessProfile, types: Callable[[], Sequence[AggregateType]]) -> list[Aggregate]:
+    """The aggregate with this handle, or those whose id begins with the text, as far as the profile may ask for them."""
+    if meant := known_handle(text):
+        found = desk().index.aggregate(*meant)
+        return _shown([found] if found else [], profile)
+    if profile.sees_values or not any_is_personal():
+        return _shown(desk().index.aggregates_anywhere(text, limit=MOST_HITS), profile)
+    personal = [type.name for type in types() if is_personal(type.name)]
+    exact = [desk().index.aggregate(name, text) for name in personal] if may_ask_for_ids(profile) else []
+    others = desk().index.aggregates_anywhere(text, limit=MOST_HITS, without=personal)
+    return _shown([*filter(None, exact), *others][:MOST_HITS], profile)
+
+
+def _shown(found: Iterable[Aggregate], profile: AccessProfile) -> list[Aggregate]:
+    return [replace(each, id=display_id(each.type, each.id, profile)) for each in found]
+
+
+def _lines(pointers: Iterable[Pointer], profile: AccessProfile) -> list[EventLine]:
+    return [build_pointer_line(pointer, profile=profile) for pointer in pointers]
+
+
+def _not_of_asked(text: str, pointers: Sequence[Pointer], profile: AccessProfile) -> Sequence[Pointer]:
+    """None of them where the text is the personal id of one's aggregate, which publishers may use as another id as well."""
+    hides = not may_ask_for_ids(profile)
+    named = (is_personal(pointer.aggregate_type) and pointer.aggregate_id == text for pointer in pointers)
+    return () if hides and any(named) else pointers
+
+
+def _of_type(type: str, text: str, profile: AccessProfile) -> list[Aggregate]:
+    """The aggregate of this type that the text names, or those whose id begins so."""
+    exact = desk().index.aggregate(type, given_id(type, text, profile))
+    if exact or (is_personal(type) and not profile.sees_values):
+        return _shown([exact] if exact else [], profile)
+    return _shown(desk().index.aggregates(type, prefix=text, limit=MOST_HITS).items, profile)
+
+
+def _aggregates_of_named_type(text: str, types: Sequence[AggregateType], profile: AccessProfile) -> list[Aggregate]:
     """The aggregate that ``patient 4711``, ``patient/4711``, or ``patient:4711`` means, or those whose id begins so.
 
     Compares with the existing types, because types and ids may contain spaces and slashes themselves.
@@ -196,8 +232,7 @@ def _aggregates_of_named_type(text: str, types: Sequence[AggregateType]) -> list
         for name in _names_of(type):
             separator = _SEPARATOR.match(text, len(name))
             if separator and text[: len(name)].lower() == name and (id := text[separator.end() :]):
-                exact = desk().index.aggregate(type.name, id)
-                aggregates += [exact] if exact else desk().index.aggregates(type.name, prefix=id, limit=MOST_HITS).items
+                aggregates += _of_type(type.name, id, profile)
                 break
     return aggregates[:MOST_HITS]
 

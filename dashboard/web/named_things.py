@@ -3,7 +3,7 @@ Pulsar itself writes it.
 
 - a topic: ``documents``, ``public/default/documents``, ``persistent://…``, a partition ``documents-1`` or ``…-partition-1``;
 - a subscription: ``mailer``, ``mailer of documents``, ``mailer on documents``, ``documents mailer``, ``documents / mailer``;
-- an aggregate: ``4711``, ``patient 4711``, ``Patient 4711``, ``patient/4711``, ``patient:4711``, ``patient-4711``;
+- an aggregate: its handle, ``4711``, ``patient 4711``, ``Patient 4711``, ``patient/4711``, ``patient:4711``, ``patient-4711``;
 - an event: its id, or its position in any form (``documents-1 333``): see ``eventstore.index.lookup.spelled``;
 - an account or a token: its name, ``ci (API token)``;
 - any of them by the address of its page.
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from django.urls import Resolver404, get_script_prefix, resolve
 
 from dashboard.gateway import desk
+from dashboard.privacy import public_id
 from dashboard.rendering.text import humanize_type
 from eventstore.model import IndexedTopic
 
@@ -107,7 +108,9 @@ def _of_event(text: str, indexed: Mapping[str, IndexedTopic]) -> Named:
     positions = [pointer.position for pointer in pointers] or desk().index.positions_spelled(text, "")
     return Named(
         topics=[position.topic for position in positions],
-        aggregates=[(pointer.aggregate_type, pointer.aggregate_id) for pointer in pointers if pointer.aggregate_id],
+        aggregates=[
+            (one.aggregate_type, public_id(one.aggregate_type, one.aggregate_id)) for one in pointers if one.aggregate_id
+        ],
         of_event=bool(pointers),
         of_position=bool(positions and not pointers),
     )

@@ -20,7 +20,7 @@ from dashboard import privacy
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
-from dashboard.web import store_health
+from dashboard.web import completeness, store_health
 from eventstore.jobs import JobRefused, UnknownJob
 from eventstore.model import (
     EventStoreError,
@@ -46,6 +46,11 @@ READING = ("GET",)
 MARK = "page_action"
 PAGE_PARAMETER = "page"
 NOTHING_YET = "nothing-yet"
+FIRST_CHARACTERS = "Search for the first characters of the id at the top. Search is case-sensitive."
+BY_RIGHT = (
+    "Ids of this type are personal: pages show a handle (pid…) in place of each, and it leads here. An id itself is looked up "
+    "by people with the right to see values, or with an open case."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,6 +228,21 @@ def not_allowed(action: str) -> Problem:
         text="Your role does not allow this.",
         advice=f"Requires role {who_may(action)}. Ask an admin of this installation if you need it.",
     )
+
+
+def unknown(what: str, advice: str) -> Problem:
+    """Of something that the index does not know."""
+    late = " Not everything is indexed now: it may appear later." if completeness.standing().incomplete else ""
+    return Problem(
+        status=HTTPStatus.NOT_FOUND, title=f"No such {what}", text=f"The index knows no such {what}.{late}", advice=advice
+    )
+
+
+def unknown_aggregate(type: str, given: str, profile: privacy.AccessProfile) -> Problem:
+    """Of an aggregate that nothing is known of, or that may not be looked up in this way: the two read the same."""
+    if text := privacy.handle_problem(given, type):
+        return Problem(status=HTTPStatus.NOT_FOUND, title="This handle cannot be read", text=text)
+    return unknown("aggregate", BY_RIGHT if privacy.is_personal(type) and not profile.sees_values else FIRST_CHARACTERS)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

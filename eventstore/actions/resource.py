@@ -37,6 +37,29 @@ class Resource:
         return self.subscription or self.aggregate_id or self.topic or self.name or self.kind
 
 
+class AggregateName(str):
+    """The name of an aggregate in the details of an act: the text ``patient 4711``, which still knows the type and the id.
+
+    So the record can hold something else in place of an id that is personal."""
+
+    __slots__ = ("between", "id", "type")
+
+    type: str
+    id: str
+    between: str
+
+    def __new__(cls, type: str, id: str, between: str = " ") -> "AggregateName":
+        made = super().__new__(cls, f"{type}{between}{id}")
+        made.type, made.id, made.between = type, id, between
+        return made
+
+
+class FilterText(str):
+    """A filter in the details of an act. It may name aggregates."""
+
+    __slots__ = ()
+
+
 def subscription_resource(topic: str, name: str) -> Resource:
     return Resource(kind=SUBSCRIPTION, topic=topic, subscription=name)
 

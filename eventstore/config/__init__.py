@@ -2,6 +2,7 @@
 
 from eventstore.config.commands import OF_THE_STORE, migrate_command, shell_command
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
+from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import hash_key_problem
 from eventstore.config.stories import Placeholder
@@ -18,6 +19,7 @@ __all__ = [
     "Way",
     "hash_key_problem",
     "hook_secret_problem",
+    "is_personal_type",
     "load_config",
     "migrate_command",
     "shell_command",

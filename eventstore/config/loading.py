@@ -13,13 +13,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from eventstore.config.links import Links, checked_links
+from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.subscriptions import DeclaredSubscription, Positions
 from eventstore.config.topic_kinds import BY_NAME, TopicKinds, checked
 from eventstore.envelope.forms import Form
-from eventstore.envelope.mapping import Before, From, MappingTable, TopicMapping, compile_mapping
+from eventstore.envelope.mapping import Before, From, Key, MappingTable, TopicMapping, compile_mapping
 from eventstore.envelope.times import Unit
 from eventstore.model.errors import InvalidConfiguration
 from eventstore.model.toml_positions import KeyPath, KeyProblem, line_of, show_path
@@ -80,6 +81,8 @@ class Config(Struct, frozen=True, kw_only=True):
     links: Links = Links()
     topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
+    personal_types: PersonalTypes = ()
+    """Patterns of the aggregate types whose ids are personal."""
     searchables: tuple[Searchable, ...] = ()
     subscriptions: tuple[DeclaredSubscription, ...] = ()
     projections: tuple[Projection, ...] = ()
@@ -139,7 +142,10 @@ def _build(content: dict[str, Any], path: str) -> Config:
         limits=file.limits,
         links=checked_links(file.links),
         topics=checked(file.topics),
-        mappings=tuple(compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping)),
+        mappings=tuple(
+            compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping) if says_how_to_read(table)
+        ),
+        personal_types=personal_types(file.mapping),
         searchables=compile_searchables(file.searchable),
         subscriptions=file.subscription,
         projections=checked_projections(file.projection, file.replays),
@@ -201,7 +207,7 @@ def _schema_path(place: str) -> KeyPath:
 
 def _choices(path: KeyPath) -> str:
     words: dict[str, type[StrEnum]] = {
-        "kind": Kind, "form": Form, "before": Before, "unit": Unit, "positions": Positions, "ways": Way,
+        "kind": Kind, "form": Form, "before": Before, "key": Key, "unit": Unit, "positions": Positions, "ways": Way,
     }  # fmt: skip
     key = next((part for part in reversed(path) if isinstance(part, str)), "")  # the number behind a list's key is no word
     return ", ".join(words.get(key, From))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 
+from eventstore.actions.resource import AggregateName
 from eventstore.index.lookup.pointers import pointers_at
 from eventstore.model.pointers import Pointer
 from eventstore.subscriptions.progress import Reached
@@ -30,5 +31,5 @@ def by_aggregate(pointers: Sequence[Pointer]) -> Sequence[Pointer]:
 def _name(pointer: Pointer) -> dict[str, str]:
     name = {"event": pointer.event_id, "partition": str(pointer.position.partition)}
     if pointer.aggregate_id:
-        name = {"aggregate": f"{pointer.aggregate_type} {pointer.aggregate_id}", **name}
+        name = {"aggregate": AggregateName(pointer.aggregate_type, pointer.aggregate_id), **name}
     return name

@@ -41,6 +41,12 @@ class Before(StrEnum):
     ENVELOPE = "envelope"
 
 
+class Key(StrEnum):
+    """What the ids of a topic's aggregates are."""
+
+    PERSONAL = "personal"
+
+
 _NEEDS = {From.PROPERTY: "name", From.JSON: "path", From.VALUE: "value"}
 
 
@@ -65,9 +71,14 @@ class SourceTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class MappingTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One ``[[mapping]]`` as it is written. ``aggregate`` is a single text that holds both the aggregate's type and its id."""
+    """One ``[[mapping]]`` as it is written. ``aggregate`` is a single text that holds both the aggregate's type and its id.
+
+    ``key`` and ``personal_types`` say whose ids are personal: see ``eventstore.config.personal_ids``.
+    """
 
     topics: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    key: Key | None = None
+    personal_types: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     form: Form | None = None
     before: Before | None = None
     aggregate: SourceTable | None = None

@@ -3,6 +3,18 @@
 from eventstore.model.errors import FilterTooExpensive, InvalidFilter
 from eventstore.search.cost_budget import CostBudget
 from eventstore.search.filters import Filter, Verdict, parse_filter
+from eventstore.search.lexing import Change, WrittenTerm, rewritten
 from eventstore.search.terms import DeliverySource
 
-__all__ = ["CostBudget", "DeliverySource", "Filter", "FilterTooExpensive", "InvalidFilter", "Verdict", "parse_filter"]
+__all__ = [
+    "Change",
+    "CostBudget",
+    "DeliverySource",
+    "Filter",
+    "FilterTooExpensive",
+    "InvalidFilter",
+    "Verdict",
+    "WrittenTerm",
+    "parse_filter",
+    "rewritten",
+]

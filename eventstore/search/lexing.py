@@ -1,8 +1,8 @@
 """Split a filter's text into tokens: parentheses, the three words, and terms. The time is linear in the length of the text."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from eventstore.search.problems import problem
@@ -27,6 +27,14 @@ class WrittenTerm:
     operator: str = ""
     state: str = ""
     """What stands after ``delivery:NAME=``."""
+
+    def with_value(self, value: str, operator: str = "") -> "WrittenTerm":
+        """Return the term with this value, taken as it is, and this operator instead of its own."""
+        return replace(self, value=value, quoted=True, operator=operator or self.operator)
+
+
+Change = Callable[[WrittenTerm], WrittenTerm | None]
+"""Returns what shall stand in place of a term with a field; ``None`` to leave it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +61,25 @@ def tokens(text: str) -> Iterator[Token]:
         token, end = _next(text, place)
         yield token
         place = _after_space(text, end)
+
+
+def rewritten(text: str, change: Change) -> str:
+    """Return the filter with some of its terms replaced. Raises ``InvalidFilter`` for text that is not a token."""
+    pieces, written, place = [], 0, _after_space(text, 0)
+    while place < len(text):
+        token, end = _next(text, place)
+        new = change(token.term) if token.term is not None and token.term.field and not token.term.state else None
+        if new is not None:
+            pieces += [text[written:place], f"{new.field}{new.operator}{_as_quoted(new.value)}"]
+            written = end
+        place = _after_space(text, end)
+    return "".join([*pieces, text[written:]])
+
+
+def _as_quoted(value: str) -> str:
+    if value and _BARE.fullmatch(value) and "*" not in value:
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def unquoted(inside: str) -> str:

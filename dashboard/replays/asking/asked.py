@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, QueryDict
 
 from dashboard.gateway import desk
+from dashboard.privacy import NOBODY, AccessProfile, given_id, handles_in_filter, public_id
 from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
 from dashboard.web.filter_form import read_filter
 from dashboard.web.pages import profile_of
@@ -30,9 +31,11 @@ class IncompleteReplay(InvalidReplay):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What was asked for as far as it is said. ``ways``: those that fit what was chosen."""
+    """What was asked for as far as it is said. ``given`` is for addresses and forms, with handles in place of personal ids;
+    ``meant`` the same with the ids. ``ways``: those that fit what was chosen."""
 
     given: Mapping[str, str]
+    meant: Mapping[str, str]
     events: Sequence[str]
     projection: Projection | None
     ways: Sequence[Way]
@@ -43,20 +46,22 @@ class Asked:
         return urlencode([*pairs, *(("event", id) for id in self.events)])
 
 
-def asked_in(given: QueryDict) -> Asked:
+def asked_in(given: QueryDict, profile: AccessProfile) -> Asked:
     """Read the address or the form. Raises ``UnknownProjection``."""
     typed = TYPED in given
     fields = {name: text for name in FIELDS if (text := _given(given.get(name, ""), exact=name in EXACT and not typed))}
     if "canary_of" in fields:
         fields |= _of_rest(fields["canary_of"])
+    fields, meant = _with_ids(fields, profile)
     events = tuple(id for text in given.getlist("event") for id in (text.split() if typed else [text]) if id)
     if "kind" not in fields and (kind := _kind(fields, events)) is not None:
         fields["kind"] = kind.value
-    projection = desk().projections.get(fields["projection"]) if "projection" in fields else _only_one(fields, events)
+    projection = desk().projections.get(fields["projection"]) if "projection" in fields else _only_one(meant, events)
     if projection is not None:
         fields["projection"] = projection.name
     return Asked(
         given=fields,
+        meant={**fields, **meant},
         events=events,
         projection=projection,
         ways=() if projection is None else ways_for(projection, fields.get("kind", "")),
@@ -78,7 +83,7 @@ def aim_of(request: HttpRequest, asked: Asked, *, until: str = "", ticket: str =
         )
     wanted = asked.given.get("way", "")
     way = next((one for one in asked.ways if one.value == wanted), asked.ways[0])
-    only = (asked.given.get("only_type", ""), asked.given.get("only_id", ""))
+    only = (asked.meant.get("only_type", ""), asked.meant.get("only_id", ""))
     return desk().replay_plans.aim(asked.projection, way, what, until=until_in(until), ticket=ticket, only=only)
 
 
@@ -88,13 +93,13 @@ def canary_address(asked: Asked, plan: ReplayPlan) -> str:
     several = plan.what.kind in (Kind.EVERYTHING, Kind.SINCE, Kind.FILTER) and plan.counts.aggregates != 1
     if plan.way is not Way.TOPIC or not several or plan.only != ("", "") or plan.canary_of or first is None:
         return ""
-    query = asked.address(only_type=first.aggregate_type, only_id=first.aggregate_id)
+    query = asked.address(only_type=first.aggregate_type, only_id=public_id(first.aggregate_type, first.aggregate_id))
     return f"{query}&{urlencode({'until': until_as_posted(plan.until)})}"
 
 
 def projections_for(asked: Asked) -> Sequence[Projection]:
     """The declared projections that can be chosen for what was asked."""
-    topics = set(_topics(asked.given, asked.events))
+    topics = set(_topics(asked.meant, asked.events))
     return [one for one in desk().projections.all() if not topics or any(one.reads(topic) for topic in topics)]
 
 
@@ -110,6 +115,20 @@ def until_in(text: str) -> Until | None:
         return ends_in(json.loads(text))
     except NOT_READ as error:
         raise InvalidPosition(NOT_WRITTEN) from error
+
+
+def _with_ids(fields: Mapping[str, str], profile: AccessProfile) -> tuple[dict[str, str], Mapping[str, str]]:
+    """The fields with handles in place of personal ids, and the ids that are meant: one that nothing has where the person may
+    not ask for it."""
+    shown, ids = dict(fields), {}
+    for type, id in (("type", "id"), ("only_type", "only_id")):
+        if id in fields:
+            ids[id] = given_id(fields.get(type, ""), fields[id], profile)
+            if ids[id] != NOBODY:
+                shown[id] = public_id(fields.get(type, ""), ids[id])
+    if "filter" in fields and profile.sees_values:
+        shown["filter"] = handles_in_filter(fields["filter"])
+    return shown, {**fields, **ids}
 
 
 def _of_rest(job: str) -> Mapping[str, str]:
@@ -153,7 +172,7 @@ def _given(text: str, *, exact: bool) -> str:
 
 
 def _what(request: HttpRequest, asked: Asked) -> What:
-    given, kind = asked.given, asked.given.get("kind", "")
+    given, kind = asked.meant, asked.meant.get("kind", "")
     if kind not in set(Kind):
         raise IncompleteReplay("Choose the events: all, those since a time, of one aggregate, or those that a filter finds.")
     topic = desk().streams.topic(given["topic"]).name if "topic" in given else ""
@@ -189,7 +208,7 @@ def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> Wha
         raise InvalidReplay(entered.problem)
     if entered.filter is None:
         raise IncompleteReplay("Give a filter: it says which events are replayed.")
-    return replace(what, filter=entered.text, time=time_in(given["since"]) if "since" in given else None)
+    return replace(what, filter=entered.filter.text, time=time_in(given["since"]) if "since" in given else None)
 
 
 def _name(projection: Projection) -> str:

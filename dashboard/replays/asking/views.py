@@ -74,13 +74,13 @@ class ReplaySaid(Said):
 @page(REPLAY_EVENTS.name)
 def new(request: HttpRequest) -> HttpResponse:
     """The preview: nothing is touched."""
-    return _preview(request, asked_in(request.GET), ReplaySaid(), until=request.GET.get("until", ""))
+    return _preview(request, asked_in(request.GET, profile_of(request)), ReplaySaid(), until=request.GET.get("until", ""))
 
 
 @page(REPLAY_EVENTS.name, methods=("POST",))
 def create(request: HttpRequest) -> HttpResponse:
     """Queue the job as previewed, or have it wait for a second person, if the confirmation is of what would happen now."""
-    asked, form = asked_in(request.POST), ReplayForm(request.POST)
+    asked, form = asked_in(request.POST, profile_of(request)), ReplayForm(request.POST)
     aim = aim_of(request, asked, until=request.POST.get("until", ""), ticket=str(form.data.get("ticket", "")).strip())
     resource = desk().replay_plans.resource(aim.projection)
     already = _already(request, resource)

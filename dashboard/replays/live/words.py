@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dashboard.privacy import public_filter, public_id
 from dashboard.rendering.text import format_exact, format_number, humanize_type, short_topic, shorten, visible
 from eventstore.jobs import Job
 from eventstore.replays import Kind, ReplayOrder, Watched, Way, What
@@ -76,7 +77,7 @@ def _which(order: ReplayOrder, values: bool) -> str:
 
 
 def _aggregate(of: tuple[str, str]) -> str:
-    return f"{humanize_type(of[0]).lower()} {visible(shorten(of[1], LONGEST))}"
+    return f"{humanize_type(of[0]).lower()} {visible(shorten(public_id(*of), LONGEST))}"
 
 
 def _chosen(order: ReplayOrder, values: bool) -> str:
@@ -96,7 +97,9 @@ def _since(what: What) -> str:
 
 def _filter(text: str, values: bool) -> str:
     """A filter that names values of events is for those who may see such values, and goes into no list, report or file."""
-    return visible(shorten(text, LONGEST)) if values or not _names_values(text) else "a filter by values of events"
+    return (
+        visible(shorten(public_filter(text), LONGEST)) if values or not _names_values(text) else "a filter by values of events"
+    )
 
 
 def _names_values(text: str) -> bool:

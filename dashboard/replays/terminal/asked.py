@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.gateway import desk
+from dashboard.privacy import SERVER, given_id, ids_in_filter
 from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
 from eventstore.model import InvalidPosition
 from eventstore.projections import Projection
@@ -28,7 +29,12 @@ def add_what_options(parser: ArgumentParser) -> None:
         help="default: the one that takes these events and disturbs least",
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--aggregate", nargs=2, metavar=("TYPE", "ID"), help="the events of one aggregate")
+    which.add_argument(
+        "--aggregate",
+        nargs=2,
+        metavar=("TYPE", "ID"),
+        help="the events of one aggregate; of a personal id, its handle will do",
+    )
     which.add_argument("--event", action="append", metavar="ID", help="this event; may be given several times")
     which.add_argument("--since", metavar="TIME", help="events published then or later: 2026-11-30T09:00:00Z")
     which.add_argument("--filter", metavar="TEXT", help="events that match this filter")
@@ -42,13 +48,13 @@ def what_of(options: Mapping[str, Any]) -> What:
     topic = str(options["topic"])
     if options["aggregate"]:
         type, id = options["aggregate"]
-        return What(kind=Kind.AGGREGATE, topic=topic, aggregate=(type, id))
+        return What(kind=Kind.AGGREGATE, topic=topic, aggregate=(type, given_id(type, id, SERVER)))
     if options["event"]:
         return What(kind=Kind.EVENT, topic=topic, events=tuple(options["event"]))
     if options["since"]:
         return What(kind=Kind.SINCE, topic=topic, time=time_in(options["since"]))
     if options["filter"]:
-        return What(kind=Kind.FILTER, topic=topic, filter=options["filter"])
+        return What(kind=Kind.FILTER, topic=topic, filter=ids_in_filter(options["filter"], SERVER))
     return What(kind=Kind.EVERYTHING, topic=topic)
 
 

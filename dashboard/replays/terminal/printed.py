@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from dashboard.privacy import public_id
 from dashboard.rendering.text import format_duration, format_exact, format_number, visible
 from dashboard.replays.asking.shown import consumers_of
 from dashboard.replays.live import words
@@ -47,7 +48,11 @@ def _dry_run(plan: ReplayPlan) -> Iterator[str]:
 
 def _events(found: Sequence[Pointer]) -> Iterator[str]:
     for one in found:
-        of = f" of {visible(one.aggregate_type)} {visible(one.aggregate_id)}" if one.aggregate_id else ""
+        of = (
+            f" of {visible(one.aggregate_type)} {visible(public_id(one.aggregate_type, one.aggregate_id))}"
+            if one.aggregate_id
+            else ""
+        )
         yield f"    {visible(one.event_id)} {visible(one.type)}{of}, {format_exact(one.published)}"
 
 

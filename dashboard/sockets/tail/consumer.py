@@ -34,7 +34,7 @@ from dashboard.sockets.tail.closing import (
     close_code,
 )
 from dashboard.sockets.tail.frames import Framing
-from dashboard.sockets.tail.opening import filter_of, has_new_topics, open_subscriber
+from dashboard.sockets.tail.opening import filter_of, has_new_topics, meant_by, open_subscriber
 from dashboard.sockets.tail.sender import FrameSender, problem_text
 from dashboard.sockets.tail.threads import open_in_thread
 from dashboard.web import filter_form
@@ -127,7 +127,8 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _begin(self, message: object) -> None:
         try:
-            self.begin = parse_begin(message, self.scope["url_route"]["kwargs"].get("topic", ""))
+            told = parse_begin(message, self.scope["url_route"]["kwargs"].get("topic", ""))
+            self.begin = meant_by(told, self.framing.profile)
         except InvalidBegin as error:
             await self._end(BAD_REQUEST, str(error))
             return

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from dashboard.gateway import desk
+from dashboard.privacy import AccessProfile, given_id
 from dashboard.sockets.tail.begin import MOST_TOPICS, Begin, InvalidBegin
 from eventstore.model import Topic, UnknownTopic
 from eventstore.search import Filter, parse_filter
@@ -13,6 +14,15 @@ from eventstore.tail import TailSubscriber
 
 class AggregateNotIndexed(UnknownTopic):
     """The index knows no topic with events of the aggregate."""
+
+
+def meant_by(begin: Begin, profile: AccessProfile) -> Begin:
+    """What the client means: with the aggregate's id where it gives a handle, and an id that nothing has where it gives a
+    personal id and may not."""
+    if begin.aggregate is None:
+        return begin
+    type, given = begin.aggregate
+    return replace(begin, aggregate=(type, given_id(type, given, profile)))
 
 
 def topics_of(begin: Begin) -> list[Topic]:

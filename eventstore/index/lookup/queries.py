@@ -1,6 +1,6 @@
 """Query the index. Every result is limited, and a page goes on from the last item seen, never from a number of rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -143,11 +143,11 @@ def aggregates(type: str, *, prefix: str = "", after: str = "", before: str = ""
     )
 
 
-def aggregates_anywhere(prefix: str, limit: int) -> list[Aggregate]:
-    """Return at most ``limit`` aggregates of any type whose id begins with ``prefix``, by id; so an exact match comes
-    first.
-    """
-    rows = live_streams().filter(id_begins_with(prefix)).values_list("aggregate_id", "type__text", "type_id").distinct()
+def aggregates_anywhere(prefix: str, limit: int, without: Collection[str] = ()) -> list[Aggregate]:
+    """Return at most ``limit`` aggregates of any type but those ``without`` whose id begins with ``prefix``, by id."""
+    streams = live_streams().filter(id_begins_with(prefix))
+    streams = streams.exclude(type__text__in=list(without)) if without else streams
+    rows = streams.values_list("aggregate_id", "type__text", "type_id").distinct()
     return read_aggregates([(type, id) for id, _, type in rows.order_by("aggregate_id", "type__text")[:limit]])
 
 

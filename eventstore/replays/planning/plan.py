@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eventstore.actions import Resource
+from eventstore.actions import AggregateName, FilterText, Resource
 from eventstore.jobs import lookup
 from eventstore.jobs.rows import arguments_fit
 from eventstore.model.events import Topic
@@ -275,9 +275,9 @@ def _told(what: What) -> Mapping[str, Any]:
     told: dict[str, Any] = {"kind": what.kind.value}
     told |= {"topic": what.topic} if what.topic else {}
     told |= {"since": what.time.isoformat()} if what.time else {}
-    told |= {"aggregate": "/".join(what.aggregate)} if what.kind is Kind.AGGREGATE else {}
+    told |= {"aggregate": AggregateName(*what.aggregate, between="/")} if what.kind is Kind.AGGREGATE else {}
     if what.filter:
-        told["filter"] = "by values of events" if parse_filter(what.filter).reads_payload else what.filter
+        told["filter"] = "by values of events" if parse_filter(what.filter).reads_payload else FilterText(what.filter)
     return told
 
 

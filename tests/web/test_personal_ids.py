@@ -1,0 +1,159 @@
+"""Personal ids: people without the right see handles, and no page, however asked, tells whether an id exists."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from django.http import HttpResponse
+from django.urls import reverse
+
+from dashboard.models import AuditEntry
+from dashboard.privacy import handle_of
+from tests.web.desk import NAME, TOPIC, Desk, text
+from tests.web.personal import ABSENT, ID, OTHER, addresses, furnish_patients, personal_desk
+from tests.web.replaying import PROJECTION, confirm, plan
+from tests.web.resetting import reset
+
+MASKED, SEES = "viewer", "admin"
+
+
+@pytest.fixture
+def handle(desk: Desk) -> Iterator[str]:
+    with personal_desk(desk) as handle:
+        furnish_patients(desk)
+        yield handle
+
+
+def whole(answer: HttpResponse) -> str:
+    """All that is sent, and where it leads."""
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+    return body.decode("utf-8", "replace") + str(answer.headers)
+
+
+def tells_nothing(answer: HttpResponse, name: str) -> None:
+    assert ID not in whole(answer), name
+    assert OTHER not in whole(answer), name
+
+
+@pytest.mark.parametrize("role", [MASKED, "support"])
+def test_no_page_shows_a_personal_id(desk: Desk, handle: str, role: str) -> None:
+    statuses = {}
+    for name, url in addresses(handle).items():
+        answer = desk.get(url, role)
+        tells_nothing(answer, name)
+        statuses[name] = answer.status_code
+    assert {name for name, status in statuses.items() if status not in (200, 302, 403)} == set()
+
+
+def test_fragments_show_no_personal_id_either(desk: Desk, handle: str) -> None:
+    for name, url in addresses(handle).items():
+        tells_nothing(desk.get(url, MASKED, fragment=True), name)
+
+
+def test_the_aggregates_page_shows_its_handle_in_place_of_its_id(desk: Desk, handle: str) -> None:
+    answer = desk.get(reverse("aggregate", args=["patient", handle]), MASKED)
+    assert answer.status_code == 200
+    assert handle in whole(answer)
+    assert desk.get(f"/aggregates/?q={handle}", MASKED)["Location"] == reverse("aggregate", args=["patient", handle])
+
+
+def test_whoever_sees_values_sees_the_id_and_the_addresses_have_the_handle(desk: Desk, handle: str) -> None:
+    answer = desk.get(reverse("aggregate", args=["patient", handle]), SEES)
+    assert f'title="{ID}"' in whole(answer)
+    assert f"/aggregates/patient/{ID}" not in whole(answer)
+    assert f"aggregate_id={ID}" not in whole(answer)
+    found = desk.get(f"/aggregates/?q={ID}", SEES)
+    assert f"/aggregates/patient/{handle}/" in whole(found)
+
+
+def test_an_address_of_before_leads_on_for_whoever_sees_values_alone(desk: Desk, handle: str) -> None:
+    old = reverse("aggregate", args=["patient", ID])
+    answer = desk.get(f"{old}?filter=type:x", SEES)
+    assert answer["Location"] == f"{reverse('aggregate', args=['patient', handle])}?filter=type%3Ax"
+    assert desk.get(old, MASKED).status_code == 404
+
+
+QUESTIONS = [
+    "/aggregates/?{q}",
+    "/aggregates/?{q_type}",
+    "/aggregates/?{q_part}",
+    "/aggregates/patient/{id}/",
+    "/aggregates/patient/?{q}",
+    "/aggregates/patient/?{q_part}",
+    "/aggregates/patient/?after={id}",
+    "/aggregates/patient/?order=id&before={id}",
+    "/aggregates/patient/?latest=9999999999999999:{id}",
+    "/anomalies/duplicate-id/?type=patient&id={id}",
+    f"/topics/{TOPIC}/subscriptions/{NAME}/?aggregate={{id}}",
+    f"/topics/{TOPIC}/subscriptions/{NAME}/?aggregate=patient/{{id}}",
+    "/tail/?aggregate_type=patient&aggregate_id={id}",
+    "/tail/?topic=patients&aggregate_type=patient&aggregate_id={id}",
+    f"/topics/{TOPIC}/?filter=aggregate:{{id}}",
+    f"/topics/{TOPIC}/?filter=aggregate:PATIENT/{{id}}",
+    f"/topics/{TOPIC}/?filter=aggregate%3Dpatient/{{id}}",
+    f"/topics/{TOPIC}/?filter=aggregate:{{part}}*",
+    f"/topics/{TOPIC}/?filter=aggregate:patient/{{part}}*",
+    f"/topics/{TOPIC}/?filter=aggregate:*/{{part}}*",
+    f"/topics/{TOPIC}/?filter=aggregate~{{part}}",
+    f"/topics/{TOPIC}/?filter=not+aggregate!%3D{{id}}",
+    f"/topics/{TOPIC}/subscriptions/{NAME}/dead-letters/?show=every&filter=aggregate:{{id}}",
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_question_tells_whether_an_id_exists(desk: Desk, handle: str, question: str) -> None:
+    answers = []
+    for id in (ID, ABSENT):
+        asked = {"q": urlencode({"q": id}), "q_type": urlencode({"q": f"patient {id}"}), "q_part": f"q={id[:6]}"}
+        answer = desk.get(question.format(id=id, part=id[:6], **asked), MASKED)
+        said = whole(answer).replace(id, "ASKED").replace(id[:6], "PART")
+        assert handle not in said, "nobody learns the handle of an id"
+        answers.append((answer.status_code, _without_what_changes(said)))
+    assert answers[0] == answers[1]
+
+
+def _without_what_changes(said: str) -> str:
+    """Without tokens against forgery, and times."""
+    import re
+
+    said = re.sub(r'(csrfmiddlewaretoken" value|data-opened|nonce|X-CSRFToken)[^ >]*', r"\1", said)
+    said = re.sub(r"'nonce-[^']+'", "nonce", said)
+    return re.sub(r"<time.*?</time>|\d+ (?:milli)?seconds?( ago)?|just now|\"X-CSRFToken\"[^}]*", "", said)
+
+
+def test_a_handle_that_cannot_be_read_says_so(desk: Desk, handle: str) -> None:
+    broken = handle[:-1] + ("a" if handle[-1] != "a" else "b")
+    for role in (MASKED, SEES):
+        answer = desk.get(reverse("aggregate", args=["patient", broken]), role)
+        assert answer.status_code == 404
+        assert "the key of the handles has been changed" in text(answer)
+    assert "the key of the handles has been changed" in text(desk.get(f"/aggregates/?q={broken}", MASKED))
+
+
+def test_a_link_of_before_says_why_it_leads_nowhere_once_the_key_is_another(desk: Desk, handle: str, settings: object) -> None:
+    settings.EVENTDESK_HANDLE_KEY = "j" * 40  # type: ignore[attr-defined]
+    answer = desk.get(reverse("aggregate", args=["patient", handle]), MASKED)
+    assert (answer.status_code, "This handle cannot be read" in text(answer)) == (404, True)
+
+
+def test_a_plain_type_is_looked_up_as_before(desk: Desk, handle: str) -> None:
+    from tests.planted import cloud_event
+
+    desk.log.append(TOPIC, [cloud_event("o-1", "m4711-order")])
+    desk.index()
+    assert desk.get("/aggregates/?q=m4711-order", MASKED)["Location"] == "/aggregates/order/m4711-order/"
+    found = desk.get(f"/topics/{TOPIC}/?filter=aggregate:order/m4711-order", MASKED)
+    assert found.status_code == 200
+
+
+def test_the_record_has_handles_alone(desk: Desk, handle: str) -> None:
+    assert reset(desk, "latest").status_code == 302
+    job = confirm(desk, plan(desk))
+    kept = [" ".join(map(str, entry.values())) for entry in AuditEntry.objects.values()]
+    assert kept
+    assert any(handle in entry for entry in kept)
+    assert not [entry for entry in kept if ID in entry or OTHER in entry]
+    for url in (f"/jobs/{job.id}/", f"/replays/{job.id}/", f"/replays/{job.id}/report/", "/replays/", "/jobs/", "/"):
+        tells_nothing(desk.get(url, MASKED), url)
+    assert handle_of("patient", ID)[:15] in whole(desk.get(f"/replays/{job.id}/", MASKED))
+    assert PROJECTION in whole(desk.get("/audit/", SEES))
