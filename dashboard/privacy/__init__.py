@@ -1,6 +1,5 @@
 """Who may see which value. Every value of an event passes here before it reaches a page, a frame, an export, or a log."""
 
-from dashboard.privacy.id_filters import handles_in_filter, ids_in_filter, public_filter, public_name
 from dashboard.privacy.handles import (
     NOBODY,
     SERVER,
@@ -21,6 +20,7 @@ from dashboard.privacy.handles import (
     without_own_id,
     without_own_ids,
 )
+from dashboard.privacy.id_filters import handles_in_filter, ids_in_filter, public_filter, public_name
 from dashboard.privacy.masking import MASKED, AccessProfile, DisplayValue, Masked, can_see, display_value, profile_of
 
 __all__ = [
