@@ -1,16 +1,27 @@
 """The lines of the log. What is a client's fault is one line, without a traceback: anybody could fill the log."""
 
 import logging
+import re
 from copy import copy
+
+from django.conf import settings
 
 LONGEST = 500
 """Characters of a line about a client's mistake."""
+_AGGREGATE = re.compile(r"(/aggregates/[^/\s]+/)[^/\s]+")
 
 
 class LogFormatter(logging.Formatter):
-    """Python's formatter. Refused requests (a wrong Host, too large a body, a malformed header) have no traceback."""
+    """Python's formatter. Refused requests (a wrong Host, too large a body, a malformed header) have no traceback.
+
+    Where ids are personal, an aggregate's address has none: a request may give the id itself.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        line = self._line(record)
+        return _AGGREGATE.sub(r"\1…", line) if settings.EVENTDESK.personal_types else line
+
+    def _line(self, record: logging.LogRecord) -> str:
         if not is_clients_fault(record):
             return super().format(record)
         line = copy(record)

@@ -1,5 +1,7 @@
 """Personal ids: people without the right see handles, and no page, however asked, tells whether an id exists."""
 
+import logging
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -9,6 +11,8 @@ from django.urls import reverse
 
 from dashboard.models import AuditEntry
 from dashboard.privacy import handle_of
+from dashboard.running.log_lines import LogFormatter
+from tests.planted import cloud_event
 from tests.web.desk import NAME, TOPIC, Desk, text
 from tests.web.personal import ABSENT, ID, OTHER, addresses, furnish_patients, personal_desk
 from tests.web.replaying import PROJECTION, confirm, plan
@@ -114,11 +118,23 @@ def test_no_question_tells_whether_an_id_exists(desk: Desk, handle: str, questio
 
 def _without_what_changes(said: str) -> str:
     """Without tokens against forgery, and times."""
-    import re
-
     said = re.sub(r'(csrfmiddlewaretoken" value|data-opened|nonce|X-CSRFToken)[^ >]*', r"\1", said)
     said = re.sub(r"'nonce-[^']+'", "nonce", said)
     return re.sub(r"<time.*?</time>|\d+ (?:milli)?seconds?( ago)?|just now|\"X-CSRFToken\"[^}]*", "", said)
+
+
+def test_the_log_has_no_id_of_an_address(desk: Desk, handle: str) -> None:
+    """Django logs the path of each request that is refused."""
+    lines: list[str] = []
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(message)s"))
+    handler.emit = lambda record: lines.append(handler.format(record))  # type: ignore[method-assign]
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        desk.get(reverse("aggregate", args=["patient", ID]), MASKED)
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+    assert lines == ["Not Found: /aggregates/patient/…/"]
 
 
 def test_a_handle_that_cannot_be_read_says_so(desk: Desk, handle: str) -> None:
@@ -137,8 +153,6 @@ def test_a_link_of_before_says_why_it_leads_nowhere_once_the_key_is_another(desk
 
 
 def test_a_plain_type_is_looked_up_as_before(desk: Desk, handle: str) -> None:
-    from tests.planted import cloud_event
-
     desk.log.append(TOPIC, [cloud_event("o-1", "m4711-order")])
     desk.index()
     assert desk.get("/aggregates/?q=m4711-order", MASKED)["Location"] == "/aggregates/order/m4711-order/"
