@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.test.utils import override_settings
 from django.urls import reverse
+from msgspec.structs import replace
 
 from dashboard.privacy import handle_of
 from eventstore.model.events import NewMessage
