@@ -59,11 +59,11 @@ def furnish_patients(desk: Desk) -> None:
 
 def addresses(handle: str) -> Mapping[str, str]:
     """Addresses of pages that have to do with the patient, in the ways in which the desk asks for them, by a name."""
-    subscription = reverse("subscription", args=[TOPIC, NAME])
+    return {**of_events(handle), **of_consumers(handle), **of_acts(handle)}
+
+
+def of_events(handle: str) -> Mapping[str, str]:
     aggregate = reverse("aggregate", args=["patient", handle])
-    of_one = {"aggregate_type": "patient", "aggregate_id": handle}
-    replay = {"projection": PROJECTION, "way": "topic"}
-    by_filter = {"kind": "filter", "filter": f"aggregate:patient/{handle}"}
     return {
         "overview": "/",
         "search": f"/aggregates/?q={handle}",
@@ -82,6 +82,12 @@ def addresses(handle: str) -> Mapping[str, str]:
         "anomalies": "/anomalies/duplicate-id/",
         "anomalies of one": f"/anomalies/duplicate-id/?{urlencode({'type': 'patient', 'id': handle})}",
         "unreadable": "/anomalies/unreadable/",
+    }
+
+
+def of_consumers(handle: str) -> Mapping[str, str]:
+    subscription = reverse("subscription", args=[TOPIC, NAME])
+    return {
         "subscriptions": "/subscriptions/",
         "subscription": subscription,
         "who waits": f"{subscription}?aggregate={handle}",
@@ -91,6 +97,14 @@ def addresses(handle: str) -> Mapping[str, str]:
         "reset's events": f"{reverse('cursor_reset_events', args=[TOPIC, NAME])}?to=latest",
         "skips": f"{reverse('skip_new', args=[TOPIC, NAME])}?skip=all",
         "moves": f"{subscription}moves/",
+    }
+
+
+def of_acts(handle: str) -> Mapping[str, str]:
+    of_one = {"aggregate_type": "patient", "aggregate_id": handle}
+    replay = {"projection": PROJECTION, "way": "topic"}
+    by_filter = {"kind": "filter", "filter": f"aggregate:patient/{handle}"}
+    return {
         "tail": f"/topics/{TOPIC}/tail/",
         "tail of one": f"/tail/?{urlencode(of_one)}",
         "tail of one, choosing": f"/tail/?{urlencode({**of_one, 'choose': '1'})}",
