@@ -1,18 +1,21 @@
 """Personal ids: people without the right see handles, and no page, however asked, tells whether an id exists."""
 
+import io
 import logging
 import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.urls import reverse
 
 from dashboard.models import AuditEntry
-from dashboard.privacy import handle_of
+from dashboard.privacy import handle_of, profile_of
 from dashboard.running.log_lines import LogFormatter
 from eventstore.replays import Kind, What
+from tests.people import person
 from tests.planted import cloud_event
 from tests.web.desk import NAME, TOPIC, Desk, text
 from tests.web.personal import ABSENT, ID, OTHER, addresses, furnish_patients, personal_desk
@@ -174,3 +177,26 @@ def test_the_record_has_handles_alone(desk: Desk, handle: str) -> None:
         tells_nothing(desk.get(url, MASKED), url)
     assert handle_of("patient", ID)[:15] in whole(desk.get(f"/replays/{job.id}/", MASKED))
     assert PROJECTION in whole(desk.get("/audit/", SEES))
+
+
+def test_exported_letters_have_handles_alone(desk: Desk, handle: str) -> None:
+    url = reverse("letter_exports", args=[TOPIC, NAME])
+    answer = desk.client("approver").post(url, {"show": "every", "filter": f"aggregate:patient/{handle}"})
+    assert answer.status_code == 200
+    assert answer.content
+    if not profile_of(person("approver")).sees_values:
+        tells_nothing(answer, "export")  # type: ignore[arg-type]
+        assert handle in whole(answer)  # type: ignore[arg-type]
+
+
+def test_the_command_line_takes_and_prints_the_handle(desk: Desk, handle: str) -> None:
+    for given in (handle, ID):
+        out = io.StringIO()
+        call_command("replay", "plan", PROJECTION, "--aggregate", "patient", given, stdout=out)
+        assert "3 events" in out.getvalue()
+        assert handle in out.getvalue()
+        assert ID not in out.getvalue()
+    out = io.StringIO()
+    call_command("replay", "plan", PROJECTION, "--filter", f"aggregate:{handle}", stdout=out)
+    assert ID not in out.getvalue()
+    assert handle in out.getvalue()

@@ -1,0 +1,74 @@
+"""Personal ids in lines, rows and JSON: by their handles wherever publishers repeat them, for whoever sees no values."""
+
+import json
+from typing import Any
+
+import pytest
+
+from dashboard.privacy import AccessProfile, handle_of
+from dashboard.rendering import aggregate_url, build_line, event_as_json, render_row
+from dashboard.rendering.tags import value_tag
+from dashboard.sockets.tail.begin import parse_begin
+from dashboard.sockets.tail.opening import meant_by
+from eventstore.config.loading import parse_config
+from eventstore.envelope import read_event
+from eventstore.model.events import Event
+from eventstore.streams import Row
+from tests.unit.messages import CE, message
+
+ALL = AccessProfile(name="admin", sees_values=True)
+LITTLE = AccessProfile(name="viewer", sees_values=False)
+ID = "m4711rk7"
+CONFIG = """
+[stories]
+"Patient*" = "{aggregateid}, {correlationid}, {subject}, {data.patient}"
+
+[[mapping]]
+topics = ["patients"]
+key = "personal"
+personal_types = ["patient"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def handle(settings: Any) -> str:
+    settings.EVENTDESK = parse_config(CONFIG, "desk.toml")
+    settings.EVENTDESK_HANDLE_KEY = "k" * 40
+    return handle_of("patient", ID)
+
+
+def an_event() -> Event:
+    own = {f"ce_{name}": ID for name in ("aggregateid", "subject", "correlationid", "causationid", "partitionkey")}
+    return read_event(message(b'{"patient": "m4711rk7"}', key=ID, properties={**CE, **own, "ce_aggregatetype": "patient"}))
+
+
+def test_a_line_has_the_handle_and_a_row_of_the_tail_holds_no_id(handle: str) -> None:
+    line = build_line(Row(event=an_event(), pointer=None, position=an_event().position), LITTLE)
+    assert (line.aggregate_id, line.key) == (handle, handle)
+    assert line.aggregate_url == aggregate_url("patient", ID)
+    row = render_row(line)
+    assert ID not in row
+    assert f"/aggregates/patient/{handle}/" in row
+    assert value_tag(line.pieces[0]) == f"<bdi>{handle}</bdi>"
+
+
+def test_whoever_sees_values_sees_the_id_and_follows_the_handle(handle: str) -> None:
+    row = render_row(build_line(Row(event=an_event(), pointer=None, position=an_event().position), ALL))
+    assert f'title="{ID}"' in row
+    assert f'href="/aggregates/patient/{handle}/"' in row
+
+
+def test_json_for_scripts_has_the_handle(handle: str) -> None:
+    told = event_as_json(an_event(), LITTLE)
+    assert ID.encode() not in told
+    named = {name: json.loads(told)[name] for name in ("aggregateid", "correlationid", "causationid", "key")}
+    assert set(named.values()) == {handle}
+    assert json.loads(event_as_json(an_event(), ALL))["aggregateid"] == ID
+
+
+def test_a_tail_of_one_aggregate_takes_its_handle_and_the_id_only_by_right(handle: str) -> None:
+    def watched(id: str, profile: AccessProfile) -> Any:
+        return meant_by(parse_begin({"aggregate": {"type": "patient", "id": id}}), profile).aggregate
+
+    assert watched(handle, LITTLE) == watched(handle, ALL) == watched(ID, ALL) == ("patient", ID)
+    assert watched(ID, LITTLE) == watched("m9999", LITTLE) != ("patient", ID)
