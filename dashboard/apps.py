@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.backends.signals import connection_created
 
 from dashboard.setup.private_files import on_connection
+from eventstore.search import use_key
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class DashboardConfig(AppConfig):
         self._shared: dict[Callable[[], Any], Any] = {}
 
     def ready(self) -> None:
+        use_key(settings.EVENTDESK_HASH_KEY or settings.SECRET_KEY)
         connection_created.connect(on_connection, dispatch_uid="dashboard.private_files")
         for module in REGISTER_THEMSELVES:
             import_module(module)

@@ -43,6 +43,8 @@ try:
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
+CLEAR_FOR: list[str] = []  # the roles that see every value, if the configuration's [masking] does not say
+
 # daphne is missing here on purpose. Its own command starts it; as an app it would load a web server into every command.
 INSTALLED_APPS = [
     "django.contrib.auth",

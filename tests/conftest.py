@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )  # a busy machine is no failure
     hypothesis.settings.load_profile("desk")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CLEAR_FOR = ["support", "approver", "admin"]  # see tests.settings
 
 
 @pytest.hookimpl(optionalhook=True)

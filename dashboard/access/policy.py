@@ -4,11 +4,13 @@ Every check goes through here: a view asks ``allows``, and every act passes ``ma
 ``dashboard.gateway``). Whatever is not in the table is allowed to nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from django.conf import settings
 
 from dashboard.models import ApiToken, Person, Role
 from eventstore.actions import Action, Actor, Resource
@@ -38,18 +40,40 @@ NO_PAGE = frozenset({COMMAND_LINE, SHELL})
 SCRIPTS_TOO = ANYWHERE | {SCRIPT}
 
 
+class ConfiguredRoles(Set[Role]):
+    """The roles that the configuration names, as it is now."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def __contains__(self, role: object) -> bool:
+        return bool(role) and role in set(self._names())
+
+    def __iter__(self) -> Iterator[Role]:
+        return (role for role in Role if role in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """Who may, and its limit: from where. A rule without ``PAGE`` is never open to a browser."""
 
-    roles: frozenset[Role]
+    roles: Set[Role]
     via: frozenset[str] = ANYWHERE
+
+
+def clear_roles() -> Iterable[str]:
+    """The roles with the standing right to see values: those of the configuration, by default none."""
+    named: tuple[str, ...] | None = settings.EVENTDESK.masking.clear_for
+    return settings.CLEAR_FOR if named is None else named
 
 
 _rules = {
     "browse": Rule(roles=EVERYBODY),
     "tail": Rule(roles=EVERYBODY, via=SCRIPTS_TOO),
-    "see_payloads": Rule(roles=HELPERS, via=SCRIPTS_TOO),
+    "see_payloads": Rule(roles=ConfiguredRoles(clear_roles), via=SCRIPTS_TOO),
     "read_audit": Rule(roles=HELPERS | OVERSEERS),
     "read_reveals": Rule(roles=OVERSEERS),
 }

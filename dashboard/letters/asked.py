@@ -48,6 +48,11 @@ class Asked:
         return f"{query}&" if query else ""
 
     @property
+    def searched(self) -> frozenset[str]:
+        """The topic whose messages a filter of this list reads."""
+        return frozenset() if self.dead is None else frozenset({self.dead.topic.name})
+
+    @property
     def retried(self) -> bool:
         """The topic is a retry topic: its events are given to a consumer again."""
         return self.dead is not None and self.dead.topic.kind is TopicKind.RETRY

@@ -35,7 +35,7 @@ def new(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         return _nothing(request)
     if "all" not in request.GET:
         return _preview(request, asked, _planned(asked.dead, chosen_in(request.GET, asked.dead)), Answer())
-    entered = filter_form.entered_filter(request)
+    entered = filter_form.entered_filter(request, topics=asked.searched)
     if entered.problem:
         return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
     others: list[Position] = []
@@ -68,7 +68,7 @@ def _planned(dead: DeadLetterTopic, positions: Sequence[Position]) -> Burial:
 
 def _matching(request: HttpRequest, asked: Asked, dead: DeadLetterTopic, others: list[Position]) -> Iterator[Position]:
     """Yield the letters of this subscription that match, and add those of others to ``others``."""
-    filter = filter_form.entered_filter(request).filter
+    filter = filter_form.entered_filter(request, topics=asked.searched).filter
     retry = [one.topic.name for one in asked.topics if one.topic.kind is TopicKind.RETRY]
     for letters in desk().letters.pieces(dead, filter=filter, most=MOST_SEARCHED):
         for letter in letters:

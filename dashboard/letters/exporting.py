@@ -10,7 +10,7 @@ from django.urls import path
 from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
 from dashboard.letters.asked import asked_for
-from dashboard.privacy import AccessProfile, can_see
+from dashboard.privacy import AccessProfile, display_value, origin_of
 from dashboard.rendering import event_as_json
 from dashboard.web import filter_form
 from dashboard.web.pages import Problem, page, person_of, problem, profile_of
@@ -29,7 +29,7 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """The letters that the list shows, all of its pages, as a file."""
     asked = asked_for(request.POST, topic, name)
     profile = profile_of(request)
-    entered = filter_form.read_filter(request.POST.get("filter", ""), profile)
+    entered = filter_form.read_filter(request.POST.get("filter", ""), profile, topics=asked.searched)
     if entered.problem:
         return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
     if asked.dead is None:
@@ -84,8 +84,9 @@ def letter_as_json(letter: Letter, profile: AccessProfile) -> bytes:
         "came_along": letter.came_along,
     }
     if origin.reason:
-        seen = can_see(f"properties.{origin.reason_name}", profile)
-        said |= {"reason": _text(origin.reason)} if seen else {"masked": ["reason"]}
+        of = origin_of(letter.event) if letter.event is not None else None
+        shown = display_value(origin.reason, f"properties.{origin.reason_name}", profile, of)
+        said |= {"reason": _text(shown)} if isinstance(shown, str) else {"masked": ["reason"]}
     event = msgspec.Raw(event_as_json(letter.event, profile)) if letter.event is not None else None
     return msgspec.json.encode({"letter": said, "event": event, "missing": letter.row.missing.value or None})
 

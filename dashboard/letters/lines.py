@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from dashboard.privacy import AccessProfile, DisplayValue, Masked, can_see, display_value
+from dashboard.privacy import (
+    MASKED,
+    AccessProfile,
+    DisplayValue,
+    Masked,
+    display_value,
+    is_plain_everywhere,
+    origin_of,
+)
 from dashboard.rendering import EventLine, build_line, build_pointer_line
 from dashboard.rendering.text import shorten, visible
 from dashboard.web.global_search import quoted
@@ -67,7 +75,8 @@ class Groups:
 def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -> LetterLine:
     origin = letter.origin
     other = "" if letter.is_of(topic, name) else visible(origin.subscription or origin.topic)
-    reason = display_value(origin.reason, f"properties.{origin.reason_name}", profile) if origin.reason else ""
+    of = origin_of(letter.event) if letter.event is not None else None
+    reason = display_value(origin.reason, f"properties.{origin.reason_name}", profile, of) if origin.reason else ""
     gone = Missing.TRIMMED if letter.original_is_gone else Missing.NOTHING
     return LetterLine(
         line=build_line(letter.row, profile),
@@ -82,8 +91,9 @@ def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -
     )
 
 
-def groups_of(found: LetterGroups, url: str, profile: AccessProfile) -> Groups:
-    """The groups as they are listed. ``url`` is the address of the list, without a filter but with a ``?``."""
+def groups_of(found: LetterGroups, url: str, topic: str, profile: AccessProfile) -> Groups:
+    """The groups as they are listed. ``topic`` has the letters. ``url`` is the address of the list, without a filter but with
+    a ``?``."""
 
     def filtered(filter: str) -> str:
         return f"{url}{urlencode({'filter': filter})}"
@@ -93,7 +103,7 @@ def groups_of(found: LetterGroups, url: str, profile: AccessProfile) -> Groups:
         for type, count in found.types
     ]
     versions = [Group(words=version or "none", letters=count) for version, count in found.versions]
-    kinds = [("Type", types), ("Schema version", versions), ("Reason", _reasons(found, filtered, profile))]
+    kinds = [("Type", types), ("Schema version", versions), ("Reason", _reasons(found, filtered, topic, profile))]
     kept = [(name, groups[:MOST_GROUPS], max(0, len(groups) - MOST_GROUPS)) for name, groups in kinds if _tells(name, groups)]
     return Groups(examined=found.examined, kinds=kept)
 
@@ -103,14 +113,13 @@ def _tells(name: str, groups: Sequence[Group]) -> bool:
     return name == "Type" or any(group.words not in ("none", "not recorded") for group in groups)
 
 
-def _reasons(found: LetterGroups, filtered: Callable[[str], str], profile: AccessProfile) -> list[Group]:
+def _reasons(found: LetterGroups, filtered: Callable[[str], str], topic: str, profile: AccessProfile) -> list[Group]:
     """For whoever sees no values one group: even how many different reasons there are would tell something."""
     recorded = [(pair, count) for pair, count in found.reasons if pair[1]]
     without = sum(count for pair, count in found.reasons if not pair[1])
-    seen = all(can_see(f"properties.{name}", profile) for (name, _), _ in recorded)
+    seen = all(is_plain_everywhere(f"properties.{name}", profile, [topic]) for (name, _), _ in recorded)
     if recorded and not seen:
-        hidden = display_value("", f"properties.{recorded[0][0][0]}", profile)
-        groups = [Group(words=hidden, letters=sum(count for _, count in recorded))]
+        groups = [Group(words=MASKED, letters=sum(count for _, count in recorded))]
     else:
         groups = [
             Group(

@@ -25,7 +25,7 @@ from eventstore.model import Page
 @page("browse")
 def dead_letters(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     asked = asked_for(request.GET, topic, name)
-    entered = filter_form.entered_filter(request)
+    entered = filter_form.entered_filter(request, topics=asked.searched)
     context: dict[str, Any] = {"asked": asked, "topic": asked.topic, "name": name, "filter": entered, "keeper": KEEPER}
     if asked.dead is None:
         return render(request, "letters/index.html", {**context, "examples": examples_of(())})
@@ -66,7 +66,9 @@ def _groups(request: HttpRequest, asked: Asked, dead: DeadLetterTopic) -> Mappin
     """How many letters there are of each kind: on the list's first page alone."""
     if page_token_of(request) is not None or request.GET.get("filter"):
         return {"groups": None}
-    return {"groups": groups_of(desk().letters.groups(dead, every=asked.every), asked.url, profile_of(request))}
+    return {
+        "groups": groups_of(desk().letters.groups(dead, every=asked.every), asked.url, dead.topic.name, profile_of(request))
+    }
 
 
 def _acts(request: HttpRequest, asked: Asked) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Who may see which value. Every value of an event passes here before it reaches a page, a frame, an export, or a log."""
 
+from dashboard.privacy.filtering import filter_problem, is_plain_everywhere, may_search
 from dashboard.privacy.handles import (
     NOBODY,
     SERVER,
@@ -21,7 +22,19 @@ from dashboard.privacy.handles import (
     without_own_ids,
 )
 from dashboard.privacy.id_filters import handles_in_filter, ids_in_filter, public_filter, public_name
-from dashboard.privacy.masking import MASKED, AccessProfile, DisplayValue, Masked, can_see, display_value, profile_of
+from dashboard.privacy.masking import (
+    can_see,
+    display_document,
+    display_json,
+    display_value,
+    plan_of,
+    sees_name,
+    sees_some,
+    without_marks,
+)
+from dashboard.privacy.payloads import visible_payload
+from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of
 
 __all__ = [
     "MASKED",
@@ -31,11 +44,17 @@ __all__ = [
     "DisplayValue",
     "ForeignHandle",
     "Masked",
+    "Origin",
+    "Partial",
+    "Revealed",
     "aggregate_of",
     "any_is_personal",
     "can_see",
+    "display_document",
     "display_id",
+    "display_json",
     "display_value",
+    "filter_problem",
     "given_id",
     "handle_of",
     "handle_problem",
@@ -43,14 +62,24 @@ __all__ = [
     "id_of",
     "ids_in_filter",
     "is_personal",
+    "is_plain_everywhere",
     "known_handle",
     "looks_like_handle",
     "may_ask_for_ids",
+    "may_search",
+    "origin_of",
+    "origin_of_pointer",
+    "plan_of",
     "profile_of",
     "public_filter",
     "public_id",
     "public_name",
     "sees_id",
+    "sees_name",
+    "sees_some",
+    "text_of",
+    "visible_payload",
+    "without_marks",
     "without_own_id",
     "without_own_ids",
 ]

@@ -1,23 +1,22 @@
 """Masking. No value of an event reaches a page, a frame, an export, or a log by any other way.
 
-People who may see payloads (``see_payloads`` in ``dashboard.access.policy``) see every value. Everybody else sees ids, types,
-and times, and a mark in place of each other value. The names of properties and extension attributes are masked as well: the
-publisher chose them, and they can tell as much as a value.
+Who has the standing right to see values (``see_payloads`` in ``dashboard.access.policy``) sees each as it is. Everybody else
+sees ids, types and times, and each other value as the configuration's rules show it: the first rule that fits its topic, type
+and path wins, and a value that no rule fits is hidden. So are the names of fields, properties and extension attributes, unless
+a rule spells them or shows their values: the publisher chose them, and they can tell as much as a value.
+
+A reveal opens values of one event or aggregate to one person. It is asked here, so that every page shows it alike.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.utils.safestring import SafeString, mark_safe
-
-from dashboard.access.policy import allows
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from dashboard.models import ApiToken, Person
+from dashboard.privacy.documents import masked_document
+from dashboard.privacy.handles import sees_id, without_own_id
+from dashboard.privacy.plans import Plan, plan_for, rules_for
+from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
+from eventstore.config import DATA, Show, value_path
 
 OPEN_PATHS = frozenset(
     {
@@ -42,64 +41,115 @@ OPEN_PATHS = frozenset(
 ATTRIBUTES = "attributes."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccessProfile:
-    """What masking has to know about a person or a token."""
-
-    name: str
-    sees_values: bool
-
-    @property
-    def level(self) -> str:
-        """The same for all who see the same, so that rendered text can be shared between them."""
-        return "values" if self.sees_values else "masked"
-
-
-@dataclass(frozen=True, slots=True)
-class Masked:
-    """Stands in for a value, and tells neither its length nor its kind."""
-
-    def __str__(self) -> str:
-        return "hidden"
-
-    def __html__(self) -> SafeString:
-        return mark_safe('<span class="masked" role="img" aria-label="hidden"></span>')
-
-
-MASKED = Masked()
-DisplayValue = str | Masked
-"""A value as somebody may see it: its text, or the mark."""
-
-
-def profile_of(account: "Person | AnonymousUser | ApiToken") -> AccessProfile:
-    return AccessProfile(name=account.get_username(), sees_values=allows(account, "see_payloads"))
-
-
-def display_value(value: object, path: str, profile: AccessProfile) -> DisplayValue:
-    """The value as text, or ``MASKED``.
+def display_value(value: object, path: str, profile: AccessProfile, origin: Origin | None = None) -> DisplayValue:
+    """The value as text, a part of it as ``Partial``, or ``MASKED``.
 
     ``path`` names the value: ``id``, ``aggregate_id``, ``key``, ``subject``, ``attributes.<name>``, ``properties.<name>``,
-    ``data`` (the whole payload), ``data.<path>`` (a value in it). Unknown paths are masked.
+    ``data`` (the whole payload), ``data.<path>`` (a value in it). ``origin`` says of which event it is; without it, only open
+    paths are seen. Unknown paths are masked.
     """
-    return text_of(value) if can_see(path, profile) else MASKED
+    if profile.sees_values or is_open(path):
+        return text_of(value)
+    shown = display_json(value, path, profile, origin)
+    return shown if isinstance(shown, Masked | Partial) else text_of(without_marks(shown))
 
 
-def can_see(path: str, profile: AccessProfile) -> bool:
-    """Whether the profile sees values of this path. For what is not a single text, such as payloads and lists of names."""
-    return profile.sees_values or path.removeprefix(ATTRIBUTES) in OPEN_PATHS
+def can_see(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
+    """Whether the profile sees whatever lies at this path, and all that is in it, as it is."""
+    if profile.sees_values or is_open(path):
+        return True
+    if origin is None:
+        return False
+    plan, named = plan_of(profile, origin), value_path(path)
+    if named is not None and named.head != DATA:
+        return plan.show(named) is Show.PLAIN
+    if not sees_id(origin.aggregate_type, origin.aggregate_id, profile):
+        return False  # a payload often repeats the id of its aggregate
+    return plan.data.whole and path.startswith(DATA) if named is None else plan.data.at(named.parts).whole
 
 
-def text_of(value: object) -> str:
-    """A JSON value as people write it: strings without quotes, ``None`` as an empty string, everything else as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
+def sees_some(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
+    """Whether the profile may see something of what lies at this path. If not, it must not even be looked up: whether there is
+    a value tells something."""
+    if profile.sees_values or is_open(path):
+        return True
+    if origin is None:
+        return False
+    plan, named = plan_of(profile, origin), value_path(path)
+    if named is None:
+        return plan.data.whole and path.startswith(DATA)
+    return plan.data.at(named.parts).open if named.head == DATA else plan.show(named) not in (None, Show.HIDDEN)
+
+
+def sees_name(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
+    """Whether the profile may see the name of this attribute or property."""
+    if profile.sees_values or is_open(path):
+        return True
+    named = value_path(path)
+    return named is not None and origin is not None and plan_of(profile, origin).spells(named)
+
+
+def display_document(document: Any, profile: AccessProfile, origin: Origin | None = None) -> Any:
+    """A whole JSON value, with ``MASKED`` at each hidden place. See ``masked_document``."""
+    if profile.sees_values:
+        return document
+    if origin is None:
+        return MASKED
+    return _without_own_ids(masked_document(document, plan_of(profile, origin).data), origin, profile)
+
+
+def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin | None = None) -> Any:
+    """As ``display_value``, but still a JSON value, with ``MASKED`` at each hidden place."""
+    if profile.sees_values or is_open(path):
         return value
-    try:
-        return json.dumps(_plain(value), ensure_ascii=False, default=str)
-    except (RecursionError, ValueError):
-        return "…"
+    return MASKED if origin is None else _without_own_ids(_partly(value, path, plan_of(profile, origin)), origin, profile)
 
 
-def _plain(value: object) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+def plan_of(profile: AccessProfile, origin: Origin) -> Plan:
+    """How the profile sees the values of this event: by its reveals, then by the rules."""
+    if profile.reveals and (opened := revealed_rules(profile, origin)):
+        return Plan([*opened, *rules_for(origin.topic, origin.type)])
+    return plan_for(origin.topic, origin.type)
+
+
+def is_open(path: str) -> bool:
+    """Whether everybody sees the values of this path."""
+    return path.removeprefix(ATTRIBUTES) in OPEN_PATHS
+
+
+def without_marks(shown: Any) -> Any:
+    """A value of ``display_document`` as plain JSON: what is hidden is left out, or null in a list."""
+    if isinstance(shown, Mapping):
+        return {name: without_marks(one) for name, one in shown.items() if one is not MASKED}
+    if isinstance(shown, list):
+        return [None if one is MASKED else without_marks(one) for one in shown]
+    return None if shown is MASKED else shown
+
+
+def _partly(value: object, path: str, plan: Plan) -> Any:
+    """The value as the plan shows it: it or a part of it, or ``MASKED``."""
+    named = value_path(path)
+    if named is None:
+        return value if plan.data.whole and path.startswith(DATA) else MASKED
+    if named.head != DATA:
+        return treated(value, plan.show(named) or Show.HIDDEN)
+    state = plan.data.at(named.parts)
+    if isinstance(value, list) and _of_many(path):
+        return [masked_document(one, state) for one in value]
+    return masked_document(value, state)
+
+
+def _without_own_ids(shown: Any, origin: Origin, profile: AccessProfile) -> Any:
+    """What is shown, with the handle in place of each value that is the personal id of the event's own aggregate."""
+    if shown is MASKED or sees_id(origin.aggregate_type, origin.aggregate_id, profile):
+        return shown
+    if isinstance(shown, dict):
+        return {name: _without_own_ids(one, origin, profile) for name, one in shown.items()}
+    if isinstance(shown, list):
+        return [_without_own_ids(one, origin, profile) for one in shown]
+    return without_own_id(shown, origin, profile)
+
+
+def _of_many(path: str) -> bool:
+    """Whether the path is of all elements of a list, so that its value is the list of what was found in them."""
+    return "[]" in path or "[*]" in path

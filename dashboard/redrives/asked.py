@@ -58,7 +58,8 @@ def asked_redrive(request: HttpRequest, topic: str, name: str) -> AskedRedrive |
     if asked.dead is None or asked.retried:
         raise NotSupported("This subscription has no such dead-letter topic. Go back to the subscription.")
     chosen = _posted(given["letters"], asked.dead) if "letters" in given else chosen_in(given, asked.dead)
-    entered = EnteredFilter() if chosen else read_filter(given.get("filter", ""), profile_of(request))
+    text = "" if chosen else given.get("filter", "")
+    entered = read_filter(text, profile_of(request), topics=asked.searched)
     if entered.problem:
         return entered
     if not chosen and "all" not in given:

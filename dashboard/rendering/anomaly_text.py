@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard.privacy import AccessProfile, DisplayValue, display_value, public_id
+from dashboard.privacy import MASKED, AccessProfile, DisplayValue, Origin, can_see, public_id
 from dashboard.rendering.text import format_number
 from eventstore.model import Anomaly
 
@@ -130,15 +130,17 @@ def texts_of_kinds(kinds: Iterable[str]) -> tuple[AnomalyText, ...]:
     return tuple(text for kind, text in ANOMALY_TEXTS.items() if kind.value in wanted)
 
 
-def findings(details: Mapping[str, str], profile: AccessProfile) -> Sequence[AnomalyFinding]:
+def findings(details: Mapping[str, str], profile: AccessProfile, origin: Origin | None = None) -> Sequence[AnomalyFinding]:
     """The anomalies of one event, from a mapping of kind to detail. Details that hold the publisher's numbers are masked."""
     return [
-        AnomalyFinding(text=text, detail=display_detail(text, details[text.kind.value], profile))
+        AnomalyFinding(text=text, detail=display_detail(text, details[text.kind.value], profile, origin))
         for text in texts_of_kinds(details)
     ]
 
 
-def display_detail(text: AnomalyText, detail: str, profile: AccessProfile) -> DisplayValue:
+def display_detail(text: AnomalyText, detail: str, profile: AccessProfile, origin: Origin | None = None) -> DisplayValue:
     """The detail as the profile may see it. Empty for duplicate ids, whose detail only repeats what the kind means."""
     adds_something = detail and text.kind is not Anomaly.DUPLICATE_ID
-    return display_value(detail, text.path, profile) if adds_something else ""
+    if not adds_something:
+        return ""
+    return detail if can_see(text.path, profile, origin) else MASKED

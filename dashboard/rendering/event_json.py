@@ -13,7 +13,19 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dashboard.privacy import AccessProfile, can_see, display_id, without_own_id
+from dashboard.privacy import (
+    MASKED,
+    AccessProfile,
+    Origin,
+    can_see,
+    display_id,
+    display_value,
+    origin_of,
+    plan_of,
+    visible_payload,
+    without_marks,
+    without_own_id,
+)
 from eventstore.envelope import unreadable_event
 from eventstore.model import NO_TIME, NOT_THE_MESSAGE, Event, reported
 
@@ -124,13 +136,17 @@ def _known(time: datetime) -> datetime | None:
 def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
     """Add what not everybody may see. ``masked`` names every field that could be there, so that it does not tell which are."""
     message = event.message
-    form.key, form.ordering_key = (_seen(key, event, profile) for key in (message.key, message.ordering_key))
     if not profile.sees_values:
-        shown = {"key": form.key, "orderingkey": form.ordering_key}
-        form.masked = tuple(name for name in UNBOUNDED if shown.get(name) is None)
+        _add_visible(form, event, profile)
         return
+    form.key, form.ordering_key = message.key, message.ordering_key
     form.source = event.source
     form.attributes = {name: value for name, value in event.attributes.items() if name not in _OWN_FIELDS}
+    _add_payload(form, event)
+
+
+def _add_payload(form: _Form, event: Event) -> None:
+    message = event.message
     form.tombstone, form.encrypted = message.null, message.encrypted
     if message.null:
         return
@@ -141,11 +157,42 @@ def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
         form.data_base64 = base64.b64encode(whole).decode("ascii")
 
 
-def _seen(key: str | None, event: Event, profile: AccessProfile) -> str | None:
-    """The key, if the profile may see it: one that is the aggregate's id is no secret."""
+def _add_visible(form: _Form, event: Event, profile: AccessProfile) -> None:
+    """Add what the rules show. ``masked`` names each field of which something may be left out."""
+    message, origin = event.message, origin_of(event)
+    plan = plan_of(profile, origin)
+    keys = {"key": message.key, "orderingkey": message.ordering_key}
+    seen = {name: _seen(key, event, profile, origin) for name, key in keys.items()}
+    form.key, form.ordering_key = seen["key"], seen["orderingkey"]
+    whole = {
+        name for name in keys if seen[name] is not None and (seen[name] == keys[name] or keys[name] == event.aggregate_id)
+    }
+    if not plan.shows_nothing:
+        form.source = _text_or_nothing(event.source, "source", profile, origin)
+        shown = {
+            name: _text_or_nothing(text, f"attributes.{name}", profile, origin) for name, text in event.attributes.items()
+        }
+        form.attributes = {name: text for name, text in shown.items() if text and name not in _OWN_FIELDS}
+        whole |= {"source"} if can_see("source", profile, origin) else set()
+        whole |= {"attributes"} if plan.shows_all("attributes") else set()
+        if can_see("data", profile, origin):
+            _add_payload(form, event)
+            whole.add("data")
+        elif (document := visible_payload(event, profile, origin)) is not MASKED:
+            form.data = Raw(_encode(without_marks(document)))
+    form.masked = tuple(name for name in UNBOUNDED if name not in whole)
+
+
+def _text_or_nothing(text: str, path: str, profile: AccessProfile, origin: Origin) -> str:
+    shown = display_value(text, path, profile, origin)
+    return shown if isinstance(shown, str) else ""
+
+
+def _seen(key: str | None, event: Event, profile: AccessProfile, origin: Origin) -> str | None:
+    """The key, as far as the profile may see it: one that is the aggregate's id is seen as that is."""
     if key is not None and not event.problem and key == event.aggregate_id:
         return display_id(event.aggregate_type, key, profile)
-    return key if key is not None and can_see("key", profile) else None
+    return None if key is None else _text_or_nothing(key, "key", profile, origin) or None
 
 
 def _is_safe_json(event: Event) -> bool:

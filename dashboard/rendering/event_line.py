@@ -32,6 +32,7 @@ class EventLine:
     - ``version`` is ``None`` for copies in derived topics and for messages that fit no envelope.
     - ``problem`` says why a message fits no envelope.
     - ``payload_unreadable``: the story needs values of a payload that cannot be parsed. Only set for people who see payloads.
+    - ``new_shape``: a value that the story needs has another shape than a line can show.
     - ``missing`` says why the event could not be read from the store.
     - ``encrypted``: nobody here can read the payload. ``schema_mismatch``: the payload does not fit its schema.
     - ``member``: which event of a batch it is, in words, if its message holds several.
@@ -58,6 +59,7 @@ class EventLine:
     key: DisplayValue = ""
     problem: str = ""
     payload_unreadable: bool = False
+    new_shape: bool = False
     missing: Missing = Missing.NOTHING
     encrypted: bool = False
     schema_mismatch: bool = False

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
-from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value
+from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value, origin_of
 from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.links import aggregate_url, event_url
@@ -38,7 +38,7 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
     if event is None:
         assert pointer is not None
         return build_pointer_line(pointer, row.missing, profile=profile)
-    pieces, payload_unreadable = story_of(event, profile)
+    story = story_of(event, profile)
     return _line(
         event,
         row.position,
@@ -47,10 +47,11 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
         event_id=event.id,
         id_is_position=event.id_is_position,
         published=event.message.published,
-        pieces=pieces,
+        pieces=story.pieces,
         key=key_of(event, profile) or ordering_key_of(event, profile),
         problem=event.problem,
-        payload_unreadable=payload_unreadable,
+        payload_unreadable=story.payload_unreadable,
+        new_shape=story.new_shape,
         encrypted=event.message.encrypted,
         schema_mismatch=event.schema is not None and bool(event.schema.problem),
         member=member_words(event),
@@ -87,6 +88,7 @@ class _Details(TypedDict, total=False):
     key: DisplayValue
     problem: str
     payload_unreadable: bool
+    new_shape: bool
     missing: Missing
     encrypted: bool
     schema_mismatch: bool
@@ -164,4 +166,4 @@ def _shown_key(key: str | None, event: Event, profile: AccessProfile) -> Display
         return ""
     if not event.problem and key == event.aggregate_id:
         return display_id(event.aggregate_type, key, profile)
-    return display_value(key, "key", profile)
+    return display_value(key, "key", profile, None if profile.sees_values else origin_of(event))

@@ -24,6 +24,10 @@ LONGEST_TYPE = 120
 LONGEST_CACHED = 200
 """Characters of a type whose HTML is cached for the next row of the same type."""
 NO_AGGREGATE = f'<span class="faint">{NO_VALUE}</span>'
+NEW_SHAPE = (
+    ' <span class="badge" title="A value that the line of this type names has another shape than the line can show.">'
+    "new shape</span>"
+)
 WARNING = '<span aria-hidden="true">◆</span>'
 
 
@@ -111,6 +115,8 @@ def _badges(line: EventLine) -> Iterator[str]:
         yield f' <span class="badge badge-warn" title="{escape(visible(line.problem))}">{WARNING} unreadable</span>'
     if line.payload_unreadable:
         yield ' <span class="badge badge-warn">payload not readable</span>'
+    if line.new_shape:
+        yield NEW_SHAPE
     if line.missing_text:
         yield f' <span class="badge">{escape(line.missing_text)}</span>'
     if line.encrypted:

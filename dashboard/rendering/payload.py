@@ -5,16 +5,17 @@ JSON is never parsed and written again, so numbers keep their digits and objects
 
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Never
+from typing import Any, Never
 
 import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.privacy import AccessProfile, can_see
+from dashboard.privacy import MASKED, AccessProfile, can_see, origin_of, visible_payload
 from dashboard.rendering.text import is_printable_text, visible
 from eventstore.model import NOT_THE_MESSAGE, Event, SchemaUse, reported
 
@@ -46,8 +47,9 @@ _CSS = {"key": "j-key", "text": "j-text", "number": "j-number", "word": "j-word"
 class Payload:
     """A payload as HTML.
 
-    ``kind`` is ``hidden``, ``empty``, ``encrypted``, ``json``, ``text``, or ``binary``. ``html`` shows the first ``shown`` of
-    ``size`` bytes. If ``converted``, these are bytes of the JSON that the schema made of the payload.
+    ``kind`` is ``hidden``, ``masked`` (JSON of which a part is hidden), ``empty``, ``encrypted``, ``json``, ``text``, or
+    ``binary``. ``html`` shows the first ``shown`` of ``size`` bytes. If ``converted``, these are bytes of the JSON that the
+    schema made of the payload.
     """
 
     kind: str
@@ -67,13 +69,16 @@ class Payload:
         return self.kind != "binary" and self.cut and self.shown < MOST_BYTES
 
 
+PARTLY = "Masked: what your role may see of it. Other fields may be there or not."
+_PLACE = f"masked-{secrets.token_hex(8)}"
+"""Stands for a hidden value until the text is HTML. No payload can hold it."""
 HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but no payloads.")
 
 
 def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payload:
     """Show the event's data as ``payload_of`` does, and say if it is absent, encrypted, or written with a schema."""
-    if not can_see("data", profile):
-        return HIDDEN
+    if not profile.sees_values and not can_see("data", profile, origin := origin_of(event)):
+        return _masked(visible_payload(event, profile, origin), limit)
     message = event.message
     if message.null:
         return Payload(kind="empty", note="This message has no payload at all (a tombstone: what its key meant is deleted).")
@@ -81,7 +86,7 @@ def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payloa
         batch = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
         note = f"Encrypted by its publisher: its payload cannot be shown.{batch}"
         return Payload(kind="encrypted", size=len(message.payload), note=note)
-    payload = _payload_of(event, profile, limit)
+    payload = _payload_of(event, limit)
     if event.schema is None and event.recoded is None:
         return payload
     schema = _schema_note(event.schema) if event.schema else ""
@@ -90,16 +95,35 @@ def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payloa
     return replace(payload, note=" ".join(filter(None, [schema, recoded, payload.note])), converted=converted)
 
 
-def _payload_of(event: Event, profile: AccessProfile, limit: int) -> Payload:
+def _payload_of(event: Event, limit: int) -> Payload:
     """As ``payload_of``. What that fails on is shown in hexadecimal."""
     try:
-        return payload_of(event.data, event.content_type, profile, limit)
+        return payload_of(event.data, event.content_type, limit)
     except NOT_THE_MESSAGE:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a payload does to its page, its bytes can be shown
         words = reported(error, event.position.where)
         note = f"Eventdesk cannot handle something in it ({words}): shown in hexadecimal."
         return replace(_binary(event.data, ""), note=note)
+
+
+def _masked(shown: Any, limit: int) -> Payload:
+    """What somebody sees of a payload, with a mark at each hidden place. Its length is that of what is shown."""
+    if shown is MASKED:
+        return HIDDEN
+    data = json.dumps(shown, ensure_ascii=False, default=lambda _: _PLACE).encode("utf-8", "replace")
+    text = data[: min(limit, MOST_BYTES)].decode("utf-8", "ignore")
+    mark = str(MASKED.__html__())
+    html = (
+        pretty(text).replace(f'<span class="j-text">&quot;{_PLACE}&quot;</span>', mark).replace(f"&quot;{_PLACE}&quot;", mark)
+    )
+    return Payload(
+        kind="masked",
+        size=len(data),
+        shown=min(limit, MOST_BYTES, len(data)),
+        html=mark_safe(html),  # noqa: S308 -- escaped by ``pretty``, and the mark is ours
+        note=PARTLY,
+    )
 
 
 def _schema_note(schema: SchemaUse) -> str:
@@ -111,10 +135,8 @@ def _schema_note(schema: SchemaUse) -> str:
     return f"{used[:1].upper()}{used[1:]}{made}."
 
 
-def payload_of(data: bytes, content_type: str, profile: AccessProfile, limit: int) -> Payload:
-    """Show at most ``limit`` bytes of the payload, and never more than ``MOST_BYTES``, as this profile may see it."""
-    if not can_see("data", profile):
-        return HIDDEN
+def payload_of(data: bytes, content_type: str, limit: int) -> Payload:
+    """Show at most ``limit`` bytes of the payload, and never more than ``MOST_BYTES``, to somebody who may see all of it."""
     if not data:
         return Payload(kind="empty", note="This event has no payload.")
     limit = min(limit, MOST_BYTES)

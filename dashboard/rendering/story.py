@@ -1,14 +1,25 @@
 """The story of an event: one line in plain words, with each value masked on its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.conf import settings
 from jmespath.exceptions import JMESPathError
 
-from dashboard.privacy import MASKED, AccessProfile, DisplayValue, can_see, display_value, without_own_id
+from dashboard.privacy import (
+    MASKED,
+    AccessProfile,
+    DisplayValue,
+    Masked,
+    Origin,
+    display_json,
+    origin_of,
+    sees_some,
+    text_of,
+    without_own_id,
+)
 from dashboard.rendering.text import humanize_type, shorten, visible
 from eventstore.config import Placeholder
 from eventstore.model import Event
@@ -25,22 +36,45 @@ NOT_GIVEN = "(not said)"
 _NOT_NEEDED, _TOO_LONG, _UNPARSABLE = object(), object(), object()
 
 
-def story_of(event: Event, profile: AccessProfile) -> tuple[tuple[DisplayValue, ...], bool]:
-    """Tell what happened, and whether the payload that the story needs cannot be parsed.
+class Story(NamedTuple):
+    """What happened, as texts and masked values in turn.
 
-    The story is the line configured for the event's type. Without one, or if its values cannot be looked up, the story is the
-    type in plain words: a value that nobody could read must not appear as "(not said)".
+    - ``payload_unreadable``: the payload that the line needs cannot be parsed.
+    - ``new_shape``: a value that the line names has another shape than a line can show, such as an object.
+    """
+
+    pieces: tuple[DisplayValue, ...]
+    payload_unreadable: bool = False
+    new_shape: bool = False
+
+
+class _NewShape(Exception):
+    """A value is of another shape than the line expects."""
+
+
+def story_of(event: Event, profile: AccessProfile) -> Story:
+    """Tell what happened.
+
+    The story is the line configured for the event's type. Without one, or if its values cannot be looked up or have another
+    shape than a line can show, the story is the type in plain words: a value that nobody could read must not appear as "(not
+    said)", and a line is no place for JSON.
     """
     if event.problem:
-        return (UNREADABLE,), False
+        return Story((UNREADABLE,))
     type_alone = (type_words(event.type),)
     parts = settings.EVENTDESK.story(event.type)
     if parts is None or event.message.encrypted:
-        return type_alone, False
-    document = _document(event, profile, parts)
+        return Story(type_alone)
+    origin = None if profile.sees_values else origin_of(event)
+    document = _document(event, profile, origin, parts)
     if document is _UNPARSABLE or document is _TOO_LONG:
-        return type_alone, document is _UNPARSABLE
-    return tuple(part if isinstance(part, str) else _fill(part, event, document, profile) for part in parts), False
+        return Story(type_alone, payload_unreadable=document is _UNPARSABLE)
+    try:
+        return Story(
+            tuple([part if isinstance(part, str) else _fill(part, event, document, profile, origin) for part in parts])
+        )
+    except _NewShape:
+        return Story(type_alone, new_shape=True)
 
 
 def plain_story(pieces: Sequence[DisplayValue]) -> str:
@@ -56,9 +90,9 @@ def type_words(event_type: str) -> str:
 _cached_words = lru_cache(maxsize=1024)(humanize_type)
 
 
-def _document(event: Event, profile: AccessProfile, parts: Sequence[str | Placeholder]) -> object:
+def _document(event: Event, profile: AccessProfile, origin: Origin | None, parts: Sequence[str | Placeholder]) -> object:
     """The parsed payload, if some placeholder looks into it and the profile may see the value. Otherwise a marker, why not."""
-    needed = any(isinstance(part, Placeholder) and part.expression and can_see(part.path, profile) for part in parts)
+    needed = any(isinstance(part, Placeholder) and part.expression and sees_some(part.path, profile, origin) for part in parts)
     if not needed or not event.data:
         return _NOT_NEEDED
     if len(event.data) > PAYLOAD_LIMIT:
@@ -69,22 +103,47 @@ def _document(event: Event, profile: AccessProfile, parts: Sequence[str | Placeh
         return _UNPARSABLE
 
 
-def _fill(part: Placeholder, event: Event, document: object, profile: AccessProfile) -> DisplayValue:
-    if not can_see(part.path, profile):
+def _fill(part: Placeholder, event: Event, document: object, profile: AccessProfile, origin: Origin | None) -> DisplayValue:
+    if not sees_some(part.path, profile, origin):
         return MASKED  # before the look-up: even whether there is a value must stay hidden
     value = _attribute(event, part.path) if part.expression is None else _search(part, document)
-    text = display_value(_in_words(without_own_id(value, event, profile)), part.path, profile)
-    return shorten(text, LONGEST_VALUE) or NOT_GIVEN if isinstance(text, str) else text
+    if not _fits(value):
+        raise _NewShape
+    shown = display_json(without_own_id(value, event, profile), part.path, profile, origin)
+    if isinstance(shown, list):
+        return shorten(", ".join(_named(shown)), LONGEST_VALUE) or NOT_GIVEN
+    return shown if isinstance(shown, Masked) else shorten(_in_words(shown), LONGEST_VALUE) or NOT_GIVEN
 
 
-def _in_words(value: Any) -> Any:
-    """A list of simple values as one text, and how many there are of others: a line is no place for JSON."""
-    if not isinstance(value, dict | list):
-        return value
-    if isinstance(value, dict) or any(isinstance(one, dict | list) for one in value):
-        return f"({len(value):,} value{'' if len(value) == 1 else 's'})"
-    named = [one if isinstance(one, str) else msgspec.json.encode(one).decode() for one in value[:MOST_VALUES]]
-    return ", ".join([*named, "…"] if len(value) > MOST_VALUES else named)
+def _fits(value: Any) -> bool:
+    """Whether a line can show the value: a simple one, or a list of such."""
+    if isinstance(value, list):
+        return not any(isinstance(one, dict | list) or _is_json(one) for one in value[:MOST_VALUES])
+    return not isinstance(value, dict) and not _is_json(value)
+
+
+def _is_json(value: Any) -> bool:
+    """Whether the value is a text that holds a JSON object or list."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        return isinstance(msgspec.json.decode(value.encode("utf-8", "replace")), dict | list)
+    except RecursionError:
+        return True
+    except msgspec.DecodeError:
+        return False
+
+
+def _named(values: Sequence[Any]) -> Iterator[str]:
+    """The first values in words, and "…" for each that is masked and for all others."""
+    for value in values[:MOST_VALUES]:
+        yield "…" if isinstance(value, Masked) else "null" if value is None else _in_words(value)
+    if len(values) > MOST_VALUES:
+        yield "…"
+
+
+def _in_words(value: Any) -> str:
+    return value if isinstance(value, str) else text_of(value)
 
 
 def _search(part: Placeholder, document: object) -> Any:
@@ -93,8 +152,8 @@ def _search(part: Placeholder, document: object) -> Any:
     assert part.expression is not None
     try:
         return part.expression.search(document)
-    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return None  # a function of the expression cannot take what this payload holds: treated like a missing value
+    except (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise _NewShape from error  # a function of the expression cannot take what this payload holds
 
 
 def _attribute(event: Event, name: str) -> str:

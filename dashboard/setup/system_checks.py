@@ -6,11 +6,12 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.setup.addresses import host_problems, proxy_count, proxy_problem
-from eventstore.config import hash_key_problem, hook_secret_problem
+from eventstore.config import hash_key_problem, hook_secret_problem, mark_key_problem
 from eventstore.drivers import open_storage
 from eventstore.model import InvalidConfiguration
 
@@ -39,7 +40,8 @@ def serving_problems() -> list[str]:
     if problem := handle_key_problem():
         problems.append(problem)
     hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
-    problems += [problem for problem in (hooks, store_problem(), proxy_problem()) if problem]
+    marks = mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY)
+    problems += [problem for problem in (hooks, marks, clear_roles_problem(), store_problem(), proxy_problem()) if problem]
     if settings.DEMO:
         return problems
     if not settings.SECRET_KEY_GIVEN:
@@ -64,6 +66,15 @@ def handle_key_problem() -> str:
         return "EVENTDESK_HANDLE_KEY is missing: personal ids need it. Set it to a long random text, and keep it."
     short = len(key) < SHORTEST_SECRET
     return f"EVENTDESK_HANDLE_KEY is too short: {SHORTEST_SECRET} characters at least." if short else ""
+
+
+def clear_roles_problem() -> str:
+    """Why the roles that see every value are wrong, or an empty string."""
+    roles = [value for value, _ in get_user_model()._meta.get_field("role").choices or () if value]
+    unknown = [name for name in settings.EVENTDESK.masking.clear_for or () if name not in roles]
+    if not unknown:
+        return ""
+    return f"{settings.EVENTDESK.path}: masking.clear_for: {unknown[0]!r} is no role; there are {', '.join(roles)}."
 
 
 def store_problem() -> str:
@@ -136,6 +147,13 @@ def check_handle_key_is_its_own(*, app_configs: Sequence[AppConfig] | None, **op
             id="eventdesk.W003",
         )
     ]
+
+
+@register("eventdesk")
+def check_masking(*, app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Refuse roles that there are not, and rules without the key of their marks."""
+    problems = (clear_roles_problem(), mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY))
+    return [Error(problem, id="eventdesk.E004") for problem in problems if problem]
 
 
 @register("eventdesk")

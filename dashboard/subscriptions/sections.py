@@ -13,15 +13,19 @@ from django.http import HttpRequest
 
 from dashboard.gateway import desk
 from dashboard.privacy import (
+    MASKED,
     AccessProfile,
     DisplayValue,
+    Origin,
     any_is_personal,
     display_id,
-    display_value,
     given_id,
     is_personal,
     known_handle,
     may_ask_for_ids,
+    origin_of,
+    plan_of,
+    sees_name,
 )
 from dashboard.rendering import EventLine, aggregate_url, build_line, build_pointer_line
 from dashboard.subscriptions.backlog_cache import Line
@@ -29,7 +33,8 @@ from dashboard.subscriptions.type_pictures import PICTURES
 from dashboard.web.event_detail import Detail, detail_of
 from dashboard.web.global_search import delivery_filter
 from dashboard.web.pages import profile_of
-from eventstore.comparison import Comparison, Difference, What
+from eventstore.comparison import ELEMENT, Comparison, Difference, What
+from eventstore.config import Show, Wild
 from eventstore.model import ConnectedConsumer, DeliveryState, EventStoreError, Pointer, Subscription
 from eventstore.subscriptions import Holder, LetterTopic, Progress, Reached, WaitingOfAggregate
 
@@ -163,7 +168,10 @@ def holders_of(found: Sequence[Holder], profile: AccessProfile) -> Sequence[Hold
             line=build_line(holder.held, profile),
             detail=None if number else detail_of(holder.held, profile, limit),
             handled=build_line(holder.handled, profile) if holder.handled else None,
-            differences=[difference_line(one, profile) for one in holder.comparison.differences] if holder.comparison else [],
+            differences=[
+                difference_line(one, profile, origin_of(holder.held.event) if holder.held.event else None)
+                for one in (holder.comparison.differences if holder.comparison else ())
+            ],
             comparison=holder.comparison,
             searched=holder.searched,
             batch=holder.batch,
@@ -173,17 +181,28 @@ def holders_of(found: Sequence[Holder], profile: AccessProfile) -> Sequence[Hold
     ]
 
 
-def difference_line(one: Difference, profile: AccessProfile) -> DifferenceLine:
-    where = f"properties.{one.path}" if one.what in PROPERTIES else f"data.{one.path}"
+def difference_line(one: Difference, profile: AccessProfile, origin: Origin | None = None) -> DifferenceLine:
+    named, shown = _seen(one, profile, origin)
     return DifferenceLine(
         what=one.what,
         words=WORDS[one.what],
-        path=display_value(one.path, where, profile) if one.path else "",
+        path=one.path if named or not one.path else MASKED,
         now=one.now,
         before=one.before,
-        value_now=display_value(one.value_now, where, profile) if one.value_now else "",
-        value_before=display_value(one.value_before, where, profile) if one.value_before else "",
+        value_now=one.value_now if shown or not one.value_now else MASKED,
+        value_before=one.value_before if shown or not one.value_before else MASKED,
     )
+
+
+def _seen(one: Difference, profile: AccessProfile, origin: Origin | None) -> tuple[bool, bool]:
+    """Whether the name of the field, and its values, are seen. Both events are of one type and so under the same rules."""
+    if profile.sees_values or origin is None:
+        return profile.sees_values, profile.sees_values
+    if one.what in PROPERTIES:
+        return sees_name(f"properties.{one.path}", profile, origin), False
+    parts = tuple(Wild.ELEMENT if part == ELEMENT else part for part in one.parts)
+    state = plan_of(profile, origin).data.at(parts)
+    return state.open or state.spelled, state.whole or state.show is Show.PLAIN
 
 
 def _asked_aggregate(request: HttpRequest, told: Subscription, reached: Reached) -> dict[str, Any]:

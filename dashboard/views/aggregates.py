@@ -115,8 +115,9 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if id != public_id(type, aggregate.id):
         query = request.GET.urlencode()
         return redirect(f"{aggregate_url(type, aggregate.id)}{'?' if query else ''}{query}")
-    figures = figures_for({stream.topic for stream in aggregate.streams})
-    entered = filter_form.entered_filter(request, asked_of(figures))
+    topics = {stream.topic for stream in aggregate.streams}
+    figures = figures_for(topics)
+    entered = filter_form.entered_filter(request, asked_of(figures), topics=topics)
     events, filtered = _events(request, aggregate, entered)
     selected = _selected(request, aggregate, events.items)
     lines = [build_line(row, profile) for row in events.items]

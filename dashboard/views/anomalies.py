@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, DisplayValue, display_id, given_id, public_id
+from dashboard.privacy import AccessProfile, DisplayValue, display_id, given_id, origin_of_pointer, public_id
 from dashboard.rendering import ANOMALY_TEXTS, AnomalyText, EventLine, aggregate_url, build_pointer_line, display_detail
 from dashboard.web import store_health
 from dashboard.web.pages import Problem, page, problem, profile_of, render
@@ -91,7 +91,7 @@ def _line(line: AnomalyLine, text: AnomalyText, profile: AccessProfile) -> Line:
     is_duplicate = text.kind is Anomaly.DUPLICATE_ID
     return Line(
         event=event,
-        detail=display_detail(text, line.detail, profile),
+        detail=display_detail(text, line.detail, profile, origin_of_pointer(line.pointer)),
         all_url=f"{reverse('aggregates')}?{urlencode({'q': event.event_id})}" if is_duplicate else "",
     )
 

@@ -60,7 +60,7 @@ def show(request: HttpRequest, topic: str) -> HttpResponse:
     known_topic = desk().streams.topic(topic)
     indexed = desk().index.topics().get(known_topic.name)
     since, problem = _since(request.GET.get("since", ""))
-    entered = filter_form.entered_filter(request)
+    entered = filter_form.entered_filter(request, topics={known_topic.name})
     if entered.text:
         return _filtered(request, known_topic, entered, {"indexed": indexed, "since": since, "since_problem": problem})
     page_token = page_token_of(request)

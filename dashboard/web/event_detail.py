@@ -1,15 +1,22 @@
 """One event with everything that belongs to it, masked: for its own page, and beside an aggregate's stream."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, DisplayValue, can_see, display_value, without_own_id, without_own_ids
+from dashboard.privacy import (
+    AccessProfile,
+    Origin,
+    can_see,
+    origin_of,
+    origin_of_pointer,
+    without_own_id,
+    without_own_ids,
+)
 from dashboard.rendering import (
     AnomalyFinding,
     EventLine,
@@ -22,16 +29,14 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
+from dashboard.rendering.facts import Fact, attribute_facts, one_fact, property_facts, store_facts, value_facts
 from dashboard.web.known_extensions import meanings
 from eventstore.envelope import unreadable_event
-from eventstore.model import NOT_THE_MESSAGE, STORES_PROPERTIES, Event, EventStoreError, Pointer, Position, reported
+from eventstore.model import NOT_THE_MESSAGE, Event, EventStoreError, Pointer, Position, reported
 from eventstore.streams import Row
 
 MOST_TOGETHER = 200
 """Events of a conversation, or effects, that the index returns at most."""
-LONGEST_VALUE = 4_000
-HIDDEN = "hidden from your role"
-STORED_AS_HASH = "kept as a hash"
 KEY_MAY_BE_BINARY = (
     "The key may be binary: it reads like base64, and the store does not tell now whether it was set as bytes. "
     "Events with these bytes as key and events with this text are one aggregate here."
@@ -48,23 +53,6 @@ MEMBER_NOTE = (
 SHORTEST_UNPADDED = 16
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _MIXED = tuple(re.compile(kind) for kind in ("[a-z]", "[A-Z]", "[0-9+/]"))
-STORES_WORDS = {"__MSG_PROP_REPL_SOURCE_POSITION": "Position where it was first published"}
-_CORE_ATTRIBUTES = frozenset({"source", "subject", "datacontenttype", "dataschema", "sequence"})
-"""Attributes whose names alone tell nothing about anybody."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """A name and a value, either of which may be masked. ``copy`` is the text of the copy button, if there is one.
-
-    ``note`` says what it means; ``url`` is where the value leads, on another system.
-    """
-
-    name: DisplayValue
-    value: DisplayValue
-    copy: str = ""
-    note: str = ""
-    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,18 +100,19 @@ def detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
 def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
     line = build_line(row, profile)
     event, pointer = row.event, row.pointer
+    origin = _origin(row)
     correlation, cause = _links(row)
     return Detail(
         line=line,
         title=plain_story(line.pieces),
         event=event,
         pointer=pointer,
-        facts=_facts(event, profile) if event else (),
-        attributes=attribute_facts(without_own_ids(event.attributes, event, profile), profile) if event else (),
+        facts=_facts(event, profile, origin) if event else (),
+        attributes=attribute_facts(without_own_ids(event.attributes, event, profile), profile, origin) if event else (),
         attributes_are_properties=event is not None and "ce_specversion" in event.message.properties,
-        message=_message_facts(event, profile) if event else _pointer_facts(pointer, profile),
-        properties=property_facts(without_own_ids(event.message.properties, event, profile), profile) if event else (),
-        by_store=store_facts(event.message.properties, profile) if event else (),
+        message=_message_facts(event, profile, origin) if event else _pointer_facts(pointer, profile, origin),
+        properties=property_facts(without_own_ids(event.message.properties, event, profile), profile, origin) if event else (),
+        by_store=store_facts(event.message.properties, profile, origin) if event else (),
         correlation_id=_shown(correlation, row, profile),
         conversation=_lines(desk().index.conversation(correlation), profile) if correlation else (),
         cause_id=_shown(cause, row, profile),
@@ -131,58 +120,18 @@ def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
         effects=() if line.id_is_position else _lines(desk().index.effects_of(line.event_id), profile),
         payload=payload_of_event(event, profile, limit) if event else None,
         notes=(*event.notes, *member_notes(event), *key_notes(event, desk().log.key_is_bytes)) if event else (),
-        anomalies=findings(desk().index.anomalies_of(pointer), profile) if pointer else (),
-        values=value_facts(pointer.values, profile) if pointer else (),
+        anomalies=findings(desk().index.anomalies_of(pointer), profile, origin) if pointer else (),
+        values=value_facts(pointer.values, profile, origin) if pointer else (),
     )
 
 
-def attribute_facts(attributes: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
-    """The CloudEvents attributes as published. The names of extensions are masked like values."""
-    facts = []
-    hidden = False
-    for name in sorted(attributes):
-        if can_see(f"attributes.{name}", profile) or name in _CORE_ATTRIBUTES:
-            facts.append(_fact(name, attributes[name], f"attributes.{name}", profile))
-        else:
-            hidden = True
-    return [*facts, Fact(name="other attributes", value=HIDDEN)] if hidden else facts
+def _origin(row: Row) -> Origin | None:
+    if row.event is not None:
+        return origin_of(row.event)
+    return origin_of_pointer(row.pointer) if row.pointer is not None else None
 
 
-def property_facts(properties: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
-    """The message's properties. A profile that sees no values learns only that there are some."""
-    names = [name for name in sorted(properties) if not name.startswith(STORES_PROPERTIES)]
-    if not names:
-        return []
-    if not can_see("properties", profile):
-        return [Fact(name="names and values", value=HIDDEN)]
-    return [_fact(name, properties[name], f"properties.{name}", profile) for name in names]
-
-
-def store_facts(properties: Mapping[str, str], profile: AccessProfile) -> list[Fact]:
-    """The properties that the store has added to the message by itself, under plain names where these are known."""
-    return [
-        _fact(STORES_WORDS.get(name, name), properties[name], f"properties.{name}", profile)
-        for name in sorted(properties)
-        if name.startswith(STORES_PROPERTIES)
-    ]
-
-
-def value_facts(values: Sequence[tuple[str, str]], profile: AccessProfile) -> list[Fact]:
-    """The values of the payload that the index stores.
-
-    A profile that sees no values gets none, because even their names tell something. A hash is never shown: somebody with the
-    key could compare it with guesses.
-    """
-    if not profile.sees_values:
-        return []
-    readable = {searchable.name for searchable in settings.EVENTDESK.searchables if not searchable.hashed}
-    return [
-        Fact(name=name, value=display_value(text, f"data.{name}", profile) if name in readable else STORED_AS_HASH)
-        for name, text in values
-    ]
-
-
-def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
+def _facts(event: Event, profile: AccessProfile, origin: Origin | None) -> list[Fact]:
     """What the envelope tells beyond id, type, time, and aggregate."""
     candidates = (
         ("Source", event.source, "source"),
@@ -190,20 +139,22 @@ def _facts(event: Event, profile: AccessProfile) -> list[Fact]:
         ("Content type", event.content_type, "content_type"),
         ("Sequence", event.sequence, "sequence"),
     )
-    known = [_fact(name, value, path, profile) for name, value, path in candidates if value]
-    return [*known, *_extension_facts(event, profile)]
+    known = [one_fact(name, value, path, profile, origin) for name, value, path in candidates if value]
+    return [*known, *_extension_facts(event, profile, origin)]
 
 
-def _extension_facts(event: Event, profile: AccessProfile) -> list[Fact]:
+def _extension_facts(event: Event, profile: AccessProfile, origin: Origin | None) -> list[Fact]:
     """The extensions whose meaning is documented. A profile that may not see one learns nothing of it."""
     return [
-        replace(_fact(each.label, each.value, f"attributes.{each.attribute}", profile), note=each.note, url=each.url)
+        replace(
+            one_fact(each.label, each.value, f"attributes.{each.attribute}", profile, origin), note=each.note, url=each.url
+        )
         for each in meanings(without_own_ids(event.attributes, event, profile), datetime.now(UTC))
-        if can_see(f"attributes.{each.attribute}", profile)
+        if can_see(f"attributes.{each.attribute}", profile, origin)
     ]
 
 
-def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
+def _message_facts(event: Event, profile: AccessProfile, origin: Origin | None) -> list[Fact]:
     message = event.message
     keys = [Fact(name="Key", value=key_of(event, profile))] if message.key is not None else []
     if message.ordering_key is not None:
@@ -213,7 +164,7 @@ def _message_facts(event: Event, profile: AccessProfile) -> list[Fact]:
         ("Producer", message.producer, "producer"),
         ("Schema", _schema_of(event), "schema_version"),
     )
-    return [*keys, *(_fact(name, value, path, profile) for name, value, path in candidates if value)]
+    return [*keys, *(one_fact(name, value, path, profile, origin) for name, value, path in candidates if value)]
 
 
 def member_notes(event: Event) -> Sequence[str]:
@@ -243,7 +194,7 @@ def looks_like_base64(key: str) -> bool:
     return key.endswith("=") or (len(key) >= SHORTEST_UNPADDED and all(kind.search(key) for kind in _MIXED))
 
 
-def _pointer_facts(pointer: Pointer | None, profile: AccessProfile) -> list[Fact]:
+def _pointer_facts(pointer: Pointer | None, profile: AccessProfile, origin: Origin | None) -> list[Fact]:
     """What the index knows of the message."""
     if pointer is None:
         return []
@@ -251,20 +202,13 @@ def _pointer_facts(pointer: Pointer | None, profile: AccessProfile) -> list[Fact
         ("Payload", f"{pointer.size:,} bytes", "size"),
         ("Schema", f"version {pointer.schema_version}" if pointer.schema_version else "", "schema_version"),
     )
-    return [_fact(name, value, path, profile) for name, value, path in candidates if value]
+    return [one_fact(name, value, path, profile, origin) for name, value, path in candidates if value]
 
 
 def _schema_of(event: Event) -> str:
     kind = event.schema.kind if event.schema else ""
     version = event.message.schema_version
     return f"{kind}, version {version}" if kind and version else f"version {version}" if version else ""
-
-
-def _fact(name: str, value: str, path: str, profile: AccessProfile) -> Fact:
-    text = display_value(value, path, profile)
-    if isinstance(text, str) and len(text) > LONGEST_VALUE:
-        return Fact(name=name, value=f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)")
-    return Fact(name=name, value=text)
 
 
 def _causes(id: str) -> Sequence[Pointer]:

@@ -1,6 +1,6 @@
 """The filter field and the searches that read a topic: who may filter by what, and what a page shows of a search."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -10,11 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard.access.policy import allows
-from dashboard.access.role_names import who_may
 from dashboard.gateway import desk
-from dashboard.models import Person
-from dashboard.privacy import AccessProfile, handles_in_filter, ids_in_filter, public_name
+from dashboard.privacy import AccessProfile, filter_problem, handles_in_filter, ids_in_filter, may_search, public_name
 from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration
 from dashboard.web.pages import person_of, profile_of
@@ -78,22 +75,30 @@ class SearchView:
         return f"{self.progress.rate:,.0f} events a second{to_go}."
 
 
-def searchable_names(person: Person) -> list[str]:
-    """The names of the declared values that this person's searches include. Empty unless the person may see payloads."""
-    declared = settings.EVENTDESK.searchables
-    return sorted({searchable.name for searchable in declared}) if declared and allows(person, "see_payloads") else []
+def searchable_names(request: HttpRequest) -> list[str]:
+    """The names of the declared values that this person's searches include."""
+    profile = profile_of(request)
+    return sorted({searchable.name for searchable in settings.EVENTDESK.searchables if may_search(searchable, profile)})
 
 
-def entered_filter(request: HttpRequest, deliveries: DeliverySource | None = None) -> EnteredFilter:
+def entered_filter(
+    request: HttpRequest, deliveries: DeliverySource | None = None, *, topics: Collection[str] | None = None
+) -> EnteredFilter:
     """The filter in this page's address. It may ask for delivery where the page has ``deliveries``.
 
-    A filter on values that the person may not see is refused, because a match would tell what an event contains.
+    A filter on values that are masked for the person is refused, because a match would tell what an event contains. ``topics``
+    are those whose events the page shows; without them, it has to be allowed for the events of any topic.
     """
-    return read_filter(request.GET.get("filter", ""), profile_of(request), deliveries=deliveries)
+    return read_filter(request.GET.get("filter", ""), profile_of(request), deliveries=deliveries, topics=topics)
 
 
 def read_filter(
-    text: str, profile: AccessProfile, *, in_address: bool = True, deliveries: DeliverySource | None = None
+    text: str,
+    profile: AccessProfile,
+    *,
+    in_address: bool = True,
+    deliveries: DeliverySource | None = None,
+    topics: Collection[str] | None = None,
 ) -> EnteredFilter:
     """Like ``entered_filter``, for a filter from elsewhere. ``in_address``: the page will keep it in its address."""
     text = text.strip()
@@ -106,8 +111,8 @@ def read_filter(
     shown = handles_in_filter(filter.text)
     if in_address and (size := len(quote_plus(shown))) > LONGEST_IN_ADDRESS:
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=_too_long(size), status=HTTPStatus.BAD_REQUEST)
-    if filter.reads_payload and not profile.sees_values:
-        return EnteredFilter(text=shown, problem=_not_by_values(), status=HTTPStatus.FORBIDDEN)
+    if problem := filter_problem(filter, profile, topics):
+        return EnteredFilter(text=shown, problem=problem, status=HTTPStatus.FORBIDDEN)
     return EnteredFilter(text=shown, filter=None if filter.empty else filter)
 
 
@@ -120,7 +125,7 @@ def search_of(request: HttpRequest, topic: Topic, filter: Filter, since: datetim
     owner, id = owner_of(request), request.GET.get("search", "")
     scan = desk().scans.get(owner, id) if id else None
     if scan is None or (scan.request.topic.name, scan.request.filter.text) != (topic.name, filter.text):
-        profile = profile_of(request)
+        profile = profile_of(request).standing()  # its matches are kept
         search = ScanRequest(
             topic=topic,
             filter=filter,
@@ -172,11 +177,4 @@ def _too_long(size: int) -> str:
     return (
         f"This filter is too long for an address: encoded it has {size:,} bytes, and {LONGEST_IN_ADDRESS:,} fit. "
         "Letters outside ASCII take up to twelve bytes each."
-    )
-
-
-def _not_by_values() -> str:
-    return (
-        "Your role sees ids, types and times, so you can filter by type, aggregate, id, correlation, causation and time. "
-        f"Filtering by payloads, texts, keys and properties requires the role {who_may('see_payloads')}."
     )

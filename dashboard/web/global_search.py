@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.urls import reverse
 
 from dashboard.gateway import desk
-from dashboard.privacy import AccessProfile, any_is_personal, display_id, given_id, is_personal, known_handle, may_ask_for_ids
+from dashboard.privacy import (
+    AccessProfile,
+    any_is_personal,
+    display_id,
+    given_id,
+    is_personal,
+    known_handle,
+    may_ask_for_ids,
+    may_search,
+)
 from dashboard.rendering import EventLine, aggregate_url, build_pointer_line
 from dashboard.rendering.text import humanize_type
 from dashboard.web.event_detail import MOST_TOGETHER
@@ -123,7 +133,7 @@ def _look_up(
         events=_lines(_not_of_asked(text, desk().index.with_event_id(text), profile), profile),
         places=_lines(desk().index.at_spelled(text, topics()), profile),
         conversation=_lines(_not_of_asked(text, desk().index.conversation(text), profile), profile),
-        values=_values(text, profile) if profile.sees_values else (),
+        values=_values(text, profile),
         topics=[topic for topic in topics().values() if topic.gone_at is None and _is_named(topic, text)],
     )
     if hits.aggregates:
@@ -179,7 +189,12 @@ def _is_named(topic: IndexedTopic, text: str) -> bool:
 
 
 def _values(text: str, profile: AccessProfile) -> list[ValueHits]:
-    matches_by_name = desk().index.with_value(text)
+    """The events with this value, by its name. A name is left out if one of its declarations is of a value that is masked."""
+    declared = settings.EVENTDESK.searchables
+    hidden = {searchable.name for searchable in declared if not may_search(searchable, profile)}
+    if {searchable.name for searchable in declared} <= hidden:
+        return []
+    matches_by_name = {name: found for name, found in desk().index.with_value(text).items() if name not in hidden}
     return [
         ValueHits(name=name, lines=_lines(matches.pointers, profile), matches=matches)
         for name, matches in sorted(matches_by_name.items())

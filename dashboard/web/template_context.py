@@ -87,7 +87,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "role": person.get_role_display() if isinstance(person, Person) else "",
         "may": {action: policy.allows(person, action) for action in policy.TABLE} if person is not None else {},
         "places": places(request) if known else [],
-        "searchable": filter_form.searchable_names(person) if isinstance(person, Person) else [],
+        "searchable": filter_form.searchable_names(request) if known else [],
         "standing": SimpleLazyObject(completeness.standing),
     }
 

@@ -45,6 +45,8 @@ class Difference:
     before: str = ""
     value_now: str = ""
     value_before: str = ""
+    parts: tuple[str, ...] = ()
+    """The path of a field, name by name; empty for a property."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +98,7 @@ def _of_fields(now: Shape, before: Shape) -> Iterator[Difference]:
     """Missing fields first, then those of another kind, then new ones. Of an object that is missing, only its own path."""
     for path in _only_in(before, now):
         one = before.fields[path]
-        yield Difference(what=What.MISSING, path=_spelled(path), before=_words(one), value_before=one.value)
+        yield Difference(what=What.MISSING, path=_spelled(path), parts=path, before=_words(one), value_before=one.value)
     for path, one in now.fields.items():
         other = before.fields.get(path)
         if other is not None and one.kinds.isdisjoint(other.kinds):
@@ -104,6 +106,7 @@ def _of_fields(now: Shape, before: Shape) -> Iterator[Difference]:
             yield Difference(
                 what=What.KIND,
                 path=_spelled(path),
+                parts=path,
                 now=words[0],
                 before=words[1],
                 value_now=values[0],
@@ -111,7 +114,7 @@ def _of_fields(now: Shape, before: Shape) -> Iterator[Difference]:
             )
     for path in _only_in(now, before):
         one = now.fields[path]
-        yield Difference(what=What.NEW, path=_spelled(path), now=_words(one), value_now=one.value)
+        yield Difference(what=What.NEW, path=_spelled(path), parts=path, now=_words(one), value_now=one.value)
 
 
 def _only_in(one: Shape, other: Shape) -> Iterator[Path]:

@@ -2,25 +2,39 @@
 
 from eventstore.config.commands import OF_THE_STORE, migrate_command, shell_command
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
+from eventstore.config.masking import Masking, MaskingRule, Show, mark_key_problem
+from eventstore.config.masking_paths import DATA, OF_THE_MESSAGE, Parts, ValuePath, Wild, spelled, value_path
 from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
-from eventstore.config.searchable_values import hash_key_problem
+from eventstore.config.searchable_values import Searchable, hash_key_problem
 from eventstore.config.stories import Placeholder
 
 __all__ = [
+    "DATA",
+    "OF_THE_MESSAGE",
     "OF_THE_STORE",
     "Config",
     "Installation",
     "Kind",
     "Limits",
+    "Masking",
+    "MaskingRule",
+    "Parts",
     "Placeholder",
     "Projection",
     "ReplayDefaults",
+    "Searchable",
+    "Show",
+    "ValuePath",
     "Way",
+    "Wild",
     "hash_key_problem",
     "hook_secret_problem",
     "is_personal_type",
     "load_config",
+    "mark_key_problem",
     "migrate_command",
     "shell_command",
+    "spelled",
+    "value_path",
 ]

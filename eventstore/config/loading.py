@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from eventstore.config.links import Links, checked_links
+from eventstore.config.masking import Masking, MaskingTable, Show, compile_masking
 from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
@@ -66,6 +67,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     links: Links = Links()
     topics: TopicKinds = BY_NAME
     mapping: tuple[MappingTable, ...] = ()
+    masking: MaskingTable = MaskingTable()
     searchable: tuple[SearchableTable, ...] = ()
     subscription: tuple[DeclaredSubscription, ...] = ()
     projection: tuple[Projection, ...] = ()
@@ -81,6 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
     links: Links = Links()
     topics: TopicKinds = BY_NAME
     mappings: tuple[TopicMapping, ...] = ()
+    masking: Masking = Masking()
     personal_types: PersonalTypes = ()
     """Patterns of the aggregate types whose ids are personal."""
     searchables: tuple[Searchable, ...] = ()
@@ -146,6 +149,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
             compile_mapping(table, ("mapping", number)) for number, table in enumerate(file.mapping) if says_how_to_read(table)
         ),
         personal_types=personal_types(file.mapping),
+        masking=compile_masking(file.masking),
         searchables=compile_searchables(file.searchable),
         subscriptions=file.subscription,
         projections=checked_projections(file.projection, file.replays),
@@ -208,6 +212,7 @@ def _schema_path(place: str) -> KeyPath:
 def _choices(path: KeyPath) -> str:
     words: dict[str, type[StrEnum]] = {
         "kind": Kind, "form": Form, "before": Before, "key": Key, "unit": Unit, "positions": Positions, "ways": Way,
+        "show": Show,
     }  # fmt: skip
     key = next((part for part in reversed(path) if isinstance(part, str)), "")  # the number behind a list's key is no word
     return ", ".join(words.get(key, From))

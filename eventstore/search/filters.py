@@ -34,6 +34,7 @@ class Filter:
     - ``since`` (included) and ``until`` (excluded) limit the *event* time of every match, in UTC. They are a hint where to
       begin, because publish times may differ.
     - ``aggregates`` are the types and ids given to ``of_aggregate``; the text does not contain them.
+    - ``tree`` is what it asks for; ``None`` if it is empty.
     - ``known_as`` is an id (of an event, an aggregate or a conversation) that every match has, if there is one. The index
       finds events by it directly.
 
@@ -47,6 +48,7 @@ class Filter:
     until: datetime | None
     aggregates: tuple[tuple[str, str], ...] = ()
     known_as: str = ""
+    tree: Tree | None = None
     _on_event: Callable[[EvalContext], Answer]
     _on_pointer: Callable[[Pointer], Answer]
     _deliveries: DeliverySource | None = None
@@ -125,6 +127,7 @@ def parse_filter(text: str, deliveries: DeliverySource | None = None) -> Filter:
         reads_payload=any(term.on_pointer is None for term in terms_of(tree)),
         since=since,
         until=until,
+        tree=tree,
         known_as=next((term.known_as for term in needed if term.known_as), ""),
         _on_event=compiled(tree, lambda term: term.on_event),
         _on_pointer=compiled(tree, lambda term: term.on_pointer or _unsaid),

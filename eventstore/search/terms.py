@@ -16,8 +16,8 @@ from eventstore.search.literals import Number, Span, number_of, span_of
 from eventstore.search.problems import problem
 from eventstore.search.text_terms import text_term
 from eventstore.search.texts import Expression, TextTest, alike, fitting, same
-from eventstore.search.tree import Answer, Not, Term, Tree
-from eventstore.search.values import ORDERS, Path, ValueTest, flat, ordered, textual, there, value_at
+from eventstore.search.tree import Answer, Asked, Not, Term, Tree
+from eventstore.search.values import ORDERS, Path, ValueTest, flat, is_mark, marked, ordered, textual, there, value_at
 
 _PLACES = {  # where a field is found in an evaluation context, and in the index's pointer
     "id": ("event.id", "event_id"),
@@ -94,14 +94,19 @@ def term_of(written: WrittenTerm, *, work: int, deliveries: DeliverySource | Non
     if name == "text":
         return text_term(written, work=work)
     if name == "delivery":
-        return _delivery_term(written, deliveries)
+        return replace(_delivery_term(written, deliveries), asked=_asked(written, name, path))
     if written.operator in ("=", "!=") and not written.quoted and "*" in written.value:
         raise problem(
             f"{written.operator} takes every sign as it is: write : for a pattern, or put quotes around a real *",
             written.column,
         )
-    term = _positive(written, name, path, work)
+    term = replace(_positive(written, name, path, work), asked=_asked(written, name, path))
     return Not(term) if written.operator == "!=" else term
+
+
+def _asked(written: WrittenTerm, name: str, path: Path) -> Asked:
+    as_it_is = written.operator in ("=", "!=") or (written.operator == ":" and (written.quoted or "*" not in written.value))
+    return Asked(field=name, path=path, operator=written.operator, value=written.value, equality=as_it_is)
 
 
 def _positive(written: WrittenTerm, name: str, path: Path, work: int) -> Term:
@@ -229,7 +234,8 @@ def _value_test(written: WrittenTerm, work: int) -> ValueTest:
     test = _text_test(written, work)
     if isinstance(test, Expression):
         return flat(textual(test), test.most)
-    return flat(textual(test, number_of(written.value)))
+    compared = textual(test, number_of(written.value))
+    return flat(marked(written.value, compared) if is_mark(written.value) else compared)
 
 
 def _limit(written: WrittenTerm) -> Number | Span:

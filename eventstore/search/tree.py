@@ -14,6 +14,21 @@ X = TypeVar("X")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a term asks for, as it is written: whoever may not see a value may not filter by it.
+
+    ``field`` is ``data``, ``property``, ``text``, or a name such as ``type``; ``path`` what follows ``data`` or ``property``.
+    ``equality``: the value is compared as a whole, and not with a pattern, an order or an expression.
+    """
+
+    field: str
+    path: tuple[str | int, ...] = ()
+    operator: str = ":"
+    value: str = ""
+    equality: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
     """One test of an event. ``on_pointer`` is ``None`` if only the message can decide.
 
@@ -27,6 +42,7 @@ class Term:
     since: datetime | None = None
     until: datetime | None = None
     known_as: str = ""
+    asked: Asked = Asked(field="text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,17 @@
-"""Compare the value at a path of a payload, or of a property. A flat list is compared item by item."""
+"""Compare the value at a path of a payload, or of a property. A flat list is compared item by item.
+
+A value can also be compared by its mark, which stands in for it where it is shown by its hash. Equal values have equal marks,
+and no value can be read from one. So somebody who sees only marks can find the events that have the same value
+(``data.email=#k3v9q2pxab``).
+"""
 
 import operator
+import re
+from base64 import b32encode
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from eventstore.search.eval_context import LONGEST_INTEGER, MISSING, UNREADABLE
@@ -13,6 +22,11 @@ from eventstore.search.tree import Answer
 
 ValueTest = Callable[[Any], Answer]
 Path = tuple[str | int, ...]
+
+MARK = re.compile(r"#[a-z2-7]{10}")
+_MARK_BYTES = 20
+_MARK_SIGNS = 10
+_mark_keys: list[bytes] = []
 
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -88,6 +102,16 @@ def textual(test: TextTest, number: Number | None = None) -> ValueTest:
     return answer
 
 
+def marked(mark: str, test: ValueTest) -> ValueTest:
+    """Compare the mark of a value as well: so does somebody who sees no more of it."""
+
+    def answer(value: Any) -> Answer:
+        text = text_of(value) if not isinstance(value, str) else value
+        return (value is not None and text is not None and mark_of(text) == mark) or test(value)
+
+    return answer
+
+
 def text_of(value: Any) -> str | None:
     """Return a simple value as JSON writes it; ``None`` for an integer with so many digits that writing them takes long."""
     if value is None:
@@ -117,3 +141,29 @@ def _within(since: datetime | None, until: datetime | None) -> ValueTest:
         return span is not None and (since is None or span.start >= since) and (until is None or span.start < until)
 
     return answer
+
+
+def use_key(secret: str) -> None:
+    """Make marks with this secret from now on, in this process. All processes need the same one."""
+    _mark_keys[:] = [blake2b(secret.encode("utf-8", "surrogateescape"), digest_size=32, person=b"eventdesk.marks").digest()]
+    _cached_mark.cache_clear()
+
+
+def mark_of(text: str) -> str:
+    """Return the mark of a value, given as JSON writes it or, of a string, as it is: ``#k3v9q2pxab``."""
+    return _cached_mark(text) if len(text) <= 200 else _mark(text)
+
+
+def is_mark(text: str) -> bool:
+    """Return whether this text has the form of a mark."""
+    return MARK.fullmatch(text) is not None
+
+
+def _mark(text: str) -> str:
+    if not _mark_keys:
+        raise RuntimeError("no key was set for marks")
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), key=_mark_keys[0], digest_size=_MARK_BYTES).digest()
+    return "#" + b32encode(digest).decode("ascii").lower()[:_MARK_SIGNS]
+
+
+_cached_mark = lru_cache(maxsize=4096)(_mark)

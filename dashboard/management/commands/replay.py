@@ -11,7 +11,14 @@ from django.db import DatabaseError
 from dashboard.access.actors import command_line_actor
 from dashboard.auditing.acts import newest
 from dashboard.gateway import close, desk
-from dashboard.replays.terminal.asked import Code, add_what_options, projection_of, way_of, what_of
+from dashboard.replays.terminal.asked import (
+    Code,
+    add_what_options,
+    projection_of,
+    refuse_masked_filter,
+    way_of,
+    what_of,
+)
 from dashboard.replays.terminal.printed import plan_lines, replay_lines, short_line
 from eventstore.actions import Actor, Confirmation
 from eventstore.config import shell_command
@@ -58,6 +65,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, actor: str = "", **options: Any) -> None:
         act: Callable[..., int] = getattr(self, verb)
         try:
+            if actor and options.get("filter"):
+                refuse_masked_filter(options["filter"], actor)
             status = act(_named(actor) if verb not in ("plan", "status") else None, options)
         except EventStoreError as error:
             raise CommandError(str(error), returncode=REFUSED) from error

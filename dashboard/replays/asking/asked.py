@@ -203,7 +203,7 @@ def _since(what: What, given: Mapping[str, str]) -> What:
 
 
 def _filtered(request: HttpRequest, what: What, given: Mapping[str, str]) -> What:
-    entered = read_filter(given.get("filter", ""), profile_of(request))
+    entered = read_filter(given.get("filter", ""), profile_of(request), topics={what.topic} if what.topic else None)
     if entered.problem:
         raise InvalidReplay(entered.problem)
     if entered.filter is None:

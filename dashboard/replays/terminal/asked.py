@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.gateway import desk
-from dashboard.privacy import SERVER, given_id, ids_in_filter
+from dashboard.models import Person
+from dashboard.privacy import SERVER, filter_problem, given_id, ids_in_filter, profile_of
 from dashboard.replays.reading import NOT_READ, Until, ends_in, ends_told, time_in, ways_for
-from eventstore.model import InvalidPosition
+from eventstore.model import InvalidPosition, InvalidReplay
 from eventstore.projections import Projection
 from eventstore.replays import Kind, Way, What
+from eventstore.search import parse_filter
 
 NO_CODE = (
     "This is not the code of a plan. Run 'replay plan' with the same options, and give 'replay start' the code it prints."
@@ -56,6 +58,13 @@ def what_of(options: Mapping[str, Any]) -> What:
     if options["filter"]:
         return What(kind=Kind.FILTER, topic=topic, filter=ids_in_filter(options["filter"], SERVER))
     return What(kind=Kind.EVERYTHING, topic=topic)
+
+
+def refuse_masked_filter(text: str, name: str) -> None:
+    """Raise ``InvalidReplay`` if the person of this name may not filter so: by a value that is masked for them."""
+    person = Person.objects.filter(username=name).first()
+    if person is not None and (problem := filter_problem(parse_filter(text), profile_of(person))):
+        raise InvalidReplay(problem)
 
 
 def way_of(given: str, projection: Projection, what: What) -> Way:

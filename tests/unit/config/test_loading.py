@@ -11,6 +11,7 @@ import pytest
 
 from eventstore.config.links import Links
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config, parse_config
+from eventstore.config.masking import MaskingTable, RuleTable
 from eventstore.config.projections import Projection, ReplayDefaults
 from eventstore.config.searchable_values import SearchableTable
 from eventstore.config.stories import InvalidStory, Placeholder, story_parts
@@ -63,7 +64,9 @@ def test_every_field_is_documented() -> None:
     expected |= {f"searchable.{field.name}" for field in msgspec.structs.fields(SearchableTable)}
     expected |= {f"replays.{field.name}" for field in msgspec.structs.fields(ReplayDefaults)}
     expected |= {f"projection.{field.name}" for field in msgspec.structs.fields(Projection)}
-    sections = "installation|limits|links|topics|mapping|searchable|replays|projection"
+    expected |= {f"masking.{field.name}" for field in msgspec.structs.fields(MaskingTable)}
+    expected |= {f"masking.rule.{field.name}" for field in msgspec.structs.fields(RuleTable)}
+    sections = r"installation|limits|links|topics|mapping|masking\.rule|masking|searchable|replays|projection"
     documented = set(re.findall(rf"^\| `((?:{sections})\.\w+)`", DOCUMENTATION, re.MULTILINE))
     assert documented == expected
     for field in msgspec.structs.fields(SourceTable):

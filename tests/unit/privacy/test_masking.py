@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from dashboard.models import Person, Role
-from dashboard.privacy.masking import MASKED, OPEN_PATHS, AccessProfile, display_value, profile_of, text_of
+from dashboard.privacy import MASKED, AccessProfile, display_value, profile_of, text_of
+from dashboard.privacy.masking import OPEN_PATHS
 
 ALL = AccessProfile(name="support", sees_values=True)
 LITTLE = AccessProfile(name="viewer", sees_values=False)

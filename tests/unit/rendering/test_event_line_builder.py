@@ -60,18 +60,34 @@ def test_a_story_is_filled_from_payload_and_attributes() -> None:
 @pytest.mark.parametrize(
     ("by", "said"),
     [
-        (b'{"name": "Mrs Miller", "born": 1970}', "(2 values)"),
-        (b'[{"name": "Mrs Miller"}]', "(1 value)"),
         (b'["GP", "nurse", 3, true, null]', "GP, nurse, 3, true, null"),
         (b"[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"),
         (b"[]", NOT_GIVEN),
-        (b"{}", "(0 values)"),
         (b"1.5", "1.5"),
     ],
 )
-def test_no_story_shows_json(by: bytes, said: str) -> None:
+def test_a_story_names_simple_values_and_lists_of_them(by: bytes, said: str) -> None:
     line = build_line(row(event(data=b'{"by": ' + by + b"}")), SUPPORT)
     assert plain_story(line.pieces) == f"Document uploaded by {said} for 4711 (Mrs Miller)"
+    assert not line.new_shape
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        b'{"name": "Mrs Miller", "born": 1970}',
+        b'[{"name": "Mrs Miller"}]',
+        b'["GP", ["Mrs Miller"]]',
+        b"{}",
+        b'"{\\"name\\": \\"Mrs Miller\\"}"',
+        b'" [\\"Mrs Miller\\"]"',
+    ],
+)
+def test_a_value_of_another_shape_than_a_line_can_show_leaves_the_types_own_words_and_a_mark(by: bytes) -> None:
+    line = build_line(row(event(data=b'{"by": ' + by + b"}")), SUPPORT)
+    assert (plain_story(line.pieces), line.new_shape) == ("Document uploaded", True)
+    assert "new shape</span>" in str(render_row(line)) and "Miller" not in str(render_row(line))
+    assert not build_line(row(event(data=b'{"by": ' + by + b"}")), VIEWER).new_shape
 
 
 def test_each_value_of_a_story_is_masked_on_its_own() -> None:
@@ -117,9 +133,9 @@ def test_whether_a_value_is_there_is_hidden_too() -> None:
     assert build_line(row(event(data=b"{}")), VIEWER).pieces == build_line(row(event()), VIEWER).pieces
 
 
-def test_a_function_that_the_payload_does_not_suit_is_no_error() -> None:
+def test_a_function_that_the_payload_does_not_suit_is_a_new_shape_and_no_error() -> None:
     line = build_line(row(event(type="Odd", data=b'{"name": "x"}')), SUPPORT)
-    assert plain_story(line.pieces) == f"Sum {NOT_GIVEN} and {{braces}}"
+    assert (plain_story(line.pieces), line.new_shape) == ("Odd", True)
 
 
 def test_a_long_value_is_shortened() -> None:

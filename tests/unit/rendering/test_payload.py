@@ -19,12 +19,12 @@ LIMIT = 20_000
 
 def shown(data: bytes, content_type: str = "application/json", limit: int = LIMIT) -> tuple[str, str]:
     """The payload's kind, and its text as a browser shows it."""
-    payload = payload_of(data, content_type, SUPPORT, limit)
+    payload = payload_of(data, content_type, limit)
     return payload.kind, html.unescape(re.sub(r"</?span[^>]*>", "", str(payload.html)))
 
 
 def test_json_is_indented_and_coloured() -> None:
-    payload = payload_of(b'{"a":{"b":[1,true,null,"x"]},"c":{},"d":[]}', "application/json", SUPPORT, LIMIT)
+    payload = payload_of(b'{"a":{"b":[1,true,null,"x"]},"c":{},"d":[]}', "application/json", LIMIT)
     assert payload.kind == "json"
     assert '<span class="j-key">&quot;a&quot;</span>' in payload.html
     assert shown(b'{"a":{"b":[1,true,null,"x"]},"c":{},"d":[]}')[1] == (
@@ -45,7 +45,7 @@ def test_strings_keep_their_spelling() -> None:
 
 
 def test_hostile_strings_are_escaped_and_cannot_turn_the_line_around() -> None:
-    payload = payload_of('{"<script>":"</pre><script>alert(1)</script>\u202e"}'.encode(), "application/json", SUPPORT, LIMIT)
+    payload = payload_of('{"<script>":"</pre><script>alert(1)</script>\u202e"}'.encode(), "application/json", LIMIT)
     assert "<script" not in payload.html
     assert "</pre" not in payload.html
     assert "\u202e" not in payload.html
@@ -62,11 +62,11 @@ def test_ten_thousand_levels_are_shown_in_bounded_length() -> None:
 
 def test_a_long_payload_is_cut_and_says_so() -> None:
     data = b'{"a":"' + b"x" * 5_000_000 + b'"}'
-    payload = payload_of(data, "application/json", SUPPORT, LIMIT)
+    payload = payload_of(data, "application/json", LIMIT)
     assert (payload.kind, payload.shown, payload.size) == ("json", LIMIT, len(data))
     assert payload.cut
     assert payload.more_on_page
-    whole = payload_of(data, "application/json", SUPPORT, 10**9)
+    whole = payload_of(data, "application/json", 10**9)
     assert whole.shown == MOST_BYTES
     assert not whole.more_on_page
 
@@ -76,7 +76,7 @@ def test_a_character_cut_in_half_is_left_out() -> None:
 
 
 def test_invalid_json_is_text_with_the_place_and_without_a_quotation() -> None:
-    payload = payload_of(b'{"name": "secret", oops}', "application/json", SUPPORT, LIMIT)
+    payload = payload_of(b'{"name": "secret", oops}', "application/json", LIMIT)
     assert payload.kind == "text"
     assert "not valid JSON (at byte 19)" in payload.note
     assert "oops" not in payload.note
@@ -90,7 +90,7 @@ def test_bytes_that_are_no_text_are_shown_in_hexadecimal(data: bytes) -> None:
 
 
 def test_hexadecimal_is_bounded_and_never_promises_more_on_the_page() -> None:
-    payload = payload_of(b"\xff" * 10_000, "", SUPPORT, LIMIT)
+    payload = payload_of(b"\xff" * 10_000, "", LIMIT)
     assert payload.shown == HEX_BYTES
     assert not payload.more_on_page
 
@@ -100,12 +100,12 @@ def test_a_line_of_hexadecimal_has_offset_bytes_and_characters() -> None:
 
 
 def test_no_payload_is_said_to_be_none() -> None:
-    assert payload_of(b"", "application/json", SUPPORT, LIMIT).kind == "empty"
+    assert payload_of(b"", "application/json", LIMIT).kind == "empty"
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b"text", b"x" * 100_000])
 def test_a_viewer_sees_nothing_of_any_payload(data: bytes) -> None:
-    payload = payload_of(data, "application/json", VIEWER, LIMIT)
+    payload = payload_of_event(event(data), VIEWER, LIMIT)
     assert (payload.kind, payload.size, payload.shown, payload.html) == ("hidden", 0, 0, "")
     assert payload.note
 

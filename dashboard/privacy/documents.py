@@ -1,0 +1,59 @@
+"""Whole JSON values as somebody may see them."""
+
+from typing import Any
+
+from dashboard.privacy.plans import State
+from dashboard.privacy.treatments import MASKED, treated
+
+DEEPEST = 50
+"""Levels of a value that are shown. What lies deeper is hidden."""
+REST = "…"
+"""The name of the field that stands for those that are hidden with their names."""
+
+
+def masked_document(value: Any, state: State, depth: int = 0) -> Any:
+    """The value with each hidden part replaced by ``MASKED``, others as their treatment shows them.
+
+    Names of fields are hidden as well unless a rule spells them or shows what they hold. ``REST`` stands for all of these
+    fields, whether there are any or not: an object does not tell. Of what nothing is shown, only a name is left that a rule
+    spells.
+    """
+    if state.whole:
+        return value
+    if state.dead or depth > DEEPEST:
+        return MASKED
+    if isinstance(value, dict):
+        return _object(value, state, depth)
+    if isinstance(value, list):
+        return _list(value, state, depth)
+    return treated(value, state.show)
+
+
+def _object(value: dict[str, Any], state: State, depth: int) -> Any:
+    shown: dict[str, Any] = {}
+    for name, inner in value.items():
+        inside = state.field(name)
+        if inside.dead:
+            continue
+        found = masked_document(inner, inside, depth + 1)
+        if found is not MASKED or inside.spelled:
+            shown[name] = found
+    if not state.spelled and not any(_tells(one) for one in shown.values()):
+        return MASKED
+    shown[REST] = MASKED
+    return shown
+
+
+def _tells(shown: Any) -> bool:
+    """Whether some value is shown in it."""
+    return any(_tells(one) for one in shown.values()) if isinstance(shown, dict) else shown is not MASKED
+
+
+def _list(value: list[Any], state: State, depth: int) -> Any:
+    """The elements one by one. A list of which nothing is shown does not even tell its length."""
+    element = state.element()
+    if element.dead:
+        shown = [MASKED if isinstance(one, dict | list) else treated(one, state.show) for one in value]
+    else:
+        shown = [masked_document(one, element, depth + 1) for one in value]
+    return MASKED if all(one is MASKED for one in shown) else shown

@@ -1,0 +1,236 @@
+"""Rules as they apply to the events of one topic and type: compiled once, then followed along each payload field by field."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from django.conf import settings
+
+from eventstore.config import MaskingRule, Parts, Show, ValuePath, Wild
+
+LONGEST_CACHED = 300
+"""Characters of a topic and a type whose plan is kept."""
+MOST_PLANS = 4096
+MOST_NAMES = 1024
+"""Names of attributes and properties of one plan whose treatment is kept."""
+
+
+class Candidate(NamedTuple):
+    """A rule that may still fit: how many of its parts are behind. ``spelled``: the last of them was written out as a name."""
+
+    number: int
+    behind: int
+    spelled: bool
+
+
+class State:
+    """A place in a payload. ``show`` is how a simple value here is shown, and each simple element of a list here unless a rule
+    reaches into the list.
+
+    - ``fitting``: what the first rule that fits a value here says; ``None`` if no rule does.
+    - ``dead``: no rule fits anything here or below.
+    - ``open``: a rule shows something here or below. Where none does, not even the length of a list is told.
+    - ``whole``: everything here and below is shown plain.
+    - ``spelled``: a rule writes out the name of the field here, so that the name is no secret.
+    """
+
+    __slots__ = (
+        "_candidates",
+        "_element",
+        "_fields",
+        "_names",
+        "_other",
+        "_paths",
+        "dead",
+        "fitting",
+        "open",
+        "show",
+        "spelled",
+        "whole",
+    )
+
+    def __init__(self, paths: Sequence[tuple[Parts, Show]], candidates: tuple[Candidate, ...]) -> None:
+        self._paths, self._candidates = paths, candidates
+        self._names = frozenset(
+            part for one in candidates if (part := _next(paths, one)) is not None and isinstance(part, str)
+        )
+        self._fields: dict[str, State] = {}
+        self._other: State | None = None
+        self._element: State | None = None
+        fitting = next((one for one in candidates if _fits(paths, one)), None)
+        self.fitting = paths[fitting.number][1] if fitting else None
+        self.show = self.fitting or Show.HIDDEN
+        self.dead = not candidates
+        self.open = any(paths[one.number][1] is not Show.HIDDEN for one in candidates)
+        self.spelled = any(one.spelled for one in candidates)
+        first = candidates[0] if candidates else None
+        self.whole = first is not None and first is fitting and _goes_on(paths, first) and self.show is Show.PLAIN
+
+    def field(self, name: str) -> "State":
+        """The state of the field of this name."""
+        if name not in self._names:
+            if self._other is None:
+                self._other = self._after(None)
+            return self._other
+        if name not in self._fields:
+            self._fields[name] = self._after(name)
+        return self._fields[name]
+
+    def element(self) -> "State":
+        """The state of each element of the list here."""
+        if self._element is None:
+            self._element = self._after(Wild.ELEMENT)
+        return self._element
+
+    def at(self, parts: Parts) -> "State":
+        """The state at this path from here. A path with a wildcard is of many fields: shown only if all of them are."""
+        state = self
+        for part in parts:
+            if part is Wild.ELEMENT:
+                state = state.element()
+            elif isinstance(part, str):
+                state = state.field(part)
+            elif not state.whole:
+                return DEAD
+        return state
+
+    def _after(self, step: str | Wild | None) -> "State":
+        """The state one step on. ``None`` is a field that no rule spells."""
+        found = []
+        for one in self._candidates:
+            moved = _moved(self._paths, one, step)
+            if moved is not None:
+                found.append(moved)
+                if _goes_on(self._paths, moved):  # it decides whatever lies here and below: no later rule does
+                    break
+        return self if tuple(found) == self._candidates else State(self._paths, tuple(found))
+
+
+DEAD = State((), ())
+
+
+class Plan:
+    """How the values of one topic and type are shown."""
+
+    __slots__ = ("_names", "_rules", "data", "shows_nothing")
+
+    def __init__(self, rules: Sequence[MaskingRule]) -> None:
+        self._rules = rules
+        paths = tuple((rule.path.parts, rule.show) for rule in rules if rule.path.head == "data")
+        self.data = _root(paths)
+        self._names: dict[ValuePath, Show | None] = {}
+        self.shows_nothing = all(rule.show is Show.HIDDEN for rule in rules)
+
+    def show(self, path: ValuePath) -> Show | None:
+        """How a simple value at this path is shown; ``None`` if no rule fits it."""
+        if path.head == "data":
+            state = self.data.at(path.parts)
+            return None if state.dead else state.show
+        if path not in self._names:
+            if len(self._names) >= MOST_NAMES:
+                return self._named(path)
+            self._names[path] = self._named(path)
+        return self._names[path]
+
+    def shows_all(self, head: str) -> bool:
+        """Whether every attribute or property is shown plain."""
+        first = next((rule for rule in self._rules if rule.path.head == head), None)
+        return first is not None and first.path.parts == ("*",) and first.show is Show.PLAIN
+
+    def spells(self, path: ValuePath) -> bool:
+        """Whether the first rule that fits this attribute or property writes out its name, or shows its value."""
+        first = next((rule for rule in self._rules if _names_fit(rule.path, path)), None)
+        return first is not None and (first.show is not Show.HIDDEN or first.path == path)
+
+    def _named(self, path: ValuePath) -> Show | None:
+        return next((rule.show for rule in self._rules if _names_fit(rule.path, path)), None)
+
+
+def plan_for(topic: str, type: str) -> Plan:
+    """The plan of the configuration's rules for events of this type in this topic."""
+    rules: tuple[MaskingRule, ...] = settings.EVENTDESK.masking.rules
+    if not rules:
+        return _NONE
+    if len(topic) + len(type) > LONGEST_CACHED:
+        return Plan(rules_for(topic, type))
+    return _plans.of(rules, topic, type)
+
+
+class _Plans:
+    """The plans of the rules in force. Other rules, as only tests have them, begin anew."""
+
+    def __init__(self) -> None:
+        self._rules: tuple[MaskingRule, ...] = ()
+        self._kept: dict[tuple[str, str], Plan] = {}
+
+    def of(self, rules: tuple[MaskingRule, ...], topic: str, type: str) -> Plan:
+        kept = self._kept
+        if rules is not self._rules:
+            self._kept, self._rules = {}, rules
+            kept = self._kept
+        found = kept.get((topic, type))
+        if found is None:
+            found = Plan(rules_for(topic, type))
+            if len(kept) < MOST_PLANS:
+                kept[topic, type] = found
+        return found
+
+
+def rules_for(topic: str, type: str) -> list[MaskingRule]:
+    """The configuration's rules for events of this type in this topic, in order."""
+    return [rule for rule in settings.EVENTDESK.masking.rules if fits_topic(rule, topic) and fnmatchcase(type, rule.type)]
+
+
+def fits_topic(rule: MaskingRule, topic: str) -> bool:
+    """Whether the rule is for events of this topic, by its whole name or by its last part."""
+    return rule.topic == "*" or fnmatchcase(topic, rule.topic) or fnmatchcase(topic.rpartition("/")[2], rule.topic)
+
+
+def _root(paths: Sequence[tuple[Parts, Show]]) -> State:
+    found: list[Candidate] = []
+    for number in range(len(paths)):
+        one = Candidate(number, 0, False)
+        found.append(one)
+        if _goes_on(paths, one):
+            break
+    return State(paths, tuple(found))
+
+
+def _next(paths: Sequence[tuple[Parts, Show]], one: Candidate) -> str | Wild | None:
+    parts = paths[one.number][0]
+    return parts[one.behind] if one.behind < len(parts) else None
+
+
+def _fits(paths: Sequence[tuple[Parts, Show]], one: Candidate) -> bool:
+    """Whether the rule says how the value at its place is shown."""
+    return _next(paths, one) in (None, Wild.DEEP)
+
+
+def _goes_on(paths: Sequence[tuple[Parts, Show]], one: Candidate) -> bool:
+    """Whether the rule also says how everything below its place is shown: by ``**``, or because it hides the value there."""
+    coming = _next(paths, one)
+    return coming is Wild.DEEP or (coming is None and paths[one.number][1] is Show.HIDDEN)
+
+
+def _moved(paths: Sequence[tuple[Parts, Show]], one: Candidate, step: str | Wild | None) -> Candidate | None:
+    coming = _next(paths, one)
+    if _goes_on(paths, one):
+        return Candidate(one.number, one.behind, False)
+    if coming is None:
+        return None
+    if step is Wild.ELEMENT:
+        return Candidate(one.number, one.behind + 1, False) if coming is Wild.ELEMENT else None
+    if coming is Wild.ANY:
+        return Candidate(one.number, one.behind + 1, False)
+    return Candidate(one.number, one.behind + 1, True) if isinstance(coming, str) and coming == step else None
+
+
+def _names_fit(rule: ValuePath, path: ValuePath) -> bool:
+    """Whether a rule's path of an attribute, a property or a value of the message covers this one."""
+    if rule.head != path.head:
+        return False
+    return rule.parts == path.parts or (bool(rule.parts) and fnmatchcase(str(path.parts[0]), str(rule.parts[0])))
+
+
+_plans = _Plans()
+_NONE = Plan(())

@@ -1,0 +1,89 @@
+"""What is shown in place of a value: a mark that it is hidden, or a part of it that the rules let everybody see."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
+
+from eventstore.config import Show
+from eventstore.search import mark_of
+
+SHORTEST_FOR_LAST4 = 8
+"""Characters. The last four of a shorter text would be half of it or more."""
+LONGEST_PART = 4_000
+"""Characters of a text that is hashed as it is. Longer ones are hidden."""
+
+_DATE = re.compile(
+    r"(?:(?P<iso>[0-9]{4})(?:-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9:.,]{2,20}(?:Z|[+-][0-9:]{2,6})?)?)?)?"
+    r"|[0-9]{1,2}[./][0-9]{1,2}[./](?P<day_first>[0-9]{4})"
+    r"|(?P<digits>[0-9]{4})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Stands in for a value, and tells neither its length nor its kind."""
+
+    def __str__(self) -> str:
+        return "hidden"
+
+    def __html__(self) -> SafeString:
+        return mark_safe('<span class="masked" role="img" aria-label="hidden"></span>')
+
+
+MASKED = Masked()
+
+
+class Partial(str):
+    """What the rules show of a value: a mark (``#k3v9q2pxab``), its last four characters (``…4711``) or a year (``1953``)."""
+
+    __slots__ = ()
+
+
+DisplayValue = str | Masked
+"""A value as somebody may see it: its text, a part of it (``Partial``), or the mark."""
+
+
+def treated(value: Any, show: Show) -> Any:
+    """A simple JSON value as this treatment shows it: itself, a ``Partial``, or ``MASKED``."""
+    if show is Show.PLAIN:
+        return value
+    treat = _TREATMENTS.get(show)
+    return MASKED if treat is None or value is None else treat(value)
+
+
+def text_of(value: object) -> str:
+    """A JSON value as people write it: strings without quotes, ``None`` as an empty string, everything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(_plain(value), ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return "…"
+
+
+def _plain(value: object) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _hash(value: Any) -> DisplayValue:
+    text = text_of(value)
+    return Partial(mark_of(text)) if text and len(text) <= LONGEST_PART else MASKED
+
+
+def _last4(value: Any) -> DisplayValue:
+    text = text_of(value).strip() if not isinstance(value, bool) else ""
+    return Partial(f"…{text[-4:]}") if len(text) >= SHORTEST_FOR_LAST4 else MASKED
+
+
+def _year(value: Any) -> DisplayValue:
+    found = _DATE.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 60 else None
+    return Partial(next(filter(None, found.groups()))) if found else MASKED
+
+
+_TREATMENTS: dict[Show, Callable[[Any], DisplayValue]] = {Show.HASH: _hash, Show.LAST4: _last4, Show.YEAR: _year}
