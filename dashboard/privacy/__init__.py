@@ -1,5 +1,6 @@
 """Who may see which value. Every value of an event passes here before it reaches a page, a frame, an export, or a log."""
 
+from dashboard.privacy.facts import Fact, attribute_facts, one_fact, property_facts, store_facts, value_facts
 from dashboard.privacy.filtering import filter_problem, is_plain_everywhere, may_search
 from dashboard.privacy.handles import (
     NOBODY,
@@ -42,6 +43,7 @@ __all__ = [
     "SERVER",
     "AccessProfile",
     "DisplayValue",
+    "Fact",
     "ForeignHandle",
     "Masked",
     "Origin",
@@ -49,6 +51,7 @@ __all__ = [
     "Revealed",
     "aggregate_of",
     "any_is_personal",
+    "attribute_facts",
     "can_see",
     "display_document",
     "display_id",
@@ -67,17 +70,21 @@ __all__ = [
     "looks_like_handle",
     "may_ask_for_ids",
     "may_search",
+    "one_fact",
     "origin_of",
     "origin_of_pointer",
     "plan_of",
     "profile_of",
+    "property_facts",
     "public_filter",
     "public_id",
     "public_name",
     "sees_id",
     "sees_name",
     "sees_some",
+    "store_facts",
     "text_of",
+    "value_facts",
     "visible_payload",
     "without_marks",
     "without_own_id",

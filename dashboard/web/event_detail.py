@@ -17,6 +17,7 @@ from dashboard.privacy import (
     without_own_id,
     without_own_ids,
 )
+from dashboard.privacy.facts import Fact, attribute_facts, one_fact, property_facts, store_facts, value_facts
 from dashboard.rendering import (
     AnomalyFinding,
     EventLine,
@@ -29,7 +30,6 @@ from dashboard.rendering import (
     payload_of_event,
     plain_story,
 )
-from dashboard.rendering.facts import Fact, attribute_facts, one_fact, property_facts, store_facts, value_facts
 from dashboard.web.known_extensions import meanings
 from eventstore.envelope import unreadable_event
 from eventstore.model import NOT_THE_MESSAGE, Event, EventStoreError, Pointer, Position, reported

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.privacy import handles
+from dashboard.privacy import AccessProfile, handles
 from dashboard.privacy.handles import ForeignHandle, display_id, given_id, handle_of, id_of, known_handle, public_id
-from dashboard.privacy.masking import AccessProfile
 from eventstore.config.loading import parse_config
 
 ALL = AccessProfile(name="admin", sees_values=True)

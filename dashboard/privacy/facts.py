@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from dashboard.privacy import AccessProfile, DisplayValue, Masked, Origin, display_value, sees_name
+from dashboard.privacy.masking import display_value, sees_name
+from dashboard.privacy.profiles import AccessProfile, Origin
+from dashboard.privacy.treatments import DisplayValue, Masked
 from eventstore.model import STORES_PROPERTIES
 
 LONGEST_VALUE = 4_000
