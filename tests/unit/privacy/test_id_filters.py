@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.privacy import handle_of, handles_in_filter, ids_in_filter, public_filter, public_name
-from dashboard.privacy.masking import AccessProfile
+from dashboard.privacy import AccessProfile, handle_of, handles_in_filter, ids_in_filter, public_filter, public_name
 from eventstore.config.loading import parse_config
 from eventstore.search import InvalidFilter, parse_filter
 
