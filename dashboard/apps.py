@@ -21,6 +21,7 @@ REGISTER_THEMSELVES = (
     "dashboard.redrives.action_rules",
     "dashboard.generations.action_rules",
     "dashboard.replays.asking.action_rules",
+    "dashboard.record.action_rules",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -93,7 +93,8 @@ class AuditEntry(models.Model):
     """One line of the audit record, chained to the line before it. Written by ``dashboard.auditing.chain`` alone.
 
     ``hash_version`` says which fields the hash covers: 1 those of the first release, where ``scope`` names the resource in one
-    text; 2 all but the hash itself. ``kind`` to ``name`` are the fields of ``eventstore.actions.Resource``. ``details`` is
+    text; 2 and 3 all but the hash itself. ``begins`` marks an act's first entry. ``kind`` to ``name`` are the fields of
+    ``eventstore.actions.Resource``. ``reason`` and ``ticket`` are those of the details of a first entry. ``details`` is
     canonical JSON as text, since the hash covers every character of it. ``host`` to ``pid_namespace`` name the process that
     wrote the line.
     """
@@ -102,6 +103,7 @@ class AuditEntry(models.Model):
     hash_version = models.PositiveSmallIntegerField(default=1)
     act = models.UUIDField()
     state = models.CharField(max_length=12, choices=State.choices)
+    begins = models.BooleanField(default=False)
     actor = models.TextField()
     via = models.TextField()
     action = models.TextField()
@@ -112,6 +114,8 @@ class AuditEntry(models.Model):
     aggregate_id = models.TextField(default="")
     name = models.TextField(default="")
     scope = models.TextField(default="")
+    reason = models.TextField(default="")
+    ticket = models.TextField(default="")
     details = models.TextField()
     written = models.DateTimeField()
     host = models.TextField()
@@ -127,13 +131,16 @@ class AuditEntry(models.Model):
         ordering: ClassVar[list[str]] = ["number"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["act"], name="audit_act"),
-            models.Index(fields=["state", "number"], name="audit_state"),
-            models.Index(fields=["actor", "number"], name="audit_actor"),
-            models.Index(fields=["action", "number"], name="audit_action"),
-            models.Index(fields=["topic", "number"], name="audit_topic"),
-            models.Index(fields=["subscription", "number"], name="audit_subscription"),
-            models.Index(fields=["aggregate_id", "number"], name="audit_aggregate"),
-            models.Index(fields=["name", "number"], name="audit_name"),
+            models.Index(fields=["number"], name="audit_intended", condition=models.Q(state="intended")),
+            models.Index(fields=["number"], name="audit_begins", condition=models.Q(begins=True)),
+            models.Index(fields=["written"], name="audit_written", condition=models.Q(begins=True)),
+            models.Index(fields=["actor", "number"], name="audit_actor", condition=models.Q(begins=True)),
+            models.Index(fields=["action", "number"], name="audit_action", condition=models.Q(begins=True)),
+            models.Index(fields=["topic", "number"], name="audit_topic", condition=models.Q(begins=True)),
+            models.Index(fields=["subscription", "number"], name="audit_subscription", condition=models.Q(begins=True)),
+            models.Index(fields=["aggregate_id", "number"], name="audit_aggregate", condition=models.Q(begins=True)),
+            models.Index(fields=["name", "number"], name="audit_name", condition=models.Q(begins=True)),
+            models.Index(fields=["ticket", "number"], name="audit_ticket", condition=models.Q(begins=True)),
         ]
 
     def __str__(self) -> str:
@@ -149,10 +156,11 @@ class AuditEntry(models.Model):
 
 
 class AuditHead(models.Model):
-    """The one row that every writer of the record locks: the number and hash of the last entry."""
+    """The one row that every writer of the record locks: the number and hash of the last entry, and the hash before it."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
+    previous = models.CharField(max_length=64, default="")
     hash = models.CharField(max_length=64)
 
     def __str__(self) -> str:
@@ -179,3 +187,22 @@ class ResourceLock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource} by {self.actor} until {self.until}"
+
+
+class Refusal(models.Model):
+    """What somebody may not do and tried again lately. The first time is an entry of the record; ``more`` were counted since,
+    and become one entry once ``until`` is over. Written by ``dashboard.auditing.refusals`` alone.
+
+    ``key`` names who, what and from where. ``entry`` is the JSON of what the entry will say.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    until = models.DateTimeField()
+    more = models.PositiveIntegerField(default=0)
+    entry = models.TextField()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["until"], name="refusal_until")]
+
+    def __str__(self) -> str:
+        return f"{self.more} more until {self.until}"

@@ -25,6 +25,10 @@ SECRET_KEY = SECRET_KEY_GIVEN or secrets.token_urlsafe(50)
 EVENTDESK_HASH_KEY = os.environ.get("EVENTDESK_HASH_KEY", "") or (demo_hash_key(DATA_DIR) if DEMO else "")
 EVENTDESK_HANDLE_KEY = os.environ.get("EVENTDESK_HANDLE_KEY", "")  # handles of personal ids; empty: of SECRET_KEY
 EVENTDESK_HOOK_SECRET = os.environ.get("EVENTDESK_HOOK_SECRET", "")
+EVENTDESK_SEAL_KEY = os.environ.get("EVENTDESK_SEAL_KEY", "")
+EVENTDESK_SEAL_PUBLIC_KEY = os.environ.get("EVENTDESK_SEAL_PUBLIC_KEY", "")
+EVENTDESK_SEALS = os.environ.get("EVENTDESK_SEALS", "")
+EVENTDESK_SEAL_EVERY = os.environ.get("EVENTDESK_SEAL_EVERY", "") or "300"
 HOSTS_GIVEN = [host.strip() for host in os.environ.get("EVENTDESK_HOSTS", "").split(",") if host.strip()]
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else HOSTS_GIVEN or LOOPBACK_HOSTS  # only this machine may use a demo
@@ -61,6 +65,7 @@ INSTALLED_APPS = [
     "eventstore.local",
     "eventstore.drivers.database",
     "dashboard",
+    "dashboard.record",
 ]
 
 MIDDLEWARE = [

@@ -10,6 +10,8 @@ from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
 from dashboard.projections import views as projections
+from dashboard.record import exporting as record_exports
+from dashboard.record import views as record
 from dashboard.redrives import views as redrives
 from dashboard.replays.asking import approval_views
 from dashboard.replays.asking import views as asking
@@ -21,7 +23,6 @@ from dashboard.views import (
     aggregate_types,
     aggregates,
     anomalies,
-    audit,
     events,
     health,
     indexing,
@@ -62,7 +63,8 @@ _PAGES = (
     replay_report,
     undo_views,
     moves_view,
-    audit,
+    record,
+    record_exports,
     projections,
     generations,
     app_view,

@@ -7,6 +7,8 @@ from eventstore.importing import PUBLISH
 ACCOUNT = "account"
 API_TOKEN = "api_token"  # noqa: S105 - a kind of resource
 ADDRESS = "address"
+PLACE = "place"
+"""A page, a websocket or a command, by its name."""
 
 MANAGE_PEOPLE = register(
     Action(
@@ -23,10 +25,29 @@ LOG_IN = register(
         acts_on=frozenset({ACCOUNT}),
         title="Log in",
         doing="is being logged in",
-        undo=Undo(possible=False, how="Only failed logins are recorded."),
+        undo=Undo(possible=False, how="Log out."),
     )
 )
-"""Nobody performs it: the login page records each one that failed."""
+"""Nobody performs it: the login page records each one, whether it failed or not."""
+LOG_OUT = register(
+    Action(
+        name="log_out",
+        acts_on=frozenset({ACCOUNT}),
+        title="Log out",
+        doing="is being logged out",
+        undo=Undo(possible=False, how="Log in again."),
+    )
+)
+REFUSED = register(
+    Action(
+        name="refused",
+        acts_on=frozenset({PLACE}),
+        title="Refused",
+        doing="is being refused",
+        undo=Undo(possible=False, how="Nothing was done."),
+    )
+)
+"""Nobody performs it: what somebody tried who may not is recorded so, by ``dashboard.auditing.refusals``."""
 ALLOW_LOGINS = register(
     Action(
         name="allow_logins",
@@ -57,7 +78,8 @@ REVOKE_TOKEN = register(
 
 for action in (PUBLISH, MANAGE_PEOPLE, ALLOW_LOGINS, MAKE_TOKEN, REVOKE_TOKEN):
     allow(action, Rule(roles=ADMINS, via=NO_PAGE))
-allow(LOG_IN, Rule(roles=frozenset()))
+for action in (LOG_IN, LOG_OUT, REFUSED):
+    allow(action, Rule(roles=frozenset()))
 
 
 def account(name: str) -> Resource:
@@ -66,6 +88,10 @@ def account(name: str) -> Resource:
 
 def address(text: str) -> Resource:
     return Resource(kind=ADDRESS, name=text)
+
+
+def place(name: str) -> Resource:
+    return Resource(kind=PLACE, name=name)
 
 
 def api_token(name: str) -> Resource:

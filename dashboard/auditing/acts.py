@@ -7,19 +7,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from dashboard.auditing.entries import about, resource_of, storable
 from dashboard.models import AuditEntry, State
 from eventstore.actions import Resource
 from eventstore.jobs import open_acts
 
+LOOKED_THROUGH = 100_000
+"""Entries that one page of a search by a part of a text looks through."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Act:
     """One act as a person reads it. ``number`` is its first entry's and what ``acts`` takes as ``before``; times are in UTC.
 
-    ``details`` is what was intended, ``outcome`` what the last entry says; ``ended`` is ``None`` while it is open.
+    ``details`` is what was intended, ``outcome`` what the last entry says; ``ended`` is ``None`` while it is open. What was
+    noted in one entry has no outcome beside its details.
     """
 
     number: int
@@ -40,6 +44,35 @@ def number_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which acts are meant; an empty field takes all.
+
+    ``text`` takes those whose reason or other details hold it, ``ticket`` those with this very ticket, ``on`` those on this
+    very resource, or on those that a ``resource_filter`` describes. They begin at ``since`` or later, and before ``until``.
+    """
+
+    actor: str = ""
+    action: str = ""
+    text: str = ""
+    ticket: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    on: Resource | Q | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActsPage:
+    """Acts, newest first. ``older`` is what ``page_of_acts`` takes as ``before`` for the next ones, if there may be any.
+
+    ``looked_back_to`` is the number of the oldest entry that was looked at, where the search went no further.
+    """
+
+    acts: Sequence[Act]
+    older: int | None = None
+    looked_back_to: int | None = None
+
+
 def acts(
     before: int | None = None,
     limit: int = 50,
@@ -49,25 +82,60 @@ def acts(
     text: str = "",
     on: Resource | Q | None = None,
 ) -> Sequence[Act]:
-    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; an empty filter takes all.
-
-    ``text`` takes those whose reason or other details hold it, ``on`` those on this very resource, or on those that a
-    ``resource_filter`` describes.
-    """
-    wanted = {name: storable(value) for name, value in {"actor": actor, "action": action}.items() if value}
-    begun = AuditEntry.objects.filter(state=State.INTENDED, **wanted)
-    if on is not None:
-        begun = begun.filter(about(on) if isinstance(on, Resource) else on)
-    if text:
-        begun = begun.filter(details__icontains=json.dumps(text)[1:-1])  # as ``entries.canonical`` wrote it
+    """At most ``limit`` acts, newest first, begun before the act numbered ``before``; see ``Wanted``."""
+    begun = _begun(Wanted(actor=actor, action=action, text=text, on=on))
     if before is not None:
         begun = begun.filter(number__lt=before)
     return _with_ends(list(begun.order_by("-number")[:limit]))
 
 
+def page_of_acts(wanted: Wanted, *, before: int | None, limit: int) -> ActsPage:
+    """A page of acts. No index finds a part of a text, so one page looks through ``LOOKED_THROUGH`` entries for it at most."""
+    begun = _begun(wanted)
+    if before is not None:
+        begun = begun.filter(number__lt=before)
+    first = 0
+    if wanted.text:
+        newest_number = AuditEntry.objects.order_by("-number").values_list("number", flat=True).first() or 0
+        first = max(0, (newest_number + 1 if before is None else before) - LOOKED_THROUGH)
+        begun = begun.filter(number__gte=first)
+    found = list(begun.order_by("-number")[: limit + 1])
+    on_page = _with_ends(found[:limit])
+    if len(found) > limit:
+        return ActsPage(acts=on_page, older=on_page[-1].number)
+    return ActsPage(acts=on_page, older=first if first > 1 else None, looked_back_to=first if first > 1 else None)
+
+
+def oldest_acts(wanted: Wanted, *, after: int, limit: int) -> Sequence[Act]:
+    """Acts in the order in which they began, after the one of this number."""
+    return _with_ends(list(_begun(wanted).filter(number__gt=after).order_by("number")[:limit]))
+
+
+def count_acts(wanted: Wanted, most: int) -> int:
+    """How many there are; not counted further than ``most``."""
+    return _begun(wanted)[:most].count()
+
+
+def _begun(wanted: Wanted) -> "QuerySet[AuditEntry]":
+    names = {name: storable(value) for name, value in {"actor": wanted.actor, "action": wanted.action}.items() if value}
+    begun = AuditEntry.objects.filter(begins=True, **names)
+    if wanted.on is not None:
+        begun = begun.filter(about(wanted.on) if isinstance(wanted.on, Resource) else wanted.on)
+    if wanted.ticket:
+        ticket = storable(wanted.ticket)
+        begun = begun.filter(ticket__in={ticket, ticket.upper(), ticket.lower()})
+    if wanted.since is not None:
+        begun = begun.filter(written__gte=wanted.since)
+    if wanted.until is not None:
+        begun = begun.filter(written__lt=wanted.until)
+    if wanted.text:
+        begun = begun.filter(details__icontains=json.dumps(wanted.text)[1:-1])  # as ``entries.canonical`` wrote it
+    return begun
+
+
 def act_of(id: UUID) -> Act | None:
     """The act of this id."""
-    return next(iter(_with_ends(list(AuditEntry.objects.filter(act=id, state=State.INTENDED)))), None)
+    return next(iter(_with_ends(list(AuditEntry.objects.filter(act=id, begins=True)))), None)
 
 
 def newest(resource: Resource) -> Act | None:
@@ -75,7 +143,7 @@ def newest(resource: Resource) -> Act | None:
     last entry counts), or its job has been resumed and is under way."""
     under_way = Q(act__in=[UUID(act) for act in open_acts()])
     last = AuditEntry.objects.filter(act=OuterRef("act")).order_by("-number").values("state")[:1]
-    begun = AuditEntry.objects.filter(about(resource), state=State.INTENDED).alias(last=Subquery(last))
+    begun = AuditEntry.objects.filter(about(resource), begins=True, state=State.INTENDED).alias(last=Subquery(last))
     return next(iter(_with_ends(list(begun.exclude(Q(last=State.FAILED) & ~under_way).order_by("-number")[:1]))), None)
 
 
@@ -97,12 +165,13 @@ def aggregate_types() -> Sequence[str]:
 
 
 def _with_ends(begun: Sequence[AuditEntry]) -> Sequence[Act]:
-    ends = AuditEntry.objects.filter(act__in=[entry.act for entry in begun]).exclude(state=State.INTENDED)
+    ends = AuditEntry.objects.filter(act__in=[entry.act for entry in begun], begins=False)
     last = {entry.act: entry for entry in ends.order_by("number")}
     return [_act(entry, last.get(entry.act)) for entry in begun]
 
 
 def _act(entry: AuditEntry, last: AuditEntry | None) -> Act:
+    ended = entry.written if entry.state != State.INTENDED else None
     return Act(
         number=entry.number,
         act=entry.act,
@@ -112,7 +181,7 @@ def _act(entry: AuditEntry, last: AuditEntry | None) -> Act:
         resource=resource_of(entry),
         state=State(last.state if last else entry.state),
         begun=entry.written,
-        ended=last.written if last else None,
+        ended=last.written if last else ended,
         details=json.loads(entry.details),
         outcome=json.loads(last.details) if last else {},
     )

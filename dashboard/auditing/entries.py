@@ -5,8 +5,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, NamedTuple
+from uuid import UUID
 
+import msgspec
 from django.db.models import Q
 
 from dashboard.auditing.old_entries import RESOURCE_COLUMNS
@@ -15,10 +19,40 @@ from dashboard.privacy import public_filter, public_id
 from eventstore.actions import AggregateName, FilterText, Resource
 from eventstore.model import Position, Process
 
-HASH_VERSION = 2
-"""What is written today; version 1 is the first release's."""
+HASH_VERSION = 3
+"""What is written today; 1 is the first release's, and 2 had neither ``begins`` nor ``reason`` and ``ticket``."""
 LONGEST = 500
 """Characters kept of a name: what an index of PostgreSQL takes in any script."""
+
+
+class Row(NamedTuple):
+    """An entry as it is read to be verified or exported: ``AuditEntry``'s columns, without an object for each."""
+
+    number: int
+    hash_version: int
+    act: UUID
+    state: str
+    begins: bool
+    actor: str
+    via: str
+    action: str
+    kind: str
+    topic: str
+    subscription: str
+    aggregate_type: str
+    aggregate_id: str
+    name: str
+    scope: str
+    reason: str
+    ticket: str
+    details: str
+    written: datetime
+    host: str
+    pid: int
+    process_start: str
+    pid_namespace: str
+    previous: str
+    hash: str
 
 
 def canonical(details: Mapping[str, Any]) -> str:
@@ -26,8 +60,36 @@ def canonical(details: Mapping[str, Any]) -> str:
     return json.dumps(_plain(details), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def hash_of(entry: AuditEntry) -> str:
-    """SHA-256 over the canonical JSON of the fields that the entry's hash version covers."""
+def hash_of(entry: AuditEntry | Row) -> str:
+    """SHA-256, in hexadecimal, as the entry's hash version has it."""
+    if entry.hash_version < HASH_VERSION:
+        return _old_hash_of(entry)
+    return hashlib.sha256(f"{entry.previous}\n{entry.number}\n{content_of(entry)}".encode("ascii")).hexdigest()
+
+
+def content_of(entry: AuditEntry | Row) -> str:
+    """All that an entry of today's version says, apart from its place in the chain: a JSON array, ASCII, without spaces."""
+    return (
+        f"[{entry.hash_version},{quoted(str(entry.act))},{quoted(entry.state)},{'true' if entry.begins else 'false'},"
+        f"{quoted(entry.actor)},{quoted(entry.via)},{quoted(entry.action)},"
+        f"{quoted(entry.kind)},{quoted(entry.topic)},{quoted(entry.subscription)},"
+        f"{quoted(entry.aggregate_type)},{quoted(entry.aggregate_id)},{quoted(entry.name)},"
+        f"{quoted(entry.reason)},{quoted(entry.ticket)},{quoted(entry.details)},{quoted(time_text(entry.written))},"
+        f"{quoted(entry.host)},{entry.pid},{quoted(entry.process_start)},{quoted(entry.pid_namespace)}]"
+    )
+
+
+def line_of(row: Row) -> bytes:
+    """The entry as a line of an export: a JSON object of all its columns."""
+    return msgspec.json.encode({**row._asdict(), "written": time_text(row.written)}) + b"\n"
+
+
+def time_text(written: datetime) -> str:
+    """In UTC, to the microsecond: ``2026-11-30T12:00:00.000000+00:00``."""
+    return written.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _old_hash_of(entry: AuditEntry | Row) -> str:
     fields = {
         "number": entry.number,
         "act": str(entry.act),
@@ -37,7 +99,7 @@ def hash_of(entry: AuditEntry) -> str:
         "action": entry.action,
         "scope": entry.scope,
         "details": entry.details,
-        "written": entry.written.astimezone(UTC).isoformat(timespec="microseconds"),
+        "written": time_text(entry.written),
         "host": entry.host,
         "pid": entry.pid,
         "process_start": entry.process_start,
@@ -50,7 +112,8 @@ def hash_of(entry: AuditEntry) -> str:
 
 def storable(text: str) -> str:
     """Text that every database can hold and index: NUL and lone surrogates as escapes, and cut where it is very long."""
-    text = "".join(rf"\u{ord(c):04x}" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+    if not text.isascii() or "\0" in text:
+        text = "".join(rf"\u{ord(c):04x}" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -65,6 +128,11 @@ def as_recorded(resource: Resource) -> Resource:
     if not resource.aggregate_id:
         return resource
     return replace(resource, aggregate_id=public_id(resource.aggregate_type, resource.aggregate_id))
+
+
+def columns_said(details: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of a first entry that repeat its details, so that they can be searched."""
+    return {name: storable(str(details[name])) if details.get(name) else "" for name in ("reason", "ticket")}
 
 
 def resource_of(entry: AuditEntry) -> Resource:
@@ -82,14 +150,19 @@ def about_aggregate(type: str, id: str) -> Q:
     return Q(aggregate_type=storable(type), aggregate_id=storable(public_id(type, id)))
 
 
+@lru_cache(maxsize=64)
+def _columns_of_process(process: Process) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("host", storable(process.host)),
+        ("pid", process.pid),
+        ("process_start", process.start),
+        ("pid_namespace", process.namespace),
+    )
+
+
 def process_columns(process: Process) -> dict[str, Any]:
     """The process as columns of an entry, or of a lock."""
-    return {
-        "host": storable(process.host),
-        "pid": process.pid,
-        "process_start": process.start,
-        "pid_namespace": process.namespace,
-    }
+    return dict(_columns_of_process(process))
 
 
 def _plain_text(text: str) -> str:

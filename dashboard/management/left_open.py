@@ -14,6 +14,7 @@ from django.db import connections
 
 from dashboard.auditing.entries import resource_of
 from dashboard.auditing.interrupted import first_open, resolve_interrupted
+from dashboard.auditing.refusals import write_ended
 from dashboard.cursors.after_move import note_interrupted
 from dashboard.gateway import desk
 from dashboard.models import AuditEntry
@@ -64,6 +65,7 @@ def _settle(stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 since = settle_left_open(since)
+                write_ended()
                 told.over("is being settled again.")
             except Exception as error:  # noqa: BLE001 - told once; what is left open waits until it can be settled
                 told.tell(f"trying again: {reason_of(error)}")

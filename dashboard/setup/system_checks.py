@@ -1,5 +1,6 @@
 """What must hold before anything is served, and what operators should know."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -42,6 +43,8 @@ def serving_problems() -> list[str]:
     hooks = hook_secret_problem(settings.EVENTDESK.projections, settings.EVENTDESK_HOOK_SECRET)
     marks = mark_key_problem(settings.EVENTDESK.masking, settings.EVENTDESK_HASH_KEY)
     problems += [problem for problem in (hooks, marks, clear_roles_problem(), store_problem(), proxy_problem()) if problem]
+    if not re.fullmatch("[1-9][0-9]{0,8}", settings.EVENTDESK_SEAL_EVERY):
+        problems.append("EVENTDESK_SEAL_EVERY takes a whole number of seconds, 1 or more.")
     if settings.DEMO:
         return problems
     if not settings.SECRET_KEY_GIVEN:

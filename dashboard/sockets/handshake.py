@@ -12,6 +12,7 @@ from channels.security.websocket import WebsocketDenier
 
 from dashboard.access import tokens
 from dashboard.sockets.origin_check import is_trusted
+from dashboard.sockets.refusing import record_refusal
 from dashboard.sockets.session import HASH_IN_SCOPE
 
 JSON = "eventdesk.json"
@@ -34,6 +35,7 @@ def with_origin_or_token(application: Application) -> Application:
         elif token and not is_browser and JSON in scope.get("subprotocols", []):
             await application({**scope, HASH_IN_SCOPE: tokens.hash_of(token)}, receive, send)
         else:
+            await record_refusal(None)
             await denied(scope, receive, send)
 
     return guard

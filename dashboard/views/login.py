@@ -1,4 +1,4 @@
-"""The login page, the only one without a login, and logging out, which needs a POST. Failures are recorded and limited."""
+"""The login page, the only one without a login, and logging out, which needs a POST. All is recorded, and failures limited."""
 
 import math
 from datetime import timedelta
@@ -7,18 +7,19 @@ from typing import Any
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from dashboard.access import login_limit
 from dashboard.access.client_address import client_address
-from dashboard.access.command_actions import LOG_IN, account
+from dashboard.access.command_actions import LOG_IN, LOG_OUT, account
 from dashboard.access.policy import PAGE
+from dashboard.auditing import noted
+from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.auditing.safeguards import SAFEGUARDS
-from eventstore.actions import Actor, Ending, Outcome
+from dashboard.models import Person
+from eventstore.actions import Action, Actor, Ending, Outcome
 
-UNPROVEN = Actor(name="(not logged in)", via=PAGE)
-"""Who failed to log in: the name that was typed may be somebody else's. No account's name holds a space."""
 NO_ACCOUNT = "(a name that no account has)"
 """Recorded instead of the name itself: people type passwords into that field."""
 LIMITS = {
@@ -44,6 +45,9 @@ class LoginForm(AuthenticationForm):
         attempt = login_limit.begin(name, address)
         if isinstance(attempt, login_limit.Refused):
             self.wait = attempt.wait
+            known = Person.objects.filter(username=name).exists()
+            where = account(name if known else NO_ACCOUNT)
+            note_refusal(NOBODY, where, LOG_IN.name, reason="too many attempts", address=address or None)
             raise ValidationError(_wait_text(attempt.wait), code=TOO_MANY)
         try:
             cleaned = super().clean()
@@ -59,12 +63,30 @@ class Login(LoginView):
     redirect_authenticated_user = True
     authentication_form = LoginForm
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        _note(self.request, form.get_user().get_username(), LOG_IN)
+        return response
+
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
         if isinstance(form, LoginForm) and form.wait is not None:
             response.status_code = 429
             response.headers["Retry-After"] = str(math.ceil(form.wait.total_seconds()))
         return response
+
+
+class Logout(LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        name = request.user.get_username()
+        response = super().post(request, *args, **options)
+        if name:
+            _note(request, name, LOG_OUT)
+        return response
+
+
+def _note(request: HttpRequest, name: str, action: Action) -> None:
+    noted(Actor(name=name, via=PAGE), action.name, account(name), {"address": client_address(request) or None})
 
 
 def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
@@ -76,7 +98,7 @@ def _record_failure(attempt: login_limit.Attempt, address: str) -> None:
         minutes = login_limit.WINDOW // timedelta(minutes=1)
         what = " and ".join(LIMITS[key.partition(":")[0]] for key in reached)
         details["limit_reached"] = f"more {what} for up to {minutes} minutes"
-    act = SAFEGUARDS.record.intended(UNPROVEN, LOG_IN.name, account(attempt.account or NO_ACCOUNT), details)
+    act = SAFEGUARDS.record.intended(NOBODY, LOG_IN.name, account(attempt.account or NO_ACCOUNT), details)
     SAFEGUARDS.record.ended(act, Outcome(ending=Ending.FAILED, reason="wrong name or password, or the account is not active"))
 
 
@@ -87,5 +109,5 @@ def _wait_text(wait: timedelta) -> str:
 
 urls = [
     path("login/", Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", Logout.as_view(), name="logout"),
 ]

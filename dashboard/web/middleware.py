@@ -11,9 +11,14 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.urls import Resolver404, resolve
 
+from dashboard.access.client_address import client_address
+from dashboard.access.policy import PAGE
+from dashboard.auditing.refusals import NOBODY, note_refusal
+from dashboard.models import Person
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
-from dashboard.web.pages import not_found, problem, problem_of
+from dashboard.web.pages import MARK, not_found, problem, problem_of
+from eventstore.actions import Actor
 from eventstore.model import EventStoreError
 
 _NEVER_IN_NAMES = re.compile("[\x00\ud800-\udfff]")
@@ -58,6 +63,8 @@ class DeskMiddleware:
         response = _link_of_another_system(request) or self.get_response(request)
         response.setdefault("Cache-Control", "no-store, private")
         response["X-Robots-Tag"] = "noindex, nofollow"
+        if response.status_code == HTTPStatus.FORBIDDEN:
+            _record_refusal(request)
         return response
 
     def process_view(
@@ -75,6 +82,18 @@ class DeskMiddleware:
         if isinstance(exception, DatabaseError):
             return database_problem(request)
         return problem(request, problem_of(exception)) if isinstance(exception, EventStoreError) else None
+
+
+def _record_refusal(request: HttpRequest) -> None:
+    """On the audit record: who, which page, and what they may not do; never the address, which names what they looked for."""
+    page = request.resolver_match
+    wanted = str(getattr(page.func, MARK, "")) if page else ""
+    address = client_address(request) or None
+    if isinstance(request.user, Person):
+        where = (page.url_name if page else None) or "page"
+        note_refusal(Actor(name=request.user.username, via=PAGE), where, wanted, address=address)
+    else:
+        note_refusal(NOBODY, "page", address=address)
 
 
 def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:

@@ -24,6 +24,7 @@ FOLDERS = tuple(path.name for path in ROOT.iterdir() if path.is_dir() and path.n
 OWN_APPS = (
     "eventstore",
     "dashboard",
+    "dashboard.record",
     "eventstore.index",
     "eventstore.jobs",
     "eventstore.local",

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard import demo
+from dashboard.auditing.sealing import seal_settings
 from dashboard.demo.history import is_seeded
 from dashboard.gateway import close, desk
 from dashboard.management.left_open import settle_at_start
@@ -125,6 +126,9 @@ def _children(bind: str, port: int, *, traffic: bool) -> list[Child]:
         Child(name="The job worker", command=[*manage, "run_jobs"], restarts=3),
         Child(name="The web server", command=[*daphne, "dashboard.asgi:application"]),
     ]
+    if (seals := seal_settings()) is not None and seals.key is not None:
+        every = str(int(seals.every.total_seconds()))
+        children.append(Child(name="The sealer", command=[*manage, "seal_record", "--every", every], restarts=3))
     if traffic:
         children.append(Child(name="The demo traffic", command=[*manage, "run_demo_traffic"], restarts=3))
     return children

@@ -22,6 +22,7 @@ from dashboard.gateway import shared
 from dashboard.models import ApiToken
 from dashboard.sockets.handshake import JSON
 from dashboard.sockets.open_sockets import OpenSockets, watched_of
+from dashboard.sockets.refusing import record_refusal
 from dashboard.sockets.session import current_account
 from dashboard.sockets.tail.begin import Begin, InvalidBegin, decode_message, parse_begin
 from dashboard.sockets.tail.closing import (
@@ -70,6 +71,7 @@ class TailSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.all_open = shared(OpenSockets)
         account = await current_account(self.scope)
         if account is None or not policy.allows(account, "tail"):
+            await record_refusal(account, "tail")
             await self.close()  # not accepted yet: the handshake gets a 403, and there is no close code
             return
         for_scripts = JSON in self.scope["subprotocols"]

@@ -30,7 +30,8 @@ def left_open(by: Process, *, ago: timedelta = timedelta(), action: str = "reset
     entry = AuditEntry(
         number=head.number + 1,
         act=act,
-        state=State.INTENDED,
+        state=State.INTENDED.value,
+        begins=True,
         actor="anna",
         via="page",
         action=action,

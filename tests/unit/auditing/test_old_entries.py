@@ -84,7 +84,7 @@ def test_a_record_of_the_first_release_verifies_and_goes_on() -> None:
     assert verify() is None
     an_act()
     assert verify() is None
-    assert [entry.hash_version for entry in AuditEntry.objects.order_by("number")] == [1] * 10 + [2] * 2
+    assert [entry.hash_version for entry in AuditEntry.objects.order_by("number")] == [1] * 10 + [3] * 2
 
 
 @pytest.mark.slow
@@ -112,6 +112,9 @@ def test_old_acts_are_found_by_what_they_acted_on() -> None:
         "UPDATE dashboard_auditentry SET scope = 'other mailer' WHERE number = 1",
         "UPDATE dashboard_auditentry SET hash_version = 2 WHERE number = 1",
         "UPDATE dashboard_auditentry SET pid_namespace = 'pid:[1]' WHERE number = 1",
+        "UPDATE dashboard_auditentry SET reason = 'SUP-2' WHERE number = 1",
+        "UPDATE dashboard_auditentry SET ticket = 'SUP-2' WHERE number = 1",
+        "UPDATE dashboard_auditentry SET begins = (1 = 0) WHERE number = 1",
     ],
 )
 def test_tampering_with_an_old_entry_is_seen(statement: str) -> None:

@@ -1,0 +1,86 @@
+"""Refusals on the record: what somebody tried who may not. Bounded, or a client without a login could fill the record.
+
+Of the same person at the same place, the first refusal is an entry at once. Those that follow within ten minutes are counted,
+and become one entry when the time is over. Who is not logged in is one person, wherever the requests come from.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django.db import DatabaseError, transaction
+from django.db.models import F
+
+from dashboard.access.command_actions import REFUSED, place
+from dashboard.access.policy import PAGE
+from dashboard.auditing.chain import locked_head, noted, write_next
+from dashboard.auditing.entries import canonical, columns_of, storable
+from dashboard.models import Refusal, State
+from eventstore.actions import Actor, Resource
+
+log = logging.getLogger(__name__)
+
+WINDOW = timedelta(minutes=10)
+NOBODY = Actor(name="(not logged in)", via=PAGE)
+"""Whoever has proven to be nobody; no account's name holds a space."""
+
+
+def note_refusal(actor: Actor, where: str | Resource, wanted: str = "", **details: Any) -> None:
+    """Record it, or count it; within a transaction, once that is committed. What cannot be written is logged.
+
+    ``where`` names a page, a websocket or a command, never its address, which may hold a value. ``wanted`` is what is not
+    allowed. ``details`` are kept of the first time alone.
+    """
+    resource = place(where) if isinstance(where, str) else where
+    transaction.on_commit(partial(_note_or_log, actor, resource, wanted, details))
+
+
+def _note_or_log(actor: Actor, resource: Resource, wanted: str, details: Mapping[str, Any]) -> None:
+    try:
+        write_ended()
+        _note(actor, resource, wanted, details)
+    except DatabaseError as error:
+        log.warning("A refusal could not be recorded: %s", type(error).__name__)
+
+
+def write_ended() -> int:
+    """Write the counts whose time is over; returns how many entries that made."""
+    over = list(Refusal.objects.filter(until__lte=datetime.now(UTC)).order_by("until"))
+    return sum(_write(refusal) for refusal in over)
+
+
+def _note(actor: Actor, resource: Resource, wanted: str, details: Mapping[str, Any]) -> None:
+    key = hashlib.sha256(json.dumps([actor.name, actor.via, resource.key, wanted]).encode()).hexdigest()
+    if Refusal.objects.filter(key=key).update(more=F("more") + 1):
+        return
+    said: dict[str, Any] = {"wanted": wanted} if wanted else {}
+    entry = {"actor": storable(actor.name), "via": storable(actor.via), **columns_of(resource), "details": said}
+    until = datetime.now(UTC) + WINDOW
+    if Refusal.objects.get_or_create(key=key, defaults={"until": until, "entry": json.dumps(entry)})[1]:
+        noted(actor, REFUSED.name, resource, {**said, **details}, State.FAILED)
+    else:
+        Refusal.objects.filter(key=key).update(more=F("more") + 1)
+
+
+def _write(refusal: Refusal) -> int:
+    """End one count, in one transaction with its entry: of several processes, one writes it."""
+    with transaction.atomic(durable=True):
+        head = locked_head()
+        current = Refusal.objects.filter(key=refusal.key, until=refusal.until).first()
+        if current is None:
+            return 0
+        Refusal.objects.filter(key=refusal.key).delete()
+        if not current.more:
+            return 0
+        entry = json.loads(current.entry)
+        minutes = WINDOW // timedelta(minutes=1)
+        details = {**entry.pop("details"), "times": current.more, "until": current.until, "within_minutes": minutes}
+        write_next(
+            head, act=uuid4(), state=State.FAILED, begins=True, action=REFUSED.name, details=canonical(details), **entry
+        )
+    return 1

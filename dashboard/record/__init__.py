@@ -1,0 +1,1 @@
+"""The audit record's page: searching, verifying and exporting it. Its commands seal and verify it."""

@@ -1,0 +1,1 @@
+"""Make a key for seals, seal the audit record, verify it."""

@@ -1,0 +1,84 @@
+"""The record's commands: a key is made, the record sealed and verified, at a shell."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from scripts import check_record
+from tests.unit.auditing.helpers import an_act, sql
+from tests.unit.auditing.sealed import everything, put, tampered
+
+pytestmark = pytest.mark.usefixtures("desk_databases")
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    """Two acts, sealed; the folder has the key and the seals."""
+    for _ in range(2):
+        an_act()
+    said = run("make_seal_key", str(tmp_path / "seal.key"), "--record", "desk.example.org/record")
+    assert "desk.example.org/record+" in said
+    assert (tmp_path / "seal.key").read_text() not in said
+    with override_settings(EVENTDESK_SEAL_KEY=str(tmp_path / "seal.key"), EVENTDESK_SEALS=str(tmp_path / "record.seals")):
+        assert "Sealed 4 entries" in run("seal_record")
+    return tmp_path
+
+
+def verify(folder: Path, *more: str) -> str:
+    return run("verify_record", "--seals", f"{folder}/record.seals", "--public-key", f"{folder}/seal.key.pub", *more)
+
+
+def test_a_record_is_sealed_verified_and_exported_for_a_check_elsewhere(sealed: Path) -> None:
+    an_act()
+    said = verify(sealed, "--export", f"{sealed}/record.ndjson")
+    assert "The chain holds: entries 1 to 6" in said
+    assert "All 1 seals hold" in said
+    assert "2 entries came after it" in said
+    seals = list(check_record.seals_in(sealed / "record.seals", *check_record.public_key(sealed / "seal.key.pub")))
+    assert [seal.size for seal in seals] == [4]
+    with (sealed / "record.ndjson").open() as lines:
+        assert check_record.check(lines, seals) == 6
+    with pytest.raises(CommandError, match="was not written"):
+        verify(sealed, "--export", f"{sealed}/record.ndjson")
+
+
+def test_the_first_broken_place_is_named(sealed: Path) -> None:
+    entries = everything()
+    put(tampered("changed, chain anew", entries, 2))
+    assert "The chain holds" in run("verify_record")
+    with pytest.raises(CommandError, match="broken at entry 1: entries 1 to 4 are not what the seal"):
+        verify(sealed)
+    put(tampered("changed", entries, 2))
+    with pytest.raises(CommandError, match="broken at entry 3: its content was changed"):
+        run("verify_record")
+
+
+def test_without_a_seal_it_says_what_it_cannot_show(sealed: Path) -> None:
+    assert "No seal was given" in run("verify_record")
+    sql("DELETE FROM dashboard_auditentry")
+    with pytest.raises(CommandError, match="entries 1 to 4 are missing"):
+        run("verify_record")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["seal_record"], "Set EVENTDESK_SEAL_KEY"),
+        (["verify_record", "--seals", "/nowhere"], "Give the public key"),
+        (["verify_record", "--seals", "/nowhere", "--public-key", "/nowhere"], "no file of seals"),
+        (["make_seal_key", "/nowhere/key", "--record", "x"], "was not written"),
+        (["make_seal_key", "/nowhere/key", "--record", "a b"], "no space"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run(*arguments)
