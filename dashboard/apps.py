@@ -22,6 +22,7 @@ REGISTER_THEMSELVES = (
     "dashboard.generations.action_rules",
     "dashboard.replays.asking.action_rules",
     "dashboard.record.action_rules",
+    "dashboard.erasure.action_rules",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "eventstore",
     "eventstore.index",
+    "eventstore.forgotten",
     "eventstore.jobs",
     "eventstore.local",
     "eventstore.drivers.database",

@@ -5,6 +5,8 @@ from django.urls import URLPattern
 from dashboard.cursors import moves_view, undo_views
 from dashboard.cursors import views as cursors
 from dashboard.demo import app_view
+from dashboard.erasure import forgetting_views
+from dashboard.erasure import views as erasure
 from dashboard.generations import views as generations
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
@@ -46,6 +48,8 @@ _PAGES = (
     searches,
     aggregates,
     aggregate_types,
+    erasure,
+    forgetting_views,
     events,
     views,
     waiting_views,

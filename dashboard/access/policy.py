@@ -35,6 +35,7 @@ REVEALERS = HELPERS | {Role.PRIVACY}
 """Who may see a masked value for a stated reason, and work on a case."""
 OVERSEERS = frozenset({Role.PRIVACY, Role.AUDITOR, Role.ADMIN})
 """Who sees what others have looked at."""
+PRIVACY_OFFICERS = frozenset({Role.PRIVACY, Role.ADMIN})
 ANYWHERE = frozenset({PAGE, COMMAND_LINE, SHELL})
 NO_PAGE = frozenset({COMMAND_LINE, SHELL})
 SCRIPTS_TOO = ANYWHERE | {SCRIPT}
@@ -76,6 +77,7 @@ _rules = {
     "see_payloads": Rule(roles=ConfiguredRoles(clear_roles), via=SCRIPTS_TOO),
     "read_audit": Rule(roles=HELPERS | OVERSEERS),
     "read_reveals": Rule(roles=OVERSEERS),
+    "see_erasure": Rule(roles=PRIVACY_OFFICERS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 

@@ -26,6 +26,7 @@ from dashboard.privacy import (
     without_marks,
     without_own_id,
 )
+from dashboard.privacy.payload_standing import standing_for
 from eventstore.envelope import unreadable_event
 from eventstore.model import NO_TIME, NOT_THE_MESSAGE, Event, reported
 
@@ -70,6 +71,7 @@ class _Form(Struct, kw_only=True, omit_defaults=True, gc=False):
     data_base64: str | UnsetType = UNSET
     tombstone: bool = False
     encrypted: bool = False
+    payload: str = ""
     problem: str = ""
     masked: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ def _known(time: datetime) -> datetime | None:
 def _add_values(form: _Form, event: Event, profile: AccessProfile) -> None:
     """Add what not everybody may see. ``masked`` names every field that could be there, so that it does not tell which are."""
     message = event.message
+    form.payload = standing_for(event, profile).value
     if not profile.sees_values:
         _add_visible(form, event, profile)
         return

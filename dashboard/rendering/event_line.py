@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.privacy import DisplayValue
+from dashboard.privacy.payload_standing import MARKS
 from dashboard.rendering.anomaly_text import AnomalyText
 from dashboard.rendering.links import published_mark
 from dashboard.rendering.text import spelled_position
+from eventstore.config import PayloadStanding
 from eventstore.model import NO_TIME
 from eventstore.streams import Missing
 
@@ -17,7 +19,7 @@ MISSING_TEXT = {
     Missing.NOTHING: "",
     Missing.AWAY: "payload not readable now",
     Missing.REFUSED: "payload refused by the store",
-    Missing.TRIMMED: "payload gone",
+    Missing.TRIMMED: "payload trimmed",
     Missing.ANEW: "gone: its topic was made anew",
     Missing.OTHER: "another event lies there now",
 }
@@ -34,7 +36,8 @@ class EventLine:
     - ``payload_unreadable``: the story needs values of a payload that cannot be parsed. Only set for people who see payloads.
     - ``new_shape``: a value that the story needs has another shape than a line can show.
     - ``missing`` says why the event could not be read from the store.
-    - ``encrypted``: nobody here can read the payload. ``schema_mismatch``: the payload does not fit its schema.
+    - ``standing``: how the payload stands, as far as this person may know.
+    - ``schema_mismatch``: the payload does not fit its schema.
     - ``member``: which event of a batch it is, in words, if its message holds several.
     - ``unindexed``: the index has not read the event yet. ``derived``: it is a copy in a derived topic.
     - ``anomalies`` are those that the index found, except those that ``problem`` and ``schema_mismatch`` already express.
@@ -61,7 +64,7 @@ class EventLine:
     payload_unreadable: bool = False
     new_shape: bool = False
     missing: Missing = Missing.NOTHING
-    encrypted: bool = False
+    standing: PayloadStanding = PayloadStanding.THERE
     schema_mismatch: bool = False
     member: str = ""
     unindexed: bool = False
@@ -91,6 +94,10 @@ class EventLine:
     def published_mark(self) -> str:
         """When it was published, for an address."""
         return published_mark(self.published)
+
+    @property
+    def payload_mark(self) -> str:
+        return MARKS[self.standing]
 
     @property
     def missing_text(self) -> str:

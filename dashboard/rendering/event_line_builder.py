@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from dashboard.privacy import AccessProfile, DisplayValue, display_id, display_value, origin_of
+from dashboard.privacy.payload_standing import standing_for
 from dashboard.rendering.anomaly_text import AnomalyText, texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.links import aggregate_url, event_url
 from dashboard.rendering.story import UNREADABLE, story_of, type_words
+from eventstore.config import PayloadStanding
 from eventstore.envelope import unreadable_event
 from eventstore.model import NOT_THE_MESSAGE, UNREADABLE_KEY, Anomaly, Event, Pointer, Position, reported
 from eventstore.streams import Missing, Row
@@ -52,7 +54,7 @@ def _build_line(row: Row, profile: AccessProfile) -> EventLine:
         problem=event.problem,
         payload_unreadable=story.payload_unreadable,
         new_shape=story.new_shape,
-        encrypted=event.message.encrypted,
+        standing=standing_for(event, profile),
         schema_mismatch=event.schema is not None and bool(event.schema.problem),
         member=member_words(event),
     )
@@ -90,7 +92,7 @@ class _Details(TypedDict, total=False):
     payload_unreadable: bool
     new_shape: bool
     missing: Missing
-    encrypted: bool
+    standing: PayloadStanding
     schema_mismatch: bool
     member: str
 

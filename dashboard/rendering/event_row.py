@@ -119,8 +119,8 @@ def _badges(line: EventLine) -> Iterator[str]:
         yield NEW_SHAPE
     if line.missing_text:
         yield f' <span class="badge">{escape(line.missing_text)}</span>'
-    if line.encrypted:
-        yield ' <span class="badge">encrypted</span>'
+    if line.standing:
+        yield f' <span class="badge" data-payload="{line.standing.value}">{line.payload_mark}</span>'
     if line.schema_mismatch:
         yield f' <span class="badge badge-warn">{WARNING} payload does not fit its schema</span>'
     for anomaly in line.anomalies:

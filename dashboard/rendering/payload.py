@@ -16,7 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.privacy import MASKED, AccessProfile, can_see, origin_of, visible_payload
+from dashboard.privacy.payload_standing import EXPLAINED, MARKS, TOMBSTONE, standing_for
 from dashboard.rendering.text import is_printable_text, visible
+from eventstore.config import PayloadStanding
 from eventstore.model import NOT_THE_MESSAGE, Event, SchemaUse, reported
 
 MOST_BYTES = 1_000_000
@@ -58,6 +60,12 @@ class Payload:
     html: SafeString | str = ""
     note: str = ""
     converted: bool = False
+    standing: PayloadStanding = PayloadStanding.THERE
+
+    @property
+    def mark(self) -> str:
+        """How it stands, in a word or two; empty if it is simply there."""
+        return MARKS[self.standing]
 
     @property
     def cut(self) -> bool:
@@ -76,23 +84,39 @@ HIDDEN = Payload(kind="hidden", note="Your role sees ids, types and times, but n
 
 
 def payload_of_event(event: Event, profile: AccessProfile, limit: int) -> Payload:
-    """Show the event's data as ``payload_of`` does, and say if it is absent, encrypted, or written with a schema."""
+    """Show the event's data as ``payload_of`` does, and say if it is absent, encrypted, or written with a schema, and why.
+
+    That there is none, or none that anybody here could read, is told to those as well who may not see payloads.
+    """
+    standing = standing_for(event, profile)
+    why = TOMBSTONE if event.message.null else EXPLAINED.get(standing, "")
     if not profile.sees_values and not can_see("data", profile, origin := origin_of(event)):
-        return _masked(visible_payload(event, profile, origin), limit)
+        masked = _masked(visible_payload(event, profile, origin), limit)
+        return replace(masked, note=f"{masked.note} {why}".strip(), standing=standing)
+    if event.message.null:
+        return Payload(kind="empty", note=TOMBSTONE, standing=standing)
+    if event.message.encrypted:
+        return replace(_encrypted(event, standing), standing=standing)
+    return replace(_readable(event, limit, why), standing=standing)
+
+
+def _encrypted(event: Event, standing: PayloadStanding) -> Payload:
     message = event.message
-    if message.null:
-        return Payload(kind="empty", note="This message has no payload at all (a tombstone: what its key meant is deleted).")
-    if message.encrypted:
-        batch = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
-        note = f"Encrypted by its publisher: its payload cannot be shown.{batch}"
-        return Payload(kind="encrypted", size=len(message.payload), note=note)
+    batch = f" It is a whole batch of {message.encrypted_batch} messages." if message.encrypted_batch else ""
+    note = "Encrypted by its publisher, and Eventdesk has no key: its payload cannot be shown."
+    key = EXPLAINED[standing] if standing is PayloadStanding.SHREDDED else "Whether there still is a key is not known here."
+    return Payload(kind="encrypted", size=len(message.payload), note=f"{note} {key}{batch}")
+
+
+def _readable(event: Event, limit: int, why: str) -> Payload:
+    """What can be read of the payload. ``why`` says how it stands, if there is something to say."""
     payload = _payload_of(event, limit)
     if event.schema is None and event.recoded is None:
-        return payload
+        return replace(payload, note=why if not event.data else " ".join(filter(None, [why, payload.note])))
     schema = _schema_note(event.schema) if event.schema else ""
     recoded = event.recoded.words if event.recoded else ""
     converted = event.schema is not None and event.schema.converted and bool(event.data)
-    return replace(payload, note=" ".join(filter(None, [schema, recoded, payload.note])), converted=converted)
+    return replace(payload, note=" ".join(filter(None, [why, schema, recoded, payload.note])), converted=converted)
 
 
 def _payload_of(event: Event, limit: int) -> Payload:

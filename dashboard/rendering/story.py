@@ -63,7 +63,7 @@ def story_of(event: Event, profile: AccessProfile) -> Story:
         return Story((UNREADABLE,))
     type_alone = (type_words(event.type),)
     parts = settings.EVENTDESK.story(event.type)
-    if parts is None or event.message.encrypted:
+    if parts is None or event.message.encrypted or event.message.null:  # there is no value to tell
         return Story(type_alone)
     origin = None if profile.sees_values else origin_of(event)
     document = _document(event, profile, origin, parts)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
+from dashboard.access import policy
 from dashboard.delivery import asked_of, figures_for, of_aggregate
 from dashboard.gateway import desk
 from dashboard.privacy import (
@@ -131,6 +132,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "examples": examples_of(lines),
         "detail": _detail(selected, profile),
         "replays": offers.of_aggregate(person_of(request), aggregate),
+        "sees_erasure": policy.allows(request.user, "see_erasure"),
         **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
     }
     context["stream_rows"] = list(zip(lines, context["stream_cells"], strict=False))
@@ -170,6 +172,7 @@ def _about(aggregate: Aggregate, profile: AccessProfile) -> dict[str, Any]:
     unreadable = desk().index.unreadable_with_key(aggregate.id, topics, MOST_UNREADABLE + 1)
     return {
         "aggregate": replace(aggregate, id=display_id(aggregate.type, aggregate.id, profile)),
+        "public_id": public_id(aggregate.type, aggregate.id),
         "handle": public_id(aggregate.type, aggregate.id) if is_personal(aggregate.type) else "",
         "unreadable": [build_pointer_line(pointer, profile=profile) for pointer in unreadable[:MOST_UNREADABLE]],
         "more_unreadable": len(unreadable) > MOST_UNREADABLE,

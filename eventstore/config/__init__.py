@@ -4,6 +4,7 @@ from eventstore.config.commands import OF_THE_STORE, migrate_command, shell_comm
 from eventstore.config.loading import Config, Installation, Kind, Limits, load_config
 from eventstore.config.masking import Masking, MaskingRule, Show, mark_key_problem
 from eventstore.config.masking_paths import DATA, OF_THE_MESSAGE, Parts, ValuePath, Wild, spelled, value_path
+from eventstore.config.payload_marks import PayloadMarks, PayloadStanding, standing_of
 from eventstore.config.personal_ids import is_personal_type
 from eventstore.config.projections import Projection, ReplayDefaults, Way, hook_secret_problem
 from eventstore.config.searchable_values import Searchable, hash_key_problem
@@ -20,6 +21,8 @@ __all__ = [
     "Masking",
     "MaskingRule",
     "Parts",
+    "PayloadMarks",
+    "PayloadStanding",
     "Placeholder",
     "Projection",
     "ReplayDefaults",
@@ -36,5 +39,6 @@ __all__ = [
     "migrate_command",
     "shell_command",
     "spelled",
+    "standing_of",
     "value_path",
 ]

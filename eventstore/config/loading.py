@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from eventstore.config.links import Links, checked_links
 from eventstore.config.masking import Masking, MaskingTable, Show, compile_masking
+from eventstore.config.payload_marks import PayloadMarks
 from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
@@ -69,6 +70,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mapping: tuple[MappingTable, ...] = ()
     masking: MaskingTable = MaskingTable()
     searchable: tuple[SearchableTable, ...] = ()
+    payload: tuple[PayloadMarks, ...] = ()
     subscription: tuple[DeclaredSubscription, ...] = ()
     projection: tuple[Projection, ...] = ()
     replays: ReplayDefaults = ReplayDefaults()
@@ -87,6 +89,7 @@ class Config(Struct, frozen=True, kw_only=True):
     personal_types: PersonalTypes = ()
     """Patterns of the aggregate types whose ids are personal."""
     searchables: tuple[Searchable, ...] = ()
+    payloads: tuple[PayloadMarks, ...] = ()
     subscriptions: tuple[DeclaredSubscription, ...] = ()
     projections: tuple[Projection, ...] = ()
     replays: ReplayDefaults = ReplayDefaults()
@@ -151,6 +154,7 @@ def _build(content: dict[str, Any], path: str) -> Config:
         personal_types=personal_types(file.mapping),
         masking=compile_masking(file.masking),
         searchables=compile_searchables(file.searchable),
+        payloads=file.payload,
         subscriptions=file.subscription,
         projections=checked_projections(file.projection, file.replays),
         replays=file.replays,

@@ -16,6 +16,7 @@ from eventstore.delivery.face import DeliveryFace
 from eventstore.delivery.tracks import Tracks
 from eventstore.diagnosis.face import DiagnosisFace
 from eventstore.envelope import read_event
+from eventstore.erasure.face import ErasureFace
 from eventstore.index.lookup.face import IndexFace
 from eventstore.jobs.face import JobFace
 from eventstore.jobs.guarding import guarded
@@ -69,6 +70,7 @@ class Desk:
         self.letters = LetterFace(storage=storage, rows_of=self.streams.rows_of, declared=config.subscriptions)
         self.diagnosis = self._diagnosis(stuck_after)
         self.projections = self._projections(external, hook_secret)
+        self.erasure = self._erasure(external)
         self.topic_details = TopicDetailsFace(storage=storage)
         self.actions = ActionFace(storage=storage, safeguards=guarded(safeguards))
         means = Means(projections=self.projections, read=self.read, is_external=external, letters=self.letters)
@@ -88,6 +90,11 @@ class Desk:
             rows_of=self.streams.rows_of,
             is_ordered=self.config.topics.is_ordered,
             stuck_after=stuck_after,
+        )
+
+    def _erasure(self, is_external: Callable[[str, str], bool]) -> ErasureFace:
+        return ErasureFace(
+            storage=self.store, rows_of=self.streams.rows_of, projections=self.projections, is_external=is_external
         )
 
     def _projections(self, is_external: Callable[[str, str], bool], hook_secret: str) -> ProjectionFace:

@@ -62,6 +62,8 @@ class IndexedPartition(models.Model):
     read, and it is never written again."""
     ended_why = models.TextField(default="")
     """What told, in words."""
+    rewritten = models.IntegerField(default=0)
+    """How often blocks of it were written again by somebody else than its writer, who then has to read the last one again."""
     counters = models.TextField(default="")
     """What the sequence numbers of its sources count (``tables.sequences``), as JSON; no source is named."""
     trouble = models.TextField(default="")

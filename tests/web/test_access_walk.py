@@ -20,7 +20,8 @@ REPLAY_POSTS = {"replay_confirmations", "replay_approvals"}
 LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
 GENERATION_POSTS = {"generation_promotions", "generation_discards"}
 MOVE_POSTS = {"cursor_resets", "cursor_undos", "skips"}
-POSTED = {"search_stops"} | MOVE_POSTS | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS | GENERATION_POSTS
+ERASURE_POSTS = {"forgettings", "erasure_exports"}
+POSTED = {"search_stops"} | ERASURE_POSTS | MOVE_POSTS | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS | GENERATION_POSTS
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
     "generation": f"{NAME}-v2"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from eventstore.config.searchable_values import ValuesOf
 from eventstore.envelope import TopicMapping
 from eventstore.envelope.reading import Decode
+from eventstore.forgotten.memory import Forgotten
 from eventstore.index.lookup.pointers import time_of
 from eventstore.index.tables import sql
 from eventstore.index.tables.blocks import UNREADABLE, Columns
@@ -47,6 +48,7 @@ class Comparison:
     key: Key = field(default_factory=index_key)
     names: Names = field(default_factory=Names)
     streams: dict[int, AggregateKey] = field(default_factory=dict)
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 _COMPARED = {
@@ -98,7 +100,7 @@ def events_differ(comparison: Comparison, first: int, indexed: Columns, events: 
     aggregates = [_aggregate_of(comparison.topic, event) for event in events]
     found.append(_first("aggregate", first, aggregates, _aggregates(comparison, indexed.streams)))
     if comparison.values_of is not None:
-        found.append(_values_differ(comparison.names, first, comparison.values_of(comparison.topic, events), indexed))
+        found.append(_values_differ(comparison.names, first, _values(comparison, events), indexed))
     return [one for one in found if one is not None]
 
 
@@ -147,6 +149,14 @@ def _aggregates(comparison: Comparison, streams: Sequence[int]) -> list[Aggregat
         texts = comparison.names.texts_of({type for _, type, _ in rows})
         known.update({id: (texts[type], aggregate_id) for id, type, aggregate_id in rows})
     return [known.get(stream, NO_STREAM) for stream in streams]
+
+
+def _values(comparison: Comparison, events: Sequence[Event]) -> Sequence[Sequence[Stored]]:
+    """Return the values that the index should have of each event: none of a forgotten aggregate."""
+    values = comparison.values_of(comparison.topic, events) if comparison.values_of is not None else ()
+    keys = [(event.aggregate_type, event.aggregate_id) for event in events]
+    forgotten = comparison.forgotten.among(key for key, found in zip(keys, values, strict=False) if found)
+    return [() if key in forgotten else found for key, found in zip(keys, values, strict=False)]
 
 
 def _values_differ(names: Names, first: int, values: Sequence[Sequence[Stored]], indexed: Columns) -> Difference | None:

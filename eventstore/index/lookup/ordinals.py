@@ -1,7 +1,7 @@
 """From positions to ordinals. Events between two places are counted by subtracting ordinals, never by counting rows."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -62,6 +62,11 @@ class Ranges:
     def __contains__(self, ordinal: int) -> bool:
         place = bisect_right(self._firsts, ordinal) - 1
         return place >= 0 and ordinal < self._parts[place][1]
+
+    @property
+    def parts(self) -> Sequence[tuple[int, int]]:
+        """The ranges in order, (first, behind the last)."""
+        return self._parts
 
     @property
     def edges(self) -> tuple[int, ...]:

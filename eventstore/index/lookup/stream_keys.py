@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eventstore.index.models import BlockRow, StreamRow
 from eventstore.index.tables import sql
@@ -9,6 +10,8 @@ from eventstore.index.tables.blocks import FULL
 
 MOST_SEGMENTS = 512
 """Largest number of segments in one statement. The next events of a quiet stream may be spread over as many."""
+KEYS_AT_ONCE = 5_000
+"""Events of a stream whose places are read in one statement, where all are gone through."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +24,13 @@ class Stretch:
     last_segment: int
 
 
+class Place(NamedTuple):
+    """One event of a stream, and the segment in which its keys lie."""
+
+    segment: int
+    ordinal: int
+
+
 def stretches_in(topic: str, id: str, type: str = "") -> dict[tuple[int, str], Stretch]:
     """Return the streams of the aggregates with this id in a topic that the store has, by partition number and type.
 
@@ -29,15 +39,58 @@ def stretches_in(topic: str, id: str, type: str = "") -> dict[tuple[int, str], S
     rows = StreamRow.objects.filter(
         aggregate_id=id, partition__topic=topic, partition__live=True, partition__ended_at=None
     ).select_related("partition", "type")
-    return {
-        (row.partition.number, row.type.text): Stretch(
-            stream=row.pk,
-            partition=row.partition.pk,
-            first_segment=row.first_segment,
-            last_segment=row.partition.segment,
+    chosen = rows.filter(type__text=type) if type else rows
+    return {(row.partition.number, row.type.text): stretch_of(row) for row in chosen}
+
+
+def stretches_everywhere(type: str, id: str, *, live: bool = False) -> Sequence[Stretch]:
+    """Return the aggregate's streams in every build of every topic, also of logs that are gone; only in live ones if so
+    asked."""
+    rows = StreamRow.objects.filter(aggregate_id=id, type__text=type).select_related("partition").order_by("pk")
+    return [stretch_of(row) for row in (rows.filter(partition__live=True) if live else rows)]
+
+
+def stretch_of(row: StreamRow) -> Stretch:
+    """Return the stream of this row, whose partition was read with it."""
+    return Stretch(
+        stream=row.pk, partition=row.partition.pk, first_segment=row.first_segment, last_segment=row.partition.segment
+    )
+
+
+def places_of(stretch: Stretch) -> Iterator[Sequence[Place]]:
+    """Yield all events of the stream in order, at most ``KEYS_AT_ONCE`` at a time."""
+    low, after, step = stretch.first_segment, -1, 1
+    while low <= stretch.last_segment:
+        high = min(stretch.last_segment, low + step - 1)
+        rows = sql.query(
+            f"SELECT segment, ordinal FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s "
+            "AND ordinal > %s ORDER BY ordinal LIMIT %s",
+            [sql.as_list(range(low, high + 1)), stretch.stream, after, KEYS_AT_ONCE],
         )
-        for row in (rows.filter(type__text=type) if type else rows)
-    }
+        found = [Place(*row) for row in rows]
+        if found:
+            yield found
+            after = found[-1].ordinal
+        if len(found) == KEYS_AT_ONCE:
+            low, step = found[-1].segment, 1
+        else:
+            low, step = high + 1, min(step * 8, MOST_SEGMENTS)
+
+
+def count_within(stretch: Stretch, parts: Sequence[tuple[int, int]]) -> int:
+    """Count the stream's events in these ranges of ordinals, (first, behind the last), at most some thousands of ranges."""
+    if not parts:
+        return 0
+    inside = " OR ".join(["ordinal >= %s AND ordinal < %s"] * len(parts))
+    ((count,),) = sql.query(
+        f"SELECT count(*) FROM index_streamkey WHERE segment IN {sql.in_list()} AND stream_id = %s AND ({inside})",
+        [
+            sql.as_list(range(stretch.first_segment, stretch.last_segment + 1)),
+            stretch.stream,
+            *(edge for part in parts for edge in part),
+        ],
+    )
+    return int(count)
 
 
 def ordinals_back(stretch: Stretch, before: int | None, limit: int) -> list[int]:

@@ -1,11 +1,15 @@
 """Find the aggregates that have a searchable value, with some events of each, however many another one has."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, zip_longest
 
 from eventstore.index.lookup.key_tables import Place, places
-from eventstore.index.lookup.pointers import pointers_at
+from eventstore.index.lookup.pointers import open_blocks, pointers_at
+from eventstore.index.lookup.stream_keys import places_of, stretches_everywhere
 from eventstore.index.models import IndexedPartition
+from eventstore.index.tables.blocks import FULL
 from eventstore.index.tables.keys import value_hash
 from eventstore.index.tables.names import Names
 from eventstore.index.tables.secret import index_key
@@ -45,6 +49,38 @@ def by_value(name: str, stored: Sequence[str], limit: int = MOST_MATCHES) -> Val
         all_events=all_seen and len(having) <= limit,
         all_aggregates=all_seen and len(by_aggregate) <= limit,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountedValues:
+    """An aggregate's searchable values by name, in the ``events`` looked at: all of them, if it is ``complete``."""
+
+    values: Mapping[str, int]
+    events: int
+    complete: bool
+
+
+def count_values(type: str, id: str, *, most_blocks: int) -> CountedValues:
+    """Count the aggregate's values in the builds that pages read, its first events first, in at most so many blocks."""
+    names: Counter[int] = Counter()
+    events, left = 0, most_blocks
+    for stretch in stretches_everywhere(type, id, live=True):
+        for found in places_of(stretch):
+            by_block = {first: [at.ordinal for at in here] for first, here in groupby(found, lambda at: at.ordinal // FULL)}
+            wanted = list(by_block)[:left]
+            for (_, first), columns in open_blocks((stretch.partition, number * FULL) for number in wanted).items():
+                inside = by_block[first // FULL]
+                names.update(name for ordinal in inside for name, _ in columns.values.get(ordinal - first, ()))
+                events += len(inside)
+            left -= len(wanted)
+            if len(wanted) < len(by_block):
+                return _counted(names, events, complete=False)
+    return _counted(names, events, complete=True)
+
+
+def _counted(names: Mapping[int, int], events: int, *, complete: bool) -> CountedValues:
+    texts = Names().texts_of(names)
+    return CountedValues(values={texts[name]: count for name, count in names.items()}, events=events, complete=complete)
 
 
 def _candidates(hash: int) -> tuple[list[Place], bool]:

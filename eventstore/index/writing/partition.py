@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Max
 
+from eventstore.forgotten.memory import Forgotten
 from eventstore.index.models import BlockRow, IndexedPartition, current_partitions
 from eventstore.index.tables.blocks import FULL, Columns, decoded
 from eventstore.index.tables.keys import Key
@@ -35,6 +36,7 @@ class Memory:
 
     names: Names = field(default_factory=Names)
     duplicates: DuplicateDetector = field(default_factory=DuplicateDetector)
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,6 +59,8 @@ class Partition:
     """Which log of its name the checkpoint lies in, as far as known."""
     tail: Columns
     """The events of the last block, while it is not full."""
+    rewritten: int
+    """``IndexedPartition.rewritten`` when ``tail`` was read."""
     counters: Counters
     known: streams.Known = field(default_factory=OrderedDict)
 
@@ -88,7 +92,8 @@ def open_partition(topic: Topic, number: int, memory: Memory, *, build: int | No
         memory=memory,
         key=index_key(),
         incarnation=row.incarnation,
-        tail=_tail(row),
+        tail=tail_of(row),
+        rewritten=row.rewritten,
         counters=counters_in(row.counters),
     )
 
@@ -117,7 +122,8 @@ def _checkpoint(row: IndexedPartition) -> Checkpoint:
     return Checkpoint(position=position, next_ordinal=row.next_ordinal)
 
 
-def _tail(row: IndexedPartition) -> Columns:
+def tail_of(row: IndexedPartition) -> Columns:
+    """Return the events of the row's last block; none if it is full."""
     rest = row.next_ordinal % FULL
     if not rest:
         return Columns()

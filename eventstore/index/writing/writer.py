@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from django.utils import timezone
@@ -14,7 +15,7 @@ from eventstore.index.tables.keys import value_hash
 from eventstore.index.writing import anomalies, streams
 from eventstore.index.writing.anomalies import DetectedAnomaly
 from eventstore.index.writing.numbering import assign_numbers, names_in
-from eventstore.index.writing.partition import Checkpoint, CheckpointMoved, Partition
+from eventstore.index.writing.partition import Checkpoint, CheckpointMoved, Partition, tail_of
 from eventstore.index.writing.prepared_batch import PreparedBatch, Stored, prepare_batch
 from eventstore.model.events import Event, Topic
 
@@ -61,8 +62,11 @@ def _write(partition: Partition, prepared: PreparedBatch) -> int:
     lock that this takes makes other writers of the topic wait until the transaction ends.
     """
     row = _lock_row(partition)
+    if row.rewritten != partition.rewritten:
+        partition.tail, partition.rewritten = tail_of(row), row.rewritten
     if prepared.incarnation and row.incarnation and prepared.incarnation != row.incarnation:
         raise CheckpointMoved("This partition was made anew in the store since its checkpoint.")
+    prepared = _without_forgotten(partition, prepared)
     first = partition.checkpoint.next_ordinal
     segment = max(row.segment, partition.memory.duplicates.segment_now())
     numbers = partition.memory.names.numbers_of(names_in(prepared))
@@ -91,6 +95,22 @@ def _lock_row(partition: Partition) -> IndexedPartition:
     if row.next_ordinal != known.next_ordinal or row.checkpoint != (known.position.token if known.position else ""):
         raise CheckpointMoved("Another indexer has moved this partition's checkpoint.")
     return row
+
+
+def _without_forgotten(partition: Partition, prepared: PreparedBatch) -> PreparedBatch:
+    """Return the batch without the searchable values of forgotten aggregates.
+
+    Asked under the lock on the partition's row. Whoever forgets an aggregate notes that first, and locks each row after it: so
+    either this batch leaves its values out, or they are found in it.
+    """
+    if not prepared.values:
+        return prepared
+    with_values = {key for place in prepared.values if (key := prepared.aggregates[place]) is not None}
+    forgotten = partition.memory.forgotten.among(with_values)
+    if not forgotten:
+        return prepared
+    kept = {place: found for place, found in prepared.values.items() if prepared.aggregates[place] not in forgotten}
+    return replace(prepared, values=kept)
 
 
 def _move_checkpoint(partition: Partition, row: IndexedPartition, prepared: PreparedBatch, segment: int) -> None:

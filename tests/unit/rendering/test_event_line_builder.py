@@ -234,7 +234,7 @@ PUBLISHED = datetime(2026, 11, 22, 21, 10, tzinfo=UTC)
     ("missing", "words"),
     [
         (Missing.AWAY, "payload not readable now"),
-        (Missing.TRIMMED, "payload gone"),
+        (Missing.TRIMMED, "payload trimmed"),
         (Missing.OTHER, "another event lies there now"),
     ],
 )

@@ -11,6 +11,7 @@ from dashboard.privacy import MASKED
 from dashboard.rendering.anomaly_text import texts_of_kinds
 from dashboard.rendering.event_line import EventLine
 from dashboard.rendering.event_row import render_row, render_rows
+from eventstore.config import PayloadStanding
 from eventstore.model.anomalies import Anomaly
 from eventstore.streams.rows import Missing
 
@@ -34,7 +35,7 @@ ATTRIBUTES = {
     "td": {"class"},
     "time": {"datetime", "title", "data-style", "data-fine"},
     "a": {"class", "href", "data-line"},
-    "span": {"class", "title", "aria-hidden", "data-anomaly", "role", "aria-label"},
+    "span": {"class", "data-payload", "title", "aria-hidden", "data-anomaly", "role", "aria-label"},
     "bdi": {"class", "title"},
     "div": {"class"},
     "button": {"type", "class", "data-copy", "aria-label"},
@@ -92,7 +93,7 @@ def line(text: str, **other: Any) -> EventLine:
         "key": text,
         "payload_unreadable": True,
         "missing": Missing.TRIMMED,
-        "encrypted": True,
+        "standing": PayloadStanding.SHREDDED,
         "schema_mismatch": True,
         "unindexed": False,
         "derived": True,

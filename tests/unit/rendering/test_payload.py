@@ -159,7 +159,8 @@ def test_a_tombstone_and_an_encrypted_payload_are_named() -> None:
     tombstone = payload_of_event(event(b"", null=True), SUPPORT, LIMIT)
     assert (tombstone.kind, "tombstone" in tombstone.note) == ("empty", True)
     one, batch = (payload_of_event(event(b"\x8f", encrypted=True, encrypted_batch=n), SUPPORT, LIMIT) for n in (0, 3))
-    assert (one.kind, one.note) == ("encrypted", "Encrypted by its publisher: its payload cannot be shown.")
+    assert (one.kind, one.mark, tombstone.mark) == ("encrypted", "encrypted", "erased")
+    assert one.note.startswith("Encrypted by its publisher, and Eventdesk has no key: its payload cannot be shown.")
     assert "a whole batch of 3 messages" in batch.note
     assert not one.html
 

@@ -1,0 +1,101 @@
+"""What the page and the file tell of one aggregate: gathered once, from the event store's half and from the record."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from dashboard.auditing.entries import about_aggregate
+from dashboard.gateway import desk
+from dashboard.models import AuditEntry, State
+from eventstore.erasure import CopiesFound, EventsIn, Jobs, LocalRows, Reader, Readers, ValuesFound
+from eventstore.model import Aggregate, Pointer, TopicKind
+
+MOST_UNREADABLE = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What takes a while to count. ``record``: how many acts on the audit record are on the aggregate, by their kind."""
+
+    copies: CopiesFound
+    readers: Readers
+    jobs: Jobs
+    local: Sequence[LocalRows]
+    record: Mapping[str, int]
+
+    @property
+    def replayed(self) -> Sequence[object]:
+        return self.copies.of_kind(TopicKind.REPLAY)
+
+    @property
+    def services(self) -> Sequence[Reader]:
+        return [one for one in self.readers.readers if not one.of_the_store]
+
+    @property
+    def replicated(self) -> Sequence[Reader]:
+        """The subscriptions by which the store copies a topic to another cluster."""
+        return [one for one in self.readers.readers if one.kind == "replication"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """``counted`` is ``None`` while that is still to come. ``unreadable``: messages with the aggregate's id as their key."""
+
+    aggregate: Aggregate
+    events: Sequence[EventsIn]
+    values: ValuesFound
+    unreadable: Sequence[Pointer]
+    counted: Counted | None
+    as_of: datetime
+
+    @property
+    def total(self) -> int:
+        return sum(one.events for one in self.events)
+
+    @property
+    def trimmed(self) -> int | None:
+        """How many of its events the store no longer has; ``None`` if it does not tell of all."""
+        found = [one.trimmed for one in self.events]
+        return None if None in found else sum(one or 0 for one in found)
+
+    @property
+    def behind(self) -> bool:
+        return any(one.behind for one in self.events)
+
+
+def answer_of(aggregate: Aggregate, *, whole: bool) -> Answer:
+    """Gather it. ``whole``: also what takes a while."""
+    type, id = aggregate.type, aggregate.id
+    events = desk().erasure.events(type, id)
+    topics = sorted({one.topic for one in events})
+    return Answer(
+        aggregate=aggregate,
+        events=events,
+        values=desk().erasure.values(type, id),
+        unreadable=desk().index.unreadable_with_key(id, topics, MOST_UNREADABLE),
+        counted=_counted(type, id, [one.topic for one in events if one.gone is None]) if whole else None,
+        as_of=timezone.now(),
+    )
+
+
+def _counted(type: str, id: str, topics: Sequence[str]) -> Counted:
+    erasure = desk().erasure
+    copies = erasure.copies(type, id)
+    return Counted(
+        copies=copies,
+        readers=erasure.readers(type, id, topics, copies.topics),
+        jobs=erasure.jobs(type, id),
+        local=erasure.local_rows(id),
+        record=acts_on(type, id),
+    )
+
+
+def acts_on(type: str, id: str) -> Mapping[str, int]:
+    """How many acts on the record are on this aggregate, or on an event of it, by their kind."""
+    mine = AuditEntry.objects.filter(about_aggregate(type, id), state=State.INTENDED)
+    found: dict[str, int] = {}
+    for action in mine.values_list("action", flat=True).iterator():
+        found[action] = found.get(action, 0) + 1
+    return dict(sorted(found.items()))

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ForgottenConfig(AppConfig):
+    name = "eventstore.forgotten"
+    label = "forgotten"

@@ -1,0 +1,110 @@
+"""Remove the searchable values of one aggregate from the index, beside writers that go on.
+
+Every block that holds events of the aggregate is written again without their values, and the keys by which these were found
+are deleted, a few blocks in one transaction under the lock on their partition's row. A writer that keeps the last block in
+memory sees by ``IndexedPartition.rewritten`` that it has to read it again.
+
+Remember the aggregate as forgotten first (``eventstore.forgotten``). Removing can be stopped at any moment, and done again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.db.models import F
+
+from eventstore.index.lookup.stream_keys import Place, Stretch, places_of, stretches_everywhere
+from eventstore.index.models import BlockRow, IndexedPartition
+from eventstore.index.tables.blocks import FULL, Columns, decoded, encoded
+from eventstore.index.tables.database import atomic, connection
+from eventstore.index.tables.keys import Key, value_hash
+from eventstore.index.tables.secret import index_key
+
+BLOCKS_AT_ONCE = 40
+"""Blocks that are written again in one transaction: some fifty milliseconds."""
+
+OnBlocks = Callable[[int], object]
+"""Called with the number of events looked at since the last call, and between two transactions."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """``values`` that were removed, of so many ``events``."""
+
+    values: int = 0
+    events: int = 0
+
+
+def remove_values(type: str, id: str, on_blocks: OnBlocks) -> Removed:
+    """Remove every searchable value of the aggregate's events, in every build of every topic."""
+    _wait_for_writers()
+    key = index_key()
+    values = events = 0
+    for stretch in stretches_everywhere(type, id):
+        for places in _pieces(stretch):
+            removed = _remove(stretch.partition, places, key)
+            values, events = values + removed.values, events + removed.events
+            on_blocks(len(places))
+    return Removed(values=values, events=events)
+
+
+def _wait_for_writers() -> None:
+    """Wait for the end of every batch that is being written: it may not know yet that the aggregate is forgotten.
+
+    One row at a time, so that no two of us wait for each other.
+    """
+    for pk in IndexedPartition.objects.order_by("pk").values_list("pk", flat=True):
+        with atomic():
+            _lock(pk)
+
+
+def _pieces(stretch: Stretch) -> Iterator[Sequence[Place]]:
+    """Yield the stream's places, those of at most ``BLOCKS_AT_ONCE`` blocks at a time."""
+    for places in places_of(stretch):
+        blocks = [list(of_block) for _, of_block in groupby(places, lambda place: place.ordinal // FULL)]
+        for start in range(0, len(blocks), BLOCKS_AT_ONCE):
+            yield [place for of_block in blocks[start : start + BLOCKS_AT_ONCE] for place in of_block]
+
+
+def _remove(partition: int, places: Sequence[Place], key: Key) -> Removed:
+    """Remove the values of these events of one partition row, in one transaction."""
+    firsts = {place.ordinal - place.ordinal % FULL for place in places}
+    by_block = {first: [place for place in places if place.ordinal - place.ordinal % FULL == first] for first in firsts}
+    gone: list[tuple[int, int, int, int]] = []
+    events = 0
+    with atomic():
+        _lock(partition)
+        rows = BlockRow.objects.filter(partition_id=partition)
+        for first, data in list(rows.filter(first_ordinal__in=sorted(firsts)).values_list("first_ordinal", "data")):
+            columns = decoded(bytes(data))
+            taken = _taken_out(columns, first, partition, by_block[first], key)
+            if taken:
+                rows.filter(first_ordinal=first).update(data=encoded(columns))
+            gone += taken
+            events += len({ordinal for *_, ordinal in taken})
+        if gone:
+            _delete_keys(gone)
+            IndexedPartition.objects.filter(pk=partition).update(rewritten=F("rewritten") + 1)
+    return Removed(values=len(gone), events=events)
+
+
+def _lock(partition: int) -> None:
+    list(IndexedPartition.objects.select_for_update().filter(pk=partition).values_list("pk"))
+
+
+def _taken_out(
+    columns: Columns, first: int, partition: int, places: Sequence[Place], key: Key
+) -> list[tuple[int, int, int, int]]:
+    """Take the values of these events out of their block, and return the key of each."""
+    return [
+        (place.segment, value_hash(key, name, text), partition, place.ordinal)
+        for place in places
+        for name, text in columns.values.pop(place.ordinal - first, ())
+    ]
+
+
+def _delete_keys(keys: Sequence[tuple[int, int, int, int]]) -> None:
+    with connection().cursor() as cursor:
+        cursor.executemany(
+            "DELETE FROM index_linkkey WHERE segment = %s AND hash = %s AND partition_id = %s AND ordinal = %s", keys
+        )
