@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from dashboard.privacy.profiles import AccessProfile, reveals_aggregate
 from eventstore.config import is_personal_type
 from eventstore.model import EventStoreError
 
@@ -34,13 +35,6 @@ FILLER = b"\xff"
 _HANDLE = re.compile(rf"{MARK}[a-z2-7]{{52,}}")
 
 
-class Reader(Protocol):
-    """What has to be known of whoever sees or asks for ids: an ``AccessProfile``."""
-
-    @property
-    def sees_values(self) -> bool: ...
-
-
 class Named(Protocol):
     """What has an aggregate: an event, a pointer, an ``Origin``."""
 
@@ -51,13 +45,7 @@ class Named(Protocol):
     def aggregate_id(self) -> str: ...
 
 
-class _Server:
-    @property
-    def sees_values(self) -> bool:
-        return True
-
-
-SERVER: Reader = _Server()
+SERVER = AccessProfile(name="", sees_values=True)
 """Whoever works at the server's own shell. The keys are there, and so is the store."""
 
 
@@ -117,19 +105,21 @@ def public_id(aggregate_type: str, id: str) -> str:
     return id if already is not None and already[0] == aggregate_type else handle_of(aggregate_type, id)
 
 
-def display_id(aggregate_type: str, id: str, profile: Reader | None = None) -> str:
+def display_id(aggregate_type: str, id: str, profile: AccessProfile | None = None) -> str:
     """The aggregate's id as this profile may see it: the id, or its handle. Without a profile: as everybody may see it."""
     return id if profile is not None and sees_id(aggregate_type, id, profile) else public_id(aggregate_type, id)
 
 
-def sees_id(aggregate_type: str, id: str, profile: Reader) -> bool:
+def sees_id(aggregate_type: str, id: str, profile: AccessProfile) -> bool:
     """Whether the profile sees this id: by its standing right, or because the aggregate is revealed to it."""
-    return profile.sees_values or not is_personal(aggregate_type)
+    if profile.sees_values or not is_personal(aggregate_type):
+        return True
+    return bool(profile.reveals) and reveals_aggregate(profile, aggregate_type, id)
 
 
-def may_ask_for_ids(profile: Reader) -> bool:
+def may_ask_for_ids(profile: AccessProfile) -> bool:
     """Whether the profile may look up an aggregate by its personal id: by its standing right, or with an open case."""
-    return profile.sees_values or bool(getattr(profile, "filters_masked", False))
+    return profile.sees_values or profile.filters_masked
 
 
 def handle_problem(text: str, aggregate_type: str = "") -> str:
@@ -143,7 +133,7 @@ def handle_problem(text: str, aggregate_type: str = "") -> str:
     return ""
 
 
-def given_id(aggregate_type: str, text: str, profile: Reader) -> str:
+def given_id(aggregate_type: str, text: str, profile: AccessProfile) -> str:
     """The id that somebody means who gives this text for an aggregate of this type: its handle, or the id itself.
 
     Whoever may not ask for personal ids gets ``NOBODY``, so that whatever is looked up next answers as it does for an absent
@@ -157,7 +147,7 @@ def given_id(aggregate_type: str, text: str, profile: Reader) -> str:
     return text if may_ask_for_ids(profile) else NOBODY
 
 
-def without_own_id(value: T, event: Named, profile: Reader) -> T | str:
+def without_own_id(value: T, event: Named, profile: AccessProfile) -> T | str:
     """The value of an event, or the handle where that value is the id of the event's aggregate and the profile may not see it.
 
     Keys, subjects, correlation ids and fields of payloads often repeat it.
@@ -168,7 +158,7 @@ def without_own_id(value: T, event: Named, profile: Reader) -> T | str:
     return value if sees_id(event.aggregate_type, id, profile) else public_id(event.aggregate_type, id)
 
 
-def without_own_ids(values: Mapping[str, str], event: Named, profile: Reader) -> Mapping[str, str]:
+def without_own_ids(values: Mapping[str, str], event: Named, profile: AccessProfile) -> Mapping[str, str]:
     """As ``without_own_id``, of all of these values."""
     if sees_id(event.aggregate_type, event.aggregate_id, profile):
         return values

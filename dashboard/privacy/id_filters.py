@@ -5,14 +5,15 @@ from fnmatch import fnmatchcase
 
 from django.conf import settings
 
-from dashboard.privacy.handles import Reader, any_is_personal, is_personal, known_handle, may_ask_for_ids, public_id
+from dashboard.privacy.handles import any_is_personal, is_personal, known_handle, may_ask_for_ids, public_id
+from dashboard.privacy.profiles import AccessProfile
 from eventstore.search import Change, InvalidFilter, WrittenTerm, rewritten
 
 FIELD = "aggregate"
 LEFT_OUT = "…"
 
 
-def ids_in_filter(text: str, profile: Reader) -> str:
+def ids_in_filter(text: str, profile: AccessProfile) -> str:
     """The filter with ids in place of handles. Raises ``InvalidFilter`` for one that asks for ids that the profile may not ask
     for: whether it finds something would tell whether there is such an id."""
 

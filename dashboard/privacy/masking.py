@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.privacy.documents import masked_document
-from dashboard.privacy.handles import sees_id, without_own_id
+from dashboard.privacy.handles import any_is_personal, sees_id, without_own_id
 from dashboard.privacy.plans import Plan, plan_for, rules_for
 from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
@@ -39,6 +39,7 @@ OPEN_PATHS = frozenset(
 """What everybody may see: ids, types, and times."""
 
 ATTRIBUTES = "attributes."
+AGGREGATE_ID = frozenset({"aggregate_id", "aggregateid"})
 
 
 def display_value(value: object, path: str, profile: AccessProfile, origin: Origin | None = None) -> DisplayValue:
@@ -48,8 +49,6 @@ def display_value(value: object, path: str, profile: AccessProfile, origin: Orig
     ``data`` (the whole payload), ``data.<path>`` (a value in it). ``origin`` says of which event it is; without it, only open
     paths are seen. Unknown paths are masked.
     """
-    if profile.sees_values or is_open(path):
-        return text_of(value)
     shown = display_json(value, path, profile, origin)
     return shown if isinstance(shown, Masked | Partial) else text_of(without_marks(shown))
 
@@ -100,8 +99,10 @@ def display_document(document: Any, profile: AccessProfile, origin: Origin | Non
 
 def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin | None = None) -> Any:
     """As ``display_value``, but still a JSON value, with ``MASKED`` at each hidden place."""
-    if profile.sees_values or is_open(path):
+    if profile.sees_values:
         return value
+    if is_open(path):
+        return _without_personal_id(value, path, profile, origin)
     return MASKED if origin is None else _without_own_ids(_partly(value, path, plan_of(profile, origin)), origin, profile)
 
 
@@ -137,6 +138,13 @@ def _partly(value: object, path: str, plan: Plan) -> Any:
     if isinstance(value, list) and _of_many(path):
         return [masked_document(one, state) for one in value]
     return masked_document(value, state)
+
+
+def _without_personal_id(value: Any, path: str, profile: AccessProfile, origin: Origin | None) -> Any:
+    """A value of an open path. An aggregate's id that nothing tells the type of may be personal."""
+    if origin is not None:
+        return without_own_id(value, origin, profile)
+    return MASKED if path.removeprefix(ATTRIBUTES) in AGGREGATE_ID and any_is_personal() else value
 
 
 def _without_own_ids(shown: Any, origin: Origin, profile: AccessProfile) -> Any:

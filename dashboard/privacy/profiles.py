@@ -100,6 +100,15 @@ def revealed_rules(profile: AccessProfile, origin: Origin) -> list[MaskingRule]:
     return [rule for one in profile.reveals if one.until > now and _is_of(one, origin) for rule in _opened(one)]
 
 
+def reveals_aggregate(profile: AccessProfile, type: str, id: str) -> bool:
+    """Whether this whole aggregate is revealed to the profile now."""
+    now = datetime.now(UTC)
+    return any(
+        one.kind == "aggregate" and (one.aggregate_type, one.aggregate_id) == (type, id) and one.until > now
+        for one in profile.reveals
+    )
+
+
 def _is_of(one: Revealed, origin: Origin) -> bool:
     if (one.aggregate_type, one.aggregate_id) != (origin.aggregate_type, origin.aggregate_id):
         return False

@@ -18,6 +18,9 @@ from tests.web.replaying import DECLARED, PROJECTION, REPLAY_TOPIC, declared, jo
 ID, OTHER, ABSENT = "m4711rk7", "m4711rk8", "m9999rk9"
 """The ids of two patients, and one that no patient has."""
 PERSONAL = """
+[masking]
+clear_for = ["admin"]
+
 [stories]
 "health.PatientRegistered" = "Registered {aggregateid}, {subject}, {key}, {data.patient}"
 

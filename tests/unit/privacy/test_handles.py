@@ -1,12 +1,14 @@
 """Handles of personal ids: the same for the same aggregate, read by nobody without the key, and never a guess."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.privacy import AccessProfile, handles
+from dashboard.privacy import MASKED, AccessProfile, Origin, Revealed, display_value, handles
 from dashboard.privacy.handles import ForeignHandle, display_id, given_id, handle_of, id_of, known_handle, public_id
 from eventstore.config.loading import parse_config
 
@@ -106,3 +108,26 @@ def test_the_handle_is_taken_from_everybody_and_the_id_from_those_with_the_right
     )
     assert given_id("patient", "4711", LITTLE) not in ("4711", "")
     assert given_id("patient", handle_of("loan", "1"), LITTLE) != "1"
+
+
+def test_an_aggregate_that_is_revealed_shows_its_id_until_the_reveal_ends(personal: None) -> None:
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    one = Revealed(kind="aggregate", aggregate_type="patient", aggregate_id="4711", until=until)
+    revealing = replace(LITTLE, reveals=frozenset({one}))
+    assert display_id("patient", "4711", revealing) == "4711"
+    assert display_id("patient", "4712", revealing) == public_id("patient", "4712")
+    over = replace(LITTLE, reveals=frozenset({replace(one, until=until - timedelta(hours=1))}))
+    assert display_id("patient", "4711", over) == public_id("patient", "4711")
+    field = replace(LITTLE, reveals=frozenset({replace(one, kind="field", event_id="e-1", path="data.name")}))
+    assert display_id("patient", "4711", field) == public_id("patient", "4711")
+
+
+def test_an_open_case_takes_a_whole_id(personal: None) -> None:
+    assert given_id("patient", "4711", replace(LITTLE, filters_masked=True)) == "4711"
+
+
+def test_an_id_of_which_nothing_tells_the_type_is_hidden_where_some_are_personal(personal: None) -> None:
+    assert display_value("4711", "attributes.aggregateid", LITTLE) is MASKED
+    of = Origin(topic="t", type="x", aggregate_type="patient", aggregate_id="4711", event_id="e-1")
+    assert display_value("4711", "attributes.aggregateid", LITTLE, of) == public_id("patient", "4711")
+    assert display_value("4711", "correlation_id", LITTLE, of) == public_id("patient", "4711")
