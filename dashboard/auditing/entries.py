@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from dashboard.auditing.old_entries import RESOURCE_COLUMNS
 from dashboard.models import AuditEntry
-from dashboard.privacy import public_filter, public_id
+from dashboard.privacy import known_handle, public_filter, public_id
 from eventstore.actions import AggregateName, FilterText, Resource
 from eventstore.model import Position, Process
 
@@ -133,6 +133,12 @@ def as_recorded(resource: Resource) -> Resource:
 def columns_said(details: Mapping[str, Any]) -> dict[str, str]:
     """The columns of a first entry that repeat its details, so that they can be searched."""
     return {name: storable(str(details[name])) if details.get(name) else "" for name in ("reason", "ticket")}
+
+
+def as_meant(recorded: Resource) -> Resource:
+    """The resource that the store knows, of one with a handle on the record."""
+    named = known_handle(recorded.aggregate_id)
+    return replace(recorded, aggregate_id=named[1]) if named else recorded
 
 
 def resource_of(entry: AuditEntry) -> Resource:

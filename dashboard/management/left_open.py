@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections
 
-from dashboard.auditing.entries import resource_of
+from dashboard.auditing.entries import as_meant, resource_of
 from dashboard.auditing.interrupted import first_open, resolve_interrupted
 from dashboard.auditing.refusals import write_ended
 from dashboard.cursors.after_move import note_interrupted
@@ -81,4 +81,4 @@ def what_the_store_shows(entry: AuditEntry) -> Mapping[str, Any]:
     details = json.loads(entry.details)
     if entry.action in {move.name for move in MOVES}:
         note_interrupted(resource_of(entry), details)
-    return desk().actions.shown_by_store(entry.action, resource_of(entry), details)
+    return desk().actions.shown_by_store(entry.action, as_meant(resource_of(entry)), details)

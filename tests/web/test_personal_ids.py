@@ -11,9 +11,13 @@ from django.core.management import call_command
 from django.http import HttpResponse
 from django.urls import reverse
 
+from dashboard.auditing.chain import DatabaseRecord
+from dashboard.auditing.entries import as_meant, resource_of
+from dashboard.management.left_open import what_the_store_shows
 from dashboard.models import AuditEntry
 from dashboard.privacy import handle_of
 from dashboard.running.log_lines import LogFormatter
+from eventstore.actions import Actor, Resource
 from eventstore.replays import Kind, What
 from tests.planted import cloud_event
 from tests.web.desk import NAME, TOPIC, Desk, text
@@ -198,3 +202,12 @@ def test_the_command_line_takes_and_prints_the_handle(desk: Desk, handle: str) -
     call_command("replay", "plan", PROJECTION, "--filter", f"aggregate:{handle}", stdout=out)
     assert ID not in out.getvalue()
     assert handle in out.getvalue()
+
+
+def test_what_a_crash_left_open_is_looked_up_by_the_id_behind_the_handle(desk: Desk, handle: str) -> None:
+    patient = Resource(kind="aggregate", aggregate_type="patient", aggregate_id=ID)
+    act = DatabaseRecord().intended(Actor(name="ada", via="page"), "forget_values", patient, {})
+    entry = AuditEntry.objects.get(act=act)
+    assert entry.aggregate_id == handle
+    assert as_meant(resource_of(entry)) == patient
+    assert what_the_store_shows(entry)["forgotten"] == "no"
