@@ -15,6 +15,7 @@ from eventstore.actions.resource import Resource
 from eventstore.config.loading import Config
 from eventstore.jobs import asking, lookup, wishes
 from eventstore.jobs.guarding import guarded
+from eventstore.jobs.history import Turn, turns_of
 from eventstore.jobs.job import Job, JobRefused, Share, State
 from eventstore.jobs.kind import Approval, JobKind, JobRequest, PlannedJobKind, Run
 from eventstore.jobs.person_actions import APPROVE_JOB, CANCEL_JOB, PAUSE_JOB, RESUME_JOB, THROTTLE_JOB, job_resource
@@ -129,6 +130,10 @@ class JobFace:
     def shares(self, job: Job) -> Sequence[Share]:
         """The parts of the job that workers take, in order; none before it has begun, and of a kind that has none."""
         return shares.of_job(job.number)
+
+    def turns(self, job: Job) -> Sequence[Turn]:
+        """What it went through by itself, oldest first: tries that come again, and changes of its worker."""
+        return turns_of(job.number)
 
     # -- acting
 

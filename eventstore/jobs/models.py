@@ -117,6 +117,22 @@ class JobShareRow(models.Model):
         return f"{self.name} of {self.job_id}"
 
 
+class JobTurnRow(models.Model):
+    """What a job went through by itself (``history``). ``share``: what of it; empty for the whole job."""
+
+    job = models.ForeignKey(JobRow, on_delete=models.CASCADE, related_name="turns")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=12)
+    share = models.CharField(max_length=40, default="")
+    why = models.TextField(default="")
+
+    class Meta:
+        db_table = "job_turn"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.job_id}"
+
+
 class JobWorkerRow(models.Model):
     """A process that runs jobs, and the kinds that it knows (a JSON list)."""
 

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from eventstore.jobs import State
+from eventstore.jobs.history import TurnKind, note
 from eventstore.jobs.models import JobRow
 from eventstore.model.events import NewMessage, Position
 from eventstore.replays import Kind, ReplayOrder, Way, What
@@ -86,6 +87,20 @@ def test_rate_and_time_to_go_are_those_of_what_is_consumed(desk: Desk, order: Re
     seen = text(desk.get(PAGE))
     assert "100 of 200 consumed" in seen and "5.0 events/s" in seen and "about 20 seconds" in seen
     assert "100 events consumed so far" in seen and "no consumer is connected" in seen
+
+
+def test_its_log_has_each_try_again_and_each_change_of_its_worker(
+    desk: Desk, order: ReplayOrder, places: Sequence[Position]
+) -> None:
+    job = planted(order, places)
+    note(job.pk, TurnKind.RETRY, share="0", why="The broker does not answer.")
+    note(job.pk, TurnKind.TAKEN_OVER)
+    for role in ("support", "viewer"):
+        seen = text(desk.get(PAGE, role)).partition("What happened")[2]
+        assert "Partition 0: could not continue, and is tried again" in seen and "The broker does not answer." in seen
+        assert "Taken over: the worker before is gone" in seen
+    log = json.loads(desk.get(f"{PAGE}report/export/").content)["log"]
+    assert [one["what"][:10] for one in log][-2:] == ["Partition ", "Taken over"]
 
 
 def test_what_is_not_known_is_said_with_the_reason(desk: Desk, order: ReplayOrder, places: Sequence[Position]) -> None:

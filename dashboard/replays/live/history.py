@@ -7,6 +7,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from dashboard.auditing.acts import Act, act_of, acts, resource_filter
+from dashboard.gateway import desk
 from dashboard.jobs.words import unnamed_note_of
 from dashboard.rendering import action_text
 from dashboard.rendering.text import visible
@@ -18,6 +19,13 @@ MOST_ACTS = 100
 MOST_STEPS = 8
 """Lines about how the consumers got on."""
 _ENDED = {State.SUCCEEDED: "Ended: succeeded", State.FAILED: "Ended: failed", State.CANCELLED: "Ended: cancelled"}
+
+_TURNS = {
+    "retry": ("Could not continue, and is tried again", "Partition {}: could not continue, and is tried again"),
+    "taken_over": ("Taken over: the worker before is gone", "Partition {}: taken over, the worker before is gone"),
+    "taken_up": ("Taken up by a worker again", "Partition {}: taken up by a worker again"),
+}
+"""Of a whole job, and of one of its shares."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +47,7 @@ def acts_on(job: Job) -> Sequence[Act]:
 
 def log_of(watched: Watched, found: Sequence[Act], *, named: bool) -> Sequence[Happened]:
     """Everything that is known, oldest first. ``named``: whether it says who did what, and why."""
-    return sorted([*_from_acts(found, named), *_from_job(watched, named)], key=lambda one: one.at)
+    return sorted([*_from_acts(found, named), *_from_job(watched, named), *_from_turns(watched.job)], key=lambda one: one.at)
 
 
 def _from_acts(found: Sequence[Act], named: bool) -> Iterator[Happened]:
@@ -47,6 +55,12 @@ def _from_acts(found: Sequence[Act], named: bool) -> Iterator[Happened]:
         what = "Asked for" if act.resource.kind != JOB else action_text(act.action).removesuffix(" job")
         who, why = (visible(act.actor), visible(str(act.details.get("reason", "")))) if named else ("", "")
         yield Happened(at=act.begun, what=what, who=who, why=why)
+
+
+def _from_turns(job: Job) -> Iterator[Happened]:
+    for turn in desk().jobs.turns(job):
+        of_all, of_share = _TURNS[turn.kind.value]
+        yield Happened(at=turn.at, what=of_share.format(turn.share) if turn.share else of_all, why=turn.why)
 
 
 def _from_job(watched: Watched, named: bool) -> Iterator[Happened]:

@@ -17,6 +17,8 @@ from django.db.models.functions import Coalesce, Now
 
 from eventstore.actions.outcome import Ending
 from eventstore.index.indexer.lease_owner import is_dead
+from eventstore.jobs import history
+from eventstore.jobs.history import TurnKind
 from eventstore.jobs.job import Job, Progress, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow, JobWorkerRow
 from eventstore.jobs.rows import RELEASED, cancelled, ended, facts_json, job_of, noted, storable
@@ -80,6 +82,7 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         if row is None:  # another worker was quicker
             return None
         tidy, rested = row.tidy, row.owner == RESTING
+        _note_taking(row, owner)
         JobRow.objects.filter(pk=row.pk).update(
             state=State.RUNNING,
             owner=owner,
@@ -95,6 +98,14 @@ def take(owner: str, kinds: Collection[str]) -> Taken | None:
         row.refresh_from_db()
     lease = Lease(number=row.pk, owner=owner, epoch=row.epoch)
     return Taken(job=job_of(row), lease=lease, killed=row.deaths > MOST_DEATHS, tidy=tidy, rested=rested)
+
+
+def _note_taking(row: JobRow, owner: str) -> None:
+    """A run that rests goes on where it was, and one that is tried again was noted as that."""
+    if row.owner not in ("", RESTING, owner):
+        history.note(row.pk, TurnKind.TAKEN_OVER)
+    elif row.epoch and not row.owner and not row.tries:
+        history.note(row.pk, TurnKind.TAKEN_UP)
 
 
 def _due(owner: str) -> Q:
@@ -156,6 +167,7 @@ def try_again(lease: Lease, problem: str) -> None:
             deaths=0,
             problem=storable(problem),
         )
+        history.note(row.pk, TurnKind.RETRY, why=problem)
 
 
 def end(

@@ -16,6 +16,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from eventstore.index.indexer.lease_owner import is_dead
+from eventstore.jobs import history
+from eventstore.jobs.history import TurnKind
 from eventstore.jobs.job import Job, Progress, Share, State, Wish
 from eventstore.jobs.models import JobRow, JobShareRow
 from eventstore.jobs.rows import job_of, noted, storable
@@ -99,6 +101,8 @@ def take(owner: str, *, job: int | None = None, kinds: Collection[str] = (), unt
         row = JobShareRow.objects.select_for_update(skip_locked=True, of=("self",)).filter(due).order_by("pk").first()
         if row is None:  # another worker was quicker
             return None
+        if row.leased_until is not None and row.owner != owner:
+            history.note(row.job_id, TurnKind.TAKEN_OVER, share=row.name)
         JobShareRow.objects.filter(pk=row.pk).update(
             owner=owner,
             epoch=F("epoch") + 1,
@@ -169,9 +173,11 @@ def give_back(lease: ShareLease, *, tidy: bool) -> None:
 
 def try_again(lease: ShareLease, problem: str) -> None:
     """The store could not be reached: leave the share for a while, longer each time."""
-    tries = JobShareRow.objects.filter(pk=lease.number).values_list("tries", flat=True).get()
+    tries, name = JobShareRow.objects.filter(pk=lease.number).values_list("tries", "name").get()
     pause = timedelta(seconds=min(LONGEST_PAUSE, 2**tries))
-    _update(lease, **FREE, not_before=Now() + pause, tries=min(tries + 1, 10), deaths=0, problem=storable(problem))
+    with transaction.atomic():
+        _update(lease, **FREE, not_before=Now() + pause, tries=min(tries + 1, 10), deaths=0, problem=storable(problem))
+        history.note(lease.job, TurnKind.RETRY, share=name, why=problem)
 
 
 def refuse(lease: ShareLease, problem: str) -> None:
