@@ -14,10 +14,11 @@ from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
 from dashboard.letters.asked import Asked, asked_for
 from dashboard.letters.lines import groups_of, letter_line
+from dashboard.letters.replaying import replays_of
 from dashboard.web import filter_form
 from dashboard.web.filter_examples import examples_of
 from dashboard.web.filter_form import EnteredFilter
-from dashboard.web.pages import page, page_token_of, profile_of, render
+from dashboard.web.pages import page, page_token_of, person_of, profile_of, render
 from eventstore.letters import BURY_LETTERS, KEEP_LETTERS, KEEPER, DeadLetterTopic, FoundLetters, Letter
 from eventstore.model import Page
 
@@ -43,6 +44,7 @@ def dead_letters(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         "has_tries": any(line.tries is not None for line in lines),
         "has_reasons": any(line.reason for line in lines),
         "along": _along(letters.items),
+        "replays": replays_of(person_of(request), asked.topic.name, name),
         **_groups(request, asked, asked.dead),
         **_acts(request, asked),
     }

@@ -1,6 +1,7 @@
 """The dead letters of a subscription: which wait, why, where they come from, and the ways there."""
 
 import json
+from html import unescape
 from urllib.parse import quote
 
 from dashboard.auditing.acts import acts
@@ -12,6 +13,7 @@ from eventstore.model.log import Edge
 from tests.hostile import SCRIPT, TOPICS
 from tests.web.desk import NAME, TOPIC, Desk, attribute, event, text
 from tests.web.letters import DEAD, URL, WHY, bury, dead_lettered, kept, letter
+from tests.web.replaying import DECLARED, PROJECTION, REPLAY_TOPIC, declared
 
 PATIENT = "/aggregates/patient/4711/"
 
@@ -42,6 +44,25 @@ def test_letters_are_listed_oldest_first_with_tries_reason_original_and_aggregat
     assert content.count("/events/e-3/") >= 2, "the letter and its original"
     assert seen.count("not found") == 1
     assert attribute(answer, "data-group") == ["Type", "Reason", "Reason"]
+
+
+def test_where_its_projection_takes_copies_each_letter_leads_to_a_replay_of_its_original(desk: Desk) -> None:
+    positions = desk.publish(5)
+    desk.subscribe(handled=5)
+    desk.log.create_topic(DEAD)
+    desk.log.create_topic(REPLAY_TOPIC)
+    desk.log.append(DEAD, [letter(3, positions[3]), letter(1, positions[1]), letter(99)])
+    desk.index()
+    of_mailer = DECLARED.replace(f'subscription = "{PROJECTION}"', f'subscription = "{NAME}"')
+    with declared(of_mailer):
+        answer = desk.get(URL)
+        found = [url for url in map(unescape, attribute(answer, "href")) if "replays/new" in url]
+        assert [url.rpartition("event=")[2] for url in found] == ["e-3", "e-1"], "the last one's original is not found"
+        assert "Replay 1 event" in text(desk.get(found[0]))
+        assert attribute(desk.get(URL, "viewer"), "data-replay-event") == []
+    for other in (DECLARED, of_mailer.replace(', "topic"]', "]").replace(f'replay_topic = "{REPLAY_TOPIC}"', "")):
+        with declared(other):
+            assert attribute(desk.get(URL), "data-replay-event") == []
 
 
 def test_a_viewer_sees_that_a_reason_is_recorded_and_neither_the_reason_nor_how_many_there_are(desk: Desk) -> None:
