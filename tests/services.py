@@ -2,7 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +18,13 @@ Model = dict[str, list[bytes]]
 
 
 class Service:
-    """``model`` is what it has built, ``delivered`` counts what it was given. ``fails_on``: events that it acknowledges and
-    forgets, as a service with a bug does."""
+    """``model`` is what it has built, ``delivered`` what it was given. ``topic``: one or several, read in turn. ``fails_on``:
+    events that it acknowledges and forgets, as a service with a bug does."""
 
     def __init__(
         self,
         storage: Storage,
-        topic: str,
+        topic: str | Sequence[str],
         subscription: str,
         *,
         model: Model | None = None,
@@ -32,20 +33,24 @@ class Service:
     ) -> None:
         self.model: Model = defaultdict(list) if model is None else model
         self.delivered: list[Message] = []
-        self._given = storage, topic, subscription, type
+        self._given = storage, [topic] if isinstance(topic, str) else topic, subscription, type
         self._fails_on = fails_on
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"service {subscription}")
 
     def _serve(self) -> None:
-        storage, topic, subscription, type = self._given
+        storage, topics, subscription, type = self._given
+        there = subscriptions_of(storage)
         try:
-            with subscriptions_of(storage).consume(topic, subscription, type=type, consumer="service") as consumer:
+            with ExitStack() as stack:
+                opened = [there.consume(topic, subscription, type=type, consumer="service") for topic in topics]
+                consumers = [stack.enter_context(one) for one in opened]
                 while not self._stop.is_set():
-                    for message in consumer.receive(limit=50, timeout=0.2):
-                        self.delivered.append(message)
-                        self._handle(message)
-                        consumer.acknowledge(message.position)
+                    for consumer in consumers:
+                        for message in consumer.receive(limit=50, timeout=0.2 / len(consumers)):
+                            self.delivered.append(message)
+                            self._handle(message)
+                            consumer.acknowledge(message.position)
         finally:
             connections.close_all()
 

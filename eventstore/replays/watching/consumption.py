@@ -56,14 +56,16 @@ class PartConsumed:
 class Consumption:
     """What is consumed of a replay, as of then.
 
-    ``unknown`` says why nothing can be told, in a sentence; empty if something can. ``consumers``: how many are connected,
-    ``None`` where the store does not tell. ``told``: the subscription on each topic, as the store showed it.
+    ``unknown`` says why nothing can be told, in a sentence; empty if something can. ``gone``: because the subscription is.
+    ``consumers``: how many are connected, ``None`` where the store does not tell. ``told``: the subscription on each topic, as
+    the store showed it.
     """
 
     parts: Sequence[PartConsumed]
     as_of: datetime
     consumers: int | None = None
     unknown: str = ""
+    gone: bool = False
     told: Mapping[str, Subscription] = field(default_factory=dict, repr=False)
 
     @property
@@ -113,7 +115,7 @@ def consumption_of(storage: Storage, name: str, stretches: Sequence[Stretch], *,
         try:
             told[topic] = subscriptions.named(topic, name)
         except (UnknownSubscription, UnknownTopic):
-            return _unknown(stretches, GONE.format(name, topic))
+            return _unknown(stretches, GONE.format(name, topic), gone=True)
     lists = subscriptions.capabilities.lists_consumers
     members = {(topic, one.name) for topic, found in told.items() for one in found.consumers}
     return Consumption(
@@ -151,9 +153,9 @@ def _is_covered(stretch: Stretch, cursors: Mapping[tuple[str, int], Cursor]) -> 
     return not stretch.events or (cursor is not None and covers(places_of(cursor), stretch.behind, stretch.last))
 
 
-def _unknown(stretches: Sequence[Stretch], why: str) -> Consumption:
+def _unknown(stretches: Sequence[Stretch], why: str, *, gone: bool = False) -> Consumption:
     parts = [PartConsumed(stretch=stretch, consumed=0, exact=False) for stretch in stretches]
-    return Consumption(parts=parts, as_of=timezone.now(), unknown=why)
+    return Consumption(parts=parts, as_of=timezone.now(), unknown=why, gone=gone)
 
 
 def _rows_of(topics: set[str]) -> Rows:

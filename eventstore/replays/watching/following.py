@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from eventstore.jobs import Progress, Worker
+from eventstore.model.errors import UnknownSubscription
 from eventstore.model.storage import Storage
 from eventstore.replays.watching.consumption import Consumption, Stretch, consumption_of, has_consumed
 from eventstore.replays.watching.copies import CopyLine, copies_in, counted_by_copies
@@ -24,6 +25,10 @@ SHORTEST_REST, LONGEST_REST = 1.0, 15.0
 LOOKS_AT_MOST = 0.1
 """The part of the time that looks may take: one at many partitions takes long, and is then made less often."""
 MOST_STEPS = 40
+DELETED = (
+    "It was deleted while this replay waited for it, so nothing tells which of the events were consumed. They were given as "
+    "far as this page says. Look at what the projection has, and replay what it lacks."
+)
 RATE_OVER = timedelta(minutes=2)
 
 
@@ -33,12 +38,14 @@ class Looks:
 
     - ``steps``: when how many were consumed, oldest first, at most ``MOST_STEPS`` and always the newest.
     - ``seen``: when a copy was first seen consumed, by its place (``place_of``), in a replay that is shown event by event.
-    - ``unknown``: why nothing can be told, at the last look.
+    - ``unknown``: why nothing can be told, at the last look. ``gone``: because the subscription was deleted; one that is made
+      anew knows nothing of these events.
     """
 
     steps: list[tuple[datetime, int]] = field(default_factory=list)
     seen: dict[str, datetime] = field(default_factory=dict)
     unknown: str = ""
+    gone: bool = False
 
     @property
     def consumed(self) -> int:
@@ -64,7 +71,7 @@ class Looks:
 
     def note(self, found: Consumption, copies: Sequence[CopyLine] = ()) -> None:
         """Take down a look. Of the steps between, every other one goes when there are too many."""
-        self.unknown = found.unknown
+        self.unknown, self.gone = found.unknown, found.gone
         standing = len(self.steps) > 1 and self.steps[-1][1] == self.steps[-2][1] == found.consumed
         if standing:
             self.steps.pop()
@@ -80,6 +87,7 @@ class Looks:
             "steps": [[at.isoformat(), consumed] for at, consumed in self.steps],
             "seen": {place: at.isoformat() for place, at in self.seen.items()},
             "unknown": self.unknown,
+            "gone": self.gone,
         }
 
     @staticmethod
@@ -89,6 +97,7 @@ class Looks:
             steps=[(datetime.fromisoformat(at), int(consumed)) for at, consumed in told.get("steps", ())],
             seen={str(place): datetime.fromisoformat(at) for place, at in told.get("seen", {}).items()},
             unknown=str(told.get("unknown", "")),
+            gone=bool(told.get("gone", False)),
         )
 
 
@@ -116,8 +125,11 @@ class Follow:
 def follow(storage: Storage, what: Follow, worker: Worker) -> Mapping[str, Any]:
     """Look until everything is consumed, or nothing can tell; return facts for the record.
 
-    Raises ``JobInterrupted`` where the job is to end, or rests; then the next run calls this again.
+    Raises ``JobInterrupted`` where the job is to end, or rests; then the next run calls this again. Raises
+    ``UnknownSubscription`` where the subscription was deleted meanwhile: the events were not consumed, as far as is known.
     """
+    if what.looks.gone:
+        raise UnknownSubscription(f"{what.looks.unknown} {DELETED}")
     copies = copies_in(storage.log, what.stretches, what.job)
     stay_until = time.monotonic() + (0.0 if what.looks.steps else STAY_SECONDS)
     while True:
@@ -125,6 +137,9 @@ def follow(storage: Storage, what: Follow, worker: Worker) -> Mapping[str, Any]:
         told = consumption_of(storage, what.subscription, what.stretches, external=what.external)
         found = counted_by_copies(told, copies)
         what.looks.note(found, copies)
+        if found.gone:
+            worker.note(what.checkpoint(), what.progress())
+            raise UnknownSubscription(f"{found.unknown} {DELETED}")
         if found.unknown or found.all_consumed:
             worker.save(what.checkpoint(), what.progress())
             return facts_of(found)
