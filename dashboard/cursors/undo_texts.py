@@ -129,12 +129,17 @@ def _joining(plan: UndoPlan) -> Iterator[Consequence]:
         return
     text = (
         f"To acknowledge {events_words(plan.counts.again)} beyond the cursor's place again, Eventdesk joins the subscription "
-        "for a moment and takes no event. A consumer of another type is refused meanwhile."
+        "for a moment and handles no event. A consumer of another type is refused meanwhile."
     )
     if plan.consumers:
         text += " Connected consumers may be given some of these events in between."
     if plan.type is SubscriptionType.FAILOVER:
         text += " In a failover subscription another consumer may become the active one."
+    if plan.type is SubscriptionType.KEY_SHARED:
+        text += (
+            " In a key_shared subscription it has a share of the keys meanwhile: at most one event goes to it, unread, and "
+            "then to a consumer."
+        )
     yield Consequence(tone="info", mark="○", text=text, name="joins", count=plan.counts.again)
 
 

@@ -2,7 +2,7 @@
 partition of four that refuses."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,17 +148,28 @@ def skipped(storage: PulsarStorage, topic: str, name: str, skip: Skip) -> tuple[
     return plan, act
 
 
-@pytest.mark.soak
+SOME: Mapping[SubscriptionType, Sequence[Skip]] = {
+    SHARED: (SKIPS[0], SKIPS[4], SKIPS[5]),
+    EXCLUSIVE: (SKIPS[0], SKIPS[2]),
+    SubscriptionType.FAILOVER: (SKIPS[1], SKIPS[3]),
+    SubscriptionType.KEY_SHARED: (SKIPS[0], SKIPS[5]),
+}
+"""Each kind of skip once at least, and for each type one that leaves events waiting and one that leaves none or few."""
+
+
+@pytest.mark.parametrize(
+    "skips", [SOME, pytest.param(dict.fromkeys(TYPES, SKIPS), marks=pytest.mark.soak)], ids=["some", "all"]
+)
 def test_beside_its_consumer_of_each_type_each_skip_is_undone_and_it_gets_what_it_would_have_got_and_what_the_preview_names(
-    alone: PulsarStorage, topic: str
+    alone: PulsarStorage, topic: str, skips: Mapping[SubscriptionType, Sequence[Skip]]
 ) -> None:
     there = events(alone, topic)
     handled = {of(at, there)[number].position for at in range(2) for number in HANDLED}
-    for kind in TYPES:
+    for kind, chosen in skips.items():
         with alone.subscriptions.consume(topic, kind.value, type=kind, consumer="worker") as consumer:
             received(consumer, {one.position for one in there})
             handle(alone, consumer, topic, kind.value, handled)
-            for skip in SKIPS:
+            for skip in chosen:
                 _skipped_and_undone(alone, topic, kind, skip, consumer, handled)
 
 

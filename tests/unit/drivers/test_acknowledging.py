@@ -104,7 +104,7 @@ def test_who_joins_goes_by_whoever_comes_first(
     monkeypatch.setattr(acknowledging, "JOIN_SECONDS", 3_600.0)
     monkeypatch.setattr(acknowledging, "JOIN_PAUSE", 0.0)
     joined = acknowledging._join(cast("Any", Told(*told)), cast("Any", None), cast("Any", None), "s", given)
-    assert (joined, types) == ("joined", tried)
+    assert (joined, types) == (("joined", SubscriptionType.KEY_SHARED), tried)
 
 
 def test_who_cannot_join_gives_up_and_an_exclusive_consumer_that_has_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,9 @@ pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is gi
   reset the consumers are gone for a moment, and come back with the type that they had.
 - A partition is a topic of its own here: a client has no queue of 0 for a partitioned one.
 - The client groups acknowledgements and sends them when it closes at the latest. So they are read back after that.
+- Of a key_shared subscription a member gets a share of the keys. Messages of these that come meanwhile are kept back for it.
+  Once it has left, a broker (4.0.8, 4.2.4) gives them to the others only if somebody asks for messages, or if one was left
+  behind that has to be given again. So a second member joins then that asks for one, does not look at it, and leaves.
 """
 
 import time
@@ -63,12 +66,14 @@ def acknowledge(
     total = sum(behind - first for first, behind in wanted)
     if not total:
         return ""
-    with _joined(admin, connection, log, name, type) as consumer:
+    with _joined(admin, connection, log, name, type) as (consumer, joined):
         for number, (ledger, entry) in enumerate(entries_in(layout, wanted)):
             if number % AT_ONCE == 0:
                 go_on()
             with connection.errors():
                 consumer.acknowledge(pulsar.MessageId(-1, ledger, entry, -1))
+    if joined is SubscriptionType.KEY_SHARED:
+        closing.close_consumer(_subscribed(connection, log, name, joined, queue=1))
     missing = _missing(admin, log, name, [(layout.at(first), layout.at(behind - 1)) for first, behind in wanted])
     return NOT_PROVEN.format(f"{missing:,}", f"{total:,}") if missing else ""
 
@@ -126,21 +131,24 @@ def _missing(admin: Admin, log: TopicName, name: str, told: Sequence[EntryRange]
 @contextmanager
 def _joined(
     admin: Admin, connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType | None
-) -> Iterator[Any]:
-    consumer = _join(admin, connection, log, name, type)
+) -> Iterator[tuple[Any, SubscriptionType]]:
+    """Yield the member, and the type with which it has joined."""
+    consumer, joined = _join(admin, connection, log, name, type)
     try:
-        yield consumer
+        yield consumer, joined
     finally:
         closing.close_consumer(consumer)
 
 
-def _join(admin: Admin, connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType | None) -> Any:
+def _join(
+    admin: Admin, connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType | None
+) -> tuple[Any, SubscriptionType]:
     """Join, and try again with another type where consumers have come meanwhile: whoever comes first decides the type."""
     until = time.monotonic() + JOIN_SECONDS
     while True:
         joining = type or joining_type(admin.statistics(log, 0)[0], name)
         try:
-            return _subscribed(connection, log, name, joining)
+            return _subscribed(connection, log, name, joining), joining
         except StoreRefused:
             if time.monotonic() > until:
                 raise
@@ -148,7 +156,7 @@ def _join(admin: Admin, connection: BrokerConnection, log: TopicName, name: str,
         time.sleep(JOIN_PAUSE)
 
 
-def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType) -> Any:
+def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: SubscriptionType, *, queue: int = 0) -> Any:
     client = connection.client()
     with connection.errors():
         return client.subscribe(
@@ -156,5 +164,5 @@ def _subscribed(connection: BrokerConnection, log: TopicName, name: str, type: S
             subscription_name=name,
             consumer_type=TYPES[type],
             consumer_name=f"{NAME}-{uuid4().hex[:8]}",
-            receiver_queue_size=0,
+            receiver_queue_size=queue,
         )

@@ -125,7 +125,7 @@ class PulsarSubscriptions:
         on_begin: OnBegin = ignore_begin,
         on_move: OnMove = ignore_move,
     ) -> None:
-        """By a consumer that takes no event. It occupies the subscription for as long: another type is refused meanwhile."""
+        """By a consumer that handles no event. It occupies the subscription for as long: another type is refused meanwhile."""
         known = self._cluster.known(topic)
         for partition, wanted in ranges.items():
             self._check(known, partition, list(chain.from_iterable(wanted)))
