@@ -9,7 +9,7 @@ import os
 import ssl
 import threading
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
 MOST_KEPT = 16
@@ -30,16 +30,22 @@ class QuickHttp:
 
     def get(self, path: str) -> bytes | None:
         """Return the body of a 200; ``None`` for any other answer, and if the connection fails. Raises ``TimeoutError``."""
-        kept = self._taken()
-        if kept is not None:
-            found = self._asked(kept, path)
-            if found is not None:
-                return found[1] if found[0] == OK else None
-        found = self._asked(None, path)  # the server may have closed the kept one meanwhile
-        return found[1] if found is not None and found[0] == OK else None
+        found = self.get_whole(path)
+        return found[1] if found is not None else None
 
-    def _asked(self, kept: HTTPConnection | None, path: str) -> tuple[int, bytes] | None:
-        """Return the status and the body; ``None`` if the connection fails."""
+    def get_whole(self, path: str) -> tuple[Mapping[str, str], bytes] | None:
+        """Return the headers too, with names in small letters. Otherwise as ``get``."""
+        kept = self._taken()
+        found = self._asked(kept, path) if kept is not None else None
+        if found is None:
+            found = self._asked(None, path)  # the server may have closed the kept one meanwhile
+        if found is None or found[0].status != OK:
+            return None
+        answer, body = found
+        return {name.lower(): value for name, value in answer.getheaders()}, body
+
+    def _asked(self, kept: HTTPConnection | None, path: str) -> tuple[HTTPResponse, bytes] | None:
+        """Return the answer and its body; ``None`` if the connection fails."""
         connection = kept or self._made()
         try:
             if kept is None:
@@ -58,7 +64,7 @@ class QuickHttp:
             connection.close()
         else:
             self._keep(connection)
-        return answer.status, body
+        return answer, body
 
     def close(self) -> None:
         with self._lock:

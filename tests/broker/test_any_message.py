@@ -20,12 +20,18 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 from django.urls import reverse
+from msgspec.structs import replace
 
 from dashboard.privacy import AccessProfile
 from dashboard.sockets.tail.frames import Framing, divide_take, frame_text
+from eventstore.copying import read_through
+from eventstore.drivers.pulsar.client.entry_batches import fetch_batch
+from eventstore.drivers.pulsar.positions import place_of
 from eventstore.index.check.run import check_topic
 from eventstore.index.lookup import progress
 from eventstore.model.events import Position, Topic
+from eventstore.model.log import Edge
+from eventstore.model.storage import copying_of
 from eventstore.scanning.scan import Scan, ScanLimits, ScanRequest
 from eventstore.search import parse_filter
 from eventstore.tail import Start
@@ -115,6 +121,7 @@ def test_every_reader_shows_every_message(
     desk.index()
     found = [pointer for number in range(partitions) for pointer in pointers(topic.name, number)]
     assert (len(found), progress.troubled()) == (count, [])
+    same_by_both_ways(desk, topic, partitions)
     reports = check_topic(desk.faces.store, desk.faces.config, topic, lambda events: None, threading.Event())
     assert [report.difference for report in reports] == [""] * partitions
     shown = topic_pages(desk, topic, slowest)
@@ -144,6 +151,24 @@ def test_a_publish_time_that_is_no_time_holds_up_nobody(desk: Desk, java: JavaPr
     page = desk.get("/events/e1/").content.decode()
     assert "Its publish time is unknown: its publisher wrote 113565040640000000" in page
     assert [pointer.version for pointer in pointers(topic.name)] == [1, 2, 3]
+
+
+def same_by_both_ways(desk: Desk, topic: Topic, partitions: int) -> None:
+    """What the admin API tells of messages in batches is what a reader reads, and it tells of some."""
+    copying = copying_of(desk.faces.store)
+    cluster, told = copying._cluster, 0  # type: ignore[attr-defined]
+    for number in range(partitions):
+        last = desk.log.ends(topic.name)[number].last
+        log = cluster.partition_log(cluster.known(topic.name), number)
+        assert last is not None
+        for messages in read_through(copying, desk.log, topic.name, number, Edge.EARLIEST, last.message.token, lambda: None):
+            for message in messages:
+                place, at = place_of(message.position.token), message.position
+                found = fetch_batch(cluster.admin, log.log, log._messages(), [place], [at])
+                told += found is not None
+                plain = replace(message, incarnation="")
+                assert found is None or replace(found[at], incarnation="") == plain
+    assert told
 
 
 def topic_pages(desk: Desk, topic: Topic, slowest: Slowest) -> list[str]:

@@ -160,8 +160,7 @@ class Admin:
 
     def entry(self, log: TopicName, ledger: int, entry: int) -> tuple[Mapping[str, str], bytes] | None:
         """Return the headers and the body of the broker's answer for an entry: a batch comes as a whole. ``None`` as above."""
-        answer = self._http.send("GET", f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
-        return (answer.headers, answer.content) if answer.is_success else None
+        return self._http.get_whole(f"persistent/{log.path}/ledger/{ledger}/entry/{entry}", known=(404, 500))
 
     def entry_since(self, log: TopicName, milliseconds: int) -> tuple[int, int]:
         """Return ledger and entry of the first entry published at or after the time (verified); after the last entry if

@@ -82,22 +82,29 @@ class AdminHttp:
 
     def get_json(self, path: str, *, query: Mapping[str, str], missing: Exception) -> Any:
         """Do as ``send`` and ``parsed`` for what pages ask for often: the usual answer comes in a quarter of the time."""
-        body = self._quick_body(f"/admin/v2/{path}{'?' if query else ''}{urlencode(query)}")
-        if body is not None:
+        found = self._quick_answer(f"/admin/v2/{path}{'?' if query else ''}{urlencode(query)}")
+        if found is not None:
             try:
-                return msgspec.json.decode(body)
+                return msgspec.json.decode(found[1])
             except DecodeError:
                 pass  # not JSON, or JSON with NaN, which the other parser reads
         return parsed(self.send("GET", path, query=query, missing=missing))
 
-    def _quick_body(self, path: str) -> bytes | None:
-        """Return the body of a plain success, and ``None`` for anything else: then the usual way says what it is."""
+    def get_whole(self, path: str, *, known: Sequence[int]) -> tuple[Mapping[str, str], bytes] | None:
+        """Return headers (names in small letters) and body of a success, as quickly; ``None`` for the ``known`` refusals."""
+        if (found := self._quick_answer(f"/admin/v2/{path}")) is not None:
+            return found
+        answer = self.send("GET", path, known=known)
+        return (answer.headers, answer.content) if answer.is_success else None
+
+    def _quick_answer(self, path: str) -> tuple[Mapping[str, str], bytes] | None:
+        """Return a plain success, and ``None`` for anything else: then the usual way says what it is."""
         self._open_client()
         quick = self._quick
         if quick is None or self._silence.refuses():
             return None
         try:
-            return quick.get(path)
+            return quick.get_whole(path)
         except TimeoutError as error:
             if self._closed:
                 raise closed() from error

@@ -8,7 +8,7 @@ import pulsar
 
 from eventstore.drivers.pulsar.admin import Json
 from eventstore.drivers.pulsar.client.arrivals import Arrivals
-from eventstore.drivers.pulsar.client.key_metadata import is_set_as_bytes
+from eventstore.drivers.pulsar.client.entry_batches import is_set_as_bytes
 from eventstore.drivers.pulsar.client.messages import Messages
 from eventstore.drivers.pulsar.client.parallel import group_near, in_parallel
 from eventstore.drivers.pulsar.client.partition_log import PartitionLog

@@ -1,8 +1,11 @@
 """Who gets the events of a replay, and how far the projection is: its subscriptions as the store shows them now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+from eventstore.drivers.meanwhile import meanwhile
 from eventstore.index.lookup.ordinals import Ranges
 from eventstore.model.errors import UnknownSubscription
 from eventstore.model.events import Topic
@@ -51,14 +54,29 @@ class Audience:
         return len({(each.name, each.address) for each in self.target.consumers}) if self.target else 0
 
 
-def audience_of(
-    storage: Storage, topics: Sequence[Topic], name: str, choice: Choice, replay: tuple[Topic, str] | None
-) -> Audience:
-    """Look at the subscription of this name in each topic. ``replay``: the topic that gets copies, and who reads it there."""
-    there = subscriptions_of(storage)
-    own = {topic.name: found for topic in topics if (found := _named(there, topic.name, name)) is not None}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What is asked of the store; each call waits for its answer."""
+
+    own: Mapping[str, Callable[[], Subscription | None]]
+    receivers: Callable[[], tuple[Subscription | None, Sequence[str]]]
+
+
+def begin(storage: Storage, topics: Sequence[Topic], name: str, replay: tuple[Topic, str] | None) -> Asked:
+    """Ask for the subscription of this name in each topic. ``replay``: the topic that gets copies, and who reads it there.
+
+    A store that takes so many questions at once is asked while its topics are looked at: a broker takes long for each.
+    """
+    there, several = subscriptions_of(storage), storage.log.capabilities.parallel_reads > len(topics)
+    at_once: Callable[[Callable[[], Any]], Callable[[], Any]] = meanwhile if several else lambda call: call
+    own = {topic.name: at_once(partial(_named, there, topic.name, name)) for topic in topics}
+    return Asked(own=own, receivers=at_once(partial(_receivers, there, replay)))
+
+
+def audience_of(topics: Sequence[Topic], choice: Choice, asked: Asked) -> Audience:
+    own = {topic: found for topic, answer in asked.own.items() if (found := answer()) is not None}
     marks, waiting = _standing(own, choice)
-    target, others = _receivers(there, replay)
+    target, others = asked.receivers()
     return Audience(
         own=own,
         missing=[topic.name for topic in topics if topic.name not in own],

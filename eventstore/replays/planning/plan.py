@@ -24,7 +24,7 @@ from eventstore.projections import Projection, ProjectionLimits
 from eventstore.replays.order import Kind, ReplayOrder, Way, What, chosen_json
 from eventstore.replays.planning.agreeing import why_second_person
 from eventstore.replays.planning.aiming import Aim, target_of, topics_of
-from eventstore.replays.planning.audience import Audience, audience_of
+from eventstore.replays.planning.audience import Audience, audience_of, begin
 from eventstore.replays.planning.choosing import Choice, alone, choose, without
 from eventstore.replays.planning.counting import Counts, counted, edges
 from eventstore.replays.planning.expected import Expected, expected
@@ -195,11 +195,12 @@ def plan(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
 def _looked_at(storage: Storage, resource: Resource, aim: Aim) -> ReplayPlan:
     topics = topics_of(aim)
     replay, target = target_of(storage, aim, topics)
+    reader = (replay, aim.projection.replay_subscription) if replay else None
+    answers = begin(storage, topics, aim.projection.subscription, reader)
     seen = look(storage.log, [topic.name for topic in topics], aim.until)
     asked = choose(storage.log, aim.what, seen)
     choice = alone(without(asked, aim.left_out, seen), aim.only, seen)
-    reader = (replay, aim.projection.replay_subscription) if replay else None
-    audience = audience_of(storage, topics, aim.projection.subscription, choice, reader)
+    audience = audience_of(topics, choice, answers)
     counts = counted(choice)
     limits = aim.projections.limits(aim.projection)
     found = {type: (count, what) for type, count in counts.types.items() if (what := aim.projection.side_effect(type))}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventstore.drivers.pulsar.client.key_metadata import BATCH, KEY, KEY_IS_BASE64, is_set_as_bytes
+from eventstore.drivers.pulsar.client.entry_batches import BATCH, KEY, KEY_IS_BASE64, is_set_as_bytes
 
 BODY = bytes.fromhex(
     "000000101208414145432f773d3d1802300140007b7d"  # the bytes 00 01 02 ff as key

@@ -1,9 +1,9 @@
 """Reads parts of a partition's log: forward, backward, single positions, and from a time on.
 
 A new reader costs about 5 milliseconds, most of them waiting for the broker, and each message about 10 microseconds. So
-messages that lie close together are read through with one reader. A reader for few messages has a small queue: the
-broker sends as many entries at once as fit into the queue, and each entry may be a batch of a thousand unwanted
-messages.
+messages that lie close together are read through with one reader, and those of a single batch are taken from the admin
+API. A reader for few messages has a small queue: the broker sends as many entries at once as fit into the queue, and each
+entry may be a batch of a thousand unwanted messages.
 
 Opening a reader creates a log that does not exist, so the log is looked up before, by REST, which creates nothing.
 """
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import pulsar
 
 from eventstore.drivers.pulsar.admin import Admin, Json
+from eventstore.drivers.pulsar.client.entry_batches import fetch_batch
 from eventstore.drivers.pulsar.client.messages import EPOCH, Messages, time_of
 from eventstore.drivers.pulsar.client.prefetch import FEWEST
 from eventstore.drivers.pulsar.client.raw_readers import (
@@ -166,16 +167,15 @@ class PartitionLog:
     def fetch_near(self, wanted: Sequence[Position]) -> Mapping[Position, Message]:
         """Return the messages that exist at these positions, one of ``group_near``' groups, with one reader."""
         places = [place_of(position.token) for position in wanted]
+        if (in_one := fetch_batch(self.admin, self.log, self._messages(), places, wanted)) is not None:
+            return in_one
         by_order = {place.order: position for place, position in zip(places, wanted, strict=True)}
-        messages, last = self._messages(), places[-1].order
-        found: dict[Position, Message] = {}
+        messages, last, found = self._messages(), places[-1].order, dict[Position, Message]()
         queue = min(_entries_of(places), FETCH_QUEUE)
         for raw in self._from_id(_start_of(places), inclusive=True, queue=queue, expected=True):
             order = order_of(raw.message_id())
-            if order in by_order:
-                message = messages.of(raw)
-                if message.position == by_order[order]:
-                    found[message.position] = message
+            if order in by_order and (message := messages.of(raw)).position == by_order[order]:
+                found[message.position] = message
             if order >= last:
                 break
         return found

@@ -1,10 +1,10 @@
 """Copying on one Pulsar cluster."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from functools import partial
 
+from eventstore.drivers.meanwhile import meanwhile
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.cluster import Cluster
 from eventstore.drivers.pulsar.copying.acknowledger import PulsarAcknowledger
@@ -42,16 +42,7 @@ class PulsarCopying:
         return self._log.fetch(positions)
 
     def begin_fetch(self, positions: Sequence[Position]) -> Callable[[], Mapping[Position, Message]]:
-        found = Future[Mapping[Position, Message]]()
-
-        def fetch() -> None:
-            try:
-                found.set_result(self.fetch(positions))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, who waits for the result gets it
-                found.set_exception(error)
-
-        threading.Thread(target=fetch, name="pulsar fetch", daemon=True).start()
-        return found.result
+        return meanwhile(partial(self.fetch, positions))
 
     def refusal(self, message: Message, *, acknowledged: bool = True) -> str:
         if message.problem or UNREADABLE_KEY in (message.key, message.ordering_key) or UNREADABLE_KEY in message.properties:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from urllib.parse import unquote_plus
 
+from eventstore.drivers.meanwhile import meanwhile
 from eventstore.drivers.pulsar.admin import Admin, Json
 from eventstore.drivers.pulsar.client.messages import time_of
 from eventstore.drivers.pulsar.client.raw_readers import READER_NAME
@@ -31,18 +33,19 @@ RANGE = re.compile(r"\((\d+):(-?\d+)\.\.(\d+):(-?\d+)\]")
 
 
 def all_of(admin: Admin, entries: Entries, known: KnownTopic, *, sought: str = "") -> Sequence[Subscription]:
-    """Return the topic's durable subscriptions by name, from two requests: one for the rates, one for the cursors.
+    """Return the topic's durable subscriptions by name, from two requests at once: one for the rates, one for the cursors.
 
     Entries that a partition delays or that a transaction holds back cost a request each, when they are first seen.
 
     Raises ``StoreUnreachable`` where no partition tells of the subscription ``sought``, and some tell nothing at all: a broker
     leaves partitions out that it cannot ask, for instance while it starts.
     """
+    internals = meanwhile(partial(admin.internals, known.name, known.shards))
     statistics = admin.statistics(known.name, known.shards)
     if sought and not own_kind(sought) and sought not in _names(statistics) and not all(statistics):
         silent = sum(not told for told in statistics)
         raise StoreUnreachable(SILENT.format(silent, known.name, known.shards))
-    return as_told(entries, known, statistics, admin.internals(known.name, known.shards))
+    return as_told(entries, known, statistics, internals())
 
 
 def as_told(
