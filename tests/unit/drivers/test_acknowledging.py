@@ -119,3 +119,25 @@ def test_who_cannot_join_gives_up_and_an_exclusive_consumer_that_has_come_is_nam
     monkeypatch.setattr(acknowledging, "JOIN_PAUSE", 0.0)
     with pytest.raises(StoreRefused, match="worker-1"):
         acknowledging._join(cast("Any", Told("None", "Exclusive")), cast("Any", None), cast("Any", None), "s", None)
+
+
+@pytest.mark.parametrize(("kept", "joins"), [([0], 0), ([4, 0], 1), ([4] * 20, 5)])
+def test_what_a_broker_keeps_back_of_a_key_shared_subscription_it_is_made_to_give(
+    monkeypatch: pytest.MonkeyPatch, kept: list[int], joins: int
+) -> None:
+    """A consumer that takes no more is left alone after some tries."""
+    joined: list[int] = []
+
+    class Keeping:
+        def statistics(self, log: object, partitions: int) -> list[Any]:
+            return [{"subscriptions": {"s": {"msgInReplay": kept.pop(0)}}}]
+
+    def subscribed(connection: object, log: object, name: str, type: SubscriptionType, *, queue: int = 0) -> str:
+        joined.append(queue)
+        return "member"
+
+    monkeypatch.setattr(acknowledging, "_subscribed", subscribed)
+    monkeypatch.setattr(acknowledging.closing, "close_consumer", lambda member: None)
+    monkeypatch.setattr(acknowledging, "GIVEN_PAUSE", 0.0)
+    acknowledging._have_the_rest_given(cast("Any", Keeping()), cast("Any", None), cast("Any", None), "s")
+    assert joined == [1] * joins

@@ -8,8 +8,9 @@ pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is gi
 - A partition is a topic of its own here: a client has no queue of 0 for a partitioned one.
 - The client groups acknowledgements and sends them when it closes at the latest. So they are read back after that.
 - Of a key_shared subscription a member gets a share of the keys. Messages of these that come meanwhile are kept back for it.
-  Once it has left, a broker (4.0.8, 4.2.4) gives them to the others only if somebody asks for messages, or if one was left
-  behind that has to be given again. So a second member joins then that asks for one, does not look at it, and leaves.
+  Once it has left, a broker (4.0.8) gives them to the others only if somebody asks for messages, or if one was left behind
+  that has to be given again; otherwise not before something new is published. So where the broker still keeps some, a second
+  member joins that asks for one message, does not look at it, and leaves.
 """
 
 import time
@@ -37,6 +38,7 @@ READ_BACK_SECONDS = 10.0
 JOIN_SECONDS, JOIN_PAUSE = 5.0, 0.1
 """For how long to try to join beside consumers that connect at that moment."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+GIVEN_TRIES, GIVEN_PAUSE = 6, 0.1
 BUSY = (
     "This subscription is exclusive and its consumer {} is connected. No other consumer can acknowledge for it: stop that one "
     "first."
@@ -73,9 +75,19 @@ def acknowledge(
             with connection.errors():
                 consumer.acknowledge(pulsar.MessageId(-1, ledger, entry, -1))
     if joined is SubscriptionType.KEY_SHARED:
-        closing.close_consumer(_subscribed(connection, log, name, joined, queue=1))
+        _have_the_rest_given(admin, connection, log, name)
     missing = _missing(admin, log, name, [(layout.at(first), layout.at(behind - 1)) for first, behind in wanted])
     return NOT_PROVEN.format(f"{missing:,}", f"{total:,}") if missing else ""
+
+
+def _have_the_rest_given(admin: Admin, connection: BrokerConnection, log: TopicName, name: str) -> None:
+    """Whatever was kept back is kept by now. The broker may be giving it already, or its consumers may take no more."""
+    for tries_left in reversed(range(GIVEN_TRIES)):
+        told = admin.statistics(log, 0)[0].get("subscriptions", {}).get(name, {})
+        if not told.get("msgInReplay") or not tries_left:
+            return
+        closing.close_consumer(_subscribed(connection, log, name, SubscriptionType.KEY_SHARED, queue=1))
+        time.sleep(GIVEN_PAUSE)
 
 
 def joining_type(statistics: Json, name: str) -> SubscriptionType:
