@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.drivers.database.subscriptions import ranges
+from eventstore.drivers.pulsar.client import closing
 from eventstore.drivers.pulsar.ledgers import Layout, less
 from eventstore.drivers.pulsar.positions import batched, entry_at, last_entry, unbatched, whole_entry
 from eventstore.drivers.pulsar.subscriptions import acknowledging
@@ -137,7 +138,7 @@ def test_what_a_broker_keeps_back_of_a_key_shared_subscription_it_is_made_to_giv
         return "member"
 
     monkeypatch.setattr(acknowledging, "_subscribed", subscribed)
-    monkeypatch.setattr(acknowledging.closing, "close_consumer", lambda member: None)
+    monkeypatch.setattr(closing, "close_consumer", lambda member: None)
     monkeypatch.setattr(acknowledging, "GIVEN_PAUSE", 0.0)
     acknowledging._have_the_rest_given(cast("Any", Keeping()), cast("Any", None), cast("Any", None), "s")
     assert joined == [1] * joins
