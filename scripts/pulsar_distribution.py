@@ -105,7 +105,8 @@ def unpack(archive: Path) -> Path:
     """Unpack the distribution beside its archive, without the examples, and remove the archive."""
     with tarfile.open(archive) as tar:
         wanted = (member for member in tar if "/examples/" not in member.name)
-        tar.extractall(archive.parent, members=wanted, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it from 3.11.4 on
+        tar.extractall(archive.parent, members=wanted)
     archive.unlink()
     return next(path for path in archive.parent.iterdir() if path.is_dir())
 

@@ -46,7 +46,8 @@ class Token:
 
 _SPACE = re.compile(r"\s*+")
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
-_WORD = re.compile(r'(?:[^\s()":=<>~!]++|!(?!=)|(?<=\.)"(?:[^"\\]++|\\.)*+")++', re.DOTALL)
+_WORD = re.compile(r'(?:[^\s()":=<>~!]++|!(?!=)|(?<=\.)"(?:[^"\\]++|\\.)*+")+', re.DOTALL)
+"""Not possessive as a whole: Python before 3.11.5 then loses the last character of such a group. Nothing follows it anyway."""
 _OPERATOR = re.compile(r"\s*+(!=|<=|>=|[:=<>~])")
 _BARE = re.compile(r'[^\s()"]++')
 _DELIVERY = re.compile(r'\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s()"]+))\s*=\s*([A-Za-z-]++)(?![^\s()])', re.DOTALL)
