@@ -99,15 +99,15 @@ def looks_like_handle(text: str) -> bool:
 
 def public_id(aggregate_type: str, id: str) -> str:
     """What stands for the aggregate in addresses, on the record and in logs, whoever reads them. A handle is left as it is."""
-    if not id or not is_personal(aggregate_type):
-        return id
-    already = known_handle(id)
-    return id if already is not None and already[0] == aggregate_type else handle_of(aggregate_type, id)
+    patterns = settings.EVENTDESK.personal_types
+    return _public_id(aggregate_type, id, patterns, _secret()) if patterns and id else id
 
 
 def display_id(aggregate_type: str, id: str, profile: AccessProfile | None = None) -> str:
     """The aggregate's id as this profile may see it: the id, or its handle. Without a profile: as everybody may see it."""
-    return id if profile is not None and sees_id(aggregate_type, id, profile) else public_id(aggregate_type, id)
+    if not settings.EVENTDESK.personal_types or (profile is not None and sees_id(aggregate_type, id, profile)):
+        return id
+    return public_id(aggregate_type, id)
 
 
 def sees_id(aggregate_type: str, id: str, profile: AccessProfile) -> bool:
@@ -152,6 +152,8 @@ def without_own_id(value: T, event: Named, profile: AccessProfile) -> T | str:
 
     Keys, subjects, correlation ids and fields of payloads often repeat it.
     """
+    if not settings.EVENTDESK.personal_types:
+        return value
     id = event.aggregate_id
     if not id or isinstance(value, bool) or not isinstance(value, str | int) or str(value) != id:
         return value
@@ -163,6 +165,15 @@ def without_own_ids(values: Mapping[str, str], event: Named, profile: AccessProf
     if sees_id(event.aggregate_type, event.aggregate_id, profile):
         return values
     return {name: without_own_id(value, event, profile) for name, value in values.items()}
+
+
+@lru_cache(maxsize=16_384)
+def _public_id(aggregate_type: str, id: str, patterns: tuple[str, ...], secret: str) -> str:
+    """As ``public_id``. A busy tail asks this several times for each row."""
+    if not is_personal_type(aggregate_type, patterns):
+        return id
+    already = _read(id, secret)
+    return id if already is not None and already[0] == aggregate_type else _handle_of(aggregate_type, id, secret)
 
 
 @lru_cache(maxsize=4096)

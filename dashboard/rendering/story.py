@@ -15,6 +15,7 @@ from dashboard.privacy import (
     Masked,
     Origin,
     display_json,
+    looks_like_handle,
     origin_of,
     sees_some,
     text_of,
@@ -27,6 +28,8 @@ from eventstore.model import Event
 PAYLOAD_LIMIT = 256_000
 """Bytes of a payload that is parsed for a story. A longer one gets the words of its type only."""
 LONGEST_VALUE = 80
+LONGEST_HANDLE = 24
+"""Characters of the handle of a personal id: in full it is beside the line."""
 MOST_VALUES = 10
 """Values of a list that a story names."""
 LONGEST_CACHED = 200
@@ -112,7 +115,10 @@ def _fill(part: Placeholder, event: Event, document: object, profile: AccessProf
     shown = display_json(without_own_id(value, event, profile), part.path, profile, origin)
     if isinstance(shown, list):
         return shorten(", ".join(_named(shown)), LONGEST_VALUE) or NOT_GIVEN
-    return shown if isinstance(shown, Masked) else shorten(_in_words(shown), LONGEST_VALUE) or NOT_GIVEN
+    if isinstance(shown, Masked):
+        return shown
+    text = _in_words(shown)
+    return shorten(text, LONGEST_HANDLE if looks_like_handle(text) else LONGEST_VALUE) or NOT_GIVEN
 
 
 def _fits(value: Any) -> bool:
