@@ -11,7 +11,7 @@ from dashboard.auditing.acts import Act
 from dashboard.gateway import desk
 from dashboard.letters.asked import Asked, as_posted, asked_for, chosen_in, letters_url, posted_in
 from dashboard.letters.confirming import Answer, Planned, again, carried_out, context_of, planned
-from dashboard.letters.lines import letter_line
+from dashboard.letters.lines import letter_lines
 from dashboard.rendering.text import format_number, short_topic
 from dashboard.web import filter_form
 from dashboard.web.pages import Problem, page, problem, profile_of, render
@@ -96,7 +96,7 @@ def _preview(request: HttpRequest, asked: Asked, wanted: Burial, said: Answer, *
         "name": asked.name,
         "dead": dead,
         "keeper": KEEPER,
-        "lines": [letter_line(letter, asked.topic.name, asked.name, profile_of(request)) for letter in shown],
+        "lines": letter_lines(shown, asked.topic.name, asked.name, profile_of(request)),
         "along": along,
         "others": others,
         "more": max(0, len(plan.letters) - len(shown)),

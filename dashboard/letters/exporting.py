@@ -1,6 +1,7 @@
 """Exporting dead letters as NDJSON, masked for whoever exports, and on the record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from django.urls import path
 from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
 from dashboard.letters.asked import asked_for
+from dashboard.letters.lines import known_names, whose
 from dashboard.privacy import AccessProfile, display_value, origin_of
 from dashboard.rendering import event_as_json
 from dashboard.web import filter_form
@@ -54,9 +56,10 @@ def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
 
 
 def _lines(dead: DeadLetterTopic, every: bool, filter: Filter | None, profile: AccessProfile) -> Iterator[bytes]:
+    known = cache(known_names)
     for letters in desk().letters.pieces(dead, every=every, filter=filter, most=MOST_EXPORTED):
         for letter in letters:
-            yield letter_as_json(letter, profile)
+            yield letter_as_json(letter, profile, known)
 
 
 def _bounded(lines: Iterator[bytes]) -> tuple[list[bytes], bool]:
@@ -71,14 +74,19 @@ def _bounded(lines: Iterator[bytes]) -> tuple[list[bytes], bool]:
     return found, True
 
 
-def letter_as_json(letter: Letter, profile: AccessProfile) -> bytes:
-    """One letter as a JSON object: what it says of its original in ``letter``, and the event as a tail's script gets it."""
+def letter_as_json(letter: Letter, profile: AccessProfile, known: Callable[[], Set[str]] = known_names) -> bytes:
+    """One letter as a JSON object: what it says of its original in ``letter``, and the event as a tail's script gets it.
+
+    ``known`` returns the names of topics and subscriptions that exist (``lines.whose``).
+    """
     origin = letter.origin
+    other = whose(letter, known, profile) if origin.subscription else ""
+    masked = [] if isinstance(other, str) else ["subscription"]
     said: dict[str, Any] = {
         "position": letter.position.encode(),
         "dead_lettered": letter.pointer.published,
         "tries": origin.tries,
-        "subscription": _text(origin.subscription) or None,
+        "subscription": _text(other) or None if isinstance(other, str) else None,
         "original": _original(letter.original),
         "original_gone": letter.original_is_gone,
         "came_along": letter.came_along,
@@ -86,7 +94,12 @@ def letter_as_json(letter: Letter, profile: AccessProfile) -> bytes:
     if origin.reason:
         of = origin_of(letter.event) if letter.event is not None else None
         shown = display_value(origin.reason, f"properties.{origin.reason_name}", profile, of)
-        said |= {"reason": _text(shown)} if isinstance(shown, str) else {"masked": ["reason"]}
+        if isinstance(shown, str):
+            said["reason"] = _text(shown)
+        else:
+            masked.append("reason")
+    if masked:
+        said["masked"] = masked
     event = msgspec.Raw(event_as_json(letter.event, profile)) if letter.event is not None else None
     return msgspec.json.encode({"letter": said, "event": event, "missing": letter.row.missing.value or None})
 

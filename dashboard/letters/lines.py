@@ -1,10 +1,12 @@
 """Dead letters as lines of a page, masked for their reader."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import urlencode
 
+from dashboard.gateway import desk
 from dashboard.privacy import (
     MASKED,
     AccessProfile,
@@ -16,6 +18,7 @@ from dashboard.privacy import (
 )
 from dashboard.rendering import EventLine, build_line, build_pointer_line
 from dashboard.rendering.text import shorten, visible
+from dashboard.subscriptions import backlog_cache
 from dashboard.web.global_search import quoted
 from eventstore.letters import Letter, LetterGroups
 from eventstore.streams import Missing
@@ -23,6 +26,9 @@ from eventstore.streams import Missing
 MOST_GROUPS = 8
 """Groups of each kind that are listed: those with most letters."""
 LONGEST_REASON = 120
+LONGEST_NAME = 60
+REAL_SUBSCRIPTION, REAL_TOPIC = "properties.REAL_SUBSCRIPTION", "properties.REAL_TOPIC"
+"""The properties in which a letter says whose it is, as paths of masking."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +47,7 @@ class LetterLine:
     reason: DisplayValue
     came_along: int
     shares_entry: int
-    of_other: str
+    of_other: DisplayValue
     waits: bool
 
     @property
@@ -72,9 +78,30 @@ class Groups:
     kinds: Sequence[tuple[str, Sequence[Group], int]]
 
 
-def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -> LetterLine:
+def letter_lines(letters: Iterable[Letter], topic: str, name: str, profile: AccessProfile) -> list[LetterLine]:
+    """The letters as lines of a page about this subscription."""
+    known = cache(known_names)
+    return [_line(letter, "" if letter.is_of(topic, name) else whose(letter, known, profile), profile) for letter in letters]
+
+
+def known_names() -> Set[str]:
+    """The names of topics and subscriptions that exist, as far as the desk knows."""
+    subscriptions = backlog_cache.last_known()
+    names = {line.subscription.name for line in subscriptions.lines} if subscriptions else set()
+    return names | set(desk().index.topics())
+
+
+def whose(letter: Letter, known: Callable[[], Set[str]], profile: AccessProfile) -> DisplayValue:
+    """The subscription that a letter names, or else its topic. Any publisher can write anything there: who sees no properties
+    sees it only if there is such a one."""
     origin = letter.origin
-    other = "" if letter.is_of(topic, name) else visible(origin.subscription or origin.topic)
+    said, path = (origin.subscription, REAL_SUBSCRIPTION) if origin.subscription else (origin.topic, REAL_TOPIC)
+    seen = display_value(said, path, profile, origin_of(letter.event) if letter.event is not None else None)
+    return said if said and not isinstance(seen, str) and said in known() else seen
+
+
+def _line(letter: Letter, other: DisplayValue, profile: AccessProfile) -> LetterLine:
+    origin = letter.origin
     of = origin_of(letter.event) if letter.event is not None else None
     reason = display_value(origin.reason, f"properties.{origin.reason_name}", profile, of) if origin.reason else ""
     gone = Missing.TRIMMED if letter.original_is_gone else Missing.NOTHING
@@ -86,7 +113,7 @@ def letter_line(letter: Letter, topic: str, name: str, profile: AccessProfile) -
         reason=reason if isinstance(reason, Masked) else shorten(reason, LONGEST_REASON),
         came_along=letter.came_along,
         shares_entry=letter.shares_entry,
-        of_other=shorten(other, 60),
+        of_other=shorten(visible(other), LONGEST_NAME) if isinstance(other, str) else other,
         waits=letter.waits,
     )
 

@@ -13,7 +13,7 @@ from dashboard.access.role_names import who_may
 from dashboard.gateway import desk
 from dashboard.letters.action_rules import EXPORT_LETTERS
 from dashboard.letters.asked import Asked, asked_for
-from dashboard.letters.lines import groups_of, letter_line
+from dashboard.letters.lines import groups_of, letter_lines
 from dashboard.letters.replaying import replays_of
 from dashboard.web import filter_form
 from dashboard.web.filter_examples import examples_of
@@ -32,7 +32,7 @@ def dead_letters(request: HttpRequest, topic: str, name: str) -> HttpResponse:
         return render(request, "letters/index.html", {**context, "examples": examples_of(())})
     letters, found = _letters(request, asked, asked.dead, entered)
     profile = profile_of(request)
-    lines = [letter_line(letter, asked.topic.name, name, profile) for letter in letters.items]
+    lines = letter_lines(letters.items, asked.topic.name, name, profile)
     context |= {
         "dead": asked.dead,
         "page": letters,

@@ -124,6 +124,8 @@ def without_marks(shown: Any) -> Any:
         return {name: without_marks(one) for name, one in shown.items() if one is not MASKED}
     if isinstance(shown, list):
         return [None if one is MASKED else without_marks(one) for one in shown]
+    if isinstance(shown, Partial):
+        return str.__str__(shown)  # encoders of JSON know no subclass of str
     return None if shown is MASKED else shown
 
 

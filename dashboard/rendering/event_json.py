@@ -188,7 +188,7 @@ def _add_visible(form: _Form, event: Event, profile: AccessProfile) -> None:
 
 def _text_or_nothing(text: str, path: str, profile: AccessProfile, origin: Origin) -> str:
     shown = display_value(text, path, profile, origin)
-    return shown if isinstance(shown, str) else ""
+    return str.__str__(shown) if isinstance(shown, str) else ""  # msgspec encodes no subclass of str
 
 
 def _seen(key: str | None, event: Event, profile: AccessProfile, origin: Origin) -> str | None:

@@ -1,18 +1,30 @@
-"""The lines of the log. What is a client's fault is one line, without a traceback: anybody could fill the log."""
+"""The lines of the log. What is a client's fault is one line, without a traceback: anybody could fill the log. No line has the
+text of an error that may quote an event."""
 
 import logging
 import re
+import traceback
+from collections.abc import Iterator
 from copy import copy
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
+
+from eventstore.model import EventStoreError
 
 LONGEST = 500
 """Characters of a line about a client's mistake."""
 _AGGREGATE = re.compile(r"(/aggregates/[^/\s]+/)[^/\s]+")
+TELLS_NO_VALUE = (EventStoreError, OperationalError, InterfaceError, ImproperlyConfigured, ImportError, OSError)
+"""Errors whose text is written for people, or tells of a connection, a file or a setting. Any other text may quote what an
+event holds: a template's error shows the whole object in which it looked for a name, a database's the row that it refused."""
+LEFT_OUT = "its text is left out, since it may quote an event"
 
 
 class LogFormatter(logging.Formatter):
-    """Python's formatter. Refused requests (a wrong Host, too large a body, a malformed header) have no traceback.
+    """Python's formatter. Refused requests (a wrong Host, too large a body, a malformed header) have no traceback; in
+    tracebacks, only errors of ``TELLS_NO_VALUE`` have their text.
 
     Where ids are personal, an aggregate's address has none: a request may give the id itself.
     """
@@ -22,12 +34,19 @@ class LogFormatter(logging.Formatter):
         return _AGGREGATE.sub(r"\1…", line) if settings.EVENTDESK.personal_types else line
 
     def _line(self, record: logging.LogRecord) -> str:
-        if not is_clients_fault(record):
-            return super().format(record)
         line = copy(record)
-        line.exc_info = line.exc_text = line.stack_info = None
-        line.msg, line.args = _one_line(record.getMessage()), ()
+        line.exc_text = None  # another formatter's
+        if is_clients_fault(record):
+            line.exc_info = line.stack_info = None
+            line.msg, line.args = _one_line(record.getMessage()), ()
+        elif record.exc_info and isinstance(record.exc_info[1], BaseException):
+            line.msg, line.args = _without_text(record.getMessage(), record.exc_info[1]), ()
         return super().format(line)
+
+    def formatException(self, ei: object) -> str:
+        """The traceback of ``sys.exc_info()``, the causes of the error first."""
+        error = ei[1] if isinstance(ei, tuple) else None
+        return "\n".join(_told(error)) if isinstance(error, BaseException) else ""
 
 
 def is_clients_fault(record: logging.LogRecord) -> bool:
@@ -49,3 +68,37 @@ def _one_line(text: str) -> str:
     last = f"a request was refused: {lines[-1]}" if lines[0].startswith("Traceback ") else " ".join(lines)
     plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in last)
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
+
+
+def _without_text(message: str, error: BaseException) -> str:
+    """The message, in which the error's text may stand as well."""
+    for one in _causes(error):
+        if not isinstance(one, TELLS_NO_VALUE) and (text := str(one)):
+            message = message.replace(text, f"({LEFT_OUT})")
+    return message
+
+
+def _told(error: BaseException) -> Iterator[str]:
+    for number, one in enumerate(_causes(error)):
+        if number:
+            yield "Then, while this was handled or because of it:"
+        yield "Traceback (most recent call last):"
+        yield "".join(traceback.format_tb(one.__traceback__)).rstrip("\n")
+        text = str(one) if isinstance(one, TELLS_NO_VALUE) else f"({LEFT_OUT})"
+        yield f"{type(one).__module__}.{type(one).__qualname__}: {text}"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and all that led to it, the first one first, with what a group of errors holds."""
+    found: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        found.append(one)
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+        if before := one.__cause__ or (None if one.__suppress_context__ else one.__context__):
+            waiting.append(before)
+    return found[::-1]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from dashboard.privacy import (
@@ -180,6 +181,7 @@ def test_what_is_hidden_is_left_out_of_json() -> None:
     found = without_marks(display_document(PAYLOAD, MASKED_PERSON, DOCUMENT))
     assert found["items"] == [{"code": 7}]
     assert set(found["patient"]) == {"email", "insurance", "born"}
+    assert msgspec.json.decode(msgspec.json.encode(found)) == found
 
 
 def reveal(**what: Any) -> AccessProfile:

@@ -1,10 +1,11 @@
-"""Lines of the log about refused requests have no traceback; those about our own errors keep it."""
+"""Lines of the log about refused requests have no traceback; those about our own errors keep it. None quotes an event."""
 
 import logging
 
 import pytest
 
-from dashboard.running.log_lines import LONGEST, LogFormatter
+from dashboard.running.log_lines import LEFT_OUT, LONGEST, LogFormatter
+from eventstore.model.errors import StoreUnreachable
 
 
 def line_of(name: str, message: str, *, error: bool = True, status: int | None = None) -> str:
@@ -29,7 +30,9 @@ def test_a_refused_request_is_one_line(name: str, status: int | None) -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("django.request", 500), ("django.request", None), ("dashboard.x", None)])
 def test_an_error_of_ours_keeps_its_traceback(name: str, status: int | None) -> None:
-    assert "ValueError: wrong" in line_of(name, "it failed", status=status)
+    line = line_of(name, "it failed", status=status)
+    assert line.startswith(f"{name} it failed\nTraceback (most recent call last):\n  File ")
+    assert line.splitlines()[-1] == f"builtins.ValueError: ({LEFT_OUT})"
 
 
 def test_what_daphne_cannot_parse_is_one_line_and_what_fails_inside_the_application_is_not() -> None:
@@ -37,7 +40,33 @@ def test_what_daphne_cannot_parse_is_one_line_and_what_fails_inside_the_applicat
     assert line_of("daphne.http_protocol", text, error=False) == (
         "daphne.http_protocol a request was refused: UnicodeDecodeError: \\x1b[31m\xff"
     )
-    assert "ValueError: wrong" in line_of("daphne.server", "Exception inside application: wrong")
+    line = line_of("daphne.server", "Exception inside application: wrong")
+    assert line.startswith(f"daphne.server Exception inside application: ({LEFT_OUT})\nTraceback ")
+    assert "wrong" not in line.replace('ValueError("wrong")', "")
+
+
+def test_errors_written_for_people_keep_their_text_and_their_causes_do_not() -> None:
+    try:
+        try:
+            raise KeyError("Erika")
+        except KeyError as inner:
+            raise StoreUnreachable("Pulsar does not answer.") from inner
+    except StoreUnreachable as error:
+        record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "it failed: %s", (error,), (type(error), error, None))
+    line = LogFormatter("%(message)s").format(record)
+    assert line.startswith("it failed: Pulsar does not answer.\n")
+    assert line.endswith("eventstore.model.errors.StoreUnreachable: Pulsar does not answer.")
+    assert "builtins.KeyError: (" in line and "'Erika'" not in line
+
+
+def test_an_error_that_is_its_own_cause_and_a_group_of_errors_are_told() -> None:
+    first, second = ValueError("Erika"), ExceptionGroup("two", [ValueError("Erika"), OSError("no room")])
+    first.__context__ = second
+    second.__context__ = first
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "it failed", (), (type(second), second, None))
+    line = LogFormatter("%(message)s").format(record)
+    assert "Erika" not in line
+    assert line.count("ValueError") == 2 and "OSError: no room" in line
 
 
 def test_nobody_makes_a_line_long() -> None:
