@@ -11,6 +11,7 @@ from dashboard.generations import views as generations
 from dashboard.jobs import views as jobs
 from dashboard.letters import burial_views, exporting, keeping_views
 from dashboard.letters import views as letters
+from dashboard.masking import views as masking
 from dashboard.projections import views as projections
 from dashboard.record import exporting as record_exports
 from dashboard.record import views as record
@@ -71,6 +72,7 @@ _PAGES = (
     record_exports,
     projections,
     generations,
+    masking,
     app_view,
 )
 

@@ -36,6 +36,7 @@ REVEALERS = HELPERS | {Role.PRIVACY}
 OVERSEERS = frozenset({Role.PRIVACY, Role.AUDITOR, Role.ADMIN})
 """Who sees what others have looked at."""
 PRIVACY_OFFICERS = frozenset({Role.PRIVACY, Role.ADMIN})
+"""Who answers requests of data protection, and sees which fields events have."""
 ANYWHERE = frozenset({PAGE, COMMAND_LINE, SHELL})
 NO_PAGE = frozenset({COMMAND_LINE, SHELL})
 SCRIPTS_TOO = ANYWHERE | {SCRIPT}
@@ -78,6 +79,7 @@ _rules = {
     "read_audit": Rule(roles=HELPERS | OVERSEERS),
     "read_reveals": Rule(roles=OVERSEERS),
     "see_erasure": Rule(roles=PRIVACY_OFFICERS),
+    "write_rules": Rule(roles=PRIVACY_OFFICERS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 

@@ -28,12 +28,14 @@ from dashboard.privacy.masking import (
     display_document,
     display_json,
     display_value,
+    is_open,
     plan_of,
     sees_name,
     sees_some,
     without_marks,
 )
 from dashboard.privacy.payloads import visible_payload
+from dashboard.privacy.plans import Plan, fits_topic
 from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
 from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of
 
@@ -48,6 +50,7 @@ __all__ = [
     "Masked",
     "Origin",
     "Partial",
+    "Plan",
     "Revealed",
     "aggregate_of",
     "any_is_personal",
@@ -58,12 +61,14 @@ __all__ = [
     "display_json",
     "display_value",
     "filter_problem",
+    "fits_topic",
     "given_id",
     "handle_of",
     "handle_problem",
     "handles_in_filter",
     "id_of",
     "ids_in_filter",
+    "is_open",
     "is_personal",
     "is_plain_everywhere",
     "known_handle",

@@ -14,7 +14,7 @@ from dashboard.gateway import desk
 from dashboard.jobs.asked import Said, speed_field, speed_of
 from dashboard.letters.asked import as_posted
 from dashboard.letters.confirming import AGAIN, CHANGED, ConfirmationForm, act_of
-from dashboard.letters.lines import letter_line
+from dashboard.letters.lines import letter_lines
 from dashboard.models import State
 from dashboard.redrives.asked import AskedRedrive, address_of, asked_redrive, until_as_posted
 from dashboard.web.filter_form import EnteredFilter
@@ -131,7 +131,7 @@ def _preview(request: HttpRequest, wanted: AskedRedrive, said: Said) -> HttpResp
 
 def _shown(request: HttpRequest, wanted: AskedRedrive, plan: RedrivePlan) -> Mapping[str, Any]:
     profile = profile_of(request)
-    lines = [letter_line(letter, plan.source, plan.name, profile) for letter in plan.first[:SHOWN]]
+    lines = letter_lines(plan.first[:SHOWN], plan.source, plan.name, profile)
     return {
         "lines": lines,
         "further": max(0, plan.letters - len(lines)),

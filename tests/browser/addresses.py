@@ -46,6 +46,9 @@ PAGES = (
     "projections/documents~2Fapp-timeline/",
     "projections/documents~2Fapp-timeline/generations/app-timeline-v2/",
     "audit/",
+    "masking/",
+    "masking/?topic=documents",
+    "masking/?topic=documents&type=DocumentUploaded",
 )
 NOT_FOUND = "topics/no-such-topic/"
 NOTICED = (
