@@ -8,9 +8,9 @@ pulsar-client 3.13.0). With a receiver queue of 0 it has no permits, so it is gi
 - A partition is a topic of its own here: a client has no queue of 0 for a partitioned one.
 - The client groups acknowledgements and sends them when it closes at the latest. So they are read back after that.
 - Of a key_shared subscription a member gets a share of the keys. Messages of these that come meanwhile are kept back for it.
-  Once it has left, a broker (4.0.8) gives them to the others only if somebody asks for messages, or if one was left behind
-  that has to be given again; otherwise not before something new is published. So where the broker still keeps some, a second
-  member joins that asks for one message, does not look at it, and leaves.
+  Once it has left, a broker (4.0.8, 4.2.4) gives them to the others only if somebody asks for messages, or if one was left
+  behind that has to be given again; otherwise not before something new is published. So where the broker still keeps some, a
+  second member joins that asks for one message, does not look at it, and leaves.
 """
 
 import time
