@@ -1,6 +1,7 @@
 # What can be done with a checkout. `make run` and `make test` need nothing done first.
 
 PYTHON ?= python3
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -54,8 +55,9 @@ lint: install-dev
 
 # A worker runs a file at a time, so that the file's tests share its fixtures; the longest file comes first (tests/scheduling.py).
 # Unit tests compute all the time: a worker for each of two processors. The others wait for processes half of the time, and there
-# are three workers. All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their examples. Check
-# names the ten tests that took longest: one that takes more than half a second is to be marked as slow, or made faster.
+# are three workers (WORKERS=…). All workers share one broker and one PostgreSQL. Quick: property tests try a tenth of their
+# examples. Check names the ten tests that took longest: one that takes more than half a second is to be marked as slow, or made
+# faster.
 check: install-dev
 	@EVENTDESK_TESTS=quick exec scripts/lint_beside.sh $(BIN)/pytest tests/unit -m 'not soak and not slow' -n 2 --dist loadfile --durations 10
 
@@ -63,7 +65,7 @@ check: install-dev
 # other processes may wait in vain, and a change is not judged by that. Here it fails at once.
 test: install-dev
 	@scripts/system_packages.sh
-	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n 3 --dist loadfile $(if $(filter true,$(CI)),--reruns 1 --rerun-show-tracebacks)
+	@exec scripts/lint_beside.sh $(BIN)/pytest -m 'not soak' -n $(WORKERS) --dist loadfile $(if $(filter true,$(CI)),--reruns 1 --rerun-show-tracebacks)
 
 # The second run is the property tests with all of their examples; the third is every test that needs a broker, long or not, on
 # the newer version of Pulsar.
