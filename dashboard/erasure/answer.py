@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from dashboard.auditing.entries import about_aggregate
 from dashboard.gateway import desk
-from dashboard.models import AuditEntry, State
+from dashboard.models import AuditEntry
 from eventstore.erasure import CopiesFound, EventsIn, Jobs, LocalRows, Reader, Readers, ValuesFound
 from eventstore.model import Aggregate, Pointer, TopicKind
 
@@ -94,7 +94,7 @@ def _counted(type: str, id: str, topics: Sequence[str]) -> Counted:
 
 def acts_on(type: str, id: str) -> Mapping[str, int]:
     """How many acts on the record are on this aggregate, or on an event of it, by their kind."""
-    mine = AuditEntry.objects.filter(about_aggregate(type, id), state=State.INTENDED)
+    mine = AuditEntry.objects.filter(about_aggregate(type, id), begins=True)
     found: dict[str, int] = {}
     for action in mine.values_list("action", flat=True).iterator():
         found[action] = found.get(action, 0) + 1

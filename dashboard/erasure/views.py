@@ -8,6 +8,8 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from dashboard.access import policy
+from dashboard.access.policy import PAGE
+from dashboard.auditing.chain import noted
 from dashboard.erasure.action_rules import EXPORT_ERASURE
 from dashboard.erasure.answer import Answer, answer_of
 from dashboard.erasure.as_json import document_of
@@ -44,10 +46,10 @@ def export(request: HttpRequest, type: str, id: str) -> HttpResponse:
     if aggregate is None:
         return problem(request, unknown_aggregate(type, id, profile_of(request)))
     person = person_of(request).username
-    resource = aggregate_resource(type, aggregate.id)
+    document = document_of(answer_of(aggregate, whole=True), person, display_id(type, aggregate.id, profile_of(request)))
+    # on the record before it is handed out
     details = {"events": aggregate.events}
-    with desk().actions.perform(Actor(name=person, via="page"), EXPORT_ERASURE, resource, details):
-        document = document_of(answer_of(aggregate, whole=True), person, display_id(type, aggregate.id, profile_of(request)))
+    noted(Actor(name=person, via=PAGE), EXPORT_ERASURE.name, aggregate_resource(type, aggregate.id), details)
     answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": True})
     answer["Content-Disposition"] = 'attachment; filename="erasure.json"'
     return answer

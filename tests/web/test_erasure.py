@@ -1,17 +1,26 @@
 """The answer to a request for erasure is complete against the truth of a store, and forgetting is an act like any other."""
 
 import json
+import threading
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test.utils import override_settings
 from django.urls import reverse
 
 from dashboard.auditing.acts import acts
 from dashboard.models import Role, State
+from dashboard.privacy import handle_of
+from eventstore.config.loading import parse_config
+from eventstore.config.searchable_values import values_by
 from eventstore.erasure import copies
 from eventstore.forgotten.memory import forgotten_since
+from eventstore.index.check.run import check_topic
+from eventstore.index.rebuild.run import rebuild_topic
 from eventstore.model.events import NewMessage
 from tests.people import person
 from tests.web.desk import TOPIC, Desk, attribute, event, hidden, opened_desk, text
@@ -188,3 +197,45 @@ def test_a_large_aggregate_is_looked_at_in_part_and_says_so(desk: Desk, monkeypa
     monkeypatch.setattr(copies, "MOST_EVENTS", 0)
     page = text(desk.get(f"{PAGE}?count=1", OFFICER))
     assert "only of the first 0 of 6 events; there may be more" in page
+
+
+def test_a_rebuild_and_a_new_index_are_without_them_and_the_check_finds_nothing_wrong(desk: Desk) -> None:
+    forget("--type", "patient", "--id", "4711")
+    values = values_by(desk.faces.config.searchables, settings.EVENTDESK_HASH_KEY)
+    store, config, stop = desk.faces.store, desk.faces.config, threading.Event()
+    topic = desk.log.topic(TOPIC)
+    assert rebuild_topic(store, config, topic, lambda events: None, stop, values_of=values).live
+    assert found_by_email(desk) == {"4712"}
+    assert [
+        one.difference for one in check_topic(store, config, topic, lambda events: None, stop, values) if one.difference
+    ] == []
+    with connections["index"].cursor() as cursor:  # the index is dropped
+        for table in connections["index"].introspection.django_table_names(only_existing=True):
+            cursor.execute(f"DELETE FROM {table}")
+    desk.index()
+    assert found_by_email(desk) == {"4712"}
+    assert desk.faces.erasure.values("patient", "4711").total == 0
+
+
+def found_by_email(desk: Desk) -> set[str]:
+    found = desk.faces.index.with_value(EMAIL).values()
+    return {pointer.aggregate_id for one in found for pointer in one.pointers}
+
+
+def test_personal_ids_are_named_by_their_handle_everywhere(desk: Desk) -> None:
+    declared = parse_config(
+        '[[mapping]]\ntopics = ["patients*"]\nkey = "personal"\npersonal_types = ["patient"]\n', "ids.toml"
+    )
+    with override_settings(EVENTDESK=declared, EVENTDESK_HANDLE_KEY="k" * 40):
+        handle = handle_of("patient", "4711")
+        page = desk.get(f"/aggregates/patient/{handle}/erasure/?count=1", OFFICER)
+        assert (page.status_code, attribute(page, "data-total")) == (200, ["6"])
+        assert handle in page.content.decode()
+        assert "4711" not in page.content.decode()
+        assert desk.get(PAGE, OFFICER).status_code == 404  # whoever sees no value cannot ask by the id
+        answer = desk.client(OFFICER).post(f"/aggregates/patient/{handle}/erasure/exports/")
+        assert json.loads(answer.content)["aggregate"]["id"] == handle
+        assert b"4711" not in answer.content
+        assert acts(action="export_erasure")[0].resource.aggregate_id == handle
+        forget("--type", "patient", "--id", handle)
+    assert forgotten_since("patient", "4711") is not None
