@@ -15,6 +15,7 @@ T = TypeVar("T")
 REGISTER_THEMSELVES = (
     "dashboard.setup.system_checks",
     "dashboard.access.command_actions",
+    "dashboard.auditing.looks",
     "dashboard.jobs.actions",
     "dashboard.cursors.action_rules",
     "dashboard.letters.action_rules",
@@ -23,6 +24,9 @@ REGISTER_THEMSELVES = (
     "dashboard.replays.asking.action_rules",
     "dashboard.record.action_rules",
     "dashboard.erasure.action_rules",
+    "dashboard.reveals.action_rules",
+    "dashboard.cases.action_rules",
+    "dashboard.reveals.logging_out",
 )
 """Modules that register something when they are imported: system checks, and the actions of each capability. By name, since
 these rooms lie above this module."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from dashboard.setup.config_file import configuration
 from dashboard.setup.databases import LARGE_WAL, database
 from dashboard.setup.demo_secrets import demo_hash_key, demo_secret_key
+from dashboard.setup.mail import mail_of
 from eventstore.model import InvalidConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,6 +45,7 @@ try:
         demo_path=str(BASE_DIR / "examples" / "demo.toml") if DEMO else "",
         store_url=EVENTSTORE_URL,
     )
+    MAIL = mail_of(os.environ.get("EVENTDESK_MAIL_URL", ""))
 except InvalidConfiguration as problem:
     raise SystemExit(f"eventdesk: {problem}") from problem
 
@@ -153,6 +155,13 @@ STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS: list[str] = []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+
+MAIL_IS_SET_UP = bool(MAIL.host)
+EMAIL_HOST, EMAIL_PORT = MAIL.host or "localhost", MAIL.port or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = os.environ.get("EVENTDESK_MAIL_FROM") or "eventdesk@localhost"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern
 
+from dashboard.cases import exporting as case_exporting
+from dashboard.cases import views as cases
 from dashboard.cursors import moves_view, undo_views
 from dashboard.cursors import views as cursors
 from dashboard.demo import app_view
@@ -21,6 +23,8 @@ from dashboard.replays.asking import views as asking
 from dashboard.replays.live import listing as replays
 from dashboard.replays.live import report as replay_report
 from dashboard.replays.live import views as replay
+from dashboard.reveals import listing as reveal_listing
+from dashboard.reveals import views as reveals
 from dashboard.subscriptions import views, waiting_views
 from dashboard.views import (
     aggregate_types,
@@ -70,6 +74,10 @@ _PAGES = (
     moves_view,
     record,
     record_exports,
+    reveals,
+    reveal_listing,
+    cases,
+    case_exporting,
     projections,
     generations,
     masking,

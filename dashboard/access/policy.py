@@ -58,6 +58,14 @@ class ConfiguredRoles(Set[Role]):
         return sum(1 for _ in self)
 
 
+def _in_an_emergency() -> Iterable[str]:
+    """Who may reveal values in an emergency without the right to: everybody who may browse, if the configuration lets them."""
+    return EVERYBODY if settings.EVENTDESK.reveals.emergency else ()
+
+
+IN_AN_EMERGENCY = ConfiguredRoles(_in_an_emergency)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """Who may, and its limit: from where. A rule without ``PAGE`` is never open to a browser."""
@@ -80,6 +88,7 @@ _rules = {
     "read_reveals": Rule(roles=OVERSEERS),
     "see_erasure": Rule(roles=PRIVACY_OFFICERS),
     "write_rules": Rule(roles=PRIVACY_OFFICERS),
+    "read_cases": Rule(roles=REVEALERS | OVERSEERS),
 }
 """What changes nothing. An action's rule is added by its capability (``allow``)."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from dashboard.auditing.entries import about, resource_of, storable
+from dashboard.auditing.reasons import CASE
 from dashboard.models import AuditEntry, State
 from eventstore.actions import Resource
 from eventstore.jobs import open_acts
@@ -136,6 +137,19 @@ def _begun(wanted: Wanted) -> "QuerySet[AuditEntry]":
 def act_of(id: UUID) -> Act | None:
     """The act of this id."""
     return next(iter(_with_ends(list(AuditEntry.objects.filter(act=id, begins=True)))), None)
+
+
+def acts_of_case(number: int, *, actor: str, after: int, until: datetime) -> Sequence[Act]:
+    """What this person began under this case, the oldest first: among the entries after this number, written by then."""
+    begun = AuditEntry.objects.filter(
+        begins=True,
+        actor=storable(actor),
+        number__gt=after,
+        written__lte=until,
+        details__contains=f'"{CASE}":{number}',
+    )
+    found = _with_ends(list(begun.order_by("number")))
+    return [act for act in found if act.details.get(CASE) == number]
 
 
 def newest(resource: Resource) -> Act | None:

@@ -27,6 +27,7 @@ from dashboard.auditing.entries import (
 )
 from dashboard.auditing.old_entries import RESOURCE_COLUMNS
 from dashboard.auditing.one_statement import append_at_once
+from dashboard.auditing.reasons import with_case
 from dashboard.models import AuditEntry, AuditHead, State
 from eventstore.actions import Actor, Outcome, Resource
 from eventstore.model import EventStoreError, this_process
@@ -67,7 +68,7 @@ def noted(actor: Actor, action: str, resource: Resource, details: Mapping[str, A
     ``details`` hold names, counts, a ``reason`` and a ``ticket``; never a value of an event. Refused, with ``RuntimeError``,
     within a transaction, which could take it back.
     """
-    act = uuid4()
+    act, details = uuid4(), with_case(details)
     append(
         act=act,
         state=state,

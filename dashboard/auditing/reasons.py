@@ -1,4 +1,9 @@
-"""What a person gives for the record with an act: why, and what exactly is confirmed."""
+"""What is recorded with an act: why, what exactly is confirmed, and to which case it belongs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 from django import forms
 
@@ -7,6 +12,10 @@ from eventstore.actions import Confirmation
 LONGEST_REASON = 500
 LONGEST_DIGEST = 200_000
 """Characters. A digest may name each of a topic's partitions."""
+
+CASE = "case"
+
+_open_case: ContextVar[Callable[[], int | None]] = ContextVar("open_case", default=lambda: None)
 
 
 class ReasonForm(forms.Form):
@@ -37,3 +46,22 @@ class PlanForm(ReasonForm):
     def confirmation(self) -> Confirmation:
         """Of a valid form."""
         return Confirmation(digest=self.cleaned_data["digest"], since=self.cleaned_data["since"])
+
+
+@contextmanager
+def acts_belong_to(find: Callable[[], int | None]) -> Iterator[None]:
+    """What is put on the record in here belongs to the case of this number, if there is one: the one that its person has open.
+
+    Views do not pass it along, since none may forget to. The middleware sets it for each request.
+    """
+    token = _open_case.set(find)
+    try:
+        yield
+    finally:
+        _open_case.reset(token)
+
+
+def with_case(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The details of an act that begins now."""
+    number = _open_case.get()()
+    return details if number is None or CASE in details else {**details, CASE: number}

@@ -30,8 +30,8 @@ MOST_BYTES = 64_000_000
 def create(request: HttpRequest, topic: str, name: str) -> HttpResponse:
     """The letters that the list shows, all of its pages, as a file."""
     asked = asked_for(request.POST, topic, name)
-    profile = profile_of(request)
-    entered = filter_form.read_filter(request.POST.get("filter", ""), profile, topics=asked.searched)
+    profile = profile_of(request).standing()  # a file outlives a reveal
+    entered = filter_form.read_filter(request.POST.get("filter", ""), profile_of(request), topics=asked.searched)
     if entered.problem:
         return problem(request, Problem(status=entered.status, title="This filter does not work", text=entered.problem))
     if asked.dead is None:

@@ -5,6 +5,7 @@ only if every event that it can match shows the value: those of the topics at ha
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -39,6 +40,21 @@ def filter_problem(filter: Filter, profile: AccessProfile, topics: Collection[st
         if not _may_ask(asked, profile, topics, types):
             return _refusal(asked, profile, topics)
     return ""
+
+
+def asked_by_reason(filter: Filter, profile: AccessProfile, topics: Collection[str] | None = None) -> list[str]:
+    """The masked values that a filter compares and that the profile may compare only by its open case: by their paths where a
+    rule spells them, otherwise by their heads; never what they are compared with."""
+    if profile.sees_values or not profile.filters_masked or filter.tree is None:
+        return []
+    without = replace(profile, filters_masked=False)
+    asked = [one for one, types in _asked(filter.tree, None) if not _may_ask(one, without, topics, types)]
+    return sorted({_told(path) for one in asked if (path := _path_of(one)) is not None})
+
+
+def _told(path: ValuePath) -> str:
+    known = any(rule.path == path for rule in settings.EVENTDESK.masking.rules)
+    return spelled(path.parts) if known and path.head == DATA else path.head
 
 
 def may_search(searchable: Searchable, profile: AccessProfile) -> bool:

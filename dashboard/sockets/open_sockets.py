@@ -1,9 +1,9 @@
 """The open sockets of this process: how many an account has, and whether it may still have them.
 
-One task asks the database about all of their accounts at once, each second, with at most three queries. It wakes the sockets
+One task asks the database about all of their accounts at once, each second, with at most four queries. It wakes the sockets
 of an account whose row has changed: a login that ended, a person who was disabled or has another role, a token that was
-revoked. Accounts change in other processes, such as commands, so a signal alone would not tell. A change in this process is
-told by a signal, at once.
+revoked, a reveal that ended. Accounts change in other processes, such as commands, so a signal alone would not tell. A change
+in this process is told by a signal, at once.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from django.db import DatabaseError
 from django.db.models.signals import post_delete, post_save
 
 from dashboard.models import ApiToken, Person
+from dashboard.privacy.by_reason.reveals import CHANGED, in_force_of
 from dashboard.sockets.session import HASH_IN_SCOPE, Account
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,14 @@ State = Mapping[tuple[str, object], object]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Whose a socket is: a person by a session, or a token. ``account`` is "person" or "token", and its key."""
+    """Whose a socket is: a person by a session, or a token. ``account`` is "person" or "token", and its key.
+
+    ``reveals``: the login as reveals are kept by it, for a socket that tells when they end.
+    """
 
     account: tuple[str, int]
     session: str = ""
+    reveals: str = ""
 
 
 def watched_of(scope: Mapping[str, Any], account: Account) -> Watched:
@@ -55,9 +60,9 @@ class OpenSockets:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def count(self, account: tuple[str, int]) -> int:
-        """How many sockets of this person or token are open."""
-        return sum(1 for watched in self._open.values() if watched.account == account)
+    def count(self, account: tuple[str, int], *, of_reveals: bool = False) -> int:
+        """How many tails of this person or token are open, or how many sockets that tell of reveals."""
+        return sum(watched.account == account and bool(watched.reveals) is of_reveals for watched in self._open.values())
 
     def add(self, watched: Watched, wake: Wake) -> None:
         """Count a socket as open. ``wake`` is called once soon, and when what decides about its access has changed."""
@@ -79,6 +84,7 @@ class OpenSockets:
         told_by = [(signal, model) for signal in (post_save, post_delete) for model in (Person, ApiToken, Session)]
         for signal, model in told_by:
             signal.connect(note, sender=model)
+        CHANGED.connect(note)
         try:
             while self._open:
                 self._changed.clear()
@@ -89,6 +95,7 @@ class OpenSockets:
         finally:
             for signal, model in told_by:
                 signal.disconnect(note, sender=model)
+            CHANGED.disconnect(note)
 
     async def _ask(self) -> None:
         """Wake the sockets whose state has changed, and those that were never asked about: it may have changed before.
@@ -102,7 +109,7 @@ class OpenSockets:
             log.info("open sockets could not be checked: %s", type(error).__name__)
             return
         for wake, watched in asked.items():
-            keys = (watched.account, ("session", watched.session))
+            keys = (watched.account, ("session", watched.session), ("reveals", watched.reveals))
             if wake not in self._asked or any(self._state.get(key) != state.get(key) for key in keys):
                 wake()
         self._asked, self._state = set(asked), state
@@ -123,4 +130,6 @@ def state_of(watched: Collection[Watched]) -> State:
         state |= {("session", key): True for key in kept}
     if tokens:
         state |= {("token", token.pk): (token.in_force(now), token.role) for token in ApiToken.objects.filter(pk__in=tokens)}
+    if logins := {each.reveals for each in watched if each.reveals}:
+        state |= {("reveals", login): found for login, found in in_force_of(logins).items()}
     return state

@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import path, re_path
 
 import dashboard.rendering.url_segments  # noqa: F401  (registers the converter)
+from dashboard.sockets.reveals import RevealSocket
 from dashboard.sockets.tail.consumer import TailSocket
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ async def _refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 urlpatterns = [
     path("topics/<segment:topic>/tail/live/", TailSocket.as_asgi(), name="tail_live"),
+    path("reveals/live/", RevealSocket.as_asgi(), name="reveals_live"),
     path("tail/live/", TailSocket.as_asgi(), name="tails_live"),
 ]
 no_such_socket = re_path(r"", _refuse)  # type: ignore[arg-type]  # not a view

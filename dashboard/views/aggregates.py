@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from dashboard.access import policy
+from dashboard.cases import looks
 from dashboard.delivery import asked_of, figures_for, of_aggregate
 from dashboard.gateway import desk
 from dashboard.privacy import (
@@ -25,6 +26,8 @@ from dashboard.privacy import (
 from dashboard.rendering import aggregate_url, build_line, build_pointer_line, published_mark, texts_of_kinds
 from dashboard.rendering.text import humanize_type
 from dashboard.replays import offers
+from dashboard.reveals import offers as reveal_offers
+from dashboard.reveals.subjects import origin_of_row
 from dashboard.subscriptions import backlog_cache
 from dashboard.subscriptions.backlog_cache import Line
 from dashboard.web import filter_form, global_search, store_health
@@ -121,6 +124,7 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
     entered = filter_form.entered_filter(request, asked_of(figures), topics=topics)
     events, filtered = _events(request, aggregate, entered)
     selected = _selected(request, aggregate, events.items)
+    _note_look(request, profile, aggregate, selected)
     lines = [build_line(row, profile) for row in events.items]
     context = {
         **_about(aggregate, profile),
@@ -131,6 +135,8 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         "lines": lines,
         "examples": examples_of(lines),
         "detail": _detail(selected, profile),
+        "reveal_offer": reveal_offers.of_event(request, selected) if selected else None,
+        "reveal_all": None if wants_fragment(request) else reveal_offers.of_aggregate(request, aggregate.type, aggregate.id),
         "replays": offers.of_aggregate(person_of(request), aggregate),
         "sees_erasure": policy.allows(request.user, "see_erasure"),
         **of_aggregate(aggregate, [] if wants_fragment(request) else events.items, selected, figures),
@@ -145,6 +151,14 @@ def show(request: HttpRequest, type: str, id: str) -> HttpResponse:
         status=entered.status,
         away=store_health.outage_now() if payloads_missing else store_health.last_known_outage(),
     )
+
+
+def _note_look(request: HttpRequest, profile: AccessProfile, aggregate: Aggregate, selected: Row | None) -> None:
+    """The page is a look at the aggregate; what htmx asks for is one at the event that was chosen."""
+    if not wants_fragment(request):
+        looks.note_aggregate(request, profile, aggregate.type, aggregate.id)
+    elif selected is not None and request.GET.get("event"):
+        looks.note_event(request, profile, origin_of_row(selected))
 
 
 def _events(

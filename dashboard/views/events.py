@@ -9,11 +9,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
+from dashboard.cases import looks
 from dashboard.delivery import of_event
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import MOST_BYTES, EventLine, build_pointer_line, published_mark
 from dashboard.replays import offers
+from dashboard.reveals import offers as reveal_offers
+from dashboard.reveals.subjects import origin_of_row
 from dashboard.web import store_health
 from dashboard.web.event_detail import detail_of
 from dashboard.web.pages import page, person_of, profile_of, render, wants_fragment
@@ -40,8 +43,11 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     match, profile = _find(request, id), profile_of(request)
     whole = request.GET.get("payload") == "all"
     limit = MOST_BYTES if whole else settings.EVENTDESK.limits.payload_preview_bytes
+    if not wants_fragment(request):
+        looks.note_event(request, profile, origin_of_row(match.row))
     detail = detail_of(match.row, profile, limit)
     context: dict[str, Any] = {"detail": detail, "payload_url": _payload_url(match.row), **_copies(match, profile)}
+    context["reveal_offer"] = reveal_offers.of_event(request, match.row)
     context |= {"former": match.former, **of_event(match.row.pointer, match.row.position.topic)}
     if detail.line.aggregate_id:
         topics = {match.row.position.topic, *(line.topic for line in context.get("originals", ()))}

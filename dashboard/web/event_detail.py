@@ -104,7 +104,7 @@ def _detail_of(row: Row, profile: AccessProfile, limit: int) -> Detail:
     correlation, cause = _links(row)
     return Detail(
         line=line,
-        title=plain_story(line.pieces),
+        title=plain_story((build_line(row, profile.standing()) if profile.reveals else line).pieces),
         event=event,
         pointer=pointer,
         facts=_facts(event, profile, origin) if event else (),

@@ -10,8 +10,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from dashboard.auditing.looks import note_search
 from dashboard.gateway import desk
 from dashboard.privacy import AccessProfile, filter_problem, handles_in_filter, ids_in_filter, may_search, public_name
+from dashboard.privacy.by_reason.of_request import unnoted_profile_of
+from dashboard.privacy.filtering import asked_by_reason
 from dashboard.rendering import EventLine, build_line
 from dashboard.rendering.text import format_duration
 from dashboard.web.pages import person_of, profile_of
@@ -77,7 +80,7 @@ class SearchView:
 
 def searchable_names(request: HttpRequest) -> list[str]:
     """The names of the declared values that this person's searches include."""
-    profile = profile_of(request)
+    profile = unnoted_profile_of(request)
     return sorted({searchable.name for searchable in settings.EVENTDESK.searchables if may_search(searchable, profile)})
 
 
@@ -113,6 +116,8 @@ def read_filter(
         return EnteredFilter(text=text[:LONGEST_SHOWN], problem=_too_long(size), status=HTTPStatus.BAD_REQUEST)
     if problem := filter_problem(filter, profile, topics):
         return EnteredFilter(text=shown, problem=problem, status=HTTPStatus.FORBIDDEN)
+    if fields := asked_by_reason(filter, profile, topics):
+        note_search(profile.name, sorted(topics or ()), fields)
     return EnteredFilter(text=shown, filter=None if filter.empty else filter)
 
 

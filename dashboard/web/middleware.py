@@ -13,8 +13,10 @@ from django.urls import Resolver404, resolve
 
 from dashboard.access.client_address import client_address
 from dashboard.access.policy import PAGE
+from dashboard.auditing.reasons import acts_belong_to
 from dashboard.auditing.refusals import NOBODY, note_refusal
 from dashboard.models import Person
+from dashboard.privacy.by_reason.of_request import open_case_of
 from dashboard.rendering.url_segments import respelled
 from dashboard.web.database_problem import database_problem
 from dashboard.web.pages import MARK, not_found, problem, problem_of
@@ -60,7 +62,8 @@ class DeskMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = _link_of_another_system(request) or self.get_response(request)
+        with acts_belong_to(lambda: _number_of_case(request)):
+            response = _link_of_another_system(request) or self.get_response(request)
         response.setdefault("Cache-Control", "no-store, private")
         response["X-Robots-Tag"] = "noindex, nofollow"
         if response.status_code == HTTPStatus.FORBIDDEN:
@@ -94,6 +97,11 @@ def _record_refusal(request: HttpRequest) -> None:
         note_refusal(Actor(name=request.user.username, via=PAGE), where, wanted, address=address)
     else:
         note_refusal(NOBODY, "page", address=address)
+
+
+def _number_of_case(request: HttpRequest) -> int | None:
+    case = open_case_of(request)
+    return case.pk if case is not None else None
 
 
 def _link_of_another_system(request: HttpRequest) -> HttpResponse | None:

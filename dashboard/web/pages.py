@@ -20,6 +20,8 @@ from dashboard import privacy
 from dashboard.access import policy
 from dashboard.access.role_names import who_may
 from dashboard.models import Person
+from dashboard.privacy import AccessProfile
+from dashboard.privacy.by_reason import of_request
 from dashboard.web import completeness, store_health
 from eventstore.jobs import JobRefused, UnknownJob
 from eventstore.model import (
@@ -144,8 +146,10 @@ def person_of(request: HttpRequest) -> Person:
     return cast(Person, request.user)
 
 
-def profile_of(request: HttpRequest) -> privacy.AccessProfile:
-    return privacy.profile_of(person_of(request))
+def profile_of(request: HttpRequest) -> AccessProfile:
+    """What the person sees on this page, with what is revealed to them now. What others may read, or what outlives the page (a
+    cache, a search, a file), takes ``of_request.standing_profile_of``."""
+    return of_request.profile_of(request)
 
 
 def render(

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from dashboard.access import policy
-from dashboard.models import Person
+from dashboard.models import Person, Reveal
+from dashboard.privacy.by_reason.of_request import open_case_of, reveals_of, shows_revealed
+from dashboard.privacy.by_reason.reveals import SEE_EMERGENCY, unseen_emergencies
 from dashboard.web import completeness, filter_form
 
 
@@ -26,6 +28,8 @@ class Place:
     here: str
 
 
+MOST_EMERGENCIES = 5
+"""Emergency reveals that a page tells of: the newest."""
 _PLACES = (
     ("Overview", "overview", "browse"),
     ("Aggregates", "aggregates", "browse"),
@@ -36,6 +40,12 @@ _PLACES = (
     ("Audit", "audit", "read_audit"),
 )
 _BELOW = {
+    "reveals": "audit",
+    "reveal_new": "audit",
+    "emergency_reveal_new": "audit",
+    "cases": "audit",
+    "case_new": "audit",
+    "case": "audit",
     "anomalies": "overview",
     "anomalies_of_kind": "overview",
     "indexing": "overview",
@@ -75,7 +85,7 @@ _BELOW = {
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """The variables that every template may use. Only ``standing`` queries anything, and only when it is used.
+    """The variables that every template may use. What queries anything does so only when it is used.
 
     ``may`` maps each action to whether this person may do it. ``searchable`` are names of values that the search box includes.
     """
@@ -89,7 +99,17 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "places": places(request) if known else [],
         "searchable": filter_form.searchable_names(request) if known else [],
         "standing": SimpleLazyObject(completeness.standing),
+        "reveals": SimpleLazyObject(lambda: reveals_of(request)),
+        "page_shows_revealed": SimpleLazyObject(lambda: shows_revealed(request)),
+        "open_case": SimpleLazyObject(lambda: open_case_of(request)),
+        "unseen_emergencies": SimpleLazyObject(lambda: _emergencies(person)),
     }
+
+
+def _emergencies(person: object) -> list[Reveal]:
+    """Emergency reveals that somebody has to see, for those who have to."""
+    may = isinstance(person, Person) and policy.allows(person, SEE_EMERGENCY)
+    return list(unseen_emergencies()[:MOST_EMERGENCIES]) if may else []
 
 
 def places(request: HttpRequest, under: str = "") -> list[Place]:

@@ -17,6 +17,7 @@ from eventstore.config.masking import Masking, MaskingTable, Show, compile_maski
 from eventstore.config.payload_marks import PayloadMarks
 from eventstore.config.personal_ids import PersonalTypes, personal_types, says_how_to_read
 from eventstore.config.projections import Projection, ReplayDefaults, Way, checked_projections
+from eventstore.config.reveals import Cases, Reveals, checked_cases, checked_reveals
 from eventstore.config.searchable_values import Searchable, SearchableTable, compile_searchables
 from eventstore.config.stories import InvalidStory, StoryParts, story_for, story_parts
 from eventstore.config.subscriptions import DeclaredSubscription, Positions
@@ -74,6 +75,8 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     subscription: tuple[DeclaredSubscription, ...] = ()
     projection: tuple[Projection, ...] = ()
     replays: ReplayDefaults = ReplayDefaults()
+    reveals: Reveals = Reveals()
+    cases: Cases = Cases()
     stories: dict[str, Any] = {}
 
 
@@ -93,6 +96,8 @@ class Config(Struct, frozen=True, kw_only=True):
     subscriptions: tuple[DeclaredSubscription, ...] = ()
     projections: tuple[Projection, ...] = ()
     replays: ReplayDefaults = ReplayDefaults()
+    reveals: Reveals = Reveals()
+    cases: Cases = Cases()
     stories: dict[str, StoryParts] = {}
     path: str = ""
     """The file's path; empty for the defaults."""
@@ -158,6 +163,8 @@ def _build(content: dict[str, Any], path: str) -> Config:
         subscriptions=file.subscription,
         projections=checked_projections(file.projection, file.replays),
         replays=file.replays,
+        reveals=checked_reveals(file.reveals),
+        cases=checked_cases(file.cases),
         stories={event_type: _story(event_type, template) for event_type, template in file.stories.items()},
         path=path,
     )

@@ -49,6 +49,10 @@ PAGES = (
     "masking/",
     "masking/?topic=documents",
     "masking/?topic=documents&type=DocumentUploaded",
+    "reveals/",
+    "reveals/new/?aggregate_type=document&aggregate_id=d1",
+    "cases/",
+    "cases/new/",
 )
 NOT_FOUND = "topics/no-such-topic/"
 NOTICED = (
@@ -101,6 +105,17 @@ NO_PAGES = {
     "forgettings": "only posted; what it shows after a refusal is the page of the preview",
     "generation_promotions": "only posted; what it shows after a refusal is the generation's page",
     "generation_discards": "only posted; what it shows after a refusal is the generation's page",
+    "reveal_confirmations": "only posted; what it shows after a refusal is the form",
+    "emergency_reveal_new": "not allowed here; the form is that of other reveals",
+    "emergency_reveals": "only posted",
+    "reveal_ends": "only posted",
+    "reveal_exports": "a download",
+    "reveal_acknowledgements": "only posted",
+    "case": "there is none here; tests/browser/test_case_story.py looks at one",
+    "case_openings": "only posted; what it shows after a refusal is the form",
+    "case_notes": "only posted; what it shows after a refusal is the case's page",
+    "case_closings": "only posted",
+    "case_exports": "only posted; tests/browser/test_case_story.py looks at what it shows",
     "search": "a fragment; others are redirected to the topic's page",
     "search_stops": "only posted",
     "event_payload": "a download",

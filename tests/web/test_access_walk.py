@@ -21,7 +21,19 @@ LETTER_POSTS = {"burials", "letter_keepers", "letter_exports", "redrives"}
 GENERATION_POSTS = {"generation_promotions", "generation_discards"}
 MOVE_POSTS = {"cursor_resets", "cursor_undos", "skips"}
 ERASURE_POSTS = {"forgettings", "erasure_exports"}
-POSTED = {"search_stops"} | ERASURE_POSTS | MOVE_POSTS | JOB_POSTS | LETTER_POSTS | REPLAY_POSTS | GENERATION_POSTS
+REVEAL_POSTS = {"reveal_confirmations", "emergency_reveals", "reveal_ends", "reveal_exports", "reveal_acknowledgements"}
+CASE_POSTS = {"case_openings", "case_notes", "case_closings", "case_exports"}
+POSTED = (
+    {"search_stops"}
+    | ERASURE_POSTS
+    | REVEAL_POSTS
+    | CASE_POSTS
+    | MOVE_POSTS
+    | JOB_POSTS
+    | LETTER_POSTS
+    | REPLAY_POSTS
+    | GENERATION_POSTS
+)
 WITHOUT_ACTION = OPEN | {"logout"}
 PARTS = {"topic": TOPIC, "name": NAME, "type": "patient", "id": "4711", "kind": "unreadable", "patient": "4711"} | {
     "generation": f"{NAME}-v2"

@@ -14,20 +14,25 @@ pytestmark = pytest.mark.django_db
 
 ANYTHING = topic_resource("x")
 
-VIEWERS = {"browse", "tail", "export_letters"}
+VIEWERS = {"browse", "tail", "export_letters", "end_reveal"}
+CASES = {"open_case", "close_case", "note_in_case"}
+READS_CASES = {"read_cases", "export_case"}
+READS_REVEALS = {"read_audit", "export_record", "read_reveals", "export_reveals"} | READS_CASES
+ERASURE = {"see_erasure", "forget_values", "export_erasure", "write_rules"}
+REVEALS = {"reveal"} | CASES | READS_CASES
 MOVES = {"reset_cursor", "skip_event", "skip_events", "skip_before", "clear_backlog", "expire_events", "undo_move"}
 LETTERS = {"bury_letters", "keep_letters", "redrive_letters"}
 JOBS = {"pause_job", "resume_job", "cancel_job", "throttle_job"}
 REPLAYS = {"replay_events", "promote_generation", "discard_generation"}
-HELPERS = VIEWERS | MOVES | LETTERS | JOBS | REPLAYS | {"see_payloads", "read_audit"}
+HELPERS = VIEWERS | REVEALS | MOVES | LETTERS | JOBS | REPLAYS | {"see_payloads", "read_audit", "export_record"}
 FROM_A_PAGE: dict[str, set[str]] = {
     "": set(),
     "viewer": VIEWERS,
     "support": HELPERS,
     "approver": HELPERS | {"approve_job"},
-    "privacy": VIEWERS | {"read_audit", "read_reveals"},
-    "auditor": VIEWERS | {"read_audit", "read_reveals"},
-    "admin": HELPERS | {"approve_job", "read_reveals"},
+    "privacy": VIEWERS | REVEALS | READS_REVEALS | ERASURE | {"see_emergency"},
+    "auditor": VIEWERS | READS_REVEALS,
+    "admin": HELPERS | READS_REVEALS | ERASURE | {"approve_job"},
 }
 
 

@@ -1,0 +1,126 @@
+"""The privacy officer's list: who has seen masked values of whom, why, from where, and until when."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+
+from dashboard.access import policy
+from dashboard.gateway import desk
+from dashboard.models import Reveal
+from dashboard.privacy.by_reason.of_request import standing_profile_of
+from dashboard.privacy.by_reason.reveals import how_it_ended, subject_of
+from dashboard.reveals.action_rules import EXPORT_REVEALS, LIST, SEE_EMERGENCY
+from dashboard.reveals.choosing import KINDS, Chosen, Filter, chosen
+from dashboard.reveals.subjects import in_words, resource_of
+from dashboard.web.pages import Problem, page, person_of, problem, render
+from eventstore.actions import Actor
+
+LINES = 50
+MOST_EXPORTED = 100_000
+
+
+@page("read_reveals")
+def index(request: HttpRequest) -> HttpResponse:
+    form = Filter(request.GET)
+    if not form.is_valid():
+        return problem(request, _address_does_not_work())
+    of = chosen(form.cleaned_data, standing_profile_of(request))
+    before = form.cleaned_data["before"]
+    rows = of.rows.filter(pk__lt=before) if before else of.rows
+    found = list(rows.select_related("person", "case").order_by("-pk")[: LINES + 1])
+    now = datetime.now(UTC)
+    context = {
+        "lines": [(reveal, how_it_ended(reveal, now)) for reveal in found[:LINES]],
+        "total": of.rows.count(),
+        "emergencies": of.rows.filter(emergency=True).count(),
+        "persons": of.by_person(),
+        "customers": of.by_customer(),
+        "of": of,
+        "kinds": KINDS,
+        "older": f"?{of.query}&before={found[LINES - 1].pk}" if len(found) > LINES else "",
+        "newest": f"?{of.query}" if before else "",
+        "may_see_emergencies": policy.allows(person_of(request), SEE_EMERGENCY.name),
+    }
+    return render(request, "reveals/index.html", context)
+
+
+@page(EXPORT_REVEALS.name, methods=("POST",))
+def export(request: HttpRequest) -> HttpResponse:
+    """The list as the filter leaves it, all of its pages, as NDJSON. It holds reasons and ids, and no value."""
+    form = Filter(request.POST)
+    if not form.is_valid():
+        return problem(request, _address_does_not_work())
+    of = chosen(form.cleaned_data, standing_profile_of(request))
+    actor = Actor(name=person_of(request).username, via=policy.PAGE)
+    with desk().actions.perform(actor, EXPORT_REVEALS, LIST, {"month": of.month.name, "filtered": bool(of.kept)}) as act:
+        lines = list(_lines(of))
+        act.facts["reveals"] = len(lines)
+    answer = HttpResponse(b"".join(lines), content_type="application/x-ndjson")
+    answer["Content-Disposition"] = f'attachment; filename="reveals-{of.month.name}.ndjson"'
+    return answer
+
+
+@page(SEE_EMERGENCY.name, methods=("POST",))
+def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
+    """Note that a privacy officer has seen an emergency reveal. Its notice goes from their pages."""
+    reveal = Reveal.objects.filter(pk=id, emergency=True).first()
+    if reveal is None:
+        raise Http404
+    person = person_of(request)
+    actor = Actor(name=person.username, via=policy.PAGE)
+    details = {"reveal": reveal.pk, "of": reveal.person.username}
+    with desk().actions.perform(actor, SEE_EMERGENCY, resource_of(subject_of(reveal)), details):
+        Reveal.objects.filter(pk=id, seen=None).update(seen=datetime.now(UTC), seen_by_id=person.pk)
+    messages.success(request, "Noted: you have seen this emergency reveal.")
+    return HttpResponseRedirect(f"{reverse('reveals')}?month={reveal.begun:%Y-%m}&emergency=on")
+
+
+def _lines(of: Chosen) -> Iterator[bytes]:
+    now = datetime.now(UTC)
+    rows = of.rows.select_related("person", "seen_by").order_by("pk")[:MOST_EXPORTED]
+    for reveal in rows.iterator(chunk_size=1000):
+        yield msgspec.json.encode(as_json(reveal, now)) + b"\n"
+
+
+def as_json(reveal: Reveal, now: datetime) -> dict[str, object]:
+    """A reveal as a file has it."""
+    how = how_it_ended(reveal, now)
+    return {
+        "reveal": reveal.pk,
+        "person": reveal.person.username,
+        "what": in_words(reveal.kind),
+        "topic": reveal.topic or None,
+        "aggregate_type": reveal.aggregate_type or None,
+        "aggregate_id": reveal.aggregate_id or None,
+        "event_id": reveal.event_id or None,
+        "field": reveal.path or None,
+        "reason": reveal.reason,
+        "ticket": reveal.ticket,
+        "case": reveal.case_id,
+        "from": reveal.address or None,
+        "emergency": reveal.emergency,
+        "begun": reveal.begun,
+        "ended": (reveal.ended or reveal.ends) if how else None,
+        "ended_by": how or None,
+        "seen_by": reveal.seen_by.username if reveal.seen_by else None,
+    }
+
+
+def _address_does_not_work() -> Problem:
+    return Problem(
+        status=400,
+        title="This address does not work",
+        text="It was cut off or changed when it was copied.",
+        advice="Open Audit on the left, then Reveals, and filter again.",
+    )
+
+
+urls = [
+    path("reveals/", index, name="reveals"),
+    path("reveals/exports/", export, name="reveal_exports"),
+    path("reveals/<int:id>/acknowledgements/", acknowledge, name="reveal_acknowledgements"),
+]
