@@ -11,36 +11,42 @@ REST = "…"
 """The name of the field that stands for those that are hidden with their names."""
 
 
-def masked_document(value: Any, state: State, depth: int = 0) -> Any:
+def masked_document(value: Any, state: State, *, marks: bool = True, depth: int = 0) -> Any:
     """The value with each hidden part replaced by ``MASKED``, others as their treatment shows them.
 
     Names of fields are hidden as well unless a rule spells them or shows what they hold. ``REST`` stands for all of these
     fields, whether there are any or not: an object does not tell. Of what nothing is shown, only a name is left that a rule
-    spells.
+    spells. Without ``marks``, the result is plain JSON unless it is ``MASKED`` itself: what is hidden is left out, or null in
+    a list.
     """
     if state.whole:
         return value
-    if state.dead or depth > DEEPEST:
+    if state.dead or state.closed or depth > DEEPEST:
         return MASKED
     if isinstance(value, dict):
-        return _object(value, state, depth)
+        return _object(value, state, marks, depth)
     if isinstance(value, list):
-        return _list(value, state, depth)
+        return _list(value, state, marks, depth)
     return treated(value, state.show)
 
 
-def _object(value: dict[str, Any], state: State, depth: int) -> Any:
+def _object(value: dict[str, Any], state: State, marks: bool, depth: int) -> Any:
     shown: dict[str, Any] = {}
+    tells = state.spelled
     for name, inner in value.items():
         inside = state.field(name)
         if inside.dead:
             continue
-        found = masked_document(inner, inside, depth + 1)
-        if found is not MASKED or inside.spelled:
+        found = masked_document(inner, inside, marks=marks, depth=depth + 1)
+        if found is not MASKED:
             shown[name] = found
-    if not state.spelled and not any(_tells(one) for one in shown.values()):
+            tells = tells or not inside.spelled or _tells(found)
+        elif marks and inside.spelled:
+            shown[name] = found
+    if not tells:
         return MASKED
-    shown[REST] = MASKED
+    if marks:
+        shown[REST] = MASKED
     return shown
 
 
@@ -49,11 +55,13 @@ def _tells(shown: Any) -> bool:
     return any(_tells(one) for one in shown.values()) if isinstance(shown, dict) else shown is not MASKED
 
 
-def _list(value: list[Any], state: State, depth: int) -> Any:
+def _list(value: list[Any], state: State, marks: bool, depth: int) -> Any:
     """The elements one by one. A list of which nothing is shown does not even tell its length."""
     element = state.element()
     if element.dead:
         shown = [MASKED if isinstance(one, dict | list) else treated(one, state.show) for one in value]
     else:
-        shown = [masked_document(one, element, depth + 1) for one in value]
-    return MASKED if all(one is MASKED for one in shown) else shown
+        shown = [masked_document(one, element, marks=marks, depth=depth + 1) for one in value]
+    if all(one is MASKED for one in shown):
+        return MASKED
+    return shown if marks else [None if one is MASKED else one for one in shown]

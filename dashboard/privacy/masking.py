@@ -15,7 +15,7 @@ from dashboard.privacy.documents import masked_document
 from dashboard.privacy.handles import any_is_personal, sees_id, without_own_id
 from dashboard.privacy.plans import Plan, plan_for, rules_for
 from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
-from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, text_of, treated
 from eventstore.config import DATA, Show, value_path
 
 OPEN_PATHS = frozenset(
@@ -43,14 +43,14 @@ AGGREGATE_ID = frozenset({"aggregate_id", "aggregateid"})
 
 
 def display_value(value: object, path: str, profile: AccessProfile, origin: Origin | None = None) -> DisplayValue:
-    """The value as text, a part of it as ``Partial``, or ``MASKED``.
+    """The value as text, what stands in for it, or ``MASKED``.
 
     ``path`` names the value: ``id``, ``aggregate_id``, ``key``, ``subject``, ``attributes.<name>``, ``properties.<name>``,
     ``data`` (the whole payload), ``data.<path>`` (a value in it). ``origin`` says of which event it is; without it, only open
     paths are seen. Unknown paths are masked.
     """
     shown = display_json(value, path, profile, origin)
-    return shown if isinstance(shown, Masked | Partial) else text_of(without_marks(shown))
+    return shown if isinstance(shown, Masked) else text_of(without_marks(shown))
 
 
 def can_see(path: str, profile: AccessProfile, origin: Origin | None = None) -> bool:
@@ -88,13 +88,13 @@ def sees_name(path: str, profile: AccessProfile, origin: Origin | None = None) -
     return named is not None and origin is not None and plan_of(profile, origin).spells(named)
 
 
-def display_document(document: Any, profile: AccessProfile, origin: Origin | None = None) -> Any:
-    """A whole JSON value, with ``MASKED`` at each hidden place. See ``masked_document``."""
+def display_document(document: Any, profile: AccessProfile, origin: Origin | None = None, *, marks: bool = True) -> Any:
+    """A whole JSON value, with ``MASKED`` at each hidden place, or without what is hidden. See ``masked_document``."""
     if profile.sees_values:
         return document
     if origin is None:
         return MASKED
-    return _without_own_ids(masked_document(document, plan_of(profile, origin).data), origin, profile)
+    return _without_own_ids(masked_document(document, plan_of(profile, origin).data, marks=marks), origin, profile)
 
 
 def display_json(value: Any, path: str, profile: AccessProfile, origin: Origin | None = None) -> Any:

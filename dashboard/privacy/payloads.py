@@ -13,8 +13,8 @@ MOST_BYTES = 1_000_000
 """A larger payload is hidden as a whole, because it would have to be parsed."""
 
 
-def visible_payload(event: Event, profile: AccessProfile, origin: Origin) -> Any:
-    """The payload as a JSON value with ``MASKED`` at each hidden place.
+def visible_payload(event: Event, profile: AccessProfile, origin: Origin, *, marks: bool = True) -> Any:
+    """The payload as a JSON value with ``MASKED`` at each hidden place, or without what is hidden.
 
     ``MASKED`` itself if nothing of it is shown: what is no JSON, or too large to be parsed, is hidden as a whole. So is no
     payload at all: whether there is one tells something.
@@ -28,4 +28,4 @@ def visible_payload(event: Event, profile: AccessProfile, origin: Origin) -> Any
         document = msgspec.json.decode(event.data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return MASKED
-    return display_document(document, profile, origin)
+    return display_document(document, profile, origin, marks=marks)

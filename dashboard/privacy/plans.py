@@ -28,7 +28,7 @@ class State:
     reaches into the list.
 
     - ``fitting``: what the first rule that fits a value here says; ``None`` if no rule does.
-    - ``dead``: no rule fits anything here or below.
+    - ``dead``: no rule fits anything here or below. ``closed``: a rule hides everything here and below.
     - ``open``: a rule shows something here or below. Where none does, not even the length of a list is told.
     - ``whole``: everything here and below is shown plain.
     - ``spelled``: a rule writes out the name of the field here, so that the name is no secret.
@@ -41,6 +41,7 @@ class State:
         "_names",
         "_other",
         "_paths",
+        "closed",
         "dead",
         "fitting",
         "open",
@@ -60,11 +61,13 @@ class State:
         fitting = next((one for one in candidates if _fits(paths, one)), None)
         self.fitting = paths[fitting.number][1] if fitting else None
         self.show = self.fitting or Show.HIDDEN
-        self.dead = not candidates
         self.open = any(paths[one.number][1] is not Show.HIDDEN for one in candidates)
         self.spelled = any(one.spelled for one in candidates)
         first = candidates[0] if candidates else None
-        self.whole = first is not None and first is fitting and _goes_on(paths, first) and self.show is Show.PLAIN
+        decided = first is not None and first is fitting and _goes_on(paths, first)
+        self.whole = decided and self.show is Show.PLAIN
+        self.dead = first is None
+        self.closed = decided and self.show is Show.HIDDEN
 
     def field(self, name: str) -> "State":
         """The state of the field of this name."""
@@ -112,7 +115,7 @@ DEAD = State((), ())
 class Plan:
     """How the values of one topic and type are shown."""
 
-    __slots__ = ("_names", "_rules", "data", "shows_nothing")
+    __slots__ = ("_names", "_rules", "data", "heads", "shows_nothing")
 
     def __init__(self, rules: Sequence[MaskingRule]) -> None:
         self._rules = rules
@@ -120,6 +123,7 @@ class Plan:
         self.data = _root(paths)
         self._names: dict[ValuePath, Show | None] = {}
         self.shows_nothing = all(rule.show is Show.HIDDEN for rule in rules)
+        self.heads = frozenset(rule.path.head for rule in rules)
 
     def show(self, path: ValuePath) -> Show | None:
         """How a simple value at this path is shown; ``None`` if no rule fits it."""

@@ -23,7 +23,6 @@ from dashboard.privacy import (
     origin_of,
     plan_of,
     visible_payload,
-    without_marks,
     without_own_id,
 )
 from dashboard.privacy.payload_standing import standing_for
@@ -164,26 +163,32 @@ def _add_visible(form: _Form, event: Event, profile: AccessProfile) -> None:
     """Add what the rules show. ``masked`` names each field of which something may be left out."""
     message, origin = event.message, origin_of(event)
     plan = plan_of(profile, origin)
-    keys = {"key": message.key, "orderingkey": message.ordering_key}
-    seen = {name: _seen(key, event, profile, origin) for name, key in keys.items()}
-    form.key, form.ordering_key = seen["key"], seen["orderingkey"]
-    whole = {
-        name for name in keys if seen[name] is not None and (seen[name] == keys[name] or keys[name] == event.aggregate_id)
-    }
-    if not plan.shows_nothing:
+    form.key, form.ordering_key = (_seen(key, event, profile, origin) for key in (message.key, message.ordering_key))
+    whole = set()
+    if form.key is not None and message.key in (form.key, event.aggregate_id):
+        whole.add("key")
+    if form.ordering_key is not None and message.ordering_key in (form.ordering_key, event.aggregate_id):
+        whole.add("orderingkey")
+    if "attributes" in plan.heads:
         form.source = _text_or_nothing(event.source, "source", profile, origin)
-        shown = {
-            name: _text_or_nothing(text, f"attributes.{name}", profile, origin) for name, text in event.attributes.items()
-        }
-        form.attributes = {name: text for name, text in shown.items() if text and name not in _OWN_FIELDS}
+        form.attributes = _attributes(event, profile, origin)
         whole |= {"source"} if can_see("source", profile, origin) else set()
         whole |= {"attributes"} if plan.shows_all("attributes") else set()
-        if can_see("data", profile, origin):
-            _add_payload(form, event)
-            whole.add("data")
-        elif (document := visible_payload(event, profile, origin)) is not MASKED:
-            form.data = Raw(_encode(without_marks(document)))
+    if can_see("data", profile, origin):
+        _add_payload(form, event)
+        whole.add("data")
+    elif plan.data.open and (document := visible_payload(event, profile, origin, marks=False)) is not MASKED:
+        form.data = Raw(_encode(document))
     form.masked = tuple(name for name in UNBOUNDED if name not in whole)
+
+
+def _attributes(event: Event, profile: AccessProfile, origin: Origin) -> Mapping[str, str]:
+    found = {
+        name: _text_or_nothing(text, f"attributes.{name}", profile, origin)
+        for name, text in event.attributes.items()
+        if name not in _OWN_FIELDS
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 def _text_or_nothing(text: str, path: str, profile: AccessProfile, origin: Origin) -> str:

@@ -23,12 +23,12 @@ def bench(folder: Path, name: str) -> tuple[int, str]:
     return result.returncode, result.stdout
 
 
-@pytest.mark.parametrize("name", ["import", "index", "pages", "redrive", "replay", "subscriptions", "tail"])
+@pytest.mark.parametrize("name", ["import", "index", "masking", "pages", "redrive", "replay", "subscriptions", "tail"])
 def test_a_benchmark_is_run(tmp_path: Path, name: str) -> None:
     assert bench(tmp_path, name) == (0, f"running -m benchmarks.{name}\n")
 
 
-@pytest.mark.parametrize("name", ["running", "material", "tail_publishing", "__init__", "nothing", ""])
+@pytest.mark.parametrize("name", ["running", "masking_side", "material", "tail_publishing", "__init__", "nothing", ""])
 def test_what_is_none_is_refused_with_those_there_are(tmp_path: Path, name: str) -> None:
     code, said = bench(tmp_path, name)
     assert code != 0

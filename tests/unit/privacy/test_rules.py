@@ -152,6 +152,19 @@ def test_lists_are_shown_element_by_element() -> None:
     assert shown([["secret"]], "data.items[*].text") == "[null]"
 
 
+def test_what_a_rule_hides_does_not_tell_whether_it_is_an_object_or_a_list() -> None:
+    for value in ("F32", {"code": "F32"}, ["F32"], None):
+        found = display_document({"patient": {"diagnosis": value, "born": "1953"}}, MASKED_PERSON, DOCUMENT)
+        assert found["patient"]["diagnosis"] is MASKED
+
+
+def test_a_list_whose_elements_a_rule_hides_is_hidden(settings: Any) -> None:
+    hides = '[[masking.rule]]\npath = "data.tags[]"\nshow = "hidden"\n[[masking.rule]]\npath = "data.tags"\nshow = "plain"\n'
+    settings.EVENTDESK = config(hides)
+    assert "secret" not in str(display_document({"tags": ["secret"]}, MASKED_PERSON, DOCUMENT))
+    assert shown(["secret"], "data.tags") is MASKED
+
+
 def test_properties_and_attributes_have_rules_and_hidden_names() -> None:
     assert shown("north", "properties.tenant-id") == "north"
     assert shown("eu", "attributes.region") == "eu"

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from dashboard.privacy import AccessProfile
 from dashboard.rendering import event_json
 from dashboard.rendering.event_json import DEEPEST, MOST_BYTES, event_as_json
+from eventstore.config.loading import parse_config
 from eventstore.drivers.unfolding.members import unfold
 from eventstore.envelope import read_event
 from eventstore.model.events import NO_TIME, Event
+from eventstore.search import mark_of
 from tests.batches import DECLARED, PLAIN, in_a_batch
 from tests.unit.messages import CE, message
 
@@ -225,3 +227,39 @@ def test_an_event_that_cannot_be_written_has_only_a_problem(monkeypatch: pytest.
     assert found["id"] == event.position.encode()
     assert "KeyError" in found["problem"]
     assert "secret" not in found["problem"]
+
+
+RULES = """
+[[masking.rule]]
+path = "data.title"
+show = "plain"
+[[masking.rule]]
+path = "data.person.born"
+show = "year"
+[[masking.rule]]
+path = "data.email"
+show = "hash"
+[[masking.rule]]
+path = "attributes.region"
+show = "last4"
+[[masking.rule]]
+path = "key"
+show = "hash"
+"""
+
+
+def test_a_script_gets_what_the_rules_show_and_is_told_where_something_is_left_out(settings: Any) -> None:
+    settings.EVENTDESK = parse_config(RULES, "masking.toml")
+    payload = b'{"title": "Letter", "person": {"born": "1953-04-02", "name": "Erika"}, "email": "e@x.org", "HIV": true, "tags": ["a"]}'
+    found = shown(an_event(payload, key="other", ce_region="europe-west", ce_subject="Erika"), LITTLE)
+    assert found["data"] == {"title": "Letter", "person": {"born": "1953"}, "email": mark_of("e@x.org")}
+    assert (found["attributes"], found["key"]) == ({"region": "…west"}, mark_of("other"))
+    assert found["masked"] == ["source", "key", "orderingkey", "attributes", "data"]
+    assert "problem" not in found and "Erika" not in str(found) and "HIV" not in str(found)
+
+
+def test_whatever_a_payload_is_the_rules_show_no_more_of_it(settings: Any) -> None:
+    settings.EVENTDESK = parse_config(RULES, "masking.toml")
+    for payload in (b"", b"secret", b'["secret"]', b'{"title": {"x": "secret"}}', b'{"title": ["secret"', b"\xff", b"null"):
+        found = shown(an_event(payload), LITTLE)
+        assert "secret" not in str(found) and "data_base64" not in found, payload

@@ -37,7 +37,7 @@ def test_the_filter_changes_without_a_new_connection_and_a_bad_one_changes_nothi
 def test_who_sees_no_values_may_not_find_them_out_by_filters(watched: Watched, filter: str) -> None:
     code, problems = closed_after(watched.script(by="viewer"), json.dumps({"begin": {"filter": filter}}))
     assert code == 4400
-    assert "Your role sees ids, types and times" in problems[0]
+    assert "masked for you" in problems[0]
     assert "role support" in problems[0]
 
     async def work() -> Follower:
@@ -46,7 +46,7 @@ def test_who_sees_no_values_may_not_find_them_out_by_filters(watched: Watched, f
             await follower.until(lambda: bool(follower.problems))
             return follower
 
-    assert "Your role sees ids, types and times" in run(work).problems[0]
+    assert "masked for you" in run(work).problems[0]
 
 
 # -- what ends it
