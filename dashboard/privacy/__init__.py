@@ -37,7 +37,7 @@ from dashboard.privacy.masking import (
 from dashboard.privacy.payloads import visible_payload
 from dashboard.privacy.plans import Plan, fits_topic
 from dashboard.privacy.profiles import AccessProfile, Origin, Revealed, origin_of, origin_of_pointer, profile_of
-from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, text_of
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of
 
 __all__ = [
     "MASKED",
@@ -49,6 +49,7 @@ __all__ = [
     "ForeignHandle",
     "Masked",
     "Origin",
+    "Partial",
     "Plan",
     "Revealed",
     "aggregate_of",

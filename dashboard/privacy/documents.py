@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard.privacy.plans import State
-from dashboard.privacy.treatments import MASKED, treated
+from dashboard.privacy.treatments import MASKED, Partial, treated
 
 DEEPEST = 50
 """Levels of a value that are shown. What lies deeper is hidden."""
@@ -27,7 +27,12 @@ def masked_document(value: Any, state: State, *, marks: bool = True, depth: int 
         return _object(value, state, marks, depth)
     if isinstance(value, list):
         return _list(value, state, marks, depth)
-    return treated(value, state.show)
+    return _simple(value, state, marks)
+
+
+def _simple(value: Any, state: State, marks: bool) -> Any:
+    shown = treated(value, state.show)
+    return shown if marks or not isinstance(shown, Partial) else str(shown)
 
 
 def _object(value: dict[str, Any], state: State, marks: bool, depth: int) -> Any:
@@ -59,7 +64,7 @@ def _list(value: list[Any], state: State, marks: bool, depth: int) -> Any:
     """The elements one by one. A list of which nothing is shown does not even tell its length."""
     element = state.element()
     if element.dead:
-        shown = [MASKED if isinstance(one, dict | list) else treated(one, state.show) for one in value]
+        shown = [MASKED if isinstance(one, dict | list) else _simple(one, state, marks) for one in value]
     else:
         shown = [masked_document(one, element, marks=marks, depth=depth + 1) for one in value]
     if all(one is MASKED for one in shown):

@@ -37,6 +37,12 @@ class Masked:
 MASKED = Masked()
 
 
+class Partial(str):
+    """What stands in for a value: its mark (``#k3v9q2pxab``), its last four characters (``…4711``) or a year (``1953``)."""
+
+    __slots__ = ()
+
+
 DisplayValue = str | Masked
 """A value as somebody may see it: its text, what stands in for it (``#k3v9q2pxab``, ``…4711``, ``1953``), or the mark."""
 
@@ -67,17 +73,17 @@ def _plain(value: object) -> Any:
 
 def _hash(value: Any) -> DisplayValue:
     text = text_of(value)
-    return mark_of(text) if text and len(text) <= LONGEST_PART else MASKED
+    return Partial(mark_of(text)) if text and len(text) <= LONGEST_PART else MASKED
 
 
 def _last4(value: Any) -> DisplayValue:
     text = text_of(value).strip() if not isinstance(value, bool) else ""
-    return f"…{text[-4:]}" if len(text) >= SHORTEST_FOR_LAST4 else MASKED
+    return Partial(f"…{text[-4:]}") if len(text) >= SHORTEST_FOR_LAST4 else MASKED
 
 
 def _year(value: Any) -> DisplayValue:
     found = _DATE.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 60 else None
-    return next(filter(None, found.groups())) if found else MASKED
+    return Partial(next(filter(None, found.groups()))) if found else MASKED
 
 
 _TREATMENTS: dict[Show, Callable[[Any], DisplayValue]] = {Show.HASH: _hash, Show.LAST4: _last4, Show.YEAR: _year}
