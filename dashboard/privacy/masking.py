@@ -15,7 +15,7 @@ from dashboard.privacy.documents import masked_document
 from dashboard.privacy.handles import any_is_personal, sees_id, without_own_id
 from dashboard.privacy.plans import Plan, plan_for, rules_for
 from dashboard.privacy.profiles import AccessProfile, Origin, revealed_rules
-from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, text_of, treated
+from dashboard.privacy.treatments import MASKED, DisplayValue, Masked, Partial, text_of, treated
 from eventstore.config import DATA, Show, value_path
 
 OPEN_PATHS = frozenset(
