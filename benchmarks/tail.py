@@ -23,7 +23,6 @@ long each load lasts, and ``VIEWERS`` (50) is how many watch.
 """
 
 import multiprocessing
-import os
 import subprocess
 import tempfile
 import time
@@ -37,7 +36,7 @@ from urllib.parse import quote
 import numpy as np
 
 from benchmarks.index import apart
-from benchmarks.running import SHORTEST, report, resident, say, scale, setting
+from benchmarks.running import SHORTEST, masking_rules, report, resident, say, scale, setting
 from benchmarks.tail_publishing import publish
 from benchmarks.tail_watching import Seen, Watching, watch
 from scripts.local_pulsar import LocalPulsar
@@ -269,22 +268,11 @@ def _headers(ground: Ground, kind: str) -> tuple[tuple[str, str], ...]:
 # -- the ground
 
 
-def _rules() -> str:
-    """So many masking rules as ``RULES`` says, by which everybody sees what the events hold; without it, support sees all."""
-    count = int(os.environ.get("RULES") or 0)
-    others = "".join(
-        f'[[masking.rule]]\ntype = "Other{number}*"\npath = "data.field{number}"\nshow = "plain"\n'
-        for number in range(count - 1)
-    )
-    last = '[[masking.rule]]\npath = "data.*"\nshow = "plain"\n'
-    return f'[masking]\nclear_for = ["admin"]\n{others}{last}' if count else ""
-
-
 @contextmanager
 def _ground(folder: Path, rate: int, seconds: int, viewers: int) -> Iterator[Ground]:
     say("starting the broker, with its websockets")
     broker = LocalPulsar(folder / "broker", websockets=True, say=say)
-    (limits := folder / "limits.toml").write_text(f"[limits]\ntails_per_person = {max(CROWD, viewers)}\n{_rules()}")
+    (limits := folder / "limits.toml").write_text(f"[limits]\ntails_per_person = {max(CROWD, viewers)}\n{masking_rules()}")
     addresses = {"EVENTSTORE_URL": broker.service_url, "PULSAR_ADMIN_URL": broker.admin_url}
     desk = Desk(folder, addresses | {"EVENTDESK_CONFIG": str(limits)})
     desk.begin = subprocess.Popen  # its processes share no memory with others
