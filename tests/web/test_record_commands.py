@@ -1,6 +1,11 @@
 """The record's commands: a key is made, the record sealed and verified, at a shell."""
 
 import io
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,8 @@ from django.test import override_settings
 from scripts import check_record
 from tests.unit.auditing.helpers import an_act, sql
 from tests.unit.auditing.sealed import everything, put, tampered
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.usefixtures("desk_databases")
 
@@ -82,3 +89,36 @@ def test_without_a_seal_it_says_what_it_cannot_show(sealed: Path) -> None:
 def test_what_cannot_be_done_is_said_in_a_sentence(arguments: list[str], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         run(*arguments)
+
+
+def printed_checks() -> list[str]:
+    """What the page about the record prints to check it without a desk: by the script, and by OpenSSL."""
+    page = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    section = page.partition("## Check it without a desk")[2].partition("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+def at_a_shell(lines: str, folder: Path) -> tuple[int, str]:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ended = subprocess.run(["sh", "-ec", lines], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_what_is_printed_to_check_a_record_without_a_desk_works(sealed: Path) -> None:
+    an_act()
+    verify(sealed, "--export", f"{sealed}/record.ndjson")
+    shutil.copy(ROOT / "scripts/check_record.py", sealed)
+    with_script, with_openssl = printed_checks()
+    status, said = at_a_shell(with_script, sealed)
+    assert (status, said[:44]) == (0, "WHOLE: entries 1 to 6 hold, those to 4 by a "), said
+    seals = sealed / "record.seals"
+    first = seals.read_text()
+    with override_settings(EVENTDESK_SEAL_KEY=str(sealed / "seal.key"), EVENTDESK_SEALS=str(seals)):
+        assert "Sealed 6 entries" in run("seal_record")
+    status, said = at_a_shell(with_openssl, sealed)
+    assert (status, said) == (0, "Signature Verified Successfully\n")
+    assert (sealed / "text").read_text().splitlines()[1] == "6", "the last seal is checked"
+    seals.write_text(first.replace("\n4\n", "\n3\n"))
+    assert at_a_shell(with_openssl, sealed)[0] != 0
+    status, said = at_a_shell(with_script, sealed)
+    assert (status, "BROKEN: no seal was made with this key" in said) == (1, True), said
