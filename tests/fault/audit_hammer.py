@@ -16,19 +16,20 @@ from dashboard.auditing.chain import DatabaseRecord  # noqa: E402
 from eventstore.actions import Actor, Ending, Outcome, topic_resource  # noqa: E402
 
 
-def one_act(number: int) -> None:
-    record = DatabaseRecord()
+def some_acts(numbers: range) -> None:
+    """One after the other, in this thread: two entries each."""
+    record, actor = DatabaseRecord(), Actor(name=f"hammer-{os.getpid()}")
     try:
-        actor = Actor(name=f"hammer-{os.getpid()}")
-        act = record.intended(actor, "reset_cursor", topic_resource(f"topic-{number}"), {"number": number})
-        record.ended(act, Outcome(ending=Ending.DONE, facts={"number": number}))
+        for number in numbers:
+            act = record.intended(actor, "reset_cursor", topic_resource(f"topic-{number}"), {"number": number})
+            record.ended(act, Outcome(ending=Ending.DONE, facts={"number": number}))
     finally:
         connections.close_all()
 
 
 def main(threads: int, acts: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one_act, range(acts)))
+        list(pool.map(some_acts, (range(first, acts, threads) for first in range(threads))))
 
 
 if __name__ == "__main__":

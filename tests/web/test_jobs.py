@@ -193,10 +193,13 @@ def test_a_viewer_may_look_and_nothing_else(desk: Desk, jobs: Any) -> None:
     job = asked(jobs)
     assert attribute(desk.get("/jobs/", "viewer"), "data-job") == [job.id]
     assert buttons(desk.get(f"/jobs/{job.id}/", "viewer")) == []
-    for noun in ("pauses", "resumptions", "cancellations", "approvals", "throttles"):
+    nouns = ("pauses", "resumptions", "cancellations", "approvals", "throttles")
+    for noun in nouns:
         assert post(desk, job, noun, "viewer", reason="x").status_code == 403, noun
     assert jobs.get(job.id).state is State.QUEUED
-    assert len(acts()) == 1
+    refused = [act for act in acts() if act.action == "refused"]
+    assert (len(refused), len(acts())) == (len(nouns), len(nouns) + 1)
+    assert {act.actor for act in refused} == {"viewer"}
 
 
 def test_a_job_is_approved_by_an_approver_who_did_not_ask_for_it(desk: Desk, jobs: Any) -> None:

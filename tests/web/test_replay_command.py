@@ -148,7 +148,10 @@ def test_it_is_always_somebody_of_the_desk_whose_role_allows_it(replaying: Desk)
     assert "--as NAME" in refused(*asked)
     assert refused(*asked, "--as", "viewer")
     assert refused(*asked, "--as", "nobody-of-this-name")
-    assert replaying.faces.jobs.newest() == [] and acts() == []
+    assert replaying.faces.jobs.newest() == []
+    (act,) = acts()
+    said = (act.actor, act.via, act.action, act.details["wanted"])
+    assert said == ("viewer", "command line", "refused", "replay_events"), "of whom there is nobody nothing is recorded"
 
 
 def test_numbers_times_and_codes_that_nobody_can_mean_are_refused(replaying: Desk) -> None:

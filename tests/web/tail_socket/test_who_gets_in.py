@@ -23,6 +23,16 @@ def test_somebody_without_the_right_is_refused(watched: Watched) -> None:
     assert refused(lambda: watched.page(by="nobody"))
 
 
+def test_who_is_refused_is_on_the_record_and_what_they_may_not_but_not_what_they_asked_for(watched: Watched) -> None:
+    assert refused(lambda: watched.page(by="nobody"))
+    assert refused(lambda: socket(watched.desk, TOPIC))
+    found = "SELECT actor, via, state, name, topic, details FROM dashboard_auditentry WHERE action = 'refused'"
+    entries = watched.sql(found)
+    assert ("nobody", "page", "failed", "websocket", "", '{"wanted":"tail"}') in entries
+    assert ("(not logged in)", "page", "failed", "websocket", "", "{}") in entries
+    assert TOPIC not in str(entries)
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example"])
 def test_another_sites_page_is_refused_however_logged_in_and_with_a_token_too(watched: Watched, origin: str) -> None:
     assert refused(lambda: watched.page(origin=origin))

@@ -36,9 +36,9 @@ class Watched:
     def script(self, topic: str = TOPIC, *, by: str = "support") -> Any:
         return socket(self.desk, topic, token=self.tokens[by])
 
-    def sql(self, statement: str, *values: Any) -> None:
+    def sql(self, statement: str, *values: Any) -> list[Any]:
         with sqlite3.connect(self.desk.data / "desk.sqlite3", timeout=20) as database:
-            database.execute(statement, values)
+            return database.execute(statement, values).fetchall()
 
 
 class SmallDesk(Desk):
